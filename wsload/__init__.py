@@ -1,0 +1,1 @@
+"""The load generator and latency benchmark for WebSocket chat servers."""

@@ -1,0 +1,1 @@
+"""The chat, sans-I/O: bytes in, events out. Knows no sockets, no clocks, no Locust."""

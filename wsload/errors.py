@@ -1,0 +1,49 @@
+"""Everything wsload raises on purpose. A bug is any other exception, and shows its traceback."""
+
+from __future__ import annotations
+
+
+class WsloadError(Exception):
+    """Base class: the message is one line that a user can act on."""
+
+
+class UsageError(WsloadError):
+    """The user's mistake: an option, an expression or a file name. Commands exit with 2."""
+
+
+class ResultsError(WsloadError):
+    """A results directory can't be read: missing, damaged, or written by a newer wsload."""
+
+
+class WorkloadError(WsloadError):
+    """Base of what a user's task may see while the load runs.
+
+    Each one was already counted, as a failure of its ``kind``, when it was raised:
+    a task may catch it, and need not.
+    """
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+        """The failure's name in every table, such as ``refused`` or ``bad status 503``."""
+        self.detail = detail
+
+
+class OpenError(WorkloadError):
+    """The connection could not be opened."""
+
+
+class LoginError(WorkloadError):
+    """The connection opened, but the chat login did not complete."""
+
+
+class ConnectionLost(WorkloadError):
+    """The connection closed while something was still owed on it."""
+
+
+class MessageTimeout(WorkloadError):
+    """No answer came within ``--ws-message-timeout``."""
+
+
+class NotConnected(WorkloadError):
+    """Something was to be sent while there was no open connection: it was not sent."""

@@ -1,0 +1,1 @@
+"""Pure measuring: histograms, the recorder, schedules. Knows no sockets, no Locust, no files."""

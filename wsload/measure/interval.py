@@ -1,0 +1,130 @@
+"""What one stretch of time recorded, as a frozen value: the unit that travels, merges and is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from wsload.measure.histogram import Histogram
+
+K = TypeVar("K")
+
+METRICS: Final = (
+    "message",
+    "message.service",
+    "message.lost",
+    "open",
+    "open.dns",
+    "open.tcp",
+    "open.tls",
+    "open.upgrade",
+    "login",
+    "delivery",
+    "ping",
+    "close",
+    "send_lag",
+    "loop_lag",
+    "gc_pause",
+)
+"""Every histogram wsload records, in the order reports list them; all in ns.
+
+``message`` is the response time (intended send to own echo), ``message.service`` the service time
+(actual send to own echo), ``message.lost`` the age of messages at the moment they were given up.
+"""
+
+COUNTERS: Final = (
+    "opens",
+    "open_failures",
+    "logins",
+    "login_failures",
+    "renamed",
+    "reconnects",
+    "users_ended",
+    "sent",
+    "received",
+    "bytes_out",
+    "bytes_in",
+    "deliveries_own_host",
+    "deliveries_foreign",
+    "lost",
+    "timeouts",
+    "late",
+    "duplicates",
+    "out_of_order",
+    "unsent",
+    "rosters",
+    "unknown_types",
+    "malformed",
+    "binary",
+    "reads_paused",
+    "out_of_range",
+    "cpu_ns",
+)
+"""Sums over time. ``lost`` holds the timed out ones too; ``late`` are echoes after their timeout."""
+
+GAUGES: Final = ("users", "connections", "in_flight")
+"""Levels at the end of the interval; over several processes they add up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """One stretch of recording, usually a second of one process.
+
+    Merging is associative and commutative over intervals of the same second, with the empty
+    interval as identity; sums add, and so do the gauges of different processes.
+    """
+
+    start_s: float = 0.0
+    """Wall clock, seconds since the epoch: a label, never used for durations."""
+    length_s: float = 0.0
+    """By the monotonic clock."""
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    """By metric; a metric without values is absent."""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """By name, see `COUNTERS`; zeros are absent."""
+    gauges: Mapping[str, int] = field(default_factory=dict)
+    """By name, see `GAUGES`."""
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By (what was tried, kind of failure): ``("open", "refused")``."""
+    closes: Mapping[int, int] = field(default_factory=dict)
+    """By close code (RFC 6455 section 7.4), closes of either side."""
+
+    def __bool__(self) -> bool:
+        return self.length_s > 0
+
+
+def merge(intervals: Iterable[Interval]) -> Interval:
+    """The sum of intervals that cover the same time in different processes.
+
+    Starts at the earliest start and reaches to the latest end; gauges add up.
+    """
+    parts = [part for part in intervals if part]
+    if not parts:
+        return Interval()
+    start = min(part.start_s for part in parts)
+    histograms: dict[str, Histogram] = {}
+    for part in parts:
+        for metric, histogram in part.histograms.items():
+            if metric in histograms:
+                histograms[metric].add(histogram)
+            else:
+                histograms[metric] = histogram.copy()
+    return Interval(
+        start_s=start,
+        length_s=max(part.start_s + part.length_s for part in parts) - start,
+        histograms=histograms,
+        counters=added(part.counters for part in parts),
+        gauges=added(part.gauges for part in parts),
+        failures=added(part.failures for part in parts),
+        closes=added(part.closes for part in parts),
+    )
+
+
+def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
+    """The sums by key."""
+    total: Counter[K] = Counter()
+    for some in counts:
+        total.update(some)
+    return dict(total)
