@@ -1,0 +1,62 @@
+"""The ``wsload`` command. A command is a function in a module of this package, registered below.
+
+The modules import what is heavy inside their functions, so that ``wsload --help`` is quick; neither
+Locust nor gevent is ever loaded here. What a command returns is its exit code (None is 0).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from wsload.cli.serve import serve
+from wsload.errors import ResultsError, UsageError, WsloadError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="wsload",
+    help="Load generator and latency benchmark for WebSocket chat servers: what goes with the Locust runs.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if show_version:
+        print(f"wsload {_version()}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code: see the README for what the codes mean.
+
+    A user's mistake is one line on stderr and exit code 2; a bug is a traceback.
+    """
+    try:
+        code = app(arguments, prog_name="wsload", standalone_mode=False)
+    except (typer.TyperException, WsloadError) as error:
+        usage = isinstance(error, typer.TyperException | UsageError | ResultsError)
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        print(f"wsload: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(EXIT_USAGE if usage else EXIT_FAILED)
+    sys.exit(code)
+
+
+def _version() -> str:
+    try:
+        return version("wsload")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "(not installed)"

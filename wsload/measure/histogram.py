@@ -1,9 +1,10 @@
 """HDR histograms on numpy counts: the only module that imports ``hdrh``.
 
 The bucket layout, the value at a percentile and the mean are those of the Java reference
-implementation (HdrHistogram 2.1.12, ``AbstractHistogram.java``); ``hdrh`` is used for the V2
-compressed encoding only, since its own percentiles round half up instead of taking the ceiling
-and its statistics iterate in Python.
+implementation (HdrHistogram 2.1.12, ``AbstractHistogram.java``). Of ``hdrh`` only the C routines for
+the V2 encoding's variable-length numbers are used: its percentiles round half up instead of taking
+the ceiling, its statistics iterate in Python, and building one of its objects costs as much as the
+whole encoding.
 
 All values are integers of nanoseconds.
 """
@@ -11,14 +12,15 @@ All values are integers of nanoseconds.
 from __future__ import annotations
 
 import base64
-import ctypes
 import math
+import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-from hdrh.histogram import HdrHistogram
+from hdrh.codec import decode as decode_varints
+from hdrh.codec import encode as encode_varints
 from numpy.typing import NDArray
 
 LOWEST_NS: Final = 1_000
@@ -32,21 +34,41 @@ _UNIT_BITS: Final = int(math.log2(LOWEST_NS))
 _SUB_BITS: Final = math.ceil(math.log2(2 * 10**DIGITS))
 _HALF_BITS: Final = _SUB_BITS - 1
 _HALF: Final = 1 << _HALF_BITS
-_BUCKETS: Final = (HIGHEST_NS >> (_UNIT_BITS + _SUB_BITS)).bit_length() + 1
-LENGTH: Final = (_BUCKETS + 1) * _HALF
+SUB_BUCKETS: Final = 2 * _HALF
+BUCKETS: Final = (HIGHEST_NS >> (_UNIT_BITS + _SUB_BITS)).bit_length() + 1
+"""The reference's two figures of the layout, which its tools print."""
+LENGTH: Final = (BUCKETS + 1) * _HALF
 """Number of counts in the array."""
-TRACKABLE_NS: Final = (1 << (_UNIT_BITS + _SUB_BITS + _BUCKETS - 1)) - 1
+TRACKABLE_NS: Final = (1 << (_UNIT_BITS + _SUB_BITS + BUCKETS - 1)) - 1
 """The largest value with a bucket of its own; anything above is out of range."""
-
-_INDEX = np.arange(LENGTH, dtype=np.int64)
-_SHIFT = np.maximum((_INDEX >> _HALF_BITS) - 1, 0)
-_LOW = np.where(_INDEX < 2 * _HALF, _INDEX, (_INDEX & (_HALF - 1)) + _HALF) << (_SHIFT + _UNIT_BITS)
-_SIZE = np.int64(1) << (_SHIFT + _UNIT_BITS)
-_HIGH = _LOW + _SIZE - 1
-_MIDDLE = (_LOW + (_SIZE >> 1)).astype(np.float64)
 
 MAX_ENCODED_BYTES: Final = 1 << 20
 """An encoded histogram longer than this is refused: a full one of our layout is under 170 KB."""
+_MAX_LENGTH: Final = 1 << 20
+_MAX_COUNT: Final = 1 << 40
+
+_COOKIE: Final = 0x1C849303 | 0x10
+_COMPRESSED_COOKIE: Final = 0x1C849304 | 0x10
+_ENVELOPE: Final = struct.Struct(">II")
+"""Cookie, length of what follows."""
+_HEADER: Final = struct.Struct(">IIIIQQd")
+"""Cookie, length of the counts, normalizing offset, digits, lowest, highest, conversion ratio."""
+_MAX_VARINT: Final = 9
+
+
+def _edges(
+    index: NDArray[np.int64], unit_bits: int, half_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The lower edges and the sizes of the buckets at these places of a layout."""
+    half = 1 << half_bits
+    shift = np.maximum((index >> half_bits) - 1, 0) + unit_bits
+    low = np.where(index < 2 * half, index, (index & (half - 1)) + half) << shift
+    return low, np.int64(1) << shift
+
+
+_LOW, _SIZE = _edges(np.arange(LENGTH, dtype=np.int64), _UNIT_BITS, _HALF_BITS)
+_HIGH = _LOW + _SIZE - 1
+_MIDDLE = (_LOW + (_SIZE >> 1)).astype(np.float64)
 
 
 def _indexes(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -83,7 +105,10 @@ class Histogram:
         """Adds values in ns, all at once (about 20 ns a value); those out of range are counted."""
         if not values:
             return
-        array = np.array(values, dtype=np.int64)
+        try:
+            array = np.array(values, dtype=np.int64)
+        except OverflowError:  # beyond 64 bits, as a forged time stamp can make it
+            array = np.array([value if 0 <= value <= TRACKABLE_NS else -1 for value in values])
         inside = array[(array >= 0) & (array <= TRACKABLE_NS)]
         self.overflow += len(array) - len(inside)
         if len(inside):
@@ -170,53 +195,79 @@ class Histogram:
         return _HIGH[found], self.counts[found]
 
     def encode(self) -> bytes:
-        """The V2 compressed form (zlib), base64-encoded: what a histogram log line carries."""
-        twin = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
-        if self.total:
-            ctypes.memmove(twin.counts, self.counts.ctypes.data, self.counts.nbytes)
-            twin.total_count = self.total
-            twin.max_value = self.max_ns
-        encoded: bytes = twin.encode()
-        return encoded
+        """The V2 compressed form (zlib), base64-encoded: what a histogram log line carries.
+
+        ``overflow`` is no part of the format. About 0.1 ms.
+        """
+        used = LENGTH - int(np.argmax(self.counts[::-1] > 0)) if self.total else 0
+        buffer = np.empty(_HEADER.size + used * _MAX_VARINT, dtype=np.uint8)
+        size = encode_varints(
+            self.counts.ctypes.data, used, 8, buffer.ctypes.data + _HEADER.size, used * _MAX_VARINT
+        )
+        _HEADER.pack_into(buffer.data, 0, _COOKIE, size, 0, DIGITS, LOWEST_NS, HIGHEST_NS, 1.0)
+        # Level 4 takes half the time of the default for the same size.
+        packed = zlib.compress(buffer[: _HEADER.size + size].data, 4)
+        return base64.b64encode(_ENVELOPE.pack(_COMPRESSED_COOKIE, len(packed)) + packed)
 
     @classmethod
     def decode(cls, encoded: bytes | str) -> Histogram:
         """The histogram that `encode` wrote; another HDR layout is re-recorded into this one.
 
         Raises `ValueError` for anything that is not a V2 histogram, or is unreasonably large.
+        About 0.06 ms.
         """
+        if len(encoded) > MAX_ENCODED_BYTES:
+            raise ValueError("longer than a histogram can be")
         try:
-            if len(encoded) > MAX_ENCODED_BYTES:
-                raise ValueError("longer than a histogram can be")
-            _refuse_bomb(base64.b64decode(encoded, validate=True)[8:])
-            twin = HdrHistogram.decode(encoded)
-        except ValueError:
-            raise
-        except Exception as error:  # hdrh lets struct, zlib and its own errors through
-            raise ValueError(f"not an encoded histogram ({type(error).__name__})") from error
+            payload = _unpacked(base64.b64decode(encoded, validate=True))
+            cookie, size, offset, digits, lowest, highest, _ = _HEADER.unpack_from(payload)
+        except (struct.error, zlib.error) as error:
+            raise ValueError(f"not an encoded histogram ({error})") from error
+        if cookie != _COOKIE or size != len(payload) - _HEADER.size or offset:
+            raise ValueError("not a V2 histogram")
+        unit_bits, half_bits, length = _layout(lowest, highest, digits)
+        counts: NDArray[np.int64] = np.zeros(length, dtype=np.int64)
+        try:
+            decode_varints(payload, _HEADER.size, counts.ctypes.data, length, 8)
+        except (IndexError, OverflowError) as error:
+            raise ValueError(f"damaged counts ({error})") from error
+        if counts.max() > _MAX_COUNT:
+            raise ValueError("counts beyond reason")
         histogram = cls()
-        counts = np.ctypeslib.as_array(twin.counts).astype(np.int64)
-        if (counts < 0).any():
-            raise ValueError("negative counts")
-        same = (twin.unit_magnitude, twin.sub_bucket_half_count) == (_UNIT_BITS, _HALF)
-        if same and len(counts) == LENGTH:
+        if (unit_bits, half_bits, length) == (_UNIT_BITS, _HALF_BITS, LENGTH):
             histogram.counts = counts
         else:
-            for index in np.flatnonzero(counts):
-                value = twin.get_value_from_index(int(index))
-                if value > TRACKABLE_NS:
-                    histogram.overflow += int(counts[index])
-                else:
-                    histogram.counts[_indexes(np.array([value]))[0]] += counts[index]
+            found = np.flatnonzero(counts)
+            values = _edges(found, unit_bits, half_bits)[0]
+            inside = values <= TRACKABLE_NS
+            np.add.at(histogram.counts, _indexes(values[inside]), counts[found[inside]])
+            histogram.overflow = int(counts[found[~inside]].sum())
         histogram.total = int(histogram.counts.sum())
         return histogram
 
 
-def _refuse_bomb(compressed: bytes) -> None:
+def _unpacked(data: bytes) -> bytes:
+    cookie, size = _ENVELOPE.unpack_from(data)
+    if cookie != _COMPRESSED_COOKIE or size != len(data) - _ENVELOPE.size:
+        raise ValueError("not a compressed V2 histogram")
     decompressor = zlib.decompressobj()
-    decompressor.decompress(compressed, MAX_ENCODED_BYTES)
-    if decompressor.unconsumed_tail:
-        raise ValueError("an encoded histogram that unpacks to more than a histogram can be")
+    payload = decompressor.decompress(data[_ENVELOPE.size :], MAX_ENCODED_BYTES)
+    if not decompressor.eof:
+        raise ValueError("cut short, or unpacks to more than a histogram can be")
+    return payload
+
+
+def _layout(lowest: int, highest: int, digits: int) -> tuple[int, int, int]:
+    """Unit bits, half bits and number of counts of the layout that an encoding names."""
+    if not (1 <= digits <= 5 and 1 <= lowest <= highest // 2):
+        raise ValueError("an impossible histogram layout")
+    unit_bits = lowest.bit_length() - 1
+    sub_bits = math.ceil(math.log2(2 * 10**digits))
+    buckets = (highest >> (unit_bits + sub_bits)).bit_length() + 1
+    length = (buckets + 1) << (sub_bits - 1)
+    if length > _MAX_LENGTH or unit_bits + sub_bits + buckets > 63:
+        raise ValueError("more buckets than any latency needs")
+    return unit_bits, sub_bits - 1, length
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:

@@ -34,6 +34,8 @@ METRICS: Final = (
 (actual send to own echo), ``message.lost`` the age of messages at the moment they were given up.
 """
 
+_PLACES: Final = {metric: place for place, metric in enumerate(METRICS)}
+
 COUNTERS: Final = (
     "opens",
     "open_failures",
@@ -92,7 +94,9 @@ class Interval:
     """By close code (RFC 6455 section 7.4), closes of either side."""
 
     def __bool__(self) -> bool:
-        return self.length_s > 0
+        return self.length_s > 0 or any(
+            (self.histograms, self.counters, self.gauges, self.failures, self.closes)
+        )
 
 
 def merge(intervals: Iterable[Interval]) -> Interval:
@@ -103,17 +107,15 @@ def merge(intervals: Iterable[Interval]) -> Interval:
     parts = [part for part in intervals if part]
     if not parts:
         return Interval()
-    start = min(part.start_s for part in parts)
+    timed = [part for part in parts if part.length_s > 0] or parts
+    start = min(part.start_s for part in timed)
     histograms: dict[str, Histogram] = {}
     for part in parts:
         for metric, histogram in part.histograms.items():
-            if metric in histograms:
-                histograms[metric].add(histogram)
-            else:
-                histograms[metric] = histogram.copy()
+            histograms.setdefault(metric, Histogram()).add(histogram)
     return Interval(
         start_s=start,
-        length_s=max(part.start_s + part.length_s for part in parts) - start,
+        length_s=max(part.start_s + part.length_s for part in timed) - start,
         histograms=histograms,
         counters=added(part.counters for part in parts),
         gauges=added(part.gauges for part in parts),
@@ -128,3 +130,74 @@ def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
     for some in counts:
         total.update(some)
     return dict(total)
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """Metrics in the order of `METRICS`; unknown ones last, by name."""
+    return sorted(metrics, key=lambda metric: (_PLACES.get(metric, len(_PLACES)), metric))
+
+
+class Totals:
+    """A run's intervals added up over time: the running state from which summaries are made.
+
+    Unlike `merge`, which joins processes, this goes along the time axis: levels do not add up, so of
+    the gauges the last and the highest value are kept.
+    """
+
+    __slots__ = (
+        "closes",
+        "counters",
+        "duration_s",
+        "end_s",
+        "failures",
+        "gauges",
+        "histograms",
+        "intervals",
+        "peaks",
+        "start_s",
+    )
+
+    def __init__(self) -> None:
+        self.intervals = 0
+        """How many were added."""
+        self.start_s = 0.0
+        """Wall clock, seconds since the epoch: the earliest start; 0 before the first interval."""
+        self.end_s = 0.0
+        """Wall clock, seconds since the epoch: the latest end."""
+        self.duration_s = 0.0
+        """The time covered: where intervals overlap it counts once, where there is none not at all."""
+        self.histograms: dict[str, Histogram] = {}
+        self.counters: Counter[str] = Counter()
+        self.gauges: dict[str, int] = {}
+        """The last value of each."""
+        self.peaks: dict[str, int] = {}
+        """The highest value of each."""
+        self.failures: Counter[tuple[str, str]] = Counter()
+        self.closes: Counter[int] = Counter()
+
+    @classmethod
+    def of(cls, intervals: Iterable[Interval]) -> Totals:
+        totals = cls()
+        for interval in intervals:
+            totals.add(interval)
+        return totals
+
+    def add(self, interval: Interval) -> None:
+        """Adds the next interval; it is copied from, never kept."""
+        if not interval:
+            return
+        end_s = interval.start_s + interval.length_s
+        if not self.intervals:
+            self.start_s = self.end_s = interval.start_s
+        self.duration_s += min(interval.length_s, max(end_s - self.end_s, 0.0))
+        self.start_s = min(self.start_s, interval.start_s)
+        self.end_s = max(self.end_s, end_s)
+        self.intervals += 1
+        for metric, histogram in interval.histograms.items():
+            self.histograms.setdefault(metric, Histogram()).add(histogram)
+        self.counters.update(interval.counters)
+        self.failures.update(interval.failures)
+        self.closes.update(interval.closes)
+        self.gauges.update(interval.gauges)
+        for name, level in interval.gauges.items():
+            self.peaks[name] = max(level, self.peaks.get(name, level))

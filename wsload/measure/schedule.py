@@ -60,3 +60,44 @@ class PoissonRate:
     def due_ns(self) -> int:
         self._t_ns += self._random.expovariate(self.rate) * SECOND_NS
         return int(self._t_ns)
+
+
+class SwarmRate:
+    """Arrivals at a rate that may change at any time: constant gaps or Poisson, none lost or doubled.
+
+    Time is stretched, not skipped: arrival ``n`` is due when the integral of the rate reaches the
+    n-th point of a unit-rate series (the time-scale transformation of a Poisson process; Cinlar,
+    "Introduction to Stochastic Processes", 1975, section 4.7). So however often the rate changes,
+    the number of arrivals is the integral of the rate, and a rate of 0 pauses.
+    """
+
+    __slots__ = ("_at_ns", "_next_point", "_passed", "_random", "rate")
+
+    def __init__(self, start_ns: int, *, poisson: bool = False, seed: int | None = None) -> None:
+        self.rate = 0.0
+        """Arrivals a second from the last change on."""
+        self._at_ns = start_ns
+        self._passed = 0.0
+        self._random = random.Random(seed) if poisson else None
+        self._next_point = self._gap()
+
+    def _gap(self) -> float:
+        return self._random.expovariate(1.0) if self._random is not None else 1.0
+
+    def change(self, now_ns: int, rate: float) -> None:
+        """From ``now_ns`` on arrivals come at this rate; ``now_ns`` never goes back."""
+        if rate < 0:
+            raise ValueError(f"a rate is not negative, as {rate} is")
+        self._passed += self.rate * (now_ns - self._at_ns) / SECOND_NS
+        self._at_ns = now_ns
+        self.rate = rate
+
+    def next_ns(self) -> int | None:
+        """When the next arrival is due at the present rate; None while the rate is 0."""
+        if not self.rate:
+            return None
+        return self._at_ns + int((self._next_point - self._passed) * SECOND_NS / self.rate)
+
+    def advance(self) -> None:
+        """The next arrival has been taken."""
+        self._next_point += self._gap()

@@ -1,0 +1,1 @@
+"""Renders summaries: tables first, then any markup of them. Computes nothing."""

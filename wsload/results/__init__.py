@@ -1,0 +1,1 @@
+"""The results directory: the contract between a run and everything that is made of it afterwards."""

@@ -1,0 +1,19 @@
+"""People in a chat room, each posting once a second: `locust -f locustfiles/chat.py`.
+
+An open workload: posts are due by the clock, whatever the server does. Without `--host` a chat
+server of wsload's own is started for the run.
+"""
+
+from locust import task
+
+from wsload import ChatUser, constant_rate, embedded_server
+
+embedded_server("--quiet-roster")
+
+
+class Chatter(ChatUser):
+    wait_time = constant_rate(1)
+
+    @task
+    async def post(self):
+        await self.say("hello")

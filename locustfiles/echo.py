@@ -1,0 +1,17 @@
+"""One message and its reply, again and again, against any WebSocket echo server:
+
+locust -f locustfiles/echo.py --host ws://127.0.0.1:9000
+"""
+
+from locust import constant, task
+
+from wsload import WebSocketUser
+
+
+class Echo(WebSocketUser):
+    wait_time = constant(1)
+
+    @task
+    async def ping_pong(self):
+        reply = await self.round_trip("x" * 100)
+        assert reply == "x" * 100

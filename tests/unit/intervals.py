@@ -1,0 +1,30 @@
+"""Hypothesis strategies for what runs record."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from wsload.measure.histogram import HIGHEST_NS, Histogram
+from wsload.measure.interval import COUNTERS, GAUGES, METRICS, Interval
+
+values = st.integers(0, HIGHEST_NS) | st.integers(0, 5_000_000)
+histograms = st.builds(Histogram.of, st.lists(values, min_size=1, max_size=20))
+counts = st.integers(1, 2**40)
+times = st.integers(0, 2**20).map(lambda eighths: 1.7e9 + eighths / 8)
+"""Eighths of a second: sums of them are exact."""
+kinds = st.text(min_size=1, max_size=20)
+
+
+def intervals(start: st.SearchStrategy[float] = times) -> st.SearchStrategy[Interval]:
+    return st.builds(
+        Interval,
+        start_s=start,
+        length_s=st.sampled_from((0.125, 1.0, 1.5)),
+        histograms=st.dictionaries(st.sampled_from(METRICS), histograms, max_size=3),
+        counters=st.dictionaries(st.sampled_from(COUNTERS), counts, max_size=4),
+        gauges=st.dictionaries(st.sampled_from(GAUGES), st.integers(0, 10_000)),
+        failures=st.dictionaries(
+            st.tuples(st.sampled_from(("open", "login", "message")), kinds), counts, max_size=3
+        ),
+        closes=st.dictionaries(st.integers(1000, 4999), counts, max_size=3),
+    )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from intervals import intervals
+
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import METRICS, Interval, Totals, added, in_order, merge
+
+
+@given(intervals(), intervals(), intervals())
+def test_merging_is_associative_and_commutative(a: Interval, b: Interval, c: Interval) -> None:
+    assert merge([a, merge([b, c])]) == merge([merge([a, b]), c]) == merge([a, b, c])
+    assert merge([a, b]) == merge([b, a])
+
+
+@given(intervals())
+def test_the_empty_interval_is_the_identity(interval: Interval) -> None:
+    assert merge([interval, Interval()]) == merge([Interval(), interval]) == merge([interval])
+    assert merge([interval]) == interval
+    assert merge([]) == Interval()
+    assert interval
+    assert not Interval()
+
+
+def test_processes_add_up_gauges_too_and_cover_the_time_of_both() -> None:
+    first = Interval(
+        start_s=10.0,
+        length_s=1.0,
+        histograms={"open": Histogram.of([5_000])},
+        counters={"sent": 2},
+        gauges={"users": 5},
+        failures={("open", "refused"): 1},
+        closes={1006: 1},
+    )
+    second = Interval(
+        start_s=10.5,
+        length_s=1.0,
+        histograms={"open": Histogram.of([9_000]), "login": Histogram.of([7_000])},
+        counters={"sent": 3, "lost": 1},
+        gauges={"users": 6},
+        failures={("open", "refused"): 2},
+        closes={1000: 1},
+    )
+    assert merge([first, second]) == Interval(
+        start_s=10.0,
+        length_s=1.5,
+        histograms={"open": Histogram.of([5_000, 9_000]), "login": Histogram.of([7_000])},
+        counters={"sent": 5, "lost": 1},
+        gauges={"users": 11},
+        failures={("open", "refused"): 3},
+        closes={1006: 1, 1000: 1},
+    )
+    assert first.histograms["open"].total == 1
+
+
+def test_counts_without_a_length_are_not_lost_in_a_merge() -> None:
+    late = Interval(counters={"lost": 1})
+    second = Interval(start_s=10.0, length_s=1.0, counters={"lost": 2})
+    assert merge([late, second]) == Interval(start_s=10.0, length_s=1.0, counters={"lost": 3})
+
+
+def test_added_sums_by_key() -> None:
+    assert added([{"a": 1}, {"a": 2, "b": 3}, {}]) == {"a": 3, "b": 3}
+
+
+def test_metrics_are_listed_in_their_order_and_unknown_ones_last() -> None:
+    assert in_order(["zebra", "ping", "apple", "message", "open"]) == [
+        "message",
+        "open",
+        "ping",
+        "apple",
+        "zebra",
+    ]
+    assert in_order(reversed(METRICS)) == list(METRICS)
+
+
+@given(st.lists(intervals(), max_size=6), st.randoms())
+def test_sums_over_time_do_not_depend_on_the_order(parts: list[Interval], random: object) -> None:
+    shuffled = list(parts)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    one, other = Totals.of(parts), Totals.of(shuffled)
+    assert one.histograms == other.histograms
+    assert (one.counters, one.failures, one.closes) == (other.counters, other.failures, other.closes)
+    assert (one.peaks, one.intervals) == (other.peaks, other.intervals)
+    assert (one.start_s, one.end_s) == (other.start_s, other.end_s)
+
+
+def test_over_time_the_last_level_and_the_peak_are_kept() -> None:
+    totals = Totals.of(
+        Interval(start_s=second, length_s=1.0, gauges={"users": users})
+        for second, users in ((1.0, 5), (2.0, 9), (3.0, 7))
+    )
+    assert (totals.gauges, totals.peaks) == ({"users": 7}, {"users": 9})
+
+
+def test_the_time_covered_counts_once_where_intervals_overlap_and_not_where_there_is_none() -> None:
+    spans = [(10.0, 1.0), (11.0, 1.0), (11.5, 1.0), (20.0, 1.0), (11.0, 1.0)]
+    totals = Totals.of(Interval(start_s=start, length_s=length) for start, length in spans)
+    assert (totals.start_s, totals.end_s, totals.duration_s) == (10.0, 21.0, 3.5)
+    assert totals.intervals == 5
+
+
+def test_adding_nothing_changes_nothing_and_intervals_are_left_alone() -> None:
+    interval = Interval(start_s=1.0, length_s=1.0, histograms={"open": Histogram.of([5_000])})
+    totals = Totals.of([interval, Interval(), interval])
+    assert totals.intervals == 2
+    assert totals.histograms["open"].total == 2
+    assert interval.histograms["open"].total == 1

@@ -1,0 +1,257 @@
+"""Is build B slower than build A? Judged over pairs of runs, so that chance and drift are no builds.
+
+Per statistic: the logarithm of candidate over baseline, pair by pair; their mean with a t interval;
+Holm's correction over all that is judged; the gate of `wsload.analysis.verdict`. Simulated with a
+drift of 1 % a run and the scatter of real runs, a false *slower* comes in about one comparison of a
+thousand (``tests/truth/test_gate_simulation.py`` prints the table).
+
+With fewer than two pairs there is nothing to tell the builds from the runs: the interval then comes
+from the seconds within the two runs, widened by what runs usually scatter and drift, and every
+verdict says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from wsload.analysis.bootstrap import log_ratios
+from wsload.analysis.inference import Estimate, holm_levels
+from wsload.analysis.pairs import Excluded, Pairing, RunFigures, pair_up, unlike
+from wsload.analysis.verdict import Gate, Judgement, Verdict, decide, more_pairs
+
+DEFAULT_GATE: Final = Gate()
+RESOLUTION: Final = 0.001
+"""Percentiles come in steps of a histogram's buckets, 0.1 %: runs are never taken to scatter less."""
+FEWEST_BLOCKS: Final = 10
+"""Seconds with samples that a run needs, and half of its seconds, before it is judged alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unjudged:
+    """A statistic that could not be judged, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The candidate's runs against the baseline's."""
+
+    verdict: Verdict
+    """Of the whole: *slower* if anything is; else *inconclusive* if anything is, or could not be
+    judged; else *faster* if anything is; else *same*."""
+    judgements: tuple[Judgement, ...]
+    """In the order of ``gate.judged``; what neither side recorded is absent."""
+    unjudged: tuple[Unjudged, ...]
+    pairs: tuple[tuple[str, str], ...]
+    """The names (baseline, candidate) of the runs held against each other, in the order they ran."""
+    excluded: tuple[Excluded, ...]
+    warnings: tuple[str, ...]
+    within_run_only: bool
+    """One run a side: drift and scatter from run to run are assumed, not measured."""
+    gate: Gate
+
+    @property
+    def exit_code(self) -> int:
+        """0 same or faster, 1 slower, 3 no valid runs, 4 inconclusive."""
+        return {Verdict.SLOWER: 1, Verdict.NO_VALID_RUNS: 3, Verdict.INCONCLUSIVE: 4}.get(self.verdict, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statistic:
+    """One statistic before Holm's correction has looked at all of them."""
+
+    name: str
+    estimate: Estimate
+    shown: tuple[float, float]
+    a_ns: float
+    b_ns: float
+    shift_ns: float
+    pairs: int
+    deviation: float
+
+
+def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
+    """Judges the candidate's runs against the baseline's.
+
+    With fewer than two valid pairs, the two valid runs that ran closest together are compared by
+    their `RunFigures.blocks`. Conditions that differ become warnings: whether to go on with such
+    runs is the caller's question, see `unlike`.
+    """
+    pairing = pair_up(runs)
+    if pairing.closest is None:
+        return _whole((), (), pairing, gate, unlike(runs), no_runs=True)
+    alone = len(pairing.pairs) < 2
+    if alone:
+        pairing = _only_closest(pairing, runs)
+    used = [run for pair in pairing.pairs for run in pair]
+    warnings = [*unlike(used)]
+    if alone:
+        warnings.append(
+            "one run a side: how runs of one build differ from each other is not measured, only allowed "
+            f"for (scatter {gate.run_deviation:.1%} a run, drift {gate.drift:.1%}): make pairs of runs"
+        )
+    elif abs(pairing.offset) > 1:
+        warnings.append(
+            f"the runs did not alternate: the candidate ran {pairing.offset:+.1f} runs after the baseline "
+            f"on average, so a drift of {gate.drift:.1%} a run is allowed for: run in the order A B B A"
+        )
+    found, unjudged = [], []
+    for name in gate.judged:
+        statistic = _alone(name, pairing, gate) if alone else _paired(name, pairing, gate)
+        if isinstance(statistic, _Statistic):
+            found.append(statistic)
+        elif statistic is not None:
+            unjudged.append(statistic)
+    limit = math.log1p(gate.ratio)
+    levels = holm_levels({each.name: each.estimate.p_beyond(limit) for each in found}, gate.alpha)
+    judgements = tuple(_judge(each, levels[each.name], gate, alone) for each in found)
+    return _whole(judgements, tuple(unjudged), pairing, gate, warnings, alone=alone)
+
+
+def _only_closest(pairing: Pairing, runs: Sequence[RunFigures]) -> Pairing:
+    assert pairing.closest is not None
+    a, b = pairing.closest
+    named = {each.name: each.reason for each in pairing.excluded}
+    excluded = tuple(
+        Excluded(name=run.name, reason=named.get(run.name, "fewer than two valid pairs"))
+        for run in runs
+        if run is not a and run is not b
+    )
+    return Pairing(pairs=((a, b),), excluded=excluded, offset=1.0, closest=pairing.closest)
+
+
+def _missing(name: str, pairing: Pairing) -> Unjudged | None:
+    """None when the statistic was recorded nowhere, so that there is nothing to say about it."""
+    without = [run for pair in pairing.pairs for run in pair if name not in run.values]
+    if len(without) == 2 * len(pairing.pairs):
+        return None
+    sides = {run.side for run in without}
+    where = f"in the {sides.pop()}’s runs" if len(sides) == 1 else "on either side"
+    names = ", ".join(run.name for run in without)
+    return Unjudged(name=name, reason=f"no samples {where}: {names}")
+
+
+def _paired(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | None:
+    values = [
+        (a.values[name], b.values[name]) for a, b in pairing.pairs if name in a.values and name in b.values
+    ]
+    if len(values) < len(pairing.pairs):
+        return _missing(name, pairing)
+    a, b = np.array(values, dtype=np.float64).T
+    logs = np.log(b / a)
+    deviation = max(float(logs.std(ddof=1)), RESOLUTION)
+    estimate = Estimate(
+        mean=float(logs.mean()),
+        error=deviation / math.sqrt(len(values)),
+        df=len(values) - 1,
+        slack=abs(pairing.offset) * math.log1p(gate.drift),
+    )
+    return _Statistic(
+        name=name,
+        estimate=estimate,
+        shown=estimate.interval(gate.alpha),
+        a_ns=float(np.median(a)),
+        b_ns=float(np.median(b)),
+        shift_ns=float(np.median(b - a)),
+        pairs=len(values),
+        deviation=deviation,
+    )
+
+
+def _alone(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | None:
+    ((a, b),) = pairing.pairs
+    if name not in a.values or name not in b.values:
+        return _missing(name, pairing)
+    metric, _, percentile = name.rpartition(".p")
+    for run in (a, b):
+        blocks = run.blocks.get(metric)
+        if blocks is None or blocks.filled < max(FEWEST_BLOCKS, len(blocks.counts) / 2):
+            return Unjudged(name=name, reason=f"samples in too few seconds of {run.name} to judge one run by")
+    logs = log_ratios(a.blocks[metric], b.blocks[metric], [float(percentile)])[:, 0]
+    low, high = np.quantile(logs, [gate.alpha / 2, 1 - gate.alpha / 2])
+    deviation = math.hypot(float(logs.std()), math.sqrt(2) * gate.run_deviation, RESOLUTION)
+    a_ns, b_ns = a.values[name], b.values[name]
+    return _Statistic(
+        name=name,
+        estimate=Estimate(mean=math.log(b_ns / a_ns), error=deviation, df=None, slack=math.log1p(gate.drift)),
+        shown=(float(low), float(high)),
+        a_ns=a_ns,
+        b_ns=b_ns,
+        shift_ns=b_ns - a_ns,
+        pairs=1,
+        deviation=deviation,
+    )
+
+
+def _judge(each: _Statistic, level: float, gate: Gate, alone: bool) -> Judgement:
+    verdict, within = decide(
+        each.estimate, level=level, gate=gate, baseline_ns=each.a_ns, shift_ns=each.shift_ns
+    )
+    more = None
+    if verdict is Verdict.INCONCLUSIVE:
+        more = more_pairs(
+            each.estimate,
+            pairs=each.pairs,
+            deviation=each.deviation,
+            level=level,
+            gate=gate,
+            baseline_ns=each.a_ns,
+            shift_ns=each.shift_ns,
+        )
+    judged_low, judged_high = each.estimate.interval(level)
+    return Judgement(
+        name=each.name,
+        baseline_ns=each.a_ns,
+        candidate_ns=each.b_ns,
+        shift_ns=each.shift_ns,
+        ratio=math.exp(each.estimate.mean),
+        low=math.exp(each.shown[0]),
+        high=math.exp(each.shown[1]),
+        level=level,
+        judged_low=math.exp(judged_low),
+        judged_high=math.exp(judged_high),
+        pairs=each.pairs,
+        deviation=each.deviation,
+        verdict=verdict,
+        within=within,
+        more_pairs=more,
+        within_run_only=alone,
+    )
+
+
+def _whole(
+    judgements: tuple[Judgement, ...],
+    unjudged: tuple[Unjudged, ...],
+    pairing: Pairing,
+    gate: Gate,
+    warnings: Sequence[str],
+    *,
+    alone: bool = False,
+    no_runs: bool = False,
+) -> Comparison:
+    verdicts = {each.verdict for each in judgements}
+    if no_runs:
+        overall = Verdict.NO_VALID_RUNS
+    elif Verdict.SLOWER in verdicts:
+        overall = Verdict.SLOWER
+    elif unjudged or not judgements or Verdict.INCONCLUSIVE in verdicts:
+        overall = Verdict.INCONCLUSIVE
+    else:
+        overall = Verdict.FASTER if Verdict.FASTER in verdicts else Verdict.SAME
+    return Comparison(
+        verdict=overall,
+        judgements=judgements,
+        unjudged=unjudged,
+        pairs=tuple((a.name, b.name) for a, b in pairing.pairs),
+        excluded=pairing.excluded,
+        warnings=tuple(warnings),
+        within_run_only=alone,
+        gate=gate,
+    )

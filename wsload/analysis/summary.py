@@ -1,0 +1,100 @@
+"""A run in figures: computed once, from what was recorded, and rendered many times.
+
+The same `Totals` give the same summary, whether they were added up while the run went on or read
+back from its directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import COUNTERS, GAUGES, Totals, in_order
+from wsload.results.run import SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSummary:
+    """One metric over the whole run; there is none without values. All but two fields in ns."""
+
+    count: int
+    """Values recorded."""
+    rate: float
+    """Values a second, over the time covered."""
+    min_ns: int
+    p50_ns: int
+    p90_ns: int
+    p95_ns: int
+    p99_ns: int
+    p99_9_ns: int
+    max_ns: int
+    mean_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run's figures; mappings are in the order in which reports list them."""
+
+    duration_s: float = 0.0
+    """The time covered by intervals, to the millisecond."""
+    metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
+    """By metric; one without values is absent."""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """Sums by name, see `wsload.measure.interval.COUNTERS`; zeros are absent."""
+    peaks: Mapping[str, int] = field(default_factory=dict)
+    """The highest level of each gauge, see `wsload.measure.interval.GAUGES`."""
+    failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By (what was tried, kind of failure), most frequent first."""
+    closes: Mapping[int, int] = field(default_factory=dict)
+    """By close code (RFC 6455 section 7.4), in the order of the codes."""
+
+    def to_json(self) -> dict[str, object]:
+        """The contents of summary.json, schema 1: plain values with text keys."""
+        return {
+            "schema": SCHEMA,
+            "duration_s": self.duration_s,
+            "metrics": {metric: asdict(figures) for metric, figures in self.metrics.items()},
+            "counters": dict(self.counters),
+            "peaks": dict(self.peaks),
+            "failures": {f"{what}: {kind}": number for (what, kind), number in self.failures.items()},
+            "closes": {str(code): number for code, number in self.closes.items()},
+        }
+
+
+def summarize(totals: Totals) -> Summary:
+    """The figures of a run, or of any stretch of it."""
+    return Summary(
+        duration_s=round(totals.duration_s, 3),
+        metrics={
+            metric: _figures(totals.histograms[metric], totals.duration_s)
+            for metric in in_order(totals.histograms)
+            if totals.histograms[metric].total
+        },
+        counters=_listed(totals.counters, COUNTERS),
+        peaks=_listed(totals.peaks, GAUGES),
+        failures=dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))),
+        closes=dict(sorted(totals.closes.items())),
+    )
+
+
+def _figures(histogram: Histogram, duration_s: float) -> MetricSummary:
+    p50, p90, p95, p99, p99_9 = histogram.percentiles((50, 90, 95, 99, 99.9))
+    return MetricSummary(
+        count=histogram.total,
+        rate=round(histogram.total / duration_s, 3) if duration_s else 0.0,
+        min_ns=histogram.min_ns,
+        p50_ns=p50,
+        p90_ns=p90,
+        p95_ns=p95,
+        p99_ns=p99,
+        p99_9_ns=p99_9,
+        max_ns=histogram.max_ns,
+        mean_ns=round(histogram.mean_ns),
+    )
+
+
+def _listed(found: Mapping[str, int], order: tuple[str, ...]) -> dict[str, int]:
+    """In this order, unknown names last; zeros left out."""
+    names = [*order, *sorted(found.keys() - set(order))]
+    return {name: found[name] for name in names if found.get(name)}

@@ -1,0 +1,45 @@
+"""``wsload export``: a stored run's figures in the formats of other tools."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wsload.errors import UsageError
+from wsload.measure.interval import in_order
+from wsload.report.hgrm import distribution
+from wsload.results.reader import open_run
+from wsload.results.run import replace_file
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A results directory: results/<run>.", show_default=False)],
+    hgrm: Annotated[
+        bool, typer.Option("--hgrm", help="The percentile distribution as the HdrHistogram tools print it.")
+    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The percentile distribution as CSV.")] = False,
+    metric: Annotated[str, typer.Option(help="Which metric to export.")] = "message",
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The file to write, instead of standard output.", show_default=False),
+    ] = None,
+) -> None:
+    """Write one metric's percentile distribution, in ms, for HdrHistogram's plotters or a spreadsheet."""
+    if hgrm == csv:
+        raise UsageError("wsload export: say which format: --hgrm or --csv")
+    stored = open_run(run)
+    histograms = stored.totals().histograms
+    if metric not in histograms:
+        there = ", ".join(in_order(histograms)) or "none at all"
+        raise UsageError(f"--metric {metric!r}: {run} has no values of it; there are: {there}")
+    text = distribution(histograms[metric], started_at=stored.info.started_at, csv=csv)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        replace_file(output, text.encode())
+    except OSError as error:
+        raise UsageError(f"--output {str(output)!r}: can't be written ({error.strerror})") from error

@@ -1,0 +1,258 @@
+"""The connection: the library's `ClientConnection`, with a stamp on everything that arrives.
+
+Passed to ``websockets.asyncio.client.connect`` as ``create_connection``, its documented seam. What
+is on every message's path is done here: whole, unfragmented text and binary frames go from
+``data_received`` straight to the sink, and sends go straight to the transport. All else (the
+handshake, control frames, fragments, extensions, failing and closing the connection) stays the
+library's; it is always fed whole frames, so its parser and ours never disagree about where the
+stream stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import struct
+import time
+from typing import Any, Final, Protocol
+
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import OPEN, Event
+from websockets.utils import apply_mask
+
+from wsload.errors import NotConnected
+from wsload.measure.recorder import Recorder
+
+_TEXT: Final = 0x80 | Opcode.TEXT
+_BINARY: Final = 0x80 | Opcode.BINARY
+_now_ns = time.monotonic_ns
+_bits = random.getrandbits
+
+
+class Sink(Protocol):
+    """Who is told what arrives, at once and in order, on the loop's thread."""
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        """One whole message; ``at_ns`` (monotonic) is when its last byte reached this process."""
+
+    def receive_close(self, code: int, reason: str) -> None:
+        """The connection is gone: the close code received (1006 for none) and its reason."""
+
+
+class TimedConnection(ClientConnection):
+    """A client connection that stamps what arrives and hands it to a `Sink`.
+
+    What arrives before `attach` is kept with its stamps. ``made_ns``, ``response_ns``: monotonic
+    times of the transport's readiness (after TLS) and of the complete response to the upgrade.
+    """
+
+    def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
+        super().__init__(protocol, **settings)
+        self._recorder = recorder
+        self._sink: Sink | None = None
+        self._early: list[tuple[bytes, bool, int]] = []
+        self._partial = b""
+        self._fragments: list[bytes] = []
+        self._fragments_text = False
+        self._at_ns = 0
+        self._ping_sent_ns = 0
+        self.made_ns = 0
+        self.response_ns = 0
+
+    def attach(self, sink: Sink) -> None:
+        """From now on the sink is told; first what arrived since the handshake, then a close if there was one."""
+        self._sink = sink
+        early, self._early = self._early, []
+        for data, text, at_ns in early:
+            sink.receive_message(data, text, at_ns)
+        if self.connection_lost_waiter.done():
+            sink.receive_close(self._code, self.close_reason or "")
+
+    # Sending
+
+    def send_now(self, data: bytes, *, text: bool) -> None:
+        """Writes one message to the transport, without waiting for room: see `ready_to_write`.
+
+        Raises `NotConnected` when the connection is not open; nothing was sent then.
+        """
+        protocol = self.protocol
+        if protocol.state is not OPEN:
+            raise NotConnected("not connected", "the connection is not open")
+        count = self._recorder.count
+        count.sent += 1
+        length = len(data)
+        if protocol.extensions:
+            (protocol.send_text if text else protocol.send_binary)(data)
+            self.send_data()
+            count.bytes_out += length
+            return
+        mask = _bits(32).to_bytes(4, "big")
+        opcode = _TEXT if text else _BINARY
+        if length < 126:
+            head = struct.pack("!BB", opcode, 0x80 | length)
+        elif length < 65536:
+            head = struct.pack("!BBH", opcode, 0xFE, length)
+        else:
+            head = struct.pack("!BBQ", opcode, 0xFF, length)
+        frame = head + mask + apply_mask(data, mask)
+        count.bytes_out += len(frame)
+        self.transport.write(frame)
+
+    @property
+    def writable(self) -> bool:
+        """Whether the transport's buffer is below its high-water mark."""
+        return not self.paused
+
+    async def ready_to_write(self) -> None:
+        """Returns once the transport's buffer has room again."""
+        await self.drain()
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What was sent and is not yet handed to the kernel: the browser's ``bufferedAmount``."""
+        return int(self.transport.get_write_buffer_size())
+
+    def ping_now(self, timeout_ns: int) -> None:
+        """Sends a ping, to be recorded as ``ping`` when its pong arrives.
+
+        One that has been unanswered for longer than ``timeout_ns`` fails the connection with 1011
+        instead, as the library's own keepalive does; a younger one is waited for.
+        """
+        if self.protocol.state is not OPEN:
+            return
+        now = _now_ns()
+        if self._ping_sent_ns:
+            if now - self._ping_sent_ns > timeout_ns:
+                self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+            return
+        self._ping_sent_ns = now
+        self.protocol.send_ping(now.to_bytes(8, "big"))
+        self.send_data()
+
+    def abort(self) -> None:
+        """Drops the connection without a closing handshake."""
+        self.transport.abort()
+
+    # Receiving: callbacks of asyncio.Protocol and of the library
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made_ns = _now_ns()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        at_ns = self._at_ns = _now_ns()
+        self._recorder.count.bytes_in += len(data)
+        if self.response is None:
+            self._receive_response(data)
+        else:
+            self._receive_frames(self._partial + data if self._partial else data, at_ns)
+
+    def _receive_response(self, data: bytes) -> None:
+        # Only the response's head goes to the library with this chunk, so that frames behind it
+        # come through our own parser like all others.
+        tail = self._partial
+        end = (tail + data).find(b"\r\n\r\n")
+        if end < 0:
+            self._partial = (tail + data)[-3:]
+            super().data_received(data)
+            return
+        self._partial = b""
+        head = end + 4 - len(tail)
+        super().data_received(data[:head])
+        if len(data) == head:
+            return
+        if self.protocol.state is OPEN:
+            self._receive_frames(data[head:], self._at_ns)
+        else:
+            super().data_received(data[head:])
+
+    def _receive_frames(self, data: bytes, at_ns: int) -> None:
+        position, end = 0, len(data)
+        while end - position >= 2:
+            if self.protocol.state is not OPEN:
+                super().data_received(data[position:])
+                position = end
+                break
+            head, length = data[position], data[position + 1]
+            start = position + 2
+            if length > 125:
+                size = {126: 2, 127: 8}.get(length, 0)
+                if end - start < size:
+                    break
+                if size:
+                    length = int.from_bytes(data[start : start + size], "big")
+                    start += size
+                else:  # masked, which no server may do: the library says so
+                    length = 0
+            stop = start + length
+            if length > (self.protocol.max_message_size or length):
+                super().data_received(data[position:])
+                position = end
+                break
+            if stop > end:
+                break
+            if (head == _TEXT or head == _BINARY) and not self._fragments:
+                self._deliver(data[start:stop], head == _TEXT, at_ns)
+            else:
+                super().data_received(data[position:stop])
+            position = stop
+        self._partial = data[position:]
+
+    def process_event(self, event: Event) -> None:
+        if self.response is None:
+            self.response_ns = self._at_ns
+            super().process_event(event)
+            return
+        assert isinstance(event, Frame)
+        opcode = event.opcode
+        if opcode is Opcode.PONG:
+            self._receive_pong(bytes(event.data))
+        elif opcode is Opcode.CONT or not event.fin:
+            if opcode is not Opcode.CONT:
+                self._fragments_text = opcode is Opcode.TEXT
+            self._fragments.append(bytes(event.data))
+            if event.fin:
+                whole = b"".join(self._fragments)
+                self._fragments.clear()
+                self._deliver(whole, self._fragments_text, self._at_ns)
+        elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            self._deliver(bytes(event.data), opcode is Opcode.TEXT, self._at_ns)
+
+    def _deliver(self, data: bytes, text: bool, at_ns: int) -> None:
+        if text and not data.isascii():
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                # RFC 6455 section 8.1: text that is not UTF-8 fails the connection.
+                self._recorder.failed("message", "invalid UTF-8")
+                self._fail(CloseCode.INVALID_DATA, "invalid UTF-8")
+                return
+        self._recorder.count.received += 1
+        if self._sink is None:
+            self._early.append((data, text, at_ns))
+        else:
+            self._sink.receive_message(data, text, at_ns)
+
+    def _receive_pong(self, payload: bytes) -> None:
+        if self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
+            self._recorder.values["ping"].append(self._at_ns - self._ping_sent_ns)
+            self._ping_sent_ns = 0
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        self.protocol.fail(code, reason)
+        self.send_data()
+        # A peer that answers nothing would keep the connection half-closed for ever.
+        self.loop.call_later(self.close_timeout or 10, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.response is not None and self.protocol.handshake_exc is None:
+            self._recorder.closed(self._code)
+        if self._sink is not None:
+            self._sink.receive_close(self._code, self.close_reason or "")
+
+    @property
+    def _code(self) -> int:
+        return int(self.close_code or CloseCode.ABNORMAL_CLOSURE)

@@ -1,0 +1,90 @@
+"""Which URL is opened: the browser's rules for ``new WebSocket(url)`` (WHATWG WebSockets, section 3.1).
+
+Nothing here touches the network: a URL that is refused was refused before anything was sent.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from wsload.errors import UsageError
+
+_SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+
+def resolve_url(url: str, host: str | None = None) -> str:
+    """The absolute ``ws://`` or ``wss://`` URL to open.
+
+    ``http`` and ``https`` become ``ws`` and ``wss``; a relative ``url`` is resolved against
+    ``host`` (Locust's ``--host``), itself a URL or a bare ``name:port``, which means ``ws://``.
+
+    Raises `UsageError` for a fragment, another scheme, a missing or impossible host or port.
+    """
+    text = url
+    if host and not _has_scheme(url):
+        base = host if _has_scheme(host) else f"ws://{host}"
+        scheme, rest = base.split("://", 1)
+        # urljoin knows http's rules for relative references, but not ws's: lend it a scheme it knows.
+        text = scheme + "://" + urljoin("http://" + rest, url).split("://", 1)[1] if url else base
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"the URL {shown_url(text)!r} can't be read: {error}") from None
+    if not parts.scheme or not parts.hostname:
+        raise UsageError(
+            f"the URL {shown_url(text)!r} names no host: give --host ws://HOST:PORT or a whole URL"
+        )
+    if parts.scheme.lower() not in _SCHEMES:
+        raise UsageError(
+            f"the URL {shown_url(text)!r} has the scheme {parts.scheme!r}: "
+            "ws, wss, http and https are what a WebSocket opens"
+        )
+    if "#" in text:
+        raise UsageError(f"the URL {shown_url(text)!r} has a fragment (#…): a WebSocket URL has none")
+    if port == 0:
+        raise UsageError(f"the URL {shown_url(text)!r} has port 0: nothing listens there")
+    if any(character.isspace() for character in text):
+        raise UsageError(f"the URL {shown_url(text)!r} has a space in it")
+    scheme = _SCHEMES[parts.scheme.lower()]
+    return urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
+
+
+def shown_url(url: str) -> str:
+    """The URL as it may be shown: with a password or a token in it replaced by ``***``."""
+    head, at, tail = url.rpartition("@")
+    if at and "/" not in tail.split("//", 1)[0]:
+        scheme, slashes, _ = head.partition("//")
+        url = f"{scheme}{slashes}***@{tail}"
+    start, question, _ = url.partition("?")
+    return f"{start}?***" if question else url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine by its very name: 127.0.0.0/8, ::1, ``localhost``."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_mixed_content(url: str, origin: str | None) -> None:
+    """Refuses ``ws://`` from a page of ``https://``, as browsers do, except to this very machine.
+
+    Raises `UsageError` (a browser's ``SecurityError``; W3C Mixed Content, section 5.1).
+    """
+    parts = urlsplit(url)
+    secure_page = origin is not None and urlsplit(origin).scheme == "https"
+    if secure_page and parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
+        raise UsageError(
+            f"SecurityError: a page of {origin} may not open {shown_url(url)}: use wss://, "
+            "or --ws-allow-mixed-content to do what no browser does"
+        )
+
+
+def _has_scheme(text: str) -> bool:
+    return "://" in text.split("?", 1)[0].split("#", 1)[0]

@@ -1,0 +1,38 @@
+"""The embedded chat server, for a run without ``--host``: in a process of its own, gone with the run."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from typing import Any
+
+from locust import events
+from locust.runners import WorkerRunner
+
+
+
+logger = logging.getLogger("wsload")
+
+
+def embedded_server(*options: str) -> None:
+    """To be called in a locustfile: without ``--host``, load a chat server of wsload's own.
+
+    It is started on a free loopback port by the process that owns the run (a worker is told the
+    host by its master) and stopped when that ends, however it ends. ``options`` are those of
+    ``wsload serve``.
+    """
+
+    def start(environment: Any, **_: Any) -> None:
+        has_host = environment.host or any(user_class.host for user_class in environment.user_classes)
+        names_url = "://" in (environment.parsed_options.ws_url or "")
+        if has_host or names_url or isinstance(environment.runner, WorkerRunner):
+            return
+        from wsload.server.process import ServerProcess
+        server = ServerProcess(*options)
+        environment.host = server.url
+        environment.parsed_options.host = server.url
+        atexit.register(server.stop)
+        events.quit.add_listener(lambda **_: server.stop())
+        logger.info("No --host given: loading wsload's own chat server at %s (pid %d)", server.url, server.pid)
+
+    events.init.add_listener(start)

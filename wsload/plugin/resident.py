@@ -1,0 +1,261 @@
+"""A Locust user whose whole life is one coroutine on the engine's loop; its greenlet only waits for it.
+
+`User.run` is overridden for this, as Locust's own ``PytestUser`` does. What Locust promises stays:
+tasks picked by weight and filtered by tags, ``wait_time``, ``on_start`` and ``on_stop``,
+``StopUser`` and ``RescheduleTask``, ``--stop-timeout``. What a coroutine can't do (tasks that are
+not ``async``, nested ``TaskSet`` classes) is refused when the class is made, not in mid-run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import inspect
+import random
+import time
+import traceback
+from typing import Any
+
+from gevent import GreenletExit
+from locust import User
+from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+from wsload.errors import WorkloadError
+from wsload.plugin.swarm import Swarm
+from wsload.plugin.waits import OpenWait
+
+_LIFE_HOOKS = ("on_start", "on_stop")
+
+
+class ResidentUser(User):
+    """Base of the users that live on the loop: the life cycle, without any connection.
+
+    Everything a user class defines (tasks, ``on_start``, ``on_stop``, hooks) runs on the loop's
+    thread: what blocks there (``time.sleep``, ``requests``) stalls every user of the process.
+    """
+
+    abstract = True
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for task in cls.tasks:
+            name = getattr(task, "__name__", repr(task))
+            if inspect.isclass(task):
+                raise TypeError(
+                    f"{cls.__name__}: the task {name} is a class: TaskSets are not supported, "
+                    "use async methods with @task(weight)"
+                )
+            if not inspect.iscoroutinefunction(task):
+                raise TypeError(f"{cls.__name__}: the task {name} must be 'async def'")
+        for hook in _LIFE_HOOKS:
+            if not inspect.iscoroutinefunction(getattr(cls, hook)):
+                raise TypeError(f"{cls.__name__}: {hook} must be 'async def'")
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._swarm: Swarm = Swarm.of(environment)
+        self._engine = self._swarm.bridge.engine
+        self._recorder = self._engine.recorder
+        self._settings = self._swarm.settings
+        self._spawned_ns = time.monotonic_ns()
+        self._life: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._between_tasks = False
+        self._yielded = False
+        self._due_ns = 0
+        self._dues: collections.deque[int] = collections.deque()
+        self._due_waiter: asyncio.Future[None] | None = None
+        wait = getattr(type(self), "wait_time", None)
+        self._schedule = wait.schedule if isinstance(wait, OpenWait) else None
+        self._open_workload = bool(self._schedule or self._settings.rate)
+
+    # What a user class may define
+
+    async def on_start(self) -> None:  # type: ignore[override]  # async is the whole point
+        """Called once, when the user is connected and before its first task."""
+
+    async def on_stop(self) -> None:
+        """Called once when the user stops, while it is still connected."""
+
+    # For the stages in between, implemented by the connected users
+
+    async def _arrive(self) -> None:
+        """Gets ready for tasks: opens, logs in. Tries again by itself."""
+
+    async def _ready(self) -> None:
+        """Returns when a task can be run."""
+
+    async def _depart(self) -> None:
+        """Closes what `_arrive` opened."""
+
+    def _abort(self) -> None:
+        """Drops it without ceremony."""
+
+    def visit(self, now_ns: int) -> None:
+        """From the engine, several times a second: gives up what has waited too long."""
+
+    def ping(self) -> None:
+        """From the engine, every few seconds: pings the connection, if there is one."""
+
+    # Hub's side: what Locust calls
+
+    def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
+        self._state = LOCUST_STATE_RUNNING
+        completion = self._swarm.bridge.submit(self._live())
+        try:
+            completion.wait()
+        except GreenletExit:
+            self._engine.call(self._stop, True)
+            try:
+                completion.wait()
+            except GreenletExit:
+                self._engine.call(self._abort)
+                completion.wait(timeout_s=5)
+        if completion.error is not None:
+            raise completion.error
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust's: gracefully lets the running task finish; returns whether it ended at once."""
+        if force:
+            self._group.killone(self._greenlet)
+            return True
+        self._state = LOCUST_STATE_STOPPING
+        self._engine.call(self._stop, False)
+        return False
+
+    # Loop's side
+
+    def _stop(self, force: bool) -> None:
+        self._stopping = True
+        if self._life is not None and (force or self._between_tasks):
+            self._life.cancel()
+
+    async def _live(self) -> None:
+        self._life = asyncio.current_task()
+        assert self._life is not None
+        self._engine.members[self] = None
+        try:
+            try:
+                await self._interruptible(self._arrive())
+                with contextlib.suppress(WorkloadError):  # counted, and being reconnected
+                    await self.on_start()
+                await self._work()
+            except (asyncio.CancelledError, StopUser):
+                self._life.uncancel()
+            except StopTest:
+                raise
+            except Exception as error:
+                self._report(error)
+                self._recorder.count.users_ended += 1
+            self._stopping = True
+            try:
+                with contextlib.suppress(WorkloadError):
+                    await self.on_stop()
+            except Exception as error:
+                self._report(error)
+        finally:
+            self._stopping = True
+            try:
+                await self._depart()
+            finally:
+                self._engine.members.pop(self, None)
+                self._life = None
+
+    async def _interruptible(self, waiting: Any) -> None:
+        """Awaits something that a graceful stop need not wait for."""
+        if self._stopping:
+            waiting.close()
+            raise StopUser
+        self._between_tasks = True
+        try:
+            await waiting
+        finally:
+            self._between_tasks = False
+
+    async def _work(self) -> None:
+        if self._settings.rate:
+            self._swarm.pacer.join(self)
+            try:
+                await self._work_when_due(self._pacer_due)
+            finally:
+                self._swarm.pacer.leave(self)
+        elif self._schedule is not None:
+            schedule, start = self._schedule(), time.monotonic_ns()
+
+            async def next_due() -> int:
+                due_ns = start + schedule.due_ns()
+                await self._engine.alarm.sleep_until(due_ns)
+                return due_ns
+
+            await self._work_when_due(next_due)
+        else:
+            await self._work_closed()
+
+    async def _work_when_due(self, next_due: Any) -> None:
+        while True:
+            self._between_tasks = True
+            due_ns = await next_due()
+            self._between_tasks = False
+            if self._stopping:
+                raise StopUser
+            self._due_ns = due_ns
+            await self._run_task()
+            self._due_ns = 0
+
+    async def _pacer_due(self) -> int:
+        while not self._dues:
+            self._due_waiter = self._engine.loop.create_future()
+            await self._due_waiter
+        return self._dues.popleft()
+
+    def take(self, due_ns: int) -> None:
+        """From the pacer: a task is due."""
+        self._dues.append(due_ns)
+        if self._due_waiter is not None and not self._due_waiter.done():
+            self._due_waiter.set_result(None)
+
+    async def _work_closed(self) -> None:
+        while True:
+            await self._interruptible(self._ready())
+            self._yielded = False
+            if not await self._run_task():
+                continue
+            if self._stopping:
+                raise StopUser
+            wait_s = self.wait_time()
+            if wait_s > 0:
+                due_ns = time.monotonic_ns() + int(wait_s * 1e9)
+                await self._interruptible(self._engine.alarm.sleep_until(due_ns))
+            elif not self._yielded:
+                # A task that never suspends must not starve the others.
+                await asyncio.sleep(0)
+
+    async def _run_task(self) -> bool:
+        """Runs one task picked by weight; says whether the wait time comes next."""
+        if not self.tasks:
+            raise RuntimeError(f"{type(self).__name__} has no tasks: mark async methods with @task")
+        try:
+            task: Any = random.choice(self.tasks)
+            await task(self)
+        except WorkloadError:
+            pass  # counted by its kind when it was raised
+        except RescheduleTaskImmediately:
+            await asyncio.sleep(0)
+            return False
+        except RescheduleTask:
+            pass
+        except (StopUser, StopTest):
+            raise
+        except Exception as error:
+            self._report(error)
+            if not self.environment.catch_exceptions:
+                raise
+            await asyncio.sleep(0)
+        return True
+
+    def _report(self, error: Exception) -> None:
+        """A bug in the user class: told to Locust as its own users' are, with the traceback."""
+        text = "".join(traceback.format_exception(error))
+        self._swarm.bridge.to_hub(self._swarm.report_user_error, self, error, text)

@@ -1,0 +1,84 @@
+"""One run, on the hub of the process that owns the results: local, or the master."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from wsload.analysis.summary import Summary, summarize
+from wsload.engine.url import shown_url
+from wsload.errors import ResultsError, UsageError
+from wsload.measure.interval import Interval
+from wsload.plugin.options import Settings
+from wsload.report.terminal import show_run
+from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.writer import RunWriter
+
+logger = logging.getLogger("wsload")
+
+
+class Run:
+    """Writes the results directory while the run goes on, and judges the run when it has ended."""
+
+    def __init__(self, environment: Any, settings: Settings) -> None:
+        """Raises `UsageError` where the results can't be written."""
+        self._settings = settings
+        self.warnings: list[RunWarning] = []
+        """What was noticed on the way; the judgement adds its own."""
+        self.checks: list[CheckOutcome] = []
+        self.summary: Summary | None = None
+        """The figures; None until the run has ended."""
+        self.writer = RunWriter.create(
+            settings.results,
+            build=settings.build or "dev",
+            target=_target(environment, settings),
+            options=vars(environment.parsed_options),
+            started_at=time.time(),
+        )
+
+    def append(self, interval: Interval) -> None:
+        """Takes the next interval."""
+        self.writer.append(interval)
+
+    @property
+    def valid(self) -> bool:
+        return not any(warning.invalidates for warning in self.warnings)
+
+    def finish(self) -> None:
+        """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
+        totals = self.writer.totals
+        self.summary = summarize(totals)
+        if self._settings.insecure:
+            self.warnings.append(
+                RunWarning(
+                    name="tls-not-verified",
+                    text="certificates were not verified (--ws-insecure)",
+                    remedy="trust the server's authority with --ws-ca-file",
+                )
+            )
+        try:
+            self.writer.finish(
+                self.summary.to_json(),
+                ended_at=time.time(),
+                valid=self.valid,
+                warnings=self.warnings,
+                checks=self.checks,
+            )
+        except ResultsError as error:
+            logger.error(error)
+
+    def show(self) -> None:
+        """Prints the run's figures and where they are."""
+        if self.summary is not None:
+            show_run(self.writer.info, self.summary, self.writer.path)
+
+
+def _target(environment: Any, settings: Settings) -> str:
+    """What is loaded, as far as one URL says it: the first user class's."""
+    for user_class in environment.user_classes:
+        try:
+            return settings.target(getattr(user_class, "url", "/"), environment.host or user_class.host)
+        except UsageError:
+            continue
+    return shown_url(environment.host or "")

@@ -1,0 +1,100 @@
+"""Reading the text of options: each function takes text and returns a value or raises `ValueError`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+_DURATION: Final = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|µs|ms|s|m|h)?")
+_SECONDS: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
+_BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, None: 1}
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 section 5.6.2, which RFC 6455 section 4.1 asks of a subprotocol's name."""
+
+
+def duration_s(least: float, most: float) -> Callable[[Any], float]:
+    """Reads ``500ms``, ``2s``, ``1.5m`` or plain seconds, into seconds."""
+
+    def parse(text: Any) -> float:
+        found = _DURATION.fullmatch(str(text).strip())
+        if not found:
+            raise ValueError("a duration is a number with us, ms, s, m or h, such as 500ms")
+        seconds = float(found[1]) * _SECONDS[found[2]]
+        if not least <= seconds <= most:
+            raise ValueError(f"from {least:g}s to {most:g}s is allowed")
+        return seconds
+
+    return parse
+
+
+def byte_count(least: int, most: int) -> Callable[[Any], int]:
+    """Reads ``64KiB``, ``1MiB`` or plain bytes, into bytes."""
+
+    def parse(text: Any) -> int:
+        found = _SIZE.fullmatch(str(text).strip())
+        if not found:
+            raise ValueError("a size is a number with B, KiB, MiB or GiB, such as 1MiB")
+        size = int(found[1]) * _BYTES[found[2]]
+        if not least <= size <= most:
+            raise ValueError(f"from {least} to {most} bytes is allowed")
+        return size
+
+    return parse
+
+
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Reads a whole number."""
+
+    def parse(text: Any) -> int:
+        if not re.fullmatch(r"[0-9]+", str(text).strip()) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most} is allowed")
+        return int(text)
+
+    return parse
+
+
+def number(least: float, most: float) -> Callable[[Any], float]:
+    """Reads a number."""
+
+    def parse(text: Any) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise ValueError(f"a number from {least:g} to {most:g} is allowed")
+        return value
+
+    return parse
+
+
+def one_of(*allowed: str) -> Callable[[Any], str]:
+    """Reads one of a few words."""
+
+    def parse(text: Any) -> str:
+        if text not in allowed:
+            raise ValueError(f"{' or '.join(allowed)} is allowed")
+        return str(text)
+
+    return parse
+
+
+def header(text: str) -> tuple[str, str]:
+    """Reads ``Name: value`` (RFC 9110 section 5); a line break, which would be another header, is refused."""
+    name, colon, value = text.partition(":")
+    if not colon or not _TOKEN.fullmatch(name) or not value.strip().isprintable():
+        raise ValueError("a header is 'Name: value', printable and in one line")
+    return name, value.strip()
+
+
+def token_list(values: Any) -> tuple[str, ...]:
+    """Reads subprotocol names: tokens, none twice, as browsers ask (WHATWG WebSockets, section 3.1)."""
+    names = tuple(text.strip() for text in values or [] if text.strip())
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"SyntaxError: {name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed")
+    if len(set(names)) != len(names):
+        raise ValueError("SyntaxError: a subprotocol stands there twice")
+    return names

@@ -1,0 +1,39 @@
+"""An interval on its way from a worker to the master: plain values that Locust's msgpack carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+
+
+def to_wire(interval: Interval) -> dict[str, Any]:
+    """As a dict of numbers, text and bytes; histograms in their compressed form, exact."""
+    return {
+        "start_s": interval.start_s,
+        "length_s": interval.length_s,
+        "histograms": {
+            metric: histogram.encode() for metric, histogram in interval.histograms.items() if histogram.total
+        },
+        "counters": dict(interval.counters),
+        "gauges": dict(interval.gauges),
+        "failures": [[what, kind, number] for (what, kind), number in interval.failures.items()],
+        "closes": [[code, number] for code, number in interval.closes.items()],
+    }
+
+
+def from_wire(data: dict[str, Any]) -> Interval:
+    """The interval that `to_wire` packed. Raises `ValueError`, `KeyError` or `TypeError` for anything else.
+
+    Values out of range are in the counter ``out_of_range``; which histogram they missed is not sent.
+    """
+    return Interval(
+        start_s=float(data["start_s"]),
+        length_s=float(data["length_s"]),
+        histograms={metric: Histogram.decode(packed) for metric, packed in data["histograms"].items()},
+        counters={str(name): int(number) for name, number in data["counters"].items()},
+        gauges={str(name): int(level) for name, level in data["gauges"].items()},
+        failures={(str(what), str(kind)): int(number) for what, kind, number in data["failures"]},
+        closes={int(code): int(number) for code, number in data["closes"]},
+    )

@@ -1,0 +1,191 @@
+"""The one table model that every markup renders, and the tables of a run.
+
+Cells are formatted here, once: terminal, Markdown and HTML show the same figures. Cells may hold text
+that came from a server: whoever renders them escapes it for its markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from wsload.analysis.summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column's head."""
+
+    title: str
+    unit: str = ""
+    """Of every cell in it: ``ms``; empty for counts and words."""
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table with formatted cells; without rows it has nothing to say and is not shown."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """As many cells a row as there are columns."""
+    notes: tuple[str, ...] = ()
+    """Sentences below the table."""
+
+
+COUNTER_LABELS: Final = {
+    "opens": "connections opened",
+    "open_failures": "connections not opened",
+    "logins": "logins",
+    "login_failures": "logins failed",
+    "renamed": "renamed by the server",
+    "reconnects": "reconnects",
+    "users_ended": "users ended",
+    "sent": "messages sent",
+    "received": "frames received",
+    "bytes_out": "bytes out",
+    "bytes_in": "bytes in",
+    "deliveries_own_host": "deliveries, own host",
+    "deliveries_foreign": "deliveries, other hosts (not timed)",
+    "lost": "messages lost",
+    "timeouts": "messages timed out",
+    "late": "echoes after their timeout",
+    "duplicates": "echoes twice",
+    "out_of_order": "echoes out of order",
+    "unsent": "due but not sent",
+    "rosters": "user lists received",
+    "unknown_types": "frames of unknown type",
+    "malformed": "malformed frames",
+    "binary": "binary frames",
+    "reads_paused": "reading paused",
+    "out_of_range": "values out of range",
+    "cpu_ns": "CPU time of the load generator",
+}
+PEAK_LABELS: Final = {
+    "users": "users at most",
+    "connections": "connections at most",
+    "in_flight": "messages in flight at most",
+}
+CLOSE_MEANINGS: Final = {
+    1000: "normal",
+    1001: "going away",
+    1002: "protocol error",
+    1003: "unsupported data",
+    1005: "no code given",
+    1006: "no close frame",
+    1007: "invalid data",
+    1008: "policy violation",
+    1009: "message too big",
+    1010: "extension missing",
+    1011: "internal error",
+    1012: "service restart",
+    1013: "try again later",
+    1014: "bad gateway",
+    1015: "TLS handshake failed",
+}
+"""RFC 6455 section 7.4.1, and the IANA registry of WebSocket close codes."""
+
+_MS = tuple(Column(title=title, unit="ms") for title in ("p50", "p90", "p95", "p99", "p99.9", "max"))
+
+
+def metrics_table(summary: Summary) -> Table:
+    """Count, rate and percentiles of every metric that has values."""
+    return Table(
+        title="Latency",
+        columns=(
+            Column(title="metric", align="left"),
+            Column(title="count"),
+            Column(title="rate", unit="/s"),
+            *_MS,
+        ),
+        rows=tuple(
+            (
+                metric,
+                number(found.count),
+                rate(found.rate),
+                *map(
+                    ms,
+                    (found.p50_ns, found.p90_ns, found.p95_ns, found.p99_ns, found.p99_9_ns, found.max_ns),
+                ),
+            )
+            for metric, found in summary.metrics.items()
+        ),
+    )
+
+
+def counters_table(summary: Summary) -> Table:
+    """The counters that are not zero, and the highest levels."""
+    rows = [
+        (COUNTER_LABELS.get(name, name), counted(name, value)) for name, value in summary.counters.items()
+    ]
+    rows += [(PEAK_LABELS.get(name, name), number(value)) for name, value in summary.peaks.items()]
+    return Table(
+        title="Counters",
+        columns=(Column(title="counter", align="left"), Column(title="value")),
+        rows=tuple(rows),
+    )
+
+
+def failures_table(summary: Summary) -> Table:
+    """What failed, how and how often; most frequent first."""
+    return Table(
+        title="Failures",
+        columns=(
+            Column(title="what", align="left"),
+            Column(title="failure", align="left"),
+            Column(title="count"),
+        ),
+        rows=tuple((what, kind, number(count)) for (what, kind), count in summary.failures.items()),
+    )
+
+
+def closes_table(summary: Summary) -> Table:
+    """How connections ended, by close code."""
+    return Table(
+        title="Close codes",
+        columns=(
+            Column(title="code"),
+            Column(title="meaning", align="left"),
+            Column(title="count"),
+        ),
+        rows=tuple(
+            (str(code), CLOSE_MEANINGS.get(code, "of the application"), number(count))
+            for code, count in summary.closes.items()
+        ),
+    )
+
+
+def ms(value_ns: float) -> str:
+    """A duration in ms with three or so digits, without its unit: ``0.312``, ``12.4``, ``1,204``."""
+    value = value_ns / 1e6
+    for below, digits in ((9.995, 3 if value < 0.9995 else 2), (99.95, 1)):
+        if value < below:
+            return f"{value:.{digits}f}"
+    return f"{value:,.0f}"
+
+
+def rate(per_second: float) -> str:
+    """A rate with three or so digits, without its unit: ``0.25``, ``49.9``, ``1,000``."""
+    if per_second < 9.995:
+        return f"{per_second:.2f}"
+    return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"
+
+
+def number(count: int) -> str:
+    """A count with its thousands marked: ``1,204``."""
+    return f"{count:,}"
+
+
+def counted(name: str, value: int) -> str:
+    """A counter's value with its unit, where it has one: ``12.4 MB``, ``8.21 s``."""
+    if name.endswith("_ns"):
+        return f"{value / 1e9:.2f} s"
+    if not name.startswith("bytes_"):
+        return number(value)
+    size, unit = float(value), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{value} B" if unit == "B" else f"{size:.3g} {unit}" if size < 999.5 else f"{size:,.0f} {unit}"

@@ -1,0 +1,103 @@
+"""counters.jsonl: what an interval counted, one JSON object a line.
+
+    {"t": 1732278960.123, "length_s": 1.0, "histograms": 9, "counters": {"sent": 50},
+     "gauges": {"users": 50}, "failures": {"open: refused": 2}, "closes": {"1006": 2}}
+
+``t`` is wall clock, in seconds since the epoch to the millisecond; ``histograms`` is the number of
+lines that the same interval has in histograms.hlog, with the same time and length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from wsload.errors import ResultsError
+from wsload.measure.interval import Interval
+from wsload.results.hlog import whole_lines
+
+MAX_LINE_BYTES: Final = 1 << 20
+
+_BETWEEN: Final = ": "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsLine:
+    """One line of the file."""
+
+    interval: Interval
+    """Without its histograms."""
+    histograms: int
+    """How many lines of the histogram log belong to it."""
+
+
+def line(interval: Interval, histograms: int) -> bytes:
+    """One line of the file; ``histograms`` is the number of its lines in the histogram log."""
+    return orjson.dumps(
+        {
+            "t": interval.start_s,
+            "length_s": interval.length_s,
+            "histograms": histograms,
+            "counters": interval.counters,
+            "gauges": interval.gauges,
+            "failures": {joined(what, kind): number for (what, kind), number in interval.failures.items()},
+            "closes": {str(code): number for code, number in interval.closes.items()},
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def joined(what: str, kind: str) -> str:
+    """A failure's key in JSON: ``open: refused``."""
+    return f"{what}{_BETWEEN}{kind}"
+
+
+def read(path: Path) -> Iterator[CountsLine]:
+    """The file's lines in their order; a last line without its end is dropped.
+
+    Raises `ResultsError` naming file and line for anything else that is no line of ours.
+    """
+    for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
+        try:
+            yield _parsed(orjson.loads(data))
+        except ValueError as error:
+            raise ResultsError(f"{path}, line {number}: not a line of counters ({error})") from error
+
+
+def _parsed(found: Any) -> CountsLine:
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    failures = {}
+    for key, number in _counts(found, "failures").items():
+        what, _, kind = key.partition(_BETWEEN)
+        failures[what, kind] = number
+    histograms = found.get("histograms")
+    if type(histograms) is not int or histograms < 0:
+        raise ValueError("'histograms' is not a number of lines")
+    interval = Interval(
+        start_s=_seconds(found, "t"),
+        length_s=_seconds(found, "length_s"),
+        counters=_counts(found, "counters"),
+        gauges=_counts(found, "gauges"),
+        failures=failures,
+        closes={int(code): number for code, number in _counts(found, "closes").items()},
+    )
+    return CountsLine(interval=interval, histograms=histograms)
+
+
+def _seconds(found: dict[str, Any], key: str) -> float:
+    value = found.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        raise ValueError(f"{key!r} is not a number of seconds")
+    return float(value)
+
+
+def _counts(found: dict[str, Any], key: str) -> dict[str, int]:
+    value = found.get(key, {})
+    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
+        raise ValueError(f"{key!r} does not hold counts")
+    return value

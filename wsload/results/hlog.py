@@ -1,0 +1,150 @@
+"""HdrHistogram's log format, version 1.3: written and read as the Java reference does.
+
+Header lines, number formats and legend are those of ``HistogramLogWriter.java`` (HdrHistogram 2.1):
+
+    #[Histogram log format version 1.3]
+    #[StartTime: 1732278960.123 (seconds since epoch), Fri Nov 22 12:36:00 UTC 2024]
+    #[BaseTime: 1732278960.123 (seconds since epoch)]
+    "StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"
+    Tag=open,0.000,1.000,12.345,HISTFAAAA…
+    0.000,1.000,1.234,HISTFAAAA…
+
+Values are ns, the maximum is in ms for people. ``message`` is the untagged series, since Java's
+``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any. Time stamps
+are relative to the base time, which equals the start time: that both the Java tools and npm
+``hdr-histogram-js`` read alike.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wsload.errors import ResultsError
+from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
+
+UNTAGGED: Final = "message"
+"""The metric whose lines carry no tag."""
+MAX_LINE_BYTES: Final = MAX_ENCODED_BYTES + 200
+
+_VERSION: Final = re.compile(r"#\[Histogram log format version (\d{1,4})\.(\d{1,4})\]")
+_TIME: Final = re.compile(r"#\[(StartTime|BaseTime): (\d{1,12}(?:\.\d{1,9})?) ")
+_LINE: Final = re.compile(
+    r"(?:Tag=(?P<tag>[^, \r\n]{1,100}),)?"
+    r"(?P<start>\d{1,12}(?:\.\d{1,9})?),(?P<length>\d{1,12}(?:\.\d{1,9})?),\d{1,20}(?:\.\d{1,9})?,"
+    r"(?P<histogram>[A-Za-z0-9+/=]+)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One metric's values of one interval."""
+
+    metric: str
+    start_ms: int
+    """Wall clock, ms since the epoch."""
+    length_ms: int
+    histogram: Histogram
+
+
+def header(start_ms: int) -> bytes:
+    """The lines that open a log whose time stamps count from ``start_ms`` (ms since the epoch)."""
+    seconds = f"{start_ms / 1000:.3f} (seconds since epoch)"
+    return (
+        "#[Histogram log format version 1.3]\n"
+        f"#[StartTime: {seconds}, {java_date(start_ms / 1000)}]\n"
+        f"#[BaseTime: {seconds}]\n"
+        f"#[Values are ns; untagged lines are the metric {UNTAGGED}]\n"
+        '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
+    ).encode()
+
+
+def java_date(seconds: float) -> str:
+    """A time (seconds since the epoch) as Java's ``Date`` prints it in UTC."""
+    weekday, month, day, clock, year = time.asctime(time.gmtime(seconds)).split()
+    return f"{weekday} {month} {day:0>2} {clock} UTC {year}"
+
+
+def line(metric: str, histogram: Histogram, *, offset_ms: int, length_ms: int) -> bytes:
+    """One line of the log; ``offset_ms`` counts from the log's start."""
+    tag = "" if metric == UNTAGGED else f"Tag={metric},"
+    numbers = f"{offset_ms / 1000:.3f},{length_ms / 1000:.3f},{histogram.max_ns / 1e6:.3f},"
+    return f"{tag}{numbers}".encode() + histogram.encode() + b"\n"
+
+
+def read(path: Path) -> Iterator[LogLine]:
+    """The log's lines in their order; one line is in memory at a time.
+
+    A last line without its end, as a killed writer leaves it, is dropped (see `is_cut`).
+    Raises `ResultsError` naming file and line for anything that is no histogram log.
+    """
+    base_ms = 0
+    for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
+        try:
+            text = data.decode("ascii").rstrip("\r")
+            if text.startswith("#"):
+                _check_version(text)
+                moment = _TIME.match(text)
+                if moment and moment[1] == "BaseTime":
+                    base_ms = round(float(moment[2]) * 1000)
+            elif text and not text.startswith('"'):
+                yield _parsed(text, base_ms)
+        except ValueError as error:
+            raise ResultsError(f"{path}, line {number}: {error}") from error
+
+
+def _check_version(comment: str) -> None:
+    version = _VERSION.match(comment)
+    if version and version[1] != "1":
+        raise ValueError(
+            f"histogram log format {version[1]}.{version[2]} is unknown; 1.3 is what wsload reads"
+        )
+
+
+def _parsed(text: str, base_ms: int) -> LogLine:
+    found = _LINE.fullmatch(text)
+    if not found:
+        raise ValueError(f"not a line of a histogram log: {text[:40]!r}")
+    return LogLine(
+        metric=found["tag"] or UNTAGGED,
+        start_ms=base_ms + round(float(found["start"]) * 1000),
+        length_ms=round(float(found["length"]) * 1000),
+        histogram=Histogram.decode(found["histogram"]),
+    )
+
+
+def whole_lines(path: Path, limit: int) -> Iterator[bytes]:
+    """The file's lines without their ends; a last line that has no end is left out.
+
+    Raises `ResultsError` for a line longer than ``limit`` bytes, or a file that can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while data := file.readline(limit + 1):
+                number += 1
+                if data.endswith(b"\n"):
+                    yield data[:-1]
+                elif len(data) > limit:
+                    raise ResultsError(f"{path}, line {number}: longer than {limit} bytes")
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be read ({error.strerror})") from error
+
+
+def is_cut(path: Path) -> bool:
+    """Whether the file's last line has no end: its writer was killed in the middle of it.
+
+    Raises `ResultsError` when it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            return file.read(1) not in {b"\n", b""}
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be read ({error.strerror})") from error

@@ -1,0 +1,120 @@
+"""Reads a results directory, also one whose run was killed or still goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wsload.errors import ResultsError
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval, Totals
+from wsload.results import counters, hlog
+from wsload.results.run import RunInfo, load, read_json_file
+from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A results directory on disk; its logs are read when asked for, an interval at a time."""
+
+    path: Path
+    info: RunInfo
+    problems: tuple[str, ...]
+    """What is missing or cut off, one plain sentence each; empty for a run that ended well."""
+
+    def intervals(self) -> Iterator[Interval]:
+        """What the run appended, in that order; what a file lacks is absent from the intervals.
+
+        Raises `ResultsError` naming file and line when a file is damaged.
+        """
+        lines = hlog.read(self.path / HISTOGRAMS) if (self.path / HISTOGRAMS).is_file() else iter(())
+        counts = counters.read(self.path / COUNTS) if (self.path / COUNTS).is_file() else iter(())
+        return _joined(lines, counts)
+
+    def totals(self) -> Totals:
+        """The sum over the run; raises `ResultsError` as `intervals` does."""
+        return Totals.of(self.intervals())
+
+    def summary(self) -> dict[str, Any] | None:
+        """summary.json, or None where the run left none.
+
+        Raises `ResultsError` when it is damaged, or of a schema that is not known.
+        """
+        path = self.path / SUMMARY
+        return _loaded(path) if path.exists() else None
+
+
+def open_run(path: Path) -> StoredRun:
+    """The run stored in this directory.
+
+    Raises `ResultsError` when it is none, is damaged, or was written by a newer wsload.
+    """
+    run = path / RUN
+    data = read_json_file(run)
+    try:
+        info = RunInfo.from_json(data)
+    except ValueError as error:
+        raise ResultsError(f"{run}: {error}") from error
+    return StoredRun(path=path, info=info, problems=tuple(_problems(path, info)))
+
+
+def find_runs(results_dir: Path) -> list[Path]:
+    """The run directories in a results directory, oldest first (by their names); empty for none.
+
+    Raises `ResultsError` when the directory can't be read.
+    """
+    try:
+        return sorted(path for path in results_dir.iterdir() if (path / RUN).is_file())
+    except OSError as error:
+        raise ResultsError(f"{results_dir}: can't be read ({error.strerror})") from error
+
+
+def _problems(path: Path, info: RunInfo) -> Iterator[str]:
+    if info.ended_at is None:
+        yield f"{RUN}: the run has no end: it still goes on, or was killed"
+    for name in (HISTOGRAMS, COUNTS, SUMMARY):
+        if not (path / name).is_file():
+            yield f"{name} is missing"
+        elif hlog.is_cut(path / name):
+            yield f"{name}: the last line is cut off and was left out"
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    data = read_json_file(path)
+    try:
+        return load(data)
+    except ValueError as error:
+        raise ResultsError(f"{path}: {error}") from error
+
+
+def _joined(lines: Iterator[hlog.LogLine], counts: Iterator[counters.CountsLine]) -> Iterator[Interval]:
+    """Puts the two halves of each interval together.
+
+    Lines of the histogram log whose counts were never written, because the disk was full or the
+    writer was killed between the two, become intervals of their own.
+    """
+    line = next(lines, None)
+    for counted in counts:
+        interval = counted.interval
+        histograms: dict[str, Histogram] = {}
+        wanted = (round(interval.start_s * 1000), round(interval.length_s * 1000))
+        while line and len(histograms) < counted.histograms:
+            if (line.start_ms, line.length_ms) == wanted:
+                histograms[line.metric] = line.histogram
+            else:
+                yield _alone(line)
+            line = next(lines, None)
+        yield replace(interval, histograms=histograms)
+    while line:
+        yield _alone(line)
+        line = next(lines, None)
+
+
+def _alone(line: hlog.LogLine) -> Interval:
+    return Interval(
+        start_s=line.start_ms / 1000,
+        length_s=line.length_ms / 1000,
+        histograms={line.metric: line.histogram},
+    )

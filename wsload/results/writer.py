@@ -1,0 +1,199 @@
+"""Writes a results directory while the run goes on, an interval at a time.
+
+Each interval goes to the system in one write per file before `RunWriter.append` returns: whoever is
+killed loses the interval that was not yet appended, and no more. A full disk never stops the load:
+what could not be written is counted, and said in `RunWriter.problem` and among the warnings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from wsload.errors import ResultsError, UsageError
+from wsload.measure.interval import Interval, Totals, added, in_order
+from wsload.results import counters, hlog
+from wsload.results.machine import describe_host, versions
+from wsload.results.redact import plain, redact_url, redacted
+from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
+
+RUN: Final = "run.json"
+HISTOGRAMS: Final = "histograms.hlog"
+COUNTS: Final = "counters.jsonl"
+SUMMARY: Final = "summary.json"
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._+]+")
+_LONGEST_NAME: Final = 60
+
+
+class _Log:
+    """A file that grows by whole pieces: one that could not be written whole leaves no trace."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=0)
+        self._size = 0
+
+    def append(self, piece: bytes) -> None:
+        """Raises `OSError`; the file is then as it was before."""
+        view = memoryview(piece)
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
+            raise
+        self._size += len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class RunWriter:
+    """The results directory of a run that goes on; made by `create`, ended by `finish`."""
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self.path = path
+        """The run's directory."""
+        self.info = info
+        """What run.json says by now."""
+        self.totals = Totals()
+        """Everything appended so far, also what could not be written."""
+        self.problem: str | None = None
+        """What kept intervals from being written, in one line; None while all is well."""
+        self._unwritten = 0
+        self._start_ms = round(info.started_at * 1000)
+        replace_file(path / RUN, info.to_json())
+        self._histograms = _Log(path / HISTOGRAMS)
+        self._counts = _Log(path / COUNTS)
+        self._histograms.append(hlog.header(self._start_ms))
+
+    @classmethod
+    def create(
+        cls,
+        results_dir: Path,
+        *,
+        build: str,
+        target: str,
+        options: Mapping[str, object],
+        started_at: float,
+    ) -> RunWriter:
+        """A new directory ``<YYYYMMDDThhmmssZ>-<build>`` in ``results_dir``, with its run.json.
+
+        ``started_at`` is wall clock, seconds since the epoch. ``options`` and ``target`` may hold
+        secrets: they are stored without. Raises `UsageError` when the directory can't be written.
+        """
+        info = RunInfo(
+            build=plain(build),
+            target=redact_url(target),
+            started_at=round(started_at, 3),
+            options=redacted(options),
+            versions=versions(),
+            host=describe_host(),
+        )
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(info.started_at))
+        try:
+            return cls(_new_directory(results_dir, f"{stamp}-{_file_safe(build)}"), info)
+        except OSError as error:
+            raise UsageError(
+                f"results directory {str(results_dir)!r}: can't be written to ({error.strerror}); "
+                "name another one"
+            ) from error
+
+    def append(self, interval: Interval) -> None:
+        """Adds the next interval to the files and to `totals`; about 2 ms for 14 metrics.
+
+        Times are rounded to the ms that the log holds, and never lie before the run's start. Does
+        not raise when the disk is full or gone; see `problem`.
+        """
+        if not interval:
+            return
+        start_ms = max(round(interval.start_s * 1000), self._start_ms)
+        length_ms = max(round(interval.length_s * 1000), 1)
+        interval = replace(
+            interval,
+            start_s=start_ms / 1000,
+            length_s=length_ms / 1000,
+            failures=added(
+                {(plain(what), plain(kind)): number} for (what, kind), number in interval.failures.items()
+            ),
+        )
+        self.totals.add(interval)
+        lines = [
+            hlog.line(
+                metric, interval.histograms[metric], offset_ms=start_ms - self._start_ms, length_ms=length_ms
+            )
+            for metric in in_order(interval.histograms)
+            if interval.histograms[metric].total
+        ]
+        try:
+            self._histograms.append(b"".join(lines))
+            self._counts.append(counters.line(interval, len(lines)))
+        except OSError as error:
+            self._unwritten += 1
+            self.problem = (
+                f"{self._unwritten} of {self.totals.intervals} intervals could not be written to "
+                f"{self.path} ({error.strerror})"
+            )
+
+    def finish(
+        self,
+        summary: Mapping[str, object],
+        *,
+        ended_at: float,
+        valid: bool,
+        warnings: Iterable[RunWarning] = (),
+        checks: Iterable[CheckOutcome] = (),
+    ) -> None:
+        """Closes the logs, writes summary.json, and last the final run.json.
+
+        ``summary`` is what `wsload.analysis.summary.Summary.to_json` gives; ``ended_at`` is wall
+        clock, seconds since the epoch. Raises `ResultsError` when the files can't be written.
+        """
+        self._histograms.close()
+        self._counts.close()
+        found = list(warnings)
+        if self.problem:
+            found.append(
+                RunWarning(
+                    name="results-incomplete",
+                    text=self.problem,
+                    remedy="free the disk and run again: the log lacks what the summary has",
+                )
+            )
+        self.info = replace(
+            self.info,
+            ended_at=round(ended_at, 3),
+            valid=valid,
+            warnings=tuple(found),
+            checks=tuple(checks),
+        )
+        try:
+            replace_file(self.path / SUMMARY, dump(summary))
+            replace_file(self.path / RUN, self.info.to_json())
+        except OSError as error:
+            raise ResultsError(
+                f"{self.path}: the run's end could not be written ({error.strerror})"
+            ) from error
+
+
+def _file_safe(build: str) -> str:
+    return _UNSAFE.sub("-", build).strip("-.")[:_LONGEST_NAME] or "unnamed"
+
+
+def _new_directory(parent: Path, name: str) -> Path:
+    os.makedirs(parent, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}.{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path

@@ -1,0 +1,196 @@
+"""The chat server: the `websockets` library around the room and its reply path."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Final, cast
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from wsload.chat.messages import SUBPROTOCOL
+from wsload.engine.alarm import Alarm
+from wsload.server import page
+from wsload.server.account import Account, Truth
+from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection, outgoing
+from wsload.server.faults import Faults, parse
+from wsload.server.options import Options
+from wsload.server.replies import Line, Replies
+from wsload.server.room import Ignored, Member, Room, Send, To
+
+BACKLOG: Final = 4096
+"""Connections the kernel may hold until they are accepted (``net.core.somaxconn`` permitting)."""
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""A longer message fails its connection with 1009."""
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+
+
+class ChatServer:
+    """One room on one listening socket.
+
+    Call `start`, then wait for whatever ends it, then `stop`.
+    """
+
+    def __init__(
+        self, options: Options, *, loop: asyncio.AbstractEventLoop, truth: Truth | None = None
+    ) -> None:
+        self.account = Account()
+        self._truth = truth
+        self._options = options
+        self._loop = loop
+        self._room = Room(quiet=options.quiet_roster)
+        self._connections: dict[ChatConnection, tuple[Member, Line]] = {}
+        self._alarm = Alarm(loop) if options.faults else None
+        self._faults = Faults(parse(options.faults), seed=options.seed) if options.faults else None
+        self._replies = Replies(
+            loop=loop,
+            peers=self._connections.keys(),
+            account=self.account,
+            truth=truth,
+            faults=self._faults,
+            alarm=self._alarm,
+        )
+        self._leave_told = True
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: Server | None = None
+
+    async def start(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Serves on this socket from now on."""
+        options = self._options
+        slow_s = self._faults.plan.slow_handshake_ns / 1e9 if self._faults else 0.0
+        self._server = await serve(
+            self._handle,
+            sock=listening,
+            backlog=BACKLOG,
+            ssl=tls,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            compression="deflate" if options.compression else None,
+            process_request=self._process_request,
+            server_header="wsload",
+            open_timeout=OPEN_TIMEOUT_S + slow_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=options.keepalive_s,
+            ping_timeout=options.keepalive_s,
+            max_size=MAX_MESSAGE_BYTES,
+            write_limit=MAX_BUFFERED_BYTES,
+            # "A wrapper or a subclass", says the library's documentation; its annotation knows the latter.
+            create_connection=cast(
+                "type[ServerConnection]",
+                functools.partial(
+                    ChatConnection, on_message=self._on_message, on_overrun=self._on_overrun
+                ),
+            ),
+        )
+        started_ns = time.monotonic_ns()
+        if self._truth is not None:
+            self._truth.note("start", seed=options.seed, faults=options.faults, started_ns=started_ns)
+        if self._faults is not None and self._alarm is not None:
+            for after_ns, code in self._faults.plan.closes:
+                self._alarm.at(started_ns + after_ns, self._close_all, code)
+
+    async def stop(self) -> None:
+        """Closes every connection with 1001; what still waits for its answer gets none."""
+        assert self._server is not None
+        self._replies.close()
+        if self._alarm is not None:
+            self._alarm.close()
+        self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
+        await self._server.wait_closed()
+
+    # Opening
+
+    async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        if "Upgrade" not in request.headers:
+            return page.response(connection, request)
+        if self._faults is not None and self._alarm is not None:
+            await self._alarm.sleep_until(time.monotonic_ns() + self._faults.plan.slow_handshake_ns)
+            if self._faults.refuses():
+                self.account.refused += 1
+                return connection.respond(503, "Refused, as ordered by --fault refuse.\n")
+        return None
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, ChatConnection)
+        member, sends = self._room.enter(_date_ms())
+        line = Line(peer=connection)
+        self._connections[connection] = (member, line)
+        self.account.opens += 1
+        self._send(connection, sends)
+        try:
+            await connection.wait_closed()
+        finally:
+            del self._connections[connection]
+            self._replies.release(line)
+            if self._room.leave(member) and self._leave_told:
+                # All that leave in the same turn of the loop make one roster.
+                self._leave_told = False
+                self._loop.call_soon(self._tell_leave)
+
+    # Talking
+
+    def _on_message(self, connection: ChatConnection, data: bytes, text: bool) -> None:
+        if not connection.is_open or connection not in self._connections:
+            return
+        member, line = self._connections[connection]
+        try:
+            if not text:
+                raise Ignored("a binary frame")
+            sends = self._room.receive(member, data, _date_ms())
+        except Ignored:
+            self.account.ignored += 1
+            if text and not _is_utf8(data):
+                self._keep(connection.fail(CloseCode.INVALID_DATA, "a text frame that is not UTF-8"))
+            return
+        if sends[0].to is To.POST:
+            self._replies.post(line, data, sends[0].data, connection.received_ns)
+        else:
+            self.account.logins, self.account.renamed = self._room.logins, self._room.renamed
+            self._send(connection, sends)
+
+    def _send(self, connection: ChatConnection, sends: Sequence[Send]) -> None:
+        for send in sends:
+            message = outgoing(send.data)
+            for peer in self._connections if send.to is To.ALL else (connection,):
+                peer.deliver(message)
+
+    def _tell_leave(self) -> None:
+        self._leave_told = True
+        message = outgoing(self._room.roster())
+        for peer in self._connections:
+            peer.deliver(message)
+
+    # Closing
+
+    def _on_overrun(self) -> None:
+        self.account.overrun += 1
+
+    def _close_all(self, code: int) -> None:
+        for connection in list(self._connections):
+            if code == CloseCode.ABNORMAL_CLOSURE:
+                connection.transport.abort()
+            else:
+                self._keep(connection.fail(code, "as ordered by --fault close"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._tasks.discard)
+
+
+def _date_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

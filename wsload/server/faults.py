@@ -1,0 +1,248 @@
+"""Faults to order: what ``--fault`` asks for, and what it means for each post and handshake.
+
+A specification is ``kind=value``:
+
+    stall=S/P          no post is answered in the last S of every P, counted from the first post;
+                       when a stall ends, everything it held is answered at once
+    delay=D            every reply is held for D, each on its own (pipelined)
+    delay=exp:D        … for a time of its own, exponentially distributed with mean D
+    drop=R             this share of the posts is never answered
+    duplicate=R        … is answered twice
+    reorder=R          … is answered after the sender's next post (or after 1.5 s without one)
+    garbage=R          … is answered with a frame of garbage as well
+    refuse=R           this share of the handshakes is answered 503
+    slow-handshake=D   every handshake is held for D
+    close=CODE@D       D after the start, every connection is closed with CODE (1006: without a
+                       close frame); may be given several times
+
+D, S, P are times (``200us``, ``5ms``, ``2s``, ``1m``), R is a share (``0.1%``). Everything random
+is drawn from the seed, in the order of arrival: the same seed drops the same posts.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from wsload.errors import UsageError
+
+GARBAGE: Final = (
+    (b"{this is no JSON", True),
+    (b"\x00\xff\xfe binary", False),
+    (b'["an array", "not an object"]', True),
+)
+"""(payload, whether in a text frame) of the frames that ``garbage`` sends in turn."""
+
+EXAMPLES: Final = (
+    "stall=200ms/2s, delay=5ms, delay=exp:5ms, drop=0.1%, duplicate=1%, reorder=1%, garbage=1%, "
+    "refuse=10%, slow-handshake=1s, close=1011@30s"
+)
+
+_UNITS_NS: Final = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
+_TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m)")
+_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
+_CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1006, 1015), *range(3000, 5000)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What was ordered; all zero is a healthy server."""
+
+    stall_ns: int = 0
+    """Length of a stall."""
+    period_ns: int = 0
+    """From the end of a stall to the end of the next."""
+    delay_ns: int = 0
+    """What every reply is held for, or the mean of it."""
+    exponential: bool = False
+    """Whether the delay is drawn for each reply."""
+    drop: float = 0.0
+    """Share of posts without an answer, 0 to 1."""
+    duplicate: float = 0.0
+    """Share answered twice."""
+    reorder: float = 0.0
+    """Share answered after the sender's next."""
+    garbage: float = 0.0
+    """Share answered with garbage as well."""
+    refuse: float = 0.0
+    """Share of the handshakes answered 503."""
+    slow_handshake_ns: int = 0
+    """What every handshake is held for."""
+    closes: tuple[tuple[int, int], ...] = ()
+    """(ns after the start, close code), in the order given."""
+
+
+class Fate(enum.Enum):
+    """What becomes of a post; one of these, besides its delay."""
+
+    ECHO = enum.auto()
+    DROP = enum.auto()
+    DUPLICATE = enum.auto()
+    REORDER = enum.auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was decided about one post."""
+
+    due_ns: int
+    """When to answer it, on the clock of the time given."""
+    fate: Fate
+    """How to answer it."""
+    garbage: int | None
+    """Which of `GARBAGE` goes with the answer."""
+
+
+class Faults:
+    """Decides for one run; pure but for its random streams and the stalls' origin.
+
+    The streams are apart, so that ordering one fault does not change whom another strikes.
+    """
+
+    def __init__(self, plan: Plan, *, seed: int) -> None:
+        self.plan = plan
+        self.stall_origin_ns: int | None = None
+        """When the first post came: stalls are counted from here."""
+        self._delays = random.Random(f"{seed}:delays")
+        self._fates = random.Random(f"{seed}:fates")
+        self._garbage = random.Random(f"{seed}:garbage")
+        self._handshakes = random.Random(f"{seed}:handshakes")
+        self._garbage_sent = 0
+
+    def post(self, received_ns: int) -> Verdict:
+        """Decides about one post that arrived at this time (ns, any monotonic clock)."""
+        if self.stall_origin_ns is None:
+            self.stall_origin_ns = received_ns
+        return Verdict(
+            due_ns=self._unstalled(received_ns + self._delay(), self.stall_origin_ns),
+            fate=self._fate(),
+            garbage=self._which_garbage(),
+        )
+
+    def refuses(self) -> bool:
+        """Decides whether one handshake is answered 503."""
+        return self._handshakes.random() < self.plan.refuse
+
+    def _delay(self) -> int:
+        plan = self.plan
+        if plan.exponential:
+            return math.ceil(self._delays.expovariate(1 / plan.delay_ns))
+        return plan.delay_ns
+
+    def _unstalled(self, ready_ns: int, origin_ns: int) -> int:
+        plan = self.plan
+        if not plan.stall_ns:
+            return ready_ns
+        left_ns = plan.period_ns - (ready_ns - origin_ns) % plan.period_ns
+        return ready_ns + left_ns if left_ns <= plan.stall_ns else ready_ns
+
+    def _fate(self) -> Fate:
+        plan = self.plan
+        drawn = self._fates.random()
+        for share, fate in (
+            (plan.drop, Fate.DROP),
+            (plan.duplicate, Fate.DUPLICATE),
+            (plan.reorder, Fate.REORDER),
+        ):
+            if drawn < share:
+                return fate
+            drawn -= share
+        return Fate.ECHO
+
+    def _which_garbage(self) -> int | None:
+        if self._garbage.random() >= self.plan.garbage:
+            return None
+        self._garbage_sent += 1
+        return (self._garbage_sent - 1) % len(GARBAGE)
+
+
+def parse(specifications: Sequence[str]) -> Plan:
+    """The plan that these ``kind=value`` specifications order.
+
+    Raises `UsageError` with one line that quotes the specification and says what is allowed.
+    """
+    plan = Plan()
+    seen: set[str] = set()
+    for specification in specifications:
+        kind, _, value = specification.partition("=")
+        if kind not in _PARSERS:
+            raise UsageError(f"--fault {specification!r}: no such fault; there are {EXAMPLES}")
+        if kind in seen and kind != "close":
+            raise UsageError(f"--fault {specification!r}: {kind} was ordered before")
+        seen.add(kind)
+        try:
+            ordered = _PARSERS[kind](value)
+        except ValueError as error:
+            raise UsageError(f"--fault {specification!r}: {error}") from None
+        if "closes" in ordered:
+            ordered["closes"] = plan.closes + ordered["closes"]
+        plan = replace(plan, **ordered)
+    if plan.drop + plan.duplicate + plan.reorder > 1:
+        raise UsageError("--fault: drop, duplicate and reorder together are more than 100%")
+    return plan
+
+
+def _time_ns(text: str) -> int:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no time; write 200us, 5ms, 2s or 1m")
+    return round(float(found[1]) * _UNITS_NS[found[2]])
+
+
+def _positive_ns(text: str) -> int:
+    time_ns = _time_ns(text)
+    if not time_ns:
+        raise ValueError("the time must be above 0")
+    return time_ns
+
+
+def _share(kind: str) -> Callable[[str], dict[str, Any]]:
+    def parse_share(text: str) -> dict[str, Any]:
+        found = _SHARE.fullmatch(text)
+        if found is None or float(found[1]) > 100:
+            raise ValueError(f"{text!r} is no share; write 0.1%, at most 100%")
+        return {kind: float(found[1]) / 100}
+
+    return parse_share
+
+
+def _stall(text: str) -> dict[str, Any]:
+    length, slash, period = text.partition("/")
+    if not slash:
+        raise ValueError("write the stall's length and period: 200ms/2s")
+    stall_ns, period_ns = _positive_ns(length), _positive_ns(period)
+    if stall_ns >= period_ns:
+        raise ValueError(f"the stall ({length}) must be shorter than its period ({period})")
+    return {"stall_ns": stall_ns, "period_ns": period_ns}
+
+
+def _delay(text: str) -> dict[str, Any]:
+    mean = text.removeprefix("exp:")
+    return {"delay_ns": _positive_ns(mean), "exponential": mean != text}
+
+
+def _close(text: str) -> dict[str, Any]:
+    code, at, after = text.partition("@")
+    if not at:
+        raise ValueError("write the close code and when: 1011@30s")
+    if not (code.isascii() and code.isdigit() and int(code) in _CLOSE_CODES):
+        raise ValueError(f"close code {code!r} can't be sent; use 1000-1003, 1006-1014 or 3000-4999")
+    return {"closes": ((_time_ns(after), int(code)),)}
+
+
+_PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "stall": _stall,
+    "delay": _delay,
+    "drop": _share("drop"),
+    "duplicate": _share("duplicate"),
+    "reorder": _share("reorder"),
+    "garbage": _share("garbage"),
+    "refuse": _share("refuse"),
+    "slow-handshake": lambda text: {"slow_handshake_ns": _positive_ns(text)},
+    "close": _close,
+}

@@ -1,0 +1,139 @@
+"""Runs the chat server as a process: its socket, its limits, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import logging
+import os
+import resource
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+import uvloop
+
+from wsload.errors import UsageError
+from wsload.server.account import Account, Truth
+from wsload.server.app import BACKLOG, ChatServer
+from wsload.server.faults import parse
+from wsload.server.options import Options
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(options: Options, *, ready: Callable[[str], None], until_eof: bool = False) -> Account:
+    """Serves until SIGINT or SIGTERM, or the end of standard input; returns the totals.
+
+    ``ready`` is called with the URL once the server listens. Raises `UsageError` for options that
+    can't work, such as a port in use, and for a truth file that can't be written, also later.
+    """
+    parse(options.faults)
+    tls = _tls(options)
+    # What a client does wrong is counted, not logged.
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)
+    _raise_file_limit()
+    with _listening(options) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        truth = Truth(options.truth) if options.truth is not None else None
+        return runner.run(_serve(options, listening, tls, truth, ready, until_eof))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there; a name counts as what it resolves to.
+
+    Raises `UsageError` for a name that does not resolve.
+    """
+    address = _resolved(host, 0)[1][0]
+    return ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
+
+
+async def _serve(
+    options: Options,
+    listening: socket.socket,
+    tls: ssl.SSLContext | None,
+    truth: Truth | None,
+    ready: Callable[[str], None],
+    until_eof: bool,
+) -> Account:
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, over.set)
+    if until_eof:
+        threading.Thread(target=_await_eof, args=(loop, over), daemon=True).start()
+    server = ChatServer(options, loop=loop, truth=truth)
+    await server.start(listening, tls)
+    # What was imported lives as long as the process: no collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    ready(_url(listening, tls))
+    try:
+        await (over.wait() if truth is None else truth.flush_until(over))
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)  # a second one ends the process at once
+        await server.stop()
+    if truth is not None:
+        truth.close(server.account)
+    return server.account
+
+
+def _await_eof(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
+    # os.read, since a thread inside sys.stdin when the interpreter ends aborts the process.
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it was over before
+        loop.call_soon_threadsafe(over.set)
+
+
+def _listening(options: Options) -> socket.socket:
+    family, address = _resolved(options.host, options.port)
+    try:
+        return socket.create_server(address, family=family, backlog=BACKLOG)
+    except OSError as error:
+        place = f"--host {options.host} --port {options.port}"
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"{place}: the port is in use; choose another, or 0 for a free one") from None
+        raise UsageError(f"{place}: {error.strerror}") from None
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """The first address that the host's name stands for."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):  # UnicodeError: what IDNA can't encode
+        raise UsageError(f"--host {host!r}: no such host") from None
+    return found[0], found[4]  # type: ignore[return-value]  # IPv6 has two more items
+
+
+def _url(listening: socket.socket, tls: ssl.SSLContext | None) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"{'wss' if tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.tls_cert is None:
+        if options.tls_key is not None:
+            raise UsageError("--tls-key: needs --tls-cert too")
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        # A password is never asked for: an encrypted key is an error like others.
+        context.load_cert_chain(options.tls_cert, options.tls_key, password="")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        names = " ".join(str(name) for name in (options.tls_cert, options.tls_key) if name)
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise UsageError(f"--tls-cert/--tls-key {names}: {reason}") from None
+    return context
+
+
+def _raise_file_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
