@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
@@ -76,9 +78,9 @@ def test_metrics_are_listed_in_their_order_and_unknown_ones_last() -> None:
 
 
 @given(st.lists(intervals(), max_size=6), st.randoms())
-def test_sums_over_time_do_not_depend_on_the_order(parts: list[Interval], random: object) -> None:
+def test_sums_over_time_do_not_depend_on_the_order(parts: list[Interval], random: Random) -> None:
     shuffled = list(parts)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = Totals.of(parts), Totals.of(shuffled)
     assert one.histograms == other.histograms
     assert (one.counters, one.failures, one.closes) == (other.counters, other.failures, other.closes)

@@ -50,7 +50,7 @@ TIMED: Final = "cpu_ns"
 """The one counter that adds up a time."""
 
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _UNITS: Final = {**_TIMES, "%": 1, "/s": 1, "": 1}
 _OF_MESSAGES: Final = ("lost", "timeouts", "late", "duplicates", "out_of_order")
 _SHARES: Final = (FAILURES, "open_failures", "login_failures", *_OF_MESSAGES, "unsent", TIMED)
@@ -108,7 +108,7 @@ class _Reader:
     """The expression, and how far it was read."""
 
     def __init__(self, text: str) -> None:
-        self.text = " ".join(text.split())
+        self.text = " ".join(text.replace("μs", "µs").split())  # Greek mu, as some keyboards type it
         self.at = 0
         if not self.text:
             raise UsageError("an empty check: write one as in 'message.p99 < 50ms'")
@@ -209,7 +209,7 @@ def _units(name: str, statistic: str) -> tuple[str, ...]:
         return ("/s", "%") if name in _SHARES else ("/s",)
     if statistic == "count" or (not statistic and name != TIMED):
         return ("",)
-    return ("ms", "s", "us", "µs", "μs", "ns")  # two characters look like µ: micro, and Greek mu
+    return ("ms", "s", "us", "µs", "ns")
 
 
 def evaluate(check: Check, totals: Totals) -> CheckOutcome:

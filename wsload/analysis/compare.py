@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -133,7 +133,7 @@ def _missing(name: str, pairing: Pairing) -> Unjudged | None:
     if len(without) == 2 * len(pairing.pairs):
         return None
     sides = {run.side for run in without}
-    where = f"in the {sides.pop()}’s runs" if len(sides) == 1 else "on either side"
+    where = f"in the {sides.pop()}'s runs" if len(sides) == 1 else "on either side"
     names = ", ".join(run.name for run in without)
     return Unjudged(name=name, reason=f"no samples {where}: {names}")
 
@@ -147,16 +147,11 @@ def _paired(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | 
     a, b = np.array(values, dtype=np.float64).T
     logs = np.log(b / a)
     deviation = max(float(logs.std(ddof=1)), RESOLUTION)
-    estimate = Estimate(
-        mean=float(logs.mean()),
-        error=deviation / math.sqrt(len(values)),
-        df=len(values) - 1,
-        slack=abs(pairing.offset) * math.log1p(gate.drift),
-    )
+    bare = Estimate(mean=float(logs.mean()), error=deviation / math.sqrt(len(values)), df=len(values) - 1)
     return _Statistic(
         name=name,
-        estimate=estimate,
-        shown=estimate.interval(gate.alpha),
+        estimate=replace(bare, slack=abs(pairing.offset) * math.log1p(gate.drift)),
+        shown=bare.interval(gate.alpha),
         a_ns=float(np.median(a)),
         b_ns=float(np.median(b)),
         shift_ns=float(np.median(b - a)),

@@ -12,7 +12,6 @@ from wsload.analysis.pairs import PARTS, PERCENTILES
 from wsload.analysis.power import RUN_DEVIATION, pairs_needed
 from wsload.errors import UsageError
 
-
 JUDGEABLE: Final = tuple(f"{metric}.p{percentile}" for metric in PARTS for percentile in PERCENTILES)
 """Every statistic that a comparison can judge."""
 
@@ -82,13 +81,15 @@ class Judgement:
     ratio: float
     """Candidate over baseline: the geometric mean over the pairs; 1.1 is 10 % slower."""
     low: float
-    """The lower end of the ratio's interval at confidence 1 - ``gate.alpha``, for this statistic alone."""
+    """The lower end of the ratio's interval at confidence 1 - ``gate.alpha``, for this statistic alone
+    and as measured: with nothing allowed for that was not."""
     high: float
     """The upper end."""
     level: float
     """What Holm's correction left of ``gate.alpha`` for this statistic."""
     judged_low: float
-    """The lower end of the interval at confidence 1 - ``level``, that the gate looks at."""
+    """The lower end of the interval that the gate looks at: at confidence 1 - ``level``, and widened by
+    what the order of the runs leaves open (see `Gate.drift`, `Gate.run_deviation`)."""
     judged_high: float
     """The upper end."""
     pairs: int

@@ -58,7 +58,7 @@ def serve(
     It speaks the protocol of the chat in MDN's WebSocket guide: subprotocol "json", which a client
     must offer. Open its address in a browser to join the room and watch. It stops on Ctrl-C.
     """
-    from wsload.server.options import Options
+    from wsload.server.options import READY_PREFIX, Options
     from wsload.server.run import is_loopback, run
 
     if not is_loopback(host):
@@ -77,10 +77,6 @@ def serve(
         seed=seed,
         truth=truth,
     )
-    totals = run(options, ready=_ready, until_eof=until_eof)
+    totals = run(options, ready=lambda url: print(READY_PREFIX + url, flush=True), until_eof=until_eof)
     if account:
         print(json.dumps({"account": totals.as_dict()}), flush=True)
-
-
-def _ready(url: str) -> None:
-    print(f"wsload serve: {url}", flush=True)

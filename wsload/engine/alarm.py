@@ -76,7 +76,7 @@ class Alarm:
         return "timerfd" if self._fd >= 0 else "call_later"
 
     def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Ring:
-        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; the past is as soon as possible."""
+        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; at once if that is past."""
         ring = Ring(due_ns, callback, args)
         heapq.heappush(self._rings, (due_ns, next(self._order), ring))
         if not self._armed_ns or due_ns < self._armed_ns:
@@ -131,7 +131,9 @@ class Alarm:
             try:
                 ring.go()
             except Exception as error:
-                self._loop.call_exception_handler({"message": "an alarm's callback failed", "exception": error})
+                self._loop.call_exception_handler(
+                    {"message": "an alarm's callback failed", "exception": error}
+                )
             if not rings or rings[0][0] > now:
                 now = time.monotonic_ns()
         if rings and (not self._armed_ns or rings[0][0] < self._armed_ns):

@@ -62,7 +62,7 @@ class TimedConnection(ClientConnection):
         self.response_ns = 0
 
     def attach(self, sink: Sink) -> None:
-        """From now on the sink is told; first what arrived since the handshake, then a close if there was one."""
+        """From now on the sink is told: first what arrived since the handshake, and a close if any."""
         self._sink = sink
         early, self._early = self._early, []
         for data, text, at_ns in early:

@@ -2,8 +2,8 @@
 
 Four wheels turn while a run is on. Every 20 ms a heartbeat asks how late the loop is; every 100 ms
 samples are flushed and a slice of the members is visited (time-outs, pings); every second, at the
-full second of the wall clock so that processes agree on the borders, the interval is frozen and
-handed on. Between runs only the loop itself stays.
+full second of the wall clock so that processes agree on the borders, what was recorded is frozen
+and handed on. Between runs only the loop itself stays.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from typing import Any, Final, Protocol
 import uvloop
 
 from wsload.engine.alarm import Alarm, Ring
-from wsload.measure.interval import Interval
-from wsload.measure.recorder import Recorder, Tap
+from wsload.measure.recorder import Draft, Recorder, Tap
 
 HEARTBEAT_NS: Final = 20_000_000
 FLUSH_NS: Final = 100_000_000
@@ -54,7 +53,7 @@ class Engine:
         self.in_flight = 0
         """Messages sent and neither answered nor given up; kept by the members."""
         self.alarm: Alarm = None  # type: ignore[assignment]  # made in `run`: it belongs to the loop's thread
-        self._on_interval: Callable[[Interval], None] | None = None
+        self._on_draft: Callable[[Draft], None] | None = None
         self._rings: dict[str, Ring] = {}
         self._turn: collections.deque[Member] = collections.deque()
         self._ping_turn: collections.deque[Member] = collections.deque()
@@ -87,11 +86,11 @@ class Engine:
 
     # On the loop's thread
 
-    def begin(self, on_interval: Callable[[Interval], None]) -> None:
-        """Starts recording; ``on_interval`` is given each second's interval."""
-        if self._on_interval is not None:
+    def begin(self, on_draft: Callable[[Draft], None]) -> None:
+        """Starts recording; ``on_draft`` is given each second's draft of an interval."""
+        if self._on_draft is not None:
             self._freeze()
-        self._on_interval = on_interval
+        self._on_draft = on_draft
         self._began_ns, self._began_s = time.monotonic_ns(), time.time()
         self.recorder.freeze(start_s=0, length_s=0, gauges={})
         self._cpu_ns = time.process_time_ns()
@@ -105,12 +104,12 @@ class Engine:
 
     def end(self) -> None:
         """Hands out the last, shorter interval and stops recording."""
-        if self._on_interval is None:
+        if self._on_draft is None:
             return
         self._freeze()
         for ring in self._rings.values():
             ring.cancel()
-        self._on_interval = None
+        self._on_draft = None
         gc.callbacks.remove(self._on_gc)
 
     def _beat(self) -> None:
@@ -145,7 +144,7 @@ class Engine:
         now_ns, now_s, cpu_ns = time.monotonic_ns(), time.time(), time.process_time_ns()
         self._take_pauses()
         self.recorder.count.cpu_ns += cpu_ns - self._cpu_ns
-        interval = self.recorder.freeze(
+        draft = self.recorder.freeze(
             start_s=self._began_s,
             length_s=(now_ns - self._began_ns) / SECOND_NS,
             gauges={
@@ -155,8 +154,8 @@ class Engine:
             },
         )
         self._began_ns, self._began_s, self._cpu_ns = now_ns, now_s, cpu_ns
-        if self._on_interval is not None:
-            self._on_interval(interval)
+        if self._on_draft is not None:
+            self._on_draft(draft)
 
     def _on_gc(self, phase: str, _: dict[str, int]) -> None:
         # May run on any thread, even inside a flush: so not into the recorder's lists from here.

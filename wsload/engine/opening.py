@@ -87,7 +87,9 @@ class QuietLogger:
 class _PhasedConnect(connect):
     """The library's ``connect``, with name look-up and TCP connection done here, to time them."""
 
-    def __init__(self, uri: str, *, source_ip: str | None, record: Callable[[str, int], None], **settings: Any):
+    def __init__(
+        self, uri: str, *, source_ip: str | None, record: Callable[[str, int], None], **settings: Any
+    ):
         super().__init__(uri, **settings)
         self._source_ip = source_ip
         self._record = record

@@ -24,7 +24,9 @@ class Pacer:
     The rate is asked for anew whenever somebody comes or goes, so that it ramps with the swarm.
     """
 
-    def __init__(self, alarm: Alarm, rate_for: Callable[[int], float], *, poisson: bool, seed: int | None = None):
+    def __init__(
+        self, alarm: Alarm, rate_for: Callable[[int], float], *, poisson: bool, seed: int | None = None
+    ):
         self._alarm = alarm
         self._rate_for = rate_for
         self._rate: Final = SwarmRate(time.monotonic_ns(), poisson=poisson, seed=seed)

@@ -10,7 +10,8 @@ from typing import Any, Final
 import gevent
 import gevent.event
 
-from wsload.measure.interval import Interval, Totals, merge
+from wsload.analysis.validity import Watch
+from wsload.measure.interval import Interval, merge
 from wsload.results.run import RunWarning
 
 logger = logging.getLogger("wsload")
@@ -21,12 +22,11 @@ BORDER_S: Final = 0.02
 """Intervals begin at full seconds, give or take so much."""
 
 
-class WorkerLog:
+class WorkerLog(Watch):
     """What one worker delivered."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.totals = Totals()
+        super().__init__(f"worker {name}")
         self.latest = 0
         """The last second it delivered, by the wall clock."""
         self.done = False
@@ -46,7 +46,7 @@ class Collector:
     def add(self, worker: str, interval: Interval) -> None:
         """One interval of one worker."""
         log = self.workers.setdefault(worker, WorkerLog(worker))
-        log.totals.add(interval)
+        log.add(interval)
         second = int(interval.start_s + BORDER_S)
         log.latest = max(log.latest, second)
         self._seconds.setdefault(second, []).append(interval)
@@ -76,7 +76,7 @@ class Collector:
         return [
             RunWarning(
                 name="worker-lost",
-                text=f"worker {log.name} was lost: {_last_word(log)}; what it did after that is not known",
+                text=f"{log.name} was lost: {_last_word(log)}; what it did after that is not known",
                 remedy="see why it ended; the figures of the others are complete",
             )
             for log in self.workers.values()

@@ -9,8 +9,7 @@ from typing import Any
 from locust import events
 from locust.runners import WorkerRunner
 
-
-
+from wsload.server.process import ServerProcess
 logger = logging.getLogger("wsload")
 
 
@@ -27,12 +26,13 @@ def embedded_server(*options: str) -> None:
         names_url = "://" in (environment.parsed_options.ws_url or "")
         if has_host or names_url or isinstance(environment.runner, WorkerRunner):
             return
-        from wsload.server.process import ServerProcess
         server = ServerProcess(*options)
         environment.host = server.url
         environment.parsed_options.host = server.url
         atexit.register(server.stop)
         events.quit.add_listener(lambda **_: server.stop())
-        logger.info("No --host given: loading wsload's own chat server at %s (pid %d)", server.url, server.pid)
+        logger.info(
+            "No --host given: loading wsload's own chat server at %s (pid %d)", server.url, server.pid
+        )
 
     events.init.add_listener(start)

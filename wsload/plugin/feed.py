@@ -79,7 +79,7 @@ class LocustFeed:
 
 
 def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:
-    """What ``StatsEntry.log`` does for each of these response times (ms, shape (n,)), done for all at once."""
+    """What ``StatsEntry.log`` does with a response time, for many (ms, shape (n,)) at once."""
     now = time.time()
     second = int(now)
     last = entry.last_request_timestamp

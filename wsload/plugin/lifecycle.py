@@ -75,8 +75,9 @@ class Lifecycle:
             assert self.run is not None
             environment.parsed_options.ws_run_id = secrets.token_hex(8)
             self.collector = Collector(self.run.append)
+            self.run.processes = self.collector.workers.values
         elif self.run is not None:
-            self._start_recording(self.run.append)
+            self._start_recording(self.run.append_own)
         if not isinstance(self.runner, WorkerRunner):
             gevent.spawn(self._follow_target)
 
@@ -95,17 +96,13 @@ class Lifecycle:
             self._stop_recording()
         self.run.finish()
 
-    def spawning_complete(self) -> None:
-        # What the ramp made lives as long as the run: the collector need not walk it every time.
-        gc.freeze()
-
     def quitting(self) -> None:
         if not self._ended and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         run = self.run
         if run is None or self.environment.process_exit_code is not None:
             return
-        if not run.valid:
+        if not run.valid and not run.allow_invalid:
             self.environment.process_exit_code = EXIT_INVALID
         elif not all(check.passed for check in run.checks):
             self.environment.process_exit_code = EXIT_CHECK_FAILED
@@ -123,7 +120,7 @@ class Lifecycle:
         if isinstance(self.runner, LocalRunner):
             swarm.target_users = self.runner.target_user_count
         bridge.engine.recorder.tap = LocustFeed(bridge, self.environment)
-        bridge.ask(bridge.engine.begin, lambda interval: bridge.to_hub(on_interval, interval))
+        bridge.ask(bridge.engine.begin, lambda draft: bridge.to_hub(lambda: on_interval(draft.interval())))
 
     def _stop_recording(self) -> None:
         bridge = Swarm.of(self.environment).bridge
@@ -220,6 +217,16 @@ def _on_init(environment: Any, **_: Any) -> None:
     _of(environment)
 
 
+def _on_spawning_complete(**_: Any) -> None:
+    # What the ramp made lives as long as the run: the collector need not walk it every time.
+    gc.freeze()
+
+
+def _on_quit(**_: Any) -> None:
+    for lifecycle in _lifecycles.values():
+        lifecycle.quit()
+
+
 def install() -> None:
     """Adds wsload to Locust's events; called once, when a locustfile first imports a user class."""
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
@@ -227,5 +234,5 @@ def install() -> None:
     events.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
     events.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
     events.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
-    events.spawning_complete.add_listener(lambda **_: [each.spawning_complete() for each in _lifecycles.values()])
-    events.quit.add_listener(lambda **_: [each.quit() for each in _lifecycles.values()])
+    events.spawning_complete.add_listener(_on_spawning_complete)
+    events.quit.add_listener(_on_quit)

@@ -40,6 +40,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
     ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
+    ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: %(default)s."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
 )  # fmt: skip
@@ -70,6 +71,7 @@ class Settings:
     open_timeout_s: float
     reconnect: bool
     allow_mixed_content: bool
+    allow_invalid: bool
     insecure: bool
     opening: OpenOptions
     """How connections are opened; holds secrets."""
@@ -94,6 +96,7 @@ class Settings:
             open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
             reconnect=read("ws_reconnect", bool, True),
             allow_mixed_content=read("ws_allow_mixed_content", bool, False),
+            allow_invalid=read("ws_allow_invalid", bool, False),
             insecure=read("ws_insecure", bool, False),
             opening=_opening(read),
             results=Path(read("ws_results", str, "") or "results"),

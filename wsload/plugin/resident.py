@@ -15,17 +15,20 @@ import inspect
 import random
 import time
 import traceback
-from typing import Any
+from typing import Any, Final
 
 from gevent import GreenletExit
 from locust import User
 from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
+from wsload.analysis.validity import TOO_LATE
 from wsload.errors import WorkloadError
 from wsload.plugin.swarm import Swarm
 from wsload.plugin.waits import OpenWait
 
+GRACE_NS: Final = 50_000_000
+"""What was due so shortly before a user was stopped is not held against the load generator."""
 _LIFE_HOOKS = ("on_start", "on_stop")
 
 
@@ -181,15 +184,22 @@ class ResidentUser(User):
                 await self._work_when_due(self._pacer_due)
             finally:
                 self._swarm.pacer.leave(self)
+                self._count_missed()
         elif self._schedule is not None:
             schedule, start = self._schedule(), time.monotonic_ns()
+            self._dues.append(start + schedule.due_ns())
 
             async def next_due() -> int:
-                due_ns = start + schedule.due_ns()
-                await self._engine.alarm.sleep_until(due_ns)
-                return due_ns
+                await self._engine.alarm.sleep_until(self._dues[0])
+                self._dues.append(start + schedule.due_ns())
+                return self._dues.popleft()
 
-            await self._work_when_due(next_due)
+            try:
+                await self._work_when_due(next_due)
+            finally:
+                while self._dues[-1] < time.monotonic_ns():
+                    self._dues.append(start + schedule.due_ns())
+                self._count_missed()
         else:
             await self._work_closed()
 
@@ -203,6 +213,14 @@ class ResidentUser(User):
             self._due_ns = due_ns
             await self._run_task()
             self._due_ns = 0
+
+    def _count_missed(self) -> None:
+        """What was due a good while before the end and never got its turn, is counted."""
+        horizon_ns = time.monotonic_ns() - GRACE_NS
+        for due_ns in self._dues:
+            if due_ns < horizon_ns:
+                self._recorder.count.unsent += 1
+                self._recorder.failed("message", TOO_LATE)
 
     async def _pacer_due(self) -> int:
         while not self._dues:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from locust.runners import LocalRunner
+
 from wsload.analysis.summary import Summary, summarize
+from wsload.analysis.validity import Watch, judge
 from wsload.engine.url import shown_url
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval
@@ -24,11 +28,16 @@ class Run:
     def __init__(self, environment: Any, settings: Settings) -> None:
         """Raises `UsageError` where the results can't be written."""
         self._settings = settings
+        self.allow_invalid = settings.allow_invalid
         self.warnings: list[RunWarning] = []
         """What was noticed on the way; the judgement adds its own."""
         self.checks: list[CheckOutcome] = []
         self.summary: Summary | None = None
         """The figures; None until the run has ended."""
+        self._own = Watch("")
+        self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
+        """The processes that carry the load: this one, unless a master sets it."""
+        self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
         self.writer = RunWriter.create(
             settings.results,
             build=settings.build or "dev",
@@ -41,6 +50,11 @@ class Run:
         """Takes the next interval."""
         self.writer.append(interval)
 
+    def append_own(self, interval: Interval) -> None:
+        """Takes the next interval of this very process."""
+        self._own.add(interval)
+        self.append(interval)
+
     @property
     def valid(self) -> bool:
         return not any(warning.invalidates for warning in self.warnings)
@@ -49,6 +63,7 @@ class Run:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
         totals = self.writer.totals
         self.summary = summarize(totals)
+        self.warnings += judge(totals, self.processes(), ui_in_process=self._ui_in_process)
         if self._settings.insecure:
             self.warnings.append(
                 RunWarning(

@@ -26,7 +26,9 @@ class OpenWait:
         return self.text
 
     def __call__(self, *_: Any) -> NoReturn:
-        raise UsageError(f"wait_time = {self.text} is for WebSocketUser and ChatUser, nobody else can keep it")
+        raise UsageError(
+            f"wait_time = {self.text} is for WebSocketUser and ChatUser, nobody else can keep it"
+        )
 
 
 def constant_rate(rate: float) -> Any:

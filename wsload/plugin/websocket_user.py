@@ -265,9 +265,10 @@ class WebSocketUser(ResidentUser):
 
     def visit(self, now_ns: int) -> None:
         receiver = self._receiver
-        if receiver is not None and now_ns - self._asked_ns > self._settings.message_timeout_ns:
-            if not receiver.done():
-                receiver.set_exception(MessageTimeout("timeout"))
+        if receiver is None or receiver.done():
+            return
+        if now_ns - self._asked_ns > self._settings.message_timeout_ns:
+            receiver.set_exception(MessageTimeout("timeout"))
 
     def ping(self) -> None:
         if self._connection is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from rich import box
+from rich.cells import cell_len
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -30,8 +32,9 @@ def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | Non
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(run_view(info, summary, path))
+    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(capture.get().encode(encoding, "replace").decode(encoding))
+    stream.write(text.encode(encoding, "replace").decode(encoding))
     stream.flush()
 
 
@@ -43,10 +46,10 @@ def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
     parts: list[RenderableType] = ["", _verdict(info, summary)]
     parts += [_warning(warning) for warning in info.warnings]
     parts += [_check(check) for check in info.checks]
-    parts += ["", _grid(metrics) if metrics.rows else Text("Nothing was measured.", style="bold")]
+    parts += ["", _Grid(metrics) if metrics.rows else Text("Nothing was measured.", style="bold")]
     for table in failures:
         if table.rows:
-            parts += ["", _grid(table)]
+            parts += ["", _Grid(table)]
     if counters.rows:
         parts += ["", _pairs(counters)]
     parts += ["", Text(f"Results: {_clean(str(path))}", overflow="fold")]
@@ -77,20 +80,26 @@ def _check(check: CheckOutcome) -> RenderableType:
     return Padding(text, (0, 0, 0, 2), expand=False)
 
 
-def _grid(table: tables.Table) -> RichTable:
+@dataclass(frozen=True, slots=True)
+class _Grid:
     """The table with its heads and a line below them; figures are never cut, words may wrap."""
-    grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
-    units = any(column.unit for column in table.columns)
-    for column in table.columns:
-        grid.add_column(
-            f"{column.title}\n{column.unit}" if units else column.title,
-            justify=column.align,
-            no_wrap=column.align == "right",
-            overflow="fold",
-        )
-    for row in table.rows:
-        grid.add_row(*(Text(_clean(cell)) for cell in row))
-    return grid
+
+    table: tables.Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        units = any(column.unit for column in self.table.columns)
+        heads = [f"{column.title}\n{column.unit}" if units else column.title for column in self.table.columns]
+        rows = [[_clean(cell) for cell in row] for row in self.table.rows]
+        columns = zip(heads, *rows, strict=True)
+        width = sum(max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
+        # Two spaces between columns where they fit, else the one that the box itself has.
+        gap = int(width + 2 * len(heads) <= options.max_width)
+        grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 0, 0, gap), pad_edge=False, show_edge=False)
+        for column, head in zip(self.table.columns, heads, strict=True):
+            grid.add_column(head, justify=column.align, no_wrap=column.align == "right", overflow="fold")
+        for row in rows:
+            grid.add_row(*map(Text, row))
+        yield grid
 
 
 def _pairs(table: tables.Table) -> Columns:

@@ -43,7 +43,7 @@ class StoredRun:
         Raises `ResultsError` when it is damaged, or of a schema that is not known.
         """
         path = self.path / SUMMARY
-        return _loaded(path) if path.exists() else None
+        return _loaded(path) if path.is_file() else None
 
 
 def open_run(path: Path) -> StoredRun:

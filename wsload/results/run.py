@@ -110,7 +110,7 @@ class RunInfo:
             started_at=_epoch(_take(found, "started_at", str)),
             ended_at=None if ended_at is None else _epoch(ended_at),
             options=_take(found, "options", dict),
-            versions=_take(found, "versions", dict),
+            versions={name: str(version) for name, version in _take(found, "versions", dict).items()},
             host=_take(found, "host", dict),
             valid=_take(found, "valid", (bool, type(None))),
             warnings=tuple(
@@ -149,7 +149,10 @@ def load(data: bytes) -> dict[str, Any]:
 
     Raises `ValueError` saying what is wrong with it.
     """
-    found = orjson.loads(data)
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error})") from error
     schema = _take(found, "schema", int)
     if schema > SCHEMA:
         raise ValueError(

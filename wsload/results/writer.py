@@ -141,6 +141,11 @@ class RunWriter:
                 f"{self.path} ({error.strerror})"
             )
 
+    def close(self) -> None:
+        """Closes the logs without an end: the directory stays that of a run that was cut short."""
+        self._histograms.close()
+        self._counts.close()
+
     def finish(
         self,
         summary: Mapping[str, object],
@@ -155,8 +160,7 @@ class RunWriter:
         ``summary`` is what `wsload.analysis.summary.Summary.to_json` gives; ``ended_at`` is wall
         clock, seconds since the epoch. Raises `ResultsError` when the files can't be written.
         """
-        self._histograms.close()
-        self._counts.close()
+        self.close()
         found = list(warnings)
         if self.problem:
             found.append(

@@ -77,16 +77,13 @@ class ChatServer:
             server_header="wsload",
             open_timeout=OPEN_TIMEOUT_S + slow_s,
             close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=options.keepalive_s,
-            ping_timeout=options.keepalive_s,
+            ping_interval=None,  # the kernel's keepalive does it, see `run`
             max_size=MAX_MESSAGE_BYTES,
             write_limit=MAX_BUFFERED_BYTES,
             # "A wrapper or a subclass", says the library's documentation; its annotation knows the latter.
             create_connection=cast(
                 "type[ServerConnection]",
-                functools.partial(
-                    ChatConnection, on_message=self._on_message, on_overrun=self._on_overrun
-                ),
+                functools.partial(ChatConnection, on_message=self._on_message, on_overrun=self._on_overrun),
             ),
         )
         started_ns = time.monotonic_ns()
@@ -122,6 +119,10 @@ class ChatServer:
         member, sends = self._room.enter(_date_ms())
         line = Line(peer=connection)
         self._connections[connection] = (member, line)
+        # Of no more use, and 4 KiB.
+        assert connection.request is not None
+        connection.request.headers.clear()
+        connection.response = None
         self.account.opens += 1
         self._send(connection, sends)
         try:

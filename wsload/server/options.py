@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+READY_PREFIX: Final = "wsload serve: "
+"""What the first line on stdout begins with, once the server listens; its URL is the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,5 +32,3 @@ class Options:
     """For everything random in the faults."""
     truth: Path | None = None
     """Where to write the truth file, see `wsload.server.account`."""
-    keepalive_s: float | None = 20.0
-    """Ping a client so often, and drop it when no pong comes for as long; None for never."""

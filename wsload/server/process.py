@@ -12,14 +12,15 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Final, NoReturn, Self
 
 import wsload
 from wsload.errors import UsageError, WsloadError
+from wsload.server.options import READY_PREFIX
 
 READY_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
-_READY: Final = b"wsload serve: "
+MAX_ERRORS_BYTES: Final = 64 * 1024
 
 
 class ServerProcess:
@@ -36,7 +37,7 @@ class ServerProcess:
     def __init__(self, *options: str, timeout_s: float = READY_TIMEOUT_S) -> None:
         # A file, since a pipe that nobody empties would block the child one day.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed by `stop`
-        self._rest = b""
+        self._output = b""
         command = [sys.executable, "-m", "wsload", "serve", "--port", "0", "--until-eof", "--account"]
         self._child = subprocess.Popen(
             [*command, *options],
@@ -50,6 +51,8 @@ class ServerProcess:
         self.pid: int = self._child.pid
         self.account: dict[str, int] | None = None
         """The server's totals, once it was stopped in order."""
+        self.errors = ""
+        """What it wrote to stderr, once it was stopped."""
         try:
             self.url = self._await_url(timeout_s)
         except BaseException:
@@ -76,4 +79,68 @@ class ServerProcess:
 
         Stopping again is allowed. A negative code is the signal that ended it.
         """
-        ...
+        child = self._child
+        assert child.stdin is not None and child.stdout is not None
+        if not child.stdout.closed:
+            child.terminate()
+            try:
+                child.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            self.account = self._read_account(child.stdout.fileno())
+            child.stdout.close()
+            self.errors = self._read_errors()
+            self._errors.close()
+        code: int = child.wait()
+        return code
+
+    def _await_url(self, timeout_s: float) -> str:
+        assert self._child.stdout is not None
+        fd = self._child.stdout.fileno()
+        poller = select.poll()
+        poller.register(fd, select.POLLIN)
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._output:
+            if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise WsloadError(
+                    f"the chat server did not listen within {timeout_s:g} s: {self._last_words()}"
+                )
+            read = os.read(fd, 4096)
+            if not read:
+                self._refuse(self._child.wait())
+            self._output += read
+        line, _, self._output = self._output.partition(b"\n")
+        return line.decode().removeprefix(READY_PREFIX)
+
+    def _refuse(self, code: int) -> NoReturn:
+        if code == 2:
+            raise UsageError(self._last_words())
+        raise WsloadError(f"the chat server ended with exit code {code}: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = self._read_errors().split("\n")
+        return lines[-1].removeprefix("wsload: ") or "it said nothing"
+
+    def _read_errors(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read(MAX_ERRORS_BYTES).decode(errors="replace").strip()
+
+    def _read_account(self, fd: int) -> dict[str, int] | None:
+        # The child is gone: what it wrote is there, and then the end.
+        while read := os.read(fd, 4096):
+            self._output += read
+        try:
+            account: dict[str, int] = json.loads(self._output)["account"]
+        except ValueError:
+            return None
+        return account
+
+
+def _environment() -> dict[str, str]:
+    """This process's, where the child will find this very wsload."""
+    root = str(Path(wsload.__file__).parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,1 @@
+"""What several test files share: the `locust` command, servers to load, certificates, a browser."""

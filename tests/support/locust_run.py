@@ -1,0 +1,217 @@
+"""Runs the real ``locust`` command in a directory of its own, and reads what it left there."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).parents[2]
+CHAT = ROOT / "locustfiles" / "chat.py"
+ECHO = ROOT / "locustfiles" / "echo.py"
+
+FILES = ("run.json", "histograms.hlog", "counters.jsonl", "summary.json")
+"""What every run that ended leaves, whatever happened to it."""
+TIME_LIMIT_S = 60.0
+"""A locust that has not ended by then is killed, and the test has failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of the last table that Locust printed."""
+
+    requests: int
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A locust that ended by itself."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    directories: tuple[Path, ...]
+    """The results directories it left."""
+
+    @property
+    def directory(self) -> Path:
+        """The results directory of its only run."""
+        assert len(self.directories) == 1, f"{len(self.directories)} results directories\n{self.stderr}"
+        return self.directories[0]
+
+    @functools.cached_property
+    def run(self) -> dict[str, Any]:
+        """run.json."""
+        return json.loads((self.directory / "run.json").read_bytes())
+
+    @functools.cached_property
+    def summary(self) -> dict[str, Any]:
+        """summary.json."""
+        return json.loads((self.directory / "summary.json").read_bytes())
+
+    @functools.cached_property
+    def counts(self) -> list[dict[str, Any]]:
+        """The lines of counters.jsonl."""
+        return [json.loads(line) for line in (self.directory / "counters.jsonl").read_bytes().splitlines()]
+
+    def counter(self, name: str) -> int:
+        """A counter of the summary; 0 where it is absent."""
+        return self.summary["counters"].get(name, 0)
+
+    def count(self, metric: str) -> int:
+        """How many values of a metric the summary has."""
+        return self.summary["metrics"].get(metric, {"count": 0})["count"]
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """The summary's failures, ``what: kind`` by number."""
+        return self.summary["failures"]
+
+    @functools.cached_property
+    def rows(self) -> dict[str, Row]:
+        """Locust's own last table, by name; its CSV files are up to a second behind at the end."""
+        table = self.stderr.rpartition("Type     Name   ")[0].rpartition("Type     Name   ")[2]
+        found = re.findall(r"^(?:WS)? +(\S+) +(\d+) +(\d+)\(", table, re.MULTILINE)
+        return {name: Row(requests=int(requests), failures=int(failures)) for name, requests, failures in found}
+
+    @functools.cached_property
+    def errors(self) -> dict[str, int]:
+        """Locust's own error report: ``what: kind`` by number."""
+        report = self.stderr.rpartition("Error report")[2]
+        found = re.findall(r"^(\d+) +WS (\S+): \w+\('(.*)'\) *$", report, re.MULTILINE)
+        return {f"{what}: {kind}": int(number) for number, what, kind in found}
+
+
+class LocustRun:
+    """A ``locust`` command at work; as a context manager it is gone at the end, one way or the other."""
+
+    def __init__(
+        self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, limit_s: float = TIME_LIMIT_S
+    ) -> None:
+        self._cwd = cwd
+        self._words = [str(argument) for argument in arguments]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "locust", *self._words],
+            cwd=cwd,
+            # Locust reads a configuration file in the home directory.
+            env={**inherited, "HOME": str(cwd), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.pid: int = self._child.pid
+        self._said = threading.Condition()
+        self._text = {"out": "", "err": ""}
+        assert self._child.stdout is not None and self._child.stderr is not None
+        self._readers = [
+            threading.Thread(target=self._read, args=(name, stream))
+            for name, stream in (("out", self._child.stdout), ("err", self._child.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+        self._timer = threading.Timer(limit_s, self._kill)
+        self._timer.start()
+
+    def __enter__(self) -> LocustRun:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kill()
+        self._join()
+
+    def wait_for(self, pattern: str, *, timeout_s: float = 20.0) -> re.Match[str]:
+        """The first match of a regular expression in what it prints on stderr."""
+        found: list[re.Match[str]] = []
+
+        def said() -> bool:
+            match = re.search(pattern, self._text["err"])
+            if match:
+                found.append(match)
+            return bool(match) or self._ended
+
+        with self._said:
+            assert self._said.wait_for(said, timeout_s) and found, f"no {pattern!r} in:\n{self._text['err']}"
+        return found[0]
+
+    def wait_for_counts(self, enough: int, *, timeout_s: float = 20.0) -> Path:
+        """The run's directory, once this many intervals are in its counters.jsonl."""
+        match = self.wait_for(r"Results go to (\S+)", timeout_s=timeout_s)
+        directory = self._cwd / match[1]
+        tail = subprocess.Popen(
+            ["tail", "-n", "+1", "-F", directory / "counters.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        timer = threading.Timer(timeout_s, tail.kill)
+        timer.start()
+        try:
+            assert tail.stdout is not None
+            for _ in range(enough):
+                assert tail.stdout.readline(), f"fewer than {enough} intervals in {timeout_s} s"
+        finally:
+            timer.cancel()
+            tail.kill()
+            tail.communicate()
+        return directory
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it to locust and its workers, as a terminal does."""
+        os.killpg(self.pid, number)
+
+    def finish(self) -> Finished:
+        """Waits for its end; killed by the time limit is a failed test."""
+        returncode = self._child.wait()
+        expired = self._timer.finished.is_set()
+        self._join()
+        words = " ".join(self._words)
+        assert not expired, f"still running at the time limit: locust {words}\n{self._text['err']}"
+        results = self._cwd / "results"
+        return Finished(
+            returncode=returncode,
+            stdout=self._text["out"],
+            stderr=self._text["err"],
+            directories=tuple(sorted(results.iterdir())) if results.is_dir() else (),
+        )
+
+    @property
+    def _ended(self) -> bool:
+        return self._child.poll() is not None and not any(reader.is_alive() for reader in self._readers)
+
+    def _read(self, name: str, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                with self._said:
+                    self._text[name] += line
+                    self._said.notify_all()
+        with self._said:
+            self._said.notify_all()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _join(self) -> None:
+        self._timer.cancel()
+        self._child.wait()
+        for reader in self._readers:
+            reader.join()
+        self._timer.join()
+
+
+def run_locust(
+    *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, limit_s: float = TIME_LIMIT_S
+) -> Finished:
+    """Runs ``locust`` with these arguments in ``cwd`` until it ends by itself."""
+    with LocustRun(*arguments, cwd=cwd, env=env, limit_s=limit_s) as run:
+        return run.finish()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from intervals import intervals
+
+from wsload.errors import ResultsError
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+from wsload.results import counters, hlog
+from wsload.results.reader import find_runs, open_run
+from wsload.results.writer import RunWriter
+
+START = 1732278960.0
+
+
+def run_of(results_dir: Path, *parts: Interval, build: str = "v1", started_at: float = START) -> Path:
+    writer = RunWriter.create(
+        results_dir, build=build, target="ws://host/", options={}, started_at=started_at
+    )
+    for part in parts:
+        writer.append(part)
+    writer.finish({"schema": 1}, ended_at=started_at + 20, valid=True)
+    return writer.path
+
+
+def second(number: int, *metrics: str) -> Interval:
+    return Interval(
+        start_s=START + number,
+        length_s=1.0,
+        histograms={metric: Histogram.of([5_000 + number]) for metric in metrics},
+        counters={"sent": number + 1},
+    )
+
+
+@given(st.lists(intervals(st.integers(0, 80).map(lambda eighths: START + eighths / 8)), max_size=6))
+def test_intervals_come_back_as_they_were_appended_in_whatever_order(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[Interval]
+) -> None:
+    path = run_of(tmp_path_factory.mktemp("results"), *parts)
+    assert list(open_run(path).intervals()) == parts
+
+
+def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> None:
+    path = run_of(tmp_path, second(0, "open", "message"), second(1, "open", "message"))
+    for name in ("histograms.hlog", "counters.jsonl"):
+        os.truncate(path / name, (path / name).stat().st_size - 5)
+    run = open_run(path)
+    assert run.problems == (
+        "histograms.hlog: the last line is cut off and was left out",
+        "counters.jsonl: the last line is cut off and was left out",
+    )
+    first, rest = run.intervals()
+    assert first == second(0, "open", "message")
+    assert (rest.start_s, set(rest.histograms), rest.counters) == (START + 1, {"message"}, {})
+
+
+@pytest.mark.parametrize("missing", ["histograms.hlog", "counters.jsonl", "summary.json"])
+def test_what_is_missing_is_named_and_the_rest_is_read(tmp_path: Path, missing: str) -> None:
+    path = run_of(tmp_path, second(0, "open"), second(1, "open"))
+    (path / missing).unlink()
+    run = open_run(path)
+    assert run.problems == (f"{missing} is missing",)
+    totals = run.totals()
+    assert totals.duration_s == 2.0
+    assert ("open" in totals.histograms) == (missing != "histograms.hlog")
+    assert (totals.counters == {"sent": 3}) == (missing != "counters.jsonl")
+    assert (run.summary() is None) == (missing == "summary.json")
+
+
+def test_histograms_whose_counts_were_never_written_are_kept(tmp_path: Path) -> None:
+    path = run_of(tmp_path, *(second(number, "open", "login") for number in range(3)))
+    whole = (path / "counters.jsonl").read_bytes().splitlines(keepends=True)
+    (path / "counters.jsonl").write_bytes(whole[0] + whole[2])
+    totals = open_run(path).totals()
+    assert (totals.histograms["open"].total, totals.histograms["login"].total) == (3, 3)
+    assert (totals.counters, totals.duration_s) == ({"sent": 4}, 3.0)
+
+
+def test_a_pipe_in_place_of_a_file_does_not_hang_the_reader(tmp_path: Path) -> None:
+    path = run_of(tmp_path, second(0, "open"))
+    for name in ("histograms.hlog", "summary.json"):
+        (path / name).unlink()
+        os.mkfifo(path / name)
+    run = open_run(path)
+    assert run.problems == ("histograms.hlog is missing", "summary.json is missing")
+    assert run.summary() is None
+    assert run.totals().counters == {"sent": 1}
+
+
+def test_damage_is_refused_naming_file_and_line(tmp_path: Path) -> None:
+    path = run_of(tmp_path, second(0, "open"))
+    (path / "histograms.hlog").write_bytes(hlog.header(0) + b"garbage\n")
+    with pytest.raises(ResultsError, match=r"histograms\.hlog, line 6: not a line of a histogram log"):
+        open_run(path).totals()
+    (path / "histograms.hlog").unlink()
+    (path / "counters.jsonl").write_bytes(counters.line(second(0), 0) + b"null\n")
+    with pytest.raises(ResultsError, match=r"counters\.jsonl, line 2: not a line of counters"):
+        open_run(path).totals()
+    (path / "summary.json").write_bytes(b'{"schema": 7}')
+    with pytest.raises(ResultsError, match=r"summary\.json: written by a newer wsload \(schema 7"):
+        open_run(path).summary()
+    (path / "run.json").write_bytes(b'{"schema": 2}')
+    with pytest.raises(ResultsError, match=r"run\.json: written by a newer wsload \(schema 2"):
+        open_run(path)
+
+
+def test_a_directory_without_run_json_is_no_run(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(ResultsError, match=r"run\.json: no such file: not a results directory of wsload"):
+            open_run(path)
+
+
+def test_runs_are_found_oldest_first_and_nothing_else(tmp_path: Path) -> None:
+    later = run_of(tmp_path, build="a", started_at=START + 60)
+    earlier = run_of(tmp_path, build="b")
+    (tmp_path / "README.md").touch()
+    (tmp_path / "empty").mkdir()
+    assert find_runs(tmp_path) == [earlier, later]
+    with pytest.raises(ResultsError, match=r"none: can't be read \(No such file"):
+        find_runs(tmp_path / "none")

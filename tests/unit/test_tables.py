@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from intervals import intervals
+
+from wsload.analysis.summary import Summary, summarize
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import COUNTERS, GAUGES, Interval, Totals
+from wsload.report import tables
+
+BUILDERS = (tables.metrics_table, tables.counters_table, tables.failures_table, tables.closes_table)
+
+
+@pytest.mark.parametrize(
+    ("value_ns", "shown"),
+    [
+        (0, "0.000"),
+        (511, "0.001"),
+        (312_000, "0.312"),
+        (999_400, "0.999"),
+        (999_600, "1.00"),
+        (1_234_000, "1.23"),
+        (9_994_000, "9.99"),
+        (9_996_000, "10.0"),
+        (12_400_000, "12.4"),
+        (99_940_000, "99.9"),
+        (99_960_000, "100"),
+        (182_000_000, "182"),
+        (1_204_000_000, "1,204"),
+        (60_000_000_000, "60,000"),
+    ],
+)
+def test_durations_are_shown_in_ms_with_three_digits(value_ns: int, shown: str) -> None:
+    assert tables.ms(value_ns) == shown
+
+
+@given(st.integers(0, 10**11), st.integers(0, 10**11))
+def test_a_longer_duration_never_looks_shorter(one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    assert float(tables.ms(low).replace(",", "")) <= float(tables.ms(high).replace(",", ""))
+
+
+@given(st.integers(1_000, 10**11))
+def test_a_shown_duration_is_right_to_half_a_percent(value_ns: int) -> None:
+    shown = float(tables.ms(value_ns).replace(",", "")) * 1e6
+    assert abs(shown - value_ns) <= max(0.0051 * value_ns, 500)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "shown"),
+    [(0.0, "0.00"), (0.25, "0.25"), (9.996, "10.0"), (49.94, "49.9"), (99.96, "100"), (12_345.6, "12,346")],
+)
+def test_rates_are_shown_with_three_digits(per_second: float, shown: str) -> None:
+    assert tables.rate(per_second) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("sent", 1_234_567, "1,234,567"),
+        ("cpu_ns", 8_214_000_000, "8.21 s"),
+        ("bytes_in", 999, "999 B"),
+        ("bytes_in", 1_000, "1 kB"),
+        ("bytes_out", 12_345_678, "12.3 MB"),
+        ("bytes_out", 999_700, "1,000 kB"),
+        ("bytes_out", 5 * 10**15, "5,000 TB"),
+    ],
+)
+def test_counters_are_shown_with_their_unit(name: str, value: int, shown: str) -> None:
+    assert tables.counted(name, value) == shown
+
+
+def test_every_counter_and_level_has_words_for_people() -> None:
+    assert set(tables.COUNTER_LABELS) == set(COUNTERS)
+    assert set(tables.PEAK_LABELS) == set(GAUGES)
+    labels = [*tables.COUNTER_LABELS.values(), *tables.PEAK_LABELS.values()]
+    assert len(set(labels)) == len(labels)
+
+
+@given(st.lists(intervals(), max_size=3))
+def test_every_row_has_a_cell_for_every_column(parts: list[Interval]) -> None:
+    summary = summarize(Totals.of(parts))
+    for build in BUILDERS:
+        table = build(summary)
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert all(isinstance(cell, str) for row in table.rows for cell in row)
+
+
+def test_the_tables_of_a_run() -> None:
+    interval = Interval(
+        start_s=1.0,
+        length_s=2.0,
+        histograms={"message": Histogram.of([1_500_000] * 3), "open.tcp": Histogram.of([30_000_000])},
+        counters={"sent": 1500, "bytes_out": 45_600, "from_the_future": 1},
+        gauges={"users": 5, "in_flight": 0},
+        failures={("open", "refused"): 2, ("login", "timeout"): 1000},
+        closes={1006: 3, 4001: 1},
+    )
+    summary = summarize(Totals.of([interval]))
+    metrics = tables.metrics_table(summary)
+    assert [column.title for column in metrics.columns] == [
+        "metric", "count", "rate", "p50", "p90", "p95", "p99", "p99.9", "max",
+    ]  # fmt: skip
+    assert {column.unit for column in metrics.columns[3:]} == {"ms"}
+    assert metrics.rows == (
+        ("message", "3", "1.50", "1.50", "1.50", "1.50", "1.50", "1.50", "1.50"),
+        ("open.tcp", "1", "0.50", "30.0", "30.0", "30.0", "30.0", "30.0", "30.0"),
+    )
+    assert tables.counters_table(summary).rows == (
+        ("messages sent", "1,500"),
+        ("bytes out", "45.6 kB"),
+        ("from_the_future", "1"),
+        ("users at most", "5"),
+    )
+    assert tables.failures_table(summary).rows == (("login", "timeout", "1,000"), ("open", "refused", "2"))
+    assert tables.closes_table(summary).rows == (
+        ("1006", "no close frame", "3"),
+        ("4001", "of the application", "1"),
+    )
+
+
+def test_nothing_recorded_gives_tables_without_rows() -> None:
+    assert [build(Summary()).rows for build in BUILDERS] == [()] * 4

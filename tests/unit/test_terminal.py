@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from wsload.analysis.summary import Summary, summarize
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import METRICS, Interval, Totals
+from wsload.report.terminal import run_view, show_run
+from wsload.results.run import CheckOutcome, RunInfo, RunWarning
+
+PATH = Path("results/20241122T123600Z-v1")
+INFO = RunInfo(build="v1", target="ws://127.0.0.1:8000/", started_at=0.0, valid=True)
+DOUBTFUL = RunInfo(
+    build="v1",
+    target="ws://127.0.0.1:8000/",
+    started_at=0.0,
+    valid=False,
+    warnings=(
+        RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
+        RunWarning(name="clock", text="no timerfd on this system"),
+    ),
+    checks=(
+        CheckOutcome(expression="message.p99 < 50ms", passed=True, wanted="< 50 ms", got="12.4 ms"),
+        CheckOutcome(expression="lost == 0", passed=False, wanted="== 0", got="3"),
+    ),
+)
+EVERYTHING = summarize(
+    Totals.of(
+        [
+            Interval(
+                start_s=1.0,
+                length_s=1.0,
+                histograms={metric: Histogram.of([60_000_000_000] * 1_234_567) for metric in METRICS},
+                counters={"sent": 10**9, "lost": 3},
+                gauges={"users": 20_000},
+                failures={("open", "bad status 503"): 7},
+                closes={1006: 7},
+            )
+        ]
+    )
+)
+
+
+def shown(info: RunInfo, summary: Summary, monkeypatch: pytest.MonkeyPatch, columns: int = 80) -> str:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = io.StringIO()
+    show_run(info, summary, PATH, file=stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_largest_figures_fit_and_stand_on_one_line(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    lines = shown(DOUBTFUL, EVERYTHING, monkeypatch, columns).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "…" not in "".join(lines)
+    for metric in METRICS:
+        figures = next(line.split()[1:] for line in lines if line.split()[:1] == [metric])
+        assert figures == ["1,234,567", "1,234,567", *["60,029"] * 6]
+
+
+def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = shown(DOUBTFUL, EVERYTHING, monkeypatch)
+    places = [
+        text.index(part)
+        for part in (
+            "NOT VALID",
+            "CPU 96 % of one core",
+            "Remedy: use --processes 4",
+            "no timerfd on this system",
+            "passed  message.p99 < 50ms  (got 12.4 ms)",
+            "FAILED  lost == 0  (got 3)",
+            "metric",
+            "bad status 503",
+            "1006",
+            "messages lost 3",
+            f"Results: {PATH}",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_a_valid_run_says_so_and_one_without_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(INFO, EVERYTHING, monkeypatch).startswith("\nValid: build v1, ws://127.0.0.1:8000/, 1.0 s\n")
+    unended = RunInfo(build="v1", target="", started_at=0.0)
+    assert "Not ended: build v1" in shown(unended, EVERYTHING, monkeypatch)
+
+
+def test_a_run_that_measured_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(INFO, Summary(), monkeypatch)
+    assert "Nothing was measured." in text
+    assert "metric" not in text
+
+
+def test_away_from_a_terminal_there_are_no_colours_and_on_one_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "\x1b" not in shown(DOUBTFUL, EVERYTHING, monkeypatch)
+    stream = io.StringIO()
+    Console(file=stream, force_terminal=True, color_system="standard", width=80).print(
+        run_view(DOUBTFUL, EVERYTHING, PATH)
+    )
+    assert "\x1b[1;37;41mNOT VALID\x1b[0m" in stream.getvalue()
+
+
+def test_what_a_server_sent_steers_neither_terminal_nor_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "\x1b[2J\x9b31m\r\x07[bold red]x[/] :smile:"
+    totals = Totals.of([Interval(length_s=1.0, failures={("open", evil): 1})])
+    text = shown(RunInfo(build=evil, target=evil, started_at=0.0), summarize(totals), monkeypatch, 200)
+    assert not {"\x1b", "\x9b", "\r", "\x07"} & set(text)
+    assert text.count("[bold red]x[/] :smile:") == 3
+
+
+def test_a_stream_that_knows_only_ascii_gets_question_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    binary = io.BytesIO()
+    stream = io.TextIOWrapper(binary, encoding="ascii")
+    show_run(RunInfo(build="naïve", target="", started_at=0.0, valid=True), EVERYTHING, PATH, file=stream)
+    assert b"build na?ve" in binary.getvalue()

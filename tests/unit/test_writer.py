@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsload.errors import ResultsError, UsageError
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import METRICS, Interval
+from wsload.results import counters, hlog
+from wsload.results.reader import open_run
+from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.writer import RunWriter
+
+Create = Callable[..., RunWriter]
+START = 1732278960.1234
+
+
+def new_run(results_dir: Path, build: str = "v1", options: Mapping[str, object] | None = None) -> RunWriter:
+    return RunWriter.create(
+        results_dir, build=build, target="ws://host/", options=options or {}, started_at=START
+    )
+
+
+@pytest.fixture
+def create() -> Iterator[Create]:
+    """`new_run`, whose files are closed when the test ends."""
+    with ExitStack() as stack:
+
+        def creating(*args: Any, **kwargs: Any) -> RunWriter:
+            writer = new_run(*args, **kwargs)
+            stack.callback(writer.close)
+            return writer
+
+        yield creating
+
+
+def second(number: int, **changes: object) -> Interval:
+    given: dict[str, object] = {
+        "start_s": START + number,
+        "length_s": 1.0,
+        "histograms": {metric: Histogram.of([5_000, 6_000_000]) for metric in ("open", "message")},
+        "counters": {"sent": 2},
+    }
+    return Interval(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_a_run_has_its_directory_and_run_json_from_the_start(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path / "a" / "results", options={"ws_bearer": "secret", "num_users": 5})
+    assert writer.path == tmp_path / "a" / "results" / "20241122T123600Z-v1"
+    found = json.loads((writer.path / "run.json").read_bytes())
+    assert found["started_at"] == "2024-11-22T12:36:00.123Z"
+    assert (found["ended_at"], found["valid"]) == (None, None)
+    assert found["options"] == {"num_users": 5, "ws_bearer": "***"}
+    assert found["versions"]["locust"]
+    assert found["host"]["cores"]
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [
+        ("v1.2+g3", "v1.2+g3"),
+        ("feature/faster echo", "feature-faster-echo"),
+        ("../../etc", "etc"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+        ("naïve\n\0<b>", "na-ve-b"),
+        ("x" * 300, "x" * 60),
+    ],
+)
+def test_any_label_makes_a_safe_directory_name(create: Create, tmp_path: Path, build: str, name: str) -> None:
+    writer = create(tmp_path, build)
+    assert writer.path == tmp_path / f"20241122T123600Z-{name}"
+    assert writer.info.build == build
+
+
+def test_runs_that_start_in_the_same_second_do_not_meet(create: Create, tmp_path: Path) -> None:
+    names = [create(tmp_path).path.name for _ in range(3)]
+    assert names == ["20241122T123600Z-v1", "20241122T123600Z-v1.2", "20241122T123600Z-v1.3"]
+
+
+def test_a_directory_that_cannot_be_written_is_the_users_mistake_in_one_line(
+    create: Create, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for wrong in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UsageError) as caught:
+            create(wrong)
+        assert re.fullmatch(
+            r"results directory '.*': can't be written to \(.*\); name another one", str(caught.value)
+        )
+
+
+def test_an_interval_is_in_the_files_when_append_returns(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    writer.append(second(0))
+    lines = list(hlog.read(writer.path / "histograms.hlog"))
+    assert [(line.metric, line.start_ms, line.length_ms) for line in lines] == [
+        ("message", 1_732_278_960_123, 1000),
+        ("open", 1_732_278_960_123, 1000),
+    ]
+    (counted,) = counters.read(writer.path / "counters.jsonl")
+    assert counted.histograms == 2
+    assert counted.interval.counters == {"sent": 2}
+
+
+def test_empty_histograms_and_empty_intervals_are_not_written(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    writer.append(Interval())
+    writer.append(second(0, histograms={"open": Histogram()}))
+    assert list(hlog.read(writer.path / "histograms.hlog")) == []
+    assert len(list(counters.read(writer.path / "counters.jsonl"))) == 1
+
+
+def test_times_never_lie_before_the_run_nor_last_no_time(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    writer.append(second(-5, length_s=0.0))
+    (line, _) = hlog.read(writer.path / "histograms.hlog")
+    assert (line.start_ms, line.length_ms) == (1_732_278_960_123, 1)
+
+
+def test_totals_run_along(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    for number in range(3):
+        writer.append(second(number, gauges={"users": 5 - number}))
+    assert writer.totals.histograms["open"].total == 6
+    assert writer.totals.counters == {"sent": 6}
+    assert writer.totals.duration_s == pytest.approx(3.0)
+    assert writer.totals.peaks == {"users": 5}
+
+
+def test_the_end_writes_summary_verdict_warnings_and_checks(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    warning = RunWarning(name="cpu", text="CPU 96 %", invalidates=True)
+    check = CheckOutcome(expression="lost == 0", passed=True, wanted="== 0", got="0")
+    writer.finish({"schema": 1}, ended_at=START + 20, valid=False, warnings=[warning], checks=[check])
+    run = open_run(writer.path)
+    assert run.problems == ()
+    assert run.info == writer.info
+    assert run.info.ended_at == 1732278980.123
+    assert (run.info.valid, run.info.warnings, run.info.checks) == (False, (warning,), (check,))
+    assert run.summary() == {"schema": 1}
+    assert sorted(path.name for path in writer.path.iterdir()) == [
+        "counters.jsonl",
+        "histograms.hlog",
+        "run.json",
+        "summary.json",
+    ]
+
+
+def test_an_end_that_cannot_be_written_is_said(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    for path in writer.path.iterdir():
+        path.unlink()
+    writer.path.rmdir()
+    with pytest.raises(ResultsError, match=r"the run's end could not be written \(No such file"):
+        writer.finish({}, ended_at=START, valid=True)
+
+
+IN_A_PROCESS_OF_ITS_OWN = """
+import os, resource, signal, sys
+from pathlib import Path
+from test_writer import START, new_run, second
+writer = new_run(Path(sys.argv[1]))
+"""
+
+
+def run_apart(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS_OF_ITS_OWN + code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent,
+        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def test_whoever_is_killed_loses_nothing_that_was_appended(tmp_path: Path) -> None:
+    done = run_apart(
+        tmp_path,
+        "for number in range(5): writer.append(second(number))\nos.kill(os.getpid(), signal.SIGKILL)\n",
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    run = open_run(tmp_path / "20241122T123600Z-v1")
+    assert run.info.valid is None
+    assert run.problems == (
+        "run.json: the run has no end: it still goes on, or was killed",
+        "summary.json is missing",
+    )
+    assert run.totals().counters == {"sent": 10}
+    assert run.totals().histograms["message"].total == 10
+
+
+def test_a_full_disk_stops_neither_the_load_nor_the_end(tmp_path: Path) -> None:
+    """The limit on the size of files fails writes in the middle, as a full disk does."""
+    done = run_apart(
+        tmp_path,
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))\n"
+        "for number in range(100): writer.append(second(number))\n"
+        "writer.finish({'schema': 1}, ended_at=START + 100, valid=True)\n"
+        "print(writer.totals.intervals, writer.totals.counters['sent'])\n",
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "100 200"), done.stderr
+    run = open_run(tmp_path / "20241122T123600Z-v1")
+    assert run.problems == ()
+    stored = run.totals()
+    assert 0 < stored.intervals < 100
+    assert stored.counters["sent"] == 2 * stored.intervals
+    (warning,) = run.info.warnings
+    assert warning.name == "results-incomplete"
+    assert f"{100 - stored.intervals} of 100 intervals could not be written to " in warning.text
+    assert "File too large" in warning.text
+
+
+def test_text_that_utf8_cannot_hold_is_counted_all_the_same(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path, options={"ws_build": "\udcff"})
+    writer.append(second(0, failures={("open", "\ud800"): 2, ("open", "?"): 1}))
+    writer.finish({}, ended_at=START, valid=True)
+    assert open_run(writer.path).totals().failures == writer.totals.failures == {("open", "?"): 3}
+
+
+def test_every_metric_can_be_written(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    writer.append(second(0, histograms={metric: Histogram.of([1]) for metric in METRICS}))
+    assert [line.metric for line in hlog.read(writer.path / "histograms.hlog")] == list(METRICS)

@@ -1,0 +1,205 @@
+"""Whether the load generator's own figures allow the run's figures to be believed.
+
+A saturated client reports its own queue as the server's latency, however it stamps. So the client
+measures itself, and a run in which it was the bottleneck is marked not valid: its CPU was used up,
+its sends were late, or it did not get round to sending what was due.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from wsload.measure.histogram import merged
+from wsload.measure.interval import Interval, Totals
+from wsload.results.run import RunWarning
+
+BUSY: Final = 0.85
+"""CPU of one core beyond which a process is too busy to be punctual."""
+BUSY_SECONDS: Final = 0.10
+"""Share of a run's seconds that may be that busy."""
+LAG_NS: Final = 1_000_000
+"""A p99 of lateness below this is never held against a run …"""
+LAG_SHARE: Final = 0.10
+"""… nor one below this share of the p99 reported."""
+SHORTFALL: Final = 0.01
+"""Share of due messages that the load generator may have failed to send by its own fault."""
+TOO_LATE: Final = "load generator too late"
+"""The kind of failure of a message that was due and not sent, by the load generator's own fault."""
+
+
+class Watch:
+    """Watches one process over a run, interval by interval."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """For the warnings; empty where there is only one."""
+        self.seconds = 0
+        """Intervals seen."""
+        self.busy = 0
+        """Of these, the ones in which the process used more than `BUSY` of a core."""
+        self.peak = 0.0
+        """The highest share of a core used in any interval of half a second or more."""
+        self.totals = Totals()
+
+    def add(self, interval: Interval) -> None:
+        self.totals.add(interval)
+        if interval.length_s < 0.5:
+            return
+        share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s
+        self.seconds += 1
+        self.busy += share > BUSY
+        self.peak = max(self.peak, share)
+
+
+def judge(totals: Totals, processes: Iterable[Watch], *, ui_in_process: bool = False) -> list[RunWarning]:
+    """What there is to say against a run, worst first; some of it means that it can't be vouched for.
+
+    ``processes`` are those that carried the load; ``ui_in_process`` says that Locust's web UI
+    shared the measuring process.
+    """
+    watches = list(processes)
+    found = [
+        *(_busy(watch, len(watches), ui_in_process) for watch in watches),
+        *(_late(watch, len(watches), ui_in_process) for watch in watches),
+        _shortfall(totals),
+        _loop(totals),
+        _lost(totals),
+        _unsent(totals),
+        *_counted(totals),
+    ]
+    return sorted((warning for warning in found if warning), key=lambda warning: not warning.invalidates)
+
+
+def _busy(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | None:
+    if watch.busy < 2 or watch.busy <= BUSY_SECONDS * watch.seconds:
+        return None
+    more = max(processes + 1, math.ceil(processes * watch.peak / 0.6))
+    return RunWarning(
+        name="cpu",
+        text=f"{_of(watch)}CPU {watch.peak:.0%} of one core at most, above {BUSY:.0%} in {watch.busy} of "
+        f"{watch.seconds} s: latencies include the load generator's own queue",
+        remedy=_remedy(f"use --processes {more}", ui_in_process),
+        invalidates=True,
+    )
+
+
+def _late(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | None:
+    lag, message = watch.totals.histograms.get("send_lag"), watch.totals.histograms.get("message")
+    if lag is None or not lag.total:
+        return None
+    lag_ns = lag.percentile(99)
+    reported_ns = message.percentile(99) if message is not None else 0
+    if lag_ns <= LAG_NS or lag_ns <= LAG_SHARE * reported_ns:
+        return None
+    share = f", {lag_ns / reported_ns:.0%} of the message p99 of {_ms(reported_ns)}" if reported_ns else ""
+    return RunWarning(
+        name="send-lag",
+        text=f"{_of(watch)}sends were late: p99 {_ms(lag_ns)}{share}",
+        remedy=_remedy(
+            f"use --processes {processes + 1}, take blocking calls out of the user class, "
+            "or a machine with nothing else to do",
+            ui_in_process,
+        ),
+        invalidates=True,
+    )
+
+
+def _shortfall(totals: Totals) -> RunWarning | None:
+    missed = totals.failures.get(("message", TOO_LATE), 0)
+    due = _due(totals)
+    if not missed or missed <= SHORTFALL * due:
+        return None
+    return RunWarning(
+        name="shortfall",
+        text=f"{1 - missed / due:.1%} of the {due:,} messages due were sent: the load generator did not "
+        f"get round to {missed:,}",
+        remedy="lower the rate or use --processes",
+        invalidates=True,
+    )
+
+
+def _loop(totals: Totals) -> RunWarning | None:
+    """For closed workloads, which have no due times to be late for."""
+    lag, message = totals.histograms.get("loop_lag"), totals.histograms.get("message")
+    if lag is None or message is None or "send_lag" in totals.histograms:
+        return None
+    lag_ns, reported_ns = lag.percentile(99), message.percentile(99)
+    if lag_ns <= LAG_NS or lag_ns <= LAG_SHARE * reported_ns:
+        return None
+    return RunWarning(
+        name="loop-lag",
+        text=f"the event loop was late: p99 {_ms(lag_ns)}, beside a message p99 of {_ms(reported_ns)}",
+        remedy="take blocking calls out of the user class, or use --processes",
+    )
+
+
+def _lost(totals: Totals) -> RunWarning | None:
+    lost = totals.counters.get("lost", 0)
+    if not lost:
+        return None
+    answered, ages = totals.histograms.get("message"), totals.histograms.get("message.lost")
+    kept = answered.total if answered is not None else 0
+    share = lost / (lost + kept)
+    with_lost = merged(part for part in (answered, ages) if part is not None).percentile(99)
+    return RunWarning(
+        name="lost",
+        text=f"{lost:,} messages were lost ({share:.2%}): message percentiles are those of the answered; "
+        f"with the lost at their age p99 is at least {_ms(with_lost)}",
+        remedy="see the failures by kind",
+    )
+
+
+def _unsent(totals: Totals) -> RunWarning | None:
+    unsent = totals.counters.get("unsent", 0) - totals.failures.get(("message", TOO_LATE), 0)
+    if unsent <= 0:
+        return None
+    kinds = ", ".join(
+        kind
+        for what, kind in sorted(totals.failures)
+        if what == "message" and kind in ("not connected", "too many in flight")
+    )
+    return RunWarning(
+        name="unsent",
+        text=f"{unsent:,} of {_due(totals):,} messages due could not be sent ({kinds}): they have no latency",
+        remedy="see the failures; --ws-max-in-flight is the bound per user",
+    )
+
+
+def _counted(totals: Totals) -> list[RunWarning]:
+    found = []
+    if out := totals.counters.get("out_of_range", 0):
+        text = f"{out:,} values were outside the histograms' range of 1 µs to 68 s and are in no percentile"
+        found.append(RunWarning(name="out-of-range", text=text, remedy="lower --ws-message-timeout"))
+    if paused := totals.counters.get("reads_paused", 0):
+        text = f"reading was paused {paused:,} times because the user class did not receive() what arrived"
+        found.append(
+            RunWarning(name="reads-paused", text=text, remedy="receive all messages, or define on_message")
+        )
+    if ended := totals.counters.get("users_ended", 0):
+        text = f"{ended:,} users ended before their time (--no-ws-reconnect, or an error in the user class)"
+        found.append(RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log"))
+    return found
+
+
+def _due(totals: Totals) -> int:
+    message = totals.histograms.get("message")
+    answered = message.total if message is not None else 0
+    return answered + totals.counters.get("lost", 0) + totals.counters.get("unsent", 0)
+
+
+def _of(watch: Watch) -> str:
+    return f"{watch.name}: " if watch.name else ""
+
+
+def _remedy(text: str, ui_in_process: bool) -> str:
+    return (
+        f"{text}; the web UI shares this process, --processes 1 gives it one of its own"
+        if ui_in_process
+        else text
+    )
+
+
+def _ms(value_ns: float) -> str:
+    return f"{value_ns / 1e6:.3g} ms"
