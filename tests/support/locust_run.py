@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from support.waiting import until
+
 ROOT = Path(__file__).parents[2]
 CHAT = ROOT / "locustfiles" / "chat.py"
 ECHO = ROOT / "locustfiles" / "echo.py"
@@ -93,7 +95,7 @@ class Finished:
 
 
 class LocustRun:
-    """A ``locust`` command at work; as a context manager it is gone at the end, one way or the other."""
+    """A ``locust`` command at work; call `finish` or `kill`."""
 
     def __init__(
         self, *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, limit_s: float = TIME_LIMIT_S
@@ -116,21 +118,16 @@ class LocustRun:
         self._said = threading.Condition()
         self._text = {"out": "", "err": ""}
         assert self._child.stdout is not None and self._child.stderr is not None
+        self._open_streams = 2
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream))
             for name, stream in (("out", self._child.stdout), ("err", self._child.stderr))
         ]
         for reader in self._readers:
             reader.start()
-        self._timer = threading.Timer(limit_s, self._kill)
+        self._expired = False
+        self._timer = threading.Timer(limit_s, self._expire)
         self._timer.start()
-
-    def __enter__(self) -> LocustRun:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._kill()
-        self._join()
 
     def wait_for(self, pattern: str, *, timeout_s: float = 20.0) -> re.Match[str]:
         """The first match of a regular expression in what it prints on stderr."""
@@ -146,23 +143,11 @@ class LocustRun:
             assert self._said.wait_for(said, timeout_s) and found, f"no {pattern!r} in:\n{self._text['err']}"
         return found[0]
 
-    def wait_for_counts(self, enough: int, *, timeout_s: float = 20.0) -> Path:
+    def wait_for_intervals(self, enough: int) -> Path:
         """The run's directory, once this many intervals are in its counters.jsonl."""
-        match = self.wait_for(r"Results go to (\S+)", timeout_s=timeout_s)
-        directory = self._cwd / match[1]
-        tail = subprocess.Popen(
-            ["tail", "-n", "+1", "-F", directory / "counters.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        timer = threading.Timer(timeout_s, tail.kill)
-        timer.start()
-        try:
-            assert tail.stdout is not None
-            for _ in range(enough):
-                assert tail.stdout.readline(), f"fewer than {enough} intervals in {timeout_s} s"
-        finally:
-            timer.cancel()
-            tail.kill()
-            tail.communicate()
+        directory = self._cwd / self.wait_for(r"Results go to (\S+)")[1]
+        counts = directory / "counters.jsonl"
+        until(lambda: counts.read_bytes().count(b"\n") >= enough, what=f"{enough} intervals in {counts}")
         return directory
 
     def signal(self, number: signal.Signals) -> None:
@@ -172,10 +157,9 @@ class LocustRun:
     def finish(self) -> Finished:
         """Waits for its end; killed by the time limit is a failed test."""
         returncode = self._child.wait()
-        expired = self._timer.finished.is_set()
         self._join()
         words = " ".join(self._words)
-        assert not expired, f"still running at the time limit: locust {words}\n{self._text['err']}"
+        assert not self._expired, f"still running at the time limit: locust {words}\n{self._text['err']}"
         results = self._cwd / "results"
         return Finished(
             returncode=returncode,
@@ -186,7 +170,7 @@ class LocustRun:
 
     @property
     def _ended(self) -> bool:
-        return self._child.poll() is not None and not any(reader.is_alive() for reader in self._readers)
+        return not self._open_streams
 
     def _read(self, name: str, stream: IO[str]) -> None:
         with stream:
@@ -195,11 +179,19 @@ class LocustRun:
                     self._text[name] += line
                     self._said.notify_all()
         with self._said:
+            self._open_streams -= 1
             self._said.notify_all()
 
-    def _kill(self) -> None:
+    def _expire(self) -> None:
+        self._expired = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """Ends it and its workers the hard way, if they still run."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._join()
 
     def _join(self) -> None:
         self._timer.cancel()
@@ -207,11 +199,3 @@ class LocustRun:
         for reader in self._readers:
             reader.join()
         self._timer.join()
-
-
-def run_locust(
-    *arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, limit_s: float = TIME_LIMIT_S
-) -> Finished:
-    """Runs ``locust`` with these arguments in ``cwd`` until it ends by itself."""
-    with LocustRun(*arguments, cwd=cwd, env=env, limit_s=limit_s) as run:
-        return run.finish()

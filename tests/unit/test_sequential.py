@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsload.analysis.compare import compare
@@ -53,6 +53,7 @@ def test_the_shares_of_all_the_looks_are_alpha_and_no_more(plan: Plan) -> None:
     assert plan.early_looks == len(range(plan.first_look, plan.pairs))
 
 
+@settings(deadline=None, max_examples=20)
 @given(plans)
 def test_no_more_looks_are_taken_than_were_planned(plan: Plan) -> None:
     done = range(1, plan.pairs + 1)

@@ -112,7 +112,7 @@ def merge(intervals: Iterable[Interval]) -> Interval:
     histograms: dict[str, Histogram] = {}
     for part in parts:
         for metric, histogram in part.histograms.items():
-            histograms.setdefault(metric, Histogram()).add(histogram)
+            _add(histograms, metric, histogram)
     return Interval(
         start_s=start,
         length_s=max(part.start_s + part.length_s for part in timed) - start,
@@ -122,6 +122,13 @@ def merge(intervals: Iterable[Interval]) -> Interval:
         failures=added(part.failures for part in parts),
         closes=added(part.closes for part in parts),
     )
+
+
+def _add(histograms: dict[str, Histogram], metric: str, histogram: Histogram) -> None:
+    if metric in histograms:
+        histograms[metric].add(histogram)
+    else:
+        histograms[metric] = histogram.copy()
 
 
 def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
@@ -194,7 +201,7 @@ class Totals:
         self.end_s = max(self.end_s, end_s)
         self.intervals += 1
         for metric, histogram in interval.histograms.items():
-            self.histograms.setdefault(metric, Histogram()).add(histogram)
+            _add(self.histograms, metric, histogram)
         self.counters.update(interval.counters)
         self.failures.update(interval.failures)
         self.closes.update(interval.closes)

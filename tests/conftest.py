@@ -1,0 +1,48 @@
+"""What every test file gets: a process that Locust leaves unpatched, and fixtures of the shared helpers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Importing locust patches sockets and threads of the process: fine for a load generator, not for pytest.
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
+
+import pytest
+from support.certificates import Certificates
+from support.locust_run import Finished, LocustRun
+from support.serving import Serving
+
+
+@pytest.fixture
+def start_locust(tmp_path: Path) -> Iterator[Callable[..., LocustRun]]:
+    """Starts ``locust ARGUMENTS`` in the test's own directory; what still runs at the end is killed."""
+    runs: list[LocustRun] = []
+
+    def start(*arguments: str | Path, **settings: object) -> LocustRun:
+        runs.append(LocustRun(*arguments, cwd=tmp_path, **settings))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.kill()
+
+
+@pytest.fixture
+def run_locust(start_locust: Callable[..., LocustRun]) -> Callable[..., Finished]:
+    """Runs ``locust ARGUMENTS`` in the test's own directory until it ends by itself."""
+    return lambda *arguments, **settings: start_locust(*arguments, **settings).finish()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority of the tests' own, and a certificate of it for this machine."""
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def serving() -> Iterator[Serving]:
+    """An event loop in a thread of its own, to run servers on."""
+    with Serving() as loop:
+        yield loop

@@ -1,0 +1,259 @@
+"""A run along its time axis: what charts draw.
+
+Intervals are put into slots of equal length, at first a second. When there come to be more slots
+than a chart can show, neighbours are merged and slots are twice as long. Histograms are merged before
+percentiles are taken, counters are added, of levels the lowest and the highest are kept: nothing is
+averaged. Memory is bounded by the number of slots, however long the run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsload.analysis.heat import Heat, heat_map
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval, added, in_order
+
+MOST_SLOTS: Final = 600
+SECOND_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One metric's figures, slot by slot, in ns; None where a slot has no values."""
+
+    count: tuple[int, ...]
+    p50_ns: tuple[int | None, ...]
+    p99_ns: tuple[int | None, ...]
+    p99_9_ns: tuple[int | None, ...]
+    max_ns: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One gauge, slot by slot; None where nothing was said."""
+
+    lowest: tuple[int | None, ...]
+    highest: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A run along its time axis; all tuples have an element a slot."""
+
+    start_s: float = 0.0
+    """Wall clock, seconds since the epoch: where the time axis begins."""
+    width_s: float = SECOND_S
+    """How long a slot is."""
+    at_s: tuple[float, ...] = ()
+    """Where each slot begins, counted from ``start_s``; slots without any interval are absent."""
+    covered_s: tuple[float, ...] = ()
+    """How much of the slot was recorded: what rates divide by."""
+    tracks: Mapping[str, Track] = field(default_factory=dict)
+    """By metric."""
+    heat: Mapping[str, Heat] = field(default_factory=dict)
+    """By metric."""
+    counters: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By name; counters that were always zero are absent."""
+    levels: Mapping[str, Level] = field(default_factory=dict)
+    """By gauge."""
+    failures: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    """By (what was tried, kind of failure), most frequent first."""
+
+    def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
+        """Counts of the slots as numbers a second."""
+        return tuple(
+            count / covered if covered else None
+            for count, covered in zip(counts, self.covered_s, strict=True)
+        )
+
+
+class _Sparse(NamedTuple):
+    """A histogram's places and counts that are not zero: a hundredth of its memory."""
+
+    places: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> _Sparse:
+        places = np.flatnonzero(histogram.counts)
+        return cls(places, histogram.counts[places])
+
+    def add_to(self, histogram: Histogram) -> None:
+        histogram.counts[self.places] += self.counts
+        histogram.total += int(self.counts.sum())
+
+
+class _Slot:
+    """What one slot collected."""
+
+    __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "histograms", "lowest")
+
+    def __init__(self) -> None:
+        self.histograms: dict[str, _Sparse] = {}
+        self.counters: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, str]] = Counter()
+        self.covered_s = 0.0
+        self.end_s = 0.0
+        self.lowest: dict[str, int] = {}
+        self.highest: dict[str, int] = {}
+
+    def merge(self, histograms: Mapping[str, Histogram]) -> None:
+        for metric, histogram in histograms.items():
+            if metric in self.histograms:
+                self.histograms[metric].add_to(histogram)
+            self.histograms[metric] = _Sparse.of(histogram)
+
+    def absorb(self, later: _Slot) -> None:
+        """Adds the slot that follows."""
+        self.merge({metric: _thawed(sparse) for metric, sparse in later.histograms.items()})
+        self.counters.update(later.counters)
+        self.failures.update(later.failures)
+        self.covered_s += later.covered_s
+        self.end_s = max(self.end_s, later.end_s)
+        self.see(later.lowest, later.highest)
+
+    def see(self, lowest: Mapping[str, int], highest: Mapping[str, int]) -> None:
+        for name, level in lowest.items():
+            self.lowest[name] = min(level, self.lowest.get(name, level))
+        for name, level in highest.items():
+            self.highest[name] = max(level, self.highest.get(name, level))
+
+
+def _thawed(sparse: _Sparse | None) -> Histogram:
+    histogram = Histogram()
+    if sparse is not None:
+        sparse.add_to(histogram)
+    return histogram
+
+
+class SeriesBuilder:
+    """Takes a run's intervals one after the other, and keeps none of them."""
+
+    def __init__(self, most_slots: int = MOST_SLOTS) -> None:
+        self._most = most_slots
+        self._origin_s: float | None = None
+        self._width_s = SECOND_S
+        self._slots: dict[int, _Slot] = {}
+        self._open = 0
+        """The slot whose histograms are not yet packed."""
+        self._histograms: dict[str, Histogram] = {}
+        self._levels: Mapping[str, int] = {}
+        self._levels_end_s = 0.0
+
+    def add(self, interval: Interval) -> None:
+        """Adds the next interval: to the slot that holds its middle."""
+        if not interval:
+            return
+        end_s = interval.start_s + interval.length_s
+        if self._origin_s is None:
+            # The first interval is often shorter; those after it fill a slot each from its end on.
+            self._origin_s = end_s - SECOND_S
+        place = self._place((interval.start_s + end_s) / 2)
+        if place != self._open:
+            self._pack()
+            self._open = place
+        slot = self._slots.setdefault(place, _Slot())
+        if len(self._slots) > self._most:
+            self._widen()
+            slot = self._slots[self._open]
+        for metric, histogram in interval.histograms.items():
+            self._histograms.setdefault(metric, Histogram()).add(histogram)
+        slot.counters.update(interval.counters)
+        slot.failures.update(interval.failures)
+        slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
+        slot.end_s = max(slot.end_s, end_s)
+        if interval.gauges:
+            levels = self._joined_levels(interval, end_s)
+            slot.see(levels, levels)
+
+    def _place(self, moment_s: float) -> int:
+        assert self._origin_s is not None
+        return int((moment_s - self._origin_s) // self._width_s)
+
+    def _joined_levels(self, interval: Interval, end_s: float) -> Mapping[str, int]:
+        """The levels at the interval's end; those of other processes at the same time add up."""
+        overlap_s = self._levels_end_s - interval.start_s
+        if overlap_s > interval.length_s / 2 and end_s > self._levels_end_s - SECOND_S / 2:
+            self._levels = added((self._levels, interval.gauges))
+        else:
+            self._levels = interval.gauges
+        self._levels_end_s = end_s
+        return self._levels
+
+    def _pack(self) -> None:
+        if self._histograms:
+            self._slots[self._open].merge(self._histograms)
+            self._histograms = {}
+
+    def _widen(self) -> None:
+        """Makes slots twice as long, until there are few enough."""
+        self._pack()
+        while len(self._slots) > self._most:
+            self._width_s *= 2
+            self._open //= 2
+            narrow, self._slots = self._slots, {}
+            for place in sorted(narrow):
+                if place // 2 in self._slots:
+                    self._slots[place // 2].absorb(narrow[place])
+                else:
+                    self._slots[place // 2] = narrow[place]
+
+    def series(self) -> Series:
+        """The run so far."""
+        if self._origin_s is None:
+            return Series()
+        self._pack()
+        places = sorted(self._slots)
+        slots = [self._slots[place] for place in places]
+        at_s = tuple((place - places[0]) * self._width_s for place in places)
+        failures = added(slot.failures for slot in slots)
+        metrics = in_order({metric for slot in slots for metric in slot.histograms})
+        tracks, heat = {}, {}
+        for metric in metrics:
+            column = [_thawed(slot.histograms.get(metric)) for slot in slots]
+            tracks[metric] = _track(column)
+            heat[metric] = heat_map(column, at_s, self._width_s)
+        return Series(
+            start_s=self._origin_s + places[0] * self._width_s,
+            width_s=self._width_s,
+            at_s=at_s,
+            covered_s=tuple(slot.covered_s for slot in slots),
+            tracks=tracks,
+            heat=heat,
+            counters={
+                name: tuple(slot.counters[name] for slot in slots)
+                for name in sorted({name for slot in slots for name in slot.counters})
+            },
+            levels={
+                name: Level(
+                    lowest=tuple(slot.lowest.get(name) for slot in slots),
+                    highest=tuple(slot.highest.get(name) for slot in slots),
+                )
+                for name in sorted({name for slot in slots for name in slot.highest})
+            },
+            failures={
+                failure: tuple(slot.failures[failure] for slot in slots)
+                for failure in sorted(failures, key=lambda failure: (-failures[failure], failure))
+            },
+        )
+
+
+def _track(column: list[Histogram]) -> Track:
+    figures = [
+        histogram.percentiles((50, 99, 99.9, 100)) if histogram.total else [None] * 4 for histogram in column
+    ]
+    p50, p99, p99_9, highest = zip(*figures, strict=True)
+    return Track(
+        count=tuple(histogram.total for histogram in column),
+        p50_ns=p50,
+        p99_ns=p99,
+        p99_9_ns=p99_9,
+        max_ns=highest,
+    )
