@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import dataclasses
 import ssl
+import tomllib
 from argparse import BooleanOptionalAction, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from wsload.analysis.checks import Check, parse_check
 from wsload.engine.opening import OpenOptions
 from wsload.engine.url import refuse_mixed_content, resolve_url
 from wsload.errors import UsageError
@@ -40,6 +42,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
     ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
+    ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost.rate <= 0.1%%'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: %(default)s."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
@@ -72,6 +75,8 @@ class Settings:
     reconnect: bool
     allow_mixed_content: bool
     allow_invalid: bool
+    checks: tuple[Check, ...]
+    """What the run has to fulfil: pyproject.toml's, then the options'."""
     insecure: bool
     opening: OpenOptions
     """How connections are opened; holds secrets."""
@@ -97,6 +102,7 @@ class Settings:
             reconnect=read("ws_reconnect", bool, True),
             allow_mixed_content=read("ws_allow_mixed_content", bool, False),
             allow_invalid=read("ws_allow_invalid", bool, False),
+            checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
             insecure=read("ws_insecure", bool, False),
             opening=_opening(read),
             results=Path(read("ws_results", str, "") or "results"),
@@ -170,6 +176,26 @@ def _texts(values: Any) -> list[str]:
 
 def _headers(values: Any) -> list[tuple[str, str]]:
     return [header(text) for text in _texts(values)]
+
+
+def _checks(values: Any) -> tuple[Check, ...]:
+    return tuple(parse_check(text) for text in _texts(values))
+
+
+def project_checks(path: Path) -> tuple[Check, ...]:
+    """The checks of ``[tool.wsload]`` in a project's file, none where there is no such file.
+
+    Raises `UsageError` for a file that can't be read, and for what is not a list of checks.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wsload", {}).get("checks", [])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise UsageError(f"{path}: [tool.wsload] checks: a list of texts is wanted, such as ['lost < 1']")
+    return _checks(found)
 
 
 def _cookies(values: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from locust.runners import LocalRunner
 
+from wsload.analysis.checks import evaluate
 from wsload.analysis.summary import Summary, summarize
 from wsload.analysis.validity import Watch, judge
 from wsload.engine.url import shown_url
@@ -64,6 +65,7 @@ class Run:
         totals = self.writer.totals
         self.summary = summarize(totals)
         self.warnings += judge(totals, self.processes(), ui_in_process=self._ui_in_process)
+        self.checks = [evaluate(check, totals) for check in self._settings.checks]
         if self._settings.insecure:
             self.warnings.append(
                 RunWarning(
