@@ -197,10 +197,15 @@ def test_another_layout_is_recorded_again_and_what_does_not_fit_is_counted(
 
 
 def encoded(
-    varints: bytes, *, digits: int = DIGITS, lowest: int = LOWEST_NS, highest: int = HIGHEST_NS
+    varints: bytes,
+    *,
+    digits: int = DIGITS,
+    lowest: int = LOWEST_NS,
+    highest: int = HIGHEST_NS,
+    cookie: int = 0x1C849313,
 ) -> bytes:
     """A histogram as a stranger may have written it."""
-    header = struct.pack(">IIIIQQd", 0x1C849313, len(varints), 0, digits, lowest, highest, 1.0)
+    header = struct.pack(">IIIIQQd", cookie, len(varints), 0, digits, lowest, highest, 1.0)
     packed = zlib.compress(header + varints)
     return base64.b64encode(struct.pack(">II", 0x1C849314, len(packed)) + packed)
 
@@ -220,6 +225,7 @@ def test_a_strangers_encoding_is_read() -> None:
         pytest.param(Histogram.of([MS]).encode()[:-8], id="cut"),
         pytest.param(b"A" * (MAX_ENCODED_BYTES + 1), id="long"),
         pytest.param(encoded(bytes(MAX_ENCODED_BYTES)), id="zip bomb"),
+        pytest.param(encoded(b"\x02", cookie=0x1C849301), id="an older encoding"),
         pytest.param(encoded(b"\x80"), id="half a number"),
         pytest.param(encoded(b"\x02" * (LENGTH + 1)), id="more counts than buckets"),
         pytest.param(encoded(b"\xfe" * 8 + b"\x7f"), id="an enormous count"),

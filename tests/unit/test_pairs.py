@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.pairs import RunFigures, Side, compared, figures_of, pair_up, unlike
+from wsload.analysis.pairs import RunFigures, Side, closest, compared, figures_of, pair_up, unlike
 from wsload.measure.histogram import Histogram
 
 SIDES = {"A": Side.BASELINE, "B": Side.CANDIDATE}
@@ -57,11 +57,12 @@ def test_runs_without_a_partner_are_named() -> None:
 
 
 def test_the_closest_valid_runs_are_found_across_pairs() -> None:
-    pairing = pair_up(made("AABB", invalid=("A1", "B2")))
-    assert not pairing.pairs
-    assert pairing.closest is not None
-    assert [run.name for run in pairing.closest] == ["A2", "B1"]
-    assert pair_up(made("AB", invalid=("B1",))).closest is None
+    runs = made("AABB", invalid=("A1", "B2"))
+    assert not pair_up(runs).pairs
+    found = closest(runs)
+    assert found is not None
+    assert [run.name for run in found] == ["A2", "B1"]
+    assert closest(made("AB", invalid=("B1",))) is None
 
 
 @given(st.permutations(made("ABBAABBAAB", invalid=("A2", "B4"))))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsload.analysis.inference import NORMAL, t_quantile
-from wsload.analysis.power import PAIR_DEVIATION, chance, pairs_for_power, pairs_needed, power_of
+from wsload.analysis.power import PAIR_DEVIATION, chance, pairs_about, pairs_for_power, pairs_needed, power_of
 from wsload.errors import UsageError
 
 
@@ -38,6 +38,8 @@ def test_with_many_pairs_it_is_the_normal_one() -> None:
 
 
 distances = st.floats(0.01, 0.5)
+ABOUT = 3
+"""How far off the closed form may be."""
 
 
 @settings(deadline=None)
@@ -49,6 +51,8 @@ def test_the_number_of_pairs_is_the_least_that_has_the_power(
     assert pairs is not None
     assert chance(distance, pairs, PAIR_DEVIATION, alpha) >= power
     assert pairs == 2 or chance(distance, pairs - 1, PAIR_DEVIATION, alpha) < power
+    about = pairs_about(distance, power=power, deviation=PAIR_DEVIATION, alpha=alpha)
+    assert about == pytest.approx(pairs, abs=ABOUT, rel=0.02)
 
 
 def test_pairs_for_a_plan() -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
 
@@ -37,7 +37,8 @@ def second(number: int, *metrics: str) -> Interval:
     )
 
 
-@given(st.lists(intervals(st.integers(0, 80).map(lambda eighths: START + eighths / 8)), max_size=6))
+@settings(max_examples=30)
+@given(st.lists(intervals(st.integers(0, 80).map(lambda eighths: START + eighths / 8)), max_size=4))
 def test_intervals_come_back_as_they_were_appended_in_whatever_order(
     tmp_path_factory: pytest.TempPathFactory, parts: list[Interval]
 ) -> None:

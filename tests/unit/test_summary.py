@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
 
@@ -17,7 +17,8 @@ MS = 1_000_000
 odd_times = st.floats(1.7e9, 1.7e9 + 50)
 
 
-@given(st.lists(intervals(odd_times), max_size=6))
+@settings(max_examples=30)
+@given(st.lists(intervals(odd_times), max_size=4))
 def test_the_stored_directory_gives_the_summary_that_the_run_itself_gave(
     tmp_path_factory: pytest.TempPathFactory, parts: list[Interval]
 ) -> None:

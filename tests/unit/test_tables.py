@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
 
@@ -79,6 +79,7 @@ def test_every_counter_and_level_has_words_for_people() -> None:
     assert len(set(labels)) == len(labels)
 
 
+@settings(max_examples=30)
 @given(st.lists(intervals(), max_size=3))
 def test_every_row_has_a_cell_for_every_column(parts: list[Interval]) -> None:
     summary = summarize(Totals.of(parts))

@@ -112,8 +112,7 @@ def test_the_pairs_still_missing_bring_an_answer_four_times_in_five() -> None:
     missing = more(estimate, deviation=deviation)
     assert missing is not None
     distance = math.log(1.08 / 1.03)
-    assert chance(distance, 10 + missing, deviation, 0.05) >= 0.8
-    assert chance(distance, 9 + missing, deviation, 0.05) < 0.8
+    assert chance(distance, 10 + missing, deviation, 0.05) == pytest.approx(0.8, abs=0.01)
 
 
 def test_the_nearer_answer_counts() -> None:

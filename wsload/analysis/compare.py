@@ -15,13 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 import numpy as np
 
 from wsload.analysis.bootstrap import log_ratios
 from wsload.analysis.inference import Estimate, holm_levels
-from wsload.analysis.pairs import Excluded, Pairing, RunFigures, pair_up, unlike
+from wsload.analysis.pairs import Excluded, Pairing, RunFigures, closest, pair_up, unlike
 from wsload.analysis.verdict import Gate, Judgement, Verdict, decide, more_pairs
 
 DEFAULT_GATE: Final = Gate()
@@ -85,11 +86,12 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
     runs is the caller's question, see `unlike`.
     """
     pairing = pair_up(runs)
-    if pairing.closest is None:
-        return _whole((), (), pairing, gate, unlike(runs), no_runs=True)
     alone = len(pairing.pairs) < 2
     if alone:
-        pairing = _only_closest(pairing, runs)
+        two = closest(runs)
+        if two is None:
+            return _whole((), (), pairing, gate, unlike(runs), no_runs=True)
+        pairing = _only(two, pairing, runs)
     used = [run for pair in pairing.pairs for run in pair]
     warnings = [*unlike(used)]
     if alone:
@@ -115,16 +117,14 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
     return _whole(judgements, tuple(unjudged), pairing, gate, warnings, alone=alone)
 
 
-def _only_closest(pairing: Pairing, runs: Sequence[RunFigures]) -> Pairing:
-    assert pairing.closest is not None
-    a, b = pairing.closest
-    named = {each.name: each.reason for each in pairing.excluded}
+def _only(two: tuple[RunFigures, RunFigures], pairing: Pairing, runs: Sequence[RunFigures]) -> Pairing:
+    reasons = {each.name: each.reason for each in pairing.excluded}
+    left_out = [run for run in runs if run is not two[0] and run is not two[1]]
     excluded = tuple(
-        Excluded(name=run.name, reason=named.get(run.name, "fewer than two valid pairs"))
-        for run in runs
-        if run is not a and run is not b
+        Excluded(name=run.name, reason=reasons.get(run.name, "fewer than two valid pairs"))
+        for run in left_out
     )
-    return Pairing(pairs=((a, b),), excluded=excluded, offset=1.0, closest=pairing.closest)
+    return Pairing(pairs=(two,), excluded=excluded, offset=1.0)
 
 
 def _missing(name: str, pairing: Pairing) -> Unjudged | None:
@@ -144,17 +144,18 @@ def _paired(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | 
     ]
     if len(values) < len(pairing.pairs):
         return _missing(name, pairing)
-    a, b = np.array(values, dtype=np.float64).T
-    logs = np.log(b / a)
-    deviation = max(float(logs.std(ddof=1)), RESOLUTION)
-    bare = Estimate(mean=float(logs.mean()), error=deviation / math.sqrt(len(values)), df=len(values) - 1)
+    logs = [math.log(b / a) for a, b in values]
+    mean = math.fsum(logs) / len(logs)
+    variance = math.fsum((log - mean) ** 2 for log in logs) / (len(logs) - 1)
+    deviation = max(math.sqrt(variance), RESOLUTION)
+    bare = Estimate(mean=mean, error=deviation / math.sqrt(len(logs)), df=len(logs) - 1)
     return _Statistic(
         name=name,
         estimate=replace(bare, slack=abs(pairing.offset) * math.log1p(gate.drift)),
         shown=bare.interval(gate.alpha),
-        a_ns=float(np.median(a)),
-        b_ns=float(np.median(b)),
-        shift_ns=float(np.median(b - a)),
+        a_ns=median(a for a, _ in values),
+        b_ns=median(b for _, b in values),
+        shift_ns=median(b - a for a, b in values),
         pairs=len(values),
         deviation=deviation,
     )

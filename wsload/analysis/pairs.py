@@ -77,8 +77,6 @@ class Pairing:
     offset: float
     """By how many runs the candidate came later than the baseline, averaged over the pairs: 0 for
     balanced A B B A blocks, 1 for A B A B, n for n runs of A and then n of B."""
-    closest: tuple[RunFigures, RunFigures] | None
-    """The valid runs of either side that ran closest together; None when a side has none."""
 
 
 def compared(histograms: Mapping[str, Histogram], metric: str) -> Histogram:
@@ -120,13 +118,23 @@ def pair_up(runs: Iterable[RunFigures]) -> Pairing:
         reason = "no run of the other side to pair it with" if run.valid else "not valid"
         excluded.append(Excluded(name=run.name, reason=reason))
     apart = [place[id(b)] - place[id(a)] for a, b in pairs]
-    usable = [(a, b) for a in a_runs if a.valid for b in b_runs if b.valid]
     return Pairing(
         pairs=tuple(pairs),
         excluded=tuple(excluded),
         offset=sum(apart) / len(apart) if apart else 0.0,
-        closest=min(usable, key=lambda two: abs(place[id(two[1])] - place[id(two[0])]), default=None),
     )
+
+
+def closest(runs: Iterable[RunFigures]) -> tuple[RunFigures, RunFigures] | None:
+    """The valid baseline and the valid candidate run that ran closest together; None without them."""
+    ordered = sorted((run for run in runs if run.valid), key=lambda run: run.started_s)
+    usable = [
+        (abs(at - other), a, b)
+        for at, a in enumerate(ordered)
+        for other, b in enumerate(ordered)
+        if a.side is Side.BASELINE and b.side is Side.CANDIDATE
+    ]
+    return min(usable, key=lambda each: each[0])[1:] if usable else None
 
 
 def unlike(runs: Sequence[RunFigures]) -> tuple[str, ...]:

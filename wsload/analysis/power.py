@@ -51,16 +51,21 @@ def chance(distance: float, pairs: int, deviation: float, alpha: float) -> float
     return float(density @ tails)
 
 
-def pairs_needed(distance: float, *, power: float, deviation: float, alpha: float) -> int | None:
-    """The least number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`.
+def pairs_about(distance: float, *, power: float, deviation: float, alpha: float) -> float:
+    """About the number of pairs whose `chance` is ``power``, off by one or two when there are few.
 
-    The search starts at Guenther's closed form (Sample size formulas for normal theory t tests, The
-    American Statistician 35, 1981), which is off by a pair or two when there are few.
+    Source: W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35
+    (1981) 243–244. Infinite when ``distance`` is not above 0.
     """
     if distance <= 0:
-        return None
+        return math.inf
     z = NORMAL.inv_cdf(1 - alpha / 2)
-    guess = ((z + NORMAL.inv_cdf(power)) * deviation / distance) ** 2 + z * z / 2
+    return ((z + NORMAL.inv_cdf(power)) * deviation / distance) ** 2 + z * z / 2
+
+
+def pairs_needed(distance: float, *, power: float, deviation: float, alpha: float) -> int | None:
+    """The least number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
+    guess = pairs_about(distance, power=power, deviation=deviation, alpha=alpha)
     if guess > MOST_PAIRS:
         return None
     pairs = max(math.ceil(guess), 2)

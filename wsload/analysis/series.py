@@ -9,14 +9,14 @@ averaged. Memory is bounded by the number of slots, however long the run.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsload.analysis.heat import Heat, heat_map
+from wsload.analysis.heat import Buckets, Heat, heat_map
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added, in_order
 
@@ -75,28 +75,34 @@ class Series:
 
 
 class _Sparse(NamedTuple):
-    """A histogram's places and counts that are not zero: a hundredth of its memory."""
+    """A histogram's places and counts that are not zero: a fraction of its memory, and of the time to add."""
 
     places: NDArray[np.int64]
     counts: NDArray[np.int64]
 
     @classmethod
     def of(cls, histogram: Histogram) -> _Sparse:
-        places = np.flatnonzero(histogram.counts)
+        places = (histogram.counts != 0).nonzero()[0]  # five times as fast as on the counts themselves
         return cls(places, histogram.counts[places])
 
-    def add_to(self, histogram: Histogram) -> None:
-        histogram.counts[self.places] += self.counts
-        histogram.total += int(self.counts.sum())
+
+def _thawed(pieces: Iterable[_Sparse]) -> Histogram:
+    """The sum of the pieces."""
+    histogram = Histogram()
+    for places, counts in pieces:
+        histogram.counts[places] += counts
+        histogram.total += int(counts.sum())
+    return histogram
 
 
 class _Slot:
     """What one slot collected."""
 
-    __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "histograms", "lowest")
+    __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "lowest", "pieces")
 
     def __init__(self) -> None:
-        self.histograms: dict[str, _Sparse] = {}
+        self.pieces: dict[str, list[_Sparse]] = {}
+        """By metric; their sum is meant."""
         self.counters: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         self.covered_s = 0.0
@@ -104,15 +110,16 @@ class _Slot:
         self.lowest: dict[str, int] = {}
         self.highest: dict[str, int] = {}
 
-    def merge(self, histograms: Mapping[str, Histogram]) -> None:
-        for metric, histogram in histograms.items():
-            if metric in self.histograms:
-                self.histograms[metric].add_to(histogram)
-            self.histograms[metric] = _Sparse.of(histogram)
+    def pack(self) -> None:
+        """Makes one piece of several."""
+        for metric, pieces in self.pieces.items():
+            if len(pieces) > 1:
+                self.pieces[metric] = [_Sparse.of(_thawed(pieces))]
 
     def absorb(self, later: _Slot) -> None:
         """Adds the slot that follows."""
-        self.merge({metric: _thawed(sparse) for metric, sparse in later.histograms.items()})
+        for metric, pieces in later.pieces.items():
+            self.pieces.setdefault(metric, []).extend(pieces)
         self.counters.update(later.counters)
         self.failures.update(later.failures)
         self.covered_s += later.covered_s
@@ -126,13 +133,6 @@ class _Slot:
             self.highest[name] = max(level, self.highest.get(name, level))
 
 
-def _thawed(sparse: _Sparse | None) -> Histogram:
-    histogram = Histogram()
-    if sparse is not None:
-        sparse.add_to(histogram)
-    return histogram
-
-
 class SeriesBuilder:
     """Takes a run's intervals one after the other, and keeps none of them."""
 
@@ -141,11 +141,10 @@ class SeriesBuilder:
         self._origin_s: float | None = None
         self._width_s = SECOND_S
         self._slots: dict[int, _Slot] = {}
-        self._open = 0
-        """The slot whose histograms are not yet packed."""
-        self._histograms: dict[str, Histogram] = {}
-        self._levels: Mapping[str, int] = {}
-        self._levels_end_s = 0.0
+        self._open = _Slot()
+        """The slot that was last added to, which may be in pieces."""
+        self._end_s = 0.0
+        """How far the intervals have come."""
 
     def add(self, interval: Interval) -> None:
         """Adds the next interval: to the slot that holds its middle."""
@@ -156,70 +155,53 @@ class SeriesBuilder:
             # The first interval is often shorter; those after it fill a slot each from its end on.
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
-        if place != self._open:
-            self._pack()
-            self._open = place
-        slot = self._slots.setdefault(place, _Slot())
-        if len(self._slots) > self._most:
+        if place not in self._slots and len(self._slots) == self._most:
             self._widen()
-            slot = self._slots[self._open]
+            place = self._place((interval.start_s + end_s) / 2)
+        slot = self._slots.setdefault(place, _Slot())
+        if slot is not self._open:
+            self._open.pack()
+            self._open = slot
         for metric, histogram in interval.histograms.items():
-            self._histograms.setdefault(metric, Histogram()).add(histogram)
+            slot.pieces.setdefault(metric, []).append(_Sparse.of(histogram))
         slot.counters.update(interval.counters)
         slot.failures.update(interval.failures)
         slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
         slot.end_s = max(slot.end_s, end_s)
-        if interval.gauges:
-            levels = self._joined_levels(interval, end_s)
-            slot.see(levels, levels)
+        if end_s > self._end_s:  # else it is a part that came late, whose levels are a part's only
+            self._end_s = end_s
+            slot.see(interval.gauges, interval.gauges)
 
     def _place(self, moment_s: float) -> int:
         assert self._origin_s is not None
         return int((moment_s - self._origin_s) // self._width_s)
 
-    def _joined_levels(self, interval: Interval, end_s: float) -> Mapping[str, int]:
-        """The levels at the interval's end; those of other processes at the same time add up."""
-        overlap_s = self._levels_end_s - interval.start_s
-        if overlap_s > interval.length_s / 2 and end_s > self._levels_end_s - SECOND_S / 2:
-            self._levels = added((self._levels, interval.gauges))
-        else:
-            self._levels = interval.gauges
-        self._levels_end_s = end_s
-        return self._levels
-
-    def _pack(self) -> None:
-        if self._histograms:
-            self._slots[self._open].merge(self._histograms)
-            self._histograms = {}
-
     def _widen(self) -> None:
-        """Makes slots twice as long, until there are few enough."""
-        self._pack()
-        while len(self._slots) > self._most:
+        """Makes slots twice as long, until there is room for another."""
+        while len(self._slots) >= self._most:
             self._width_s *= 2
-            self._open //= 2
             narrow, self._slots = self._slots, {}
             for place in sorted(narrow):
                 if place // 2 in self._slots:
                     self._slots[place // 2].absorb(narrow[place])
                 else:
                     self._slots[place // 2] = narrow[place]
+            for slot in self._slots.values():
+                slot.pack()
 
     def series(self) -> Series:
         """The run so far."""
         if self._origin_s is None:
             return Series()
-        self._pack()
         places = sorted(self._slots)
         slots = [self._slots[place] for place in places]
         at_s = tuple((place - places[0]) * self._width_s for place in places)
         failures = added(slot.failures for slot in slots)
-        metrics = in_order({metric for slot in slots for metric in slot.histograms})
         tracks, heat = {}, {}
-        for metric in metrics:
-            column = [_thawed(slot.histograms.get(metric)) for slot in slots]
-            tracks[metric] = _track(column)
-            heat[metric] = heat_map(column, at_s, self._width_s)
+        for metric in in_order({metric for slot in slots for metric in slot.pieces}):
+            column = [slot.pieces.get(metric, []) for slot in slots]
+            tracks[metric], buckets = _track(column)
+            heat[metric] = heat_map(buckets, at_s, self._width_s)
         return Series(
             start_s=self._origin_s + places[0] * self._width_s,
             width_s=self._width_s,
@@ -245,15 +227,14 @@ class SeriesBuilder:
         )
 
 
-def _track(column: list[Histogram]) -> Track:
-    figures = [
-        histogram.percentiles((50, 99, 99.9, 100)) if histogram.total else [None] * 4 for histogram in column
-    ]
+def _track(column: list[list[_Sparse]]) -> tuple[Track, list[Buckets | None]]:
+    """The figures of one metric's slots, and the slots' buckets."""
+    counts, figures, buckets = [], [], []
+    for pieces in column:
+        histogram = _thawed(pieces)
+        counts.append(histogram.total)
+        figures.append(histogram.percentiles((50, 99, 99.9, 100)) if histogram.total else (None,) * 4)
+        buckets.append(histogram.buckets() if histogram.total else None)
     p50, p99, p99_9, highest = zip(*figures, strict=True)
-    return Track(
-        count=tuple(histogram.total for histogram in column),
-        p50_ns=p50,
-        p99_ns=p99,
-        p99_9_ns=p99_9,
-        max_ns=highest,
-    )
+    track = Track(count=tuple(counts), p50_ns=p50, p99_ns=p99, p99_9_ns=p99_9, max_ns=highest)
+    return track, buckets

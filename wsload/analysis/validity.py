@@ -8,6 +8,7 @@ its sends were late, or it did not get round to sending what was due.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,6 +22,8 @@ BUSY_SECONDS: Final = 0.10
 """Share of a run's seconds that may be that busy."""
 LAG_NS: Final = 1_000_000
 """A p99 of lateness below this is never held against a run …"""
+LATE_SENDS: Final = 10
+"""… nor one of fewer late sends than this: a percentile needs samples beyond it."""
 LAG_SHARE: Final = 0.10
 """… nor one below this share of the p99 reported."""
 SHORTFALL: Final = 0.01
@@ -72,6 +75,43 @@ def judge(totals: Totals, processes: Iterable[Watch], *, ui_in_process: bool = F
     return sorted((warning for warning in found if warning), key=lambda warning: not warning.invalidates)
 
 
+def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
+    """Names the processes whose message p99 is more than twice the others' median, and 1 ms above it.
+
+    One slow client hides in a merge of many.
+    """
+    p99s = {
+        watch.name: watch.totals.histograms["message"].percentile(99)
+        for watch in processes
+        if "message" in watch.totals.histograms
+    }
+    found = []
+    for name, p99 in p99s.items():
+        others = [value for other, value in p99s.items() if other != name]
+        typical = statistics.median(others) if others else p99
+        if p99 > 2 * typical and p99 > typical + LAG_NS:
+            text = f"{name} stands out: message p99 {_ms(p99)}, the others' median {_ms(typical)}"
+            found.append(RunWarning(name="standout", text=text, remedy="look at that machine first"))
+    return found
+
+
+def process_figures(watch: Watch) -> dict[str, object]:
+    """One process's own figures for summary.json, times in ns, beside the merged ones."""
+    figures: dict[str, object] = {
+        "name": watch.name,
+        "cpu_peak": round(watch.peak, 3),
+        "busy_seconds": watch.busy,
+        "seconds": watch.seconds,
+        "valid": not any(warning.invalidates for warning in judge(watch.totals, [watch])),
+    }
+    for metric in ("message", "send_lag", "loop_lag"):
+        histogram = watch.totals.histograms.get(metric)
+        if histogram is not None:
+            p50, p99 = histogram.percentiles((50, 99))
+            figures[metric] = {"count": histogram.total, "p50_ns": p50, "p99_ns": p99}
+    return figures
+
+
 def _busy(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | None:
     if watch.busy < 2 or watch.busy <= BUSY_SECONDS * watch.seconds:
         return None
@@ -91,7 +131,7 @@ def _late(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | Non
         return None
     lag_ns = lag.percentile(99)
     reported_ns = message.percentile(99) if message is not None else 0
-    if lag_ns <= LAG_NS or lag_ns <= LAG_SHARE * reported_ns:
+    if lag_ns <= LAG_NS or lag_ns <= LAG_SHARE * reported_ns or lag.count_above(LAG_NS) < LATE_SENDS:
         return None
     share = f", {lag_ns / reported_ns:.0%} of the message p99 of {_ms(reported_ns)}" if reported_ns else ""
     return RunWarning(

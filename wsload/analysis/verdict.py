@@ -9,7 +9,7 @@ from typing import Final
 
 from wsload.analysis.inference import Estimate
 from wsload.analysis.pairs import PARTS, PERCENTILES
-from wsload.analysis.power import RUN_DEVIATION, pairs_needed
+from wsload.analysis.power import MOST_PAIRS, RUN_DEVIATION, pairs_about
 from wsload.errors import UsageError
 
 JUDGEABLE: Final = tuple(f"{metric}.p{percentile}" for metric in PARTS for percentile in PERCENTILES)
@@ -172,9 +172,7 @@ def more_pairs(
     goals = [(same, gate.alpha)]
     if abs(shift_ns) > gate.shift_ns:
         goals.append((size - math.log1p(gate.ratio) - estimate.slack, level))
-    needed = [
-        found
-        for distance, alpha in goals
-        if (found := pairs_needed(distance, power=0.8, deviation=deviation, alpha=alpha)) is not None
-    ]
-    return max(min(needed) - pairs, 1) if needed else None
+    needed = min(
+        pairs_about(distance, power=0.8, deviation=deviation, alpha=alpha) for distance, alpha in goals
+    )
+    return max(math.ceil(needed) - pairs, 1) if needed <= MOST_PAIRS else None

@@ -26,6 +26,8 @@ LOST_REMEMBERED: Final = 4096
 
 
 class State(enum.Enum):
+    """How far the login has come."""
+
     WAITING = "waiting for the id"
     IDENTIFIED = "identified"
     LOGGING_IN = "logging in"
@@ -168,8 +170,8 @@ class ChatSession:
 
     def receive(self, data: bytes) -> Event:
         """What one message means. Never raises for anything a server can send."""
-        start = data.find(token.PREFIX)
-        if start >= 0 and token.well_formed(data, start):
+        start = token.find(data)
+        if start >= 0:
             if data[start + 13 : start + 25] == self._sender_b:
                 return self._echo(int(data[start + 26 : start + 34], 16))
             if data[start + 4 : start + 12] == self._clock_b:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from wsload.cli.export import export
 from wsload.cli.serve import serve
 from wsload.errors import ResultsError, UsageError, WsloadError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(export)
 
 
 @app.callback(invoke_without_command=True)
@@ -36,7 +38,8 @@ def _root(
 ) -> None:
     if show_version:
         print(f"wsload {_version()}")
-    elif context.invoked_subcommand is None:
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         print(context.get_help())
 
 

@@ -60,7 +60,7 @@ class Engine:
         self._pauses: collections.deque[int] = collections.deque()
         self._pause_began_ns = 0
         self._began_ns = 0
-        self._began_s = 0.0
+        self._wall_s = 0.0
         self._cpu_ns = 0
 
     # From other threads
@@ -91,7 +91,8 @@ class Engine:
         if self._on_draft is not None:
             self._freeze()
         self._on_draft = on_draft
-        self._began_ns, self._began_s = time.monotonic_ns(), time.time()
+        self._began_ns = time.monotonic_ns()
+        self._wall_s = time.time() - self._began_ns / SECOND_NS
         self.recorder.freeze(start_s=0, length_s=0, gauges={})
         self._cpu_ns = time.process_time_ns()
         gc.callbacks.append(self._on_gc)
@@ -141,11 +142,11 @@ class Engine:
         return now_ns + (gap if gap > FLUSH_NS else gap + SECOND_NS)
 
     def _freeze(self) -> None:
-        now_ns, now_s, cpu_ns = time.monotonic_ns(), time.time(), time.process_time_ns()
+        now_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
         self._take_pauses()
         self.recorder.count.cpu_ns += cpu_ns - self._cpu_ns
         draft = self.recorder.freeze(
-            start_s=self._began_s,
+            start_s=self._wall_s + self._began_ns / SECOND_NS,
             length_s=(now_ns - self._began_ns) / SECOND_NS,
             gauges={
                 "users": len(self.members),
@@ -153,7 +154,7 @@ class Engine:
                 "in_flight": self.in_flight,
             },
         )
-        self._began_ns, self._began_s, self._cpu_ns = now_ns, now_s, cpu_ns
+        self._began_ns, self._cpu_ns = now_ns, cpu_ns
         if self._on_draft is not None:
             self._on_draft(draft)
 

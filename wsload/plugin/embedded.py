@@ -10,6 +10,7 @@ from locust import events
 from locust.runners import WorkerRunner
 
 from wsload.server.process import ServerProcess
+
 logger = logging.getLogger("wsload")
 
 

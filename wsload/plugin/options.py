@@ -128,6 +128,10 @@ class _Reader:
         try:
             return parse(default if value is None else value)
         except (ValueError, OSError, UsageError) as error:
+            if isinstance(error, UsageError) and "\n" in str(error):
+                raise UsageError(
+                    f"argument --{dest.replace('_', '-')}:\n{error}"
+                ) from None  # it points at a place
             secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
             shown = "" if secret else f" {value!r}"
             raise UsageError(f"argument --{dest.replace('_', '-')}:{shown}: {error}") from None

@@ -11,7 +11,7 @@ from locust.runners import LocalRunner
 
 from wsload.analysis.checks import evaluate
 from wsload.analysis.summary import Summary, summarize
-from wsload.analysis.validity import Watch, judge
+from wsload.analysis.validity import Watch, judge, process_figures, standouts
 from wsload.engine.url import shown_url
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval
@@ -64,7 +64,9 @@ class Run:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
         totals = self.writer.totals
         self.summary = summarize(totals)
-        self.warnings += judge(totals, self.processes(), ui_in_process=self._ui_in_process)
+        processes = list(self.processes())
+        self.warnings += judge(totals, processes, ui_in_process=self._ui_in_process)
+        self.warnings += standouts(processes)
         self.checks = [evaluate(check, totals) for check in self._settings.checks]
         if self._settings.insecure:
             self.warnings.append(
@@ -76,7 +78,7 @@ class Run:
             )
         try:
             self.writer.finish(
-                self.summary.to_json(),
+                self.summary.to_json() | {"processes": [process_figures(watch) for watch in processes]},
                 ended_at=time.time(),
                 valid=self.valid,
                 warnings=self.warnings,

@@ -1,31 +1,25 @@
-"""`WebSocketUser`: a user with one WebSocket, of any protocol; it opens, reconnects, measures, closes."""
+"""`WebSocketUser`: one WebSocket of any protocol; it sends, receives, and measures round trips."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
-import inspect
-import random
 import time
-from collections.abc import Iterator
-from typing import Any, Final, NoReturn
-
-from locust.exception import StopUser
+from typing import Any, Final
 
 from wsload.engine.connection import TimedConnection
 from wsload.engine.failures import closed_kind
-from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, OpenError, WorkloadError
-from wsload.plugin.resident import ResidentUser
+from wsload.errors import ConnectionLost, MessageTimeout, WorkloadError
+from wsload.plugin.connected_user import ConnectedUser, refuse_async_hook
 
 READ_HIGH: Final = 256
 """With so many messages waiting to be received, reading from the network stops …"""
 READ_LOW: Final = 64
 """… until no more than so many are left."""
-PING_TIMEOUT_NS: Final = 20_000_000_000
 _now_ns = time.monotonic_ns
 
 
-class WebSocketUser(ResidentUser):
+class WebSocketUser(ConnectedUser):
     """A Locust user with one WebSocket connection, opened before `on_start` and closed after `on_stop`.
 
     When the connection fails or is dropped it is opened again with backoff (unless
@@ -36,57 +30,25 @@ class WebSocketUser(ResidentUser):
 
     abstract = True
 
-    url: str = "/"
-    """What to open: a URL, or a path on ``--host``; ``--ws-url`` overrides it."""
-    subprotocols: tuple[str, ...] = ()
-    """Offered in this order; with any offered, the server must choose one. ``--ws-subprotocol`` overrides."""
-    auto_connect: bool = True
-    """Whether the connection is opened before `on_start`; otherwise call `connect` yourself."""
-
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
-        if isinstance(cls.subprotocols, str):
-            cls.subprotocols = (cls.subprotocols,)
-        for hook in ("on_message", "on_close", "on_error"):
-            if inspect.iscoroutinefunction(getattr(cls, hook)):
-                raise TypeError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
-        if not inspect.iscoroutinefunction(cls.on_connect):
-            raise TypeError(f"{cls.__name__}: on_connect must be 'async def'")
+        refuse_async_hook(cls, "on_message")
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self._connection: TimedConnection | None = None
-        self._closing = False
-        self._reconnecting: asyncio.Task[None] | None = None
-        self._ready_waiters: list[asyncio.Future[None]] = []
         self._inbox: collections.deque[str | bytes] = collections.deque()
         self._receiver: asyncio.Future[None] | None = None
         self._asked_ns = 0
         self._received_ns = 0
         self._owed: tuple[int, int] | None = None
-        self._recycling = False
-        self._arriving = False
         self._hooked = type(self).on_message is not WebSocketUser.on_message
 
     # What a user class may define
 
-    async def on_connect(self) -> None:
-        """Called after every successful opening, the first and each reconnection: log in here."""
-
     def on_message(self, data: str | bytes) -> None:
         """Called with every message, if overridden; `receive` then has nothing to return."""
 
-    def on_close(self, code: int, reason: str) -> None:
-        """Called when the connection is gone: the close code (1006 where no close frame came) and reason."""
-
-    def on_error(self, error: WorkloadError) -> None:
-        """Called when an opening failed, after it was counted."""
-
     # What a task may call
-
-    async def connect(self, url: str | None = None) -> None:
-        """Opens the connection, once; recorded as ``open``. Raises `OpenError`; retries are the caller's."""
-        await self._open(_now_ns(), url)
 
     async def send(self, data: str | bytes) -> None:
         """Sends a text (str) or binary (bytes) message; waits while the transport's buffer is full.
@@ -158,85 +120,6 @@ class WebSocketUser(ResidentUser):
         self._recorder.sizes.append(len(reply))
         return reply
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
-        connection = self._connection
-        if connection is None:
-            return
-        self._closing = True
-        began_ns = _now_ns()
-        await connection.close(code, reason)
-        self._recorder.values["close"].append(_now_ns() - began_ns)
-
-    # The life cycle
-
-    async def _arrive(self) -> None:
-        if self.auto_connect:
-            await self._open_persistently(self._spawned_ns)
-
-    async def _open_persistently(self, intended_ns: int) -> None:
-        delays = _backoff()
-        self._arriving = True
-        try:
-            while True:
-                try:
-                    await self._open(intended_ns, None)
-                    await self.on_connect()
-                    break
-                except WorkloadError:
-                    if not self._settings.reconnect:
-                        self._recorder.count.users_ended += 1
-                        raise StopUser from None
-                    await self.close()
-                    intended_ns = _now_ns() + int(next(delays) * 1e9)
-                    await self._engine.alarm.sleep_until(intended_ns)
-        finally:
-            self._arriving = False
-        for waiter in self._ready_waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._ready_waiters.clear()
-
-    async def _open(self, intended_ns: int, url: str | None) -> None:
-        subprotocols = self._settings.subprotocols
-        try:
-            connection = await self._swarm.opener.open(
-                self._settings.target(url or self.url, self.host),
-                subprotocols=self.subprotocols if subprotocols is None else subprotocols,
-                intended_ns=intended_ns,
-            )
-        except OpenError as error:
-            self.on_error(error)
-            raise
-        self._connection = connection
-        self._closing = False
-        self._engine.connections += 1
-        self._inbox.clear()
-        connection.attach(self)
-
-    async def _ready(self) -> None:
-        if self._reconnecting is not None:
-            waiter: asyncio.Future[None] = self._engine.loop.create_future()
-            self._ready_waiters.append(waiter)
-            self._yielded = True
-            await waiter
-
-    async def _reconnect(self) -> None:
-        try:
-            await self._open_persistently(_now_ns())
-            self._recorder.count.reconnects += 1
-        except StopUser:
-            self._stop(True)
-        finally:
-            self._reconnecting = None
-
-    async def _depart(self) -> None:
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-            await asyncio.wait([self._reconnecting])
-        await self._drain()
-        await self.close()
-
     async def _drain(self) -> None:
         """Awaits the answers still owed, for as long as allowed; the rest is lost."""
         if self._owed is None:
@@ -252,15 +135,6 @@ class WebSocketUser(ResidentUser):
         except WorkloadError:
             pass  # counted
 
-    def _recycle(self) -> None:
-        if self._connection is not None:
-            self._recycling = True
-            self._connection.abort()
-
-    def _abort(self) -> None:
-        if self._connection is not None:
-            self._connection.abort()
-
     # From the engine and the connection
 
     def visit(self, now_ns: int) -> None:
@@ -269,10 +143,6 @@ class WebSocketUser(ResidentUser):
             return
         if now_ns - self._asked_ns > self._settings.message_timeout_ns:
             receiver.set_exception(MessageTimeout("timeout"))
-
-    def ping(self) -> None:
-        if self._connection is not None:
-            self._connection.ping_now(PING_TIMEOUT_NS)
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
         """From the connection."""
@@ -288,85 +158,13 @@ class WebSocketUser(ResidentUser):
             self._connection.transport.pause_reading()
             self._recorder.count.reads_paused += 1
 
-    def receive_close(self, code: int, reason: str) -> None:
-        """From the connection: it is gone."""
-        self._connection = None
-        self._engine.connections -= 1
-        if not self._closing and not self._recycling:
-            self._recorder.failed("close", closed_kind(code))
-        self._recycling = False
+    def _connection_lost(self, code: int, reason: str) -> None:
+        self._inbox.clear()
         if self._receiver is not None and not self._receiver.done():
             self._receiver.set_exception(ConnectionLost(closed_kind(code), reason))
-        self._connection_lost(code, reason)
-        self._call_hook(self.on_close, code, reason)
-        if self._closing or self._stopping or self._arriving:
-            return
-        if self._settings.reconnect:
-            self._reconnecting = self._engine.loop.create_task(self._reconnect())
-        else:
-            self._recorder.count.users_ended += 1
-            self._stop(True)
-
-    def _connection_lost(self, code: int, reason: str) -> None:
-        """For subclasses: gives up what was pending."""
-
-    # Shared by the kinds of users
-
-    def _connected(self) -> TimedConnection:
-        connection = self._connection
-        # While reconnecting only `on_connect` may send, which runs in that very task.
-        reconnecting = self._reconnecting
-        if connection is None or (reconnecting is not None and asyncio.current_task() is not reconnecting):
-            self._unsent("not connected")
-        return connection
-
-    def _unsent(self, kind: str) -> NoReturn:
-        """Counts a message that was due and could not be sent; raises `NotConnected`."""
-        self._due_ns = 0
-        self._recorder.count.unsent += 1
-        self._recorder.failed("message", kind)
-        raise NotConnected(kind)
 
     def _write(self, connection: TimedConnection, data: str | bytes) -> None:
         if isinstance(data, str):
             self._write_frame(connection, data.encode(), text=True)
         else:
             self._write_frame(connection, data, text=False)
-
-    def _write_frame(self, connection: TimedConnection, data: bytes, *, text: bool) -> None:
-        try:
-            connection.send_now(data, text=text)
-        except NotConnected:
-            self._unsent("not connected")
-
-    def _take_due(self, now_ns: int) -> int:
-        """When the message to be sent now was due: the task's due time, once, else now; notes the lag."""
-        due_ns, self._due_ns = self._due_ns, 0
-        if not due_ns:
-            return now_ns
-        self._recorder.values["send_lag"].append(now_ns - due_ns)
-        return due_ns
-
-    def _lost(self, due_ns: int, kind: str) -> None:
-        """Counts a message that was sent and not answered, with its age so far."""
-        age_ns = _now_ns() - due_ns
-        recorder = self._recorder
-        recorder.count.lost += 1
-        recorder.values["message.lost"].append(age_ns)
-        recorder.failed("message", kind, age_ns)
-        if kind == "timeout":
-            recorder.count.timeouts += 1
-
-    def _call_hook(self, hook: Any, *args: Any) -> None:
-        try:
-            hook(*args)
-        except Exception as error:
-            self._report(error)
-
-
-def _backoff() -> Iterator[float]:
-    """Seconds between attempts: from 0.1 doubling to 10, each with a random half, so that a swarm spreads."""
-    delay = 0.1
-    while True:
-        yield delay * random.uniform(0.5, 1.0)
-        delay = min(delay * 2, 10.0)

@@ -106,7 +106,7 @@ class RunWriter:
             ) from error
 
     def append(self, interval: Interval) -> None:
-        """Adds the next interval to the files and to `totals`; about 2 ms for 14 metrics.
+        """Adds the next interval to the files and to `totals`; about 3 ms for 14 metrics.
 
         Times are rounded to the ms that the log holds, and never lie before the run's start. Does
         not raise when the disk is full or gone; see `problem`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import socket
 import ssl
@@ -31,6 +32,7 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 """A longer message fails its connection with 1009."""
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
+STOP_TIMEOUT_S: Final = 3.0
 
 
 class ChatServer:
@@ -97,10 +99,12 @@ class ChatServer:
         """Closes every connection with 1001; what still waits for its answer gets none."""
         assert self._server is not None
         self._replies.close()
+        self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
+        with contextlib.suppress(TimeoutError):  # the library waits for handshakes that dawdle, or are made to
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._server.wait_closed()
         if self._alarm is not None:
             self._alarm.close()
-        self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
-        await self._server.wait_closed()
 
     # Opening
 

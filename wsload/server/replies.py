@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -64,7 +64,10 @@ class Post:
 
 
 class Replies:
-    """Answers posts to the connections in ``peers``, which others add to and take from."""
+    """Answers posts to the connections in ``peers``, which others add to and take from.
+
+    ``now`` is the clock of all times here, in ns; the alarm must go by the same.
+    """
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class Replies:
         truth: Truth | None = None,
         faults: Faults | None = None,
         alarm: Alarm | None = None,
+        now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         assert (faults is None) == (alarm is None)
         self._loop = loop
@@ -83,6 +87,7 @@ class Replies:
         self._truth = truth
         self._faults = faults
         self._alarm = alarm
+        self._now = now
         self._waiting: set[Post] = set()
         self._fan_outs: list[Post] = []
 
@@ -108,7 +113,7 @@ class Replies:
         held, line.held = line.held, None
         if held is not None:
             self._settle(held)
-            self._answer(held, wait_ns=time.monotonic_ns() - held.received_ns)
+            self._answer(held, wait_ns=self._now() - held.received_ns)
 
     def close(self) -> None:
         """The server stops: what still waits is never answered."""
@@ -129,7 +134,7 @@ class Replies:
         if verdict.fate is Fate.DROP:
             self._account.dropped += 1
             self._record(post, None, 0, ["dropped"])
-        elif verdict.due_ns <= time.monotonic_ns():
+        elif verdict.due_ns <= self._now():
             self._due(post)
         else:
             self._waiting.add(post)
@@ -158,7 +163,7 @@ class Replies:
     def _answer(self, post: Post, wait_ns: int) -> None:
         line, account, done = post.line, self._account, ["echoed"]
         # Stamped before the write: what the client measures holds at least this.
-        sent_ns: int | None = time.monotonic_ns()
+        sent_ns: int | None = self._now()
         if not line.peer.deliver(post.message):
             account.unsent += 1
             sent_ns, done = None, ["unsent"]

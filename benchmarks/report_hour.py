@@ -1,0 +1,86 @@
+"""How long, and in how much memory, the report of an hour's run is made: at most 5 s and 300 MB.
+
+    python benchmarks/report_hour.py [seconds]
+
+Writes a synthetic run (3,600 intervals of 12 metrics) into a temporary directory, then reads it and
+makes its report in a process of its own.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+from wsload.report.html import write_report
+from wsload.results.writer import RunWriter
+
+USERS = 200
+RATE = 500
+STARTED_AT = 1_732_278_960.0
+SCALES_MS = {
+    "message": 1.2,
+    "message.service": 1.0,
+    "open": 4.0,
+    "open.dns": 0.3,
+    "open.tcp": 0.8,
+    "open.upgrade": 2.2,
+    "login": 1.5,
+    "delivery": 1.4,
+    "ping": 0.4,
+    "send_lag": 0.05,
+    "loop_lag": 0.08,
+    "gc_pause": 0.2,
+}
+COUNTS = {"delivery": 20 * RATE, "open": 5, "open.dns": 5, "open.tcp": 5, "open.upgrade": 5, "login": 5}
+LIMIT_S, LIMIT_MB = 5, 300
+
+
+def write_run(results: Path, seconds: int) -> Path:
+    """A run whose latency breathes over ten minutes, in a new directory."""
+    random = np.random.default_rng(1)
+    writer = RunWriter.create(
+        results, build="an-hour", target="ws://127.0.0.1:8765/", options={}, started_at=STARTED_AT
+    )
+    for second in range(seconds):
+        load = 1 + 0.4 * np.sin(second / 600 * 2 * np.pi)
+        histograms = {}
+        for metric, scale_ms in SCALES_MS.items():
+            values = random.lognormal(np.log(scale_ms * 1e6 * load), 0.4, COUNTS.get(metric, RATE))
+            histograms[metric] = Histogram.of(values.astype(np.int64).tolist())
+        writer.append(
+            Interval(
+                start_s=STARTED_AT + second,
+                length_s=1.0,
+                histograms=histograms,
+                counters={"sent": RATE, "received": 20 * RATE, "cpu_ns": 400_000_000},
+                gauges={"users": USERS, "connections": USERS, "in_flight": 3},
+            )
+        )
+    writer.finish({"schema": 1}, ended_at=STARTED_AT + seconds, valid=True)
+    return writer.path
+
+
+def measure(run: Path) -> None:
+    """Makes the report in this process and prints what it took."""
+    began = time.monotonic()
+    report = write_report(run)
+    took_s = time.monotonic() - began
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"report of {run.name}: {took_s:.2f} s, peak {peak_mb:.0f} MB, {report.stat().st_size / 1000:.0f} kB")
+    sys.exit(took_s > LIMIT_S or peak_mb > LIMIT_MB)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--measure":
+        measure(Path(sys.argv[2]))
+    with tempfile.TemporaryDirectory() as directory:
+        stored = write_run(Path(directory), int(sys.argv[1]) if len(sys.argv) > 1 else 3600)
+        sys.exit(subprocess.run([sys.executable, __file__, "--measure", str(stored)], check=False).returncode)

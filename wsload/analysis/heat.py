@@ -1,0 +1,60 @@
+"""Counts over time and latency: the heat map, which shows what percentiles hide (two modes, stripes)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_COLUMNS: Final = 240
+ROWS_PER_DECADE: Final = 16
+"""A row's upper end is 15 % above its lower end."""
+
+Buckets = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Upper edges in ns and counts, as `wsload.measure.histogram.Histogram.buckets` gives them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """How many values lie in each cell of time and latency; cells without values are absent."""
+
+    width_s: float
+    """How long a column is."""
+    at_s: tuple[float, ...] = ()
+    """Where each column begins, on the axis of the slots it was made of."""
+    cells: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """For each column its (row, count) in the order of rows; see `row_edge_ns`."""
+
+
+def row_edge_ns(row: int) -> float:
+    """The lower edge of a row, ns; row 0 begins at 1 ns, and rows are equally high on a log axis."""
+    return float(10 ** (row / ROWS_PER_DECADE))
+
+
+def heat_map(slots: Sequence[Buckets | None], at_s: Sequence[float], width_s: float) -> Heat:
+    """The heat map of consecutive slots; neighbours share a column where there are too many.
+
+    ``at_s`` says where each slot begins and ``width_s`` how long all of them are.
+    """
+    merge = 1
+    while len({at // (width_s * merge) for at in at_s}) > MOST_COLUMNS:
+        merge += 1
+    column_s = width_s * merge
+    columns: dict[float, dict[int, int]] = {}
+    for buckets, at in zip(slots, at_s, strict=True):
+        if buckets is None:
+            continue
+        column = columns.setdefault(at // column_s * column_s, {})
+        edges, counts = buckets
+        rows = np.floor(ROWS_PER_DECADE * np.log10(edges)).astype(np.int64)
+        found, first = np.unique(rows, return_index=True)
+        for row, count in zip(found.tolist(), np.add.reduceat(counts, first).tolist(), strict=True):
+            column[row] = column.get(row, 0) + count
+    return Heat(
+        width_s=column_s,
+        at_s=tuple(columns),
+        cells=tuple(tuple(sorted(column.items())) for column in columns.values()),
+    )
