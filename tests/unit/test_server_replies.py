@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,7 @@ class World:
         self.now_ns = 0
         self._soon: list[Callable[[], object]] = []
         self._rings: list[tuple[int, int, Ring]] = []
+        self._order = itertools.count()
 
     def now(self) -> int:
         return self.now_ns
@@ -36,7 +38,7 @@ class World:
 
     def at(self, due_ns: int, callback: Callable[..., object], *args: object) -> Ring:
         ring = Ring(lambda: callback(*args))
-        heapq.heappush(self._rings, (due_ns, len(self._rings) + ring.born, ring))
+        heapq.heappush(self._rings, (due_ns, next(self._order), ring))
         return ring
 
     def turn(self) -> None:
@@ -55,12 +57,8 @@ class World:
 
 
 class Ring:
-    births = 0
-
-    def __init__(self, callback: Callable[[], object]) -> None:
-        Ring.births += 1
-        self.born = Ring.births * 1_000_000
-        self.go = callback
+    def __init__(self, go: Callable[[], object]) -> None:
+        self.go = go
 
     def cancel(self) -> None:
         self.go = lambda: None
@@ -249,17 +247,6 @@ def test_the_truth_file_says_what_happened_to_each(tmp_path: Path) -> None:
         {"kind": "post", "token": None, "received_ns": 3, "sent_ns": None, "wait_ns": 0, "done": ["unsent"]},
     ]
     assert lines[4] == {"kind": "totals", **room.account.as_dict()}
-
-
-def test_a_token_that_is_not_one_cannot_break_the_truth_file(tmp_path: Path) -> None:
-    path = tmp_path / "truth.jsonl"
-    truth = Truth(path)
-    forged = b'~ws."\n\\\xff\x00\x7f<>.bbbbbbbbbbbb.0000000f.00000000000000ff~'
-    truth.post(forged, 1, 2, 0, ["echoed", "garbage"])
-    truth.close(Account())
-    first = json.loads(path.read_text().splitlines()[0])
-    assert first["token"] == forged.decode("latin-1")
-    assert first["done"] == ["echoed", "garbage"]
 
 
 shares = st.floats(0, 1 / 3)

@@ -155,11 +155,22 @@ def judgement(**changes: object) -> Judgement:
 
 def test_verdicts_in_words() -> None:
     assert judgement().sentence == "slower by 2 ms, +10.0 % (+5.0 % to +15.2 %)"
-    assert judgement(verdict=Verdict.SAME, within=0.0411).sentence == "same within 4.2 %"
+    assert judgement(verdict=Verdict.SAME, within=0.0411).sentence == "same within 4.2 %, 0.82 ms"
     assert judgement(verdict=Verdict.INCONCLUSIVE, more_pairs=7).sentence == (
         "inconclusive, +10.0 % (+5.0 % to +15.2 %); about 7 more pairs of runs would tell"
     )
     assert judgement(verdict=Verdict.INCONCLUSIVE).sentence == "inconclusive, +10.0 % (+5.0 % to +15.2 %)"
+
+
+def test_large_ratios_are_told_as_factors() -> None:
+    assert judgement(ratio=4.9, low=1.2, high=1e6).sentence == "slower by 2 ms, +390.0 % (+20.0 % to ×1e+06)"
+
+
+def test_two_pairs_that_contradict_each_other_are_inconclusive_and_finite() -> None:
+    wild = Estimate(mean=0.0, error=5.0, df=1)
+    verdict, within = decide(wild, level=0.05 / 12, gate=GATE, baseline_ns=20 * MS, shift_ns=0)
+    assert verdict is Verdict.INCONCLUSIVE
+    assert math.isfinite(within)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

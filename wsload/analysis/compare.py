@@ -14,30 +14,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from statistics import median
+from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from wsload.analysis.bootstrap import log_ratios
-from wsload.analysis.inference import Estimate, holm_levels
+from wsload.analysis.estimates import Statistic, Unjudged, over_pairs, over_seconds
+from wsload.analysis.inference import as_ratio, holm_levels
 from wsload.analysis.pairs import Excluded, Pairing, RunFigures, closest, pair_up, unlike
 from wsload.analysis.verdict import Gate, Judgement, Verdict, decide, more_pairs
 
 DEFAULT_GATE: Final = Gate()
-RESOLUTION: Final = 0.001
-"""Percentiles come in steps of a histogram's buckets, 0.1 %: runs are never taken to scatter less."""
-FEWEST_BLOCKS: Final = 10
-"""Seconds with samples that a run needs, and half of its seconds, before it is judged alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unjudged:
-    """A statistic that could not be judged, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +47,6 @@ class Comparison:
     def exit_code(self) -> int:
         """0 same or faster, 1 slower, 3 no valid runs, 4 inconclusive."""
         return {Verdict.SLOWER: 1, Verdict.NO_VALID_RUNS: 3, Verdict.INCONCLUSIVE: 4}.get(self.verdict, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Statistic:
-    """One statistic before Holm's correction has looked at all of them."""
-
-    name: str
-    estimate: Estimate
-    shown: tuple[float, float]
-    a_ns: float
-    b_ns: float
-    shift_ns: float
-    pairs: int
-    deviation: float
 
 
 def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
@@ -104,17 +75,13 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
             f"the runs did not alternate: the candidate ran {pairing.offset:+.1f} runs after the baseline "
             f"on average, so a drift of {gate.drift:.1%} a run is allowed for: run in the order A B B A"
         )
-    found, unjudged = [], []
-    for name in gate.judged:
-        statistic = _alone(name, pairing, gate) if alone else _paired(name, pairing, gate)
-        if isinstance(statistic, _Statistic):
-            found.append(statistic)
-        elif statistic is not None:
-            unjudged.append(statistic)
+    estimated = over_seconds(pairing, gate) if alone else over_pairs(pairing, gate)
+    found = [each for each in estimated if isinstance(each, Statistic)]
+    unjudged = tuple(each for each in estimated if isinstance(each, Unjudged))
     limit = math.log1p(gate.ratio)
     levels = holm_levels({each.name: each.estimate.p_beyond(limit) for each in found}, gate.alpha)
     judgements = tuple(_judge(each, levels[each.name], gate, alone) for each in found)
-    return _whole(judgements, tuple(unjudged), pairing, gate, warnings, alone=alone)
+    return _whole(judgements, unjudged, pairing, gate, warnings, alone=alone)
 
 
 def _only(two: tuple[RunFigures, RunFigures], pairing: Pairing, runs: Sequence[RunFigures]) -> Pairing:
@@ -127,68 +94,9 @@ def _only(two: tuple[RunFigures, RunFigures], pairing: Pairing, runs: Sequence[R
     return Pairing(pairs=(two,), excluded=excluded, offset=1.0)
 
 
-def _missing(name: str, pairing: Pairing) -> Unjudged | None:
-    """None when the statistic was recorded nowhere, so that there is nothing to say about it."""
-    without = [run for pair in pairing.pairs for run in pair if name not in run.values]
-    if len(without) == 2 * len(pairing.pairs):
-        return None
-    sides = {run.side for run in without}
-    where = f"in the {sides.pop()}'s runs" if len(sides) == 1 else "on either side"
-    names = ", ".join(run.name for run in without)
-    return Unjudged(name=name, reason=f"no samples {where}: {names}")
-
-
-def _paired(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | None:
-    values = [
-        (a.values[name], b.values[name]) for a, b in pairing.pairs if name in a.values and name in b.values
-    ]
-    if len(values) < len(pairing.pairs):
-        return _missing(name, pairing)
-    logs = [math.log(b / a) for a, b in values]
-    mean = math.fsum(logs) / len(logs)
-    variance = math.fsum((log - mean) ** 2 for log in logs) / (len(logs) - 1)
-    deviation = max(math.sqrt(variance), RESOLUTION)
-    bare = Estimate(mean=mean, error=deviation / math.sqrt(len(logs)), df=len(logs) - 1)
-    return _Statistic(
-        name=name,
-        estimate=replace(bare, slack=abs(pairing.offset) * math.log1p(gate.drift)),
-        shown=bare.interval(gate.alpha),
-        a_ns=median(a for a, _ in values),
-        b_ns=median(b for _, b in values),
-        shift_ns=median(b - a for a, b in values),
-        pairs=len(values),
-        deviation=deviation,
-    )
-
-
-def _alone(name: str, pairing: Pairing, gate: Gate) -> _Statistic | Unjudged | None:
-    ((a, b),) = pairing.pairs
-    if name not in a.values or name not in b.values:
-        return _missing(name, pairing)
-    metric, _, percentile = name.rpartition(".p")
-    for run in (a, b):
-        blocks = run.blocks.get(metric)
-        if blocks is None or blocks.filled < max(FEWEST_BLOCKS, len(blocks.counts) / 2):
-            return Unjudged(name=name, reason=f"samples in too few seconds of {run.name} to judge one run by")
-    logs = log_ratios(a.blocks[metric], b.blocks[metric], [float(percentile)])[:, 0]
-    low, high = np.quantile(logs, [gate.alpha / 2, 1 - gate.alpha / 2])
-    deviation = math.hypot(float(logs.std()), math.sqrt(2) * gate.run_deviation, RESOLUTION)
-    a_ns, b_ns = a.values[name], b.values[name]
-    return _Statistic(
-        name=name,
-        estimate=Estimate(mean=math.log(b_ns / a_ns), error=deviation, df=None, slack=math.log1p(gate.drift)),
-        shown=(float(low), float(high)),
-        a_ns=a_ns,
-        b_ns=b_ns,
-        shift_ns=b_ns - a_ns,
-        pairs=1,
-        deviation=deviation,
-    )
-
-
-def _judge(each: _Statistic, level: float, gate: Gate, alone: bool) -> Judgement:
+def _judge(each: Statistic, level: float, gate: Gate, alone: bool) -> Judgement:
     verdict, within = decide(
-        each.estimate, level=level, gate=gate, baseline_ns=each.a_ns, shift_ns=each.shift_ns
+        each.estimate, level=level, gate=gate, baseline_ns=each.baseline_ns, shift_ns=each.shift_ns
     )
     more = None
     if verdict is Verdict.INCONCLUSIVE:
@@ -198,21 +106,21 @@ def _judge(each: _Statistic, level: float, gate: Gate, alone: bool) -> Judgement
             deviation=each.deviation,
             level=level,
             gate=gate,
-            baseline_ns=each.a_ns,
+            baseline_ns=each.baseline_ns,
             shift_ns=each.shift_ns,
         )
     judged_low, judged_high = each.estimate.interval(level)
     return Judgement(
         name=each.name,
-        baseline_ns=each.a_ns,
-        candidate_ns=each.b_ns,
+        baseline_ns=each.baseline_ns,
+        candidate_ns=each.candidate_ns,
         shift_ns=each.shift_ns,
-        ratio=math.exp(each.estimate.mean),
-        low=math.exp(each.shown[0]),
-        high=math.exp(each.shown[1]),
+        ratio=as_ratio(each.estimate.mean),
+        low=as_ratio(each.measured[0]),
+        high=as_ratio(each.measured[1]),
         level=level,
-        judged_low=math.exp(judged_low),
-        judged_high=math.exp(judged_high),
+        judged_low=as_ratio(judged_low),
+        judged_high=as_ratio(judged_high),
         pairs=each.pairs,
         deviation=each.deviation,
         verdict=verdict,

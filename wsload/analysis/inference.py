@@ -17,6 +17,17 @@ NORMAL: Final = NormalDist()
 LARGE_DF: Final = 1_000
 """Above so many degrees of freedom t is taken as normal: quantiles then differ by under 0.2 %."""
 
+LARGEST_RATIO: Final = 1e6
+_LARGEST_LOG: Final = math.log(LARGEST_RATIO)
+
+
+def as_ratio(log: float) -> float:
+    """The ratio of this logarithm; none is told beyond a factor of `LARGEST_RATIO` either way.
+
+    Two pairs that contradict each other have intervals whose ends no number could hold.
+    """
+    return math.exp(max(min(log, _LARGEST_LOG), -_LARGEST_LOG))
+
 
 def t_cdf(t: float, df: int | None) -> float:
     """The probability that Student's t with ``df`` degrees of freedom is at most ``t``.

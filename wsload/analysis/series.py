@@ -17,11 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsload.analysis.heat import Buckets, Heat, heat_map
+from wsload.analysis.shape import PHASES
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added, in_order
 
 MOST_SLOTS: Final = 600
 SECOND_S: Final = 1.0
+UNTRACKED: Final = (*PHASES, "message.lost", "close", "gc_pause")
+"""Metrics of which only the sum over the run is of interest."""
+
+_PERCENTILES: Final = (50.0, 99.0, 99.9, 100.0)
+_NO_FIGURES: Final = (None,) * len(_PERCENTILES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +92,7 @@ class _Sparse(NamedTuple):
         return cls(places, histogram.counts[places])
 
 
-def _thawed(pieces: Iterable[_Sparse]) -> Histogram:
-    """The sum of the pieces."""
+def _sum(pieces: Iterable[_Sparse]) -> Histogram:
     histogram = Histogram()
     for places, counts in pieces:
         histogram.counts[places] += counts
@@ -114,7 +119,12 @@ class _Slot:
         """Makes one piece of several."""
         for metric, pieces in self.pieces.items():
             if len(pieces) > 1:
-                self.pieces[metric] = [_Sparse.of(_thawed(pieces))]
+                self.pieces[metric] = [_Sparse.of(_sum(pieces))]
+
+    def packed(self, metric: str) -> _Sparse | None:
+        """The one piece of a metric, after `pack`."""
+        pieces = self.pieces.get(metric)
+        return pieces[0] if pieces else None
 
     def absorb(self, later: _Slot) -> None:
         """Adds the slot that follows."""
@@ -163,7 +173,8 @@ class SeriesBuilder:
             self._open.pack()
             self._open = slot
         for metric, histogram in interval.histograms.items():
-            slot.pieces.setdefault(metric, []).append(_Sparse.of(histogram))
+            if metric not in UNTRACKED:
+                slot.pieces.setdefault(metric, []).append(_Sparse.of(histogram))
         slot.counters.update(interval.counters)
         slot.failures.update(interval.failures)
         slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
@@ -193,14 +204,14 @@ class SeriesBuilder:
         """The run so far."""
         if self._origin_s is None:
             return Series()
+        self._open.pack()
         places = sorted(self._slots)
         slots = [self._slots[place] for place in places]
         at_s = tuple((place - places[0]) * self._width_s for place in places)
         failures = added(slot.failures for slot in slots)
         tracks, heat = {}, {}
         for metric in in_order({metric for slot in slots for metric in slot.pieces}):
-            column = [slot.pieces.get(metric, []) for slot in slots]
-            tracks[metric], buckets = _track(column)
+            tracks[metric], buckets = _track([slot.packed(metric) for slot in slots])
             heat[metric] = heat_map(buckets, at_s, self._width_s)
         return Series(
             start_s=self._origin_s + places[0] * self._width_s,
@@ -227,14 +238,24 @@ class SeriesBuilder:
         )
 
 
-def _track(column: list[list[_Sparse]]) -> tuple[Track, list[Buckets | None]]:
+def _track(column: list[_Sparse | None]) -> tuple[Track, list[Buckets | None]]:
     """The figures of one metric's slots, and the slots' buckets."""
-    counts, figures, buckets = [], [], []
-    for pieces in column:
-        histogram = _thawed(pieces)
+    counts: list[int] = []
+    figures: list[tuple[int | None, ...]] = []
+    for packed in column:
+        histogram = _sum([packed] if packed else [])
         counts.append(histogram.total)
-        figures.append(histogram.percentiles((50, 99, 99.9, 100)) if histogram.total else (None,) * 4)
-        buckets.append(histogram.buckets() if histogram.total else None)
+        figures.append(tuple(histogram.percentiles(_PERCENTILES)) if histogram.total else _NO_FIGURES)
     p50, p99, p99_9, highest = zip(*figures, strict=True)
     track = Track(count=tuple(counts), p50_ns=p50, p99_ns=p99, p99_9_ns=p99_9, max_ns=highest)
-    return track, buckets
+    return track, [(_EDGES[packed.places], packed.counts) if packed else None for packed in column]
+
+
+def _all_edges() -> NDArray[np.int64]:
+    full = Histogram()
+    full.counts[:] = 1
+    return full.buckets()[0]
+
+
+_EDGES: Final = _all_edges()
+"""The upper edge (ns) of each place in a histogram's counts."""

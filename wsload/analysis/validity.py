@@ -78,12 +78,13 @@ def judge(totals: Totals, processes: Iterable[Watch], *, ui_in_process: bool = F
 def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
     """Names the processes whose message p99 is more than twice the others' median, and 1 ms above it.
 
-    One slow client hides in a merge of many.
+    One slow client hides in a merge of many. Only p99s of 1,000 messages or more are looked at.
     """
     p99s = {
         watch.name: watch.totals.histograms["message"].percentile(99)
         for watch in processes
         if "message" in watch.totals.histograms
+        and watch.totals.histograms["message"].total >= 100 * LATE_SENDS
     }
     found = []
     for name, p99 in p99s.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from wsload.analysis.inference import Estimate
+from wsload.analysis.inference import Estimate, as_ratio
 from wsload.analysis.pairs import PARTS, PERCENTILES
 from wsload.analysis.power import MOST_PAIRS, RUN_DEVIATION, pairs_about
 from wsload.errors import UsageError
@@ -113,7 +113,8 @@ class Judgement:
             case Verdict.SLOWER | Verdict.FASTER:
                 text = f"{self.verdict} by {abs(self.shift_ns) / 1e6:.3g} ms, {change}"
             case Verdict.SAME:
-                text = f"same within {math.ceil(1000 * self.within) / 10:g} %"
+                reach = self.within * self.baseline_ns / 1e6
+                text = f"same within {math.ceil(1000 * self.within) / 10:g} %, {reach:.2g} ms"
             case _:
                 text = f"inconclusive, {change}"
                 if self.more_pairs is not None:
@@ -124,7 +125,7 @@ class Judgement:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %"
+    return f"{100 * (ratio - 1):+.1f} %" if ratio < 5 else f"×{ratio:.3g}"
 
 
 def decide(
@@ -150,7 +151,7 @@ def decide(
 
 def _within(estimate: Estimate, gate: Gate) -> float:
     low, high = estimate.interval(gate.alpha)
-    return max(abs(math.expm1(low)), abs(math.expm1(high)))
+    return max(abs(as_ratio(low) - 1), abs(as_ratio(high) - 1))
 
 
 def more_pairs(

@@ -67,13 +67,11 @@ class Alarm:
         self._timer: asyncio.TimerHandle | None = None
         self._fd = _timerfd_create() if timerfd else -1
         self._spec = _Itimerspec()
+        self._closed = False
+        self.kind: Final = "timerfd" if self._fd >= 0 else "call_later"
+        """Which clock rings: ``timerfd`` or ``call_later`` (1 ms grain)."""
         if self._fd >= 0:
             loop.add_reader(self._fd, self._on_readable)
-
-    @property
-    def kind(self) -> str:
-        """Which clock rings: ``timerfd`` or ``call_later`` (1 ms grain)."""
-        return "timerfd" if self._fd >= 0 else "call_later"
 
     def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Ring:
         """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; at once if that is past."""
@@ -95,7 +93,8 @@ class Alarm:
             ring.cancel()
 
     def close(self) -> None:
-        """Rings no more."""
+        """Rings no more, whatever is still asked for."""
+        self._closed = True
         self._rings.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -105,11 +104,13 @@ class Alarm:
             self._fd = -1
 
     def _arm(self, due_ns: int) -> None:
-        self._armed_ns = due_ns
+        if self._closed:
+            return
+        # An absolute time of 0 would disarm it; any time in the past rings at once.
+        self._armed_ns = max(due_ns, 1)
         if self._fd >= 0:
-            # An absolute time of 0 would disarm it; any time in the past rings at once.
             value = self._spec.value
-            value.sec, value.nsec = divmod(max(due_ns, 1), _NS)
+            value.sec, value.nsec = divmod(self._armed_ns, _NS)
             _libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
         else:
             if self._timer is not None:
@@ -126,16 +127,18 @@ class Alarm:
         rings = self._rings
         now = time.monotonic_ns()
         self._armed_ns = 0
+        # What a callback asks for anew has its turn after the loop's: sockets are not to wait for
+        # a callback that is always late.
+        due = []
         while rings and rings[0][0] <= now:
-            ring = heapq.heappop(rings)[2]
+            due.append(heapq.heappop(rings)[2])
+        for ring in due:
             try:
                 ring.go()
             except Exception as error:
                 self._loop.call_exception_handler(
                     {"message": "an alarm's callback failed", "exception": error}
                 )
-            if not rings or rings[0][0] > now:
-                now = time.monotonic_ns()
         if rings and (not self._armed_ns or rings[0][0] < self._armed_ns):
             self._arm(rings[0][0])
 

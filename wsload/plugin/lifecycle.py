@@ -45,6 +45,7 @@ class Lifecycle:
         self.run: Run | None = None
         self.collector: Collector | None = None
         self._ended = True
+        self._collecting = False
         if isinstance(self.runner, MasterRunner):
             self.runner.register_message("wsload_interval", self._on_interval_message)
             self.runner.register_message("wsload_started", self._on_started_message)
@@ -52,6 +53,9 @@ class Lifecycle:
         elif isinstance(self.runner, WorkerRunner):
             self.runner.register_message("wsload_target", self._on_target_message)
             self.runner.register_message("wsload_finish", self._on_finish_message, concurrent=True)
+            # Listeners of `quitting` run last come, first served: this one before the runner's own,
+            # so that the master has the last interval before it hears that the worker quits.
+            environment.events.quitting.add_listener(lambda **_: self.runner.stop())
 
     # Locust's events, the same in every process
 
@@ -75,6 +79,7 @@ class Lifecycle:
             assert self.run is not None
             environment.parsed_options.ws_run_id = secrets.token_hex(8)
             self.collector = Collector(self.run.append)
+            self._collecting = True
             self.run.processes = self.collector.workers.values
         elif self.run is not None:
             self._start_recording(self.run.append_own)
@@ -157,11 +162,9 @@ class Lifecycle:
     def _mine(self, msg: Any) -> bool:
         return bool(
             self.collector is not None
-            and not self._ended_collecting
+            and self._collecting
             and msg.data.get("run") == self.environment.parsed_options.ws_run_id
         )
-
-    _ended_collecting = False
 
     def _on_started_message(self, environment: Any, msg: Any) -> None:
         if self._mine(msg):
@@ -187,7 +190,7 @@ class Lifecycle:
         self.runner.send_message("wsload_finish", {})
         patience_s = settings.drain_s + (self.environment.stop_timeout or 0) + LAST_WORD_S
         self.collector.wait(worker_is_gone(self.runner), patience_s)
-        self._ended_collecting = True
+        self._collecting = False
         self.run.warnings += self.collector.finish()
 
 

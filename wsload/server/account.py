@@ -21,7 +21,6 @@ import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import TextIO
 
@@ -124,6 +123,8 @@ class Truth:
             self._file.write("".join(lines))
             self._file.flush()
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.close()  # or the interpreter complains at its end that it can't
             raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> UsageError:
@@ -131,7 +132,6 @@ class Truth:
 
 
 def _token(message: bytes) -> str:
-    start = message.find(token.PREFIX)
-    if start < 0 or not token.well_formed(message, start):
-        return "null"
-    return quoted(message[start : start + token.LENGTH].decode("latin-1"))
+    start = token.find(message)
+    # Its characters are such that JSON needs no escapes.
+    return "null" if start < 0 else f'"{message[start : start + token.LENGTH].decode()}"'

@@ -100,7 +100,8 @@ class ChatServer:
         assert self._server is not None
         self._replies.close()
         self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
-        with contextlib.suppress(TimeoutError):  # the library waits for handshakes that dawdle, or are made to
+        # Not for ever: the library waits for handshakes that dawdle, or are made to.
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._server.wait_closed()
         if self._alarm is not None:

@@ -74,6 +74,14 @@ class ServerProcess:
     def running(self) -> bool:
         return self._child.poll() is None
 
+    def wait(self, timeout_s: float | None = None) -> int:
+        """The exit code, once the server has ended by itself.
+
+        Raises `subprocess.TimeoutExpired` when that takes longer than the time given.
+        """
+        code: int = self._child.wait(timeout_s)
+        return code
+
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Stops the server, by SIGKILL if SIGTERM does not within this time; returns its exit code.
 

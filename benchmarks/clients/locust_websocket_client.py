@@ -1,0 +1,29 @@
+"""A locustfile: the Locust user that people write today, on websocket-client under gevent."""
+
+import time
+
+import websocket
+from locust import User, constant, task
+
+MESSAGE = "x" * 100
+
+
+class Talker(User):
+    wait_time = constant(0)
+
+    def on_start(self):
+        self.connection = websocket.create_connection(self.host, timeout=60)
+
+    @task
+    def round_trip(self):
+        began = time.perf_counter()
+        self.connection.send(MESSAGE)
+        reply = self.connection.recv()
+        self.environment.events.request.fire(
+            request_type="WS",
+            name="message",
+            response_time=(time.perf_counter() - began) * 1000,
+            response_length=len(reply),
+            exception=None,
+            context={},
+        )

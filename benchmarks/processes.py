@@ -1,0 +1,110 @@
+"""Processes under measurement: started, watched through the system's own accounts, and ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import psutil
+
+from benchmarks.tally import Tally
+
+START_TIMEOUT_S: Final = 60.0
+ROOT: Final = Path(__file__).parent.parent
+
+
+class Failed(Exception):
+    """A case could not be measured; the message says why."""
+
+
+class Process:
+    """A command in a process group of its own, its output in a file; ended with the ``with`` block."""
+
+    def __init__(self, *command: str | Path, directory: Path, name: str) -> None:
+        self.name = name
+        self.output = directory / f"{name}.out"
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with self.output.open("wb") as output:
+            self._child = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=directory,
+                # Locust reads a configuration file in the home directory.
+                env={**inherited, "HOME": str(directory), "PYTHONPATH": os.pathsep.join(paths)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid: Final = self._child.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._child.wait()
+
+    def check(self) -> None:
+        """Raises `Failed`, with its last words, when the process is gone."""
+        if self._child.poll() is not None:
+            raise Failed(f"{self.name} ended with {self._child.returncode}: {self.last_words()}")
+
+    def wait(self, timeout_s: float) -> int:
+        """Waits for its end; returns its exit code."""
+        try:
+            return self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.name} did not end within {timeout_s:g} s: {self.last_words()}") from None
+
+    def last_words(self) -> str:
+        lines = self.output.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time of all its threads so far, user and system, by the kernel's account of it."""
+        if sys.platform == "linux":
+            # The clock that clock_getcpuclockid(3) names; exact to the ns, where /proc counts in ticks of 10 ms.
+            return time.clock_gettime_ns((~self.pid << 3) | 2)
+        times = psutil.Process(self.pid).cpu_times()
+        return int((times.user + times.system) * 1e9)
+
+    def memory_bytes(self) -> tuple[int, int]:
+        """Its resident set, and the part of it that is no other process's (RSS, USS)."""
+        memory = psutil.Process(self.pid).memory_full_info()
+        return memory.rss, memory.uss
+
+
+class EchoServer(Process):
+    """The echo server: ``url``, and in ``counts`` what it has counted (see `benchmarks.tally`)."""
+
+    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
+        shared = directory / "tally"
+        self.counts = Tally(shared).counts
+        command = [sys.executable, "-m", "benchmarks.echo_server", shared, *(certificate or ())]
+        super().__init__(*command, directory=directory, name="echo-server")
+        until(lambda: self.output.read_text().endswith("\n"), "the echo server listens", self)
+        scheme = "wss" if certificate else "ws"
+        self.url: Final = f"{scheme}://127.0.0.1:{self.output.read_text().split()[0]}/"
+
+
+def until(condition, what: str, *processes: Process, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Returns once the condition holds; raises `Failed` when it never does, or one of these processes ends."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        for process in processes:
+            process.check()
+        if time.monotonic() > deadline:
+            raise Failed(f"not within {timeout_s:g} s: {what}")
+        time.sleep(0.02)

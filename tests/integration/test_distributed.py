@@ -1,0 +1,181 @@
+"""Master and workers, each ending that Locust has: nothing counted is missing, nobody hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.locust_run import CHAT, Finished, LocustRun
+from support.waiting import until
+
+from wsload.server.process import ServerProcess
+
+USERS = 20
+pytestmark = pytest.mark.xdist_group("distributed")
+
+
+@pytest.fixture
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess("--quiet-roster") as process:
+        yield process
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Swarm:
+    """A master with two workers, forked by Locust or started by hand."""
+
+    def __init__(
+        self,
+        start: Callable[..., LocustRun],
+        server: ServerProcess,
+        *more: str,
+        forked: bool,
+        limit_s: float = 60,
+    ) -> None:
+        port = str(free_port())
+        # A busy test machine makes sends late: here the counts are what matters.
+        common = ["-f", CHAT, "--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS),
+                  "--host", server.url, "--ws-allow-invalid", "--master-bind-host", "127.0.0.1",
+                  "--master-bind-port", port]  # fmt: skip
+        kind = ["--processes", "2"] if forked else ["--master", "--expect-workers", "2"]
+        # Locust's forked workers look for their master at --master-port.
+        self.master = start(*common, *kind, "--master-port", port, *more, limit_s=limit_s)
+        self.workers = (
+            []
+            if forked
+            else [start("-f", CHAT, "--worker", "--master-port", port, limit_s=limit_s) for _ in range(2)]
+        )
+
+    def wait_for_intervals(self, enough: int) -> Path:
+        return self.master.wait_for_intervals(enough)
+
+    def finish(self) -> Finished:
+        finished = self.master.finish()
+        for worker in self.workers:
+            worker.finish()
+        return finished
+
+
+def counted(finished: Finished) -> tuple[int, int]:
+    """Messages answered or lost, by the merged figures and by the processes' own."""
+    own = [process["message"]["count"] for process in finished.summary["processes"] if "message" in process]
+    return finished.count("message") + finished.counter("lost"), sum(own) + finished.counter("lost")
+
+
+@pytest.mark.parametrize(
+    ("forked", "ending"),
+    [
+        (True, "run time"),
+        (False, "run time"),
+        (True, "Ctrl-C"),
+        (False, "Ctrl-C on the master"),
+        (False, "TERM"),
+        (False, "TERM to a worker"),
+        (False, "TERM to all workers"),
+    ],
+)
+def test_every_ending_keeps_every_message(
+    start_locust: Callable[..., LocustRun], server: ServerProcess, forked: bool, ending: str
+) -> None:
+    run_time = ["-t", "4s"] if ending == "run time" else []
+    swarm = Swarm(start_locust, server, *run_time, forked=forked)
+    swarm.wait_for_intervals(2)
+    if ending == "Ctrl-C":
+        swarm.master.signal(signal.SIGINT)
+    elif ending == "Ctrl-C on the master":
+        os.kill(swarm.master.pid, signal.SIGINT)
+    elif ending == "TERM":
+        os.kill(swarm.master.pid, signal.SIGTERM)
+    elif ending == "TERM to a worker":
+        swarm.workers[0].signal(signal.SIGTERM)
+        swarm.workers[0].finish()
+        os.kill(swarm.master.pid, signal.SIGINT)
+    elif ending == "TERM to all workers":
+        for worker in swarm.workers:
+            worker.signal(signal.SIGTERM)
+    finished = swarm.finish()
+    server.stop()
+    assert server.account is not None
+    merged, own = counted(finished)
+    assert merged == own == server.account["posts"] > 0
+    assert len(finished.summary["processes"]) == 2
+    assert "worker-lost" not in [warning["name"] for warning in finished.run["warnings"]]
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_worker_killed_in_mid_run_is_named_and_its_part_is_kept(
+    start_locust: Callable[..., LocustRun], server: ServerProcess
+) -> None:
+    swarm = Swarm(start_locust, server, "-t", "8s", forked=False)
+    directory = swarm.wait_for_intervals(2)
+    swarm.workers.pop(0).kill()
+    finished = swarm.master.finish()
+    for worker in swarm.workers:
+        worker.finish()
+    server.stop()
+    assert server.account is not None
+    lost = [warning["text"] for warning in finished.run["warnings"] if warning["name"] == "worker-lost"]
+    assert len(lost) == 1
+    assert "last delivered at" in lost[0]
+    merged, own = counted(finished)
+    # What the dead one did after its last interval, about a second's posts of ten users, nobody knows.
+    assert merged == own
+    assert server.account["posts"] - 3 * USERS // 2 <= merged <= server.account["posts"]
+    assert finished.directory == directory
+
+
+def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
+    start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path
+) -> None:
+    requests = pytest.importorskip("requests")
+    port, web_port = str(free_port()), str(free_port())
+    master = start_locust("-f", CHAT, "--master", "--host", server.url, "--web-host", "127.0.0.1", "--web-port",
+                          web_port, "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
+                          "--ws-allow-invalid")  # fmt: skip
+    workers = [start_locust("-f", CHAT, "--worker", "--master-port", port) for _ in range(2)]
+    master.wait_for("2 workers connected")
+    base = f"http://127.0.0.1:{web_port}"
+
+    def answers() -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(base, timeout=10).ok
+        return False
+
+    until(answers)
+    for number in (1, 2):
+        started = requests.post(
+            f"{base}/swarm", data={"user_count": USERS, "spawn_rate": USERS, "host": server.url}, timeout=10
+        )
+        assert started.json()["success"]
+        until(lambda number=number: len(list((tmp_path / "results").glob("*"))) == number)
+        newest = sorted((tmp_path / "results").iterdir())[-1]
+        until(lambda newest=newest: (newest / "counters.jsonl").read_bytes().count(b"\n") >= 2)
+        assert requests.post(f"{base}/stop", timeout=30).json()["success"]
+        until(lambda newest=newest: (newest / "summary.json").is_file())
+        until(
+            lambda: requests.get(f"{base}/stats/requests", timeout=10).json()["state"] in ("ready", "stopped")
+        )
+    os.kill(master.pid, signal.SIGINT)
+    finished = master.finish()
+    for worker in workers:
+        worker.finish()
+    server.stop()
+    assert server.account is not None
+    totals = 0
+    for directory in finished.directories:
+        one = Finished(returncode=0, stdout="", stderr="", directories=(directory,))
+        merged, own = counted(one)
+        assert merged == own > 0
+        totals += merged
+    assert totals == server.account["posts"]
+    assert "Traceback" not in finished.stderr

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from wsload.measure.schedule import SECOND_NS, ConstantRate, PoissonRate, Schedule, SwarmRate
+
+rates = st.floats(0.001, 1e6)
+seeds = st.integers(0, 2**32)
+
+
+def first(schedule: Schedule, number: int) -> list[int]:
+    return [schedule.due_ns() for _ in range(number)]
+
+
+# ConstantRate
+
+
+@given(rates, st.floats(0, 1, exclude_max=True), st.integers(1, 200))
+def test_constant_rate_is_exact_to_a_nanosecond(rate: float, phase: float, number: int) -> None:
+    for n, due in enumerate(first(ConstantRate(rate, phase), number)):
+        exact = (n + Fraction(phase)) * SECOND_NS / Fraction(rate)
+        assert abs(due - exact) <= 1
+
+
+@given(st.integers(1, 10_000), st.integers(0, 9), st.integers(1, 200))
+def test_constant_rate_in_whole_numbers_is_the_floor(rate: int, tenths: int, number: int) -> None:
+    # Tenths of a gap are no binary fractions; whole and half ones are, and the floor is exact then.
+    phase = tenths % 2 / 2
+    for n, due in enumerate(first(ConstantRate(rate, phase), number)):
+        assert due == math.floor((n + Fraction(phase)) * SECOND_NS / rate)
+
+
+@given(rates, st.floats(0, 1, exclude_max=True))
+def test_constant_rate_never_goes_back(rate: float, phase: float) -> None:
+    dues = first(ConstantRate(rate, phase), 500)
+    assert dues == sorted(dues)
+    assert dues[0] >= 0
+
+
+def test_constant_rate_does_not_drift() -> None:
+    assert first(ConstantRate(3000.0), 3000 * 60 + 1)[-1] == 60 * SECOND_NS
+
+
+@pytest.mark.parametrize("kind", [ConstantRate, PoissonRate])
+@pytest.mark.parametrize("rate", [0, -1, SECOND_NS, math.inf, math.nan])
+def test_an_impossible_rate_is_refused(kind: type[ConstantRate] | type[PoissonRate], rate: float) -> None:
+    with pytest.raises(ValueError, match="a rate is"):
+        kind(rate)
+
+
+# PoissonRate
+
+
+def test_poisson_gaps_are_exponential() -> None:
+    rate, number = 250.0, 100_000
+    dues = first(PoissonRate(rate, seed=5), number)
+    gaps = [later - earlier for earlier, later in itertools.pairwise([0, *dues])]
+    mean = SECOND_NS / rate
+    # The mean of n gaps scatters by mean/sqrt(n) = 0.3 %, a share p by sqrt(p(1-p)/n) < 0.16 %.
+    assert sum(gaps) / number == pytest.approx(mean, rel=0.015)
+    for times in (0.1, 0.5, 1, 2, 4):
+        share = sum(gap > times * mean for gap in gaps) / number
+        assert share == pytest.approx(math.exp(-times), abs=0.008)
+
+
+@given(rates, seeds)
+def test_poisson_never_goes_back_and_repeats_itself_by_its_seed(rate: float, seed: int) -> None:
+    dues = first(PoissonRate(rate, seed), 100)
+    assert dues == sorted(dues)
+    assert dues == first(PoissonRate(rate, seed), 100)
+
+
+# SwarmRate
+
+stretches = st.lists(
+    st.tuples(st.integers(0, 3 * SECOND_NS), st.sampled_from((0.0, 0.5, 1.0, 7.0)) | st.floats(1e-6, 50)),
+    min_size=1,
+    max_size=30,
+)
+"""(how long in ns, arrivals a second) of one stretch after the other."""
+
+
+def arrivals(swarm: SwarmRate, until_ns: int) -> list[int]:
+    """Those due up to this time, taken."""
+    taken = []
+    while (due := swarm.next_ns()) is not None and due <= until_ns:
+        taken.append(due)
+        swarm.advance()
+    return taken
+
+
+def run_through(swarm: SwarmRate, start_ns: int, plan: list[tuple[int, float]]) -> list[int]:
+    """The arrivals of a swarm whose rate changes as planned, each taken as soon as it is due."""
+    now, taken = start_ns, []
+    for length_ns, rate in plan:
+        swarm.change(now, rate)
+        now += length_ns
+        taken += arrivals(swarm, now)
+    return taken
+
+
+@given(st.integers(0, 2**50), stretches)
+def test_arrivals_are_the_integral_of_the_rate(start_ns: int, plan: list[tuple[int, float]]) -> None:
+    integral = sum(Fraction(rate) * length_ns / SECOND_NS for length_ns, rate in plan)
+    # Within rounding of a whole number either neighbour is right.
+    assume(abs(integral - round(integral)) > Fraction(1, 10**6))
+    taken = run_through(SwarmRate(start_ns), start_ns, plan)
+    assert len(taken) == math.floor(integral)
+    assert taken == sorted(taken)
+
+
+@given(st.integers(0, 2**50), st.lists(st.integers(0, SECOND_NS), max_size=40), st.floats(0.5, 100))
+def test_changing_to_the_same_rate_changes_nothing(start_ns: int, lengths: list[int], rate: float) -> None:
+    changed = run_through(SwarmRate(start_ns), start_ns, [(length, rate) for length in lengths])
+    left_alone = run_through(SwarmRate(start_ns), start_ns, [(sum(lengths), rate)])
+    assert len(changed) in (len(left_alone) - 1, len(left_alone), len(left_alone) + 1)
+    assert all(abs(one - other) <= 2 for one, other in zip(changed, left_alone, strict=False))
+
+
+@given(st.floats(0.5, 1000))
+def test_at_a_steady_rate_arrivals_are_evenly_spaced(rate: float) -> None:
+    taken = run_through(SwarmRate(1_000), 1_000, [(20 * SECOND_NS, rate)])
+    for number, due in enumerate(taken, start=1):
+        assert abs(due - (1_000 + number * SECOND_NS / rate)) <= 2
+
+
+def test_a_rate_of_nothing_pauses_and_what_had_passed_is_kept() -> None:
+    swarm = SwarmRate(0)
+    assert swarm.next_ns() is None
+    swarm.change(0, 1.0)
+    swarm.change(SECOND_NS * 3 // 4, 0.0)
+    assert swarm.next_ns() is None
+    swarm.change(10 * SECOND_NS, 1.0)
+    assert swarm.next_ns() == 10 * SECOND_NS + SECOND_NS // 4
+
+
+def test_a_negative_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        SwarmRate(0).change(0, -0.1)
+
+
+@given(stretches, st.integers(0, 5))
+def test_poisson_arrivals_are_those_of_one_unit_series(plan: list[tuple[int, float]], seed: int) -> None:
+    """However the rate changes, the points of the series are the same: none is lost, none comes twice."""
+    taken = run_through(SwarmRate(0, poisson=True, seed=seed), 0, plan)
+    series = SwarmRate(0, poisson=True, seed=seed)
+    integral = sum(rate * length_ns / SECOND_NS for length_ns, rate in plan)
+    points = run_through(series, 0, [(int((integral + 1e-6) * SECOND_NS), 1.0)])
+    assert abs(len(points) - len(taken)) <= 1
+    assert taken == sorted(taken)
+
+
+def test_poisson_arrivals_scatter_as_they_should() -> None:
+    swarm = SwarmRate(0, poisson=True, seed=3)
+    plan = [(SECOND_NS // 10, 400.0 if number % 2 else 100.0) for number in range(2_000)]
+    taken = run_through(swarm, 0, plan)
+    # 50,000 expected, scattering by the square root of that.
+    assert len(taken) == pytest.approx(50_000, abs=5 * math.sqrt(50_000))
+    quiet = sum((due // (SECOND_NS // 10)) % 2 == 0 for due in taken)
+    assert quiet == pytest.approx(10_000, abs=5 * math.sqrt(10_000))

@@ -1,0 +1,101 @@
+"use strict";
+/* What the pages' charts share: colours of the current theme, axes with units, sizes that follow the page. */
+const charts = (() => {
+  const MONOSPACED = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+  const AXIS_WIDTH = 62;
+  const made = [];
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+  /* Figures as the tables show them: three digits or so. */
+  function figure(value) {
+    if (value == null) return "–";
+    const size = Math.abs(value);
+    if (size < 0.9995) return value.toFixed(3);
+    if (size < 9.995) return value.toFixed(2);
+    if (size < 99.95) return value.toFixed(1);
+    return Math.round(value).toLocaleString("en-US");
+  }
+  const count = (value) => (value == null ? "–" : Math.round(value).toLocaleString("en-US"));
+
+  function clock(seconds) {
+    const whole = Math.round(seconds);
+    const two = (number) => String(number).padStart(2, "0");
+    const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+    return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+  }
+
+  /* A logarithmic range that ends at 1, 2 or 5 times a power of ten, and its ticks. */
+  function logRange(low, high) {
+    if (low == null || high == null) return [0.1, 10];
+    const steps = (value, up) => {
+      const power = 10 ** Math.floor(Math.log10(value) + 1e-9);
+      const found = [1, 2, 5, 10].map((step) => step * power);
+      return up ? found.find((step) => step >= value * 0.999) : found.reverse().find((step) => step <= value * 1.001);
+    };
+    const [from, to] = [steps(low, false), steps(high, true)];
+    return from < to ? [from, to] : [from / 2, to * 2];
+  }
+  function logTicks(low, high) {
+    const decades = Math.log10(high / low);
+    const steps = decades > 2.2 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
+    const ticks = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+      for (const step of steps) {
+        const tick = step * 10 ** power;
+        if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
+      }
+    }
+    return ticks;
+  }
+  const plain = (value) => (value >= 1000 ? value.toLocaleString("en-US") : String(Number(value.toPrecision(3))));
+
+  const stroke = (name) => () => colour(name);
+  const axis = (more) => ({
+    font: MONOSPACED, stroke: stroke("soft"), grid: { stroke: stroke("grid"), width: 1 },
+    ticks: { stroke: stroke("rule"), width: 1, size: 4 }, gap: 4, ...more,
+  });
+  const logScale = { distr: 3, log: 10, range: (plot, low, high) => logRange(low, high) };
+  const logAxis = (unit) => axis({
+    size: AXIS_WIDTH,
+    splits: (plot, index, low, high) => logTicks(low, high),
+    filter: (plot, splits) => splits,
+    values: (plot, splits) => splits.map((split) => `${plain(split)}${unit}`),
+  });
+  const zeroScale = { range: (plot, low, high) => [0, high > 0 ? high * 1.1 : 1] };
+  const zeroAxis = (unit) => axis({
+    size: AXIS_WIDTH, space: 24,
+    values: (plot, splits) => splits.map((split) => (split == null ? "" : `${plain(split)}${unit}`)),
+  });
+
+  /* Puts a plot into a figure, as wide as that is for as long as it lives. */
+  function draw(id, options, data, height) {
+    const figureElement = document.getElementById(id);
+    const place = figureElement.querySelector(".plot");
+    figureElement.hidden = false;
+    const width = () => Math.max(Math.floor(place.clientWidth), 200);
+    const plot = new uPlot({ width: width(), height, padding: [8, 12, 0, 0], ...options }, data, place);
+    const observer = new ResizeObserver(() => {
+      if (plot.width !== width()) plot.setSize({ width: width(), height });
+    });
+    observer.observe(place);
+    made.push(() => { observer.disconnect(); plot.destroy(); });
+    return plot;
+  }
+
+  /* Draws the page's charts, and again whenever the theme changes: legends keep their colours. */
+  function start(drawAll) {
+    const again = () => {
+      while (made.length) made.pop()();
+      drawAll();
+    };
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    again();
+    return again;
+  }
+
+  return {
+    data: JSON.parse(document.getElementById("data").textContent),
+    axis, clock, colour, count, draw, figure, logAxis, logRange, logScale, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH,
+  };
+})();

@@ -1,0 +1,259 @@
+"use strict";
+/* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
+(() => {
+  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale } = charts;
+  const COLOURS = ["a", "b", "c", "d", "e", "g", "h", "f"];
+  const SHOWN = ["message", "message.service", "delivery"];
+  const slots = data.at.length;
+  const middles = data.at.map((at) => at + data.width / 2);
+  const end = slots ? data.at[slots - 1] + data.width : 1;
+  const wide = () => innerWidth > 620;
+  let metric = Object.keys(data.tracks)[0];
+
+  /* Percentiles: x is the number of nines, log10(1 / (1 - p)). */
+
+  const nines = (percentile) => -Math.log10(1 - percentile / 100);
+  function percent(x) {
+    const digits = Math.max(Math.ceil(x) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
+    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
+  }
+
+  function percentiles() {
+    const metrics = Object.keys(data.curves);
+    if (!metrics.length) return;
+    const joined = uPlot.join(metrics.map((name) => [data.curves[name].at.map(nines), data.curves[name].ms]));
+    const first = metrics.some((name) => SHOWN.includes(name)) ? SHOWN : metrics.slice(0, 1);
+    draw("percentiles", {
+      scales: { x: { time: false }, y: logScale },
+      cursor: { y: false, drag: { x: false, y: false } },
+      axes: [
+        axis({
+          space: 40,
+          splits: (plot, index, low, high) => [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7].filter((tick) => tick <= high + 1e-9),
+          filter: (plot, splits) => splits,
+          values: (plot, splits) => splits.map(percent),
+        }),
+        logAxis(""),
+      ],
+      series: [
+        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        ...metrics.map((name, index) => ({
+          label: name,
+          stroke: stroke(COLOURS[index % COLOURS.length]),
+          dash: index < COLOURS.length ? [] : [5, 4],
+          width: 1.75,
+          show: first.includes(name),
+          spanGaps: true,
+          points: { show: false },
+          value: (plot, value) => figure(value),
+        })),
+      ],
+    }, joined, wide() ? 340 : 280);
+  }
+
+  /* Over time: all charts share the axis, the cursor and the zoom. */
+
+  function shadeInterruptions(plot) {
+    const { left, top, width, height } = plot.bbox;
+    plot.ctx.save();
+    plot.ctx.beginPath();
+    plot.ctx.rect(left, top, width, height);
+    plot.ctx.clip();
+    plot.ctx.fillStyle = colour("shade");
+    for (const [from, to] of data.interruptions) {
+      const x = plot.valToPos(from, "x", true);
+      plot.ctx.fillRect(x, top, Math.max(plot.valToPos(to, "x", true) - x, 2), height);
+    }
+    plot.ctx.restore();
+  }
+
+  const middlesEnd = slots ? middles[slots - 1] : 1;
+  const timeScale = {
+    time: false,
+    range: (plot, low, high) => (low == null || (low <= middles[0] && high >= middlesEnd) ? [0, end] : [low, high]),
+  };
+  const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800];
+  const timeAxis = () => axis({ space: 64, incrs: STEPS, values: (plot, splits) => splits.map(clock) });
+
+  function overTime(id, { series, columns, y, yAxis, height, hooks = {}, cursor = {} }) {
+    return draw(id, {
+      scales: { x: timeScale, y },
+      cursor: { y: false, sync: { key: "time" }, points: { size: 6 }, ...cursor },
+      axes: [timeAxis(), yAxis],
+      series: [{ label: "time", value: (plot, at) => (at == null ? "–" : clock(at - data.width / 2)) }, ...series],
+      hooks: { ...hooks, drawClear: [shadeInterruptions, ...(hooks.drawClear || [])] },
+    }, [middles, ...columns], height);
+  }
+
+  const line = (label, name, show, more) => ({
+    label, stroke: stroke(name), width: 1.5, points: { show: slots < 2 }, value: (plot, value) => show(value), ...more,
+  });
+  const dots = (label, name, show) => ({
+    label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => show(value),
+    points: { show: true, size: 4, width: 0, fill: stroke(name) },
+  });
+
+  function latency() {
+    const track = data.tracks[metric];
+    if (!track) return;
+    overTime("latency", {
+      series: [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure), dots("max", "f", figure)],
+      columns: track, y: logScale, yAxis: logAxis(""), height: wide() ? 280 : 240,
+    });
+  }
+
+  function levels() {
+    const { users, connections } = data.levels;
+    const found = [];
+    if (users) found.push([line("users", "f", count, { dash: [4, 3] }), users.highest]);
+    if (connections) found.push([line("connections", "a", count), connections.lowest]);
+    small("levels", found, "");
+  }
+
+  function rates() {
+    const { sent, answered, delivered } = data.rates;
+    const found = [];
+    if (sent) found.push([line("sent", "f", figure, { dash: [4, 3] }), sent]);
+    if (answered) found.push([line("answered", "a", figure), answered]);
+    if (delivered) found.push([line("delivered to others", "c", figure, { show: !answered }), delivered]);
+    small("rates", found, "");
+  }
+
+  function cpu() {
+    if (data.rates.cpu) {
+      small("cpu", [[line("CPU", "a", (value) => (value == null ? "–" : `${Math.round(value)} %`)), data.rates.cpu.map((rate) => (rate == null ? null : rate / 1e7))]], " %");
+    }
+  }
+
+  function small(id, found, unit) {
+    if (!found.length) return;
+    overTime(id, {
+      series: found.map(([series]) => series), columns: found.map(([, column]) => column),
+      y: zeroScale, yAxis: zeroAxis(unit), height: wide() ? 130 : 120,
+    });
+  }
+
+  function failures() {
+    const kinds = data.failures;
+    const back = data.reconnects.some((number) => number) ? data.reconnects.map((number) => number || null) : null;
+    if (!kinds.length && !back) return;
+    const bars = uPlot.paths.bars({ size: [1, 40], gap: slots > 200 ? 0 : 1 });
+    // Stacked: each is drawn from zero to the sum of itself and those below, the highest first.
+    const sums = kinds.map((kind, index) => middles.map((at, slot) => {
+      let sum = 0;
+      for (let below = index; below < kinds.length; below++) sum += kinds[below].counts[slot];
+      return sum || null;
+    }));
+    overTime("failures", {
+      series: [
+        ...kinds.map((kind, index) => ({
+          label: kind.kind, stroke: stroke(["g", "b", "d", "e", "h", "f"][index]), fill: stroke(["g", "b", "d", "e", "h", "f"][index]),
+          width: 0, paths: bars, points: { show: false }, value: (plot, value, series, slot) => (slot == null ? "–" : count(kind.counts[slot])),
+        })),
+        ...(back ? [dots("reconnects", "c", count)] : []),
+      ],
+      columns: back ? [...sums, back] : sums,
+      y: zeroScale, yAxis: zeroAxis(""), height: wide() ? 150 : 130,
+    });
+  }
+
+  /* The heat map: cells of time and log latency, coloured by the logarithm of their count. */
+
+  function heat() {
+    const found = data.heat[metric];
+    document.getElementById("heat").hidden = !found;
+    if (!found) return;
+    let [lowest, highest, most] = [Infinity, -Infinity, 1];
+    for (const cells of found.cells) {
+      for (let at = 0; at < cells.length; at += 2) {
+        lowest = Math.min(lowest, cells[at]);
+        highest = Math.max(highest, cells[at] + 1);
+        most = Math.max(most, cells[at + 1]);
+      }
+    }
+    const edge = (row) => 10 ** (row / data.rows) / 1e6;
+    const ramp = shades();
+    const readout = document.createElement("p");
+    readout.className = "readout";
+    const scale = document.createElement("span");
+    const bar = document.createElement("span");
+    bar.className = "ramp";
+    scale.append("1 ", bar, ` ${count(most)} values`);
+    const told = document.createElement("span");
+    readout.append(scale, told);
+
+    function cells(plot) {
+      const { ctx, bbox } = plot;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      found.at.forEach((at, index) => {
+        const left = Math.round(plot.valToPos(at, "x", true));
+        const width = Math.max(Math.round(plot.valToPos(at + found.width, "x", true)) - left, 1);
+        const column = found.cells[index];
+        for (let cell = 0; cell < column.length; cell += 2) {
+          const top = Math.round(plot.valToPos(edge(column[cell] + 1), "y", true));
+          const bottom = Math.round(plot.valToPos(edge(column[cell]), "y", true));
+          const share = most > 1 ? Math.log(column[cell + 1]) / Math.log(most) : 1;
+          ctx.fillStyle = ramp[Math.round(share * (ramp.length - 1))];
+          ctx.fillRect(left, top, width, Math.max(bottom - top, 1));
+        }
+      });
+      ctx.restore();
+    }
+    function tell(plot) {
+      const { left, top } = plot.cursor;
+      told.textContent = "";
+      if (left == null || left < 0 || top < 0) return;
+      const at = plot.posToVal(left, "x");
+      const index = found.at.findIndex((from) => from <= at && at < from + found.width);
+      const row = Math.floor(Math.log10(plot.posToVal(top, "y") * 1e6) * data.rows);
+      const column = found.cells[index] || [];
+      let number = 0;
+      for (let cell = 0; cell < column.length; cell += 2) if (column[cell] === row) number = column[cell + 1];
+      told.textContent = `${clock(at)}: ${count(number)} from ${figure(edge(row))} to ${figure(edge(row + 1))} ms`;
+    }
+    const plot = overTime("heat", {
+      series: [{ label: metric, show: true, width: 0, paths: () => null, points: { show: false } }],
+      columns: [middles.map(() => edge(lowest))],
+      y: { distr: 3, log: 10, range: () => [edge(lowest), edge(highest)] },
+      yAxis: logAxis(""), height: wide() ? 260 : 220,
+      cursor: { y: true, points: { show: false } },
+      hooks: { drawClear: [cells], setCursor: [tell] },
+    });
+    plot.root.querySelector(".u-legend").hidden = true;
+    plot.root.append(readout);
+  }
+
+  function shades() {
+    const stops = [0, 1, 2].map((stop) => {
+      const hex = colour(`heat-${stop}`);
+      return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    });
+    return Array.from({ length: 48 }, (_, step) => {
+      const place = (step / 47) * 2;
+      const low = Math.min(Math.floor(place), 1);
+      const mixed = stops[low].map((from, part) => Math.round(from + (stops[low + 1][part] - from) * (place - low)));
+      return `rgb(${mixed.join(",")})`;
+    });
+  }
+
+  const redraw = charts.start(() => {
+    percentiles();
+    if (!slots) return;
+    document.getElementById("over-time").hidden = false;
+    latency();
+    heat();
+    levels();
+    failures();
+    rates();
+    cpu();
+  });
+
+  const choice = document.getElementById("metric");
+  for (const name of Object.keys(data.tracks)) choice.append(new Option(name, name));
+  choice.closest("label").hidden = choice.options.length < 2;
+  choice.addEventListener("change", () => { metric = choice.value; redraw(); });
+  if (data.width > 1) document.getElementById("width").textContent = ` A point is ${clock(data.width)} min of the run.`;
+})();

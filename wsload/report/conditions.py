@@ -1,0 +1,156 @@
+"""The tables around the figures: checks, interruptions, phases of opening, and a run's conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from wsload.analysis.interruptions import Interruption
+from wsload.analysis.shape import WAITING, Phase
+from wsload.analysis.summary import Summary
+from wsload.report.tables import Column, Table, ms, number
+from wsload.results.run import CheckOutcome, RunInfo
+
+MEANINGS: Final = {
+    "message": "response time: from when a message was due to be sent until its own echo arrived",
+    "message.service": "service time: the same from when it was really sent",
+    "message.lost": "age of messages at the moment they were given up",
+    "open": "from when the connection was due until the upgrade was verified",
+    "open.dns": "resolving the server's name",
+    "open.tcp": "making the TCP connection",
+    "open.tls": "the TLS handshake",
+    "open.upgrade": "the HTTP upgrade to WebSocket",
+    "login": "from the name sent until the server announced it",
+    "delivery": "from a message sent until another user on this host received it",
+    "ping": "ping to pong: the floor of network and server loop",
+    "close": "from the close frame until the connection was closed",
+    "send_lag": "how late the load generator sent",
+    "loop_lag": "how late its event loop woke up",
+    "gc_pause": "its garbage collector's pauses",
+}
+"""What each metric measures, for people."""
+
+_LONGEST: Final = 300
+_LEFT: Final = "left"
+
+
+def checks_table(checks: tuple[CheckOutcome, ...]) -> Table:
+    """How each check came out."""
+    return Table(
+        title="Checks",
+        columns=tuple(Column(title=title, align=_LEFT) for title in ("", "check", "wanted", "got")),
+        rows=tuple(
+            ("passed" if check.passed else "failed", check.expression, check.wanted, check.got)
+            for check in checks
+        ),
+    )
+
+
+def interruptions_table(found: tuple[Interruption, ...]) -> Table:
+    """When connections were lost, and whether they came back."""
+    return Table(
+        title="Interruptions",
+        columns=(
+            Column(title="from", align=_LEFT),
+            Column(title="to", align=_LEFT),
+            Column(title="connections lost"),
+            Column(title="attempts refused"),
+            Column(title="reconnected"),
+        ),
+        rows=tuple(
+            (clock(each.start_s), clock(each.end_s), number(each.lost), number(each.refused), number(each.reconnected))
+            for each in found
+        ),
+        notes=("Time since the start of the run. A server that restarts looks like this to its clients.",),
+    )
+
+
+def phases_table(phases: tuple[Phase, ...], summary: Summary) -> Table:
+    """Where the mean time to open went, with the phases' own percentiles beside it."""
+    whole = sum(phase.part_ns for phase in phases)
+    rows = []
+    for phase in phases:
+        found = summary.metrics.get(phase.name)
+        rows.append(
+            (
+                phase.name,
+                f"{100 * phase.part_ns / whole:.1f}" if whole else "0",
+                ms(phase.part_ns),
+                *((ms(found.p50_ns), ms(found.p99_ns), ms(found.max_ns)) if found else ("",) * 3),
+            )
+        )
+    return Table(
+        title="Opening",
+        columns=(
+            Column(title="phase", align=_LEFT),
+            Column(title="part", unit="%"),
+            *(Column(title=title, unit="ms") for title in ("mean", "p50", "p99", "max")),
+        ),
+        rows=tuple(rows),
+        notes=(
+            "Drawn are means, since they add up to the mean of open, as percentiles do not.",
+            *(
+                (f"{WAITING.capitalize()}: a late start, and the waits between attempts.",)
+                if any(phase.name == WAITING for phase in phases)
+                else ()
+            ),
+        ),
+    )
+
+
+def options_table(info: RunInfo) -> Table:
+    """The options that were given or have a default."""
+    return _pairs(
+        "Options",
+        ("option", "value"),
+        {
+            _option(name): value
+            for name, value in info.options.items()
+            if value is not None and value is not False and value not in ("", [])
+        },
+    )
+
+
+def _option(name: str) -> str:
+    name = {"num_users": "users"}.get(name, name)
+    return f"--{name.replace('_', '-')}"
+
+
+def versions_table(info: RunInfo) -> Table:
+    return _pairs("Versions", ("package", "version"), info.versions)
+
+
+def machine_table(info: RunInfo) -> Table:
+    """The machine that made the load."""
+    host = dict(info.host)
+    memory = host.pop("memory_bytes", None)
+    if isinstance(memory, int):
+        host["memory"] = f"{memory / (1 << 30):.1f} GiB"
+    return _pairs("Machine", ("load generator", ""), host)
+
+
+def _pairs(title: str, heads: tuple[str, str], found: Mapping[str, object]) -> Table:
+    return Table(
+        title=title,
+        columns=tuple(Column(title=head, align=_LEFT) for head in heads),
+        rows=tuple((str(name)[:_LONGEST], shown(value)) for name, value in found.items()),
+    )
+
+
+def shown(value: object) -> str:
+    """A JSON value for people, not longer than a table can bear."""
+    if isinstance(value, list):
+        text = ", ".join(map(shown, value))
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def clock(seconds: float) -> str:
+    """A time since the start: ``0:42``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,110 @@
+"""report.html: a run as one page that opens offline, made of its results directory alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from wsload.errors import ResultsError
+from wsload.report import conditions, tables
+from wsload.report.chart_data import chart_data
+from wsload.report.page import page
+from wsload.report.run_report import RunReport, Standing, read_report
+from wsload.results.run import replace_file
+
+REPORT: Final = "report.html"
+
+
+def write_report(run_dir: Path) -> Path:
+    """Makes report.html in a run's directory, and says where it is.
+
+    Also for a run that was killed, measured nothing, or has a damaged log. Raises `ResultsError` when
+    the directory holds no run that this version can read, or can't be written to.
+    """
+    path = run_dir / REPORT
+    try:
+        replace_file(path, render(read_report(run_dir)))
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be written ({error.strerror})") from error
+    return path
+
+
+def render(report: RunReport) -> bytes:
+    """The page, in UTF-8."""
+    info, summary = report.info, report.summary
+    return page(
+        "report.html",
+        scripts=("report.js",),
+        report=report,
+        info=info,
+        standing=Standing,
+        started_at=when(info.started_at),
+        facts=_facts(report),
+        figures=_figures(report),
+        data=chart_data(report),
+        metrics=tables.metrics_table(summary),
+        meanings={name: text for name, text in conditions.MEANINGS.items() if name in summary.metrics},
+        checks=conditions.checks_table(info.checks),
+        interruptions=conditions.interruptions_table(report.interruptions),
+        phases=conditions.phases_table(report.phases, summary),
+        bars=_bars(report),
+        tallies=(
+            tables.failures_table(summary),
+            tables.closes_table(summary),
+            tables.counters_table(summary),
+        ),
+        about=(
+            conditions.options_table(info),
+            conditions.machine_table(info),
+            conditions.versions_table(info),
+        ),
+    )
+
+
+def when(seconds: float) -> str:
+    """A moment (seconds since the epoch) for people everywhere."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _facts(report: RunReport) -> tuple[str, ...]:
+    """What kind of run it was, in a few words each."""
+    summary, options = report.summary, report.info.options
+    facts = [f"{conditions.clock(summary.duration_s)} long" if summary.duration_s >= 60 else f"{summary.duration_s:.1f} s long"]
+    if users := summary.peaks.get("users"):
+        facts.append(f"{tables.number(users)} {'user' if users == 1 else 'users'}")
+    if rate := options.get("ws_rate"):
+        facts.append(f"open workload, {conditions.shown(rate)} /s")
+    return tuple(facts)
+
+
+def _bars(report: RunReport) -> list[dict[str, object]]:
+    """Where each phase's part lies on a bar that is 1000 long."""
+    whole = sum(phase.part_ns for phase in report.phases) or 1.0
+    bars: list[dict[str, object]] = []
+    reached = 0.0
+    for phase in report.phases:
+        width = 1000 * phase.part_ns / whole
+        bars.append({"name": phase.name, "x": f"{reached:.2f}", "width": f"{width:.2f}"})
+        reached += width
+    return bars
+
+
+def _figures(report: RunReport) -> tuple[tuple[str, str, str], ...]:
+    """The few figures that a hurried reader wants: label, figure, unit."""
+    summary = report.summary
+    found: list[tuple[str, str, str]] = []
+    if message := summary.metrics.get("message"):
+        found += [
+            ("message p50", tables.ms(message.p50_ns), "ms"),
+            ("message p99", tables.ms(message.p99_ns), "ms"),
+            ("message max", tables.ms(message.max_ns), "ms"),
+            ("messages", tables.rate(message.rate), "/s"),
+        ]
+    elif opened := summary.metrics.get("open"):
+        found += [("open p50", tables.ms(opened.p50_ns), "ms"), ("open p99", tables.ms(opened.p99_ns), "ms")]
+    found += [
+        ("lost", tables.number(summary.counters.get("lost", 0)), ""),
+        ("failures", tables.number(sum(summary.failures.values())), ""),
+    ]
+    return tuple(found)
