@@ -66,6 +66,11 @@ class Swarm:
         return finished
 
 
+def intervals_in(directory: Path) -> int:
+    counts = directory / "counters.jsonl"
+    return counts.read_bytes().count(b"\n") if counts.is_file() else 0
+
+
 def counted(finished: Finished) -> tuple[int, int]:
     """Messages answered or lost, by the merged figures and by the processes' own."""
     own = [process["message"]["count"] for process in finished.summary["processes"] if "message" in process]
@@ -110,7 +115,7 @@ def test_every_ending_keeps_every_message(
     assert merged == own == server.account["posts"] > 0
     assert len(finished.summary["processes"]) == 2
     assert "worker-lost" not in [warning["name"] for warning in finished.run["warnings"]]
-    assert "Traceback" not in finished.stderr
+    assert "Traceback" not in finished.stderr, finished.stderr
 
 
 def test_a_worker_killed_in_mid_run_is_named_and_its_part_is_kept(
@@ -139,9 +144,9 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
 ) -> None:
     requests = pytest.importorskip("requests")
     port, web_port = str(free_port()), str(free_port())
-    master = start_locust("-f", CHAT, "--master", "--host", server.url, "--web-host", "127.0.0.1", "--web-port",
-                          web_port, "--master-bind-host", "127.0.0.1", "--master-bind-port", port,
-                          "--ws-allow-invalid")  # fmt: skip
+    web = ["--web-host", "127.0.0.1", "--web-port", web_port]
+    bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+    master = start_locust("-f", CHAT, "--master", "--host", server.url, *web, *bind, "--ws-allow-invalid")
     workers = [start_locust("-f", CHAT, "--worker", "--master-port", port) for _ in range(2)]
     master.wait_for("2 workers connected")
     base = f"http://127.0.0.1:{web_port}"
@@ -151,21 +156,26 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
             return requests.get(base, timeout=10).ok
         return False
 
+    def state() -> str:
+        return requests.get(f"{base}/stats/requests", timeout=10).json()["state"]
+
+    def run_directory(number: int) -> Path:
+        results = tmp_path / "results"
+        until(lambda: results.is_dir() and len(list(results.iterdir())) == number)
+        return max(results.iterdir())
+
     until(answers)
     for number in (1, 2):
         started = requests.post(
             f"{base}/swarm", data={"user_count": USERS, "spawn_rate": USERS, "host": server.url}, timeout=10
         )
         assert started.json()["success"]
-        until(lambda number=number: len(list((tmp_path / "results").glob("*"))) == number)
-        newest = sorted((tmp_path / "results").iterdir())[-1]
-        until(lambda newest=newest: (newest / "counters.jsonl").read_bytes().count(b"\n") >= 2)
+        directory = run_directory(number)
+        until(lambda directory=directory: intervals_in(directory) >= 2)
         assert requests.post(f"{base}/stop", timeout=30).json()["success"]
-        until(lambda newest=newest: (newest / "summary.json").is_file())
-        until(
-            lambda: requests.get(f"{base}/stats/requests", timeout=10).json()["state"] in ("ready", "stopped")
-        )
-    os.kill(master.pid, signal.SIGINT)
+        until(lambda directory=directory: (directory / "summary.json").is_file())
+        until(lambda: state() in ("ready", "stopped"))
+    os.kill(master.pid, signal.SIGTERM)
     finished = master.finish()
     for worker in workers:
         worker.finish()
@@ -178,4 +188,4 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
         assert merged == own > 0
         totals += merged
     assert totals == server.account["posts"]
-    assert "Traceback" not in finished.stderr
+    assert "Traceback" not in finished.stderr, finished.stderr

@@ -166,6 +166,23 @@ def test_a_fragmented_post_is_a_post_and_a_huge_one_closes_with_1009(server: Ser
     play(scene())
 
 
+def test_a_client_that_does_not_read_is_dropped_before_it_fills_the_memory() -> None:
+    async def scene(url: str) -> None:
+        async with guest(url, "deaf") as deaf, guest(url, "loud") as loud:
+            deaf.connection.transport.pause_reading()
+            many = 400  # times 60 KB: more than the server holds for one, and the kernel's buffers
+            for number in range(many):
+                await loud.post("x" * 60_000 + str(number))
+            await loud.hears("x" * 60_000 + str(many - 1))
+            deaf.connection.transport.resume_reading()
+            assert (await deaf.until_closed())[0] == 1006
+
+    with ServerProcess() as server:
+        play(scene(server.url))
+    assert server.account is not None
+    assert server.account["overrun"] == 1
+
+
 @pytest.mark.parametrize("offered", [None, ["xml"]])
 def test_a_client_that_does_not_offer_json_is_refused(
     server: ServerProcess, offered: list[str] | None

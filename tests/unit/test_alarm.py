@@ -219,9 +219,17 @@ def test_a_sleep_can_be_cancelled(timerfd: bool) -> None:
 def test_once_closed_it_rings_no_more(timerfd: bool) -> None:
     async def body(alarm: Alarm) -> None:
         rung: list[str] = []
-        alarm.at(time.monotonic_ns() + MS, rung.append, "before")
-        alarm.close()
-        alarm.at(time.monotonic_ns() + MS, rung.append, "after")
+        closed = asyncio.Event()
+
+        def close() -> None:
+            alarm.close()
+            closed.set()
+
+        alarm.at(0, close)
+        alarm.at(0, rung.append, "in the same turn")
+        alarm.at(time.monotonic_ns() + MS, rung.append, "asked for before")
+        await closed.wait()
+        alarm.at(time.monotonic_ns() + MS, rung.append, "asked for after")
         witness = Alarm(asyncio.get_running_loop(), timerfd=timerfd)
         await witness.sleep_until(time.monotonic_ns() + 5 * MS)
         witness.close()

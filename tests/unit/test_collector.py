@@ -30,10 +30,8 @@ def test_merging_adds_up_to_what_the_workers_recorded(delivered: list[tuple[str,
     everything = [interval for of_worker in kept.values() for interval in of_worker]
     total = Totals.of(handed_on)
     for metric in {metric for interval in everything for metric in interval.histograms}:
-        recorded = merged(
-            interval.histograms[metric] for interval in everything if metric in interval.histograms
-        )
-        assert total.histograms[metric] == recorded
+        recorded = [each.histograms[metric] for each in everything if metric in each.histograms]
+        assert total.histograms[metric] == merged(recorded)
     assert total.counters == Totals.of(everything).counters
     assert total.failures == Totals.of(everything).failures
     assert total.closes == Totals.of(everything).closes

@@ -287,6 +287,15 @@ def test_a_metric_of_a_few_seconds_is_not_judged_from_one_run() -> None:
     assert {each.name.split(".")[0] for each in comparison.judgements} == {"message"}
 
 
+def test_a_metric_that_one_of_two_runs_lacks_is_named() -> None:
+    a, b = lone(Side.BASELINE, scale=1), lone(Side.CANDIDATE, scale=1)
+    without = RunFigures(name=b.name, side=b.side, started_s=b.started_s, values={}, blocks={})
+    comparison = compare([a, without])
+    assert comparison.exit_code == 4
+    assert [each.name for each in comparison.unjudged] == ["message.p50", "message.p95", "message.p99"]
+    assert "no samples in the candidate's runs: candidate" in comparison.unjudged[0].reason
+
+
 def test_fewer_than_two_valid_pairs_fall_back_to_the_closest_runs() -> None:
     a, b = lone(Side.BASELINE, scale=1), lone(Side.CANDIDATE, scale=1)
     bad = RunFigures(name="bad", side=Side.CANDIDATE, started_s=-1.0, values=b.values, valid=False)

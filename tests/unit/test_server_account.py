@@ -46,6 +46,7 @@ def test_it_is_written_while_the_server_runs(tmp_path: Path) -> None:
         over = asyncio.Event()
         truth.note("start", seed=1)
         flushing = asyncio.create_task(truth.flush_until(over))
+        await asyncio.sleep(0)
         over.set()
         await flushing
         assert json.loads(path.read_text()) == {"kind": "start", "seed": 1}

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_COLUMNS: Final = 240
+MOST_COLUMNS: Final = 200
 ROWS_PER_DECADE: Final = 16
 """A row's upper end is 15 % above its lower end."""
 

@@ -133,6 +133,8 @@ class Alarm:
         while rings and rings[0][0] <= now:
             due.append(heapq.heappop(rings)[2])
         for ring in due:
+            if self._closed:
+                return
             try:
                 ring.go()
             except Exception as error:

@@ -84,6 +84,19 @@ class QuietLogger:
         self.log(logging.ERROR, message, *args, **settings)
 
 
+class _HandedSocket(_socket.socket):
+    """A socket that uvloop takes over: libuv closes the descriptor, and by then its number may be another's.
+
+    uvloop lets go of sockets of Python's own class by ``detach``, but of any other by ``close``.
+    """
+
+    close = _socket.socket.detach  # type: ignore[assignment]
+
+    def abandon(self) -> None:
+        """Closes a socket that was not handed over."""
+        super().close()
+
+
 class _PhasedConnect(connect):
     """The library's ``connect``, with name look-up and TCP connection done here, to time them."""
 
@@ -104,9 +117,6 @@ class _PhasedConnect(connect):
         self.create_connection_kwargs["sock"] = sock
         try:
             connection = await super().open_tcp_connection()
-        except BaseException:
-            sock.close()
-            raise
         finally:
             del self.create_connection_kwargs["sock"]
         assert isinstance(connection, TimedConnection)
@@ -128,7 +138,7 @@ class _PhasedConnect(connect):
         start = time.monotonic_ns()
         errors: list[OSError] = []
         for family, address in addresses:
-            sock = _socket.socket(family, _socket.SOCK_STREAM)
+            sock = _HandedSocket(family, _socket.SOCK_STREAM)
             try:
                 sock.setblocking(False)
                 sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -139,10 +149,10 @@ class _PhasedConnect(connect):
                     sock.bind((self._source_ip, 0))
                 await loop.sock_connect(sock, address)  # type: ignore[arg-type]  # all uvloop needs of it
             except OSError as error:
-                sock.close()
+                sock.abandon()
                 errors.append(error)
             except BaseException:
-                sock.close()
+                sock.abandon()
                 raise
             else:
                 self.ready_ns = time.monotonic_ns()

@@ -36,33 +36,46 @@ class Pacer:
         """Due times handed out so far."""
 
     def join(self, worker: Worker) -> None:
+        """This worker is ready, until it leaves."""
+        self._hand_out()
         self._ready.append(worker)
-        self.update()
+        self._change()
 
     def leave(self, worker: Worker) -> None:
+        """This worker takes no more; its share of what was overdue by now it was just given."""
         if worker in self._ready:
+            self._hand_out()
             self._ready.remove(worker)
-            self.update()
+            self._change()
 
     def update(self) -> None:
-        """The number of the ready, or what they share, has changed."""
-        self._rate.change(time.monotonic_ns(), self._rate_for(len(self._ready)) if self._ready else 0.0)
-        self._arm()
+        """What the ready share has changed."""
+        self._hand_out()
+        self._change()
 
-    def _arm(self) -> None:
-        if self._ring is not None:
-            self._ring.cancel()
-        due = self._rate.next_ns()
-        self._ring = None if due is None else self._alarm.at(due, self._due, due)
-
-    def _due(self, due_ns: int | None) -> None:
-        # After a late wake every arrival that was due meanwhile is handed out, each with its own due time.
+    def _hand_out(self) -> None:
+        # After a late wake every arrival that was due meanwhile is handed out, each with its own due
+        # time: also before the rate changes, which would stretch what is left of the old one.
         now = time.monotonic_ns()
-        while due_ns is not None and due_ns <= now and self._ready:
+        due_ns = self._rate.next_ns()
+        while due_ns is not None and due_ns <= now:
             worker = self._ready[0]
             self._ready.rotate(-1)
             self._rate.advance()
             self.issued += 1
             worker.take(due_ns)
             due_ns = self._rate.next_ns()
+
+    def _change(self) -> None:
+        self._rate.change(time.monotonic_ns(), self._rate_for(len(self._ready)) if self._ready else 0.0)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._ring is not None:
+            self._ring.cancel()
+        due_ns = self._rate.next_ns()
+        self._ring = None if due_ns is None else self._alarm.at(due_ns, self._due)
+
+    def _due(self) -> None:
+        self._hand_out()
         self._arm()

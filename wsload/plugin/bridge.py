@@ -8,6 +8,7 @@ hub's thread only, and the loop's thread never logs: Locust patched logging's lo
 from __future__ import annotations
 
 import asyncio
+import atexit
 import collections
 import sys
 import traceback
@@ -22,6 +23,7 @@ from wsload.engine.loop import Engine
 
 SWITCH_INTERVAL_S: Final = 1e-4
 """With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
+END_TIMEOUT_S: Final = 2.0
 SLICE: Final = 200
 """So many jobs are done on the hub before other greenlets get their turn."""
 
@@ -71,13 +73,23 @@ class Bridge:
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.engine: Final = Engine()
         start_real_thread = gevent.monkey.get_original("_thread", "start_new_thread")
+        self._running = gevent.monkey.get_original("_thread", "allocate_lock")()
+        self._running.acquire()
         start_real_thread(self._run_engine, ())
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        # A thread that is still in its loop when the interpreter is taken down crashes the process.
+        self.engine.stop()
+        self._running.acquire(timeout=END_TIMEOUT_S)
 
     def _run_engine(self) -> None:
         try:
             self.engine.run(self._on_loop_error)
         except BaseException:
             self.to_hub(self._on_log, traceback.format_exc())
+        finally:
+            self._running.release()
 
     def _on_loop_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

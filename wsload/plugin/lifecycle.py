@@ -217,6 +217,9 @@ def _on_init(environment: Any, **_: Any) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # gevent's timers count from when the hub last looked at the clock, which was before the imports:
+    # without this a run of --run-time 2s ends after one.
+    gevent.get_hub().loop.update_now()
     _of(environment)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any, Final
 
 from wsload.analysis.heat import ROWS_PER_DECADE, Heat
@@ -13,8 +12,8 @@ from wsload.report.run_report import RunReport
 
 MOST_KINDS: Final = 5
 """So many kinds of failure are told apart over time; the others are one."""
-MOST_TRACKS: Final = 10
-HEATED: Final = ("message", "message.service", "delivery", "open", "login")
+MOST_TRACKS: Final = 8
+HEATED: Final = ("message", "message.service", "delivery", "open")
 
 
 def chart_data(report: RunReport) -> dict[str, Any]:
@@ -22,31 +21,32 @@ def chart_data(report: RunReport) -> dict[str, Any]:
     series = report.series
     return {
         "width": series.width_s,
-        "at": [_short(at) for at in series.at_s],
+        "at": [_moment(at) for at in series.at_s],
         "curves": {metric: _curve(shape) for metric, shape in report.shapes.items()},
         "tracks": {
             metric: _track(track) for metric, track in list(series.tracks.items())[:MOST_TRACKS]
         },
         "heat": {metric: _heat(heat) for metric, heat in series.heat.items() if metric in HEATED},
         "rows": ROWS_PER_DECADE,
-        "levels": {
-            name: {"lowest": list(level.lowest), "highest": list(level.highest)}
-            for name, level in series.levels.items()
-        },
+        "levels": _levels(series),
         "rates": _rates(series),
         "failures": _failures(series),
         "reconnects": _counts(series.counters.get("reconnects", ())),
-        "interruptions": [[_short(each.start_s), _short(each.end_s)] for each in report.interruptions],
+        "interruptions": [[_moment(each.start_s), _moment(each.end_s)] for each in report.interruptions],
     }
 
 
 def _short(value: float) -> float:
-    """Four digits, or all before the point: what a screen can show."""
-    return round(value) if abs(value) >= 1000 else float(f"{value:.4g}")
+    """Three digits, or all before the point: what the histograms resolve, and as few bytes as can be."""
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+
+
+def _moment(seconds: float) -> float:
+    return round(seconds) if seconds == round(seconds) else round(seconds, 3)
 
 
 def _ms(values_ns: Iterable[int | None]) -> list[float | None]:
-    """In ms; what is below the histograms' resolution has no place on a logarithmic axis."""
+    """In ms; a zero, which is below the histograms' resolution, has no place on a logarithmic axis."""
     return [_short(value / 1e6) if value else None for value in values_ns]
 
 
@@ -59,12 +59,28 @@ def _track(track: Track) -> list[list[float | None]]:
 
 
 def _heat(heat: Heat) -> dict[str, Any]:
-    """Each column's cells as row, count, row, count …"""
+    """Each column as its lowest row and the counts from there upwards."""
     return {
         "width": heat.width_s,
-        "at": [_short(at) for at in heat.at_s],
-        "cells": [list(chain.from_iterable(column)) for column in heat.cells],
+        "at": [_moment(at) for at in heat.at_s],
+        "columns": [_column(cells) for cells in heat.cells],
     }
+
+
+def _column(cells: tuple[tuple[int, int], ...]) -> list[int]:
+    lowest, highest = cells[0][0], cells[-1][0]
+    counts = dict(cells)
+    return [lowest, *(counts.get(row, 0) for row in range(lowest, highest + 1))]
+
+
+def _levels(series: Series) -> dict[str, list[int | None]]:
+    """Of users the most, of connections the fewest in each slot: what is lacking shows."""
+    found = {}
+    if "users" in series.levels:
+        found["users"] = list(series.levels["users"].highest)
+    if "connections" in series.levels:
+        found["connections"] = list(series.levels["connections"].lowest)
+    return found
 
 
 def _rates(series: Series) -> dict[str, list[float | None]]:

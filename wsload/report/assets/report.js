@@ -105,8 +105,8 @@
   function levels() {
     const { users, connections } = data.levels;
     const found = [];
-    if (users) found.push([line("users", "f", count, { dash: [4, 3] }), users.highest]);
-    if (connections) found.push([line("connections", "a", count), connections.lowest]);
+    if (users) found.push([line("users", "f", count, { dash: [4, 3] }), users]);
+    if (connections) found.push([line("connections", "a", count), connections]);
     small("levels", found, "");
   }
 
@@ -164,12 +164,10 @@
     document.getElementById("heat").hidden = !found;
     if (!found) return;
     let [lowest, highest, most] = [Infinity, -Infinity, 1];
-    for (const cells of found.cells) {
-      for (let at = 0; at < cells.length; at += 2) {
-        lowest = Math.min(lowest, cells[at]);
-        highest = Math.max(highest, cells[at] + 1);
-        most = Math.max(most, cells[at + 1]);
-      }
+    for (const [row, ...counts] of found.columns) {
+      lowest = Math.min(lowest, row);
+      highest = Math.max(highest, row + counts.length);
+      most = Math.max(most, ...counts);
     }
     const edge = (row) => 10 ** (row / data.rows) / 1e6;
     const ramp = shades();
@@ -191,14 +189,15 @@
       found.at.forEach((at, index) => {
         const left = Math.round(plot.valToPos(at, "x", true));
         const width = Math.max(Math.round(plot.valToPos(at + found.width, "x", true)) - left, 1);
-        const column = found.cells[index];
-        for (let cell = 0; cell < column.length; cell += 2) {
-          const top = Math.round(plot.valToPos(edge(column[cell] + 1), "y", true));
-          const bottom = Math.round(plot.valToPos(edge(column[cell]), "y", true));
-          const share = most > 1 ? Math.log(column[cell + 1]) / Math.log(most) : 1;
+        const [row, ...counts] = found.columns[index];
+        counts.forEach((number, above) => {
+          if (!number) return;
+          const top = Math.round(plot.valToPos(edge(row + above + 1), "y", true));
+          const bottom = Math.round(plot.valToPos(edge(row + above), "y", true));
+          const share = most > 1 ? Math.log(number) / Math.log(most) : 1;
           ctx.fillStyle = ramp[Math.round(share * (ramp.length - 1))];
           ctx.fillRect(left, top, width, Math.max(bottom - top, 1));
-        }
+        });
       });
       ctx.restore();
     }
@@ -209,10 +208,8 @@
       const at = plot.posToVal(left, "x");
       const index = found.at.findIndex((from) => from <= at && at < from + found.width);
       const row = Math.floor(Math.log10(plot.posToVal(top, "y") * 1e6) * data.rows);
-      const column = found.cells[index] || [];
-      let number = 0;
-      for (let cell = 0; cell < column.length; cell += 2) if (column[cell] === row) number = column[cell + 1];
-      told.textContent = `${clock(at)}: ${count(number)} from ${figure(edge(row))} to ${figure(edge(row + 1))} ms`;
+      const [first, ...counts] = found.columns[index] || [0];
+      told.textContent = `${clock(at)}: ${count(counts[row - first] || 0)} values from ${figure(edge(row))} to ${figure(edge(row + 1))} ms`;
     }
     const plot = overTime("heat", {
       series: [{ label: metric, show: true, width: 0, paths: () => null, points: { show: false } }],
