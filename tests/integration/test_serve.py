@@ -8,73 +8,19 @@ import ssl
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.certificates import Certificates
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from support.guest import guest
+from websockets.exceptions import InvalidStatus
 
 from wsload.chat import token
 from wsload.server.process import ServerProcess
 
 LIMIT_S = 20
-
-
-class Guest:
-    """A client that remembers everything it was told."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.id: int = 0
-        self.name = ""
-        self.got: list[Any] = []
-
-    async def send(self, **fields: object) -> None:
-        await self.connection.send(json.dumps({**fields, "id": self.id, "date": 1}))
-
-    async def login(self, name: str) -> None:
-        await self.send(type="username", name=name)
-        confirmed = await self.until(lambda m: m.get("type") == "username" and m["id"] == self.id)
-        self.name = confirmed["name"]
-
-    async def until(self, wanted: Any) -> Any:
-        """The next message that is wanted; the others are kept too."""
-        while True:
-            data = await self.connection.recv()
-            try:
-                message = json.loads(data)
-            except ValueError:
-                message = data
-            self.got.append(message)
-            if isinstance(message, dict) and wanted(message):
-                return message
-
-    async def post(self, text: str) -> None:
-        await self.send(type="message", text=text)
-
-    async def hears(self, text: str) -> Any:
-        return await self.until(lambda m: m.get("text") == text)
-
-    async def until_closed(self) -> tuple[int, str]:
-        with suppress(ConnectionClosed):
-            await self.until(lambda _: False)
-        return self.connection.close_code or 0, self.connection.close_reason or ""
-
-
-@asynccontextmanager
-async def guest(url: str, name: str | None = None, **settings: Any) -> AsyncIterator[Guest]:
-    # Without a limit on what waits to be read, so that a scene may send first and listen later.
-    defaults = {"subprotocols": ["json"], "compression": None, "proxy": None, "max_queue": None}
-    async with connect(url, **{**defaults, **settings}) as connection:
-        someone = Guest(connection)
-        someone.id = (await someone.until(lambda m: m.get("type") == "id"))["id"]
-        if name is not None:
-            await someone.login(name)
-        yield someone
 
 
 def play(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -170,10 +116,11 @@ def test_a_client_that_does_not_read_is_dropped_before_it_fills_the_memory() -> 
     async def scene(url: str) -> None:
         async with guest(url, "deaf") as deaf, guest(url, "loud") as loud:
             deaf.connection.transport.pause_reading()
-            many = 400  # times 60 KB: more than the server holds for one, and the kernel's buffers
-            for number in range(many):
-                await loud.post("x" * 60_000 + str(number))
-            await loud.hears("x" * 60_000 + str(many - 1))
+            # 24 MB: more than the server holds for one, and the kernel besides.
+            for number in range(400):
+                text = "x" * 60_000 + str(number)
+                await loud.post(text)
+                await loud.hears(text)
             deaf.connection.transport.resume_reading()
             assert (await deaf.until_closed())[0] == 1006
 

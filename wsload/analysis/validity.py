@@ -71,6 +71,7 @@ def judge(totals: Totals, processes: Iterable[Watch], *, ui_in_process: bool = F
         _lost(totals),
         _unsent(totals),
         *_counted(totals),
+        *_exhausted(totals),
     ]
     return sorted((warning for warning in found if warning), key=lambda warning: not warning.invalidates)
 
@@ -222,6 +223,25 @@ def _counted(totals: Totals) -> list[RunWarning]:
         text = f"{ended:,} users ended before their time (--no-ws-reconnect, or an error in the user class)"
         found.append(RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log"))
     return found
+
+
+def _exhausted(totals: Totals) -> list[RunWarning]:
+    """Openings that failed because this machine ran out of something."""
+    remedies = {
+        "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
+        "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
+        "such as 127.0.0.2, or widen net.ipv4.ip_local_port_range",
+    }
+    return [
+        RunWarning(
+            name=kind.replace(" ", "-"),
+            text=f"{number:,} openings failed on this machine's side: {kind}",
+            remedy=remedies[kind],
+            invalidates=True,
+        )
+        for (what, kind), number in sorted(totals.failures.items())
+        if what == "open" and kind in remedies
+    ]
 
 
 def _due(totals: Totals) -> int:

@@ -37,23 +37,22 @@ class Pacer:
 
     def join(self, worker: Worker) -> None:
         """This worker is ready, until it leaves."""
-        self._hand_out()
+        now = self._hand_out()
         self._ready.append(worker)
-        self._change()
+        self._change(now)
 
     def leave(self, worker: Worker) -> None:
         """This worker takes no more; its share of what was overdue by now it was just given."""
         if worker in self._ready:
-            self._hand_out()
+            now = self._hand_out()
             self._ready.remove(worker)
-            self._change()
+            self._change(now)
 
     def update(self) -> None:
         """What the ready share has changed."""
-        self._hand_out()
-        self._change()
+        self._change(self._hand_out())
 
-    def _hand_out(self) -> None:
+    def _hand_out(self) -> int:
         # After a late wake every arrival that was due meanwhile is handed out, each with its own due
         # time: also before the rate changes, which would stretch what is left of the old one.
         now = time.monotonic_ns()
@@ -65,9 +64,10 @@ class Pacer:
             self.issued += 1
             worker.take(due_ns)
             due_ns = self._rate.next_ns()
+        return now
 
-    def _change(self) -> None:
-        self._rate.change(time.monotonic_ns(), self._rate_for(len(self._ready)) if self._ready else 0.0)
+    def _change(self, now_ns: int) -> None:
+        self._rate.change(now_ns, self._rate_for(len(self._ready)) if self._ready else 0.0)
         self._arm()
 
     def _arm(self) -> None:

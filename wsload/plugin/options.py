@@ -19,7 +19,7 @@ from wsload.analysis.checks import Check, parse_check
 from wsload.engine.opening import OpenOptions
 from wsload.engine.url import refuse_mixed_content, resolve_url
 from wsload.errors import UsageError
-from wsload.plugin.values import byte_count, duration_s, header, number, one_of, token_list, whole
+from wsload.plugin.values import addresses, byte_count, duration_s, header, number, one_of, token_list, whole
 
 OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-url", {"default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
@@ -37,6 +37,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-origin", {"default": "", "help": "Origin header, as a browser sends it."}),
     ("--ws-allow-mixed-content", {"action": "store_true", "help": "Open ws:// even with an https:// Origin, which no browser does."}),
     ("--ws-proxy", {"default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none, whatever the environment says."}),
+    ("--ws-source-ip", {"action": "append", "include_in_web_ui": False, "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
     ("--ws-compression", {"action": BooleanOptionalAction, "default": False, "help": "Whether permessage-deflate is offered."}),
     ("--ws-max-message", {"default": "1MiB", "help": "A larger message fails the connection with 1009. Default: %(default)s."}),
     ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
@@ -153,6 +154,7 @@ def _opening(read: _Reader) -> OpenOptions:
         compression=read("ws_compression", bool, False),
         tls=_tls(read),
         proxy=read("ws_proxy", _proxy, "") or None,
+        source_ips=read("ws_source_ip", addresses, None),
         max_message_bytes=read("ws_max_message", byte_count(1, 1 << 30), "1MiB"),
     )
 

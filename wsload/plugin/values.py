@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -100,3 +101,11 @@ def token_list(values: Any) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise ValueError("SyntaxError: a subprotocol stands there twice")
     return names
+
+
+def addresses(values: Any) -> tuple[str, ...]:
+    """Reads IP addresses."""
+    found = tuple(text.strip() for text in values or [] if text.strip())
+    for text in found:
+        ipaddress.ip_address(text)  # its ValueError says it well
+    return found
