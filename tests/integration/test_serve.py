@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ import pytest
 from support.certificates import Certificates
 from support.guest import guest
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from wsload.chat import token
 from wsload.server.process import ServerProcess
@@ -33,9 +35,10 @@ def server() -> Iterator[ServerProcess]:
         yield process
 
 
-def get(url: str) -> tuple[int, dict[str, str], str]:
+def get(url: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
     try:
-        with urllib.request.urlopen(url, timeout=LIMIT_S) as response:
+        request = urllib.request.Request(url, method=method)
+        with urllib.request.urlopen(request, timeout=LIMIT_S) as response:
             return response.status, dict(response.headers), response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -98,6 +101,24 @@ def test_nonsense_is_ignored_and_invalid_utf8_closes_with_1007(server: ServerPro
             assert (await clumsy.until_closed())[0] == 1007
 
     play(scene())
+
+
+def test_who_talks_before_the_handshake_is_over_is_not_heard() -> None:
+    early = Frame(Opcode.TEXT, b'{"type":"username","name":"early"}').serialize(mask=True)
+    with ServerProcess() as server:
+        host, port = server.url.removeprefix("ws://").rstrip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=LIMIT_S) as hasty:
+            hasty.sendall(
+                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Protocol: json\r\n\r\n" + early
+            )
+            said = b""
+            while b'"type":"id"' not in said:
+                said += hasty.recv(4096)
+    assert said.startswith(b"HTTP/1.1 101 ")
+    assert server.account is not None
+    assert (server.account["logins"], server.account["ignored"]) == (0, 1)
 
 
 def test_a_fragmented_post_is_a_post_and_a_huge_one_closes_with_1009(server: ServerProcess) -> None:
@@ -185,7 +206,9 @@ def test_a_browser_gets_a_page_that_may_run_nothing_foreign(server: ServerProces
 
 
 def test_there_is_no_other_page_but_any_path_takes_a_websocket(server: ServerProcess) -> None:
-    assert get(server.url.replace("ws://", "http://") + "favicon.ico")[0] == 404
+    page = server.url.replace("ws://", "http://")
+    assert get(page + "favicon.ico")[0] == 404
+    assert get(page, method="HEAD")[0] == 405
 
     async def scene() -> None:
         async with guest(server.url + "some/where?x=1", "elsewhere"):

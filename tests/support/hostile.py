@@ -130,6 +130,12 @@ async def echo(connection: ServerConnection, echo: str) -> None:
     await connection.send(echo)
 
 
+async def twice(connection: ServerConnection, echo: str) -> None:
+    """Sends each echo twice."""
+    await connection.send(echo)
+    await connection.send(echo)
+
+
 async def ignore(connection: ServerConnection, echo: str) -> None:
     """Never answers."""
 
@@ -139,9 +145,9 @@ async def drop(connection: ServerConnection, _: str) -> None:
     connection.transport.abort()
 
 
-def closing(code: int) -> OnPost:
-    """Closes with this code, whatever it is."""
-    return raw(Frame(Opcode.CLOSE, code.to_bytes(2, "big") + b"as it is").serialize(mask=False))
+def close_frame(code: int) -> bytes:
+    """A close frame with this code, whatever it is."""
+    return Frame(Opcode.CLOSE, code.to_bytes(2, "big") + b"as it is").serialize(mask=False)
 
 
 def besides(*messages: str | bytes) -> OnPost:
@@ -161,6 +167,16 @@ def raw(data: bytes) -> OnPost:
     async def on_post(connection: ServerConnection, echo: str) -> None:
         connection.transport.write(data)
         await connection.send(echo)
+
+    return on_post
+
+
+def stubborn(data: bytes) -> OnPost:
+    """Writes these bytes, and from then on neither reads nor closes."""
+
+    async def on_post(connection: ServerConnection, echo: str) -> None:
+        connection.transport.pause_reading()
+        connection.transport.write(data)
 
     return on_post
 

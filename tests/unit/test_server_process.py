@@ -145,6 +145,7 @@ def test_the_end_of_standard_input_ends_it() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         assert child.poll() is None
+        child.stdin.write(b"what is written there is of no interest")
         child.stdin.close()
         assert child.wait(LIMIT_S) == 0
 
@@ -185,6 +186,20 @@ def test_a_server_that_refuses_its_options_says_why() -> None:
 def test_a_server_that_does_not_start_in_time_is_stopped() -> None:
     with pytest.raises(WsloadError, match=r"did not listen within 0\.0\d s: it said nothing"):
         ServerProcess(timeout_s=0.01)
+
+
+def test_a_server_that_fails_to_start_is_told_by_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/no/such/python")
+    with pytest.raises(WsloadError, match=r"the chat server ended with exit code 1: \S") as caught:
+        ServerProcess()
+    assert not isinstance(caught.value, UsageError)
+
+
+def test_a_server_that_does_not_stop_is_killed() -> None:
+    with ServerProcess() as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        assert server.stop(timeout_s=0.1) == -signal.SIGKILL
+    assert server.account is None
 
 
 def test_a_server_that_dies_is_not_running_and_has_no_account() -> None:

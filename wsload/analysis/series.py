@@ -23,6 +23,8 @@ from wsload.measure.interval import Interval, added, in_order
 
 MOST_SLOTS: Final = 600
 SECOND_S: Final = 1.0
+LEAST_COVERED: Final = 0.25
+"""Of a slot, before its counts are taken for a rate: the last one is often a moment long."""
 UNTRACKED: Final = (*PHASES, "message.lost", "close", "gc_pause")
 """Metrics of which only the sum over the run is of interest."""
 
@@ -73,9 +75,10 @@ class Series:
     """By (what was tried, kind of failure), most frequent first."""
 
     def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
-        """Counts of the slots as numbers a second."""
+        """Counts of the slots as numbers a second; None where too little was recorded to tell."""
+        least_s = LEAST_COVERED * self.width_s
         return tuple(
-            count / covered if covered else None
+            count / covered if covered >= least_s else None
             for count, covered in zip(counts, self.covered_s, strict=True)
         )
 

@@ -11,10 +11,6 @@ from wsload.measure.histogram import Histogram
 
 PHASES: Final = ("open.dns", "open.tcp", "open.tls", "open.upgrade")
 """One after the other, inside ``open``."""
-WAITING: Final = "waiting"
-"""What is left of ``open``: a late start, and waits between attempts."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """A distribution by its percentiles, from 0 to the last that still has a value beyond, and 100."""
@@ -42,29 +38,26 @@ def shape(histogram: Histogram) -> Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """One phase's part of the mean time to open."""
+class Opening:
+    """The mean time to open, in its parts: means add up, as percentiles do not. All in ns."""
 
-    name: str
-    """The metric, or `WAITING`."""
-    part_ns: float
-    """Of the mean of ``open``: these add up to it, as no percentiles do."""
+    phases: Mapping[str, float]
+    """By metric, in their order; one that no opening had is absent."""
+    waiting_ns: float
+    """What is left of ``open``: a late start, and the waits between attempts."""
 
 
-def phases(histograms: Mapping[str, Histogram]) -> tuple[Phase, ...]:
-    """How the mean of ``open`` divides into its phases; empty where nothing was opened.
+def opening(histograms: Mapping[str, Histogram]) -> Opening:
+    """How the mean of ``open`` divides into its phases.
 
     A phase that only some openings had (no name to resolve, no TLS) counts for those. Phases of
     openings that failed are in their histograms too: they are taken to be like the others.
     """
     whole = histograms.get("open", Histogram())
-    if not whole.total:
-        return ()
-    found = []
-    for name in PHASES:
-        histogram = histograms.get(name, Histogram())
+    phases = {}
+    for metric in PHASES:
+        histogram = histograms.get(metric, Histogram())
         if histogram.total:
-            share = min(histogram.total / whole.total, 1.0)
-            found.append(Phase(name=name, part_ns=histogram.mean_ns * share))
-    waiting_ns = whole.mean_ns - sum(phase.part_ns for phase in found)
-    return (Phase(name=WAITING, part_ns=max(waiting_ns, 0.0)), *found)
+            share = min(histogram.total / whole.total, 1.0) if whole.total else 1.0
+            phases[metric] = histogram.mean_ns * share
+    return Opening(phases=phases, waiting_ns=max(whole.mean_ns - sum(phases.values()), 0.0))

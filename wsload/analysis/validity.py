@@ -44,6 +44,8 @@ class Watch:
         """Of these, the ones in which the process used more than `BUSY` of a core."""
         self.peak = 0.0
         """The highest share of a core used in any interval of half a second or more."""
+        self.last = 0.0
+        """The share in the latest such interval."""
         self.totals = Totals()
 
     def add(self, interval: Interval) -> None:
@@ -53,6 +55,7 @@ class Watch:
         share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s
         self.seconds += 1
         self.busy += share > BUSY
+        self.last = share
         self.peak = max(self.peak, share)
 
 

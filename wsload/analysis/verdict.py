@@ -108,17 +108,20 @@ class Judgement:
     @property
     def sentence(self) -> str:
         """The verdict in words, never without the warning that belongs to it."""
-        change = f"{_percent(self.ratio)} ({_percent(self.low)} to {_percent(self.high)})"
+        change = _percent(self.ratio)
         match self.verdict:
             case Verdict.SLOWER | Verdict.FASTER:
                 text = f"{self.verdict} by {abs(self.shift_ns) / 1e6:.3g} ms, {change}"
+                text += f" ({_percent(self.low)} to {_percent(self.high)})"
             case Verdict.SAME:
                 reach = self.within * self.baseline_ns / 1e6
                 text = f"same within {math.ceil(1000 * self.within) / 10:g} %, {reach:.2g} ms"
             case _:
                 text = f"inconclusive, {change}"
+                text += f" (judged as {_percent(self.judged_low)} to {_percent(self.judged_high)})"
                 if self.more_pairs is not None:
-                    text += f"; about {self.more_pairs} more pairs of runs would tell"
+                    pairs = "pair" if self.more_pairs == 1 else "pairs"
+                    text += f"; about {self.more_pairs} more {pairs} of runs would tell"
         if self.within_run_only:
             text += " – one run a side: drift between runs is not covered, only allowed for"
         return text

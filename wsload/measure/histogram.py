@@ -152,14 +152,14 @@ class Histogram:
     @property
     def mean_ns(self) -> float:
         """The mean of the bucket middles (0.0 when empty), as the reference computes it."""
-        return float(self.counts @ _MIDDLE) / self.total if self.total else 0.0
+        return float(np.einsum("i,i", self.counts, _MIDDLE)) / self.total if self.total else 0.0
 
     @property
     def deviation_ns(self) -> float:
         """The standard deviation of the bucket middles (0.0 when empty)."""
         if not self.total:
             return 0.0
-        return math.sqrt(float(self.counts @ (_MIDDLE - self.mean_ns) ** 2) / self.total)
+        return math.sqrt(float(np.einsum("i,i", self.counts, (_MIDDLE - self.mean_ns) ** 2)) / self.total)
 
     def percentiles(self, wanted: Sequence[float]) -> list[int]:
         """The values in ns at these percentiles (0 to 100); zeros when empty.

@@ -30,6 +30,8 @@ def embedded_server(*options: str) -> None:
         server = ServerProcess(*options)
         environment.host = server.url
         environment.parsed_options.host = server.url
+        for user_class in environment.user_classes:
+            user_class.host = server.url  # a start form with an empty host means it too
         atexit.register(server.stop)
         events.quit.add_listener(lambda **_: server.stop())
         logger.info(

@@ -22,7 +22,9 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from wsload.errors import UsageError
 from wsload.measure.interval import Interval
 from wsload.plugin.collector import Collector, worker_is_gone
+from wsload.plugin.connected_user import ConnectedUser
 from wsload.plugin.feed import LocustFeed
+from wsload.plugin.live_page import add_live_page
 from wsload.plugin.options import Settings, add_options
 from wsload.plugin.run import Run
 from wsload.plugin.swarm import Swarm
@@ -30,6 +32,7 @@ from wsload.plugin.wire import from_wire, to_wire
 
 logger = logging.getLogger("wsload")
 
+EXIT_USAGE: Final = 2
 EXIT_INVALID: Final = 3
 EXIT_CHECK_FAILED: Final = 1
 LAST_WORD_S: Final = 10.0
@@ -62,7 +65,7 @@ class Lifecycle:
     def test_start(self) -> None:
         environment = self.environment
         try:
-            settings = Settings.of(environment.parsed_options)
+            settings = _settings_of(environment, host_known=True)
             if isinstance(self.runner, WorkerRunner):
                 self._start_recording(self._send_interval)
                 self._tell_master("wsload_started")
@@ -70,10 +73,16 @@ class Lifecycle:
                 self.run = Run(environment, settings)
                 logger.info("Results go to %s", self.run.writer.path)
         except UsageError as error:
-            # Only a start form can bring us here: the command line was checked before.
+            # A start form, or no host at all: the rest of the command line was checked before.
             logger.error("The run was not started: %s", error)
-            gevent.spawn(self.runner.stop)
+            Swarm.of(environment).refused = True
+            if environment.parsed_options.headless:
+                environment.process_exit_code = EXIT_USAGE
+                gevent.spawn(self.runner.quit)
+            else:
+                gevent.spawn(self.runner.stop)
             return
+        Swarm.of(environment).refused = False
         self._ended = False
         if isinstance(self.runner, MasterRunner):
             assert self.run is not None
@@ -204,13 +213,20 @@ def _of(environment: Any) -> Lifecycle:
     return _lifecycles[key]
 
 
+def _settings_of(environment: Any, *, host_known: bool) -> Settings:
+    """The options, checked; with a host known, also what each user class would open. Raises `UsageError`."""
+    settings = Settings.of(environment.parsed_options)
+    for user_class in environment.user_classes:
+        host = environment.host or user_class.host
+        if issubclass(user_class, ConnectedUser) and (host or host_known):
+            settings.target(user_class.url, host)
+    return settings
+
+
 def _on_init(environment: Any, **_: Any) -> None:
     try:
-        settings = Settings.of(environment.parsed_options)
-        for user_class in environment.user_classes:
-            host = environment.host or user_class.host
-            if host and hasattr(user_class, "subprotocols"):
-                settings.target(user_class.url, host)
+        # The host may still come: from an embedded server, a start form, a master.
+        _settings_of(environment, host_known=False)
     except UsageError as error:
         sys.stderr.write(f"locust: error: {error}\n")
         sys.exit(2)
@@ -220,7 +236,9 @@ def _on_init(environment: Any, **_: Any) -> None:
     # gevent's timers count from when the hub last looked at the clock, which was before the imports:
     # without this a run of --run-time 2s ends after one.
     gevent.get_hub().loop.update_now()
-    _of(environment)
+    lifecycle = _of(environment)
+    if environment.web_ui is not None:
+        add_live_page(environment, lambda: lifecycle.run)
 
 
 def _on_spawning_complete(**_: Any) -> None:

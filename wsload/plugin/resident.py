@@ -106,6 +106,8 @@ class ResidentUser(User):
 
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
         self._state = LOCUST_STATE_RUNNING
+        if self._swarm.refused:
+            return
         completion = self._swarm.bridge.submit(self._live())
         try:
             completion.wait()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from locust.runners import LocalRunner
 
 from wsload.analysis.checks import evaluate
+from wsload.analysis.live import LiveView
 from wsload.analysis.summary import Summary, summarize
 from wsload.analysis.validity import Watch, judge, process_figures, standouts
 from wsload.engine.url import shown_url
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval
 from wsload.plugin.options import Settings
+from wsload.report.html import write_report
 from wsload.report.terminal import show_run
 from wsload.results.run import CheckOutcome, RunWarning
 from wsload.results.writer import RunWriter
@@ -46,10 +49,31 @@ class Run:
             options=vars(environment.parsed_options),
             started_at=time.time(),
         )
+        self._live = LiveView(self.writer.totals)
 
     def append(self, interval: Interval) -> None:
         """Takes the next interval."""
         self.writer.append(interval)
+        self._live.add(interval)
+
+    def live(self, since: int) -> dict[str, Any]:
+        """The run by now, for the live page: see `LiveView.snapshot`."""
+        totals, processes = self.writer.totals, list(self.processes())
+        ended = self.summary is not None
+        warnings = self.warnings if ended else judge(totals, processes, ui_in_process=self._ui_in_process)
+        checks = self.checks if ended else [evaluate(check, totals) for check in self._settings.checks]
+        info = self.writer.info
+        return self._live.snapshot(since, processes) | {
+            "run": {
+                "name": self.writer.path.name,
+                "build": info.build,
+                "target": info.target,
+                "started_at": info.started_at,
+                "ended": ended,
+            },
+            "warnings": [asdict(warning) for warning in warnings],
+            "checks": [asdict(check) for check in checks],
+        }
 
     def append_own(self, interval: Interval) -> None:
         """Takes the next interval of this very process."""
@@ -84,6 +108,7 @@ class Run:
                 warnings=self.warnings,
                 checks=self.checks,
             )
+            write_report(self.writer.path)
         except ResultsError as error:
             logger.error(error)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from wsload.engine.opening import Opener
 from wsload.engine.pacer import Pacer
+from wsload.errors import UsageError
 from wsload.plugin.bridge import Bridge
 from wsload.plugin.options import Settings
 from wsload.results.machine import clock_id
@@ -33,7 +34,12 @@ class Swarm:
         self.target_users = 0
         """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
         self._numbers = itertools.count(1)
-        self.configure()
+        self.refused = False
+        """Whether the run could not be started: Locust spawns its users all the same, to no effect."""
+        try:
+            self.configure()
+        except UsageError:
+            self._use(Settings.of(Namespace()))
 
     @classmethod
     def of(cls, environment: Any) -> Swarm:
@@ -44,7 +50,10 @@ class Swarm:
 
     def configure(self) -> None:
         """Reads the options anew, as at the start of every run; raises `UsageError`."""
-        self.settings = Settings.of(self.environment.parsed_options or Namespace())
+        self._use(Settings.of(self.environment.parsed_options or Namespace()))
+
+    def _use(self, settings: Settings) -> None:
+        self.settings = settings
         self._pacer: Pacer | None = None
         self._opener: Opener | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wsload.analysis.interruptions import Interruption
-from wsload.analysis.shape import WAITING, Phase
+from wsload.analysis.shape import Opening
 from wsload.analysis.summary import Summary
 from wsload.report.tables import Column, Table, ms, number
 from wsload.results.run import CheckOutcome, RunInfo
@@ -66,36 +66,29 @@ def interruptions_table(found: tuple[Interruption, ...]) -> Table:
     )
 
 
-def phases_table(phases: tuple[Phase, ...], summary: Summary) -> Table:
+def phases_table(opening: Opening, summary: Summary) -> Table:
     """Where the mean time to open went, with the phases' own percentiles beside it."""
-    whole = sum(phase.part_ns for phase in phases)
+    whole_ns = sum(opening.phases.values())
     rows = []
-    for phase in phases:
-        found = summary.metrics.get(phase.name)
-        rows.append(
-            (
-                phase.name,
-                f"{100 * phase.part_ns / whole:.1f}" if whole else "0",
-                ms(phase.part_ns),
-                *((ms(found.p50_ns), ms(found.p99_ns), ms(found.max_ns)) if found else ("",) * 3),
-            )
+    for metric, part_ns in opening.phases.items():
+        found = summary.metrics[metric]
+        figures = (found.p50_ns, found.p90_ns, found.p99_ns, found.max_ns)
+        rows.append((metric, f"{100 * part_ns / whole_ns:.1f}", ms(part_ns), *map(ms, figures)))
+    notes = ["Drawn are the means, since they add up; percentiles do not."]
+    if opening.waiting_ns > 0:
+        notes.append(
+            f"Besides these phases, open holds {ms(opening.waiting_ns)} ms on average: a late start, and the "
+            "waits between attempts."
         )
     return Table(
-        title="Opening",
+        title="Opening a connection",
         columns=(
             Column(title="phase", align=_LEFT),
             Column(title="part", unit="%"),
-            *(Column(title=title, unit="ms") for title in ("mean", "p50", "p99", "max")),
+            *(Column(title=title, unit="ms") for title in ("mean", "p50", "p90", "p99", "max")),
         ),
         rows=tuple(rows),
-        notes=(
-            "Drawn are means, since they add up to the mean of open, as percentiles do not.",
-            *(
-                (f"{WAITING.capitalize()}: a late start, and the waits between attempts.",)
-                if any(phase.name == WAITING for phase in phases)
-                else ()
-            ),
-        ),
+        notes=tuple(notes),
     )
 
 

@@ -47,7 +47,7 @@ def render(report: RunReport) -> bytes:
         meanings={name: text for name, text in conditions.MEANINGS.items() if name in summary.metrics},
         checks=conditions.checks_table(info.checks),
         interruptions=conditions.interruptions_table(report.interruptions),
-        phases=conditions.phases_table(report.phases, summary),
+        phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),
         tallies=(
             tables.failures_table(summary),
@@ -74,18 +74,18 @@ def _facts(report: RunReport) -> tuple[str, ...]:
     if users := summary.peaks.get("users"):
         facts.append(f"{tables.number(users)} {'user' if users == 1 else 'users'}")
     if rate := options.get("ws_rate"):
-        facts.append(f"open workload, {conditions.shown(rate)} /s")
+        facts.append(f"open workload, {conditions.shown(rate)}/s")
     return tuple(facts)
 
 
 def _bars(report: RunReport) -> list[dict[str, object]]:
     """Where each phase's part lies on a bar that is 1000 long."""
-    whole = sum(phase.part_ns for phase in report.phases) or 1.0
+    whole_ns = sum(report.opening.phases.values())
     bars: list[dict[str, object]] = []
     reached = 0.0
-    for phase in report.phases:
-        width = 1000 * phase.part_ns / whole
-        bars.append({"name": phase.name, "x": f"{reached:.2f}", "width": f"{width:.2f}"})
+    for metric, part_ns in report.opening.phases.items():
+        width = 1000 * part_ns / whole_ns
+        bars.append({"name": metric, "x": f"{reached:.2f}", "width": f"{width:.2f}"})
         reached += width
     return bars
 

@@ -20,9 +20,13 @@ STYLES: Final = ("uPlot.min.css", "page.css")
 SCRIPTS: Final = ("uPlot.iife.min.js", "charts.js")
 """What every page has; its own scripts come after these."""
 
+SELF: Final = "'self'"
+NOWHERE: Final = "'none'"
 
-def page(template: str, *, scripts: Sequence[str] = (), **values: object) -> bytes:
+
+def page(template: str, *, scripts: Sequence[str] = (), connect: bool = False, **values: object) -> bytes:
     """The page of a template in ``assets/``, in UTF-8; ``scripts`` are further files from there.
+    ``connect`` lets its scripts ask the server the page came from.
 
     Values are escaped wherever the template puts them; in ``<script type="application/json">`` the
     template's ``tojson`` does it.
@@ -31,7 +35,7 @@ def page(template: str, *, scripts: Sequence[str] = (), **values: object) -> byt
     code = [_asset(name) for name in (*SCRIPTS, *scripts)]
     policy = (
         f"default-src 'none'; style-src {_hashes(styles)}; script-src {_hashes(code)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        f"connect-src {SELF if connect else NOWHERE}; img-src data:; base-uri 'none'; form-action 'none'"
     )
     text = _environment().get_template(template).render(policy=policy, styles=styles, scripts=code, **values)
     return text.encode("utf-8", "replace")

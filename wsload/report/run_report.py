@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsload.analysis.interruptions import Interruption, interruptions
 from wsload.analysis.series import Series, SeriesBuilder
-from wsload.analysis.shape import Phase, Shape, phases, shape
+from wsload.analysis.shape import Opening, Shape, opening, shape
 from wsload.analysis.summary import Summary, summarize
 from wsload.errors import ResultsError
 from wsload.measure.interval import Totals
@@ -40,8 +40,8 @@ class RunReport:
     """The run along its time axis."""
     shapes: dict[str, Shape]
     """Percentile curves by metric."""
-    phases: tuple[Phase, ...]
-    """Of the mean time to open."""
+    opening: Opening
+    """Where the mean time to open went."""
     interruptions: tuple[Interruption, ...]
 
     @property
@@ -84,6 +84,6 @@ def read_report(path: Path) -> RunReport:
         summary=summary,
         series=over_time,
         shapes={metric: shape(totals.histograms[metric]) for metric in summary.metrics},
-        phases=phases(totals.histograms),
+        opening=opening(totals.histograms),
         interruptions=interruptions(over_time),
     )

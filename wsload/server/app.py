@@ -98,12 +98,12 @@ class ChatServer:
     async def stop(self) -> None:
         """Closes every connection with 1001; what still waits for its answer gets none."""
         assert self._server is not None
-        self._replies.close()
         self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
         # Not for ever: the library waits for handshakes that dawdle, or are made to.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._server.wait_closed()
+        self._replies.close()
         if self._alarm is not None:
             self._alarm.close()
 
@@ -143,8 +143,10 @@ class ChatServer:
     # Talking
 
     def _on_message(self, connection: ChatConnection, data: bytes, text: bool) -> None:
-        if not connection.is_open or connection not in self._connections:
+        if connection not in self._connections:  # it did not wait for the end of the handshake
+            self.account.ignored += 1
             return
+        # One that is being closed still talks until it has heard of it: its posts are accounted for.
         member, line = self._connections[connection]
         try:
             if not text:

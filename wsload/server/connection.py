@@ -1,8 +1,8 @@
 """The server's side of a connection: messages go straight from ``data_received`` to the chat.
 
 The library's receive queue costs a task's wake-up per message, and its ``broadcast`` encodes the
-frame anew for every connection: a delivery to one of 100 connections took 7.1 µs with it and
-takes 4.0 µs here, most of it the system call. The handshake, control frames, extensions, failing
+frame anew for every connection: a delivery to one of 100 connections took 7.4 µs of CPU with it
+and takes 4.8 µs here, most of it the system call. The handshake, control frames, extensions, failing
 and closing stay the library's.
 """
 
@@ -62,10 +62,6 @@ class ChatConnection(ServerConnection):
         self._fragments: bytearray | None = None
         self._fragments_text = False
         self.received_ns = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self.protocol.state is OPEN
 
     def deliver(self, message: Outgoing) -> bool:
         """Writes the message to the transport at once; False when the connection is not open."""

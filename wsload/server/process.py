@@ -130,11 +130,11 @@ class ServerProcess:
 
     def _last_words(self) -> str:
         lines = self._read_errors().split("\n")
-        return lines[-1].removeprefix("wsload: ") or "it said nothing"
+        return lines[-1].strip().removeprefix("wsload: ") or "it said nothing"
 
     def _read_errors(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read(MAX_ERRORS_BYTES).decode(errors="replace").strip()
+        # pread, since the child writes where the file's own position is.
+        return os.pread(self._errors.fileno(), MAX_ERRORS_BYTES, 0).decode(errors="replace").strip()
 
     def _read_account(self, fd: int) -> dict[str, int] | None:
         # The child is gone: what it wrote is there, and then the end.

@@ -117,12 +117,10 @@ class Replies:
 
     def close(self) -> None:
         """The server stops: what still waits is never answered."""
-        for post in self._waiting:
-            if post.ring is not None:
-                post.ring.cancel()
+        for post in list(self._waiting):
+            self._settle(post)
             self._account.unsent += 1
             self._record(post, None, 0, ["unsent"])
-        self._waiting.clear()
 
     # Faults
 

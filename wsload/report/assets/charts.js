@@ -1,7 +1,7 @@
 "use strict";
 /* What the pages' charts share: colours of the current theme, axes with units, sizes that follow the page. */
 const charts = (() => {
-  const MONOSPACED = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+  const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
   const AXIS_WIDTH = 62;
   const made = [];
 
@@ -52,7 +52,7 @@ const charts = (() => {
 
   const stroke = (name) => () => colour(name);
   const axis = (more) => ({
-    font: MONOSPACED, stroke: stroke("soft"), grid: { stroke: stroke("grid"), width: 1 },
+    font: FONT, stroke: stroke("soft"), grid: { stroke: stroke("grid"), width: 1 },
     ticks: { stroke: stroke("rule"), width: 1, size: 4 }, gap: 4, ...more,
   });
   const logScale = { distr: 3, log: 10, range: (plot, low, high) => logRange(low, high) };
@@ -68,13 +68,15 @@ const charts = (() => {
     values: (plot, splits) => splits.map((split) => (split == null ? "" : `${plain(split)}${unit}`)),
   });
 
+  const legend = { markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) } };
+
   /* Puts a plot into a figure, as wide as that is for as long as it lives. */
   function draw(id, options, data, height) {
     const figureElement = document.getElementById(id);
     const place = figureElement.querySelector(".plot");
     figureElement.hidden = false;
     const width = () => Math.max(Math.floor(place.clientWidth), 200);
-    const plot = new uPlot({ width: width(), height, padding: [8, 12, 0, 0], ...options }, data, place);
+    const plot = new uPlot({ width: width(), height, padding: [8, 22, 0, 0], legend, ...options }, data, place);
     const observer = new ResizeObserver(() => {
       if (plot.width !== width()) plot.setSize({ width: width(), height });
     });

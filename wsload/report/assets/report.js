@@ -2,8 +2,8 @@
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
   const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale } = charts;
-  const COLOURS = ["a", "b", "c", "d", "e", "g", "h", "f"];
-  const SHOWN = ["message", "message.service", "delivery"];
+  const COLOURS = ["d", "e", "g", "h", "f"];
+  const SHOWN = { message: "a", "message.service": "b", delivery: "c" };
   const slots = data.at.length;
   const middles = data.at.map((at) => at + data.width / 2);
   const end = slots ? data.at[slots - 1] + data.width : 1;
@@ -18,29 +18,43 @@
     return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
   }
 
+  /* Labels from the right to the left, as far as none touches another. */
+  function withRoom(plot, splits) {
+    let free = Infinity;
+    return splits.map(percent).reverse().map((label, index) => {
+      const middle = plot.valToPos(splits[splits.length - 1 - index], "x");
+      const half = label.length * 3.4;
+      if (middle + half > free) return "";
+      free = middle - half - 8;
+      return label;
+    }).reverse();
+  }
+
   function percentiles() {
     const metrics = Object.keys(data.curves);
     if (!metrics.length) return;
     const joined = uPlot.join(metrics.map((name) => [data.curves[name].at.map(nines), data.curves[name].ms]));
-    const first = metrics.some((name) => SHOWN.includes(name)) ? SHOWN : metrics.slice(0, 1);
+    const first = metrics.some((name) => SHOWN[name]) ? Object.keys(SHOWN) : metrics.slice(0, 1);
+    const others = metrics.filter((name) => !SHOWN[name]);
     draw("percentiles", {
+      padding: [8, 36, 0, 0],
       scales: { x: { time: false }, y: logScale },
       cursor: { y: false, drag: { x: false, y: false } },
       axes: [
         axis({
-          space: 40,
+          size: 28,
           splits: (plot, index, low, high) => [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7].filter((tick) => tick <= high + 1e-9),
           filter: (plot, splits) => splits,
-          values: (plot, splits) => splits.map(percent),
+          values: withRoom,
         }),
         logAxis(""),
       ],
       series: [
         { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
-        ...metrics.map((name, index) => ({
+        ...metrics.map((name) => ({
           label: name,
-          stroke: stroke(COLOURS[index % COLOURS.length]),
-          dash: index < COLOURS.length ? [] : [5, 4],
+          stroke: stroke(SHOWN[name] || COLOURS[others.indexOf(name) % COLOURS.length]),
+          dash: others.indexOf(name) < COLOURS.length ? [] : [5, 4],
           width: 1.75,
           show: first.includes(name),
           spanGaps: true,
@@ -73,7 +87,7 @@
     range: (plot, low, high) => (low == null || (low <= middles[0] && high >= middlesEnd) ? [0, end] : [low, high]),
   };
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800];
-  const timeAxis = () => axis({ space: 64, incrs: STEPS, values: (plot, splits) => splits.map(clock) });
+  const timeAxis = () => axis({ size: 28, space: 64, incrs: STEPS, values: (plot, splits) => splits.map(clock) });
 
   function overTime(id, { series, columns, y, yAxis, height, hooks = {}, cursor = {} }) {
     return draw(id, {
@@ -81,7 +95,7 @@
       cursor: { y: false, sync: { key: "time" }, points: { size: 6 }, ...cursor },
       axes: [timeAxis(), yAxis],
       series: [{ label: "time", value: (plot, at) => (at == null ? "–" : clock(at - data.width / 2)) }, ...series],
-      hooks: { ...hooks, drawClear: [shadeInterruptions, ...(hooks.drawClear || [])] },
+      hooks: { drawClear: [shadeInterruptions], ...hooks },
     }, [middles, ...columns], height);
   }
 
@@ -90,7 +104,7 @@
   });
   const dots = (label, name, show) => ({
     label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => show(value),
-    points: { show: true, size: 4, width: 0, fill: stroke(name) },
+    points: { show: true, size: 3.5, width: 0, fill: stroke(name) },
   });
 
   function latency() {
@@ -217,7 +231,7 @@
       y: { distr: 3, log: 10, range: () => [edge(lowest), edge(highest)] },
       yAxis: logAxis(""), height: wide() ? 260 : 220,
       cursor: { y: true, points: { show: false } },
-      hooks: { drawClear: [cells], setCursor: [tell] },
+      hooks: { drawAxes: [cells], setCursor: [tell] },
     });
     plot.root.querySelector(".u-legend").hidden = true;
     plot.root.append(readout);
@@ -252,5 +266,4 @@
   for (const name of Object.keys(data.tracks)) choice.append(new Option(name, name));
   choice.closest("label").hidden = choice.options.length < 2;
   choice.addEventListener("change", () => { metric = choice.value; redraw(); });
-  if (data.width > 1) document.getElementById("width").textContent = ` A point is ${clock(data.width)} min of the run.`;
 })();

@@ -1,0 +1,221 @@
+"""wsload's own users, talking to a server that is a few lines in the same process: no network, no clock to wait for.
+
+What is left is wsload itself: the user's coroutine, the connection, the session and the recorder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+from locust import constant, task
+from locust.env import Environment
+from locust.exception import StopUser
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.uri import parse_uri
+from websockets.utils import accept_key
+
+from wsload import ChatUser, WebSocketUser
+from wsload.chat import messages, token
+from wsload.engine.alarm import Alarm
+from wsload.engine.connection import TimedConnection
+from wsload.engine.loop import Engine
+from wsload.engine.opening import QuietLogger
+from wsload.plugin.options import Settings
+from wsload.plugin.swarm import Swarm
+
+MESSAGE: Final = "x" * 100
+HOST: Final = "ws://127.0.0.1"
+CLOCK: Final = "clock000"
+NONCE: Final = "nonce0"
+OWN: Final = f"{NONCE}000001"
+"""The first user's name in tokens."""
+OTHER: Final = "another00001"
+
+
+def frame(data: bytes) -> bytes:
+    """A text frame as servers send it."""
+    return Frame(Opcode.TEXT, data).serialize(mask=False)
+
+
+def posted(sender: str, number: int) -> bytes:
+    """The frame of a post of about 100 bytes, as the chat server hands it on."""
+    stamped = f"hello {token.mint(CLOCK, sender, number, 1)}"
+    return frame(
+        messages.encode({"type": "message", "text": stamped, "id": 1, "date": 1, "name": f"user-{NONCE}-1"})
+    )
+
+
+class Wire(asyncio.Transport):
+    """The client's transport, and the server at its other end: ``answer(number)`` is what frame 0, 1 … gets."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[int], list[bytes]]) -> None:
+        super().__init__()
+        self._loop = loop
+        self._answer = answer
+        self._number = -1
+        self.connection: TimedConnection
+
+    def write(self, data: Any) -> None:
+        if self._number < 0:
+            key = data.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0].decode()
+            answers = [
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n",
+                *self._answer(-1),
+            ]
+        else:
+            answers = self._answer(self._number)
+        self._number += 1
+        for answer in answers:
+            self._loop.call_soon(self.connection.data_received, answer)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        self._loop.call_soon(self.connection.connection_lost, None)
+
+
+class InProcess:
+    """A Locust environment, an engine on this thread, and connections that end in a `Wire`."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.loop = self.engine.loop
+        self.engine.alarm = Alarm(self.loop)
+
+    def run(self, user_class: type, answer: Callable[[int], list[bytes]]) -> None:
+        """Lives one user's life to its end; ``answer(-1)`` is what the server says first."""
+        environment = Environment(user_classes=[user_class], host=HOST)
+        opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
+        # What users ask of their swarm, without the thread and the greenlets of a real one.
+        swarm: Any = SimpleNamespace(
+            bridge=SimpleNamespace(engine=self.engine, to_hub=self._complain),
+            settings=Settings.of(Namespace()),
+            opener=opener,
+            clock=CLOCK,
+            nonce=NONCE,
+            next_number=lambda: 1,
+            report_user_error=None,
+        )
+        Swarm._of[environment] = swarm
+        self.loop.run_until_complete(user_class(environment)._live())
+
+    async def _open(self, answer: Callable[[int], list[bytes]]) -> TimedConnection:
+        protocol = ClientProtocol(parse_uri(HOST), logger=QuietLogger(None))  # type: ignore[arg-type]
+        wire = Wire(self.loop, answer)
+        wire.connection = TimedConnection(protocol, recorder=self.engine.recorder, ping_interval=None)
+        wire.connection.connection_made(wire)
+        await wire.connection.handshake()
+        return wire.connection
+
+    def freeze(self) -> None:
+        """What the end of each second costs."""
+        self.engine.recorder.flush()
+        self.engine.recorder.freeze(start_s=0.0, length_s=1.0, gauges={}).interval()
+
+    def _complain(self, _: Any, __: Any, error: Exception, text: str) -> None:
+        raise SystemExit(text)
+
+
+def round_trips(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
+    """`WebSocketUser.round_trip` in a closed loop: ``number`` of them between two marks, after a warm-up."""
+
+    class Talker(WebSocketUser):
+        wait_time = constant(0)
+        done = 0
+
+        @task
+        async def talk(self) -> None:
+            await self.round_trip(MESSAGE)
+            self.done += 1
+            if self.done == warm_up:
+                world.freeze()
+                mark()
+            elif self.done == warm_up + number:
+                world.freeze()
+                mark()
+                await self._connection_gone()
+
+        async def _connection_gone(self) -> None:
+            self._abort()
+            raise StopUser
+
+    echo = [frame(MESSAGE.encode())]
+    world.run(Talker, lambda sent: echo if sent >= 0 else [])
+
+
+def posts(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
+    """`ChatUser.say` and its echo, in a closed loop."""
+
+    class Chatter(ChatUser):
+        wait_time = constant(0)
+        done = 0
+
+        @task
+        async def post(self) -> None:
+            await self.say("hello")
+            self.done += 1
+            if self.done == warm_up:
+                world.freeze()
+                mark()
+            elif self.done == warm_up + number:
+                world.freeze()
+                mark()
+                self._abort()
+                raise StopUser
+
+    world.run(Chatter, _room([[posted(OWN, place)] for place in range(warm_up + number)]))
+
+
+def deliveries(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
+    """What a `ChatUser` does with others' posts, one a chunk as they come from the network."""
+    chunks = [posted(OTHER, place) for place in range(warm_up + number)]
+
+    class Listener(ChatUser):
+        wait_time = constant(0)
+
+        @task
+        async def listen(self) -> None:
+            assert self._connection is not None
+            receive = self._connection.data_received
+            for chunk in chunks[:warm_up]:
+                receive(chunk)
+            world.freeze()
+            mark()
+            for chunk in chunks[warm_up:]:
+                receive(chunk)
+            world.freeze()
+            mark()
+            self._abort()
+            raise StopUser
+
+    world.run(Listener, _room([]))
+
+
+def _room(answers: list[list[bytes]]) -> Callable[[int], list[bytes]]:
+    """The chat's side: the id, the confirmation of the login, then these answers to each post."""
+    name = f"user-{NONCE}-1"
+
+    def answer(sent: int) -> list[bytes]:
+        if sent < 0:
+            return [frame(messages.identity(1, 1))]
+        if sent == 0:
+            return [frame(messages.user_list([name])), frame(messages.username(name, 1, 1))]
+        return answers[sent - 1]
+
+    return answer

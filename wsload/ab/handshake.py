@@ -1,0 +1,89 @@
+"""Whether a server really answers: one WebSocket opening handshake, as a client makes it.
+
+A port that accepts connections says nothing yet: a proxy or an init process may hold it while the
+server still starts.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import http.client
+import os
+import ssl
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from wsload.errors import WsloadError
+
+_GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""RFC 6455 section 1.3."""
+_GUARDED: Final = (401, 403)
+"""It is up, and wants to know who asks: credentials, like certificates, are the load's business."""
+
+
+class NoHandshake(WsloadError):
+    """The server does not answer as a WebSocket server; the message says what it did instead."""
+
+
+def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeout_s: float) -> None:
+    """Opens a WebSocket (RFC 6455 section 4.1) at this absolute ``ws`` or ``wss`` URL, and closes it.
+
+    The subprotocols are offered, and whichever the server chooses, or none, is fine. ``timeout_s``
+    bounds each wait for the server, in seconds. Raises `NoHandshake`.
+    """
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    connection: http.client.HTTPConnection
+    if parts.scheme == "wss":
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=timeout_s, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    key = base64.b64encode(os.urandom(16)).decode()
+    request = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": key,
+        **({"Origin": origin} if origin else {}),
+    }
+    if subprotocols:
+        request["Sec-WebSocket-Protocol"] = ", ".join(subprotocols)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", path, headers=request)
+            response = connection.getresponse()
+            _check(response, key)
+            with contextlib.suppress(OSError):
+                # A close frame without a code, masked (sections 5.2 and 5.5.1): the server sees a
+                # client that leaves in order.
+                connection.sock.sendall(b"\x88\x80" + os.urandom(4))
+        except OSError as error:
+            raise NoHandshake(_reason(error)) from None
+        except http.client.HTTPException as error:
+            raise NoHandshake(f"no HTTP response ({type(error).__name__})") from None
+
+
+def _check(response: http.client.HTTPResponse, key: str) -> None:
+    if response.status in _GUARDED:
+        return
+    if response.status != 101:
+        said = f"{response.status} {response.reason}"[:80]
+        raise NoHandshake(f"it answered {said!r} where 101 was wanted")
+    accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
+    if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():
+        raise NoHandshake("its Sec-WebSocket-Accept is not the one to our key")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return error.strerror or str(error) or type(error).__name__

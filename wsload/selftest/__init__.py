@@ -1,0 +1,1 @@
+"""The proof of the figures: real runs against the embedded server, held against the server's own account."""
