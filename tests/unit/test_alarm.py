@@ -18,7 +18,9 @@ KINDS = (True, False) if sys.platform == "linux" else (False,)
 MS = 1_000_000
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
-both_kinds = pytest.mark.parametrize("timerfd", KINDS, ids=lambda timerfd: "timerfd" if timerfd else "call_later")
+both_kinds = pytest.mark.parametrize(
+    "timerfd", KINDS, ids=lambda timerfd: "timerfd" if timerfd else "call_later"
+)
 offsets = st.lists(st.integers(-5 * MS, 25 * MS), max_size=30)
 
 Body = Callable[[Alarm], Awaitable[None]]

@@ -1,172 +1,27 @@
+"""What arrives: the frame parser, against the library's server and against the library's own parser."""
+
 from __future__ import annotations
 
-import asyncio
-import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pair import MAX_SIZE, QUIET, URI, Message, Pair, chunks, frame, on_loop
 from websockets.client import ClientProtocol
-from websockets.extensions.permessage_deflate import (
-    ClientPerMessageDeflateFactory,
-    ServerPerMessageDeflateFactory,
-)
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.http11 import Response
-from websockets.protocol import CLOSED, OPEN
+from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
-from websockets.uri import parse_uri
 
-from wsload.engine.connection import TimedConnection
-from wsload.engine.opening import QuietLogger
 from wsload.errors import NotConnected
-from wsload.measure.recorder import Recorder
-
-URI = parse_uri("ws://127.0.0.1:1/")
-MAX_SIZE = 1000
-QUIET: Any = QuietLogger(None)
-
-Message = tuple[bytes, bool]
-
-
-class Wire(asyncio.Transport):
-    """A transport without a network: keeps what is written, and can be read out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: list[bytes] = []
-        self.aborted = asyncio.Event()
-        self.closing = False
-        self.limits: tuple[int | None, int | None] = (None, None)
-
-    def write(self, data: Any) -> None:
-        assert not self.closing, "written to after its end"
-        self.written.append(bytes(data))
-
-    def take(self) -> bytes:
-        data = b"".join(self.written)
-        self.written.clear()
-        return data
-
-    def get_write_buffer_size(self) -> int:
-        return sum(map(len, self.written))
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.limits = high, low
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.closing = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        self.closing = True
-
-    def abort(self) -> None:
-        self.closing = True
-        self.aborted.set()
-
-    def pause_reading(self) -> None:
-        raise AssertionError("nobody asked for that")
-
-    resume_reading = pause_reading
-
-
-class Listener:
-    """A sink that keeps all it is told, in order."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.stamps: list[int] = []
-        self.closes: list[tuple[int, str]] = []
-
-    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        assert not self.closes
-        assert type(data) is bytes
-        self.messages.append((data, text))
-        self.stamps.append(at_ns)
-
-    def receive_close(self, code: int, reason: str) -> None:
-        self.closes.append((code, reason))
-
-
-class Pair:
-    """A `TimedConnection` and the library's server protocol, without a network between them."""
-
-    def __init__(self, *, deflate: bool = False, max_size: int | None = MAX_SIZE, close_timeout: float = 9) -> None:
-        self.recorder = Recorder()
-        self.server = ServerProtocol(
-            extensions=[ServerPerMessageDeflateFactory()] if deflate else None, logger=QUIET
-        )
-        protocol = ClientProtocol(
-            URI,
-            extensions=[ClientPerMessageDeflateFactory()] if deflate else None,
-            max_size=max_size,
-            logger=QUIET,
-        )
-        self.wire = Wire()
-        self.listener = Listener()
-        self.client = TimedConnection(
-            protocol, recorder=self.recorder, ping_interval=None, close_timeout=close_timeout
-        )
-        self.client.connection_made(self.wire)
-        protocol.send_request(protocol.connect())
-        self.client.send_data()
-        self.server.receive_data(self.wire.take())
-        (request,) = self.server.events_received()
-        self.server.send_response(self.server.accept(request))  # type: ignore[arg-type]
-        self.response = self.said()
-
-    @classmethod
-    def open(cls, **settings: Any) -> Pair:
-        """The same, its handshake done and its listener attached."""
-        pair = cls(**settings)
-        pair.client.data_received(pair.response)
-        pair.client.attach(pair.listener)
-        return pair
-
-    def said(self) -> bytes:
-        """What the server has to send."""
-        return b"".join(self.server.data_to_send())
-
-    def heard(self) -> list[Frame]:
-        """What the server gets of what the client wrote."""
-        self.server.receive_data(self.wire.take())
-        return self.server.events_received()  # type: ignore[return-value]
-
-    @property
-    def closed_with(self) -> int | None:
-        """The code of the close frame that the client sent."""
-        self.heard()
-        return None if self.server.close_rcvd is None else int(self.server.close_rcvd.code)
-
-
-def on_loop(body: Callable[[], Awaitable[None]]) -> None:
-    """A connection needs a running loop, though hardly ever uses it."""
-
-    async def main() -> None:
-        async with asyncio.timeout(20):
-            await body()
-
-    asyncio.run(main())
-
-
-def chunks(data: bytes, cuts: Iterable[int]) -> list[bytes]:
-    """The data, cut at these places."""
-    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:stop] for start, stop in itertools.pairwise(places)]
-
 
 # A server's side of a conversation
 
-payloads = st.binary(max_size=20) | st.sampled_from((0, 125, 126, 127, MAX_SIZE)).map(lambda size: b"x" * size)
+payloads = st.binary(max_size=20) | st.sampled_from((0, 125, 126, 127, MAX_SIZE)).map(
+    lambda size: b"x" * size
+)
 texts = st.text(max_size=20).map(str.encode) | st.just("é€😀".encode())
 control = st.tuples(st.sampled_from(("ping", "pong")), st.binary(max_size=125))
 pieces = st.lists(st.binary(max_size=10) | control, min_size=1, max_size=6)
@@ -174,7 +29,9 @@ turns = st.one_of(
     st.tuples(st.just("text"), texts),
     st.tuples(st.just("binary"), payloads),
     control,
-    st.tuples(st.just("text in fragments"), st.tuples(texts, st.lists(st.integers(0, 90), max_size=4), control)),
+    st.tuples(
+        st.just("text in fragments"), st.tuples(texts, st.lists(st.integers(0, 90), max_size=4), control)
+    ),
     st.tuples(st.just("binary in fragments"), pieces),
 )
 cuts = st.lists(st.integers(0, 10**6), max_size=12) | st.just(range(10**4))
@@ -304,13 +161,13 @@ def understood(stream: bytes) -> tuple[list[Message], int | None]:
     protocol.receive_data(stream)
     messages: list[Message] = []
     started: tuple[bytes, bool] | None = None
-    for frame in protocol.events_received():
-        assert isinstance(frame, Frame)
-        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+    for event in protocol.events_received():
+        assert isinstance(event, Frame)
+        if event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             continue
-        data, text = started or (b"", frame.opcode is Opcode.TEXT)
-        started = (data + bytes(frame.data), text)
-        if frame.fin:
+        data, text = started or (b"", event.opcode is Opcode.TEXT)
+        started = (data + bytes(event.data), text)
+        if event.fin:
             if text and not _is_utf8(started[0]):
                 return messages, CloseCode.INVALID_DATA
             messages.append(started)
@@ -342,10 +199,6 @@ def test_it_never_disagrees_with_the_library_about_a_stream(stream: bytes, place
         assert pair.closed_with == (1005 if code is None and pair.server.close_rcvd else code)
 
     on_loop(body)
-
-
-def frame(opcode: Opcode, data: bytes, *, fin: bool = True, mask: bool = False) -> bytes:
-    return Frame(opcode, data, fin).serialize(mask=mask)
 
 
 WRONG = {
@@ -421,194 +274,6 @@ def test_invalid_text_is_a_failure_by_its_name() -> None:
     async def body() -> None:
         pair = Pair.open()
         pair.client.data_received(frame(Opcode.TEXT, b"\xff"))
-        draft = pair.recorder.freeze(start_s=0, length_s=1, gauges={})
-        assert draft.interval().failures == {("message", "invalid UTF-8"): 1}
-
-    on_loop(body)
-
-
-# The handshake
-
-
-@given(st.integers(1, 4), st.lists(texts, max_size=3))
-def test_frames_right_behind_the_response_are_taken_however_it_is_cut(size: int, sent: list[bytes]) -> None:
-    async def body() -> None:
-        pair = Pair()
-        for text in sent:
-            pair.server.send_text(text)
-        stream = pair.response + pair.said()
-        for chunk in chunks(stream, range(0, len(stream), size)):
-            pair.client.data_received(chunk)
-        pair.client.attach(pair.listener)
-        assert [data for data, _ in pair.listener.messages] == sent
-        assert 0 < pair.client.made_ns <= pair.client.response_ns <= time.monotonic_ns()
-
-    on_loop(body)
-
-
-@pytest.mark.parametrize("step", [1, 7, 10_000])
-def test_a_refusal_is_read_with_its_body(step: int) -> None:
-    async def body() -> None:
-        pair = Pair()
-        refusal = b"HTTP/1.1 503 Busy\r\nContent-Length: 12\r\n\r\nsorry\r\n\r\nyou"
-        for chunk in chunks(refusal, range(0, len(refusal), step)):
-            pair.client.data_received(chunk)
-        response = pair.client.response
-        assert isinstance(response, Response) and response.status_code == 503
-        assert bytes(response.body or b"") == b"sorry\r\n\r\nyou"
-        pair.client.connection_lost(None)
-        draft = pair.recorder.freeze(start_s=0, length_s=1, gauges={})
-        assert draft.interval().closes == {}, "it was never open"
-
-    on_loop(body)
-
-
-# Sending
-
-
-@pytest.mark.parametrize("deflate", [False, True])
-@given(sent=st.lists(st.tuples(texts | payloads | st.just(b"x" * 70_000), st.booleans()), max_size=5))
-def test_what_is_sent_arrives(deflate: bool, sent: list[Message]) -> None:
-    async def body() -> None:
-        pair = Pair.open(deflate=deflate)
-        for data, text in sent:
-            pair.client.send_now(data, text=text)
-        written = pair.client.buffered_bytes
-        assert written == pair.wire.get_write_buffer_size()
-        assert [(bytes(got.data), got.opcode is Opcode.TEXT) for got in pair.heard()] == sent
-        assert pair.recorder.count.sent == len(sent)
-        if not deflate:
-            assert pair.recorder.count.bytes_out == written
-
-    on_loop(body)
-
-
-def test_masks_are_not_all_the_same() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        for _ in range(8):
-            pair.client.send_now(b"", text=True)
-        assert len({data[2:] for data in pair.wire.written}) > 1
-
-    on_loop(body)
-
-
-def test_nothing_is_sent_or_counted_before_it_is_open_or_after() -> None:
-    async def body() -> None:
-        pair = Pair()
-        with pytest.raises(NotConnected):
-            pair.client.send_now(b"early", text=True)
-        pair.client.data_received(pair.response)
-        pair.client.data_received(b"\x88\x02\x03\xe8")
-        pair.wire.take()
-        with pytest.raises(NotConnected):
-            pair.client.send_now(b"late", text=True)
-        assert pair.wire.take() == b""
-        assert pair.recorder.count.sent == pair.recorder.count.bytes_out == 0
-
-    on_loop(body)
-
-
-def test_it_is_writable_while_the_transport_has_room() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        assert pair.client.writable
-        pair.client.pause_writing()
-        assert not pair.client.writable
-        waiting = asyncio.ensure_future(pair.client.ready_to_write())
-        await asyncio.sleep(0)
-        assert not waiting.done()
-        pair.client.resume_writing()
-        await waiting
-        assert pair.client.writable
-
-    on_loop(body)
-
-
-# Pings
-
-
-def test_a_ping_is_recorded_when_its_pong_arrives_and_only_then() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        pings = pair.recorder.values["ping"]
-        pair.client.ping_now(timeout_ns=10**12)
-        (ping,) = pair.heard()
-        pair.client.data_received(frame(Opcode.PONG, b"unasked"))
-        assert pings == []
-        pong = frame(Opcode.PONG, bytes(ping.data))
-        pair.client.data_received(pong)
-        pair.client.data_received(pong)
-        assert len(pings) == 1 and pings[0] > 0
-
-    on_loop(body)
-
-
-def test_an_unanswered_ping_is_waited_for_and_then_fails_the_connection() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        pair.client.ping_now(timeout_ns=10**12)
-        pair.client.ping_now(timeout_ns=10**12)
-        assert [ping.opcode for ping in pair.heard()] == [Opcode.PING]
-        assert pair.client.protocol.state is OPEN
-        pair.client.ping_now(timeout_ns=0)
-        assert pair.closed_with == 1011
-        pair.client.ping_now(timeout_ns=0)
-
-    on_loop(body)
-
-
-# The end
-
-
-@pytest.mark.parametrize(
-    ("closing", "code", "reason"),
-    [
-        (Close(1000, "done").serialize(), 1000, "done"),
-        (Close(4321, "").serialize(), 4321, ""),
-        (b"", 1005, ""),
-        (None, 1006, ""),
-    ],
-)
-@pytest.mark.parametrize("attached", [True, False], ids=["attached", "attached later"])
-def test_a_close_is_told_once_with_its_code(
-    closing: bytes | None, code: int, reason: str, attached: bool
-) -> None:
-    async def body() -> None:
-        pair = Pair()
-        pair.client.data_received(pair.response)
-        if attached:
-            pair.client.attach(pair.listener)
-        pair.client.data_received(frame(Opcode.TEXT, b"last words"))
-        if closing is not None:
-            pair.client.data_received(frame(Opcode.CLOSE, closing))
-        pair.client.eof_received()
-        pair.client.connection_lost(None)
-        if not attached:
-            pair.client.attach(pair.listener)
-        assert pair.client.protocol.state is CLOSED
-        assert pair.listener.messages == [(b"last words", True)]
-        assert pair.listener.closes == [(code, reason)]
-        draft = pair.recorder.freeze(start_s=0, length_s=1, gauges={})
-        assert draft.interval().closes == {code: 1}
-
-    on_loop(body)
-
-
-def test_what_arrives_while_closing_is_still_taken() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        pair.server.send_text(b"one")
-        pair.server.send_text(b"two")
-        one_and_a_bit, rest = chunks(pair.said(), [7])
-        pair.client.data_received(one_and_a_bit)
-        closing = asyncio.ensure_future(pair.client.close(1000))
-        await asyncio.sleep(0)
-        assert pair.closed_with == 1000
-        pair.client.data_received(rest + pair.said())
-        pair.client.connection_lost(None)
-        await closing
-        assert [data for data, _ in pair.listener.messages] == [b"one", b"two"]
-        assert pair.listener.closes == [(1000, "")]
+        assert pair.interval().failures == {("message", "invalid UTF-8"): 1}
 
     on_loop(body)

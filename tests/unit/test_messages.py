@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -54,12 +55,8 @@ def test_what_was_encoded_is_decoded(text: str, user_id: int, date_ms: int) -> N
 
 @given(st.binary() | st.text())
 def test_anything_else_is_malformed_and_nothing_worse(data: bytes | str) -> None:
-    try:
-        message = messages.decode(data)
-    except messages.MalformedMessage as error:
-        assert "\n" not in str(error)
-    else:
-        assert isinstance(message["type"], str)
+    with contextlib.suppress(messages.MalformedMessage):
+        assert isinstance(messages.decode(data)["type"], str)
 
 
 @pytest.mark.parametrize(

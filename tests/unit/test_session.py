@@ -62,7 +62,9 @@ def log_in(session: ChatSession, user_id: int) -> None:
     assert isinstance(event, Joined)
 
 
-def post(session: ChatSession, text: str = "hello", *, due_ns: int = 1, sent_ns: int = 2) -> tuple[Post, bytes]:
+def post(
+    session: ChatSession, text: str = "hello", *, due_ns: int = 1, sent_ns: int = 2
+) -> tuple[Post, bytes]:
     return session.post(text, date_ms=0, due_ns=due_ns, sent_ns=sent_ns)
 
 
@@ -241,68 +243,3 @@ def test_anything_is_survived_and_a_login_still_works(received: list[bytes]) -> 
     session.reopened()
     session.receive(encoded(type="id", id=7))
     assert isinstance(session.receive(session.login(0)), Joined)
-
-
-class Talk(RuleBasedStateMachine):
-    """A session against a server that drops, duplicates, reorders and delays: every post has one end."""
-
-    @initialize()
-    def open(self) -> None:
-        self.session = joined_session()
-        self.sent: list[tuple[Post, bytes]] = []
-        self.ends: dict[int, str] = {}
-        self.late: set[int] = set()
-        self.highest = -1
-
-    @rule(text=st.text(max_size=10))
-    def say(self, text: str) -> None:
-        self.sent.append(post(self.session, text))
-
-    @precondition(lambda self: self.sent)
-    @rule(data=st.data())
-    def echo(self, data: st.DataObject) -> None:
-        """Any post ever sent comes back: in time, a second time, out of order, or late."""
-        made, echo = data.draw(st.sampled_from(self.sent))
-        event = self.session.receive(echo)
-        match self.ends.get(made.number):
-            case None:
-                assert isinstance(event, Echo) and event.post is made
-                assert event.in_order == (made.number > self.highest)
-                self.highest = max(self.highest, made.number)
-                self.ends[made.number] = "echoed"
-            case "lost" if made.number not in self.late:
-                assert isinstance(event, Late)
-                self.late.add(made.number)
-            case _:
-                assert isinstance(event, Repeated)
-
-    @precondition(lambda self: self.session.pending)
-    @rule(data=st.data())
-    def give_up(self, data: st.DataObject) -> None:
-        made = data.draw(st.sampled_from(list(self.session.pending.values())))
-        self.session.give_up(made)
-        self.ends[made.number] = "lost"
-
-    @rule()
-    def reconnect(self) -> None:
-        for made in list(self.session.pending.values()):
-            self.session.give_up(made)
-            self.ends[made.number] = "lost"
-        self.session.reopened()
-        log_in(self.session, 8)
-
-    @rule(noise=odd_messages | st.binary())
-    def hear_something_else(self, noise: bytes) -> None:
-        if b'"rejectusername"' not in noise:  # which renames, at any time
-            assert not isinstance(self.session.receive(noise), Echo | Late | Repeated)
-
-    @invariant()
-    def every_post_is_pending_or_has_ended(self) -> None:
-        pending = set(self.session.pending)
-        assert pending | self.ends.keys() == {made.number for made, _ in self.sent}
-        assert not pending & self.ends.keys()
-        assert list(self.session.pending) == sorted(pending)
-
-
-TestTalk = Talk.TestCase
-TestTalk.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

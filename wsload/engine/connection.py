@@ -58,6 +58,7 @@ class TimedConnection(ClientConnection):
         self._fragments_text = False
         self._at_ns = 0
         self._ping_sent_ns = 0
+        self._closing: asyncio.TimerHandle | None = None
         self.made_ns = 0
         self.response_ns = 0
 
@@ -172,33 +173,41 @@ class TimedConnection(ClientConnection):
         position, end = 0, len(data)
         while end - position >= 2:
             if self.protocol.state is not OPEN:
-                super().data_received(data[position:])
-                position = end
-                break
+                self._hand_over(data[position:])
+                return
             head, length = data[position], data[position + 1]
             start = position + 2
             if length > 125:
-                size = {126: 2, 127: 8}.get(length, 0)
+                if length > 127:  # masked, which no server may do
+                    self._hand_over(data[position:])
+                    return
+                size = 2 if length == 126 else 8
                 if end - start < size:
                     break
-                if size:
-                    length = int.from_bytes(data[start : start + size], "big")
-                    start += size
-                else:  # masked, which no server may do: the library says so
-                    length = 0
+                length = int.from_bytes(data[start : start + size], "big")
+                start += size
             stop = start + length
             if length > (self.protocol.max_message_size or length):
-                super().data_received(data[position:])
-                position = end
-                break
+                self._hand_over(data[position:])
+                return
             if stop > end:
                 break
             if (head == _TEXT or head == _BINARY) and not self._fragments:
                 self._deliver(data[start:stop], head == _TEXT, at_ns)
             else:
-                super().data_received(data[position:stop])
+                self._feed(data[position:stop])
             position = stop
         self._partial = data[position:]
+
+    def _hand_over(self, data: bytes) -> None:
+        # All of it: the library fails the connection by the first frame's head, or has closed it.
+        self._partial = b""
+        self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.protocol.close_expected():
+            self._limit_closing()
 
     def process_event(self, event: Event) -> None:
         if self.response is None:
@@ -243,11 +252,17 @@ class TimedConnection(ClientConnection):
     def _fail(self, code: CloseCode, reason: str) -> None:
         self.protocol.fail(code, reason)
         self.send_data()
-        # A peer that answers nothing would keep the connection half-closed for ever.
-        self.loop.call_later(self.close_timeout or 10, self.transport.abort)
+        self._limit_closing()
+
+    def _limit_closing(self) -> None:
+        # A server that does not hang up, as it should, would keep the connection half-closed for ever.
+        if self._closing is None:
+            self._closing = self.loop.call_later(self.close_timeout or 10, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self._closing is not None:
+            self._closing.cancel()
         if self.response is not None and self.protocol.handshake_exc is None:
             self._recorder.closed(self._code)
         if self._sink is not None:

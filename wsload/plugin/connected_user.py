@@ -13,7 +13,7 @@ from locust.exception import StopUser
 
 from wsload.engine.connection import TimedConnection
 from wsload.engine.failures import closed_kind
-from wsload.errors import NotConnected, OpenError, WorkloadError
+from wsload.errors import ConnectionLost, NotConnected, OpenError, WorkloadError
 from wsload.plugin.resident import ResidentUser
 
 PING_TIMEOUT_NS: Final = 20_000_000_000
@@ -91,6 +91,8 @@ class ConnectedUser(ResidentUser):
                 try:
                     await self._open(intended_ns, None)
                     await self.on_connect()
+                    if self._connection is None:
+                        raise ConnectionLost("closed at once")
                     break
                 except WorkloadError:
                     if not self._settings.reconnect:

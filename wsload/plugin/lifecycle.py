@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import resource
 import secrets
 import sys
 from typing import Any, Final
@@ -19,6 +18,7 @@ import gevent
 from locust import events
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from wsload.engine.limits import raise_file_limit
 from wsload.errors import UsageError
 from wsload.measure.interval import Interval
 from wsload.plugin.collector import Collector, worker_is_gone
@@ -75,14 +75,16 @@ class Lifecycle:
         except UsageError as error:
             # A start form, or no host at all: the rest of the command line was checked before.
             logger.error("The run was not started: %s", error)
-            Swarm.of(environment).refused = True
+            if not isinstance(self.runner, MasterRunner):
+                Swarm.of(environment).refused = True
             if environment.parsed_options.headless:
                 environment.process_exit_code = EXIT_USAGE
                 gevent.spawn(self.runner.quit)
             else:
                 gevent.spawn(self.runner.stop)
             return
-        Swarm.of(environment).refused = False
+        if not isinstance(self.runner, MasterRunner):
+            Swarm.of(environment).refused = False
         self._ended = False
         if isinstance(self.runner, MasterRunner):
             assert self.run is not None
@@ -230,9 +232,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     except UsageError as error:
         sys.stderr.write(f"locust: error: {error}\n")
         sys.exit(2)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     # gevent's timers count from when the hub last looked at the clock, which was before the imports:
     # without this a run of --run-time 2s ends after one.
     gevent.get_hub().loop.update_now()

@@ -65,6 +65,7 @@ class ResidentUser(User):
         self._spawned_ns = time.monotonic_ns()
         self._life: asyncio.Task[None] | None = None
         self._stopping = False
+        self._departing = False
         self._between_tasks = False
         self._yielded = False
         self._due_ns = 0
@@ -134,7 +135,8 @@ class ResidentUser(User):
 
     def _stop(self, force: bool) -> None:
         self._stopping = True
-        if self._life is not None and (force or self._between_tasks):
+        # Departing is bounded by itself, and counts what is still owed: it is not cut short.
+        if self._life is not None and not self._departing and (force or self._between_tasks):
             self._life.cancel()
 
     async def _live(self) -> None:
@@ -161,7 +163,7 @@ class ResidentUser(User):
             except Exception as error:
                 self._report(error)
         finally:
-            self._stopping = True
+            self._stopping = self._departing = True
             try:
                 await self._depart()
             finally:

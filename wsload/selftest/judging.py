@@ -1,9 +1,9 @@
 """A trial's figures beside the truth.
 
-The truth is the server's account: when it answered each post, its own lateness and all. For a
-constant rate, response times count from the even grid on which posts were due, found from the
-account alone; for Poisson arrivals, whose due times only wsload knows, from when they were sent.
-So a late server is not held against wsload, and a late client is.
+The truth is the server's account: when it answered each post, its own lateness and all. Response
+times count from when a post was due: at a constant rate that is an even grid, which is found from
+the account alone; of Poisson arrivals only wsload's schedule knows. That these came as ordered,
+stall or no stall, the formula controls.
 """
 
 from __future__ import annotations
@@ -113,8 +113,10 @@ def judge(trial: Trial) -> Verdict:
     controls: list[Comparison] = []
     if setting.stalls is not None:
         comparisons, controls = _stalled(trial, answered)
-    elif setting.delay:
+    elif setting.judged == "delays":
         comparisons = _delayed(trial, answered)
+    elif setting.judged == "pipeline":
+        comparisons = _pipelined(trial, answered)
     return Verdict(
         setting=setting,
         comparisons=tuple(comparisons),
@@ -130,7 +132,7 @@ def _stalled(trial: Trial, posts: Posts) -> tuple[list[Comparison], list[Compari
     setting = trial.setting
     assert setting.stalls is not None
     posts = posts.where(np.argsort(posts.number))
-    due = posts.sent if setting.poisson else due_times(posts.sent, setting.rate)
+    due = trial.dues[: len(posts.sent)] if setting.poisson else due_times(posts.sent, setting.rate)
     held = posts.wait > 0
     stalls = replace(
         setting.stalls, base_ns=int(np.median(posts.answered[~held] - due[~held])), rho=_load(setting, posts)
@@ -140,9 +142,7 @@ def _stalled(trial: Trial, posts: Posts) -> tuple[list[Comparison], list[Compari
         replace(each, formula_ns=stalls.quantile(each.percentile / 100, span_ns))
         for each in _compared(trial, "message", posts.answered - due, PERCENTILES, stall_tolerance_ns)
     ]
-    comparisons += _compared(
-        trial, "message.service", posts.answered - posts.sent, (99,), stall_tolerance_ns
-    )
+    comparisons += _compared(trial, "message.service", posts.answered - posts.sent, (99,), stall_tolerance_ns)
     # What was ordered knows of no lateness and no drain.
     ordered_ns = percentiles(posts.received + posts.wait - due, (99,))[0]
     wanted_ns = replace(stalls, rho=0.0).quantile(0.99, span_ns)
@@ -164,11 +164,21 @@ def _load(setting: Setting, posts: Posts) -> float:
 
 
 def _delayed(trial: Trial, posts: Posts) -> list[Comparison]:
-    # From the send stamps, which leave nothing to be guessed to 50 µs.
-    wanted = PERCENTILES if trial.setting.rate > 200 else PERCENTILES[:-1]
+    # Service times, since both stamps are in the account: nothing is left to be guessed to 50 µs.
     return _compared(
-        trial, "message.service", posts.answered - posts.sent, wanted, lambda _, ns: delay_tolerance_ns(ns)
+        trial,
+        "message.service",
+        posts.answered - posts.sent,
+        PERCENTILES,
+        lambda _, ns: delay_tolerance_ns(ns),
     )
+
+
+def _pipelined(trial: Trial, posts: Posts) -> list[Comparison]:
+    # All wait alike, so every percentile above the median shows how late the machine was, and only that.
+    posts = posts.where(np.argsort(posts.number))
+    truth = posts.answered - due_times(posts.sent, trial.setting.rate)
+    return _compared(trial, "message", truth, PERCENTILES[:-1], stall_tolerance_ns)
 
 
 def _compared(
@@ -199,6 +209,7 @@ def _facts(trial: Trial, answered: Posts) -> list[Fact]:
     service = histograms.get("message.service", empty)
     floors = answered.answered - answered.sent
     return [
+        Fact(what="due", truth=account["posts"], read=len(trial.dues)),
         Fact(what="posts", truth=account["posts"], read=counters["sent"] - counters["logins"]),
         Fact(what="answered", truth=account["echoed"], read=histograms.get("message", empty).total),
         Fact(what="lost", truth=account["dropped"] + account["unsent"], read=counters["lost"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from wsload.analysis.truth import Stalls
 
@@ -31,9 +31,9 @@ class Setting:
     users: int = 1
     """More than one adds deliveries, which the server has to make too."""
     stalls: Stalls | None = None
-    """The stalls among the faults, where they are what is judged."""
-    delay: bool = False
-    """Whether delays among the faults are what is judged."""
+    """The stalls among the faults."""
+    judged: Literal["stalls", "delays", "pipeline", "counts"]
+    """What of it is held against the truth, besides the counts, which always are."""
     user_class: str = "Poster"
     """Of the selftest's locustfile."""
     options: tuple[str, ...] = ()
@@ -56,6 +56,7 @@ def _stalling(stall_ms: int, period_ms: int, rate: float, seconds: int, *, poiss
         rate=rate,
         seconds=seconds,
         poisson=poisson,
+        judged="stalls",
         stalls=Stalls(stall_ns=stall_ms * 1_000_000, period_ns=period_ms * 1_000_000),
         quick=rate == 1_000 and not poisson,
     )
@@ -65,13 +66,15 @@ SETTINGS: Final = (
     *(_stalling(200, 2_000, 1_000, 9, poisson=poisson) for poisson in (False, True)),
     *(_stalling(400, 1_600, 500, 7, poisson=poisson) for poisson in (False, True)),
     *(_stalling(250, 1_250, 2_000, 7, poisson=poisson) for poisson in (False, True)),
-    Setting(name="delay 50 ms, 100/s pipelined", faults=("delay=50ms",), rate=100, seconds=5, delay=True),
+    Setting(
+        name="delay 50 ms, 100/s pipelined", faults=("delay=50ms",), rate=100, seconds=5, judged="pipeline"
+    ),
     Setting(
         name="delay exponential, mean 5 ms, 500/s",
         faults=("delay=exp:5ms",),
         rate=500,
         seconds=7,
-        delay=True,
+        judged="delays",
         quick=True,
     ),
     Setting(
@@ -79,6 +82,7 @@ SETTINGS: Final = (
         faults=("drop=3%", "duplicate=3%", "reorder=3%", "garbage=3%"),
         rate=300,
         seconds=6,
+        judged="counts",
         users=2,
         user_class="Lingerer",
         options=("--ws-message-timeout", f"{MESSAGE_TIMEOUT_S}s", "--ws-drain", f"{DRAIN_MS}ms"),

@@ -30,6 +30,8 @@ from wsload.selftest.settings import Setting
 from wsload.server.process import ServerProcess
 
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
+DUES: Final = "dues.json"
+"""What the locustfile leaves beside itself."""
 SPARE_S: Final = 60
 """A locust that runs so much longer than it was told is killed."""
 EXIT_CODES: Final = (0, 1, 3)
@@ -68,6 +70,8 @@ class Trial:
 
     setting: Setting
     posts: Posts
+    dues: Times
+    """When wsload's schedule wanted each post sent, in that order; shape (n,), ns."""
     account: dict[str, int]
     """The server's totals, see `wsload.server.account.Account`."""
     info: RunInfo
@@ -100,6 +104,7 @@ def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> T
         return Trial(
             setting=setting,
             posts=read_posts(truth),
+            dues=np.array(json.loads((directory / DUES).read_bytes()), dtype=np.int64),
             account=server.account,
             info=run.info,
             totals=run.totals(),
@@ -140,7 +145,9 @@ def run_locust(
         if code not in EXIT_CODES:
             output.seek(0)
             said = output.read(1 << 20).decode(errors="replace").strip().splitlines()
-            raise WsloadError(f"locust ended with exit code {code}: {said[-1] if said else 'it said nothing'}")
+            raise WsloadError(
+                f"locust ended with exit code {code}: {said[-1] if said else 'it said nothing'}"
+            )
     return open_run(find_runs(directory / "results")[-1])
 
 
@@ -156,9 +163,7 @@ def read_posts(truth: Path) -> Posts:
             mark = found["token"]
             sender = senders.setdefault(mark[token.SENDER], len(senders))
             number, sent = int(mark[token.NUMBER], 16), int(mark[token.SENT], 16)
-            rows.append(
-                (sender, number, sent, found["received_ns"], found["wait_ns"], found["sent_ns"] or 0)
-            )
+            rows.append((sender, number, sent, found["received_ns"], found["wait_ns"], found["sent_ns"] or 0))
     columns = np.array(rows, dtype=np.int64).reshape(-1, 6).T
     return Posts(**dict(zip(Posts.__slots__, columns, strict=True)))
 

@@ -9,7 +9,6 @@ import gc
 import ipaddress
 import logging
 import os
-import resource
 import signal
 import socket
 import ssl
@@ -38,7 +37,7 @@ def run(options: Options, *, ready: Callable[[str], None], until_eof: bool = Fal
     tls = _tls(options)
     # What a client does wrong is counted, not logged.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
-    _raise_file_limit()
+    raise_file_limit()
     with _listening(options) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         truth = Truth(options.truth) if options.truth is not None else None
         return runner.run(_serve(options, listening, tls, truth, ready, until_eof))
@@ -142,9 +141,3 @@ def _tls(options: Options) -> ssl.SSLContext | None:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise UsageError(f"--tls-cert/--tls-key {names}: {reason}") from None
     return context
-
-
-def _raise_file_limit() -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS refuses "unlimited"
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,170 @@
+"""A `TimedConnection` opposite the library's own server protocol, without a network between them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    ServerPerMessageDeflateFactory,
+)
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
+
+from wsload.engine.connection import TimedConnection
+from wsload.engine.opening import QuietLogger
+from wsload.measure.interval import Interval
+from wsload.measure.recorder import Recorder
+
+URI = parse_uri("ws://127.0.0.1:1/")
+MAX_SIZE = 1000
+QUIET: Any = QuietLogger(None)
+
+Message = tuple[bytes, bool]
+
+
+class Wire(asyncio.Transport):
+    """A transport without a network: keeps what is written, and can be read out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.aborted = asyncio.Event()
+        self.closing = False
+        self.limits: tuple[int | None, int | None] = (None, None)
+
+    def write(self, data: Any) -> None:
+        assert not self.closing, "written to after its end"
+        self.written.append(bytes(data))
+
+    def take(self) -> bytes:
+        data = b"".join(self.written)
+        self.written.clear()
+        return data
+
+    def get_write_buffer_size(self) -> int:
+        return sum(map(len, self.written))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limits = high, low
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.closing = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+        self.aborted.set()
+
+    def pause_reading(self) -> None:
+        raise AssertionError("nobody asked for that")
+
+    resume_reading = pause_reading
+
+
+class Listener:
+    """A sink that keeps all it is told, in order."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.stamps: list[int] = []
+        self.closes: list[tuple[int, str]] = []
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        assert not self.closes
+        assert type(data) is bytes
+        self.messages.append((data, text))
+        self.stamps.append(at_ns)
+
+    def receive_close(self, code: int, reason: str) -> None:
+        self.closes.append((code, reason))
+
+
+class Pair:
+    """A `TimedConnection` and the library's server protocol, without a network between them."""
+
+    def __init__(
+        self, *, deflate: bool = False, max_size: int | None = MAX_SIZE, close_timeout: float = 9
+    ) -> None:
+        self.recorder = Recorder()
+        self.server = ServerProtocol(
+            extensions=[ServerPerMessageDeflateFactory()] if deflate else None, logger=QUIET
+        )
+        protocol = ClientProtocol(
+            URI,
+            extensions=[ClientPerMessageDeflateFactory()] if deflate else None,
+            max_size=max_size,
+            logger=QUIET,
+        )
+        self.wire = Wire()
+        self.listener = Listener()
+        self.client = TimedConnection(
+            protocol, recorder=self.recorder, ping_interval=None, close_timeout=close_timeout
+        )
+        self.client.connection_made(self.wire)
+        protocol.send_request(protocol.connect())
+        self.client.send_data()
+        self.server.receive_data(self.wire.take())
+        (request,) = self.server.events_received()
+        self.server.send_response(self.server.accept(request))  # type: ignore[arg-type]
+        self.response = self.said()
+
+    @classmethod
+    def open(cls, **settings: Any) -> Pair:
+        """The same, its handshake done and its listener attached."""
+        pair = cls(**settings)
+        pair.client.data_received(pair.response)
+        pair.client.attach(pair.listener)
+        return pair
+
+    def said(self) -> bytes:
+        """What the server has to send."""
+        return b"".join(self.server.data_to_send())
+
+    def heard(self) -> list[Frame]:
+        """What the server gets of what the client wrote."""
+        self.server.receive_data(self.wire.take())
+        return self.server.events_received()  # type: ignore[return-value]
+
+    def interval(self) -> Interval:
+        """What the client has recorded."""
+        return self.recorder.freeze(start_s=0, length_s=1, gauges={}).interval()
+
+    @property
+    def closed_with(self) -> int | None:
+        """The code of the close frame that the client sent."""
+        self.heard()
+        return None if self.server.close_rcvd is None else int(self.server.close_rcvd.code)
+
+
+def on_loop(body: Callable[[], Awaitable[None]]) -> None:
+    """A connection needs a running loop, though hardly ever uses it."""
+
+    async def main() -> None:
+        async with asyncio.timeout(20):
+            await body()
+
+    asyncio.run(main())
+
+
+def chunks(data: bytes, cuts: Iterable[int]) -> list[bytes]:
+    """The data, cut at these places."""
+    places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
+    return [data[start:stop] for start, stop in itertools.pairwise(places)]
+
+
+def frame(opcode: Opcode, data: bytes, *, fin: bool = True, mask: bool = False) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=mask)

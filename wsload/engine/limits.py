@@ -1,0 +1,24 @@
+"""The limit of open files: every connection is one, at either end."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+from typing import Final
+
+ENOUGH: Final = 1 << 20
+"""What a privileged process asks for; the kernel's own default bound (``fs.nr_open``)."""
+
+
+def raise_file_limit() -> int:
+    """Raises this process's limit of open files as far as it may, and returns it.
+
+    To the hard limit; beyond it where the process is privileged to.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (ENOUGH, hard):
+        if wanted > soft:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
+                break
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

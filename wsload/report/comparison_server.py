@@ -1,0 +1,92 @@
+"""server.json: what the server under test used while it was loaded, beside the run it belongs to.
+
+Written by ``wsload ab``, read for the comparison.
+
+Schema history:
+    1   command, url, exit_code, cpu_s, cpu_share, memory_peak_bytes, processes, every_s, samples.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from wsload.errors import ResultsError
+from wsload.results.run import dump, read_json_file
+
+SCHEMA: Final = 1
+SERVER: Final = "server.json"
+SERVER_LOG: Final = "server.log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at the server's processes."""
+
+    at_s: float
+    """Since the measured run was started."""
+    cpu_share: float
+    """Of one core, since the look before."""
+    memory_bytes: int
+    """Resident, summed over its processes: what they share counts for each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFigures:
+    """The server over one measured run."""
+
+    command: str
+    url: str
+    exit_code: int | None
+    """Where it ended before it was stopped, negative for a signal; else None."""
+    cpu_s: float
+    """CPU time of all its processes."""
+    cpu_share: float
+    """The same, of one core, over the run."""
+    memory_peak_bytes: int
+    """The largest of the samples'."""
+    processes: int
+    """The most of the samples'."""
+    every_s: float
+    """Between two samples."""
+    samples: tuple[Sample, ...] = ()
+
+    def to_json(self) -> bytes:
+        """The file's contents."""
+        return dump({"schema": SCHEMA, **asdict(self)})
+
+
+def read_server(run: Path) -> ServerFigures | None:
+    """The figures beside a run; None where ``wsload ab`` did not start the server.
+
+    Raises `ResultsError` when the file is damaged or of another schema.
+    """
+    path = run / SERVER
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(read_json_file(path))
+        if found["schema"] != SCHEMA:
+            raise ValueError(f"schema {found['schema']!r} is unknown: upgrade wsload to read it")
+        return ServerFigures(
+            command=str(found["command"]),
+            url=str(found["url"]),
+            exit_code=None if found["exit_code"] is None else int(found["exit_code"]),
+            cpu_s=float(found["cpu_s"]),
+            cpu_share=float(found["cpu_share"]),
+            memory_peak_bytes=int(found["memory_peak_bytes"]),
+            processes=int(found["processes"]),
+            every_s=float(found["every_s"]),
+            samples=tuple(
+                Sample(
+                    at_s=float(each["at_s"]),
+                    cpu_share=float(each["cpu_share"]),
+                    memory_bytes=int(each["memory_bytes"]),
+                )
+                for each in found["samples"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ResultsError(f"{path}: not a server's figures ({type(error).__name__}: {error})") from error
