@@ -35,6 +35,8 @@ NONCE: Final = "nonce0"
 OWN: Final = f"{NONCE}000001"
 """The first user's name in tokens."""
 OTHER: Final = "another00001"
+CLOSE: Final = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
+"""The server's close frame, 1000. The client's, masked, begins alike."""
 
 
 def frame(data: bytes) -> bytes:
@@ -61,20 +63,21 @@ class Wire(asyncio.Transport):
         self.connection: TimedConnection
 
     def write(self, data: Any) -> None:
+        if data[0] == CLOSE[0]:
+            self._loop.call_soon(self.connection.data_received, CLOSE)
+            self._loop.call_soon(self.connection.connection_lost, None)
+            return
+        answers = self._answer(self._number)
         if self._number < 0:
-            key = data.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0].decode()
-            answers = [
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n",
-                *self._answer(-1),
-            ]
-        else:
-            answers = self._answer(self._number)
+            answers = [_upgraded(data), *answers]
         self._number += 1
         for answer in answers:
             self._loop.call_soon(self.connection.data_received, answer)
 
     def is_closing(self) -> bool:
+        return False
+
+    def can_write_eof(self) -> bool:
         return False
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
@@ -86,8 +89,16 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None:
         pass
 
-    def abort(self) -> None:
-        self._loop.call_soon(self.connection.connection_lost, None)
+    def close(self) -> None:
+        pass
+
+
+def _upgraded(request: bytes) -> bytes:
+    key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0].decode()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n"
+    )
 
 
 class InProcess:
@@ -100,7 +111,8 @@ class InProcess:
 
     def run(self, user_class: type, answer: Callable[[int], list[bytes]]) -> None:
         """Lives one user's life to its end; ``answer(-1)`` is what the server says first."""
-        environment = Environment(user_classes=[user_class], host=HOST)
+        user_class.host = HOST  # as Locust's runner does
+        environment = Environment(user_classes=[user_class])
         opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
         # What users ask of their swarm, without the thread and the greenlets of a real one.
         swarm: Any = SimpleNamespace(
@@ -149,11 +161,7 @@ def round_trips(world: InProcess, warm_up: int, number: int, mark: Callable[[], 
             elif self.done == warm_up + number:
                 world.freeze()
                 mark()
-                await self._connection_gone()
-
-        async def _connection_gone(self) -> None:
-            self._abort()
-            raise StopUser
+                raise StopUser
 
     echo = [frame(MESSAGE.encode())]
     world.run(Talker, lambda sent: echo if sent >= 0 else [])
@@ -176,7 +184,6 @@ def posts(world: InProcess, warm_up: int, number: int, mark: Callable[[], object
             elif self.done == warm_up + number:
                 world.freeze()
                 mark()
-                self._abort()
                 raise StopUser
 
     world.run(Chatter, _room([[posted(OWN, place)] for place in range(warm_up + number)]))
@@ -201,7 +208,6 @@ def deliveries(world: InProcess, warm_up: int, number: int, mark: Callable[[], o
                 receive(chunk)
             world.freeze()
             mark()
-            self._abort()
             raise StopUser
 
     world.run(Listener, _room([]))

@@ -74,7 +74,9 @@ def measure(run: Path) -> None:
     report = write_report(run)
     took_s = time.monotonic() - began
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(f"report of {run.name}: {took_s:.2f} s, peak {peak_mb:.0f} MB, {report.stat().st_size / 1000:.0f} kB")
+    print(
+        f"report of {run.name}: {took_s:.2f} s, peak {peak_mb:.0f} MB, {report.stat().st_size / 1000:.0f} kB"
+    )
     sys.exit(took_s > LIMIT_S or peak_mb > LIMIT_MB)
 
 

@@ -62,7 +62,11 @@ class Page:
         features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=features)
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=width < 600,
         )
         self.events.clear()
         self.call("Page.navigate", url=url)
@@ -91,7 +95,10 @@ class Page:
             json.dumps(event["params"])
             for event in self.events
             if event["method"] == "Runtime.exceptionThrown"
-            or (event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] in ("error", "warning"))
+            or (
+                event["method"] == "Log.entryAdded"
+                and event["params"]["entry"]["level"] in ("error", "warning")
+            )
         ]
 
     def requests(self) -> list[str]:

@@ -31,6 +31,12 @@ EXPERIMENT: Final = "experiment.json"
 DISCARDED: Final = "discarded"
 """Below the experiment's directory: warm-ups, and attempts that were made again."""
 
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+}
 T = TypeVar("T")
 
 
@@ -179,8 +185,8 @@ def _made(kind: type[T], found: dict[str, Any], **given: object) -> T:
     """The dataclass of an object's items, where these are of the kind that the defaults are."""
     known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
     for name, value in found.items():
-        wanted = {"str": str, "int": int, "float": (int, float), "bool": bool}.get(known.get(name, ""))
-        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):
+        wanted = _KINDS.get(known.get(name, ""))
+        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             raise ValueError(f"{name!r} is a {type(value).__name__}, which it can't be")
     return kind(**({name: value for name, value in found.items() if name in known} | given))
 

@@ -27,10 +27,10 @@ WARM_UP_OVERHEAD_S: Final = 4.0
 MOST_PAIRS: Final = 200
 
 _OURS: Final = (
-    "-f --locustfile --headless -u --users -r --spawn-rate -t --run-time -H --host --ws-results "
-    "--ws-build --autostart --autoquit --master --worker --web-port"
-).split()
-_SECRET: Final = "--ws-basic --ws-bearer --ws-cookie --ws-header --ws-proxy".split()
+    *("-f", "--locustfile", "--headless", "-u", "--users", "-r", "--spawn-rate", "-t", "--run-time"),
+    *("-H", "--host", "--ws-results", "--ws-build", "--autostart", "--autoquit", "--master", "--worker"),
+)
+_SECRET: Final = ("--ws-basic", "--ws-bearer", "--ws-cookie", "--ws-header", "--ws-proxy")
 _SCHEMES: Final = ("ws", "wss", "http", "https")
 
 

@@ -11,6 +11,8 @@ from wsload.measure.histogram import Histogram
 
 PHASES: Final = ("open.dns", "open.tcp", "open.tls", "open.upgrade")
 """One after the other, inside ``open``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """A distribution by its percentiles, from 0 to the last that still has a value beyond, and 100."""

@@ -77,8 +77,9 @@ def due_times(sent_ns: Times, rate: float) -> Times:
     The n-th was due n/rate after the first, and none is sent before it is due: so the even grid that
     the earliest of them touches is theirs, late by what that one was (some 50 µs).
     """
-    grid = (np.arange(len(sent_ns)) * (1e9 / rate)).astype(np.int64)
-    return grid + (sent_ns - grid).min()
+    grid: Times = (np.arange(len(sent_ns)) * (1e9 / rate)).astype(np.int64)
+    grid += (sent_ns - grid).min()
+    return grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

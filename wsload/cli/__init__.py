@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from wsload.cli.export import export
+from wsload.cli.options import options
 from wsload.cli.serve import serve
 from wsload.errors import ResultsError, UsageError, WsloadError
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(export)
+app.command()(options)
 
 
 @app.callback(invoke_without_command=True)

@@ -21,11 +21,12 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from wsload.engine.limits import raise_file_limit
 from wsload.errors import UsageError
 from wsload.measure.interval import Interval
+from wsload.options import add_options
 from wsload.plugin.collector import Collector, worker_is_gone
 from wsload.plugin.connected_user import ConnectedUser
 from wsload.plugin.feed import LocustFeed
 from wsload.plugin.live_page import add_live_page
-from wsload.plugin.options import Settings, add_options
+from wsload.plugin.options import Settings
 from wsload.plugin.run import Run
 from wsload.plugin.swarm import Swarm
 from wsload.plugin.wire import from_wire, to_wire

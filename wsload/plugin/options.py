@@ -1,7 +1,7 @@
-"""wsload's options on Locust's command line, in its environment variables and its start form.
+"""What wsload's options say: read in one place, `Settings.of`.
 
-All arrive as text and are read in one place, `Settings.of`, so that a mistake reads the same
-whether it came from the command line, from ``LOCUST_WS_…`` or from the browser.
+So a mistake reads the same whether it came from the command line, from ``LOCUST_WS_…`` or from the
+browser's start form. The options themselves are in `wsload.options`.
 """
 
 from __future__ import annotations
@@ -10,50 +10,16 @@ import base64
 import dataclasses
 import ssl
 import tomllib
-from argparse import BooleanOptionalAction, Namespace
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from wsload.analysis.checks import Check, parse_check
 from wsload.engine.opening import OpenOptions
 from wsload.engine.url import refuse_mixed_content, resolve_url
 from wsload.errors import UsageError
 from wsload.plugin.values import addresses, byte_count, duration_s, header, number, one_of, token_list, whole
-
-OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("--ws-url", {"default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
-    ("--ws-subprotocol", {"action": "append", "help": "Subprotocol to offer; repeat in order of preference. Default: the user class's ('json' for the chat)."}),
-    ("--ws-rate", {"default": "", "help": "Open workload: this many tasks a second in total, spread over the swarm and ramping with it, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
-    ("--ws-max-in-flight", {"default": "1000", "help": "Per user, so many posts may await their echo; what would exceed it is counted unsent. Default: %(default)s."}),
-    ("--ws-message-timeout", {"default": "10s", "help": "A message without its answer for so long is a timeout, and lost. Default: %(default)s."}),
-    ("--ws-drain", {"default": "2s", "help": "At the end, wait so long for echoes still owed. Default: %(default)s."}),
-    ("--ws-open-timeout", {"default": "10s", "help": "For opening a connection, and again for logging in. Default: %(default)s."}),
-    ("--ws-reconnect", {"action": BooleanOptionalAction, "default": True, "help": "Whether a user whose connection fails or is dropped tries again, with backoff; otherwise the user ends."}),
-    ("--ws-header", {"action": "append", "include_in_web_ui": False, "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request; repeatable."}),
-    ("--ws-cookie", {"action": "append", "include_in_web_ui": False, "metavar": "NAME=VALUE", "help": "Cookie of the opening request; repeatable."}),
-    ("--ws-basic", {"default": "", "is_secret": True, "metavar": "USER:PASSWORD", "help": "HTTP Basic authorization. Better given as LOCUST_WS_BASIC."}),
-    ("--ws-bearer", {"default": "", "is_secret": True, "metavar": "TOKEN", "help": "Bearer authorization. Better given as LOCUST_WS_BEARER."}),
-    ("--ws-origin", {"default": "", "help": "Origin header, as a browser sends it."}),
-    ("--ws-allow-mixed-content", {"action": "store_true", "help": "Open ws:// even with an https:// Origin, which no browser does."}),
-    ("--ws-proxy", {"default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none, whatever the environment says."}),
-    ("--ws-source-ip", {"action": "append", "include_in_web_ui": False, "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
-    ("--ws-compression", {"action": BooleanOptionalAction, "default": False, "help": "Whether permessage-deflate is offered."}),
-    ("--ws-max-message", {"default": "1MiB", "help": "A larger message fails the connection with 1009. Default: %(default)s."}),
-    ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
-    ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
-    ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
-    ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost.rate <= 0.1%%'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
-    ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
-    ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: %(default)s."}),
-    ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
-)  # fmt: skip
-
-
-def add_options(parser: Any) -> None:
-    """Adds wsload's options to Locust's parser, each with its ``LOCUST_WS_…`` variable."""
-    for name, settings in OPTIONS:
-        parser.add_argument(name, env_var="LOCUST_" + name[2:].replace("-", "_").upper(), **settings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,7 @@ def chart_data(report: RunReport) -> dict[str, Any]:
         "width": series.width_s,
         "at": [_moment(at) for at in series.at_s],
         "curves": {metric: _curve(shape) for metric, shape in report.shapes.items()},
-        "tracks": {
-            metric: _track(track) for metric, track in list(series.tracks.items())[:MOST_TRACKS]
-        },
+        "tracks": {metric: _track(track) for metric, track in list(series.tracks.items())[:MOST_TRACKS]},
         "heat": {metric: _heat(heat) for metric, heat in series.heat.items() if metric in HEATED},
         "rows": ROWS_PER_DECADE,
         "levels": _levels(series),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from wsload.analysis.interruptions import Interruption
 from wsload.analysis.shape import Opening
 from wsload.analysis.summary import Summary
-from wsload.report.tables import Column, Table, ms, number
+from wsload.report.tables import Column, Table, ms, number, rate
 from wsload.results.run import CheckOutcome, RunInfo
 
 MEANINGS: Final = {
@@ -33,6 +34,22 @@ MEANINGS: Final = {
 
 _LONGEST: Final = 300
 _LEFT: Final = "left"
+
+
+def when(seconds: float) -> str:
+    """A moment (seconds since the epoch) for people everywhere."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
+    """What kind of run it was, in a few words each."""
+    lasted = summary.duration_s
+    found = [f"{clock(lasted)} long" if lasted >= 60 else f"{lasted:.1f} s long"]
+    if users := summary.peaks.get("users"):
+        found.append(f"{number(users)} {'user' if users == 1 else 'users'}")
+    if total := info.options.get("ws_rate"):
+        found.append(f"open workload, {shown(total)}/s")
+    return tuple(found)
 
 
 def checks_table(checks: tuple[CheckOutcome, ...]) -> Table:
@@ -59,7 +76,13 @@ def interruptions_table(found: tuple[Interruption, ...]) -> Table:
             Column(title="reconnected"),
         ),
         rows=tuple(
-            (clock(each.start_s), clock(each.end_s), number(each.lost), number(each.refused), number(each.reconnected))
+            (
+                clock(each.start_s),
+                clock(each.end_s),
+                number(each.lost),
+                number(each.refused),
+                number(each.reconnected),
+            )
             for each in found
         ),
         notes=("Time since the start of the run. A server that restarts looks like this to its clients.",),
@@ -90,6 +113,46 @@ def phases_table(opening: Opening, summary: Summary) -> Table:
         rows=tuple(rows),
         notes=tuple(notes),
     )
+
+
+def processes_table(stored: Mapping[str, Any]) -> Table:
+    """The processes that made the load, each by its own figures, from the contents of summary.json."""
+    found = stored.get("processes")
+    rows = []
+    for process in found if isinstance(found, list) else ():
+        if not isinstance(process, dict):
+            continue
+        message, lag = (_figures(process, metric) for metric in ("message", "send_lag"))
+        cpu = process.get("cpu_peak")
+        rows.append(
+            (
+                str(process.get("name") or "this one")[:_LONGEST],
+                f"{100 * cpu:.0f}" if isinstance(cpu, int | float) else "",
+                *message,
+                lag[-1],
+                {True: "yes", False: "NO"}.get(process.get("valid"), ""),  # type: ignore[call-overload]
+            )
+        )
+    return Table(
+        title="Load generators",
+        columns=(
+            Column(title="process", align=_LEFT),
+            Column(title="CPU peak", unit="%"),
+            Column(title="message p50", unit="ms"),
+            Column(title="message p99", unit="ms"),
+            Column(title="send lag p99", unit="ms"),
+            Column(title="valid", align=_LEFT),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:
+    """p50 and p99 in ms, empty where there are none."""
+    found = process.get(metric)
+    values = [found.get(name) if isinstance(found, dict) else None for name in ("p50_ns", "p99_ns")]
+    p50, p99 = (ms(value) if isinstance(value, int) else "" for value in values)
+    return p50, p99
 
 
 def options_table(info: RunInfo) -> Table:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from wsload.analysis.standing import Standing
 from wsload.errors import ResultsError
 from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page
-from wsload.report.run_report import RunReport, Standing, read_report
+from wsload.report.run_report import RunReport, read_report
 from wsload.results.run import replace_file
 
 REPORT: Final = "report.html"
@@ -39,13 +39,12 @@ def render(report: RunReport) -> bytes:
         report=report,
         info=info,
         standing=Standing,
-        started_at=when(info.started_at),
-        facts=_facts(report),
+        started_at=conditions.when(info.started_at),
+        facts=conditions.facts(info, summary),
         figures=_figures(report),
         data=chart_data(report),
         metrics=tables.metrics_table(summary),
         meanings={name: text for name, text in conditions.MEANINGS.items() if name in summary.metrics},
-        checks=conditions.checks_table(info.checks),
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),
@@ -56,26 +55,11 @@ def render(report: RunReport) -> bytes:
         ),
         about=(
             conditions.options_table(info),
+            conditions.processes_table(report.stored),
             conditions.machine_table(info),
             conditions.versions_table(info),
         ),
     )
-
-
-def when(seconds: float) -> str:
-    """A moment (seconds since the epoch) for people everywhere."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _facts(report: RunReport) -> tuple[str, ...]:
-    """What kind of run it was, in a few words each."""
-    summary, options = report.summary, report.info.options
-    facts = [f"{conditions.clock(summary.duration_s)} long" if summary.duration_s >= 60 else f"{summary.duration_s:.1f} s long"]
-    if users := summary.peaks.get("users"):
-        facts.append(f"{tables.number(users)} {'user' if users == 1 else 'users'}")
-    if rate := options.get("ws_rate"):
-        facts.append(f"open workload, {conditions.shown(rate)}/s")
-    return tuple(facts)
 
 
 def _bars(report: RunReport) -> list[dict[str, object]]:

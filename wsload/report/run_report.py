@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from wsload.analysis.interruptions import Interruption, interruptions
 from wsload.analysis.series import Series, SeriesBuilder
 from wsload.analysis.shape import Opening, Shape, opening, shape
+from wsload.analysis.standing import Standing, standing
 from wsload.analysis.summary import Summary, summarize
 from wsload.errors import ResultsError
 from wsload.measure.interval import Totals
 from wsload.results.reader import open_run
 from wsload.results.run import RunInfo
-
-
-class Standing(StrEnum):
-    """Whether a run's figures can be vouched for."""
-
-    VALID = "valid"
-    INVALID = "not valid"
-    INCOMPLETE = "incomplete"
-    """It has no end, or a file of it is missing or damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,28 +29,19 @@ class RunReport:
     """What is missing, cut off or damaged, one sentence each."""
     summary: Summary
     """Computed from the logs, so a killed run has one too."""
+    stored: Mapping[str, Any]
+    """What summary.json holds; empty where there is none."""
     series: Series
     """The run along its time axis."""
-    shapes: dict[str, Shape]
+    shapes: Mapping[str, Shape]
     """Percentile curves by metric."""
     opening: Opening
     """Where the mean time to open went."""
     interruptions: tuple[Interruption, ...]
 
     @property
-    def name(self) -> str:
-        return self.path.name
-
-    @property
     def standing(self) -> Standing:
         return standing(self.info, self.problems)
-
-
-def standing(info: RunInfo, problems: tuple[str, ...]) -> Standing:
-    """Not valid weighs more than incomplete: it says that the figures are wrong, not that some lack."""
-    if info.valid is False:
-        return Standing.INVALID
-    return Standing.VALID if info.valid and not problems else Standing.INCOMPLETE
 
 
 def read_report(path: Path) -> RunReport:
@@ -67,23 +51,28 @@ def read_report(path: Path) -> RunReport:
     run.json is missing or damaged, or was written by a newer wsload.
     """
     run = open_run(path.resolve())
-    totals, series = Totals(), SeriesBuilder()
-    problems = run.problems
+    problems = [*run.problems]
+    totals, builder = Totals(), SeriesBuilder()
     try:
         for interval in run.intervals():
             totals.add(interval)
-            series.add(interval)
+            builder.add(interval)
     except ResultsError as error:
-        problems = (*problems, f"{error}: what follows is left out")
-    over_time = series.series()
-    summary = summarize(totals)
+        problems.append(f"{error}: what follows is left out")
+    stored: Mapping[str, Any] = {}
+    try:
+        stored = run.summary() or {}
+    except ResultsError as error:
+        problems.append(str(error))
+    summary, series = summarize(totals), builder.series()
     return RunReport(
         path=run.path,
         info=run.info,
-        problems=problems,
+        problems=tuple(problems),
         summary=summary,
-        series=over_time,
+        stored=stored,
+        series=series,
         shapes={metric: shape(totals.histograms[metric]) for metric in summary.metrics},
         opening=opening(totals.histograms),
-        interruptions=interruptions(over_time),
+        interruptions=interruptions(series),
     )

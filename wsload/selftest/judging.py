@@ -230,5 +230,5 @@ def _ages(trial: Trial) -> Times:
     if not len(lost.sent):
         return lost.sent
     stayed_ns = int(LINGER_S * 1e9) + DRAIN_MS * 1_000_000 - _EARLY_NS
-    at_the_end = posts.sent.max() - lost.sent + stayed_ns
-    return np.minimum(MESSAGE_TIMEOUT_S * 1_000_000_000, at_the_end)
+    ages: Times = posts.sent.max() - lost.sent + stayed_ns
+    return np.minimum(ages, MESSAGE_TIMEOUT_S * 1_000_000_000)

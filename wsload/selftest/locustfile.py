@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import wsload
 from wsload.selftest.settings import LINGER_S
@@ -21,7 +22,7 @@ async def post(user: wsload.ChatUser) -> None:
 class Poster(wsload.ChatUser):
     """Posts when ``--ws-rate`` says so."""
 
-    tasks = [post]
+    tasks: ClassVar = [post]
 
 
 class Lingerer(Poster):

@@ -7,11 +7,16 @@ from typing import Final, Literal
 
 from wsload.analysis.truth import Stalls
 
+MS: Final = 1_000_000
+"""In ns."""
+
+AROUND_S: Final = 2.3
+"""What starting a server and Locust takes, and ending them."""
 MESSAGE_TIMEOUT_S: Final = 3
 DRAIN_MS: Final = 400
 LINGER_S: Final = 2.0
 """All for the run in which posts are lost and held back: its users stay for longer than the server
-holds a post that is to be reordered, and some of the lost time out while others are still young."""
+holds a post that is to be reordered, and some of the lost time out while others are too young."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,11 @@ class Setting:
     """Whether ``wsload selftest --quick`` runs it."""
 
     @property
+    def duration_s(self) -> float:
+        """About how long it takes with everything around it."""
+        return self.seconds + AROUND_S + (LINGER_S if self.user_class == "Lingerer" else 0)
+
+    @property
     def arguments(self) -> tuple[str, ...]:
         """For ``locust``: who, how many, how often."""
         users = str(self.users)
@@ -49,28 +59,31 @@ class Setting:
         return (self.user_class, "-u", users, "-r", users, "--ws-rate", rate, *self.options)
 
 
-def _stalling(stall_ms: int, period_ms: int, rate: float, seconds: int, *, poisson: bool) -> Setting:
-    return Setting(
-        name=f"stall {stall_ms}/{period_ms} ms, {rate:,.0f}/s {'Poisson' if poisson else 'constant'}",
-        faults=(f"stall={stall_ms}ms/{period_ms}ms",),
-        rate=rate,
-        seconds=seconds,
-        poisson=poisson,
-        judged="stalls",
-        stalls=Stalls(stall_ns=stall_ms * 1_000_000, period_ns=period_ms * 1_000_000),
-        quick=rate == 1_000 and not poisson,
+def _stalling(stall: str, period: str, stalls: Stalls, rate: float, seconds: int) -> tuple[Setting, Setting]:
+    """The same stalls at a constant rate, and under Poisson arrivals."""
+    even, random = (
+        Setting(
+            name=f"stall {stall}/{period}, {'Poisson ' if poisson else ''}{rate:,.0f}/s",
+            faults=(f"stall={stall}/{period}",),
+            rate=rate,
+            seconds=seconds,
+            poisson=poisson,
+            judged="stalls",
+            stalls=stalls,
+            quick=rate == 1_000 and not poisson,
+        )
+        for poisson in (False, True)
     )
+    return even, random
 
 
 SETTINGS: Final = (
-    *(_stalling(200, 2_000, 1_000, 9, poisson=poisson) for poisson in (False, True)),
-    *(_stalling(400, 1_600, 500, 7, poisson=poisson) for poisson in (False, True)),
-    *(_stalling(250, 1_250, 2_000, 7, poisson=poisson) for poisson in (False, True)),
+    *_stalling("200ms", "2s", Stalls(stall_ns=200 * MS, period_ns=2_000 * MS), 1_000, 9),
+    *_stalling("400ms", "1.6s", Stalls(stall_ns=400 * MS, period_ns=1_600 * MS), 500, 7),
+    *_stalling("250ms", "1.25s", Stalls(stall_ns=250 * MS, period_ns=1_250 * MS), 2_000, 7),
+    Setting(name="delay 50ms, 100/s", faults=("delay=50ms",), rate=100, seconds=5, judged="pipeline"),
     Setting(
-        name="delay 50 ms, 100/s pipelined", faults=("delay=50ms",), rate=100, seconds=5, judged="pipeline"
-    ),
-    Setting(
-        name="delay exponential, mean 5 ms, 500/s",
+        name="delay exp:5ms, 500/s",
         faults=("delay=exp:5ms",),
         rate=500,
         seconds=7,
@@ -78,7 +91,7 @@ SETTINGS: Final = (
         quick=True,
     ),
     Setting(
-        name="lost, twice, out of order, garbled",
+        name="drop, duplicate, reorder, garbage",
         faults=("drop=3%", "duplicate=3%", "reorder=3%", "garbage=3%"),
         rate=300,
         seconds=6,

@@ -36,7 +36,8 @@ SPARE_S: Final = 60
 """A locust that runs so much longer than it was told is killed."""
 EXIT_CODES: Final = (0, 1, 3)
 """A run with its results, with failures, or not valid."""
-_TICK_S: Final = 0.2
+TICK_S: Final = 0.2
+"""So often whoever waits for a run is told that it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,7 @@ class Trial:
 
 
 def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> Trial:
-    """Runs a setting once; ``tick`` is called several times a second.
+    """Runs a setting once; ``tick`` is called every `TICK_S`.
 
     Raises `WsloadError` when the server or locust did not do its part.
     """
@@ -182,7 +183,7 @@ def alarm_kind() -> str:
 def _wait(child: subprocess.Popen[bytes], deadline: float, tick: Callable[[], None]) -> int:
     while time.monotonic() < deadline:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.wait(_TICK_S)
+            return child.wait(TICK_S)
         tick()
     raise WsloadError("locust would not end")
 

@@ -132,9 +132,10 @@ class Replies:
         if verdict.fate is Fate.DROP:
             self._account.dropped += 1
             self._record(post, None, 0, ["dropped"])
-        elif verdict.due_ns <= self._now():
+        elif verdict.due_ns <= self._now() and not (faults.plan.stall_ns and self._waiting):
             self._due(post)
         else:
+            # Also what came after a stall but before its posts were answered: they are first in line.
             self._waiting.add(post)
             post.ring = self._alarm.at(verdict.due_ns, self._due, post)
 

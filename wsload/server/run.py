@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import uvloop
 
+from wsload.engine.limits import raise_file_limit
 from wsload.errors import UsageError
 from wsload.server.account import Account, Truth
 from wsload.server.app import BACKLOG, ChatServer

@@ -1,0 +1,159 @@
+"""``python -m benchmarks.hot_path``: how many instructions a message costs, which noise can't hide.
+
+Runs `benchmarks.in_process` under ``valgrind --tool=callgrind`` and counts the instructions between
+marks: two runs differ by less than 1 %, on a busy machine too. ``--check`` compares with
+hot_path.json and fails above +5 %; ``--update`` stores what was counted.
+
+Interpreters differ in how many instructions a byte code takes, so each figure is stored with that of
+a yardstick, a loop of plain Python, and what is allowed grows with the yardstick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+STORED: Final = Path(__file__).with_suffix(".json")
+TOLERANCE: Final = 0.05
+WARM_UP: Final = 500
+MESSAGES: Final = 2_000
+TIMEOUT_S: Final = 170
+YARDSTICK: Final = "yardstick"
+SECTIONS: Final = (YARDSTICK, "round_trip", "post", "delivery")
+"""In the order in which they run; each is an instruction count per message (or turn of the loop)."""
+
+Counts = Mapping[str, float]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hot_path", description=__doc__.split("\n")[0])
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare with hot_path.json, exit 1 above +5 %%")
+    what.add_argument("--update", action="store_true", help="store what was counted in hot_path.json")
+    what.add_argument("--counted", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.counted:
+        run_sections(mark=os.getppid)  # the C function at which callgrind dumps
+        return 0
+    if shutil.which("valgrind") is None or shutil.which("callgrind_control") is None:
+        print("hot path: skipped, valgrind is not installed")
+        return 0
+    counts = count()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stored = json.loads(STORED.read_text())
+    print(report(counts, stored.get(python)))
+    if arguments.update:
+        STORED.write_text(json.dumps({**stored, python: counts}, indent=2, sort_keys=True) + "\n")
+    if not arguments.check:
+        return 0
+    if python not in stored:
+        print(f"hot path: skipped, nothing is stored for Python {python}: --update stores it")
+        return 0
+    slower = excesses(counts, stored[python])
+    for line in slower:
+        print(f"hot path: {line}", file=sys.stderr)
+    return 1 if slower else 0
+
+
+def count() -> dict[str, float]:
+    """Instructions per message by section, counted by callgrind in a process of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory, "out")
+        subprocess.run(
+            [
+                *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--dump-before=getppid"),
+                *(f"--callgrind-out-file={out}", f"--log-file={directory}/log"),
+                *(sys.executable, "-m", "benchmarks.hot_path", "--counted"),
+            ],
+            cwd=Path(__file__).parent.parent,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            timeout=TIMEOUT_S,
+            check=True,
+        )
+        # Every mark ends a part: what lay before a section, then the section.
+        parts = [instructions(Path(f"{out}.{2 * place + 2}").read_text()) for place in range(len(SECTIONS))]
+    return {name: round(part / MESSAGES, 1) for name, part in zip(SECTIONS, parts, strict=True)}
+
+
+def instructions(dump: str) -> int:
+    """The total of one of callgrind's dumps. Raises `ValueError` when it has none."""
+    for line in dump.splitlines():
+        if line.startswith("totals:"):
+            return int(line.split()[1])
+    raise ValueError("a callgrind dump without totals")
+
+
+def allowed(name: str, counts: Counts, stored: Counts) -> float:
+    """The stored figure, in this interpreter's instructions."""
+    return stored[name] * counts[YARDSTICK] / stored[YARDSTICK]
+
+
+def excesses(counts: Counts, stored: Counts) -> list[str]:
+    """A line for each section that takes over 5 % more instructions than stored."""
+    return [
+        f"{name} takes {counts[name]:,.0f} instructions, {counts[name] / expected - 1:+.1%} over the stored figure; "
+        f"allowed is {TOLERANCE:+.0%}"
+        for name in SECTIONS
+        if name != YARDSTICK and counts[name] > (expected := allowed(name, counts, stored)) * (1 + TOLERANCE)
+    ]
+
+
+def report(counts: Counts, stored: Counts | None) -> str:
+    """The counts, a line each, beside the stored ones."""
+    lines = []
+    for name in SECTIONS:
+        line = f"{name:12} {counts[name]:10,.0f} instructions"
+        if stored is not None and name != YARDSTICK:
+            line += f"  {counts[name] / allowed(name, counts, stored) - 1:+.1%}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def run_sections(mark: Callable[[], object]) -> None:
+    """Runs every section; calls ``mark`` at each one's beginning and end."""
+    import gc
+
+    from benchmarks.in_process import InProcess, deliveries, posts, round_trips
+
+    gc.collect()
+    gc.freeze()
+    _start_counting()
+    _yardstick(WARM_UP)
+    mark()
+    _yardstick(MESSAGES)
+    mark()
+    for section in (round_trips, posts, deliveries):
+        section(InProcess(), WARM_UP, MESSAGES, mark)
+
+
+def _start_counting() -> None:
+    # Only now, since importing Locust takes half a minute while valgrind counts. The tool asks this very
+    # process, which must not sleep meanwhile: waking it would take ptrace, which containers forbid.
+    tool = subprocess.Popen(["callgrind_control", "--instr=on", str(os.getpid())], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while tool.poll() is None:
+        pass
+    if tool.returncode:
+        raise SystemExit("callgrind_control failed")
+
+
+def _yardstick(turns: int) -> None:
+    """Plain Python of the kind that a message's way is made of."""
+    pending: dict[int, bytes] = {}
+    for number in range(turns):
+        pending[number] = b"%d" % number
+        for step in range(20):
+            data = pending[number] + b"." * 100
+            pending[number] = data[: 10 + step]
+        pending.pop(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""``wsload selftest``: can the figures be trusted on this machine?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def selftest(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Three settings instead of nine, in half a minute.")
+    ] = False,
+) -> int:
+    """Hold wsload's figures against a known truth, on this machine.
+
+    The embedded server is ordered to stall, to delay, to lose and to repeat messages, and writes down
+    what it did with each; Locust loads it, and the two accounts are compared. Takes about a minute and
+    a half. Exits with 0 when all is within its tolerance, else with 1.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from wsload.selftest.judging import prove
+    from wsload.selftest.settings import SETTINGS
+    from wsload.selftest.showing import results_view, sentence
+    from wsload.selftest.trial import TICK_S, alarm_kind
+
+    settings = [setting for setting in SETTINGS if setting.quick or not quick]
+    console = Console(highlight=False, markup=False, emoji=False)
+    verdicts = []
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("", total=sum(setting.duration_s for setting in settings))
+        for setting in settings:
+            done = progress.tasks[0].completed
+            progress.update(bar, description=setting.name)
+            verdicts.append(prove(setting, tick=lambda: progress.advance(bar, TICK_S)))
+            progress.update(bar, completed=done + setting.duration_s)
+    console.print(results_view(verdicts))
+    console.print(f"\n{sentence(verdicts, alarm_kind())}", soft_wrap=True)
+    return 0 if all(verdict.passed for verdict in verdicts) else 1

@@ -1,0 +1,204 @@
+"""A comparison of stored runs with all that people are shown of it: verdict, tables, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from wsload.analysis.compare import Comparison, compare
+from wsload.analysis.curve import CurvePoint, ratio_curve, ratio_curve_within
+from wsload.analysis.pairs import PARTS, RunFigures, Side, unlike
+from wsload.analysis.verdict import Gate, Judgement, Verdict
+from wsload.errors import UsageError
+from wsload.report.comparison_runs import ComparedRun, read_runs
+
+LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
+RATES_APART: Final = 0.05
+"""Sides whose message rates differ by more than this get a warning."""
+
+Judge = Callable[[Sequence[RunFigures]], Comparison]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonReport:
+    """What is rendered."""
+
+    comparison: Comparison
+    names: Mapping[Side, str]
+    """What each side's build is called; differs between the sides."""
+    runs: tuple[ComparedRun, ...]
+    """All that were read, in the order they were made."""
+    curves: Mapping[str, tuple[CurvePoint, ...]]
+    """By metric, the builds' percentiles and their ratio over the runs that were used."""
+    warnings: tuple[str, ...]
+    """What there is to say against it, one sentence each."""
+
+    def of(self, side: Side) -> tuple[ComparedRun, ...]:
+        """That side's runs which were used."""
+        place = 0 if side is Side.BASELINE else 1
+        used = {pair[place] for pair in self.comparison.pairs}
+        return tuple(run for run in self.runs if run.name in used)
+
+    @property
+    def a(self) -> str:
+        """The baseline, for people: ``A (v1)``, or just ``A``."""
+        return self._called(Side.BASELINE)
+
+    @property
+    def b(self) -> str:
+        """The candidate."""
+        return self._called(Side.CANDIDATE)
+
+    def _called(self, side: Side) -> str:
+        letter, name = LETTERS[side], self.names[side]
+        return letter if name == letter else f"{letter} ({name})"
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        judged = self.comparison.judgements
+        match self.comparison.verdict:
+            case Verdict.SLOWER:
+                return f"{self.b} is slower than {self.a}: {named(judged, Verdict.SLOWER)}"
+            case Verdict.FASTER:
+                return f"{self.b} is faster than {self.a}: {named(judged, Verdict.FASTER)}"
+            case Verdict.SAME:
+                widest = max(each.within for each in judged)
+                return f"{self.b} is as fast as {self.a}, within {tenths_up(widest)} % in all that was judged"
+            case Verdict.INCONCLUSIVE:
+                return f"{self._open_questions()}: nothing is shown to be slower"
+            case _:
+                sides = [self._called(side) for side in Side if not any(r.figures.valid for r in self.side(side))]
+                return f"no valid runs of {' and '.join(sides)}: nothing can be compared"
+
+    def side(self, side: Side) -> tuple[ComparedRun, ...]:
+        """All of that side's runs, used or not."""
+        return tuple(run for run in self.runs if run.side is side)
+
+    def _open_questions(self) -> str:
+        judged = self.comparison.judgements
+        unjudged = [each.name for each in self.comparison.unjudged]
+        if not judged and not unjudged:
+            return "the runs recorded nothing that is judged"
+        if names := named(judged, Verdict.INCONCLUSIVE):
+            return f"it can't be told yet whether {self.b} is slower than {self.a} in {names}"
+        return f"{listed(unjudged)} could not be judged"
+
+
+def make_report(
+    baseline: Sequence[Path],
+    candidate: Sequence[Path],
+    *,
+    gate: Gate,
+    force: bool = False,
+    judge: Judge | None = None,
+    names: tuple[str, str] | None = None,
+) -> ComparisonReport:
+    """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
+
+    Raises `UsageError` for sides without runs, and for runs made under different conditions, unless
+    ``force`` makes warnings of these; `ResultsError` for runs that can't be read.
+    """
+    for letter, paths in (("A", baseline), ("B", candidate)):
+        if not paths:
+            raise UsageError(f"side {letter} has no runs")
+    runs = read_runs(baseline, candidate, force=force)
+    figures = [run.figures for run in runs]
+    differences = unlike(figures)
+    if differences and not force:
+        raise UsageError(f"{differences[0]}; --force compares them all the same")
+    comparison = (judge or (lambda found: compare(found, gate)))(figures)
+    report = ComparisonReport(
+        comparison=comparison,
+        names=_side_names(runs, names),
+        runs=runs,
+        curves={},
+        warnings=(),
+    )
+    warnings = [*comparison.warnings]
+    warnings += [each for each in differences if each not in warnings]
+    warnings += [f"{run.name} is used all the same (--force): {run.doubt}" for run in runs if run.doubt and force]
+    warnings += _rates_apart(report)
+    return ComparisonReport(
+        comparison=comparison,
+        names=report.names,
+        runs=runs,
+        curves=_curves(report),
+        warnings=tuple(warnings),
+    )
+
+
+def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> dict[Side, str]:
+    if given is not None:
+        return dict(zip(Side, given, strict=True))
+    found = {
+        side: ", ".join(dict.fromkeys(run.info.build for run in runs if run.side is side)) for side in Side
+    }
+    told_apart = len(set(found.values())) == len(found) and all(len(name) <= 60 for name in found.values())
+    return found if told_apart else dict(LETTERS)
+
+
+def _rates_apart(report: ComparisonReport) -> list[str]:
+    rates = [
+        median([run.summary.counters.get("sent", 0) / (run.summary.duration_s or 1) for run in found])
+        for side in Side
+        if (found := report.of(side))
+    ]
+    if len(rates) < 2 or abs(rates[0] - rates[1]) <= RATES_APART * max(rates):
+        return []
+    return [
+        f"the load was not the same: {rates[0]:,.1f} messages a second were sent to A and {rates[1]:,.1f} "
+        "to B; a closed workload sends less to the slower server: give the rate, with --ws-rate or "
+        "constant_rate"
+    ]
+
+
+def _curves(report: ComparisonReport) -> dict[str, tuple[CurvePoint, ...]]:
+    by_name = {run.name: run for run in report.runs}
+    pairs = [(by_name[a], by_name[b]) for a, b in report.comparison.pairs]
+    alpha = report.comparison.gate.alpha
+    found = {}
+    for metric in PARTS:
+        if not pairs or any(metric not in run.histograms for pair in pairs for run in pair):
+            continue
+        if not report.comparison.within_run_only:
+            both = [(a.histograms[metric], b.histograms[metric]) for a, b in pairs]
+            curve = ratio_curve(both, alpha=alpha)
+        else:
+            ((a, b),) = pairs
+            curve = ratio_curve_within(
+                (a.histograms[metric], a.figures.blocks[metric]),
+                (b.histograms[metric], b.figures.blocks[metric]),
+                alpha=alpha,
+            )
+        if curve:
+            found[metric] = curve
+    return found
+
+
+def named(judgements: Sequence[Judgement], verdict: Verdict) -> str:
+    """The statistics with this verdict: ``message p50 and p99, delivery p50``; empty for none."""
+    found = [each.name.rpartition(".") for each in judgements if each.verdict is verdict]
+    return ", ".join(
+        f"{metric} {listed([statistic for _, _, statistic in group])}"
+        for metric, group in groupby(found, key=lambda parts: parts[0])
+    )
+
+
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def change(ratio: float) -> str:
+    """A ratio for people: ``+10.0 %``, and as a factor where that says more."""
+    return f"{100 * (ratio - 1):+.1f} %" if 0.2 < ratio < 5 else f"×{ratio:.3g}"
+
+
+def tenths_up(share: float) -> str:
+    """A share in %, rounded up to tenths: it is a bound."""
+    return f"{-(-1000 * share // 1) / 10:g}"
