@@ -1,4 +1,4 @@
-"""Headless Chromium by its DevTools protocol: pages of a given width and theme, what they say and how they look."""
+"""Headless Chromium by its DevTools protocol: pages of a given width and theme, and what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect

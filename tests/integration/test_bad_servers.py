@@ -3,38 +3,312 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 from support import hostile
 from support.certificates import Certificates
-from support.locust_run import FILES, Finished, LocustRun
-from support.serving import Serving
+from support.hostile import chat, raw, stubborn
+from support.locust_run import FILES, LOCUSTFILES, Finished, LocustRun
+from support.serving import TcpHandler, WebSocketHandler, Serving
+from websockets.asyncio.server import ServerConnection
 
-LOCUSTFILE = Path(__file__).parents[1] / "support" / "locustfiles" / "visitors.py"
 TIMES = ("--ws-open-timeout", "500ms", "--ws-message-timeout", "500ms", "--ws-drain", "200ms")
-MAX_LINES = 120
+MAX_LINES = 150
 """So much Locust and wsload may say in a run of a few seconds, whatever goes wrong."""
+MAX_OPENS = 12
+"""So often a user may try to open within three seconds, with backoff."""
+ANYWHERE = {"message: no echo by the end", "message: not connected"}
+"""Failures that any user may meet on the border of a reconnection or of the run."""
+
+Seen = Mapping[str, Mapping[str, int]]
 
 
-def visit(directory: Path, servers: Mapping[str, str], *arguments: str | Path) -> Finished:
-    """Has one user each visit these servers for three seconds."""
-    users = len(servers)
-    run = LocustRun(
-        *("-f", LOCUSTFILE, "--headless", "-u", str(users), "-r", str(users), "-t", "3s", *TIMES, *arguments),
-        cwd=directory,
-        env={"TEST_SERVERS": json.dumps(servers)},
-    )
-    return run.finish()
-
-
-def assert_sound(finished: Finished) -> None:
-    """The run ended as it should: whole, quiet, and at one with Locust's own table."""
+def assert_sound(finished: Finished, expected: Iterable[str]) -> None:
+    """The run ended as it should: whole, quiet, at one with Locust's table, and with these failures only."""
     assert "Traceback" not in finished.stderr
     assert finished.stderr.count("\n") < MAX_LINES
     assert {path.name for path in finished.directory.iterdir()} >= set(FILES)
     assert finished.run["ended_at"] is not None
-    assert finished.returncode == (1 if finished.failures else 0)
+    assert finished.returncode == 1
     assert finished.errors == finished.failures
+    assert set(expected) <= finished.failures.keys() <= {*expected, *ANYWHERE}
+
+
+class Visits:
+    """One user for each server, for some seconds; what each user met."""
+
+    def __init__(self, directory: Path, servers: Mapping[str, str], *arguments: str) -> None:
+        users = str(len(servers))
+        self.finished = LocustRun(
+            *("-f", LOCUSTFILES / "visitors.py", "--headless", "-u", users, "-r", users),
+            *(*TIMES, *arguments),
+            cwd=directory,
+            env={"TEST_SERVERS": json.dumps(servers)},
+        ).finish()
+        self.seen: Seen = json.loads((directory / "seen.json").read_bytes())
+
+
+# Servers to which no connection opens
+
+OPENING = {
+    "UnknownHost": "open: dns",
+    "Refused": "open: refused",
+    "Status200": "open: bad status 200",
+    "Status404": "open: bad status 404",
+    "Status503": "open: bad status 503",
+    "NoSubprotocol": "open: subprotocol",
+    "AnotherSubprotocol": "open: subprotocol",
+    "RawGarbage": "open: bad handshake",
+    "WrongAccept": "open: bad handshake",
+    "CutResponse": "open: bad handshake",
+    "HangUp": "open: bad handshake",
+    "TlsForPlain": "open: bad handshake",
+    "Silent": "open: timeout",
+    "PlainForTls": "open: timeout",
+    "Untrusted": "open: tls",
+}
+
+
+@pytest.fixture(scope="module")
+def opening(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Visits:
+    tls = certificates.server_context()
+    with Serving() as serving:
+
+        def tcp(handler: TcpHandler, **settings: object) -> str:
+            return f"ws://127.0.0.1:{serving.tcp(handler, **settings)}/"
+
+        def websocket(**settings: object) -> str:
+            return f"ws://127.0.0.1:{serving.websocket(hostile.never_id, **settings)}/"
+
+        servers = {
+            "UnknownHost": "ws://nobody.invalid/",
+            "Refused": f"ws://127.0.0.1:{serving.free_port()}/",
+            "Status200": tcp(hostile.status(200)),
+            "Status404": tcp(hostile.status(404)),
+            "Status503": tcp(hostile.status(503)),
+            "NoSubprotocol": websocket(),
+            "AnotherSubprotocol": websocket(
+                subprotocols=["json"], select_subprotocol=lambda connection, offered: "xml"
+            ),
+            "RawGarbage": tcp(hostile.raw_garbage),
+            "WrongAccept": tcp(hostile.wrong_accept),
+            "CutResponse": tcp(hostile.cut_response),
+            "HangUp": tcp(hostile.hang_up),
+            "TlsForPlain": tcp(hostile.silent, tls=tls),
+            "Silent": tcp(hostile.silent),
+            "PlainForTls": tcp(hostile.silent).replace("ws:", "wss:"),
+            "Untrusted": tcp(hostile.silent, tls=tls).replace("ws:", "wss:"),
+        }
+        return Visits(tmp_path_factory.mktemp("opening"), servers, "-t", "3s")
+
+
+@pytest.mark.xdist_group("bad servers: opening")
+@pytest.mark.parametrize(("server", "failure"), OPENING.items())
+def test_a_server_that_does_not_open(opening: Visits, server: str, failure: str) -> None:
+    assert opening.seen[server].keys() == {failure}
+    assert 2 <= opening.seen[server][failure] <= MAX_OPENS
+
+
+@pytest.mark.xdist_group("bad servers: opening")
+def test_the_run_against_servers_that_do_not_open(opening: Visits) -> None:
+    assert_sound(opening.finished, OPENING.values())
+    tried = sum(sum(seen.values()) for seen in opening.seen.values())
+    assert opening.finished.counter("open_failures") == tried
+    assert opening.finished.rows["open"].failures == tried
+
+
+# Servers that take nobody in
+
+LOGIN = {
+    "NeverId": {"login: no id", "close 1000"},
+    "NeverConfirms": {"login: no confirmation", "close 1000"},
+    "WrongId": {"login: no id", "close 1000"},
+    "ClosesAtOnce": {"login: closed 1013", "close 1013"},
+    "AbortsAtOnce": {"login: closed 1006", "close 1006"},
+    "DropsAfterLogin": {"joined", "close 1006"},
+}
+
+
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Visits:
+    handlers = {
+        "NeverId": hostile.never_id,
+        "NeverConfirms": hostile.never_confirms,
+        "WrongId": hostile.wrong_id,
+        "ClosesAtOnce": hostile.closes_at_once,
+        "AbortsAtOnce": hostile.aborts_at_once,
+        "DropsAfterLogin": chat(hostile.echo, on_login=hostile.drop),
+    }
+    return visit_chats(tmp_path_factory.mktemp("login"), handlers, "-t", "3s")
+
+
+def visit_chats(directory: Path, handlers: Mapping[str, WebSocketHandler], *arguments: str) -> Visits:
+    with Serving() as serving:
+        servers = {
+            name: f"ws://127.0.0.1:{serving.websocket(handler, subprotocols=['json'])}/"
+            for name, handler in handlers.items()
+        }
+        return Visits(directory, servers, *arguments)
+
+
+@pytest.mark.xdist_group("bad servers: login")
+@pytest.mark.parametrize(("server", "met"), LOGIN.items())
+def test_a_server_that_takes_nobody_in(login: Visits, server: str, met: set[str]) -> None:
+    seen = login.seen[server]
+    assert met <= seen.keys() <= met | {"message: not connected", "message: closed 1006"}
+    closed = sum(number for what, number in seen.items() if what.startswith("close "))
+    assert 2 <= closed <= MAX_OPENS
+
+
+@pytest.mark.xdist_group("bad servers: login")
+def test_the_run_against_servers_that_take_nobody_in(login: Visits) -> None:
+    finished = login.finished
+    logins = {what for met in LOGIN.values() for what in met if what.startswith("login")}
+    expected = {*logins, "close: closed 1013", "close: closed 1006", "message: not a chat message"}
+    finished.failures.pop("message: closed 1006", None)  # a post may just have been on its way
+    finished.errors.pop("message: closed 1006", None)
+    assert_sound(finished, expected)
+    joined = login.seen["DropsAfterLogin"]["joined"]
+    assert finished.counter("logins") == finished.count("login") == joined
+    assert finished.counter("login_failures") == sum(
+        number for seen in login.seen.values() for what, number in seen.items() if what.startswith("login")
+    )
+
+
+# Servers that answer posts in their own way
+
+POSTS = {
+    "NotChat": chat(hostile.besides(*hostile.NOT_CHAT)),
+    "Unknown": chat(hostile.besides(*hostile.UNKNOWN)),
+    "Binary": chat(hostile.besides(b"\x00\x01")),
+    "Fragmented": chat(hostile.fragmented),
+    "Dribbled": chat(hostile.dribbled),
+    "Twice": chat(hostile.twice),
+    "Ignore": chat(hostile.ignore),
+}
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory: pytest.TempPathFactory) -> Visits:
+    return visit_chats(tmp_path_factory.mktemp("posts"), POSTS, "-t", "3s")
+
+
+@pytest.mark.xdist_group("bad servers: posts")
+@pytest.mark.parametrize("server", sorted(POSTS.keys() - {"Ignore"}))
+def test_a_server_whose_oddities_do_not_keep_the_echo_away(posts: Visits, server: str) -> None:
+    seen = posts.seen[server]
+    assert seen.keys() == {"joined", "answered", "close 1000"}
+    assert seen["joined"] == 1
+    assert seen["answered"] >= 5
+
+
+@pytest.mark.xdist_group("bad servers: posts")
+def test_a_server_that_never_answers(posts: Visits) -> None:
+    seen = posts.seen["Ignore"]
+    assert {"joined", "message: timeout"} <= seen.keys()
+    assert "answered" not in seen
+    assert seen["joined"] == 1
+    finished = posts.finished
+    assert finished.counter("timeouts") == seen["message: timeout"] >= 2
+    assert seen["message: timeout"] <= finished.counter("lost") <= seen["message: timeout"] + 1
+    assert finished.count("message.lost") == finished.counter("lost")
+
+
+@pytest.mark.xdist_group("bad servers: posts")
+def test_the_run_against_servers_with_oddities(posts: Visits) -> None:
+    finished, seen = posts.finished, posts.seen
+    expected = {"message: not a chat message", "message: binary frame", "message: timeout"}
+    assert_sound(finished, expected)
+    answered = sum(met.get("answered", 0) for met in seen.values())
+    assert answered <= finished.count("message") <= answered + len(POSTS)
+    assert finished.counter("malformed") >= len(hostile.NOT_CHAT) * seen["NotChat"]["answered"]
+    assert finished.counter("malformed") == finished.failures["message: not a chat message"]
+    assert finished.counter("binary") == finished.failures["message: binary frame"]
+    assert finished.counter("unknown_types") >= len(hostile.UNKNOWN) * seen["Unknown"]["answered"]
+    assert finished.counter("duplicates") >= seen["Twice"]["answered"] - 1
+    assert finished.counter("out_of_order") == 0
+
+
+# Servers that answer a post with what no connection survives
+
+FATAL = {
+    "InvalidUtf8": (raw(hostile.INVALID_UTF8), "invalid UTF-8"),
+    "InvalidUtf8Cut": (raw(hostile.INVALID_UTF8_CUT), "invalid UTF-8"),
+    "Masked": (raw(hostile.MASKED), "protocol error"),
+    "ReservedOpcode": (raw(hostile.RESERVED_OPCODE), "protocol error"),
+    "ReservedBit": (raw(hostile.RESERVED_BIT), "protocol error"),
+    "LoneContinuation": (raw(hostile.LONE_CONTINUATION), "protocol error"),
+    "LongPing": (raw(hostile.LONG_PING), "protocol error"),
+    "ForbiddenCode": (raw(hostile.close_frame(1005)), "protocol error"),
+    "Terabyte": (raw(hostile.TERABYTE), "message too big"),
+    "Huge": (hostile.huge(100_000), "message too big"),
+    "HugeInPieces": (hostile.huge_in_pieces(100_000), "message too big"),
+    "Drop": (hostile.drop, "closed 1006"),
+    "GoingAway": (raw(hostile.close_frame(1001)), "closed 1001"),
+    "OwnCode": (raw(hostile.close_frame(4321)), "closed 4321"),
+}
+
+
+@pytest.fixture(scope="module")
+def fatal(tmp_path_factory: pytest.TempPathFactory) -> Visits:
+    handlers = {name: chat(on_post) for name, (on_post, _) in FATAL.items()}
+    return visit_chats(tmp_path_factory.mktemp("fatal"), handlers, "-t", "3s", "--ws-max-message", "64KiB")
+
+
+@pytest.mark.xdist_group("bad servers: fatal")
+@pytest.mark.parametrize(("server", "kind"), [(name, kind) for name, (_, kind) in FATAL.items()])
+def test_a_server_that_breaks_the_connection(fatal: Visits, server: str, kind: str) -> None:
+    seen = fatal.seen[server]
+    code = kind.removeprefix("closed ") if kind.startswith("closed") else "1006"
+    assert {"joined", f"message: {kind}", f"close {code}"} <= seen.keys()
+    assert seen.keys() <= {"joined", f"message: {kind}", f"close {code}", "close 1000", *ANYWHERE}
+    assert 2 <= seen["joined"] <= MAX_OPENS
+    assert "answered" not in seen
+
+
+@pytest.mark.xdist_group("bad servers: fatal")
+def test_the_run_against_servers_that_break_the_connection(fatal: Visits) -> None:
+    finished = fatal.finished
+    kinds = {kind for _, kind in FATAL.values()}
+    assert_sound(finished, {f"{what}: {kind}" for what in ("message", "close") for kind in kinds})
+    joined = sum(seen["joined"] for seen in fatal.seen.values())
+    assert finished.counter("opens") >= finished.counter("logins") == joined
+    assert joined - len(FATAL) <= finished.counter("reconnects") <= joined
+    assert finished.counter("users_ended") == 0
+    assert finished.counter("lost") == finished.count("message.lost") >= len(FATAL)
+
+
+@pytest.mark.xdist_group("bad servers: stubborn")
+def test_a_server_that_never_ends_the_connection_does_not_keep_its_users(tmp_path: Path) -> None:
+    handlers = {
+        "Closing": chat(stubborn(hostile.close_frame(1001))),
+        "Failed": chat(stubborn(hostile.RESERVED_BIT)),
+    }
+    visits = visit_chats(tmp_path, handlers, "-t", "8s")
+    expected = {"close: closed 1001", "close: protocol error", "message: timeout"}
+    assert_sound(visits.finished, expected)
+    assert visits.finished.counter("reconnects") >= 2
+    assert all(seen["joined"] >= 2 for seen in visits.seen.values())
+
+
+@pytest.mark.xdist_group("bad servers: neighbours")
+def test_failing_tls_handshakes_do_no_harm_to_other_connections(
+    tmp_path: Path, serving: Serving, certificates: Certificates
+) -> None:
+    async def echo(connection: ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+
+    finished = LocustRun(
+        *("-f", LOCUSTFILES / "neighbours.py", "--headless", "-u", "10", "-r", "10", "-t", "3s"),
+        cwd=tmp_path,
+        env={
+            "TEST_UNTRUSTED": f"wss://127.0.0.1:{serving.tcp(hostile.silent, tls=certificates.server_context())}/",
+            "TEST_ECHO": f"ws://127.0.0.1:{serving.websocket(echo)}/",
+        },
+    ).finish()
+    assert_sound(finished, {"open: tls"})
+    assert finished.failures["open: tls"] > 20
+    assert finished.count("message") > 20

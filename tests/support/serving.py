@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -26,6 +27,7 @@ class Serving:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._stack = contextlib.AsyncExitStack()
+        self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -38,10 +40,17 @@ class Serving:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        self._closing.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, timeout_s: float = 20.0) -> T:
         """The coroutine's result."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
+
+    def free_port(self) -> int:
+        """A port that nobody listens on, and nobody will while this runs."""
+        closed = self._closing.enter_context(socket.socket())
+        closed.bind((HOST, 0))
+        return int(closed.getsockname()[1])
 
     def tcp(self, handler: TcpHandler, *, tls: ssl.SSLContext | None = None) -> int:
         """Starts a plain TCP server; returns its port."""

@@ -72,7 +72,9 @@ class ComparisonReport:
             case Verdict.INCONCLUSIVE:
                 return f"{self._open_questions()}: nothing is shown to be slower"
             case _:
-                sides = [self._called(side) for side in Side if not any(r.figures.valid for r in self.side(side))]
+                sides = [
+                    self._called(side) for side in Side if not any(r.figures.valid for r in self.side(side))
+                ]
                 return f"no valid runs of {' and '.join(sides)}: nothing can be compared"
 
     def side(self, side: Side) -> tuple[ComparedRun, ...]:
@@ -112,23 +114,17 @@ def make_report(
     if differences and not force:
         raise UsageError(f"{differences[0]}; --force compares them all the same")
     comparison = (judge or (lambda found: compare(found, gate)))(figures)
-    report = ComparisonReport(
+    by_name = {run.name: run for run in runs}
+    pairs = [(by_name[a], by_name[b]) for a, b in comparison.pairs]
+    forced = [
+        f"{run.name} is used all the same (--force): {run.doubt}" for run in runs if run.doubt and force
+    ]
+    return ComparisonReport(
         comparison=comparison,
         names=_side_names(runs, names),
         runs=runs,
-        curves={},
-        warnings=(),
-    )
-    warnings = [*comparison.warnings]
-    warnings += [each for each in differences if each not in warnings]
-    warnings += [f"{run.name} is used all the same (--force): {run.doubt}" for run in runs if run.doubt and force]
-    warnings += _rates_apart(report)
-    return ComparisonReport(
-        comparison=comparison,
-        names=report.names,
-        runs=runs,
-        curves=_curves(report),
-        warnings=tuple(warnings),
+        curves=_curves(pairs, comparison),
+        warnings=tuple(dict.fromkeys([*comparison.warnings, *differences, *forced, *_rates_apart(pairs)])),
     )
 
 
@@ -142,42 +138,33 @@ def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> d
     return found if told_apart else dict(LETTERS)
 
 
-def _rates_apart(report: ComparisonReport) -> list[str]:
-    rates = [
-        median([run.summary.counters.get("sent", 0) / (run.summary.duration_s or 1) for run in found])
-        for side in Side
-        if (found := report.of(side))
-    ]
-    if len(rates) < 2 or abs(rates[0] - rates[1]) <= RATES_APART * max(rates):
+def _rates_apart(pairs: Sequence[tuple[ComparedRun, ComparedRun]]) -> list[str]:
+    if not pairs:
+        return []
+    a, b = (median(run.sent_rate for run in side) for side in zip(*pairs, strict=True))
+    if abs(a - b) <= RATES_APART * max(a, b):
         return []
     return [
-        f"the load was not the same: {rates[0]:,.1f} messages a second were sent to A and {rates[1]:,.1f} "
-        "to B; a closed workload sends less to the slower server: give the rate, with --ws-rate or "
-        "constant_rate"
+        f"the load was not the same: {a:,.1f} messages a second were sent to A and {b:,.1f} to B; a closed "
+        "workload sends less to the slower server: give the rate, with --ws-rate or constant_rate"
     ]
 
 
-def _curves(report: ComparisonReport) -> dict[str, tuple[CurvePoint, ...]]:
-    by_name = {run.name: run for run in report.runs}
-    pairs = [(by_name[a], by_name[b]) for a, b in report.comparison.pairs]
-    alpha = report.comparison.gate.alpha
-    found = {}
+def _curves(
+    pairs: Sequence[tuple[ComparedRun, ComparedRun]], comparison: Comparison
+) -> dict[str, tuple[CurvePoint, ...]]:
+    alpha = comparison.gate.alpha
+    found: dict[str, tuple[CurvePoint, ...]] = {}
     for metric in PARTS:
         if not pairs or any(metric not in run.histograms for pair in pairs for run in pair):
             continue
-        if not report.comparison.within_run_only:
-            both = [(a.histograms[metric], b.histograms[metric]) for a, b in pairs]
-            curve = ratio_curve(both, alpha=alpha)
+        if comparison.within_run_only:
+            a, b = ((run.histograms[metric], run.figures.blocks[metric]) for run in pairs[0])
+            found[metric] = ratio_curve_within(a, b, alpha=alpha)
         else:
-            ((a, b),) = pairs
-            curve = ratio_curve_within(
-                (a.histograms[metric], a.figures.blocks[metric]),
-                (b.histograms[metric], b.figures.blocks[metric]),
-                alpha=alpha,
-            )
-        if curve:
-            found[metric] = curve
-    return found
+            both = [(a.histograms[metric], b.histograms[metric]) for a, b in pairs]
+            found[metric] = ratio_curve(both, alpha=alpha)
+    return {metric: curve for metric, curve in found.items() if curve}
 
 
 def named(judgements: Sequence[Judgement], verdict: Verdict) -> str:

@@ -20,7 +20,10 @@ from wsload.results.run import RunInfo
 
 NOT_GIVEN: Final = "not given"
 _MAY_DIFFER: Final = frozenset(
-    "host ws_url ws_build ws_results ws_run_id ws_check ws_allow_invalid ws_ca_file ws_client_cert".split()  # noqa: SIM905
+    {
+        *("host", "ws_url", "ws_build", "ws_results", "ws_run_id"),
+        *("ws_check", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
+    }
 )
 """Options that say what is loaded, or what becomes of the figures: not how the load is made."""
 _CLIENT: Final = ("wsload", "locust", "websockets", "uvloop", "picows")
@@ -50,6 +53,12 @@ class ComparedRun:
     @property
     def side(self) -> Side:
         return self.figures.side
+
+    @property
+    def sent_rate(self) -> float:
+        """Messages sent a second, over the time the run covers."""
+        duration_s = self.summary.duration_s
+        return self.summary.counters.get("sent", 0) / duration_s if duration_s else 0.0
 
 
 def read_runs(
@@ -96,9 +105,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
         if whole.count(path) > 1:
             raise UsageError(f"the run {again} stands there twice: a comparison takes it once")
     names = [path.name for path in whole]
-    return [
-        name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)
-    ]
+    return [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
 
 def _doubt(run: StoredRun) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from wsload.analysis.interruptions import Interruption
 from wsload.analysis.shape import Opening
 from wsload.analysis.summary import Summary
-from wsload.report.tables import Column, Table, ms, number, rate
+from wsload.report.tables import Column, Table, ms, number
 from wsload.results.run import CheckOutcome, RunInfo
 
 MEANINGS: Final = {
@@ -130,7 +130,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
                 f"{100 * cpu:.0f}" if isinstance(cpu, int | float) else "",
                 *message,
                 lag[-1],
-                {True: "yes", False: "NO"}.get(process.get("valid"), ""),  # type: ignore[call-overload]
+                _said(process.get("valid")),
             )
         )
     return Table(
@@ -145,6 +145,10 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
         ),
         rows=tuple(rows),
     )
+
+
+def _said(valid: object) -> str:
+    return "yes" if valid is True else "NO" if valid is False else ""
 
 
 def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:

@@ -217,8 +217,8 @@ def _facts(trial: Trial, answered: Posts) -> list[Fact]:
         Fact(what="out of order", truth=account["reordered"], read=counters["out_of_order"]),
         Fact(what="garbage", truth=account["garbage"], read=counters["malformed"] + counters["binary"]),
         Fact(what="deliveries", truth=account["deliveries"], read=counters["deliveries_own_host"]),
-        Fact(what="lost, with an age", truth=counters["lost"], read=lost.total),
-        Fact(what="lost, counted with less than their age", truth=0, read=undercut(lost, _ages(trial))),
+        Fact(what="ages of the lost", truth=counters["lost"], read=lost.total),
+        Fact(what="lost and counted with less than their age", truth=0, read=undercut(lost, _ages(trial))),
         Fact(what="faster than the server answered", truth=0, read=undercut(service, floors)),
     ]
 

@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import json
 from pathlib import Path
-from typing import ClassVar
 
 import wsload
 from wsload.selftest.settings import LINGER_S
@@ -22,7 +21,7 @@ async def post(user: wsload.ChatUser) -> None:
 class Poster(wsload.ChatUser):
     """Posts when ``--ws-rate`` says so."""
 
-    tasks: ClassVar = [post]
+    tasks = [post]  # noqa: RUF012 so it is with Locust
 
 
 class Lingerer(Poster):

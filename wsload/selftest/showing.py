@@ -69,7 +69,7 @@ def _notes(verdict: Verdict) -> Iterator[tuple[str, str]]:
     wrong = [fact for fact in verdict.facts if not fact.holds]
     for fact in wrong:
         yield f"{fact.what}: {fact.read:,} by wsload, {fact.truth:,} in truth", "bold red"
-    if not wrong:
+    if not wrong and verdict.setting.judged == "counts":
         found = ", ".join(f"{fact.truth:,} {fact.what}" for fact in verdict.facts if fact.truth)
         yield f"counted exactly: {found}", "green"
 

@@ -1,0 +1,80 @@
+"""wsload's figures beside the truth: a server that does what was ordered, and its own account of it.
+
+``pytest -n0 -s tests/truth/test_ground_truth.py`` prints the tables; a failed test always does. A run
+that wsload itself calls late is repeated, twice at most (see `prove`); no tolerance ever grows. Where
+the system allows it the runs have real-time priority, since what is tested is the measuring, not how
+the machine divides itself between this and its neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from wsload.cli.selftest import selftest
+from wsload.selftest.judging import Verdict, prove
+from wsload.selftest.settings import SETTINGS, Setting
+from wsload.selftest.showing import results_view
+
+pytestmark = pytest.mark.xdist_group("timing")
+
+LEAST_POSTS = 300
+"""Fewer would mean that hardly anything ran."""
+
+
+@pytest.fixture(autouse=True)
+def undisturbed() -> Iterator[None]:
+    """Real-time priority for the processes that the test starts, which inherit it."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, PermissionError):  # macOS; an ordinary user
+        yield
+        return
+    yield
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+def show(verdict: Verdict) -> None:
+    """Prints the table, which pytest keeps for a failure."""
+    Console(width=110, color_system=None).print(results_view([verdict]))
+
+
+def fact(verdict: Verdict, what: str) -> int:
+    """What the server counted."""
+    (found,) = [fact.truth for fact in verdict.facts if fact.what == what]
+    return found
+
+
+@pytest.mark.parametrize("setting", [each for each in SETTINGS if not each.quick], ids=lambda each: each.name)
+def test_the_figures_are_true(setting: Setting) -> None:
+    verdict = prove(setting)
+    show(verdict)
+    assert verdict.passed
+    assert verdict.comparisons
+    assert fact(verdict, "answered") >= LEAST_POSTS
+    if setting.judged != "delays":
+        assert fact(verdict, "out of order") == 0, "a stall, or the same delay for all, keeps the order"
+
+
+def test_the_command_says_so_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert selftest(quick=True) == 0, capsys.readouterr().out
+    said = capsys.readouterr().out
+    print(said)
+    assert "The figures can be trusted on this machine" in said
+    for setting in SETTINGS:
+        assert (setting.name in said) == setting.quick
+    assert "counted exactly" in said
+
+
+def test_every_kind_of_load_is_among_the_settings() -> None:
+    stalls = [each for each in SETTINGS if each.judged == "stalls"]
+    assert {(each.stalls, each.rate, each.poisson) for each in stalls} == {
+        (each.stalls, each.rate, poisson) for each in stalls for poisson in (False, True)
+    }
+    assert len({each.stalls for each in stalls}) == 3
+    assert {each.judged for each in SETTINGS} == {"stalls", "delays", "pipeline", "counts"}
+    for judged in ("stalls", "delays", "counts"):
+        assert any(each.quick for each in SETTINGS if each.judged == judged)

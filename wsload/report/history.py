@@ -1,0 +1,132 @@
+"""Many runs side by side: the table of ``wsload list``, and the page of a build's latencies over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from wsload.analysis.history import METRICS, BuildLine, RunLine, builds
+from wsload.analysis.standing import Standing
+from wsload.report.conditions import when
+from wsload.report.page import page
+from wsload.report.tables import Column, Table, ms, number, rate
+from wsload.report.words import printable
+
+HISTORY: Final = "history.html"
+NOTHING: Final = "–"
+
+_LEFT: Final = "left"
+_MS: Final = tuple(Column(title=title, unit="ms") for title in ("message p50", "message p99"))
+
+
+def runs_table(lines: Sequence[RunLine]) -> Table:
+    """A row a run, in the order given."""
+    return Table(
+        title="Runs",
+        columns=(
+            Column(title="when (UTC)", align=_LEFT),
+            Column(title="build", align=_LEFT),
+            Column(title="users"),
+            Column(title="rate", unit="/s"),
+            *_MS,
+            Column(title="checks", align=_LEFT),
+            Column(title="valid", align=_LEFT),
+            Column(title="run", align=_LEFT),
+        ),
+        rows=tuple(
+            (
+                when(line.started_at).removesuffix(" UTC")[:-3],
+                printable(line.build),
+                NOTHING if line.users is None else number(line.users),
+                NOTHING if line.rate is None else rate(line.rate),
+                _ms(line.p50_ns, "message"),
+                _ms(line.p99_ns, "message"),
+                _checks(line),
+                "yes" if line.standing is Standing.VALID else line.standing.upper(),
+                printable(line.name),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _checks(line: RunLine) -> str:
+    if not line.checks:
+        return NOTHING
+    failed = line.checks - line.passed
+    return f"{failed} of {line.checks} FAILED" if failed else f"{line.passed} passed"
+
+
+def _ms(figures: Mapping[str, float], metric: str) -> str:
+    return ms(figures[metric]) if metric in figures else NOTHING
+
+
+def builds_table(found: Sequence[BuildLine]) -> Table:
+    """A row a build: the medians over its valid runs."""
+    columns = [
+        Column(title=f"{metric} {percentile}", unit="ms") for metric in METRICS for percentile in ("p50", "p99")
+    ]
+    return Table(
+        title="Builds",
+        columns=(
+            Column(title="build", align=_LEFT),
+            Column(title="first run (UTC)", align=_LEFT),
+            Column(title="valid runs"),
+            *columns,
+        ),
+        rows=tuple(
+            (
+                each.build,
+                when(each.runs[0].started_at).removesuffix(" UTC")[:-3],
+                f"{each.valid} of {len(each.runs)}",
+                *(
+                    _ms(figures, metric)
+                    for metric in METRICS
+                    for figures in (each.p50_ns, each.p99_ns)
+                ),
+            )
+            for each in found
+        ),
+        notes=("Medians over the valid runs. To judge whether a build is slower, use wsload compare.",),
+    )
+
+
+def history_page(lines: Sequence[RunLine], problems: Sequence[str]) -> bytes:
+    """The page, in UTF-8; ``problems`` are the runs that could not be read, one sentence each."""
+    found = builds(lines)
+    newest_first = sorted(lines, key=lambda line: (line.started_at, line.name), reverse=True)
+    return page(
+        "history.html",
+        scripts=("history.js",),
+        data={"builds": [_build_data(each) for each in found], "metrics": _metrics(lines)},
+        runs=runs_table(newest_first),
+        builds=builds_table(found),
+        problems=problems,
+    )
+
+
+def _metrics(lines: Sequence[RunLine]) -> list[str]:
+    return [metric for metric in METRICS if any(metric in line.p50_ns for line in lines)]
+
+
+def _build_data(build: BuildLine) -> dict[str, object]:
+    """What ``history.js`` draws of a build; times in ms."""
+    return {
+        "build": build.build,
+        "p50": _in_ms(build.p50_ns),
+        "p99": _in_ms(build.p99_ns),
+        "runs": [
+            {
+                "when": when(run.started_at),
+                "valid": run.standing is Standing.VALID,
+                "standing": run.standing,
+                "p50": _in_ms(run.p50_ns),
+                "p99": _in_ms(run.p99_ns),
+            }
+            for run in build.runs
+        ],
+    }
+
+
+def _in_ms(figures: Mapping[str, float]) -> dict[str, float]:
+    return {metric: value / 1e6 for metric, value in figures.items()}

@@ -1,0 +1,62 @@
+"""A run as JUnit XML, which CI systems show: a test case for its validity and one for each check.
+
+Elements and attributes are those of the Ant task's schema, as Jenkins and GitLab read them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+from xml.etree.ElementTree import Element, SubElement, indent, tostring  # noqa: S405  # writes only
+
+from wsload.analysis.standing import Standing
+from wsload.report.run_report import RunReport
+from wsload.report.words import VERDICTS, doubts, printable
+
+VALIDITY: Final = "the run is valid"
+
+
+def junit(report: RunReport) -> str:
+    """The XML, with a final newline."""
+    info = report.info
+    failed = sum(not check.passed for check in info.checks)
+    counts = {
+        "tests": str(len(info.checks) + 1),
+        "failures": str(failed + (report.standing is Standing.INVALID)),
+        "errors": str(int(report.standing is Standing.INCOMPLETE)),
+        "time": f"{report.summary.duration_s:.3f}",
+    }
+    name = printable(f"wsload {info.build}")
+    root = Element("testsuites", {"name": name, **counts})
+    started_at = datetime.fromtimestamp(info.started_at, UTC).replace(tzinfo=None)
+    suite = SubElement(
+        root,
+        "testsuite",
+        {"name": name, **counts, "skipped": "0", "timestamp": started_at.isoformat(timespec="seconds")},
+    )
+    properties = SubElement(suite, "properties")
+    for key, value in (("build", info.build), ("target", info.target), ("run", report.path.name)):
+        SubElement(properties, "property", {"name": key, "value": printable(value)})
+    _validity(suite, report)
+    for check in info.checks:
+        case = _case(suite, check.expression)
+        if not check.passed:
+            said = printable(f"wanted {check.wanted}, got {check.got}")
+            SubElement(case, "failure", {"type": "check", "message": said})
+    indent(root)
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(root, encoding='unicode')}\n"
+
+
+def _validity(suite: Element, report: RunReport) -> None:
+    case = _case(suite, VALIDITY)
+    if report.standing is not Standing.VALID:
+        tag = "failure" if report.standing is Standing.INVALID else "error"
+        found = SubElement(case, tag, {"type": report.standing, "message": VERDICTS[report.standing]})
+        found.text = "\n".join(
+            printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)
+            for doubt in doubts(report)
+        )
+
+
+def _case(suite: Element, name: str) -> Element:
+    return SubElement(suite, "testcase", {"classname": "wsload", "name": printable(name)})

@@ -1,0 +1,40 @@
+"""A run for other programs: JSON and CSV, with the summary's figures as they are, unrounded and in ns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, fields
+
+from wsload.analysis.summary import MetricSummary
+from wsload.report.run_report import RunReport
+from wsload.results.run import SCHEMA
+
+
+def as_json(report: RunReport) -> str:
+    """Standing, problems, and the contents of run.json and summary.json, these rebuilt from the logs."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "name": report.path.name,
+            "standing": report.standing,
+            "problems": report.problems,
+            "run": json.loads(report.info.to_json()),
+            "summary": {**report.stored, **report.summary.to_json()},
+            "interruptions": [asdict(interruption) for interruption in report.interruptions],
+        },
+        indent=2,
+        ensure_ascii=False,
+    ) + "\n"  # fmt: skip
+
+
+def as_csv(report: RunReport) -> str:
+    """A line a metric, RFC 4180 but with plain line ends."""
+    names = [field.name for field in fields(MetricSummary)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["metric", *names])
+    for metric, figures in report.summary.metrics.items():
+        writer.writerow([metric, *(getattr(figures, name) for name in names)])
+    return text.getvalue()
