@@ -6,7 +6,7 @@ PYTHON ?= python3
 .PHONY: demo test lint types bench clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
-	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
+	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo --ws-allow-invalid
 
 test: $(VENV)/.dev  ## All tests
 	$(BIN)/pytest

@@ -11,7 +11,7 @@ from support import hostile
 from support.certificates import Certificates
 from support.hostile import chat, raw, stubborn
 from support.locust_run import FILES, LOCUSTFILES, Finished, LocustRun
-from support.serving import TcpHandler, WebSocketHandler, Serving
+from support.serving import Serving, TcpHandler, WebSocketHandler
 from websockets.asyncio.server import ServerConnection
 
 TIMES = ("--ws-open-timeout", "500ms", "--ws-message-timeout", "500ms", "--ws-drain", "200ms")

@@ -11,10 +11,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from support.serving import TcpHandler, WebSocketHandler
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
+
+from support.serving import TcpHandler, WebSocketHandler
 
 # Instead of an opening handshake
 

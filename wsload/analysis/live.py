@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from wsload.analysis.shape import Shape, shape
-from wsload.analysis.summary import summarize
+from wsload.analysis.summary import MetricSummary, summarize
 from wsload.analysis.validity import Watch
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
@@ -18,82 +18,91 @@ MOST_POINTS: Final = 7_200
 """Two hours of seconds; older points are in the report only."""
 PERCENTILES: Final = (50, 99, 99.9)
 
+Point = dict[str, float | None]
+"""One interval in a few figures, see `point`."""
+
+
+def point(interval: Interval) -> Point:
+    """An interval's end (``at``, seconds since the epoch), its message percentiles in ms (None without
+    a message), levels at its end, frames sent, echoes and deliveries a second, and what was lost or failed in it.
+    """
+    message = interval.histograms.get("message", Histogram())
+    counters, length_s = interval.counters, max(interval.length_s, 1e-9)
+    delivered = counters.get("deliveries_own_host", 0) + counters.get("deliveries_foreign", 0)
+    p50, p99, p99_9 = (
+        value / 1e6 if message.total else None for value in message.percentiles(PERCENTILES)
+    )
+    return {
+        "at": round(interval.start_s + interval.length_s, 3),
+        "p50": p50,
+        "p99": p99,
+        "p99_9": p99_9,
+        "users": interval.gauges.get("users", 0),
+        "connections": interval.gauges.get("connections", 0),
+        "in_flight": interval.gauges.get("in_flight", 0),
+        "sent": round(counters.get("sent", 0) / length_s, 1),
+        "echoes": round(message.total / length_s, 1),
+        "deliveries": round(delivered / length_s, 1),
+        "lost": counters.get("lost", 0),
+        "failures": sum(interval.failures.values()),
+    }
+
 
 class LiveView:
     """Takes each interval as it is written, and answers what a live page asks for.
 
-    Costs the hub 0.1 ms an interval; the curves are made when asked for, once an interval at most.
+    Costs the hub 0.1 ms an interval; all else is made when asked for (3 ms), once an interval at most.
     """
 
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
-        self._points: collections.deque[dict[str, float | None]] = collections.deque(maxlen=MOST_POINTS)
+        self._points: collections.deque[Point] = collections.deque(maxlen=MOST_POINTS)
         self._taken = 0
         self._recent: collections.deque[Histogram] = collections.deque(maxlen=RECENT_S)
-        self._curves: tuple[int, dict[str, Any]] = (-1, {})
+        self._figures: tuple[int, dict[str, Any]] = (-1, {})
 
-    def add(self, interval: Interval) -> None:
-        """The next interval of the run."""
-        message = interval.histograms.get("message", Histogram())
-        self._recent.append(message)
+    def add(self, interval: Interval) -> Point:
+        """Takes the next interval of the run; returns its point."""
+        self._recent.append(interval.histograms.get("message", Histogram()))
         self._taken += 1
-        p50, p99, p99_9 = (
-            value / 1e6 if message.total else None for value in message.percentiles(PERCENTILES)
-        )
-        counters, length_s = interval.counters, max(interval.length_s, 1e-9)
-        delivery = counters.get("deliveries_own_host", 0) + counters.get("deliveries_foreign", 0)
-        self._points.append(
-            {
-                "at": round(interval.start_s + interval.length_s, 3),
-                "p50": p50,
-                "p99": p99,
-                "p99_9": p99_9,
-                "users": interval.gauges.get("users", 0),
-                "connections": interval.gauges.get("connections", 0),
-                "posts": round(counters.get("sent", 0) / length_s, 1),
-                "echoes": round(message.total / length_s, 1),
-                "deliveries": round(delivery / length_s, 1),
-                "failures": sum(interval.failures.values()),
-            }
-        )
+        self._points.append(point(interval))
+        return self._points[-1]
 
     def snapshot(self, since: int, processes: Iterable[Watch]) -> dict[str, Any]:
         """Everything by now, as plain values; of the points those after the first ``since``. Times in ms.
 
         ``taken`` is what to ask ``since`` next time.
         """
+        if self._figures[0] != self._taken:
+            self._figures = self._taken, self._now(processes)
         first = self._taken - len(self._points)
         points = list(self._points)[max(since - first, 0) :]
+        return {"taken": self._taken, "points": points, **self._figures[1]}
+
+    def _now(self, processes: Iterable[Watch]) -> dict[str, Any]:
         summary = summarize(self._totals)
+        whole = self._totals.histograms.get("message", Histogram())
         return {
-            "taken": self._taken,
-            "points": points,
-            "metrics": {
-                name: {
-                    "count": figures.count,
-                    "rate": figures.rate,
-                    **{
-                        part: getattr(figures, f"{part}_ns") / 1e6
-                        for part in ("p50", "p90", "p95", "p99", "p99_9", "max")
-                    },
-                }
-                for name, figures in summary.metrics.items()
-            },
+            "metrics": {name: _metric(figures) for name, figures in summary.metrics.items()},
             "counters": dict(summary.counters),
             "failures": [[what, kind, number] for (what, kind), number in summary.failures.items()],
             "closes": [[code, number] for code, number in summary.closes.items()],
             "processes": [_process(watch) for watch in processes],
-            "curves": self._both_curves(),
+            "curves": {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(merged(self._recent)))},
         }
 
-    def _both_curves(self) -> dict[str, Any]:
-        if self._curves[0] != self._taken:
-            whole = self._totals.histograms.get("message", Histogram())
-            self._curves = (
-                self._taken,
-                {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(merged(self._recent)))},
-            )
-        return self._curves[1]
+
+def _metric(figures: MetricSummary) -> dict[str, float]:
+    return {
+        "count": figures.count,
+        "rate": figures.rate,
+        "p50": figures.p50_ns / 1e6,
+        "p90": figures.p90_ns / 1e6,
+        "p95": figures.p95_ns / 1e6,
+        "p99": figures.p99_ns / 1e6,
+        "p99_9": figures.p99_9_ns / 1e6,
+        "max": figures.max_ns / 1e6,
+    }
 
 
 def _curve(found: Shape) -> dict[str, list[float]]:
@@ -101,10 +110,15 @@ def _curve(found: Shape) -> dict[str, list[float]]:
 
 
 def _process(watch: Watch) -> dict[str, Any]:
-    lag = watch.totals.histograms.get("send_lag") or watch.totals.histograms.get("loop_lag") or Histogram()
+    totals = watch.totals
+    lag = totals.histograms.get("send_lag") or totals.histograms.get("loop_lag") or Histogram()
+    message = totals.histograms.get("message", Histogram())
     return {
         "name": watch.name or "this process",
+        "users": totals.gauges.get("users", 0),
+        "messages": message.total,
         "cpu": round(watch.last, 3),
         "cpu_peak": round(watch.peak, 3),
+        "p99": message.percentile(99) / 1e6,
         "lag_p99": lag.percentile(99) / 1e6,
     }

@@ -12,8 +12,11 @@ from typing import Annotated
 
 import typer
 
+from wsload.cli.check import check
 from wsload.cli.export import export
+from wsload.cli.list import list_runs
 from wsload.cli.options import options
+from wsload.cli.report import report
 from wsload.cli.serve import serve
 from wsload.errors import ResultsError, UsageError, WsloadError
 
@@ -30,6 +33,9 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(export)
+app.command()(report)
+app.command("list")(list_runs)
+app.command()(check)
 app.command()(options)
 
 

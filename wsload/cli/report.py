@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from wsload.cli.runs import LATEST, RESULTS, Results, Run, find_run
+from wsload.cli.runs import LATEST, RESULTS, Results, find_run
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,10 +33,19 @@ class Format(StrEnum):
 
 
 def report(
-    run: Run = LATEST,
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help=f"A run's directory, its name in the results directory, or '{LATEST}' (the default).",
+            show_default=False,
+        ),
+    ] = None,
     format_: Annotated[
         Format,
-        typer.Option("--format", "-f", help="html: one page that opens offline. csv and json: figures in ns."),
+        typer.Option(
+            "--format", "-f", help="html: one page that opens offline. csv and json: figures in ns."
+        ),
     ] = Format.HTML,
     output: Annotated[
         Path | None,
@@ -63,19 +73,39 @@ def report(
     from wsload.report.html import REPORT
     from wsload.report.run_report import read_report
 
-    path = find_run(run, results)
+    path = find_run(run or LATEST, results)
     found = read_report(path)
+    if format_ is Format.TERMINAL and output is None:
+        _show(found, sys.stdout)
+        return
     data = _rendered(found, format_)
     if format_ is Format.HTML:
         output = output or path / REPORT
+    _put(data, output, told=format_ is Format.HTML)
+    if format_ is Format.MARKDOWN and (summary := os.environ.get(STEP_SUMMARY)):
+        try:
+            with open(summary, "ab") as file:
+                file.write(data)
+        except OSError as error:
+            raise UsageError(f"{STEP_SUMMARY} {summary!r}: can't be written ({error.strerror})") from error
+
+
+def _put(data: bytes, output: Path | None, *, told: bool) -> None:
+    """Writes the file, or standard output for none; ``told`` says where it is."""
+    from wsload.results.run import replace_file
+
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    else:
-        _write(output, data)
-        print(output, file=sys.stdout if format_ is Format.HTML else sys.stderr)
-    if format_ is Format.MARKDOWN and (summary := os.environ.get(STEP_SUMMARY)):
-        _append(Path(summary), data)
+        return
+    try:
+        replace_file(output, data)
+    except OSError as error:
+        raise UsageError(
+            f"{output}: can't be written ({error.strerror}); name a file with --output"
+        ) from error
+    if told:
+        print(output)
 
 
 def _rendered(found: RunReport, format_: Format) -> bytes:
@@ -101,5 +131,29 @@ def _rendered(found: RunReport, format_: Format) -> bytes:
 
             text = as_csv(found)
         case Format.TERMINAL:
-            text = _terminal(found)
+            stream = io.StringIO()
+            _show(found, stream)
+            text = stream.getvalue()
     return text.encode("utf-8", "replace")
+
+
+def _show(found: RunReport, stream: IO[str]) -> None:
+    from wsload.analysis.standing import Standing
+    from wsload.report.terminal import show_run
+    from wsload.report.words import doubts
+
+    valid = {Standing.VALID: True, Standing.INVALID: False, Standing.INCOMPLETE: None}[found.standing]
+    info = dataclasses.replace(found.info, valid=valid, warnings=doubts(found))
+    show_run(info, found.summary, found.path, file=stream)
+
+
+def _history(run: str | None, format_: Format, output: Path | None, results: Path) -> None:
+    from wsload.cli.runs import read_lines
+    from wsload.report.history import HISTORY, history_page
+
+    if run is not None or format_ is not Format.HTML:
+        raise UsageError("--history is one page of all runs: it takes no RUN and no other --format")
+    lines, problems = read_lines(results)
+    if not lines:
+        raise UsageError(f"there are no runs in {results}: name another directory with --results")
+    _put(history_page(lines, problems), output or results / HISTORY, told=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from wsload.errors import UsageError
+from wsload.errors import ResultsError, UsageError
+
+if TYPE_CHECKING:
+    from wsload.analysis.history import RunLine
 
 LATEST: Final = "latest"
 
@@ -52,3 +55,25 @@ def find_run(run: str, results: Path) -> Path:
         if path.is_dir():
             return path
     raise UsageError(f"there is no run {run!r}, neither as a directory nor in {results}: see wsload list")
+
+
+def read_lines(results: Path) -> tuple[list[RunLine], list[str]]:
+    """A line for each run in the directory, oldest first, and what could not be read.
+
+    A run without a summary, as a killed one, is added up from its logs. Raises `ResultsError` when
+    the directory can't be read.
+    """
+    from wsload.analysis.history import run_line
+    from wsload.analysis.summary import summarize
+    from wsload.results.reader import find_runs, open_run
+
+    lines, problems = [], []
+    for path in find_runs(results) if results.is_dir() else ():
+        try:
+            run = open_run(path)
+            summary = run.summary() or summarize(run.totals()).to_json()
+        except ResultsError as error:
+            problems.append(str(error))
+        else:
+            lines.append(run_line(path.name, run.info, run.problems, summary))
+    return sorted(lines, key=lambda line: (line.started_at, line.name)), problems

@@ -87,9 +87,8 @@ class Engine:
     # On the loop's thread
 
     def begin(self, on_draft: Callable[[Draft], None]) -> None:
-        """Starts recording; ``on_draft`` is given each second's draft of an interval."""
-        if self._on_draft is not None:
-            self._freeze()
+        """Starts recording, after ending what went on; ``on_draft`` is given each second's draft."""
+        self.end()
         self._on_draft = on_draft
         self._began_ns = time.monotonic_ns()
         self._wall_s = time.time() - self._began_ns / SECOND_NS

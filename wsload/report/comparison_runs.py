@@ -9,6 +9,7 @@ from typing import Final
 
 from wsload.analysis.bootstrap import Blocks, blocks_of
 from wsload.analysis.pairs import PARTS, RunFigures, Side, compared, figures_of, pair_up
+from wsload.analysis.standing import Standing, standing
 from wsload.analysis.summary import Summary, summarize
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.histogram import Histogram
@@ -70,7 +71,7 @@ def read_runs(
     is. Raises `UsageError` for a run that stands there twice, and `ResultsError` for one that can't be
     read.
     """
-    sides = {path: Side.BASELINE for path in baseline} | {path: Side.CANDIDATE for path in candidate}
+    sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
     opened = [(open_run(path), side, name) for (path, side), name in zip(sides.items(), names, strict=True)]
     doubts = {run.path: _doubt(run) for run, _, _ in opened}
@@ -109,12 +110,12 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _doubt(run: StoredRun) -> str:
-    if run.info.valid is False:
-        reasons = [warning.text for warning in run.info.warnings if warning.invalidates]
-        return "not valid" + (f": {'; '.join(reasons)}" if reasons else "")
-    if run.info.valid is None:
-        return "it has no end: it still goes on, or was killed"
-    return ""
+    found = standing(run.info, run.problems)
+    if found is Standing.VALID:
+        return ""
+    reasons = [warning.text for warning in run.info.warnings if warning.invalidates]
+    why = "; ".join(reasons if found is Standing.INVALID else run.problems)
+    return f"{found}: {why}" if why else str(found)
 
 
 def _read(run: StoredRun, figures: RunFigures, doubt: str, *, by_second: bool) -> ComparedRun:

@@ -10,7 +10,7 @@ from wsload.analysis.pairs import Side
 from wsload.analysis.verdict import Judgement, Verdict
 from wsload.report.comparison import ComparisonReport, change, tenths_up
 from wsload.report.comparison_runs import ComparedRun
-from wsload.report.html import when
+from wsload.report.conditions import when
 from wsload.report.tables import Column, Table, ms, number, rate
 
 _LEFT: Final = "left"
@@ -73,7 +73,7 @@ def basis_sentence(report: ComparisonReport) -> str:
     pairs = len(report.comparison.pairs)
     if not pairs:
         return ""
-    users = report.comparison.pairs and report.of(Side.BASELINE)[0].figures.conditions.get("users", "")
+    users = report.of(Side.BASELINE)[0].figures.conditions["users"]
     what = "one run a side" if report.comparison.within_run_only else f"{pairs} pairs of runs"
     longest = max(run.summary.duration_s for run in report.runs)
     return f"{what} of {longest:,.0f} s, {users} users; A and B are medians over the runs"

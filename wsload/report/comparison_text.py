@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import IO, Final
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -19,7 +20,7 @@ from wsload.report.comparison_tables import (
     runs_table,
     sides_table,
 )
-from wsload.report.tables import Table
+from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import _clean, _Grid
 from wsload.results.run import dump
 
@@ -32,23 +33,20 @@ _STYLES: Final = {
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.NO_VALID_RUNS: "bold white on red",
 }
-_NARROW: Final = 80
 
 
-def show_comparison(report: ComparisonReport, *, file: IO[str] | None = None) -> None:
-    """Writes the verdict and the tables to standard output, or to ``file``.
+def as_text(report: ComparisonReport) -> str:
+    """The verdict and the tables for standard output.
 
-    In colour only on a terminal, as wide as that is, or 80 columns. Characters that the stream can't
+    In colour only when that is a terminal, as wide as it is, or 80 columns. Characters that it can't
     write become ``?``.
     """
-    stream = file or sys.stdout
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(_view(report))
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding))
-    stream.flush()
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _view(report: ComparisonReport) -> Group:
@@ -74,41 +72,31 @@ def _view(report: ComparisonReport) -> Group:
 
 
 def markdown(report: ComparisonReport) -> str:
-    """The comparison for a pull request or a job's summary."""
-    lines = [f"## wsload: {escaped(report.comparison.verdict)}", "", f"**{escaped(report.headline)}**", ""]
-    lines += [f"- {escaped(warning)}" for warning in report.warnings]
+    """The comparison for a pull request or a job's summary, with a final newline."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: ComparisonReport) -> Iterator[str]:
+    yield f"## {escaped(report.b)} against {escaped(report.a)}: {report.comparison.verdict}"
+    yield ""
+    yield f"**{escaped(report.headline)}**"
+    yield ""
+    for warning in report.warnings:
+        yield f"- {escaped(warning)}"
     if report.warnings:
-        lines.append("")
-    judged = judgements_table(report)
-    if judged.rows:
-        lines += [
-            *_rows(judged),
-            "",
-            f"{escaped(basis_sentence(report))}.",
-            "",
-            escaped(gate_sentence(report)),
-            "",
-        ]
-    for table in (sides_table(report), runs_table(report)):
+        yield ""
+    for table in (judgements_table(report), sides_table(report)):
         if table.rows:
-            lines += ["<details>", f"<summary>{escaped(table.title)}</summary>", "", *_rows(table), ""]
-            lines += ["</details>", ""]
-    return "\n".join(lines)
-
-
-def _rows(table: Table) -> list[str]:
-    heads = [escaped(f"{column.title} {column.unit}".strip()) for column in table.columns]
-    marks = ["---" if column.align == "left" else "--:" for column in table.columns]
-    return [
-        f"| {' | '.join(cells)} |" for cells in (heads, marks, *(map(escaped, row) for row in table.rows))
-    ]
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, no HTML, no further cells."""
-    text = " ".join(_clean(text).split())
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~!" else c for c in text)
+            yield from table_lines(table)
+            yield ""
+    if basis := basis_sentence(report):
+        yield f"{escaped(basis)}. {escaped(gate_sentence(report))}"
+        yield ""
+    yield "<details><summary>The runs</summary>"
+    yield ""
+    yield from table_lines(runs_table(report))
+    yield ""
+    yield "</details>"
 
 
 def as_json(report: ComparisonReport) -> bytes:

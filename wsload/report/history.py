@@ -35,7 +35,7 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
         ),
         rows=tuple(
             (
-                when(line.started_at).removesuffix(" UTC")[:-3],
+                when(line.started_at)[:16],
                 printable(line.build),
                 NOTHING if line.users is None else number(line.users),
                 NOTHING if line.rate is None else rate(line.rate),
@@ -64,26 +64,24 @@ def _ms(figures: Mapping[str, float], metric: str) -> str:
 def builds_table(found: Sequence[BuildLine]) -> Table:
     """A row a build: the medians over its valid runs."""
     columns = [
-        Column(title=f"{metric} {percentile}", unit="ms") for metric in METRICS for percentile in ("p50", "p99")
+        Column(title=f"{metric} {percentile}", unit="ms")
+        for metric in METRICS
+        for percentile in ("p50", "p99")
     ]
     return Table(
         title="Builds",
         columns=(
             Column(title="build", align=_LEFT),
-            Column(title="first run (UTC)", align=_LEFT),
+            Column(title="first run", align=_LEFT),
             Column(title="valid runs"),
             *columns,
         ),
         rows=tuple(
             (
                 each.build,
-                when(each.runs[0].started_at).removesuffix(" UTC")[:-3],
+                when(each.runs[0].started_at)[:10],
                 f"{each.valid} of {len(each.runs)}",
-                *(
-                    _ms(figures, metric)
-                    for metric in METRICS
-                    for figures in (each.p50_ns, each.p99_ns)
-                ),
+                *(_ms(figures, metric) for metric in METRICS for figures in (each.p50_ns, each.p99_ns)),
             )
             for each in found
         ),

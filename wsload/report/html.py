@@ -11,6 +11,7 @@ from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
+from wsload.report.words import VERDICTS, checks_said, doubts
 from wsload.results.run import replace_file
 
 REPORT: Final = "report.html"
@@ -39,6 +40,10 @@ def render(report: RunReport) -> bytes:
         report=report,
         info=info,
         standing=Standing,
+        verdict=VERDICTS[report.standing],
+        judged=checks_said(report),
+        failed=not all(check.passed for check in info.checks),
+        doubts=doubts(report),
         started_at=conditions.when(info.started_at),
         facts=conditions.facts(info, summary),
         figures=_figures(report),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, indent, tostring  # noqa: S405  # writes only
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from wsload.analysis.standing import Standing
 from wsload.report.run_report import RunReport

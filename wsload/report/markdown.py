@@ -58,7 +58,9 @@ def table_lines(table: tables.Table) -> Iterator[str]:
     """A table with its title above and its notes below."""
     yield f"### {escaped(table.title)}"
     yield ""
-    yield _row([f"{column.title} ({column.unit})" if column.unit else column.title for column in table.columns])
+    yield _row(
+        [f"{column.title} ({column.unit})" if column.unit else column.title for column in table.columns]
+    )
     yield f"|{'|'.join(' ---: ' if column.align == 'right' else ' --- ' for column in table.columns)}|"
     for row in table.rows:
         yield _row(row)

@@ -34,5 +34,6 @@ def doubts(report: RunReport) -> tuple[RunWarning, ...]:
 def printable(text: str) -> str:
     """The text in one line, its control characters replaced: they steer terminals, and XML forbids them."""
     return "".join(
-        character if character.isprintable() else " " if character.isspace() else "\ufffd" for character in text
+        character if character.isprintable() else " " if character.isspace() else "\ufffd"
+        for character in text
     )

@@ -63,8 +63,9 @@ const charts = (() => {
     values: (plot, splits) => splits.map((split) => `${plain(split)}${unit}`),
   });
   const zeroScale = { range: (plot, low, high) => [0, high > 0 ? high * 1.1 : 1] };
-  const zeroAxis = (unit) => axis({
-    size: AXIS_WIDTH, space: 24,
+  const WHOLE = [1, 2, 5].flatMap((step) => Array.from({ length: 13 }, (_, power) => step * 10 ** power)).sort((a, b) => a - b);
+  const zeroAxis = (unit, more = {}) => axis({
+    size: AXIS_WIDTH, space: 24, ...more,
     values: (plot, splits) => splits.map((split) => (split == null ? "" : `${plain(split)}${unit}`)),
   });
 
@@ -98,6 +99,6 @@ const charts = (() => {
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
-    axis, clock, colour, count, draw, figure, logAxis, logRange, logScale, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH,
+    axis, clock, colour, count, draw, figure, logAxis, logRange, logScale, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
   };
 })();

@@ -1,7 +1,7 @@
 "use strict";
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
-  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale } = charts;
+  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const COLOURS = ["d", "e", "g", "h", "f"];
   const SHOWN = { message: "a", "message.service": "b", delivery: "c" };
   const slots = data.at.length;
@@ -55,7 +55,7 @@
           label: name,
           stroke: stroke(SHOWN[name] || COLOURS[others.indexOf(name) % COLOURS.length]),
           dash: others.indexOf(name) < COLOURS.length ? [] : [5, 4],
-          width: 1.75,
+          width: name === "message" ? 2.5 : 1.5,
           show: first.includes(name),
           spanGaps: true,
           points: { show: false },
@@ -121,7 +121,7 @@
     const found = [];
     if (users) found.push([line("users", "f", count, { dash: [4, 3] }), users]);
     if (connections) found.push([line("connections", "a", count), connections]);
-    small("levels", found, "");
+    small("levels", found, "", { incrs: WHOLE });
   }
 
   function rates() {
@@ -139,11 +139,11 @@
     }
   }
 
-  function small(id, found, unit) {
+  function small(id, found, unit, more) {
     if (!found.length) return;
     overTime(id, {
       series: found.map(([series]) => series), columns: found.map(([, column]) => column),
-      y: zeroScale, yAxis: zeroAxis(unit), height: wide() ? 130 : 120,
+      y: zeroScale, yAxis: zeroAxis(unit, more), height: wide() ? 130 : 120,
     });
   }
 
@@ -167,7 +167,7 @@
         ...(back ? [dots("reconnects", "c", count)] : []),
       ],
       columns: back ? [...sums, back] : sums,
-      y: zeroScale, yAxis: zeroAxis(""), height: wide() ? 150 : 130,
+      y: zeroScale, yAxis: zeroAxis("", { incrs: WHOLE }), height: wide() ? 150 : 130,
     });
   }
 

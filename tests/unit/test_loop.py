@@ -1,0 +1,219 @@
+"""The engine's clockwork, on a loop in a thread of its own, as it is run."""
+
+from __future__ import annotations
+
+import collections
+import gc
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsload.engine.loop import HEARTBEAT_NS, Engine, _slice
+from wsload.measure.histogram import Histogram, merged
+from wsload.measure.interval import Interval
+
+MS = 1_000_000
+PATIENCE_S = 20
+
+
+class Stage:
+    """An engine at work, and what it hands out."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.errors: list[dict[str, Any]] = []
+        self._drafts: queue.Queue[Any] = queue.Queue()
+        self._thread = threading.Thread(target=self.engine.run, args=(self.errors.append,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.ask(self.engine.end)
+        self.engine.stop()
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The function's result, called on the loop's thread."""
+        done: Future[Any] = Future()
+
+        def call() -> None:
+            try:
+                done.set_result(function(*args))
+            except BaseException as error:
+                done.set_exception(error)
+
+        self.engine.call(call)
+        return done.result(PATIENCE_S)
+
+    def begin(self) -> None:
+        self.ask(self.engine.begin, self._drafts.put)
+
+    def next(self) -> Interval:
+        """The next interval; at most about a second away."""
+        return self._drafts.get(timeout=PATIENCE_S).interval()
+
+    def end(self) -> list[Interval]:
+        """All that is still handed out."""
+        self.ask(self.engine.end)
+        rest = []
+        while not self._drafts.empty():
+            rest.append(self.next())
+        return rest
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.close()
+    assert stage.errors == []
+
+
+def total(metric: str, intervals: list[Interval]) -> Histogram:
+    return merged(interval.histograms.get(metric, Histogram()) for interval in intervals)
+
+
+class Inhabitant:
+    """A member that counts what is done with it."""
+
+    def __init__(self) -> None:
+        self.visits = self.pings = 0
+        self.seen = threading.Event()
+
+    def visit(self, now_ns: int) -> None:
+        assert now_ns <= time.monotonic_ns()
+        self.visits += 1
+        if self.pings:
+            self.seen.set()
+
+    def ping(self) -> None:
+        self.pings += 1
+
+
+def test_intervals_follow_each_other_without_a_gap(stage: Stage) -> None:
+    before = time.monotonic()
+    stage.begin()
+    intervals = [stage.next(), stage.next()]
+    intervals += stage.end()
+    elapsed = time.monotonic() - before
+    assert len(intervals) == 3
+    for one, other in itertools.pairwise(intervals):
+        assert one.start_s + one.length_s == pytest.approx(other.start_s, abs=1e-6)
+    assert sum(interval.length_s for interval in intervals) == pytest.approx(elapsed, abs=0.5)
+    assert intervals[0].length_s >= 0.1
+    assert sum(interval.counters["cpu_ns"] for interval in intervals) > 0
+
+
+def test_the_last_interval_is_handed_out_at_the_end_and_nothing_after_it(stage: Stage) -> None:
+    recorder = stage.engine.recorder
+    stage.begin()
+    stage.ask(recorder.values["message"].append, 5_000)
+    (last,) = stage.end()
+    assert last.histograms["message"].total == 1
+    assert stage.end() == []
+
+
+def test_what_was_recorded_before_the_beginning_is_not_of_this_run(stage: Stage) -> None:
+    stage.ask(stage.engine.recorder.failed, "open", "refused")
+    stage.ask(lambda: stage.engine.recorder.values["message"].append(5_000))
+    stage.begin()
+    (interval,) = stage.end()
+    assert not interval.failures and "message" not in interval.histograms
+
+
+def test_levels_are_those_at_the_end_of_the_interval(stage: Stage) -> None:
+    stage.begin()
+    stage.engine.members[Inhabitant()] = None
+    stage.engine.connections, stage.engine.in_flight = 7, 9
+    (interval,) = stage.end()
+    assert interval.gauges == {"users": 1, "connections": 7, "in_flight": 9}
+
+
+def test_a_blocked_loop_is_late_for_every_beat_it_missed(stage: Stage) -> None:
+    def block() -> int:
+        start = time.monotonic_ns()
+        while time.monotonic_ns() < start + 10 * HEARTBEAT_NS:
+            pass
+        return start
+
+    stage.begin()
+    stage.ask(block)
+    stage.ask(int)
+    lags = total("loop_lag", [stage.next(), *stage.end()])
+    # A block of ten beats: lateness of 0 to 1, 1 to 2, … 9 to 10 beats, each once.
+    for beats in range(1, 9):
+        assert lags.count_above(beats * HEARTBEAT_NS) >= 9 - beats
+    assert lags.max_ns >= 9 * HEARTBEAT_NS
+
+
+def test_beats_are_as_many_as_the_time_has(stage: Stage) -> None:
+    stage.begin()
+    intervals = [stage.next(), *stage.end()]
+    beats = total("loop_lag", intervals).total
+    assert beats == pytest.approx(sum(each.length_s for each in intervals) * 1e9 / HEARTBEAT_NS, abs=2)
+
+
+def test_collections_are_recorded_with_their_pauses(stage: Stage) -> None:
+    stage.begin()
+    for _ in range(3):
+        gc.collect()
+    (interval,) = stage.end()
+    assert interval.histograms["gc_pause"].total >= 3
+
+
+def test_members_are_visited_and_pinged_until_they_leave(stage: Stage) -> None:
+    one, other = Inhabitant(), Inhabitant()
+    stage.begin()
+    stage.ask(stage.engine.members.update, {one: None, other: None})
+    assert one.seen.wait(PATIENCE_S) and other.seen.wait(PATIENCE_S)
+    stage.ask(stage.engine.members.pop, one)
+    visits = one.visits
+    other.seen.clear()
+    assert other.seen.wait(PATIENCE_S)
+    assert one.visits == visits
+
+
+def test_beginning_again_ends_the_run_before(stage: Stage) -> None:
+    callbacks = len(gc.callbacks)
+    stage.begin()
+    stage.ask(lambda: stage.engine.recorder.values["message"].append(5_000))
+    stage.begin()
+    assert stage.next().histograms["message"].total == 1
+    assert len(gc.callbacks) == callbacks + 1
+    intervals = [stage.next(), *stage.end()]
+    assert len(gc.callbacks) == callbacks
+    beats = total("loop_lag", intervals).total
+    assert beats == pytest.approx(sum(each.length_s for each in intervals) * 1e9 / HEARTBEAT_NS, abs=2)
+
+
+def test_what_nobody_caught_is_told() -> None:
+    stage = Stage()
+
+    def fail() -> None:
+        raise ValueError("on purpose")
+
+    stage.engine.call(fail)
+    stage.ask(int)
+    stage.close()
+    assert [str(context["exception"]) for context in stage.errors] == ["on purpose"]
+
+
+@given(st.integers(1, 30), st.integers(1, 40))
+def test_visits_go_round(number: int, most: int) -> None:
+    members: Any = dict.fromkeys(range(number))
+    turn: Any = collections.deque()
+    rounds = 4
+    visited: list[Any] = []
+    while len(visited) < rounds * number:
+        part = _slice(turn, members, most)
+        assert 0 < len(part) <= most
+        visited += part
+    assert all(visited.count(member) == len(visited) // number for member in members)
