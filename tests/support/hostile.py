@@ -7,6 +7,7 @@ then go wrong at the id, at the login, or at a post.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -118,10 +119,8 @@ def chat(on_post: OnPost, *, on_login: OnPost | None = None) -> WebSocketHandler
                 await on_post(connection, json.dumps({**message, "name": "me"}))
 
     async def until_closed(connection: ServerConnection) -> None:
-        try:
+        with contextlib.suppress(ConnectionClosed):
             await handle(connection)
-        except ConnectionClosed:
-            pass
 
     return until_closed
 

@@ -62,6 +62,7 @@ class Stage:
 
     def end(self) -> list[Interval]:
         """All that is still handed out."""
+        self.ask(int)  # beats that are late by now have their turn first
         self.ask(self.engine.end)
         rest = []
         while not self._drafts.empty():
@@ -99,15 +100,17 @@ class Inhabitant:
 
 
 def test_intervals_follow_each_other_without_a_gap(stage: Stage) -> None:
-    before = time.monotonic()
+    outer = time.monotonic()
     stage.begin()
+    inner = time.monotonic()
     intervals = [stage.next(), stage.next()]
+    inner = time.monotonic() - inner
     intervals += stage.end()
-    elapsed = time.monotonic() - before
+    outer = time.monotonic() - outer
     assert len(intervals) == 3
     for one, other in itertools.pairwise(intervals):
         assert one.start_s + one.length_s == pytest.approx(other.start_s, abs=1e-6)
-    assert sum(interval.length_s for interval in intervals) == pytest.approx(elapsed, abs=0.5)
+    assert inner <= sum(interval.length_s for interval in intervals) <= outer
     assert intervals[0].length_s >= 0.1
     assert sum(interval.counters["cpu_ns"] for interval in intervals) > 0
 

@@ -218,6 +218,11 @@ def _listed(text: str) -> list[str]:
     return [word.strip() for word in text.strip("[] ").split(",") if word.strip()]
 
 
+def called(letter: str, build: Build) -> str:
+    """A side, for people: ``A (v1)``, or just ``A``."""
+    return letter if build.name == letter else f"{letter} ({build.name})"
+
+
 def clock(seconds: float) -> str:
     """A duration for people: ``42 s``, ``4:05 min``, ``1:02 h``."""
     whole = math.ceil(seconds)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wsload.ab.conduct import Summary
 from wsload.ab.experiment import Experiment, Outcome
-from wsload.ab.plan import Slot, clock
+from wsload.ab.plan import Slot, called, clock
 from wsload.report.tables import ms
 
 _REFRESHES = 2
@@ -69,7 +69,7 @@ class Shown:
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
         """See `wsload.ab.conduct.Follower`."""
         build = experiment.plan.build(slot.side)
-        about = f"run {slot.number} ({slot.letter}, {build.name}): {doing}"
+        about = f"run {slot.number}, {called(slot.letter, build)}: {doing}"
         if slot.number != self._number:
             self._number = slot.number
             self._bar.update(
@@ -82,12 +82,12 @@ class Shown:
 
     def repeated(self, slot: Slot, reason: str) -> None:
         """See `wsload.ab.conduct.Follower`."""
-        self._say(f"run {slot.number} ({slot.letter}) is made again: {reason}", style="yellow")
+        self._say(f"run {slot.number}, {slot.letter}, is made again: {reason}", style="yellow")
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
         """See `wsload.ab.conduct.Follower`."""
         build = experiment.plan.build(slot.side)
-        text = f"run {slot.number} of {self._runs} ({slot.letter}, {build.name})"
+        text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
         if message := summary.get("metrics", {}).get("message"):
             text += f": message p50 {ms(message['p50_ns'])} ms, p99 {ms(message['p99_ns'])} ms"
         if not outcome.valid:

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from wsload.ab.handshake import NoHandshake, shake
 from wsload.ab.meter import Meter
-from wsload.ab.plan import PORT, Build, Manner
+from wsload.ab.plan import PORT, Build, Manner, called
 from wsload.ab.processes import Child, Guard, words_of
 from wsload.engine.url import resolve_url, shown_url
 from wsload.errors import WsloadError
@@ -53,7 +53,7 @@ class Server:
         cwd: Path | None = None,
     ) -> None:
         self._build = build
-        self._what = f"server {letter} ({build.name})"
+        self._what = f"server {called(letter, build)}"
         self._child: Child | None = None
         self._meter: Meter | None = None
         self.url = build.url

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from wsload.ab.plan import LETTERS, Build, Plan
+from wsload.ab.plan import LETTERS, Build, Plan, called
 from wsload.ab.processes import Child, Guard, words_of
 from wsload.ab.server import ServerFailed
 from wsload.analysis.pairs import Side
@@ -91,7 +91,7 @@ class Worktrees:
         if self._root is None:
             self._root = Path(tempfile.mkdtemp(prefix="wsload-ab-"))
         tree = self._root / letter.lower()
-        what = f"git worktree for {letter} ({build.name})"
+        what = f"git worktree for {called(letter, build)}"
         self._trees.append(tree)
         _git("worktree", "add", "--quiet", "--detach", str(tree), build.commit, what=what)
         place = tree / prefix
@@ -103,7 +103,7 @@ class Worktrees:
 
     def _set_up(self, build: Build, letter: str, place: Path, logs: Path, guard: Guard) -> None:
         log = logs / f"build-{letter}.log"
-        what = f"--build {build.setup!r} for {letter} ({build.name})"
+        what = f"--build {build.setup!r} for {called(letter, build)}"
         child = Child(words_of(build.setup, "--build"), what=what, log=log, guard=guard, cwd=place)
         try:
             ended = child.wait(SETUP_TIMEOUT_S)

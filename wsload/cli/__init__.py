@@ -12,12 +12,15 @@ from typing import Annotated
 
 import typer
 
+from wsload.cli.ab import ab
 from wsload.cli.check import check
+from wsload.cli.compare import compare
 from wsload.cli.export import export
 from wsload.cli.list import list_runs
 from wsload.cli.options import options
 from wsload.cli.report import report
 from wsload.cli.serve import serve
+from wsload.cli.sides import ManyPaths
 from wsload.errors import ResultsError, UsageError, WsloadError
 
 EXIT_FAILED = 1
@@ -32,6 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command(cls=ManyPaths)(compare)
+app.command()(ab)
 app.command()(export)
 app.command()(report)
 app.command("list")(list_runs)

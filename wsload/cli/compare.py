@@ -2,66 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
+from wsload.cli.gate import Judged, MinRatio, MinShift, SameWithin, gate_of
 from wsload.cli.runs import RESULTS, Results, find_run
-from wsload.errors import ResultsError, UsageError
+from wsload.cli.sides import matching, selected, two
+from wsload.errors import UsageError
 
 if TYPE_CHECKING:
-    from wsload.analysis.verdict import Gate
     from wsload.report.comparison import ComparisonReport
 
-_NUMBER: Final = r"(\d+(?:\.\d+)?)\s*"
-_DURATION: Final = re.compile(_NUMBER + r"(ns|us|µs|μs|ms|s|m|h)")
-_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PERCENT: Final = re.compile(_NUMBER + "%")
-_SIDES: Final = ("--a", "--b")
-_FIELDS: Final = ("build", "name")
-
-MinRatio = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PERCENT",
-        help="Slower means slower by more than this, with the whole interval. Default: 3%.",
-        show_default=False,
-    ),
-]
-MinShift = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TIME",
-        help="… and by more than this: 3 % of 0.2 ms are of no interest. Default: 100us.",
-        show_default=False,
-    ),
-]
-SameWithin = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PERCENT",
-        help="The same means shown to differ by less than this. Default: 10%.",
-        show_default=False,
-    ),
-]
-Judged = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--judge",
-        metavar="METRIC",
-        help="Judge only this, repeatable: a metric (message) or a statistic of it (message.p99). Default: "
-        "p50, p95 and p99 of open, login, message and delivery.",
-    ),
-]
 Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Write a page with the charts too.", show_default=False),
@@ -72,31 +27,6 @@ Force = Annotated[
     bool,
     typer.Option("--force", help="Use runs that are not valid, or were made under other conditions, too."),
 ]
-
-
-class ManyPaths(TyperCommand):
-    """A command whose ``--a`` and ``--b`` take all the words up to the next option.
-
-    So that the shell may expand their patterns: ``--a results/*-v1 --b results/*-v2``.
-    """
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Gives each of the words its own ``--a``."""
-        return super().parse_args(ctx, spread(args))
-
-
-def spread(words: Sequence[str]) -> list[str]:
-    """``--a x y --force`` as ``--a=x --a=y --force``."""
-    found: list[str] = []
-    option = ""
-    for word in words:
-        if word.startswith("-"):
-            option = word if word in _SIDES else ""
-            if not option:
-                found.append(word)
-        else:
-            found.append(f"{option}={word}" if option else word)
-    return found
 
 
 def compare(
@@ -118,7 +48,9 @@ def compare(
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="FIELD=PATTERN", help="The baseline's runs in --results: build=v1 or name=*-v1."),
+        typer.Option(
+            metavar="FIELD=PATTERN", help="The baseline's runs in --results: build=v1 or name=*-v1."
+        ),
     ] = None,
     candidate: Annotated[
         str | None, typer.Option(metavar="FIELD=PATTERN", help="The candidate's runs in --results.")
@@ -165,18 +97,21 @@ def compare(
     if markdown and json:
         raise UsageError("wsload compare: --markdown or --json, not both")
     if len(words) == 1:
-        from wsload.cli.ab import experiment_report
+        from wsload.ab.experiment import load
+        from wsload.ab.judging import report_of
 
-        report = experiment_report(find_run(words[0], results), gate=gate, force=force)
+        path = find_run(words[0], results)
+        experiment = load(path)
+        report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force)
     else:
         from wsload.report.comparison import make_report
 
         if words:
-            sides = _two(words, results)
+            sides = two(words, results)
         elif a or b:
-            sides = _matching("--a", a, results), _matching("--b", b, results)
+            sides = matching("--a", a, results), matching("--b", b, results)
         else:
-            sides = _with("--baseline", baseline, results), _with("--candidate", candidate, results)
+            sides = selected("--baseline", baseline, results), selected("--candidate", candidate, results)
         report = make_report(*sides, gate=asked, force=force)
     tell(report, html=html, markdown=markdown, json=json)
     return report.comparison.exit_code
@@ -205,95 +140,3 @@ def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: b
                 file.write(as_markdown(report))
         except OSError as error:
             raise UsageError(f"GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}") from None
-
-
-def gate_of(
-    before: Gate,
-    min_ratio: str | None,
-    min_shift: str | None,
-    same_within: str | None,
-    judged: Sequence[str] | None,
-) -> Gate:
-    """The gate with what the options change in it; raises `UsageError` naming the one that is wrong."""
-    from wsload.analysis.verdict import JUDGEABLE
-
-    for name in judged or ():
-        if not any(_covers(name, each) for each in JUDGEABLE):
-            raise UsageError(f"--judge {name!r}: can't be judged; choose from {', '.join(JUDGEABLE)}")
-    given = {
-        "ratio": min_ratio and percent("--min-ratio", min_ratio),
-        "shift_ns": min_shift and round(duration_s("--min-shift", min_shift) * 1e9),
-        "same_within": same_within and percent("--same-within", same_within),
-        "judged": judged
-        and tuple(each for each in JUDGEABLE if any(_covers(name, each) for name in judged)),
-    }
-    changes: dict[str, Any] = {name: value for name, value in given.items() if value not in (None, "", [])}
-    return replace(before, **changes)
-
-
-def _covers(name: str, statistic: str) -> bool:
-    return name in (statistic, statistic.rpartition(".")[0])
-
-
-def percent(option: str, text: str) -> float:
-    """``3%`` as 0.03; raises `UsageError`."""
-    found = _PERCENT.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{option} {text!r}: a percentage is wanted, such as 3%")
-    return float(found[1]) / 100
-
-
-def duration_s(option: str, text: str) -> float:
-    """``100us`` or ``1.5m`` in seconds; raises `UsageError`."""
-    found = _DURATION.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{option} {text!r}: a number with us, ms, s, m or h is wanted, such as 30s")
-    return float(found[1]) * _SECONDS[found[2]]
-
-
-def _two(words: Sequence[str], results: Path) -> tuple[list[Path], list[Path]]:
-    if len(words) != 2:
-        raise UsageError(
-            f"wsload compare: {len(words)} runs, and which belong to which side? Write --a RUN… --b RUN…"
-        )
-    return [find_run(words[0], results)], [find_run(words[1], results)]
-
-
-def _matching(option: str, patterns: Sequence[str] | None, results: Path) -> list[Path]:
-    """The runs that the words of one side name, in any of the usual ways, each once."""
-    if not patterns:
-        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
-    found: dict[Path, None] = {}
-    for pattern in patterns:
-        if not glob.has_magic(pattern) or Path(pattern).is_dir():
-            found[find_run(pattern, results)] = None
-            continue
-        paths = [*glob.glob(pattern), *glob.glob(str(results / pattern))]
-        hits = sorted(path for path in map(Path, paths) if (path / "run.json").is_file())
-        if not hits:
-            raise UsageError(f"{option} {pattern!r}: no run matches, neither here nor in {results}")
-        found |= dict.fromkeys(hits)
-    return list(found)
-
-
-def _with(option: str, condition: str | None, results: Path) -> list[Path]:
-    """The runs in the results directory that fulfil FIELD=PATTERN."""
-    from wsload.results.reader import find_runs, open_run
-
-    if not condition:
-        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
-    field, equals, pattern = condition.partition("=")
-    if not equals or field not in _FIELDS or not pattern:
-        raise UsageError(f"{option} {condition!r}: build=LABEL or name=PATTERN is wanted")
-    found = []
-    for path in find_runs(results):
-        try:
-            run = open_run(path)
-        except ResultsError as error:
-            print(f"wsload compare: left out: {error}", file=sys.stderr)
-            continue
-        if fnmatchcase(run.info.build if field == "build" else path.name, pattern):
-            found.append(path)
-    if not found:
-        raise UsageError(f"{option} {condition!r}: no run in {results} matches: see wsload list")
-    return found

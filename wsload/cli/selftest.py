@@ -22,9 +22,9 @@ def selftest(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from wsload.selftest.judging import prove
-    from wsload.selftest.settings import SETTINGS
+    from wsload.selftest.settings import SETTINGS, Setting
     from wsload.selftest.showing import results_view, sentence
-    from wsload.selftest.trial import TICK_S, alarm_kind
+    from wsload.selftest.trial import TICK_S, Trial, alarm_kind, run_trial
 
     settings = [setting for setting in SETTINGS if setting.quick or not quick]
     console = Console(highlight=False, markup=False, emoji=False)
@@ -37,11 +37,14 @@ def selftest(
         transient=True,
     ) as progress:
         bar = progress.add_task("", total=sum(setting.duration_s for setting in settings))
-        for setting in settings:
-            done = progress.tasks[0].completed
-            progress.update(bar, description=setting.name)
-            verdicts.append(prove(setting, tick=lambda: progress.advance(bar, TICK_S)))
-            progress.update(bar, completed=done + setting.duration_s)
+
+        def run(setting: Setting) -> Trial:
+            return run_trial(setting, tick=lambda: progress.advance(bar, TICK_S))
+
+        for number, setting in enumerate(settings):
+            done_s = sum(setting.duration_s for setting in settings[:number])
+            progress.update(bar, description=setting.name, completed=done_s)
+            verdicts.append(prove(setting, run))
     console.print(results_view(verdicts))
     console.print(f"\n{sentence(verdicts, alarm_kind())}", soft_wrap=True)
     return 0 if all(verdict.passed for verdict in verdicts) else 1

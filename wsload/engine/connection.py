@@ -22,6 +22,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Event
 from websockets.utils import apply_mask
 
+from wsload.engine.failures import closed_kind, failed_kind
 from wsload.errors import NotConnected
 from wsload.measure.recorder import Recorder
 
@@ -267,6 +268,16 @@ class TimedConnection(ClientConnection):
             self._recorder.closed(self._code)
         if self._sink is not None:
             self._sink.receive_close(self._code, self.close_reason or "")
+
+    @property
+    def end_kind(self) -> str:
+        """Once it is gone: the kind of failure that this is if nobody wanted it, ``closed 1006``.
+
+        Where this side failed it, a browser reports 1006 as well (RFC 6455 section 7.1.5); the kind
+        says what the other side had done: ``protocol error``.
+        """
+        sent, received = self.protocol.close_sent, self.protocol.close_rcvd
+        return failed_kind(sent.code) if sent is not None and received is None else closed_kind(self._code)
 
     @property
     def _code(self) -> int:

@@ -16,6 +16,7 @@ from websockets.exceptions import (
     ProxyError,
     SecurityError,
 )
+from websockets.frames import CloseCode
 
 _ERRNO_KINDS = {
     errno.ECONNREFUSED: "refused",
@@ -27,6 +28,13 @@ _ERRNO_KINDS = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
     errno.EADDRNOTAVAIL: "no free port",
+}
+
+_OWN_CODES: dict[int, str] = {
+    CloseCode.PROTOCOL_ERROR: "protocol error",
+    CloseCode.INVALID_DATA: "invalid UTF-8",
+    CloseCode.MESSAGE_TOO_BIG: "message too big",
+    CloseCode.INTERNAL_ERROR: "ping timeout",
 }
 
 
@@ -66,3 +74,8 @@ def failure_kind(error: BaseException) -> tuple[str, str]:
 def closed_kind(code: int) -> str:
     """The kind of failure that an unwanted close is: ``closed 1006``."""
     return f"closed {code}"
+
+
+def failed_kind(code: int) -> str:
+    """The kind of failure for which this side closed with a code, the other having broken a rule."""
+    return _OWN_CODES.get(code, closed_kind(code))

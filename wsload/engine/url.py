@@ -9,6 +9,9 @@ import ipaddress
 from typing import Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from websockets.exceptions import InvalidURI
+from websockets.uri import parse_uri
+
 from wsload.errors import UsageError
 
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -22,17 +25,21 @@ def resolve_url(url: str, host: str | None = None) -> str:
 
     Raises `UsageError` for a fragment, another scheme, a missing or impossible host or port.
     """
-    text = url
-    if host and not _has_scheme(url):
-        base = host if _has_scheme(host) else f"ws://{host}"
-        scheme, rest = base.split("://", 1)
-        # urljoin knows http's rules for relative references, but not ws's: lend it a scheme it knows.
-        text = scheme + "://" + urljoin("http://" + rest, url).split("://", 1)[1] if url else base
+    relative = bool(host) and not _has_scheme(url)
+    base = (host if _has_scheme(host) else f"ws://{host}") if host and relative else ""
+    for given in (url, base):
+        if "#" in given:
+            raise UsageError(f"the URL {shown_url(given)!r} has a fragment (#…): a WebSocket URL has none")
+        if "\\" in given:
+            raise UsageError(
+                f"the URL {shown_url(given)!r} has a backslash in it, which browsers take for a '/'"
+            )
     try:
+        text = _joined(base, url) if relative else url
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the URL {shown_url(text)!r} can't be read: {error}") from None
+        raise UsageError(f"the URL {shown_url(base or url)!r} can't be read: {error}") from None
     if not parts.scheme or not parts.hostname:
         raise UsageError(
             f"the URL {shown_url(text)!r} names no host: give --host ws://HOST:PORT or a whole URL"
@@ -42,14 +49,18 @@ def resolve_url(url: str, host: str | None = None) -> str:
             f"the URL {shown_url(text)!r} has the scheme {parts.scheme!r}: "
             "ws, wss, http and https are what a WebSocket opens"
         )
-    if "#" in text:
-        raise UsageError(f"the URL {shown_url(text)!r} has a fragment (#…): a WebSocket URL has none")
     if port == 0:
         raise UsageError(f"the URL {shown_url(text)!r} has port 0: nothing listens there")
     if any(character.isspace() for character in text):
         raise UsageError(f"the URL {shown_url(text)!r} has a space in it")
     scheme = _SCHEMES[parts.scheme.lower()]
-    return urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
+    found = urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
+    try:
+        parse_uri(found)
+    except (InvalidURI, UnicodeError) as error:
+        reason = error.msg if isinstance(error, InvalidURI) else "its host or user can't be encoded"
+        raise UsageError(f"the URL {shown_url(text)!r} can't be opened: {reason}") from None
+    return found
 
 
 def shown_url(url: str) -> str:
@@ -84,6 +95,13 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
             f"SecurityError: a page of {origin} may not open {shown_url(url)}: use wss://, "
             "or --ws-allow-mixed-content to do what no browser does"
         )
+
+
+def _joined(base: str, url: str) -> str:
+    scheme, rest = base.split("://", 1)
+    # urljoin knows http's rules for relative references, but not ws's: lend it a scheme it knows.
+    joined = urljoin("http://" + rest, url)
+    return scheme + joined.removeprefix("http") if joined.startswith("http://") else joined
 
 
 def _has_scheme(text: str) -> bool:

@@ -21,7 +21,6 @@ from wsload.chat.session import (
     Roster,
     State,
 )
-from wsload.engine.failures import closed_kind
 from wsload.errors import ConnectionLost, LoginError, MessageTimeout
 from wsload.plugin.websocket_user import WebSocketUser
 
@@ -202,8 +201,7 @@ class ChatUser(WebSocketUser):
             post.waiter.set_exception(error)
         self._check_answered()
 
-    def _connection_lost(self, code: int, reason: str) -> None:
-        kind = closed_kind(code)
+    def _connection_lost(self, kind: str, reason: str) -> None:
         for post in list(self._session.pending.values()):
             self._give_up(post, kind)
         if self._joined is not None and not self._joined.done():

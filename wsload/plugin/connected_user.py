@@ -12,10 +12,11 @@ from typing import Any, Final, NoReturn
 from locust.exception import StopUser
 
 from wsload.engine.connection import TimedConnection
-from wsload.engine.failures import closed_kind
 from wsload.errors import ConnectionLost, NotConnected, OpenError, WorkloadError
 from wsload.plugin.resident import ResidentUser
 
+STABLE_NS: Final = 5_000_000_000
+"""A connection that lasted for so long proves a server well: the next reconnection waits least again."""
 PING_TIMEOUT_NS: Final = 20_000_000_000
 _now_ns = time.monotonic_ns
 
@@ -47,6 +48,8 @@ class ConnectedUser(ResidentUser):
         self._closing = False
         self._recycling = False
         self._arriving = False
+        self._arrived_ns = 0
+        self._delays = _backoff()
         self._reconnecting: asyncio.Task[None] | None = None
         self._ready_waiters: list[asyncio.Future[None]] = []
 
@@ -84,10 +87,10 @@ class ConnectedUser(ResidentUser):
             await self._open_persistently(self._spawned_ns)
 
     async def _open_persistently(self, intended_ns: int) -> None:
-        delays = _backoff()
         self._arriving = True
         try:
             while True:
+                await self._engine.alarm.sleep_until(intended_ns)
                 try:
                     await self._open(intended_ns, None)
                     await self.on_connect()
@@ -99,10 +102,10 @@ class ConnectedUser(ResidentUser):
                         self._recorder.count.users_ended += 1
                         raise StopUser from None
                     await self.close()
-                    intended_ns = _now_ns() + int(next(delays) * 1e9)
-                    await self._engine.alarm.sleep_until(intended_ns)
+                    intended_ns = _now_ns() + int(next(self._delays) * 1e9)
         finally:
             self._arriving = False
+        self._arrived_ns = _now_ns()
         for waiter in self._ready_waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -131,9 +134,13 @@ class ConnectedUser(ResidentUser):
             self._yielded = True
             await waiter
 
-    async def _reconnect(self) -> None:
+    async def _reconnect(self, *, at_once: bool) -> None:
+        # Who takes users in only to drop them is asked ever less often, like who does not take them in.
+        now_ns = _now_ns()
+        if now_ns - self._arrived_ns > STABLE_NS:
+            self._delays = _backoff()
         try:
-            await self._open_persistently(_now_ns())
+            await self._open_persistently(now_ns if at_once else now_ns + int(next(self._delays) * 1e9))
             self._recorder.count.reconnects += 1
         except StopUser:
             self._stop(True)
@@ -170,23 +177,25 @@ class ConnectedUser(ResidentUser):
 
     def receive_close(self, code: int, reason: str) -> None:
         """From the connection: it is gone."""
+        assert self._connection is not None
+        kind = self._connection.end_kind
         self._connection = None
         self._engine.connections -= 1
         if not self._closing and not self._recycling:
-            self._recorder.failed("close", closed_kind(code))
-        self._recycling = False
-        self._connection_lost(code, reason)
+            self._recorder.failed("close", kind)
+        recycled, self._recycling = self._recycling, False
+        self._connection_lost(kind, reason)
         self._call_hook(self.on_close, code, reason)
         if self._closing or self._stopping or self._arriving:
             return
         if self._settings.reconnect:
-            self._reconnecting = self._engine.loop.create_task(self._reconnect())
+            self._reconnecting = self._engine.loop.create_task(self._reconnect(at_once=recycled))
         else:
             self._recorder.count.users_ended += 1
             self._stop(True)
 
-    def _connection_lost(self, code: int, reason: str) -> None:
-        """For subclasses: gives up what was pending."""
+    def _connection_lost(self, kind: str, reason: str) -> None:
+        """For subclasses: gives up what was pending, as failures of this kind."""
 
     # Shared by the kinds of users
 

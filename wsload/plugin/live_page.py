@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Blueprint, Response, abort, jsonify, request, send_file
+from flask import Blueprint, Response, request, send_file
+from markupsafe import escape
 
 from wsload.report.html import REPORT
 from wsload.report.page import page
+from wsload.report.tables import CLOSE_MEANINGS, COUNTER_LABELS
 from wsload.results.writer import HISTOGRAMS
 
 if TYPE_CHECKING:
     from wsload.plugin.run import Run
-
-logger = logging.getLogger("wsload")
 
 KEY: Final = "wsload"
 _COLUMNS: Final = (
@@ -27,6 +27,11 @@ _COLUMNS: Final = (
     ("p99_9", "p99.9 (ms)"),
     ("max", "Max (ms)"),
 )
+_LINK: Final = (
+    '<a href="{}" style="position:fixed;right:16px;bottom:12px;z-index:9;padding:6px 12px;border-radius:4px;'
+    'background:#2f6fb3;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">'
+    "WebSocket live page</a></body>"
+)
 
 
 def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
@@ -36,14 +41,17 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
-        return Response(page("live.html", scripts=("live.js",), connect=True, data={"base": f"{base}/{KEY}"}))
+        data = {"base": f"{base}/{KEY}", "labels": COUNTER_LABELS, "meanings": CLOSE_MEANINGS}
+        return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
 
     def live_json() -> Response:
         run = run_now()
-        if run is None:
-            return jsonify({"run": None})
         since = request.args.get("since", "0")
-        return jsonify(run.live(int(since) if since.isdecimal() and len(since) < 10 else 0))
+        found: dict[str, Any] = {"run": None}
+        if run is not None:
+            found = run.live(int(since) if since.isdecimal() and len(since) < 10 else 0)
+        # Not by Flask's jsonify, which, in the debug mode that Locust sets, sorts and indents.
+        return Response(json.dumps(found, separators=(",", ":")), mimetype="application/json")
 
     def histograms() -> Response:
         return _file(run_now(), HISTOGRAMS)
@@ -67,35 +75,32 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
 
     def extend(response: Response) -> Response:
         if request.path == f"{base}/stats/requests" and response.is_json:
-            run = run_now()
-            found = response.get_json()
+            run, found = run_now(), response.get_json()
             if run is not None and isinstance(found, dict):
-                rows = [
-                    {"name": name, **{key: round(figures[key], 3) for key, _ in _COLUMNS[1:]}}
-                    for name, figures in run.live(0)["metrics"].items()
-                ]
-                found["extended_stats"] = [{"key": KEY, "data": rows}]
-                response.set_data(environment.web_ui.app.json.dumps(found))
+                found["extended_stats"] = [{"key": KEY, "data": _rows(run.live(0)["metrics"])}]
+                response.set_data(json.dumps(found))
         elif (
             request.path == f"{base}/"
             and response.mimetype == "text/html"
             and not response.direct_passthrough
         ):
             # Locust's tabs can hold tables only: the page with the charts is a click away.
-            response.set_data(response.get_data(as_text=True).replace("</body>", _LINK % f"{base}/{KEY}"))
+            link = _LINK.format(escape(f"{base}/{KEY}"))
+            response.set_data(response.get_data(as_text=True).replace("</body>", link))
         return response
 
     web_ui.app.after_request(extend)
 
 
-_LINK: Final = (
-    '<a href="%s" style="position:fixed;right:16px;bottom:12px;z-index:9;padding:6px 12px;border-radius:4px;'
-    'background:#2f6fb3;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">'
-    "WebSocket live page</a></body>"
-)
+def _rows(metrics: dict[str, dict[str, float]]) -> list[dict[str, object]]:
+    return [
+        {"name": name, **{key: round(figures[key], 3) for key, _ in _COLUMNS[1:]}}
+        for name, figures in metrics.items()
+    ]
 
 
 def _file(run: Run | None, name: str) -> Response:
     if run is None or not (run.writer.path / name).is_file():
-        abort(404, "there is none yet")
+        # Not abort(): with a login Locust turns every exception of a page into an answer of 200.
+        return Response("There is none yet.\n", 404, mimetype="text/plain")
     return send_file((run.writer.path / name).resolve(), as_attachment=name == HISTOGRAMS)

@@ -52,6 +52,11 @@ class ResidentUser(User):
                 )
             if not inspect.iscoroutinefunction(task):
                 raise TypeError(f"{cls.__name__}: the task {name} must be 'async def'")
+            ours = (base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload."))
+            if any(name in vars(base) for base in ours):
+                raise TypeError(
+                    f"{cls.__name__}: the task {name} hides wsload's own {name}: name it otherwise"
+                )
         for hook in _LIFE_HOOKS:
             if not inspect.iscoroutinefunction(getattr(cls, hook)):
                 raise TypeError(f"{cls.__name__}: {hook} must be 'async def'")

@@ -8,7 +8,6 @@ import time
 from typing import Any, Final
 
 from wsload.engine.connection import TimedConnection
-from wsload.engine.failures import closed_kind
 from wsload.errors import ConnectionLost, MessageTimeout, WorkloadError
 from wsload.plugin.connected_user import ConnectedUser, refuse_async_hook
 
@@ -158,10 +157,10 @@ class WebSocketUser(ConnectedUser):
             self._connection.transport.pause_reading()
             self._recorder.count.reads_paused += 1
 
-    def _connection_lost(self, code: int, reason: str) -> None:
+    def _connection_lost(self, kind: str, reason: str) -> None:
         self._inbox.clear()
         if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_exception(ConnectionLost(closed_kind(code), reason))
+            self._receiver.set_exception(ConnectionLost(kind, reason))
 
     def _write(self, connection: TimedConnection, data: str | bytes) -> None:
         if isinstance(data, str):

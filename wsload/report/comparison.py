@@ -62,10 +62,14 @@ class ComparisonReport:
         """The verdict in one sentence."""
         judged = self.comparison.judgements
         match self.comparison.verdict:
-            case Verdict.SLOWER:
-                return f"{self.b} is slower than {self.a}: {named(judged, Verdict.SLOWER)}"
-            case Verdict.FASTER:
-                return f"{self.b} is faster than {self.a}: {named(judged, Verdict.FASTER)}"
+            case Verdict.SLOWER | Verdict.FASTER as verdict:
+                which = next(
+                    (each for each in judged if each.verdict is verdict and each.name.startswith("message.")),
+                    next(each for each in judged if each.verdict is verdict),
+                )
+                by = f"{abs(which.shift_ns) / 1e6:.3g} ms, {change(which.ratio)}"
+                where = f"{named(judged, verdict)}; {which.name.replace('.', ' ')} by {by}"
+                return f"{self.b} is {verdict} than {self.a}: {where}"
             case Verdict.SAME:
                 widest = max(each.within for each in judged)
                 return f"{self.b} is as fast as {self.a}, within {tenths_up(widest)} % in all that was judged"
@@ -168,12 +172,17 @@ def _curves(
 
 
 def named(judgements: Sequence[Judgement], verdict: Verdict) -> str:
-    """The statistics with this verdict: ``message p50 and p99, delivery p50``; empty for none."""
-    found = [each.name.rpartition(".") for each in judgements if each.verdict is verdict]
-    return ", ".join(
-        f"{metric} {listed([statistic for _, _, statistic in group])}"
-        for metric, group in groupby(found, key=lambda parts: parts[0])
-    )
+    """The statistics with this verdict: ``message, delivery p50 and p99``; empty for none.
+
+    A metric all of whose judged statistics have it stands for these.
+    """
+    found = []
+    for metric, group in groupby(judgements, key=lambda each: each.name.rpartition(".")[0]):
+        every = list(group)
+        having = [each.name.rpartition(".")[2] for each in every if each.verdict is verdict]
+        if having:
+            found.append(metric if len(having) == len(every) else f"{metric} {listed(having)}")
+    return ", ".join(found)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -183,6 +192,8 @@ def listed(words: Sequence[str]) -> str:
 
 def change(ratio: float) -> str:
     """A ratio for people: ``+10.0 %``, and as a factor where that says more."""
+    if not 0.001 < ratio < 1000:
+        return ">×1000" if ratio > 1 else "<×0.001"
     return f"{100 * (ratio - 1):+.1f} %" if 0.2 < ratio < 5 else f"×{ratio:.3g}"
 
 

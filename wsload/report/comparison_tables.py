@@ -8,9 +8,8 @@ from typing import Final
 
 from wsload.analysis.pairs import Side
 from wsload.analysis.verdict import Judgement, Verdict
-from wsload.report.comparison import ComparisonReport, change, tenths_up
+from wsload.report.comparison import LETTERS, ComparisonReport, change, tenths_up
 from wsload.report.comparison_runs import ComparedRun
-from wsload.report.conditions import when
 from wsload.report.tables import Column, Table, ms, number, rate
 
 _LEFT: Final = "left"
@@ -47,12 +46,12 @@ def judgements_table(report: ComparisonReport) -> Table:
 
 
 def verdict_words(judgement: Judgement) -> str:
-    """The verdict on one statistic, for a table's cell."""
+    """The verdict on one statistic, for a table's cell; in brackets how many more pairs would tell."""
     match judgement.verdict:
         case Verdict.SAME:
             return f"same within {tenths_up(judgement.within)} %"
         case Verdict.INCONCLUSIVE if judgement.more_pairs is not None:
-            return f"inconclusive, {judgement.more_pairs} more pairs"
+            return f"inconclusive (+{judgement.more_pairs} pairs)"
         case verdict:
             return str(verdict)
 
@@ -63,7 +62,8 @@ def gate_sentence(report: ComparisonReport) -> str:
     return (
         f"Slower: the whole interval lies above +{100 * gate.ratio:g} %, and the shift is above "
         f"{ms(gate.shift_ns)} ms. Same: the whole interval lies within ±{100 * gate.same_within:g} %, or "
-        f"±{ms(gate.shift_ns)} ms. Together, these verdicts call something slower or faster that is not "
+        f"±{ms(gate.shift_ns)} ms. Inconclusive: neither; in brackets, about how many more pairs of runs would "
+        f"tell. Together, these verdicts call something slower or faster that is not "
         f"in at most {100 * gate.alpha:.3g} % of cases (Holm’s correction)."
     )
 
@@ -74,9 +74,10 @@ def basis_sentence(report: ComparisonReport) -> str:
     if not pairs:
         return ""
     users = report.of(Side.BASELINE)[0].figures.conditions["users"]
-    what = "one run a side" if report.comparison.within_run_only else f"{pairs} pairs of runs"
     longest = max(run.summary.duration_s for run in report.runs)
-    return f"{what} of {longest:,.0f} s, {users} users; A and B are medians over the runs"
+    if report.comparison.within_run_only:
+        return f"one run a side, of {longest:,.0f} s, {users} users"
+    return f"{pairs} pairs of runs of {longest:,.0f} s, {users} users; A and B are medians over the runs"
 
 
 def sides_table(report: ComparisonReport) -> Table:
@@ -143,14 +144,12 @@ def runs_table(report: ComparisonReport) -> Table:
     """Every run in the order in which they were made, and whether it was used."""
     metric = shown_metric(report)
     pair_of = {name: at + 1 for at, pair in enumerate(report.comparison.pairs) for name in pair}
-    reasons = {each.name: each.reason for each in report.comparison.excluded}
     return Table(
         title="Runs",
         columns=(
             Column(title=""),
             Column(title="side", align=_LEFT),
             Column(title="run", align=_LEFT),
-            Column(title="began", align=_LEFT),
             Column(title=f"{metric} p50", unit="ms"),
             Column(title=f"{metric} p99", unit="ms"),
             Column(title="used", align=_LEFT),
@@ -158,25 +157,45 @@ def runs_table(report: ComparisonReport) -> Table:
         rows=tuple(
             (
                 str(at + 1),
-                "A" if run.side is Side.BASELINE else "B",
+                LETTERS[run.side],
                 run.name,
-                when(run.figures.started_s),
                 *(
                     ms(run.figures.values[f"{metric}.{statistic}"])
                     if f"{metric}.{statistic}" in run.figures.values
                     else "–"
                     for statistic in ("p50", "p99")
                 ),
-                f"pair {pair_of[run.name]}"
-                if run.name in pair_of
-                else f"no: {run.doubt or reasons.get(run.name, 'not in a pair')}",
+                f"pair {pair_of[run.name]}" if run.name in pair_of else "no",
             )
             for at, run in enumerate(report.runs)
         ),
+        notes=unused(report),
     )
+
+
+def unused(report: ComparisonReport) -> tuple[str, ...]:
+    """Why runs were not used, one sentence each."""
+    doubts = {run.name: run.doubt for run in report.runs}
+    return tuple(f"{each.name}: {doubts[each.name] or each.reason}" for each in report.comparison.excluded)
 
 
 def shown_metric(report: ComparisonReport) -> str:
     """The metric that stands for a run where there is room for one only."""
     recorded = {name.rpartition(".")[0] for run in report.runs for name in run.figures.values}
     return next((metric for metric in _SHOWN_FIRST if metric in recorded), _SHOWN_FIRST[0])
+
+
+def conditions_table(report: ComparisonReport) -> Table:
+    """Under which conditions the runs were made, and how the servers were started."""
+    found: dict[str, list[str]] = {}
+    for run in report.runs:
+        for name, value in run.figures.conditions.items():
+            found.setdefault(name, []).append(value)
+    for run in report.runs:
+        if run.server:
+            found.setdefault(f"server {LETTERS[run.side]}", []).append(run.server.command)
+    return Table(
+        title="Conditions",
+        columns=(Column(title="condition", align=_LEFT), Column(title="in the runs", align=_LEFT)),
+        rows=tuple((name, "; ".join(dict.fromkeys(values))) for name, values in found.items()),
+    )

@@ -19,6 +19,7 @@ from wsload.report.comparison_tables import (
     judgements_table,
     runs_table,
     sides_table,
+    unused,
 )
 from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import _clean, _Grid
@@ -61,13 +62,9 @@ def _view(report: ComparisonReport) -> Group:
     sides = sides_table(report)
     if sides.rows:
         parts += ["", _Grid(sides)]
-    if comparison.excluded:
+    if reasons := unused(report):
         parts += ["", "Not used:"]
-        doubts = {run.name: run.doubt for run in report.runs}
-        parts += [
-            Padding(Text(_clean(f"{each.name}: {doubts.get(each.name) or each.reason}")), (0, 0, 0, 2))
-            for each in comparison.excluded
-        ]
+        parts += [Padding(Text(_clean(reason)), (0, 0, 0, 2)) for reason in reasons]
     return Group(*parts)
 
 

@@ -90,14 +90,14 @@ class Verdict:
         return None
 
 
-def prove(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> Verdict:
+def prove(setting: Setting, run: Callable[[Setting], Trial] = run_trial) -> Verdict:
     """Runs a setting and judges it; again, twice at most, when it failed and wsload said it was late.
 
     Raises `WsloadError` when the server or locust did not do its part.
     """
     repeated: list[str] = []
     while True:
-        verdict = replace(judge(run_trial(setting, tick=tick)), repeated=tuple(repeated))
+        verdict = replace(judge(run(setting)), repeated=tuple(repeated))
         excuse = verdict.excuse
         # Counts are exact however late the client is: wrong ones are never given a second chance.
         if verdict.passed or not verdict.counted or excuse is None or len(repeated) == REPEATS:

@@ -17,7 +17,7 @@ class Distrustful(Neighbour):
     url = os.environ["TEST_UNTRUSTED"]
 
     @task
-    async def visit(self):
+    async def call_in(self):
         await self.connect()
 
 
@@ -25,7 +25,7 @@ class Guest(Neighbour):
     url = os.environ["TEST_ECHO"]
 
     @task
-    async def visit(self):
+    async def call_in(self):
         await self.connect()
         assert await self.round_trip("hello") == "hello"
         await self.close()

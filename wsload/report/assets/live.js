@@ -1,18 +1,38 @@
 "use strict";
 /* The live page: asks for what is new once a second and moves the charts on. All text is set as text. */
 (() => {
-  const { data, axis, clock, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale } = charts;
-  const base = data.base;
-  const TRACKS = ["p50", "p99", "p99_9", "posts", "echoes", "deliveries", "users", "connections"];
+  const { data, axis, clock, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { base, labels, meanings } = data;
   const CURVES = ["whole run", "last 10 s"];
-  let taken = 0, begun = 0, run = null;
-  let at = [], track = {}, curves = {}, plots = {};
-  const reset = () => { taken = 0; at = []; track = Object.fromEntries(TRACKS.map((name) => [name, []])); curves = {}; };
+  const DASH = [6, 5];
+  const SECONDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+  const wholeAxis = (unit) => zeroAxis(unit, { incrs: WHOLE });
+
+  /* Charts over time: the points' fields, their labels, colours and form; where two lines often cover each other the upper is dashed. */
+  const TIMES = {
+    latency: { height: 240, scale: logScale, axis: logAxis, form: figure, lines: [["p50", "p50", "a"], ["p99", "p99", "b"], ["p99_9", "p99.9", "g", DASH]] },
+    messages: { height: 150, scale: zeroScale, axis: zeroAxis, form: figure, lines: [["sent", "sent", "f"], ["echoes", "echoes", "a", DASH]] },
+    deliveries: { height: 150, scale: zeroScale, axis: zeroAxis, form: figure, lines: [["deliveries", "deliveries", "c"]] },
+    levels: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["users", "users", "f"], ["connections", "connections", "a", DASH]] },
+    failures: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["failures", "failures", "g"], ["lost", "messages lost", "b", DASH]] },
+  };
+  const FIELDS = Object.values(TIMES).flatMap((chart) => chart.lines.map(([field]) => field));
+
+  let taken, run, begun, at, track, curves, last;
+  let plots = {};
+  function reset(found) {
+    [taken, at, curves, last] = [0, [], {}, null];
+    [run, begun] = found ? [found.name, found.started_at] : [null, 0];
+    track = Object.fromEntries(FIELDS.map((field) => [field, []]));
+  }
   reset();
 
   const byId = (id) => document.getElementById(id);
   const nines = (percentile) => -Math.log10(1 - percentile / 100);
-  const percent = (x) => `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(Math.max(Math.ceil(x) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0), 6)))} %`;
+  function percent(x) {
+    const digits = Math.max(Math.ceil(x - 1e-9) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
+    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
+  }
 
   function element(name, text, className) {
     const made = document.createElement(name);
@@ -20,29 +40,42 @@
     if (className) made.className = className;
     return made;
   }
+  /* A table's rows; the whole of it is hidden while there are none. Figures are given by the heads that end in a space. */
   function rows(id, heads, lines) {
+    const block = byId(id);
+    block.hidden = !lines.length;
+    const side = (column) => (heads[column].endsWith(" ") ? "right" : "left");
     const head = element("tr");
-    heads.forEach((title, index) => head.append(element("th", title, index ? "right" : "left")));
-    byId(id).replaceChildren(head, ...lines.map((cells) => {
+    heads.forEach((title, column) => {
+      const cell = element("th", title.trim(), side(column));
+      cell.scope = "col";
+      head.append(cell);
+    });
+    const [top, body] = [element("thead"), element("tbody")];
+    top.append(head);
+    for (const cells of lines) {
       const line = element("tr");
-      cells.forEach((cell, index) => line.append(element("td", cell, index ? "right" : "left")));
-      return line;
-    }));
+      cells.forEach((text, column) => {
+        const cell = element(column ? "td" : "th", text, side(column));
+        if (!column) cell.scope = "row";
+        line.append(cell);
+      });
+      body.append(line);
+    }
+    block.querySelector("table").replaceChildren(top, body);
   }
 
-  const line = (label, name, show) => ({
-    label, stroke: stroke(name), width: 1.5, points: { show: false }, value: (plot, value) => show(value),
+  /* A line whose legend shows the latest figure while nobody points at another. */
+  const line = (label, colour, form, dash) => ({
+    label, stroke: stroke(colour), width: 1.5, dash, points: { show: false },
+    value: (plot, value, series, index) => form(index == null ? plot.data[series].at(-1) : value),
   });
-  const timeAxis = () => axis({ space: 64, values: (plot, splits) => splits.map(clock) });
-  function overTime(id, names, series, y, yAxis) {
-    plots[id] = draw(id, {
-      scales: { x: { time: false }, y },
-      cursor: { y: false, sync: { key: "time" }, drag: { x: false, y: false } },
-      axes: [timeAxis(), yAxis],
-      series: [{ label: "time", value: (plot, value) => (value == null ? "–" : clock(value)) }, ...series],
-    }, [at, ...names.map((name) => track[name])], 240);
-    plots[id].names = names;
-  }
+  const moment = (form) => ({ value: (plot, value, series, index) => {
+    const shown = index == null ? plot.data[0].at(-1) : value;
+    return shown == null ? "–" : form(shown);
+  } });
+
+  const overTime = (id) => [at, ...TIMES[id].lines.map(([field]) => track[field])];
   function curveData() {
     const found = CURVES.filter((name) => curves[name] && curves[name].at.length);
     if (!found.length) return [[0], [null], [null]];
@@ -51,86 +84,121 @@
   }
   function drawAll() {
     plots = {};
-    overTime("latency", ["p50", "p99", "p99_9"],
-      [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure)], logScale, logAxis(""));
-    overTime("rates", ["posts", "echoes", "deliveries"],
-      [line("sent", "f", figure), line("echoes", "a", figure), line("deliveries", "c", figure)], zeroScale, zeroAxis(""));
-    overTime("levels", ["users", "connections"], [line("users", "f", count), line("connections", "a", count)], zeroScale, zeroAxis(""));
+    for (const [id, chart] of Object.entries(TIMES)) {
+      plots[id] = draw(id, {
+        scales: { x: { time: false }, y: chart.scale },
+        cursor: { y: false, sync: { key: "time" }, drag: { x: false, y: false } },
+        axes: [axis({ space: 64, size: 36, incrs: SECONDS, values: (plot, splits) => splits.map(clock) }), chart.axis("")],
+        series: [{ label: "time", ...moment(clock) }, ...chart.lines.map(([, label, colour, dash]) => line(label, colour, chart.form, dash))],
+      }, overTime(id), chart.height);
+    }
     plots.percentiles = draw("percentiles", {
       scales: { x: { time: false }, y: logScale },
       cursor: { y: false, drag: { x: false, y: false } },
       axes: [axis({
-        space: 40, filter: (plot, splits) => splits, values: (plot, splits) => splits.map(percent),
+        space: 40, size: 36, filter: (plot, splits) => splits, values: (plot, splits) => splits.map(percent),
         splits: (plot, index, low, high) => [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7].filter((tick) => tick <= high + 1e-9),
       }), logAxis("")],
       series: [
         { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
-        { ...line("whole run", "a", figure), spanGaps: true }, { ...line("last 10 s", "b", figure), spanGaps: true },
+        ...CURVES.map((name, place) => ({ ...line(name, "ab"[place], figure), spanGaps: true, value: (plot, value) => figure(value) })),
       ],
     }, curveData(), 300);
   }
 
-  function show(found) {
-    if (found.run.name !== run) { reset(); run = found.run.name; begun = found.run.started_at; }
-    taken = found.taken;
-    for (const point of found.points) {
-      at.push(point.at - begun);
-      for (const name of TRACKS) track[name].push(point[name]);
-    }
-    curves = found.curves;
-    for (const id of ["latency", "rates", "levels"]) plots[id].setData([at, ...plots[id].names.map((name) => track[name])]);
-    plots.percentiles.setData(curveData());
-    byId("build").textContent = found.run.build;
-    byId("target").textContent = found.run.target;
-    byId("state").textContent = found.run.ended ? "ended" : `running for ${clock(at.length ? at[at.length - 1] : 0)}`;
+  function showVerdict(found) {
+    const ended = found.run.ended;
     const bad = found.warnings.some((warning) => warning.invalidates);
+    const good = element("span", ended ? "Valid: the load generator kept up." : "Valid so far: the load generator keeps up.", "well");
     const verdict = byId("verdict");
-    verdict.hidden = false;
     verdict.className = bad ? "banner bad" : "banner good";
-    verdict.textContent = bad ? "Not valid. Don’t trust these figures: the load generator can’t vouch for them." : "Valid so far: the load generator keeps up.";
+    const text = bad ? "Not valid. Don’t trust these figures: the load generator can’t vouch for them." : good.textContent;
+    // Only when it changes: it is read out.
+    if (verdict.textContent !== text) verdict.replaceChildren(bad ? text : good);
+    verdict.hidden = false;
     byId("warnings").replaceChildren(...found.warnings.map((warning) => {
       const item = element("li", null, warning.invalidates ? "bad" : "");
       item.append(element("strong", warning.text), " ", element("span", warning.remedy));
       return item;
     }));
+    const [passed, failed] = ended ? ["passed", "failed"] : ["passing", "failing"];
     byId("checks").replaceChildren(...found.checks.map((check) => {
       const item = element("li", null, check.passed ? "passed" : "failed");
-      item.append(element("strong", check.passed ? "passing" : "failing"), " ", element("code", check.expression), " ", element("span", `got ${check.got}`));
+      item.append(element("strong", check.passed ? passed : failed), " ", element("code", check.expression), " ", element("span", `got ${check.got}`));
       return item;
     }));
-    const last = found.points[found.points.length - 1];
-    const message = found.metrics.message;
-    if (last) {
-      const tiles = [["Users", count(last.users)], ["Connections", count(last.connections)], ["Posts a second", figure(last.posts)],
-        ["Deliveries a second", figure(last.deliveries)], ["p50, ms", message ? figure(message.p50) : "–"], ["p99, ms", message ? figure(message.p99) : "–"]];
-      byId("figures").replaceChildren(...tiles.map(([label, value]) => {
-        const tile = element("div");
-        tile.append(element("dt", label), element("dd", value));
-        return tile;
-      }));
-    }
-    rows("metrics", ["Metric", "Count", "p50 ms", "p90 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"],
-      Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), ...[it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max].map(figure)]));
-    rows("failures", ["What", "Kind", "Count"], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
-    rows("closes", ["Code", "Count"], found.closes.map(([code, number]) => [code, count(number)]));
-    rows("processes", ["Process", "CPU", "lag p99 ms"], found.processes.map((it) => [it.name, `${Math.round(it.cpu * 100)} %`, figure(it.lag_p99)]));
-    byId("links").hidden = false;
-    byId("hlog").href = `${base}/histograms.hlog`;
-    byId("report").hidden = !found.run.ended;
-    byId("report").href = `${base}/report.html`;
   }
 
-  byId("back").href = base.replace(/[^/]+$/, "");
-  charts.start(drawAll);
-  async function ask() {
-    try {
-      const answer = await fetch(`${base}/live.json?since=${taken}`, { cache: "no-store" });
-      const found = answer.ok ? await answer.json() : {};
-      if (found.run) show(found.run.name === run || run === null ? found : await (await fetch(`${base}/live.json?since=0`, { cache: "no-store" })).json());
-    } catch (error) {
-      byId("state").textContent = "Locust does not answer.";
-    }
-    setTimeout(ask, 1000);
+  function showFigures(message) {
+    const tiles = [
+      ["users", count(last && last.users)], ["connections", count(last && last.connections)],
+      ["sent a second", figure(last && last.sent)], ["deliveries a second", figure(last && last.deliveries)],
+      ["p50 so far, ms", figure(message && message.p50)], ["p99 so far, ms", figure(message && message.p99)],
+    ];
+    byId("figures").replaceChildren(...tiles.map(([label, value]) => {
+      const tile = element("div");
+      tile.append(element("dt", label), element("dd", value));
+      return tile;
+    }));
   }
-  ask();
+
+  const counted = (name, value) => (name.endsWith("_ns") ? `${(value / 1e9).toFixed(2)} s` : count(value));
+  function showTables(found) {
+    rows("metrics", ["metric", "count ", "per second ", "p50 ", "p90 ", "p95 ", "p99 ", "p99.9 ", "max "],
+      Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), ...[it.rate, it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max].map(figure)]));
+    rows("kinds", ["what", "failure", "count "], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
+    rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "of the application", count(number)]));
+    rows("counters", ["counter", "value "], Object.entries(found.counters).map(([name, value]) => [labels[name] || name, counted(name, value)]));
+    rows("processes", ["process", "users ", "messages ", "CPU ", "message p99, ms ", "late by, p99 ms "],
+      found.processes.map((it) => [it.name, count(it.users), count(it.messages), `${Math.round(it.cpu * 100)} %`, figure(it.p99), figure(it.lag_p99)]));
+  }
+
+  function show(found) {
+    taken = found.taken;
+    for (const point of found.points) {
+      at.push(point.at - begun);
+      for (const field of FIELDS) track[field].push(point[field]);
+      last = point;
+    }
+    curves = found.curves;
+    for (const id of Object.keys(TIMES)) plots[id].setData(overTime(id));
+    plots.percentiles.setData(curveData());
+    byId("build").textContent = found.run.build;
+    byId("target").textContent = found.run.target;
+    byId("state").textContent = `${found.run.ended ? "ended after" : "running for"} ${clock(at.length ? at.at(-1) : 0)}`;
+    showVerdict(found);
+    showFigures(found.metrics.message);
+    showTables(found);
+    byId("links").hidden = false;
+    byId("report").hidden = byId("links").children[1].hidden = !found.run.ended;
+  }
+
+  async function ask() {
+    const answer = await fetch(`${base}/live.json?since=${taken}`, { cache: "no-store" });
+    if (answer.redirected) throw new Error("You are not logged in to Locust any more.");
+    if (!answer.ok) throw new Error("Locust does not answer as it should.");
+    const found = await answer.json();
+    if (!found.run) return;
+    if (found.run.name === run || !taken) {
+      if (found.run.name !== run) reset(found.run);
+      show(found);
+    } else {
+      reset(found.run);
+      await ask();
+    }
+  }
+  async function keepAsking() {
+    try {
+      if (!document.hidden) await ask();
+    } catch (error) {
+      byId("state").textContent = error instanceof TypeError ? "Locust does not answer." : error.message;
+    }
+    setTimeout(keepAsking, 1000);
+  }
+
+  byId("back").href = `${base}/../`;
+  byId("hlog").href = `${base}/histograms.hlog`;
+  byId("report").href = `${base}/report.html`;
+  charts.start(drawAll);
+  keepAsking();
 })();

@@ -164,7 +164,7 @@
           label: kind.kind, stroke: stroke(["g", "b", "d", "e", "h", "f"][index]), fill: stroke(["g", "b", "d", "e", "h", "f"][index]),
           width: 0, paths: bars, points: { show: false }, value: (plot, value, series, slot) => (slot == null ? "–" : count(kind.counts[slot])),
         })),
-        ...(back ? [dots("reconnects", "c", count)] : []),
+        ...(back ? [dots("reconnects", "c", (value) => count(value || 0))] : []),
       ],
       columns: back ? [...sums, back] : sums,
       y: zeroScale, yAxis: zeroAxis("", { incrs: WHOLE }), height: wide() ? 150 : 130,
@@ -223,7 +223,8 @@
       const index = found.at.findIndex((from) => from <= at && at < from + found.width);
       const row = Math.floor(Math.log10(plot.posToVal(top, "y") * 1e6) * data.rows);
       const [first, ...counts] = found.columns[index] || [0];
-      told.textContent = `${clock(at)}: ${count(counts[row - first] || 0)} values from ${figure(edge(row))} to ${figure(edge(row + 1))} ms`;
+      const from = index < 0 ? at : found.at[index];
+      told.textContent = `${clock(from)}, ${figure(edge(row))} to ${figure(edge(row + 1))} ms: ${count(counts[row - first] || 0)}`;
     }
     const plot = overTime("heat", {
       series: [{ label: metric, show: true, width: 0, paths: () => null, points: { show: false } }],

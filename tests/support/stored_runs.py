@@ -1,0 +1,81 @@
+"""Runs as they are stored, with figures made to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from wsload.analysis.summary import summarize
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+from wsload.results.run import RunWarning
+from wsload.results.writer import RunWriter
+
+START_S = 1732278960.0
+OPTIONS = {"num_users": 20, "spawn_rate": 20, "run_time": 12, "ws_rate": "", "ws_drain": "2s"}
+LATE = RunWarning(name="send-lag", text="sends were late: p99 12 ms", invalidates=True)
+
+
+def store_run(
+    results: Path,
+    build: str,
+    *,
+    at: int = 0,
+    factor: float = 1.0,
+    valid: bool | None = True,
+    seconds: int = 12,
+    options: Mapping[str, object] = OPTIONS,
+    metrics: tuple[str, ...] = ("open", "login", "message", "delivery"),
+    per_second: int = 200,
+) -> Path:
+    """A run of 2 to 6 ms messages, ``factor`` times as slow; ``at`` is its place in the order.
+
+    ``valid`` None is a run that was killed.
+    """
+    rng = np.random.default_rng([at, len(build)])
+    scatter = np.exp(0.004 * rng.normal())
+    began = START_S + 60 * at
+    writer = RunWriter.create(
+        results, build=build, target="ws://127.0.0.1:8000/", options=options, started_at=began
+    )
+    for second in range(seconds):
+        values = 2e6 * factor * scatter * (1 + rng.exponential(0.4, size=(len(metrics), per_second)))
+        writer.append(
+            Interval(
+                start_s=began + second,
+                length_s=1.0,
+                histograms={
+                    metric: Histogram.of(found.astype(np.int64).tolist())
+                    for metric, found in zip(metrics, values, strict=True)
+                },
+                counters={"sent": per_second, "cpu_ns": 200_000_000},
+                gauges={"users": 20},
+            )
+        )
+    if valid is None:
+        writer.close()
+        return writer.path
+    warnings = [] if valid else [LATE]
+    summary = summarize(writer.totals).to_json()
+    writer.finish(summary, ended_at=began + seconds, valid=valid, warnings=warnings)
+    return writer.path
+
+
+def store_sides(
+    results: Path, *, slower: float = 1.0, pairs: int = 4, bad: tuple[int, ...] = ()
+) -> tuple[list[Path], list[Path]]:
+    """Runs of v1 and v2 in the order A B B A…; those whose places are in ``bad`` are not valid."""
+    sides: tuple[list[Path], list[Path]] = ([], [])
+    for at, letter in enumerate(("ABBA" * pairs)[: 2 * pairs]):
+        candidate = letter == "B"
+        path = store_run(
+            results,
+            "v2" if candidate else "v1",
+            at=at,
+            factor=slower if candidate else 1.0,
+            valid=at not in bad,
+        )
+        sides[candidate].append(path)
+    return sides

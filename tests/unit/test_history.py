@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.stored_runs import STARTED_AT, second, store_run
+
+from wsload.analysis.history import RunLine, builds, run_line
+from wsload.analysis.standing import Standing, standing
+from wsload.results.reader import open_run
+from wsload.results.run import CheckOutcome, RunInfo
+
+INFO = RunInfo(build="v1", target="", started_at=STARTED_AT, valid=True)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+def line(build: str, at: int, p50: int, *, standing: Standing = Standing.VALID) -> RunLine:
+    return RunLine(
+        name=f"{at}-{build}",
+        build=build,
+        started_at=float(at),
+        users=1,
+        rate=1.0,
+        p50_ns={"message": p50},
+        p99_ns={"message": 2 * p50},
+        passed=0,
+        checks=0,
+        standing=standing,
+    )
+
+
+def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
+    checks = tuple(
+        CheckOutcome(expression=f"lost < {limit}", passed=limit > 1, wanted="", got="") for limit in (1, 2, 3)
+    )
+    path = store_run(tmp_path, [second(0, [1.0] * 20, gauges={"users": 7})], checks=checks)
+    run = open_run(path)
+    found = run_line(path.name, run.info, run.problems, run.summary())
+    assert (found.build, found.users, found.rate, found.passed, found.checks) == ("v1", 7, 20.0, 2, 3)
+    assert found.p50_ns["message"] == found.p99_ns["message"] == pytest.approx(1e6, rel=0.001)
+    assert found.standing is Standing.VALID
+
+
+@given(json_values | st.fixed_dictionaries({"metrics": json_values, "peaks": json_values}))
+def test_whatever_a_foreign_summary_holds_makes_a_line(summary: object) -> None:
+    found = run_line("x", INFO, (), summary)  # type: ignore[arg-type]
+    assert all(type(value) is int for value in found.p50_ns.values())
+
+
+def test_a_build_is_the_median_of_its_valid_runs() -> None:
+    lines = [line("a", at, p50) for at, p50 in enumerate((10, 30, 20))]
+    (found,) = builds([*lines, line("a", 9, 999, standing=Standing.INVALID)])
+    assert (found.p50_ns, found.p99_ns, found.valid, len(found.runs)) == (
+        {"message": 20},
+        {"message": 40},
+        3,
+        4,
+    )
+
+
+def test_builds_come_in_the_order_of_their_first_runs_even_when_they_alternate() -> None:
+    lines = [line("b", 1, 1), line("a", 2, 1), line("a", 3, 1), line("b", 4, 1), line("a", 0, 1)]
+    assert [(each.build, len(each.runs)) for each in builds(lines)] == [("a", 3), ("b", 2)]
+
+
+def test_a_build_without_a_valid_run_has_no_figures() -> None:
+    (found,) = builds([line("a", 0, 1, standing=Standing.INCOMPLETE)])
+    assert found.p50_ns == {}
+
+
+@pytest.mark.parametrize(
+    ("valid", "problems", "expected"),
+    [
+        (True, (), Standing.VALID),
+        (True, ("summary.json is missing",), Standing.INCOMPLETE),
+        (None, (), Standing.INCOMPLETE),
+        (False, (), Standing.INVALID),
+        (False, ("summary.json is missing",), Standing.INVALID),
+    ],
+)
+def test_the_worst_that_is_known_of_a_run_is_its_standing(
+    valid: bool | None, problems: tuple[str, ...], expected: Standing
+) -> None:
+    info = RunInfo(build="", target="", started_at=0.0, valid=valid)
+    assert standing(info, problems) is expected

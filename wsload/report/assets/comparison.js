@@ -1,0 +1,218 @@
+"use strict";
+/* The charts of a comparison; the data is what wsload/report/comparison_html.py makes, times in ms. */
+(() => {
+  const { data, axis, colour, draw, figure, logAxis, stroke } = charts;
+  const COLOURS = { A: "a", B: "b" };
+  const wide = () => innerWidth > 620;
+  const still = { y: false, drag: { x: false, y: false } };
+  const metrics = [...new Set([...Object.keys(data.curves), ...data.runs.flatMap((run) => Object.keys(run.values))])];
+  let metric = metrics.includes("message") ? "message" : metrics[0];
+
+  /* A ratio as the tables show it. */
+  const change = (ratio) => (ratio == null ? "–"
+    : ratio > 0.2 && ratio < 5 ? `${ratio < 1 ? "-" : "+"}${Math.abs(100 * (ratio - 1)).toFixed(1)} %` : `×${Number(ratio.toPrecision(3))}`);
+  const translucent = (name) => `${colour(name)}38`;
+
+  /* Ratios: a logarithmic axis about 1, as long as it has to be. */
+
+  function ratioRange(values) {
+    const found = values.filter((value) => value > 0);
+    const low = Math.min(1 / (1 + 2 * data.gate), ...found);
+    const high = Math.max(1 + 2 * data.gate, ...found);
+    const room = (high / low) ** 0.06;
+    return [Math.max(low / room, 1e-3), Math.min(high * room, 1e3)];
+  }
+  const RATIOS = [0.001, 0.01, 0.1, 0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 1, 1.01, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4, 1.5, 1.7, 2, 3, 5, 7, 10, 20, 50, 100, 1000];
+  function ratioTicks(low, high, most) {
+    const inside = RATIOS.filter((ratio) => ratio >= low && ratio <= high);
+    const span = Math.log(high / low);
+    const kept = inside.includes(1) ? [1] : [];
+    for (const ratio of inside.slice().sort((one, other) => Math.abs(Math.log(one)) - Math.abs(Math.log(other))).reverse()) {
+      if (kept.every((other) => Math.abs(Math.log(ratio / other)) > span / most)) kept.push(ratio);
+    }
+    return kept.sort((one, other) => one - other);
+  }
+  const ratioLabel = (ratio) => (ratio === 1 ? "0 %" : ratio > 0.2 && ratio < 2 ? `${ratio < 1 ? "-" : "+"}${Number(Math.abs(100 * (ratio - 1)).toFixed(1))} %` : `×${ratio}`);
+
+  function clipped(plot, paint) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    paint(ctx, bbox);
+    ctx.restore();
+  }
+
+  /* One line a statistic: where its change lies, with its interval. */
+
+  function forest() {
+    const rows = data.judged;
+    if (!rows.length) return;
+    const range = ratioRange(rows.flatMap((row) => [row.low, row.high]));
+    const shade = { slower: "g", faster: "c", same: "f", inconclusive: "b" };
+    function paint(plot) {
+      clipped(plot, (ctx, bbox) => {
+        const at = (ratio) => plot.valToPos(ratio, "x", true);
+        ctx.fillStyle = colour("grid");
+        ctx.fillRect(at(1 / (1 + data.gate)), bbox.top, at(1 + data.gate) - at(1 / (1 + data.gate)), bbox.height);
+        ctx.fillStyle = colour("soft");
+        ctx.fillRect(at(1) - 0.5 * devicePixelRatio, bbox.top, devicePixelRatio, bbox.height);
+        rows.forEach((row, index) => {
+          const y = plot.valToPos(rows.length - 1 - index, "y", true);
+          ctx.strokeStyle = ctx.fillStyle = colour(shade[row.verdict]);
+          ctx.lineWidth = 2 * devicePixelRatio;
+          ctx.beginPath();
+          ctx.moveTo(at(row.low), y);
+          ctx.lineTo(at(row.high), y);
+          ctx.stroke();
+          ctx.beginPath();
+          ctx.arc(at(row.ratio), y, 4.5 * devicePixelRatio, 0, 2 * Math.PI);
+          ctx.fill();
+        });
+      });
+    }
+    const plot = draw("forest", {
+      scales: { x: { time: false, distr: 3, range: () => range }, y: { range: () => [-0.6, rows.length - 0.4] } },
+      cursor: { show: false },
+      legend: { show: false },
+      axes: [
+        axis({ splits: () => ratioTicks(range[0], range[1], wide() ? 9 : 4), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
+        axis({
+          size: 98, grid: { show: false }, ticks: { show: false }, filter: (plot, splits) => splits,
+          splits: () => rows.map((row, index) => rows.length - 1 - index), values: () => rows.map((row) => row.name),
+        }),
+      ],
+      series: [{}, { width: 0, paths: () => null, points: { show: false } }],
+      hooks: { draw: [paint] },
+    }, [rows.map((row) => row.ratio), rows.map((row, index) => rows.length - 1 - index)], 24 * rows.length + 46);
+    return plot;
+  }
+
+  /* Percentiles: x is the number of nines, log10(1 / (1 - p)). */
+
+  const nines = (percentile) => -Math.log10(1 - percentile / 100);
+  function percent(x) {
+    const digits = Math.max(Math.ceil(x) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
+    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
+  }
+  const ninesAxis = () => axis({
+    space: 40,
+    splits: (plot, index, low, high) => (wide() ? [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7] : [0, 1, 2, 3, 4, 5, 6, 7]).filter((tick) => tick <= high + 1e-9),
+    filter: (plot, splits) => splits,
+    values: (plot, splits) => splits.map(percent),
+  });
+  const line = (label, name, value) => ({
+    label, stroke: stroke(name), width: 2, points: { show: false }, value: (plot, found) => value(found),
+  });
+  const edge = (label) => ({
+    label, width: 0, stroke: "transparent", points: { show: false }, value: (plot, value) => change(value),
+  });
+  /* From a little below the lowest to a little above the highest. */
+  const tight = { distr: 3, log: 10, range: (plot, low, high) => (low == null ? [0.1, 10] : [low / 1.1, high * 1.1]) };
+
+  function curves() {
+    const found = data.curves[metric];
+    const many = data.runs.filter((run) => run.used).length > 2;
+    const plot = draw("curves", {
+      scales: { x: { time: false }, y: tight },
+      cursor: { ...still, sync: { key: "percentiles" } },
+      axes: [ninesAxis(), logAxis("")],
+      bands: many ? [
+        { series: [2, 1], fill: () => translucent("a") },
+        { series: [4, 3], fill: () => translucent("b") },
+      ] : [],
+      series: [
+        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        edge("A from"), edge("A to"), edge("B from"), edge("B to"),
+        line(`A ${data.names.A === "A" ? "" : data.names.A}`, "a", figure),
+        line(`B ${data.names.B === "B" ? "" : data.names.B}`, "b", figure),
+      ],
+    }, [found.at.map(nines), found.aLow, found.aHigh, found.bLow, found.bHigh, found.a, found.b], wide() ? 320 : 270);
+    // The bands' edges are no lines of their own: their legends would only be noise.
+    [...plot.root.querySelectorAll(".u-legend .u-series")].slice(1, 5).forEach((row) => row.remove());
+  }
+
+  function ratio() {
+    const found = data.curves[metric];
+    const range = ratioRange([...found.low, ...found.high]);
+    const gate = (plot) => clipped(plot, (ctx, bbox) => {
+      const at = (value) => plot.valToPos(value, "y", true);
+      ctx.fillStyle = colour("grid");
+      ctx.fillRect(bbox.left, at(1 + data.gate), bbox.width, at(1 / (1 + data.gate)) - at(1 + data.gate));
+      ctx.fillStyle = colour("soft");
+      ctx.fillRect(bbox.left, at(1) - 0.5 * devicePixelRatio, bbox.width, devicePixelRatio);
+    });
+    draw("ratio", {
+      scales: { x: { time: false }, y: { distr: 3, range: () => range } },
+      cursor: { ...still, sync: { key: "percentiles" } },
+      axes: [
+        ninesAxis(),
+        axis({ size: charts.AXIS_WIDTH, grid: { show: false }, splits: () => ratioTicks(range[0], range[1], 7), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
+      ],
+      bands: [{ series: [2, 1], fill: () => translucent("d") }],
+      series: [
+        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        edge("from"), edge("to"),
+        line("change", "d", change),
+      ],
+      hooks: { drawAxes: [gate] },
+    }, [found.at.map(nines), found.low, found.high, found.ratio], wide() ? 240 : 220);
+  }
+
+  /* Every run as two points: a small one for p50, a large one for p99. */
+
+  function order() {
+    const column = (side, statistic, used) => data.runs.map((run) => (
+      run.side === side && run.used === used && run.values[metric] ? run.values[metric][statistic] || null : null));
+    const dots = (label, name, used, size) => ({
+      label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => figure(value),
+      points: { show: true, size, width: 1.5, stroke: stroke(name), fill: used ? stroke(name) : stroke("ground") },
+    });
+    const series = [];
+    const columns = [];
+    for (const side of ["A", "B"]) {
+      for (const [statistic, size] of [["p50", 7], ["p99", 11]]) {
+        for (const used of [true, false]) {
+          const found = column(side, statistic, used);
+          if (!found.some((value) => value)) continue;
+          series.push(dots(`${side} ${statistic}${used ? "" : ", not used"}`, COLOURS[side], used, size));
+          columns.push(found);
+        }
+      }
+    }
+    const numbers = data.runs.map((run, index) => index + 1);
+    draw("order", {
+      scales: { x: { time: false, range: [0.4, data.runs.length + 0.6] }, y: tight },
+      cursor: { ...still, points: { show: false } },
+      axes: [
+        axis({
+          grid: { show: false }, space: 26, incrs: [1, 2, 5, 10, 20, 50, 100],
+          values: (plot, splits) => splits.map((split) => (data.runs[split - 1] ? `${split} ${data.runs[split - 1].side}` : "")),
+        }),
+        logAxis(""),
+      ],
+      series: [
+        { label: "run", value: (plot, at, index, place) => (place == null ? "–" : `${at} ${data.runs[place].name}`) },
+        ...series,
+      ],
+    }, [numbers, ...columns], wide() ? 260 : 230);
+  }
+
+  const redraw = charts.start(() => {
+    forest();
+    if (!metric) return;
+    document.getElementById("by-metric").hidden = false;
+    for (const id of ["curves", "ratio"]) document.getElementById(id).hidden = !data.curves[metric];
+    if (data.curves[metric]) {
+      curves();
+      ratio();
+    }
+    order();
+  });
+
+  const choice = document.getElementById("metric");
+  for (const name of metrics) choice.append(new Option(name, name, false, name === metric));
+  choice.closest("label").hidden = metrics.length < 2;
+  choice.addEventListener("change", () => { metric = choice.value; redraw(); });
+})();
