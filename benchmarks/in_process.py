@@ -34,6 +34,7 @@ CLOCK: Final = "clock000"
 NONCE: Final = "nonce0"
 OWN: Final = f"{NONCE}000001"
 """The first user's name in tokens."""
+ROOM: Final = 50
 OTHER: Final = "another00001"
 CLOSE: Final = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
 """The server's close frame, 1000. The client's, masked, begins alike."""
@@ -190,8 +191,11 @@ def posts(world: InProcess, warm_up: int, number: int, mark: Callable[[], object
 
 
 def deliveries(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
-    """What a `ChatUser` does with others' posts, one a chunk as they come from the network."""
-    chunks = [posted(OTHER, place) for place in range(warm_up + number)]
+    """What a `ChatUser` does with others' posts, one a chunk as they come from the network.
+
+    Every post comes as often as in a room of `ROOM` users.
+    """
+    chunks = [posted(OTHER, place // ROOM) for place in range(warm_up + number)]
 
     class Listener(ChatUser):
         wait_time = constant(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.locust_run import Finished
+from support.undisturbed import undisturbed
 
 pytestmark = pytest.mark.xdist_group("timing")
 
@@ -39,14 +40,15 @@ class Guest(ChatUser):
 
 
 @pytest.fixture
-def run(run_locust: Callable[..., Finished], tmp_path: Path) -> Callable[..., Finished]:
+def run(run_locust: Callable[..., Finished], tmp_path: Path) -> Iterator[Callable[..., Finished]]:
     """Runs one user with this habit."""
     path = tmp_path / "guest.py"
     path.write_text(LOCUSTFILE)
     load = ("-f", path, "--headless", "--only-summary", "-u", "1", "-r", "1", "-t", "4s")
     # Other tests' runs are allowed to be invalid by this variable.
     env = {"LOCUST_WS_ALLOW_INVALID": "false"}
-    return lambda habit, *options: run_locust(*load, *options, env={**env, "HABIT": habit})
+    with undisturbed():
+        yield lambda habit, *options: run_locust(*load, *options, env={**env, "HABIT": habit})
 
 
 def test_a_run_without_holding_up_is_valid(run: Callable[..., Finished]) -> None:

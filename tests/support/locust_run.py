@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,14 @@ FILES = ("run.json", "histograms.hlog", "counters.jsonl", "summary.json")
 """What every run that ended leaves, whatever happened to it."""
 TIME_LIMIT_S = 60.0
 """A locust that has not ended by then is killed, and the test has failed."""
+
+
+def own_ports() -> tuple[str, ...]:
+    """Options that give a master a port of its own: Locust has no way of asking for any free one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    return "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

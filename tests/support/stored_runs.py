@@ -10,11 +10,23 @@ import numpy as np
 from wsload.analysis.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.report.comparison_server import Sample, ServerFigures
 from wsload.results.run import RunWarning
 from wsload.results.writer import RunWriter
 
 START_S = 1732278960.0
 OPTIONS = {"num_users": 20, "spawn_rate": 20, "run_time": 12, "ws_rate": "", "ws_drain": "2s"}
+SERVED = ServerFigures(
+    command="node server.js --port {port}",
+    url="ws://127.0.0.1:20001",
+    exit_code=None,
+    cpu_s=3.5,
+    cpu_share=0.35,
+    memory_peak_bytes=55_000_000,
+    processes=2,
+    every_s=1.0,
+    samples=(Sample(at_s=1.0, cpu_share=0.3, memory_bytes=50_000_000),),
+)
 LATE = RunWarning(name="send-lag", text="sends were late: p99 12 ms", invalidates=True)
 
 

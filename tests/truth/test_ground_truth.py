@@ -8,11 +8,11 @@ the machine divides itself between this and its neighbours.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from rich.console import Console
+from support.undisturbed import undisturbed
 
 from wsload.cli.selftest import selftest
 from wsload.selftest.judging import Verdict, prove
@@ -26,15 +26,10 @@ LEAST_POSTS = 300
 
 
 @pytest.fixture(autouse=True)
-def undisturbed() -> Iterator[None]:
-    """Real-time priority for the processes that the test starts, which inherit it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
-    except (AttributeError, PermissionError):  # macOS; an ordinary user
+def in_peace() -> Iterator[None]:
+    """The processes that the test starts have the machine to themselves."""
+    with undisturbed():
         yield
-        return
-    yield
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def show(verdict: Verdict) -> None:

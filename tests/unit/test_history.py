@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.stored_runs import STARTED_AT, second, store_run
+from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.analysis.history import RunLine, builds, run_line
 from wsload.analysis.standing import Standing, standing
@@ -38,7 +38,7 @@ def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
     checks = tuple(
         CheckOutcome(expression=f"lost < {limit}", passed=limit > 1, wanted="", got="") for limit in (1, 2, 3)
     )
-    path = store_run(tmp_path, [second(0, [1.0] * 20, gauges={"users": 7})], checks=checks)
+    path = make_run(tmp_path, [second(0, [1.0] * 20, gauges={"users": 7})], checks=checks)
     run = open_run(path)
     found = run_line(path.name, run.info, run.problems, run.summary())
     assert (found.build, found.users, found.rate, found.passed, found.checks) == ("v1", 7, 20.0, 2, 3)

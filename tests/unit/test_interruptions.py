@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from support.stored_runs import second
+from support.made_runs import second
 
 from wsload.analysis.interruptions import Interruption, interruptions
 from wsload.analysis.series import SeriesBuilder

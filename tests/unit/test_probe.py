@@ -1,14 +1,10 @@
-"""The probe's parts: its frames, the kernel's stamps, its options, its handshake and its results."""
+"""The probe's parts: its frames, its options, its handshake and its results."""
 
 from __future__ import annotations
 
 import dataclasses
-import socket
 import ssl
-import struct
-import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,24 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import histograms
 from pair import MAX_SIZE, QUIET, Message, chunks, frame
-from support.certificates import Certificates
-from support.serving import Serving
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from wsload.errors import UsageError
 from wsload.measure.histogram import Histogram
-from wsload.probe import stamps
 from wsload.probe.frames import BINARY, PING, TEXT, FrameReader, Violation, client_frame
 from wsload.probe.opening import OpeningError, Target, check_response, request
 from wsload.probe.options import ProbeOptions
 from wsload.probe.result import ProbeResult, added
-from wsload.probe.watch import Watch
-from wsload.probe.wire import Hangup, Wire, connect
 
 OPTIONS = ProbeOptions(url="ws://127.0.0.1:1/")
-SECOND = 1_000_000_000
+
+MATTERS = [name for name, (_, code) in WRONG.items() if code != 1007 and not name.startswith("close ")]
+"""How it closes is all the same to a probe, and what its text is, is for the chat to say."""
 
 # Frames
 
@@ -70,15 +63,13 @@ def test_however_the_stream_is_cut_the_frames_are_the_same(
 
 
 @pytest.mark.parametrize("bytewise", [False, True], ids=["at once", "bytewise"])
-@pytest.mark.parametrize("wrong", [name for name, (_, code) in WRONG.items() if code != 1007])
+@pytest.mark.parametrize("wrong", MATTERS)
 def test_a_server_that_breaks_the_protocol_is_told_why(wrong: str, bytewise: bool) -> None:
     data, code = WRONG[wrong]
-    if wrong.startswith("close "):
-        pytest.skip("how it closes is all the same to a probe")
+    stream = chunks(data, range(len(data)) if bytewise else ())
     reader = FrameReader(max_bytes=MAX_SIZE)
     with pytest.raises(Violation) as caught:
-        for chunk in chunks(data, range(len(data)) if bytewise else ()):
-            reader.feed(chunk)
+        list(map(reader.feed, stream))
     assert caught.value.code == code
 
 
@@ -91,127 +82,6 @@ def test_others_posts_are_passed_over(own: list[bool], places: Iterable[int]) ->
     reader = FrameReader(max_bytes=MAX_SIZE)
     found = [each for chunk in chunks(stream, places) for each in reader.feed(chunk, b"~mine~")]
     assert found == [*((TEXT, post) for post, mine in zip(posts, own, strict=True) if mine), (PING, b"?")]
-
-
-# The kernel's stamps
-
-
-def timestamping(seconds: int, nanoseconds: int) -> tuple[int, int, bytes]:
-    return socket.SOL_SOCKET, 37, struct.pack("@6l", seconds, nanoseconds, 0, 0, 0, 0)
-
-
-def error(*, origin: int = 4, info: int = 0, data: int = 99) -> tuple[int, int, bytes]:
-    return socket.IPPROTO_IP, 11, struct.pack("@IBBBBII", 42, origin, 0, 0, 0, info, data) + bytes(16)
-
-
-def test_a_stamp_is_read_from_the_control_messages() -> None:
-    assert stamps.received_ns([error(), timestamping(1_700_000_000, 123)]) == 1_700_000_000 * SECOND + 123
-    assert stamps.sent_ns([timestamping(5, 7), error(data=2**32 - 1)]) == (2**32 - 1, 5 * SECOND + 7)
-    ipv6 = (socket.IPPROTO_IPV6, 25, error()[2])
-    assert stamps.sent_ns([timestamping(5, 7), ipv6]) == (99, 5 * SECOND + 7)
-
-
-@pytest.mark.parametrize(
-    "ancillary",
-    [
-        [],
-        [timestamping(0, 0)],
-        [(socket.SOL_SOCKET, 37, b"short")],
-        [(socket.SOL_SOCKET, 29, timestamping(1, 1)[2])],
-        [error()],
-        [timestamping(5, 7)],
-        [timestamping(5, 7), error(origin=1)],
-        [timestamping(5, 7), error(info=2)],
-    ],
-)
-def test_what_is_no_stamp_of_a_sending_is_none(ancillary: stamps.Ancillary) -> None:
-    assert stamps.sent_ns(ancillary) is None
-
-
-def test_a_socket_that_can_not_be_stamped_says_so() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.close()
-        assert not stamps.enable(sock)
-
-
-@pytest.fixture
-def watch() -> Iterator[Watch]:
-    one, other = socket.socketpair()
-    with one, other:
-        yield Watch([one.fileno()])
-
-
-def read(wire: Wire, watch: Watch, size: int) -> tuple[bytes, int | None]:
-    """So many bytes of plain text, and the stamp of the last of them."""
-    data, stamp = b"", None
-    until_ns = time.monotonic_ns() + 20 * SECOND
-    while len(data) < size:
-        assert watch.wait(wire, until_ns=until_ns, write=wire.backlog)
-        wire.flush()
-        while (arrival := wire.receive()) is not None:
-            data, stamp = data + arrival.data, arrival.kernel_ns
-    return data, stamp
-
-
-async def echo(reader: Any, writer: Any) -> None:
-    while data := await reader.read(100_000):
-        writer.write(data)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps")
-@pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
-def test_the_kernel_says_when_bytes_left_and_arrived(
-    secure: bool, serving: Serving, watch: Watch, certificates: Certificates
-) -> None:
-    port = serving.tcp(echo, tls=certificates.server_context() if secure else None)
-    until_ns = time.monotonic_ns() + 20 * SECOND
-    wire = connect("127.0.0.1", port, wait=watch.wait, until_ns=until_ns)
-    try:
-        if secure:
-            context = ssl.create_default_context(cafile=str(certificates.authority))
-            wire.start_tls(context, "127.0.0.1", wait=watch.wait, until_ns=until_ns)
-        stamped = 0
-        for number in range(10):
-            message = b"%d" % number * 50
-            before = time.time_ns()
-            sent = wire.send(message)
-            data, received_ns = read(wire, watch, len(message))
-            after = time.time_ns()
-            assert data == message
-            sent_ns = wire.sent_ns(sent)
-            assert sent_ns is not None
-            assert wire.sent_ns(sent) is None, "asked for once"
-            if received_ns is not None:  # the kernel begins to stamp a moment after it was asked to
-                stamped += 1
-                assert before <= sent_ns <= received_ns <= after
-        assert stamped >= 5
-    finally:
-        wire.close()
-
-
-def test_a_large_message_goes_through_the_backlog(serving: Serving, watch: Watch) -> None:
-    port = serving.tcp(echo)
-    wire = connect("localhost", port, wait=watch.wait, until_ns=time.monotonic_ns() + 20 * SECOND)
-    message = bytes(range(256)) * 40_000
-    wire.send(message)
-    assert wire.backlog
-    assert read(wire, watch, len(message))[0] == message
-    assert not wire.backlog
-    wire.close()
-
-
-def test_a_server_that_hangs_up_is_told_apart_from_silence(serving: Serving, watch: Watch) -> None:
-    async def hang_up(reader: Any, writer: Any) -> None:
-        await reader.read(1)
-
-    wire = connect(
-        "127.0.0.1", serving.tcp(hang_up), wait=watch.wait, until_ns=time.monotonic_ns() + 20 * SECOND
-    )
-    assert wire.receive() is None
-    wire.send(b"!")
-    with pytest.raises(Hangup):
-        read(wire, watch, 1)
-    wire.close()
 
 
 # Options and results
@@ -287,7 +157,7 @@ def test_parts_add_up_in_any_grouping(parts: list[ProbeResult], split: int) -> N
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b'{"histogram": 5}', b'{"sent": 1, "histogram": "x"}'])
 def test_other_lines_are_no_result(line: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         ProbeResult.from_json(line)
 
 

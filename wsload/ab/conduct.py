@@ -35,7 +35,7 @@ class Follower(Protocol):
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
         """This is being done now."""
 
-    def repeated(self, slot: Slot, reason: str) -> None:
+    def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
         """A run can't be used, and is made again."""
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
@@ -52,14 +52,18 @@ class Conductor:
         *,
         follower: Follower,
         is_clear: Callable[[Experiment], bool],
-        environment: dict[str, str],
+        environment: Mapping[str, str],
+        load: Callable[..., Load] = make_load,
     ) -> None:
-        """``is_clear`` says after a pair whether its verdict is, under the plan's stopping rule."""
+        """``is_clear`` says after a pair whether its verdict is, under the plan's stopping rule;
+        ``environment`` holds the variables that Locust will see.
+        """
         self.path = path
         self.experiment = experiment
         """With all that is done by now."""
         self._follower = follower
         self._is_clear = is_clear
+        self._load = load
         self._manner = manner_of(experiment.plan.options, environment)
 
     def go_on(self) -> None:
@@ -106,7 +110,7 @@ class Conductor:
             if last:
                 raise WsloadError(f"run {slot.number} ({slot.letter}) failed each time: {load.problem}")
             reasons.append(load.problem)
-            self._follower.repeated(slot, load.problem)
+            self._follower.repeated(self.experiment, slot, load.problem)
             self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
         assert load.run is not None
         summary = _summary(load.run)
@@ -138,7 +142,7 @@ class Conductor:
             ) as server:
 
                 def load(run_time_s: float, place: str) -> Load:
-                    return make_load(
+                    return self._load(
                         plan,
                         name=build.name,
                         url=server.url,

@@ -61,7 +61,7 @@ def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeo
         try:
             connection.request("GET", path, headers=request)
             response = connection.getresponse()
-            _check(response, key)
+            _check(response, key, subprotocols)
             with contextlib.suppress(OSError):
                 # A close frame without a code, masked (sections 5.2 and 5.5.1): the server sees a
                 # client that leaves in order.
@@ -72,12 +72,13 @@ def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeo
             raise NoHandshake(f"no HTTP response ({type(error).__name__})") from None
 
 
-def _check(response: http.client.HTTPResponse, key: str) -> None:
+def _check(response: http.client.HTTPResponse, key: str, subprotocols: Sequence[str]) -> None:
     if response.status in _GUARDED:
         return
     if response.status != 101:
         said = f"{response.status} {response.reason}"[:80]
-        raise NoHandshake(f"it answered {said!r} where 101 was wanted")
+        offered = f", having been offered the subprotocols {', '.join(subprotocols)}" if subprotocols else ""
+        raise NoHandshake(f"it answered {said!r} where 101 was wanted{offered}")
     accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
     if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():
         raise NoHandshake("its Sec-WebSocket-Accept is not the one to our key")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
@@ -37,9 +38,12 @@ class _Left(ProgressColumn):
 class Shown:
     """The follower of `wsload.ab.conduct.Conductor` that writes to standard error."""
 
-    def __init__(self, runs: int) -> None:
+    def __init__(self, runs: int, *, file: IO[str] | None = None, terminal: bool | None = None) -> None:
+        """``file`` instead of standard error; ``terminal`` says what it is, None to find out."""
         self._runs = runs
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._console = Console(
+            file=file or sys.stderr, force_terminal=terminal, highlight=False, markup=False, emoji=False
+        )
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -80,9 +84,10 @@ class Shown:
             )
         self._bar.update(self._task, description=about)
 
-    def repeated(self, slot: Slot, reason: str) -> None:
+    def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
         """See `wsload.ab.conduct.Follower`."""
-        self._say(f"run {slot.number}, {slot.letter}, is made again: {reason}", style="yellow")
+        build = experiment.plan.build(slot.side)
+        self._say(f"run {slot.number}, {called(slot.letter, build)}, is made again: {reason}", style="yellow")
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
         """See `wsload.ab.conduct.Follower`."""
@@ -97,4 +102,4 @@ class Shown:
         self._say(text, style="" if outcome.valid else "yellow")
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style))
+        self._console.print(Text(text, style=style), soft_wrap=True)

@@ -23,15 +23,13 @@ Point = dict[str, float | None]
 
 
 def point(interval: Interval) -> Point:
-    """An interval's end (``at``, seconds since the epoch), its message percentiles in ms (None without
-    a message), levels at its end, frames sent, echoes and deliveries a second, and what was lost or failed in it.
+    """An interval's figures, plain values: its end ``at`` in seconds since the epoch, message percentiles
+    in ms (None without a message), levels at its end, rates a second, and what was lost or failed in it.
     """
     message = interval.histograms.get("message", Histogram())
     counters, length_s = interval.counters, max(interval.length_s, 1e-9)
     delivered = counters.get("deliveries_own_host", 0) + counters.get("deliveries_foreign", 0)
-    p50, p99, p99_9 = (
-        value / 1e6 if message.total else None for value in message.percentiles(PERCENTILES)
-    )
+    p50, p99, p99_9 = (value / 1e6 if message.total else None for value in message.percentiles(PERCENTILES))
     return {
         "at": round(interval.start_s + interval.length_s, 3),
         "p50": p50,

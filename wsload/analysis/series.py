@@ -150,8 +150,10 @@ class SeriesBuilder:
     """Takes a run's intervals one after the other, and keeps none of them."""
 
     def __init__(self, most_slots: int = MOST_SLOTS) -> None:
+        """``most_slots`` is 2 or more."""
         self._most = most_slots
-        self._origin_s: float | None = None
+        self._origin_s = 0.0
+        """Where slot 0 begins; meaningless as long as there are none."""
         self._width_s = SECOND_S
         self._slots: dict[int, _Slot] = {}
         self._open = _Slot()
@@ -164,7 +166,7 @@ class SeriesBuilder:
         if not interval:
             return
         end_s = interval.start_s + interval.length_s
-        if self._origin_s is None:
+        if not self._slots:
             # The first interval is often shorter; those after it fill a slot each from its end on.
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
@@ -187,25 +189,27 @@ class SeriesBuilder:
             slot.see(interval.gauges, interval.gauges)
 
     def _place(self, moment_s: float) -> int:
-        assert self._origin_s is not None
         return int((moment_s - self._origin_s) // self._width_s)
 
     def _widen(self) -> None:
         """Makes slots twice as long, until there is room for another."""
         while len(self._slots) >= self._most:
-            self._width_s *= 2
             narrow, self._slots = self._slots, {}
+            first = min(narrow)  # counted from there, any two slots meet after some doublings
+            self._origin_s += first * self._width_s
+            self._width_s *= 2
             for place in sorted(narrow):
-                if place // 2 in self._slots:
-                    self._slots[place // 2].absorb(narrow[place])
+                wide = (place - first) // 2
+                if wide in self._slots:
+                    self._slots[wide].absorb(narrow[place])
                 else:
-                    self._slots[place // 2] = narrow[place]
+                    self._slots[wide] = narrow[place]
             for slot in self._slots.values():
                 slot.pack()
 
     def series(self) -> Series:
         """The run so far."""
-        if self._origin_s is None:
+        if not self._slots:
             return Series()
         self._open.pack()
         places = sorted(self._slots)

@@ -170,13 +170,12 @@ class ChatSession:
 
     def receive(self, data: bytes) -> Event:
         """What one message means. Never raises for anything a server can send."""
-        start = token.find(data)
-        if start >= 0:
-            if data[start + 13 : start + 25] == self._sender_b:
-                return self._echo(int(data[start + 26 : start + 34], 16))
-            if data[start + 4 : start + 12] == self._clock_b:
-                return Delivery(int(data[start + 35 : start + 51], 16))
-            return Delivery(-1)
+        found = token.read(data)
+        if found is not None:
+            clock, sender, number, sent_ns = found
+            if sender == self._sender_b:
+                return self._echo(number)
+            return Delivery(sent_ns if clock == self._clock_b else -1)
         try:
             return self._receive(messages.decode(data))
         except messages.MalformedMessage as error:

@@ -11,25 +11,21 @@ stream stands.
 from __future__ import annotations
 
 import asyncio
-import random
-import struct
+import sys
 import time
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Event
-from websockets.utils import apply_mask
 
 from wsload.engine.failures import closed_kind, failed_kind
+from wsload.engine.frames import BINARY, TEXT, client_frame
 from wsload.errors import NotConnected
 from wsload.measure.recorder import Recorder
 
-_TEXT: Final = 0x80 | Opcode.TEXT
-_BINARY: Final = 0x80 | Opcode.BINARY
 _now_ns = time.monotonic_ns
-_bits = random.getrandbits
 
 
 class Sink(Protocol):
@@ -49,9 +45,15 @@ class TimedConnection(ClientConnection):
     times of the transport's readiness (after TLS) and of the complete response to the upgrade.
     """
 
+    # Beside the library's own: an object of more than 30 attributes gets a dict of 1.3 KiB.
+    __slots__ = ("_at_ns", "_closing", "_early", "_fragments", "_fragments_text", "_framing", "_limit",
+                 "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "response_ns")  # fmt: skip
+
     def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
         super().__init__(protocol, **settings)
         self._recorder = recorder
+        self._limit = protocol.max_message_size or sys.maxsize
+        self._framing = False
         self._sink: Sink | None = None
         self._early: list[tuple[bytes, bool, int]] = []
         self._partial = b""
@@ -84,21 +86,12 @@ class TimedConnection(ClientConnection):
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
         count.sent += 1
-        length = len(data)
         if protocol.extensions:
             (protocol.send_text if text else protocol.send_binary)(data)
             self.send_data()
-            count.bytes_out += length
+            count.bytes_out += len(data)
             return
-        mask = _bits(32).to_bytes(4, "big")
-        opcode = _TEXT if text else _BINARY
-        if length < 126:
-            head = struct.pack("!BB", opcode, 0x80 | length)
-        elif length < 65536:
-            head = struct.pack("!BBH", opcode, 0xFE, length)
-        else:
-            head = struct.pack("!BBQ", opcode, 0xFF, length)
-        frame = head + mask + apply_mask(data, mask)
+        frame = client_frame(data, text=text)
         count.bytes_out += len(frame)
         self.transport.write(frame)
 
@@ -144,12 +137,14 @@ class TimedConnection(ClientConnection):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        at_ns = self._at_ns = _now_ns()
+        self._at_ns = _now_ns()
         self._recorder.count.bytes_in += len(data)
-        if self.response is None:
+        if self._framing:
+            self._receive_frames(self._partial + data if self._partial else data)
+        elif self.response is None:
             self._receive_response(data)
         else:
-            self._receive_frames(self._partial + data if self._partial else data, at_ns)
+            self._feed(data)
 
     def _receive_response(self, data: bytes) -> None:
         # Only the response's head goes to the library with this chunk, so that frames behind it
@@ -163,17 +158,19 @@ class TimedConnection(ClientConnection):
         self._partial = b""
         head = end + 4 - len(tail)
         super().data_received(data[:head])
+        # From here on frames are cut out here, until the closing begins.
+        self._framing = self.protocol.state is OPEN
         if len(data) == head:
             return
-        if self.protocol.state is OPEN:
-            self._receive_frames(data[head:], self._at_ns)
+        if self._framing:
+            self._receive_frames(data[head:])
         else:
             super().data_received(data[head:])
 
-    def _receive_frames(self, data: bytes, at_ns: int) -> None:
+    def _receive_frames(self, data: bytes) -> None:
         position, end = 0, len(data)
         while end - position >= 2:
-            if self.protocol.state is not OPEN:
+            if not self._framing:
                 self._hand_over(data[position:])
                 return
             head, length = data[position], data[position + 1]
@@ -188,13 +185,13 @@ class TimedConnection(ClientConnection):
                 length = int.from_bytes(data[start : start + size], "big")
                 start += size
             stop = start + length
-            if length > (self.protocol.max_message_size or length):
+            if length > self._limit:
                 self._hand_over(data[position:])
                 return
             if stop > end:
                 break
-            if (head == _TEXT or head == _BINARY) and not self._fragments:
-                self._deliver(data[start:stop], head == _TEXT, at_ns)
+            if (head == TEXT or head == BINARY) and not self._fragments:
+                self._deliver(data[start:stop], head == TEXT)
             else:
                 self._feed(data[position:stop])
             position = stop
@@ -203,11 +200,14 @@ class TimedConnection(ClientConnection):
     def _hand_over(self, data: bytes) -> None:
         # All of it: the library fails the connection by the first frame's head, or has closed it.
         self._partial = b""
+        self._framing = False
         self._feed(data)
 
     def _feed(self, data: bytes) -> None:
         super().data_received(data)
         if self.protocol.close_expected():
+            # Which frames still count, and which are passed over, the library knows.
+            self._framing = False
             self._limit_closing()
 
     def process_event(self, event: Event) -> None:
@@ -226,11 +226,11 @@ class TimedConnection(ClientConnection):
             if event.fin:
                 whole = b"".join(self._fragments)
                 self._fragments.clear()
-                self._deliver(whole, self._fragments_text, self._at_ns)
+                self._deliver(whole, self._fragments_text)
         elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
-            self._deliver(bytes(event.data), opcode is Opcode.TEXT, self._at_ns)
+            self._deliver(bytes(event.data), opcode is Opcode.TEXT)
 
-    def _deliver(self, data: bytes, text: bool, at_ns: int) -> None:
+    def _deliver(self, data: bytes, text: bool) -> None:
         if text and not data.isascii():
             try:
                 data.decode()
@@ -241,9 +241,9 @@ class TimedConnection(ClientConnection):
                 return
         self._recorder.count.received += 1
         if self._sink is None:
-            self._early.append((data, text, at_ns))
+            self._early.append((data, text, self._at_ns))
         else:
-            self._sink.receive_message(data, text, at_ns)
+            self._sink.receive_message(data, text, self._at_ns)
 
     def _receive_pong(self, payload: bytes) -> None:
         if self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
@@ -251,6 +251,7 @@ class TimedConnection(ClientConnection):
             self._ping_sent_ns = 0
 
     def _fail(self, code: CloseCode, reason: str) -> None:
+        self._framing = False
         self.protocol.fail(code, reason)
         self.send_data()
         self._limit_closing()

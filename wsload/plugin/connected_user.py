@@ -127,6 +127,9 @@ class ConnectedUser(ResidentUser):
         self._engine.connections += 1
         connection.attach(self)
 
+    def _is_ready(self) -> bool:
+        return self._reconnecting is None
+
     async def _ready(self) -> None:
         if self._reconnecting is not None:
             waiter: asyncio.Future[None] = self._engine.loop.create_future()

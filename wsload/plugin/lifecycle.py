@@ -12,7 +12,7 @@ import gc
 import logging
 import secrets
 import sys
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import gevent
 from locust import events
@@ -104,6 +104,8 @@ class Lifecycle:
         self._ended = True
         if isinstance(self.runner, WorkerRunner):
             self._stop_recording()
+            # Locust's own last report: after Ctrl-C its master does not wait for one.
+            self.runner._send_stats()
             self._tell_master("wsload_done")
             return
         assert self.run is not None
@@ -231,8 +233,7 @@ def _on_init(environment: Any, **_: Any) -> None:
         # The host may still come: from an embedded server, a start form, a master.
         _settings_of(environment, host_known=False)
     except UsageError as error:
-        sys.stderr.write(f"locust: error: {error}\n")
-        sys.exit(2)
+        _refuse(error)
     raise_file_limit()
     # gevent's timers count from when the hub last looked at the clock, which was before the imports:
     # without this a run of --run-time 2s ends after one.
@@ -240,6 +241,26 @@ def _on_init(environment: Any, **_: Any) -> None:
     lifecycle = _of(environment)
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
+    elif isinstance(environment.runner, LocalRunner):
+        # After the locustfile's own listeners, before the first user. A master finds out at the
+        # start of the run, when it has its workers to send home.
+        gevent.spawn(_check_headless_start, environment)
+
+
+def _check_headless_start(environment: Any) -> None:
+    try:
+        settings = _settings_of(environment, host_known=True)
+        try:
+            settings.results.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"argument --ws-results: {str(settings.results)!r}: {error.strerror}") from None
+    except UsageError as error:
+        _refuse(error)
+
+
+def _refuse(error: UsageError) -> NoReturn:
+    sys.stderr.write(f"locust: error: {error}\n")
+    sys.exit(EXIT_USAGE)
 
 
 def _on_spawning_complete(**_: Any) -> None:

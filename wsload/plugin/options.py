@@ -100,8 +100,8 @@ class _Reader:
                     f"argument --{dest.replace('_', '-')}:\n{error}"
                 ) from None  # it points at a place
             secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
-            shown = "" if secret else f" {value!r}"
-            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown}: {error}") from None
+            shown = "" if secret else f" {value!r}:"
+            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {error}") from None
 
 
 def _opening(read: _Reader) -> OpenOptions:

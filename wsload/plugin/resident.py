@@ -93,6 +93,10 @@ class ResidentUser(User):
     async def _arrive(self) -> None:
         """Gets ready for tasks: opens, logs in. Tries again by itself."""
 
+    def _is_ready(self) -> bool:
+        """Whether a task can be run."""
+        return True
+
     async def _ready(self) -> None:
         """Returns when a task can be run."""
 
@@ -245,7 +249,10 @@ class ResidentUser(User):
 
     async def _work_closed(self) -> None:
         while True:
-            await self._interruptible(self._ready())
+            if self._stopping:
+                raise StopUser
+            if not self._is_ready():
+                await self._interruptible(self._ready())
             self._yielded = False
             if not await self._run_task():
                 continue
@@ -261,11 +268,11 @@ class ResidentUser(User):
 
     async def _run_task(self) -> bool:
         """Runs one task picked by weight; says whether the wait time comes next."""
-        if not self.tasks:
+        tasks: list[Any] = self.tasks
+        if not tasks:
             raise RuntimeError(f"{type(self).__name__} has no tasks: mark async methods with @task")
         try:
-            task: Any = random.choice(self.tasks)
-            await task(self)
+            await (tasks[0] if len(tasks) == 1 else random.choice(tasks))(self)
         except WorkloadError:
             pass  # counted by its kind when it was raised
         except RescheduleTaskImmediately:

@@ -67,16 +67,21 @@ class WebSocketUser(ConnectedUser):
         left and the connection is gone.
         """
         if not self._inbox:
-            if self._connection is None:
-                raise ConnectionLost("not connected")
-            assert self._receiver is None, "two tasks of a user can't receive at once"
-            self._receiver = self._engine.loop.create_future()
-            self._asked_ns = _now_ns()
-            self._yielded = True
-            try:
-                await self._receiver
-            finally:
-                self._receiver = None
+            await self._next()
+        return self._taken()
+
+    def _next(self) -> asyncio.Future[None]:
+        """What to await when the inbox is empty."""
+        if self._connection is None:
+            raise ConnectionLost("not connected")
+        assert self._receiver is None or self._receiver.done(), "two tasks of a user can't receive at once"
+        self._receiver = self._engine.loop.create_future()
+        self._asked_ns = _now_ns()
+        self._yielded = True
+        return self._receiver
+
+    def _taken(self) -> str | bytes:
+        """The inbox's first message."""
         data = self._inbox.popleft()
         if len(self._inbox) == READ_LOW and self._connection is not None:
             self._connection.transport.resume_reading()
@@ -101,7 +106,8 @@ class WebSocketUser(ConnectedUser):
 
     async def _reply(self, due_ns: int, sent_ns: int) -> str | bytes:
         try:
-            reply = await self.receive()
+            if not self._inbox:
+                await self._next()
         except WorkloadError as error:
             self._owed = None
             self._engine.in_flight -= 1
@@ -110,6 +116,7 @@ class WebSocketUser(ConnectedUser):
                 # Its reply, should it still come, would be taken for the next one's: start afresh.
                 self._recycle()
             raise
+        reply = self._taken()
         self._owed = None
         self._engine.in_flight -= 1
         # Stamped when it reached the process, not when this coroutine got its turn.
@@ -118,6 +125,10 @@ class WebSocketUser(ConnectedUser):
         values["message.service"].append(at_ns - sent_ns)
         self._recorder.sizes.append(len(reply))
         return reply
+
+    async def _open(self, intended_ns: int, url: str | None) -> None:
+        self._inbox.clear()
+        await super()._open(intended_ns, url)
 
     async def _drain(self) -> None:
         """Awaits the answers still owed, for as long as allowed; the rest is lost."""
@@ -158,7 +169,6 @@ class WebSocketUser(ConnectedUser):
             self._recorder.count.reads_paused += 1
 
     def _connection_lost(self, kind: str, reason: str) -> None:
-        self._inbox.clear()
         if self._receiver is not None and not self._receiver.done():
             self._receiver.set_exception(ConnectionLost(kind, reason))
 

@@ -190,7 +190,12 @@ class Probe:
     def _take(self, arrival: Arrival) -> None:
         assert self._wire is not None
         self._heard_ns = arrival.read_ns
-        for opcode, payload in self._reader.feed(arrival.data, self._own if self._joined else b""):
+        try:
+            found = self._reader.feed(arrival.data, self._own if self._joined else b"")
+        except Violation as error:
+            self._wire.send(client_frame(CLOSE, error.code.to_bytes(2, "big")))
+            raise
+        for opcode, payload in found:
             if opcode == TEXT:
                 self._hear(payload, arrival)
             elif opcode == PING:

@@ -62,7 +62,7 @@ def gate_sentence(report: ComparisonReport) -> str:
     return (
         f"Slower: the whole interval lies above +{100 * gate.ratio:g} %, and the shift is above "
         f"{ms(gate.shift_ns)} ms. Same: the whole interval lies within ±{100 * gate.same_within:g} %, or "
-        f"±{ms(gate.shift_ns)} ms. Inconclusive: neither; in brackets, about how many more pairs of runs would "
+        f"±{ms(gate.shift_ns)} ms. Inconclusive: neither; in brackets, about how many more pairs would "
         f"tell. Together, these verdicts call something slower or faster that is not "
         f"in at most {100 * gate.alpha:.3g} % of cases (Holm’s correction)."
     )

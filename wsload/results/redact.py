@@ -65,7 +65,7 @@ def _value(name: str, value: object) -> object:
     if isinstance(value, int | float):
         return value if abs(value) < 2**53 else str(value)
     text = plain(str(value))
-    return redact_url(text) if name in {"host", "ws_proxy"} or "://" in text else text
+    return redact_url(text) if name in {"host", "ws_proxy", "ws_url"} or "://" in text else text
 
 
 def redact_url(url: str) -> str:

@@ -1,0 +1,122 @@
+"""The main job against a chat server of another make: JavaScript, on the npm package ``ws``, over TLS."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.certificates import Certificates
+from support.locust_run import CHAT, Finished
+
+HERE = Path(__file__).parent
+USERS = 20
+INSTALL_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 10
+OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH")
+"""How npm says that it can't reach its registry."""
+
+pytestmark = [
+    pytest.mark.xdist_group("npm"),
+    pytest.mark.skipif(
+        not (shutil.which("node") and shutil.which("npm")), reason="node and npm are not installed"
+    ),
+]
+
+
+class JsServer:
+    """``server.js`` at work; ``stop`` returns its account."""
+
+    def __init__(self, installed: Path, certificates: Certificates) -> None:
+        self._process = subprocess.Popen(
+            ["node", installed / "server.js", certificates.certificate, certificates.key],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        assert said.startswith("listening "), said
+        self.port = int(said.split()[1])
+
+    def stop(self) -> dict[str, Any]:
+        self._process.terminate()
+        out, _ = self._process.communicate(timeout=STOP_TIMEOUT_S)
+        return json.loads(out)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the server and what it needs."""
+    directory = tmp_path_factory.mktemp("js")
+    for name in ("package.json", "package-lock.json", "server.js"):
+        shutil.copy(HERE / name, directory)
+    done = subprocess.run(
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_TIMEOUT_S,
+    )
+    if done.returncode and any(code in done.stderr for code in OFFLINE):
+        pytest.skip(f"npm can't reach its registry: {done.stderr.splitlines()[0]}")
+    assert done.returncode == 0, done.stderr
+    return directory
+
+
+@pytest.mark.parametrize("compression", [False, True], ids=["plain", "deflate"])
+def test_twenty_users_without_a_failure(
+    run_locust: Callable[..., Finished], installed: Path, certificates: Certificates, compression: bool
+) -> None:
+    server = JsServer(installed, certificates)
+    try:
+        finished = run_locust(
+            *("-f", CHAT, "--headless", "-u", str(USERS), "-r", str(USERS), "-t", "5s"),
+            *("--host", f"wss://localhost:{server.port}", "--ws-ca-file", certificates.authority),
+            *(("--ws-compression",) if compression else ()),
+        )
+        account = server.stop()
+    finally:
+        server.kill()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr, finished.stderr
+    assert finished.failures == {}
+    assert finished.counter("opens") == account["opens"] == USERS
+    assert finished.counter("logins") == finished.count("login") == account["logins"] == USERS
+    assert finished.count("message") + finished.counter("lost") == account["posts"] >= 2 * USERS
+    assert finished.counter("lost") == 0
+    assert finished.rows["message"].requests == finished.count("message")
+    assert account["closes"] == {"1000": USERS}
+    assert account["ignored"] == account["renamed"] == 0
+    # What is sent to a user that is leaving arrives nowhere.
+    arrived = finished.count("message") + finished.count("delivery")
+    assert 0.9 * account["delivered"] <= arrived <= account["delivered"] <= account["posts"] * USERS
+    assert finished.counter("unknown_types") == USERS
+    assert finished.counter("malformed") == finished.counter("binary") == 0
+    for phase in ("open.dns", "open.tcp", "open.tls", "open.upgrade"):
+        assert finished.count(phase) == USERS
+
+
+def test_an_untrusted_certificate_opens_nothing_unless_told_to(
+    run_locust: Callable[..., Finished], installed: Path, certificates: Certificates
+) -> None:
+    server = JsServer(installed, certificates)
+    options = ("-f", CHAT, "--headless", "-t", "2s", "--host", f"wss://localhost:{server.port}")
+    try:
+        refused = run_locust(*options, "--ws-results", "strict")
+        insecure = run_locust(*options, "--ws-insecure")
+    finally:
+        server.kill()
+    assert refused.returncode == 1
+    assert refused.errors.keys() == {"open: tls"}
+    assert insecure.returncode == 0
+    assert insecure.count("login") == 1
+    assert [warning["name"] for warning in insecure.run["warnings"]].count("tls-not-verified") == 1
+    assert "certificates were not verified" in insecure.stdout

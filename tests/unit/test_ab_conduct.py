@@ -1,0 +1,281 @@
+"""One run after the other: what is kept, what is made again, and what a break leaves behind."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.serving import Serving
+from support.stored_runs import store_run
+from websockets.asyncio.server import ServerConnection
+
+from wsload.ab.conduct import LOCUST_LOG, STAGE, Conductor
+from wsload.ab.experiment import DISCARDED, Ending, Experiment, Outcome, load
+from wsload.ab.judging import clear_in, report_of
+from wsload.ab.load import Load
+from wsload.ab.plan import Build, Plan, Slot
+from wsload.ab.progress import Shown
+from wsload.analysis.verdict import Gate, Verdict
+from wsload.errors import UsageError, WsloadError
+from wsload.results.reader import open_run
+
+LATE = "not valid: sends were late: p99 12 ms"
+
+
+async def stay(connection: ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+@pytest.fixture
+def plan(serving: Serving) -> Plan:
+    url = f"ws://127.0.0.1:{serving.websocket(stay)}"
+    return Plan(
+        a=Build(name="v1", url=url),
+        b=Build(name="v2", url=url),
+        locustfile="chat.py",
+        users=20,
+        spawn_rate=20,
+        run_time_s=12,
+        warm_up_s=0,
+        pairs=3,
+        gate=Gate(judged=("message.p50", "message.p99")),
+    )
+
+
+class Loader:
+    """Stands for Locust: stores runs at once, as told run by run."""
+
+    def __init__(self, *, slower: float = 1.0, told: Mapping[int, Any] | None = None) -> None:
+        self.slower = slower
+        self.told = dict(told or {})
+        """By number of the load, from 1: a `Load` without a run, an exception, or False for a run
+        that is not valid."""
+        self.made: list[tuple[str, str]] = []
+        """Name and place of each load."""
+
+    def __call__(
+        self, plan: Plan, *, name: str, results: Path, log: Path, check: Callable[[], None], **_: Any
+    ) -> Load:
+        self.made.append((name, results.name))
+        check()
+        log.write_text("what locust said\n")
+        told = self.told.get(len(self.made), True)
+        if isinstance(told, Load):
+            return told
+        if isinstance(told, BaseException):
+            raise told
+        factor = self.slower if name == "v2" else 1.0
+        path = store_run(results, name, at=len(self.made), factor=factor, valid=told)
+        return Load(run=open_run(path), problem="" if told else LATE)
+
+
+class Notes:
+    """A follower that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[int, str]] = []
+        self.again: list[tuple[int, str]] = []
+        self.outcomes: list[Outcome] = []
+        self.counts: list[int] = []
+
+    def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
+        self.steps.append((slot.number, doing))
+
+    def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
+        self.again.append((slot.number, reason))
+
+    def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Mapping[str, Any]) -> None:
+        self.outcomes.append(outcome)
+        self.counts.append(summary["metrics"]["message"]["count"])
+
+
+@pytest.fixture
+def conduct(tmp_path: Path) -> Callable[..., Conductor]:
+    def conduct(experiment: Experiment | Plan, loader: Loader, notes: Notes | None = None) -> Conductor:
+        if isinstance(experiment, Plan):
+            experiment = Experiment(plan=experiment, created_at=1732278960.0)
+        return Conductor(
+            tmp_path,
+            experiment,
+            follower=notes or Notes(),
+            is_clear=clear_in(tmp_path),
+            environment={},
+            load=loader,
+        )
+
+    return conduct
+
+
+Conduct = Callable[..., Conductor]
+
+
+def test_all_runs_are_made_in_order_and_kept_with_their_logs(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    loader, notes = Loader(), Notes()
+    conductor = conduct(replace(plan, warm_up_s=2), loader, notes)
+    conductor.go_on()
+    assert [name for name, place in loader.made if place == "measured"] == [
+        "v1",
+        "v2",
+        "v2",
+        "v1",
+        "v1",
+        "v2",
+    ]
+    assert [place for _, place in loader.made][:4] == ["warm-up", "measured", "warm-up", "measured"]
+    assert notes.steps[:3] == [(1, "starting the server"), (1, "warming up"), (1, "measuring")]
+    assert notes.counts == [2400] * 6
+    done = load(tmp_path)
+    assert done == conductor.experiment
+    assert done.ended is Ending.PLANNED
+    for outcome in done.done:
+        assert (tmp_path / outcome.run / "run.json").is_file()
+        assert (tmp_path / outcome.run / LOCUST_LOG).read_text() == "what locust said\n"
+    assert not (tmp_path / STAGE).exists()
+    assert not (tmp_path / DISCARDED).exists()  # the warm-ups are gone
+
+
+def test_a_run_that_is_not_valid_is_made_again(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+    notes = Notes()
+    conductor = conduct(plan, Loader(told={2: False, 3: Load(run=None, problem="locust died")}), notes)
+    conductor.go_on()
+    assert notes.again == [(2, LATE), (2, "locust died")]
+    second = conductor.experiment.done[1]
+    assert second.valid and second.repeated == (LATE, "locust died")
+    assert sorted(path.name for path in (tmp_path / DISCARDED).iterdir()) == ["run-02-B", "run-02-B.2"]
+    assert len(list(tmp_path.glob("*/run.json"))) == 6
+    warnings = report_of(tmp_path, conductor.experiment).warnings
+    assert [f"made again: {LATE}" in each for each in warnings[-2:]] == [True, False]
+
+
+def test_one_that_is_never_valid_keeps_its_place_and_is_excluded(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conductor = conduct(replace(plan, repeats=1), Loader(told={1: False, 2: False}))
+    conductor.go_on()
+    assert [outcome.valid for outcome in conductor.experiment.done] == [False, *[True] * 5]
+    report = report_of(tmp_path, conductor.experiment)
+    assert len(report.comparison.pairs) == 2
+    assert {each.name for each in report.comparison.excluded} == {
+        outcome.run for outcome in conductor.experiment.done[:2]
+    }
+
+
+def test_one_that_never_leaves_results_ends_the_experiment(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    died = Load(run=None, problem="locust ended with exit code 9 and left no results")
+    conductor = conduct(plan, Loader(told={3: died, 4: died, 5: died}))
+    with pytest.raises(WsloadError, match=r"run 3 \(B\) failed each time: locust ended with exit code 9"):
+        conductor.go_on()
+    assert len(load(tmp_path).done) == 2
+
+
+def test_what_was_measured_before_a_break_is_kept_and_gone_on_from(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        conduct(plan, Loader(told={4: KeyboardInterrupt()})).go_on()
+    kept = load(tmp_path)
+    assert [outcome.slot for outcome in kept.done] == [1, 2, 3]
+    assert kept.missing().startswith("3 of 6 runs were made, 1 of 3 pairs are whole")
+    assert [path.name for path in (tmp_path / DISCARDED).iterdir()] == ["run-04-A"]
+
+    loader = Loader()
+    loader.made = [("", "")] * 10  # the runs that it makes are later ones
+    conductor = conduct(kept, loader)
+    conductor.go_on()
+    assert [name for name, _ in loader.made[10:]] == ["v2", "v1", "v1", "v2"]  # run 3 is made again
+    assert conductor.experiment.done[:2] == kept.done[:2]
+    assert (tmp_path / DISCARDED / kept.done[2].run).is_dir()
+    assert len(list(tmp_path.glob("*/run.json"))) == 6
+
+
+def test_what_a_killed_one_left_half_done_is_set_aside(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+    (tmp_path / STAGE).mkdir()
+    conduct(plan, Loader()).go_on()
+    assert (tmp_path / DISCARDED / "cut-short").is_dir()
+
+
+def test_a_load_that_gets_no_answer_ends_the_experiment(plan: Plan, conduct: Conduct) -> None:
+    class Deaf(Loader):
+        def __call__(self, plan: Plan, *, name: str, results: Path, log: Path, **_: Any) -> Load:
+            path = store_run(results, name, metrics=("send_lag",))
+            return Load(run=open_run(path), problem="")
+
+    with pytest.raises(WsloadError, match="got no answer from the server: no user opened a connection"):
+        conduct(plan, Deaf()).go_on()
+
+
+# Stopping early
+
+
+def test_a_clear_verdict_stops_an_experiment_that_may(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+    loader = Loader(slower=2.0)
+    conductor = conduct(replace(plan, pairs=10, stop_early=True), loader)
+    conductor.go_on()
+    experiment = load(tmp_path)
+    assert experiment.ended is Ending.EARLY
+    assert 3 <= experiment.whole_pairs < 10
+    assert len(experiment.done) == 2 * experiment.whole_pairs == len(loader.made)
+    comparison = report_of(tmp_path, experiment).comparison
+    assert comparison.verdict is Verdict.SLOWER
+    # Judged at the level of a look on the way, so the looks that were taken are paid for.
+    assert comparison.gate.alpha == experiment.plan.looks.early_level
+    assert report_of(tmp_path, experiment, gate=Gate(ratio=5)).comparison.verdict is not Verdict.SLOWER
+
+
+def test_and_no_other_does(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+    conductor = conduct(replace(plan, pairs=4), Loader(slower=2.0))
+    conductor.go_on()
+    assert conductor.experiment.ended is Ending.PLANNED
+    assert report_of(tmp_path, conductor.experiment).comparison.gate == plan.gate
+
+
+def test_through_to_its_end_it_is_judged_at_the_last_looks_level(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        conduct(replace(plan, stop_early=True), Loader(told={5: KeyboardInterrupt()})).go_on()
+    report = report_of(tmp_path, load(tmp_path))
+    assert report.comparison.gate.alpha == plan.looks.last_level
+    assert report.warnings[-1].startswith("the experiment is not finished: 4 of 6 runs")
+
+
+def test_nothing_can_be_said_of_an_experiment_without_runs(plan: Plan, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="side A has no runs"):
+        report_of(tmp_path, Experiment(plan=plan, created_at=0.0))
+
+
+# What is shown on the way
+
+
+def test_without_a_terminal_each_run_is_a_line(
+    plan: Plan, conduct: Conduct, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with Shown(6) as shown:
+        conduct(replace(plan, repeats=1), Loader(told={1: False, 2: False}), shown).go_on()
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[0] == f"run 1, A (v1), is made again: {LATE}"
+    assert lines[1].startswith("run 1 of 6, A (v1): message p50 2.5")
+    assert "not valid, its pair does not count; about " in lines[1]
+    assert lines[-1].startswith("run 6 of 6, B (v2): message p50") and "left" not in lines[-1]
+    assert len(lines) == 7
+
+
+def test_on_a_terminal_there_is_a_bar_with_the_time_left(plan: Plan, conduct: Conduct) -> None:
+    terminal = io.StringIO()
+    with Shown(6, file=terminal, terminal=True) as shown:
+        conduct(plan, Loader(), shown).go_on()
+    said = terminal.getvalue()
+    assert "run 6, B (v2): measuring" in said
+    assert "5 of 6 runs" in said
+    assert "left" in said

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsload.ab.experiment import EXPERIMENT, Ending, Experiment, Outcome, alone, load, new_directory, save
+from wsload.ab.plan import Build, Plan
+from wsload.analysis.pairs import Side
+from wsload.analysis.verdict import Gate
+from wsload.errors import ResultsError, UsageError
+
+PLAN = Plan(
+    a=Build(name="v1", url="ws://127.0.0.1:{port}", command="one {port}"),
+    b=Build(
+        name="v2", url="ws://127.0.0.1:{port}", ref="HEAD", commit="0" * 40, setup="make", command="s {port}"
+    ),
+    locustfile="chat.py",
+    users=20,
+    spawn_rate=5.5,
+    run_time_s=10.0,
+    pairs=3,
+    stop_early=True,
+    options=("--ws-rate", "100"),
+    gate=Gate(ratio=0.05, judged=("message.p50", "message.p99")),
+)
+FRESH = Experiment(plan=PLAN, created_at=1732278960.25)
+
+
+def outcome(slot: int, **settings: object) -> Outcome:
+    return Outcome(slot=slot, run=f"run-{slot}", **{"valid": True, **settings})
+
+
+def after(runs: int) -> Experiment:
+    experiment = FRESH
+    for slot in range(1, runs + 1):
+        experiment = experiment.with_outcome(outcome(slot))
+    return experiment
+
+
+# What is done and what is left
+
+
+def test_runs_fill_the_slots_one_after_the_other() -> None:
+    assert [slot.letter for slot in after(2).left] == ["B", "A", "A", "B"]
+    assert [side for side, _ in after(3).runs()] == [Side.BASELINE, Side.CANDIDATE, Side.CANDIDATE]
+    assert after(3).whole_pairs == 1
+
+
+def test_the_last_run_ends_it() -> None:
+    assert after(5).ended is None
+    assert after(6).ended is Ending.PLANNED
+    assert after(6).left == ()
+
+
+def test_one_that_was_stopped_early_has_nothing_left() -> None:
+    stopped = replace(after(4), ended=Ending.EARLY)
+    assert stopped.left == ()
+    assert stopped.missing() == ""
+
+
+def test_what_is_missing_is_said() -> None:
+    assert after(6).missing() == ""
+    assert after(3).missing() == (
+        "3 of 6 runs were made, 1 of 3 pairs are whole; missing: 4 (A), 5 (A), 6 (B)"
+    )
+    assert replace(FRESH, plan=replace(PLAN, pairs=10)).missing().endswith("6 (B), …")
+
+
+def test_after_a_break_half_a_pair_is_made_again() -> None:
+    whole, half = after(3).without_half_pair()
+    assert whole == after(2)
+    assert half == outcome(3)
+    assert after(4).without_half_pair() == (after(4), None)
+
+
+# experiment.json
+
+outcomes = st.builds(
+    Outcome,
+    slot=st.just(1),
+    run=st.text("abcXYZ09.-", min_size=3, max_size=20),
+    valid=st.booleans(),
+    repeated=st.lists(st.text(st.characters(codec="utf-8")), max_size=2).map(tuple),
+    took_s=st.floats(0, 1e6),
+).filter(lambda found: found.run not in ("..", "..."))
+
+
+@given(outcomes, st.sampled_from([None, *Ending]))
+def test_what_is_written_is_read_again(found: Outcome, ended: Ending | None) -> None:
+    experiment = replace(FRESH.with_outcome(found), ended=ended)
+    assert Experiment.from_json(experiment.to_json()) == experiment
+
+
+def test_the_file_says_which_run_was_which(tmp_path: Path) -> None:
+    save(tmp_path, after(3))
+    found = json.loads((tmp_path / EXPERIMENT).read_bytes())
+    assert found["schema"] == 1
+    assert [(run["pair"], run["side"], run["run"]) for run in found["runs"]] == [
+        (1, "A", "run-1"),
+        (1, "B", "run-2"),
+        (2, "B", "run-3"),
+    ]
+    assert load(tmp_path) == after(3)
+
+
+def changed(**changes: object) -> bytes:
+    return json.dumps(json.loads(after(2).to_json()) | changes).encode()
+
+
+def plan_with(**changes: object) -> dict[str, object]:
+    return json.loads(FRESH.to_json())["plan"] | changes
+
+
+RUN = json.loads(after(1).to_json())["runs"][0]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (changed(schema=2), "written by a newer wsload .schema 2; this one reads up to 1.: upgrade"),
+        (changed(schema="x"), "schema 'x' is unknown"),
+        (b"{", "Expecting"),
+        (b"[]", "not an experiment"),
+        (changed(plan=None), "not an experiment"),
+        (changed(runs=[RUN | {"run": "../../etc"}]), "a run outside its own directory"),
+        (changed(runs=[RUN | {"run": ".."}]), "a run outside its own directory"),
+        (changed(runs=[RUN | {"slot": 2}]), "not those of its plan"),
+        (changed(runs=[RUN | {"slot": at + 1} for at in range(7)]), "more runs than planned"),
+        (changed(runs=[RUN | {"valid": 1}]), "'valid' is a int, which it can't be"),
+        (changed(plan=plan_with(users="many")), "'users' is a str, which it can't be"),
+        (changed(plan=plan_with(users=0)), "--users 0"),
+        (changed(ended="somehow"), "somehow"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / EXPERIMENT).write_bytes(data)
+    with pytest.raises(ResultsError, match=said) as caught:
+        load(tmp_path)
+    assert str(tmp_path / EXPERIMENT) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_keys_of_a_later_wsload_are_ignored() -> None:
+    assert Experiment.from_json(changed(mood="good", plan=plan_with(colour="red"))) == after(2)
+
+
+# Its directory
+
+
+def test_experiments_of_one_second_get_directories_of_their_own(tmp_path: Path) -> None:
+    first, second = (new_directory(tmp_path / "results", 1732278960.9) for _ in range(2))
+    assert first.name == "ab-20241122T123600Z"
+    assert second.name == "ab-20241122T123600Z.2"
+
+
+def test_a_results_directory_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"--results .*file.*: can't be written to"):
+        new_directory(tmp_path / "file", 0)
+
+
+def test_two_at_once_on_one_experiment_are_refused(tmp_path: Path) -> None:
+    with (
+        alone(tmp_path),
+        pytest.raises(UsageError, match="another wsload ab is at work on it"),
+        alone(tmp_path),
+    ):
+        pass
+    with alone(tmp_path):
+        pass
+
+
+def test_an_experiment_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nowhere: can't be opened"), alone(tmp_path / "nowhere"):
+        pass
+    with pytest.raises(ResultsError, match="no such file"):
+        load(tmp_path)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+from support import hostile
+from support.certificates import Certificates
+from support.serving import Serving, TcpHandler
+from support.waiting import until
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from wsload.ab.handshake import NoHandshake, shake
+
+
+class Visitors:
+    """A handler that remembers how its visitors left."""
+
+    def __init__(self) -> None:
+        self.codes: list[int | None] = []
+        self.subprotocols: list[str | None] = []
+
+    async def __call__(self, connection: ServerConnection) -> None:
+        try:
+            await connection.recv()
+        except ConnectionClosed as closed:
+            self.codes.append(closed.rcvd.code if closed.rcvd else None)
+            self.subprotocols.append(connection.subprotocol)
+
+
+@pytest.mark.parametrize(("spoken", "agreed"), [(None, None), (["json"], "json"), (["chat"], "chat")])
+def test_a_server_that_answers_is_left_in_order(
+    serving: Serving, spoken: list[str] | None, agreed: str | None
+) -> None:
+    visitors = Visitors()
+    port = serving.websocket(visitors, subprotocols=spoken)
+    shake(f"ws://127.0.0.1:{port}/chat?x=1", subprotocols=("json", "chat"), timeout_s=20)
+    until(lambda: visitors.codes, what="the close")
+    assert visitors.codes == [1005]  # a close frame without a code: the connection was not dropped
+    assert visitors.subprotocols == [agreed]
+
+
+def test_a_server_that_wants_another_subprotocol_is_quoted(serving: Serving) -> None:
+    port = serving.websocket(Visitors(), subprotocols=["soap"])
+    with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* having been offered the subprotocols json"):
+        shake(f"ws://127.0.0.1:{port}/", subprotocols=("json",), timeout_s=20)
+
+
+def test_a_certificate_of_its_own_is_no_obstacle(serving: Serving, certificates: Certificates) -> None:
+    port = serving.websocket(Visitors(), ssl=certificates.server_context())
+    shake(f"wss://127.0.0.1:{port}/", timeout_s=20)
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_one_that_asks_who_is_there_is_up(serving: Serving, code: int) -> None:
+    shake(f"ws://127.0.0.1:{serving.tcp(hostile.status(code))}/", timeout_s=20)
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        (hostile.status(503), "it answered '503 Whatever' where 101 was wanted"),
+        (hostile.status(200), "it answered '200 Whatever'"),
+        (hostile.raw_garbage, "no HTTP response"),
+        (hostile.wrong_accept, "Sec-WebSocket-Accept is not the one to our key"),
+        (hostile.cut_response, "Sec-WebSocket-Accept is not"),
+        (hostile.hang_up, "closed connection without response"),
+    ],
+)
+def test_what_else_a_server_does_is_named(serving: Serving, handler: TcpHandler, said: str) -> None:
+    with pytest.raises(NoHandshake, match=said):
+        shake(f"ws://127.0.0.1:{serving.tcp(handler)}/", timeout_s=20)
+
+
+def test_a_port_that_only_listens_is_not_ready() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(NoHandshake, match="no answer in time"),
+    ):
+        shake(f"ws://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
+
+
+def test_a_port_that_nobody_listens_on_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(NoHandshake, match="refused"):
+            shake(f"ws://127.0.0.1:{taken.getsockname()[1]}/", timeout_s=20)

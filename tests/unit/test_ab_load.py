@@ -1,0 +1,113 @@
+"""One Locust run as a child; the real command, cut short where it can be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.locust_run import CHAT
+
+from wsload.ab.load import Load, LoadRefused, command, make_load
+from wsload.ab.plan import Build, Plan
+from wsload.ab.processes import Guard
+from wsload.errors import WsloadError
+
+PLAN = Plan(
+    a=Build(name="v1", url="ws://127.0.0.1:1"),
+    b=Build(name="v2", url="ws://127.0.0.1:1"),
+    locustfile=str(CHAT),
+    users=3,
+    spawn_rate=1.5,
+    run_time_s=10,
+    options=("--ws-rate", "100"),
+)
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    with Guard() as guard:
+        yield guard
+
+
+def made(
+    tmp_path: Path,
+    guard: Guard,
+    plan: Plan,
+    *,
+    run_time_s: float = 1,
+    grace_s: float = 60,
+    check=lambda: None,
+) -> Load:  # type: ignore[no-untyped-def]
+    return make_load(
+        plan,
+        name="v1",
+        url="ws://127.0.0.1:1",
+        run_time_s=run_time_s,
+        results=tmp_path / "results",
+        log=tmp_path / "log",
+        guard=guard,
+        check=check,
+        grace_s=grace_s,
+    )
+
+
+def locustfile(tmp_path: Path, text: str) -> Plan:
+    (tmp_path / "load.py").write_text(text)
+    return replace(PLAN, locustfile=str(tmp_path / "load.py"), options=())
+
+
+def test_the_command_says_everything_that_the_plan_does() -> None:
+    words = command(PLAN, name="v1", url="ws://x", run_time_s=10.0, results=Path("here"))
+    assert words == [
+        *(sys.executable, "-m", "locust", "-f", str(CHAT), "--headless", "--only-summary"),
+        *(
+            "-u",
+            "3",
+            "-r",
+            "1.5",
+            "-t",
+            "10s",
+            "--host",
+            "ws://x",
+            "--ws-results",
+            "here",
+            "--ws-build",
+            "v1",
+        ),
+        *("--ws-rate", "100"),
+    ]
+
+
+def test_options_that_locust_refuses_are_quoted(tmp_path: Path, guard: Guard) -> None:
+    plan = replace(PLAN, options=("--ws-rate", "many"))
+    with pytest.raises(
+        LoadRefused, match="locust did not start: locust: error: argument --ws-rate: 'many'"
+    ) as caught:
+        made(tmp_path, guard, plan)
+    assert "--ws-rate" in caught.value.tail
+
+
+def test_a_locust_that_hangs_is_killed(tmp_path: Path, guard: Guard) -> None:
+    plan = locustfile(
+        tmp_path, "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)\n"
+    )
+    found = made(tmp_path, guard, plan, grace_s=0.1)
+    assert found.run is None
+    assert found.problem == "locust did not end within 1 s and left no results"
+
+
+def test_a_locust_that_dies_is_said_so(tmp_path: Path, guard: Guard) -> None:
+    plan = locustfile(tmp_path, "import os\nos._exit(9)\n")
+    assert made(tmp_path, guard, plan).problem == "locust ended with exit code 9 and left no results"
+
+
+def test_a_server_that_dies_ends_the_load(tmp_path: Path, guard: Guard) -> None:
+    def check() -> None:
+        raise WsloadError("the server is gone")
+
+    plan = locustfile(tmp_path, "import time\ntime.sleep(60)\n")
+    with pytest.raises(WsloadError, match="the server is gone"):
+        made(tmp_path, guard, plan, check=check)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsload.ab.forecast import forecast, power_lines
+from wsload.ab.plan import Build, Plan, build_of, called, clock, manner_of, order, started
+from wsload.analysis.pairs import Side
+from wsload.analysis.verdict import Gate
+from wsload.errors import UsageError
+
+URL = "ws://127.0.0.1:{port}"
+SERVE = "node server.js --port {port}"
+PLAN = Plan(
+    a=Build(name="v1", url=URL, command=SERVE),
+    b=Build(name="v2", url=URL, command=f"{SERVE} --new"),
+    locustfile="chat.py",
+    users=200,
+    spawn_rate=20,
+    run_time_s=30,
+)
+
+
+# The order
+
+
+def test_the_order_is_a_b_b_a() -> None:
+    assert [slot.letter for slot in order(4)] == ["A", "B", "B", "A", "A", "B", "B", "A"]
+
+
+@given(st.integers(2, 200))
+def test_each_pair_has_one_run_of_either_side_and_no_place_is_twice(pairs: int) -> None:
+    slots = order(pairs)
+    assert [slot.number for slot in slots] == list(range(1, 2 * pairs + 1))
+    assert [slot.pair for slot in slots] == [1 + place // 2 for place in range(2 * pairs)]
+    for a, b in zip(slots[::2], slots[1::2], strict=True):
+        assert {a.side, b.side} == set(Side)
+
+
+@given(st.integers(1, 100))
+def test_over_an_even_number_of_pairs_a_steady_drift_weighs_on_both_alike(half: int) -> None:
+    places = {side: [slot.number for slot in order(2 * half) if slot.side is side] for side in Side}
+    assert sum(places[Side.BASELINE]) == sum(places[Side.CANDIDATE])
+
+
+# Builds
+
+
+def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
+    found = build_of(SERVE, name="v1", url=URL, option="--a")
+    assert (found.command, found.url) == (SERVE, URL)
+    found = build_of("wss://chat.test:8443/x", name="v1", url=URL, option="--a")
+    assert (found.command, found.url) == ("", "wss://chat.test:8443/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "said"),
+    [
+        ("node server.js", URL, r"--a 'node server.js': where is the port\? Write {port}"),
+        (SERVE, "ws://127.0.0.1:80", "--url 'ws://127.0.0.1:80': has no {port}"),
+        ("wss://me:secret@chat.test", URL, "the URL holds a password.*LOCUST_WS_BASIC"),
+        (SERVE, "ftp://127.0.0.1:{port}", "--url .*: ws, wss, http, https are what a WebSocket opens"),
+        ("ws://host/ --port 1", URL, "where is the port"),
+    ],
+)
+def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        build_of(text, name="v1", url=url, option="--a")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_side_is_called_by_its_letter_and_its_name() -> None:
+    assert called("A", started(SERVE, name="v1", url=URL, option="--serve")) == "A (v1)"
+    assert called("A", started(SERVE, name="A", url=URL, option="--serve")) == "A"
+
+
+# The plan
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pairs": 1}, "--pairs 1: from 2 to 200"),
+        ({"users": 0}, "--users 0: from 1"),
+        ({"run_time_s": 0.5}, "--run-time 0.5: from 1"),
+        ({"warm_up_s": -1}, "--warm-up -1"),
+        ({"spawn_rate": 0}, "--spawn-rate 0"),
+        ({"repeats": 11}, "--repeat 11"),
+        ({"ready_timeout_s": 0}, "--ready-timeout 0"),
+        ({"b": PLAN.a}, "both builds are called 'v1': name them with --a-name and --b-name"),
+        ({"options": ("--ws-rate", "5", "-u", "9")}, "-u after --: wsload ab sets it itself"),
+        ({"options": ("-t30s",)}, "-t30s after --"),
+        ({"options": ("--ws-build=x",)}, "--ws-build after --"),
+        ({"options": ("--ws-bearer", "abc")}, "would hold it; give it as LOCUST_WS_BEARER"),
+    ],
+)
+def test_a_plan_that_can_not_be_is_refused(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        replace(PLAN, **changes)
+    assert "abc" not in str(caught.value)
+
+
+def test_the_stopping_rule_is_made_for_the_plans_pairs_and_alpha() -> None:
+    looks = replace(PLAN, pairs=7, gate=Gate(alpha=0.1)).looks
+    assert (looks.pairs, looks.alpha) == (7, 0.1)
+
+
+# What the first handshake has to do as the load will
+
+
+def test_a_handshake_offers_json_unless_told_otherwise() -> None:
+    assert manner_of(("--ws-rate", "100"), {}).subprotocols == ("json",)
+    found = manner_of(
+        ("--ws-subprotocol", "a", "--ws-subprotocol=b", "--ws-url", "/chat", "--ws-origin", "https://x"), {}
+    )
+    assert (found.subprotocols, found.url, found.origin) == (("a", "b"), "/chat", "https://x")
+
+
+def test_or_by_the_variables_that_locust_reads() -> None:
+    found = manner_of((), {"LOCUST_WS_SUBPROTOCOL": "[a, b]", "LOCUST_WS_URL": "/chat"})
+    assert (found.subprotocols, found.url) == (("a", "b"), "/chat")
+
+
+def test_an_option_without_its_value_is_the_users_mistake() -> None:
+    with pytest.raises(UsageError, match="after --: argument --ws-url: expected one argument"):
+        manner_of(("--ws-url",), {})
+
+
+# What is said beforehand
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "1 s"), (59, "59 s"), (59.2, "1:00 min"), (245, "4:05 min"), (3720, "1:02 h")],
+)
+def test_durations_for_people(seconds: float, said: str) -> None:
+    assert clock(seconds) == said
+
+
+def test_the_plan_in_words() -> None:
+    lines = list(forecast(replace(PLAN, stop_early=True)))
+    assert lines[0] == "A (v1): node server.js --port {port}"
+    assert lines[2] == (
+        "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users; about 15:20 min in all"
+    )
+    assert "--stop-early" in lines[3]
+    short = list(forecast(replace(PLAN, pairs=2, warm_up_s=0)))
+    assert short[2] == "2 pairs of runs, A B B A: 30 s each, 200 users; about 2:28 min in all"
+
+
+def test_power_is_told_for_what_is_judged_together() -> None:
+    needed, assumed = power_lines(replace(PLAN, gate=Gate(judged=("message.p99",))), 0.10)
+    assert needed == (
+        "To find a slow-down of 10 % in 4 of 5 experiments takes 11 pairs, about 16:52 min; "
+        "the 10 planned find it in 76 of 100"
+    )
+    assert "a pair's ratio scatters by 6.9 %" in assumed and "1 statistic is judged" in assumed
+    everything, _ = power_lines(PLAN, 0.10)
+    assert "takes 20 pairs" in everything
+
+
+def test_an_effect_below_the_gate_can_not_be_found() -> None:
+    with pytest.raises(UsageError, match="can't be found by a gate of 3 %"):
+        list(power_lines(PLAN, 0.02))

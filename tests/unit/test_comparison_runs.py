@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
+
+from wsload.analysis.pairs import Side
+from wsload.errors import ResultsError, UsageError
+from wsload.report.comparison_runs import NOT_GIVEN, read_runs
+from wsload.report.comparison_server import SERVER, read_server
+
+
+def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    baseline, candidate = store_sides(tmp_path, pairs=2)
+    runs = read_runs(list(reversed(baseline)), candidate)
+    assert [run.side for run in runs] == [Side.BASELINE, Side.CANDIDATE, Side.CANDIDATE, Side.BASELINE]
+    assert runs[0].name == baseline[0].name
+    assert set(runs[0].histograms) == {"open", "login", "message", "delivery"}
+    assert runs[0].sent_rate == 200
+    assert runs[0].figures.values["message.p50"] == runs[0].summary.metrics["message"].p50_ns
+
+
+def test_second_by_second_only_where_there_is_one_run_a_side(tmp_path: Path) -> None:
+    baseline, candidate = store_sides(tmp_path, pairs=2)
+    assert all(not run.figures.blocks for run in read_runs(baseline, candidate))
+    assert all(run.figures.blocks for run in read_runs(baseline[:1], candidate))
+
+
+def test_of_runs_that_do_not_vouch_for_their_figures_the_reason_is_kept(tmp_path: Path) -> None:
+    late = store_run(tmp_path, "v1", valid=False)
+    killed = store_run(tmp_path, "v2", valid=None)
+    a, b = read_runs([late], [killed])
+    assert a.doubt == f"not valid: {LATE.text}"
+    assert b.doubt.startswith("incomplete: run.json: the run has no end")
+    assert not a.figures.valid and not b.figures.valid
+    assert all(run.figures.valid and run.doubt for run in read_runs([late], [killed], force=True))
+
+
+def test_a_damaged_log_spoils_only_what_was_doubtful_before(tmp_path: Path) -> None:
+    killed, whole = store_run(tmp_path, "v1", valid=None), store_run(tmp_path, "v2")
+    for path in (killed, whole):
+        with (path / "histograms.hlog").open("ab") as log:
+            log.write(b"0.000,1.000,1.0,garbage\n")
+    with pytest.raises(ResultsError, match=f"{whole.name}.*histograms.hlog"):
+        read_runs([killed], [whole])
+    assert read_runs([killed], [store_run(tmp_path, "v3")])[0].doubt
+
+
+def test_a_run_stands_on_one_side_once(tmp_path: Path) -> None:
+    path = store_run(tmp_path, "v1")
+    with pytest.raises(UsageError, match="stands there twice"):
+        read_runs([path], [path.parent / "." / path.name])
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    one, other = store_run(tmp_path / "one", "v1"), store_run(tmp_path / "other", "v1")
+    assert {run.name for run in read_runs([one], [other])} == {str(one), str(other)}
+
+
+def test_conditions_are_how_the_load_was_made_and_where(tmp_path: Path) -> None:
+    a = store_run(
+        tmp_path, "v1", options=OPTIONS | {"ws_rate": "100", "host": "ws://one", "ws_check": ["lost < 1"]}
+    )
+    b = store_run(tmp_path, "v2", at=1, options=OPTIONS | {"host": "ws://other", "num_users": None})
+    first, second = (run.figures.conditions for run in read_runs([a], [b]))
+    assert first["users"] == second["users"] == "20"  # what was reached, where no number was given
+    assert first["machine"] == second["machine"]
+    assert "cores" in first["machine"]
+    assert "wsload" in first["load generator"]
+    assert (first["--ws-rate"], second["--ws-rate"]) == ("100", NOT_GIVEN)
+    assert first.keys() == second.keys()
+    assert not {"--host", "--ws-check", "--ws-build"} & first.keys()
+
+
+# server.json
+
+
+def test_a_servers_figures_are_read_with_the_run(tmp_path: Path) -> None:
+    a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1)
+    (a / SERVER).write_bytes(SERVED.to_json())
+    assert [run.server for run in read_runs([a], [b])] == [SERVED, None]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"schema": 2}, {"cpu_s": "much"}, {"samples": [1]}, {"samples": None}, {"memory_peak_bytes": None}],
+)
+def test_damaged_ones_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    (tmp_path / SERVER).write_text(json.dumps(json.loads(SERVED.to_json()) | change))
+    with pytest.raises(ResultsError, match="server.json: not a server's figures"):
+        read_server(tmp_path)

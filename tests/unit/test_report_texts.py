@@ -1,0 +1,164 @@
+"""Markdown, JUnit, JSON and CSV of one run, and the words they share."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_runs import make_run, second
+
+from wsload.report.conditions import clock, shown
+from wsload.report.junit import junit
+from wsload.report.markdown import escaped, markdown
+from wsload.report.plain_data import as_csv, as_json
+from wsload.report.run_report import RunReport, read_report
+from wsload.report.words import printable
+from wsload.results.run import CheckOutcome, RunWarning
+
+PASSED = CheckOutcome(expression="message.p50 < 2ms", passed=True, wanted="< 2 ms", got="1 ms")
+FAILED = CheckOutcome(expression="lost < 1", passed=False, wanted="< 1", got="7")
+BUSY = RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True)
+EVIL = "<script>|x|\n# `a` *b* [c](d) & \x1b[31m"
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> RunReport:
+    run = [second(0, [1] * 10, gauges={"users": 3}), second(1, [3] * 10)]
+    return read_report(make_run(tmp_path, run, options={"ws_rate": "10"}, checks=(PASSED,)))
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> RunReport:
+    return read_report(
+        make_run(tmp_path, [second(0, [1])], valid=False, warnings=(BUSY,), checks=(PASSED, FAILED))
+    )
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> RunReport:
+    return read_report(make_run(tmp_path, [second(0, [1])], valid=None))
+
+
+@pytest.fixture
+def evil(tmp_path: Path) -> RunReport:
+    check = CheckOutcome(expression=EVIL, passed=False, wanted=EVIL, got=EVIL)
+    run = [second(0, [1], failures={("open", EVIL): 2}, counters={EVIL: 1})]
+    return read_report(make_run(tmp_path, run, build=EVIL, target=EVIL, checks=(check,)))
+
+
+def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -> None:
+    text = markdown(good)
+    assert "2.0 s long, 3 users, open workload, 10/s" in text
+    assert "**Valid.** The load generator kept up. All checks passed." in text
+    assert "| passed | message.p50 &lt; 2ms | &lt; 2 ms | 1 ms |" in text
+    assert "| message | 20 | 10.0 | 1.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 |" in text
+    assert text.endswith("|\n")
+
+
+def test_markdown_of_a_run_that_is_not_valid_is_an_alert(bad: RunReport, killed: RunReport) -> None:
+    text = markdown(bad)
+    assert "> [!CAUTION]\n> **Not valid.** Don’t trust these figures" in text
+    assert "1 of 2 checks failed." in text
+    assert "- **CPU 96 % of one core** (use --processes 4)" in text
+    assert "> [!WARNING]\n> **Incomplete.**" in markdown(killed)
+
+
+def test_markdown_of_foreign_text_is_text(evil: RunReport) -> None:
+    text = markdown(evil)
+    assert "<script>" not in text
+    assert "\x1b" not in text
+    assert r"\`a\` \*b\* \[c\](d) &amp;" in text
+    rows = [line for line in text.splitlines() if line.startswith("| open |")]
+    assert len(rows) == 1 and rows[0].replace(r"\|", "").count("|") == 4
+
+
+def test_markdown_of_nothing_says_so(tmp_path: Path) -> None:
+    assert markdown(read_report(make_run(tmp_path, []))).endswith("Nothing was measured.\n")
+
+
+@given(st.text())
+def test_escaped_text_is_one_line_without_markup(text: str) -> None:
+    found = escaped(text)
+    assert "<" not in found and "\n" not in found
+    assert found.replace(r"\\", "").replace(r"\|", "").count("|") == 0
+    assert len(found.splitlines()) <= 1
+
+
+def test_junit_has_a_case_for_validity_and_one_for_each_check(bad: RunReport) -> None:
+    root = ElementTree.fromstring(junit(bad))
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "0")
+    assert suite.get("timestamp") == "2024-11-22T12:36:00"
+    cases = suite.findall("testcase")
+    assert [case.get("name") for case in cases] == ["the run is valid", "message.p50 < 2ms", "lost < 1"]
+    valid, passed, failed = cases
+    assert valid[0].tag == "failure" and valid[0].text == "CPU 96 % of one core: use --processes 4"
+    assert not len(passed)
+    assert failed[0].get("message") == "wanted < 1, got 7"
+
+
+def test_junit_of_a_good_run_has_no_failure(good: RunReport) -> None:
+    root = ElementTree.fromstring(junit(good))
+    assert (root.get("failures"), root.get("errors"), root.get("time")) == ("0", "0", "2.000")
+    assert not list(root.iter("failure"))
+
+
+def test_junit_of_a_killed_run_is_an_error(killed: RunReport) -> None:
+    root = ElementTree.fromstring(junit(killed))
+    assert (root.get("failures"), root.get("errors")) == ("0", "1")
+    (error,) = root.iter("error")
+    assert error.text is not None and "summary.json is missing" in error.text
+
+
+def test_junit_can_be_read_whatever_others_wrote(evil: RunReport) -> None:
+    case = ElementTree.fromstring(junit(evil)).findall(".//testcase")[1]
+    assert case.get("name") == "<script>|x| # `a` *b* [c](d) & \ufffd[31m"
+
+
+def test_json_is_the_runs_files_with_exact_figures(good: RunReport, killed: RunReport) -> None:
+    found = json.loads(as_json(good))
+    assert found["standing"] == "valid" and found["problems"] == []
+    assert found["run"]["build"] == "v1"
+    assert found["summary"]["metrics"]["message"]["p50_ns"] == good.summary.metrics["message"].p50_ns
+    assert json.loads(as_json(killed))["summary"]["metrics"]["message"]["count"] == 1
+
+
+def test_csv_is_a_line_a_metric_in_ns(good: RunReport) -> None:
+    (row,) = csv.DictReader(io.StringIO(as_csv(good)))
+    assert row["metric"] == "message"
+    assert (int(row["count"]), int(row["p99_ns"])) == (20, good.summary.metrics["message"].p99_ns)
+
+
+@given(st.text())
+def test_printable_text_is_one_line_that_steers_nothing(text: str) -> None:
+    found = printable(text)
+    assert len(found) == len(text)
+    assert all(character.isprintable() or character == "\ufffd" for character in found)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, "0:00"), (42.4, "0:42"), (60, "1:00"), (3599.6, "1:00:00"), (7384, "2:03:04")],
+)
+def test_a_time_since_the_start_reads_as_on_a_clock(seconds: float, expected: str) -> None:
+    assert clock(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (["a", 1], "a, 1"),
+        (True, "yes"),
+        ({"a": None}, '{"a": null}'),
+        (2.5, "2.5"),
+        ("x" * 400, "x" * 299 + "…"),
+    ],
+)
+def test_values_of_options_are_shown_plainly(value: object, expected: str) -> None:
+    assert shown(value) == expected
