@@ -9,7 +9,8 @@ demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo --ws-allow-invalid
 
 test: $(VENV)/.dev  ## All tests
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore tests/truth
+	$(BIN)/pytest -n 0 tests/truth  # by themselves: they hold figures to a known truth
 
 lint: $(VENV)/.dev  ## Style
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
     ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost.rate <= 0.1%%'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
+    ("--ws-probe", {"action": "store_true", "help": "Start a second witness: a small process of its own with one connection, posting 20 times a second, stamped by the kernel. It logs in to the chat."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: %(default)s."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),

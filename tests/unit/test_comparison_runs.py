@@ -89,5 +89,5 @@ def test_a_servers_figures_are_read_with_the_run(tmp_path: Path) -> None:
 )
 def test_damaged_ones_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
     (tmp_path / SERVER).write_text(json.dumps(json.loads(SERVED.to_json()) | change))
-    with pytest.raises(ResultsError, match="server.json: not a server's figures"):
+    with pytest.raises(ResultsError, match=r"server.json: not a server's figures"):
         read_server(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -68,14 +69,15 @@ def watch() -> Iterator[Watch]:
 
 def read(wire: Wire, watch: Watch, size: int) -> tuple[bytes, int | None]:
     """So many bytes of plain text, and the stamp of the last of them."""
-    data, stamp = b"", None
+    data, stamp = bytearray(), None
     until_ns = time.monotonic_ns() + 20 * SECOND
     while len(data) < size:
         assert watch.wait(wire, until_ns=until_ns, write=wire.backlog)
         wire.flush()
         while (arrival := wire.receive()) is not None:
-            data, stamp = data + arrival.data, arrival.kernel_ns
-    return data, stamp
+            data += arrival.data
+            stamp = arrival.kernel_ns
+    return bytes(data), stamp
 
 
 async def echo(reader: Any, writer: Any) -> None:
@@ -115,11 +117,21 @@ def test_the_kernel_says_when_bytes_left_and_arrived(
 
 
 def test_a_large_message_goes_through_the_backlog(serving: Serving, watch: Watch) -> None:
-    port = serving.tcp(echo)
+    gate = asyncio.Event()
+
+    async def patient_echo(reader: Any, writer: Any) -> None:
+        await gate.wait()
+        await echo(reader, writer)
+
+    async def open_gate() -> None:
+        gate.set()
+
+    port = serving.tcp(patient_echo)
     wire = connect("localhost", port, wait=watch.wait, until_ns=time.monotonic_ns() + 20 * SECOND)
-    message = bytes(range(256)) * 40_000
+    message = bytes(range(256)) * 125_000
     wire.send(message)
     assert wire.backlog
+    serving.run(open_gate())
     assert read(wire, watch, len(message))[0] == message
     assert not wire.backlog
     wire.close()

@@ -82,3 +82,17 @@ def test_it_holds_nothing_that_json_or_html_would_change() -> None:
 def test_what_only_begins_like_one_is_passed_over() -> None:
     data = f"{TOKEN} ~ws.~ws.~ws.".encode()
     assert token.find(data) == 0
+
+
+texts = st.lists(tokens | st.text("~ws.0a", max_size=60)).map(lambda parts: " ".join(parts).encode())
+
+
+@given(st.binary() | texts)
+def test_what_is_read_is_what_was_found(data: bytes) -> None:
+    start = token.find(data)
+    if start < 0:
+        assert token.read(data) is None
+        return
+    found = data[start : start + token.LENGTH]
+    clock, sender = found[token.CLOCK], found[token.SENDER]
+    assert token.read(data) == (clock, sender, int(found[token.NUMBER], 16), int(found[token.SENT], 16))

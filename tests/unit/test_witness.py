@@ -61,6 +61,12 @@ def test_too_few_values_are_not_judged(swarm: int, probe: int) -> None:
     assert disagreement(steady(9 * MS, swarm), steady(1 * MS, probe)) is None
 
 
+@pytest.mark.parametrize(("number", "judged"), [(280, False), (320, True)])
+def test_the_tail_takes_more_values(number: int, judged: bool) -> None:
+    swarm = Histogram.of([1 * MS] * (number - 20) + [30 * MS] * 20)
+    assert (disagreement(swarm, steady(1 * MS, number)) is not None) == judged
+
+
 def test_a_probe_that_saw_enough_and_ended_is_not_silent() -> None:
     assert silence(ProbeResult(histogram=steady(1, MIN_VALUES), ended=True)) is None
 

@@ -19,7 +19,9 @@ MARGIN: Final = 0.2
 MARGIN_NS: Final = 200_000
 """… or by so much, whichever is more."""
 MIN_VALUES: Final = 100
-"""With fewer values on either side, the 99th percentile is one value's whim: nothing is judged."""
+"""With fewer values on either side nothing is judged …"""
+MIN_BEYOND: Final = 3
+"""… and no percentile with fewer values beyond it, which would be one value's whim."""
 
 
 def disagreement(swarm_service: Histogram, probe: Histogram) -> RunWarning | None:
@@ -28,12 +30,12 @@ def disagreement(swarm_service: Histogram, probe: Histogram) -> RunWarning | Non
     Judged at p50 and p99; the text holds every figure that is too far apart. The other way round is
     no fault of the swarm's: a probe alone on its connection may well be the slower one.
     """
-    if min(swarm_service.total, probe.total) < MIN_VALUES:
-        return None
+    values = min(swarm_service.total, probe.total)
+    judged = [each for each in PERCENTILES if values >= max(MIN_VALUES, MIN_BEYOND / (1 - each / 100))]
     apart = [
         f"p{percentile:g} {own_ns / 1e6:.2f} ms, {witness_ns / 1e6:.2f} ms by the probe"
         for percentile, own_ns, witness_ns in zip(
-            PERCENTILES, swarm_service.percentiles(PERCENTILES), probe.percentiles(PERCENTILES), strict=True
+            judged, swarm_service.percentiles(judged), probe.percentiles(judged), strict=True
         )
         if own_ns - witness_ns > max(MARGIN_NS, MARGIN * witness_ns)
     ]
@@ -56,4 +58,5 @@ def silence(result: ProbeResult) -> RunWarning | None:
         text = f"the probe was cut short after {result.echoed} echoes{reason}"
     else:
         text = f"the probe saw {result.echoed} echoes of {result.sent} posts{reason}: too few to judge by"
-    return RunWarning(name="probe-silent", text=text, remedy="a run of 10 s or more gives it enough")
+    remedy = "" if result.problem else "a run of 10 s or more gives it enough"
+    return RunWarning(name="probe-silent", text=text, remedy=remedy)

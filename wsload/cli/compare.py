@@ -118,25 +118,23 @@ def compare(
 
 
 def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: bool) -> None:
-    """Prints the comparison, and writes what was asked for. Raises `UsageError` where it can't."""
+    """Writes what was asked for, then prints the comparison. Raises `UsageError` where it can't."""
     from wsload.report.comparison_text import as_json, as_text
     from wsload.report.comparison_text import markdown as as_markdown
 
-    if json:
-        sys.stdout.write(as_json(report).decode())
-    elif markdown:
-        sys.stdout.write(as_markdown(report))
-    else:
-        sys.stdout.write(as_text(report))
-    sys.stdout.flush()
     if html is not None:
         from wsload.report.comparison_html import write_page
 
         write_page(report, html)
-        print(f"Charts: {html}", file=sys.stderr)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(as_markdown(report))
         except OSError as error:
             raise UsageError(f"GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}") from None
+    sys.stdout.write(
+        as_json(report).decode() if json else as_markdown(report) if markdown else as_text(report)
+    )
+    sys.stdout.flush()
+    if html is not None:
+        print(f"Charts: {html}", file=sys.stderr)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
@@ -38,6 +38,16 @@ class Sink(Protocol):
         """The connection is gone: the close code received (1006 for none) and its reason."""
 
 
+class _NoQueue:
+    """In place of the library's receive queue, into which nothing is ever put."""
+
+    def close(self) -> None:
+        pass
+
+
+_NO_QUEUE: Final = _NoQueue()
+
+
 class TimedConnection(ClientConnection):
     """A client connection that stamps what arrives and hands it to a `Sink`.
 
@@ -50,7 +60,11 @@ class TimedConnection(ClientConnection):
                  "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "response_ns")  # fmt: skip
 
     def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
+        logger = protocol.logger
         super().__init__(protocol, **settings)
+        # What the library keeps for uses that it is not put to here: 2 KiB a connection.
+        self.logger = protocol.logger = logger
+        self.drain_waiters = []  # type: ignore[assignment]  # appended to and removed from, as a deque would be
         self._recorder = recorder
         self._limit = protocol.max_message_size or sys.maxsize
         self._framing = False
@@ -66,8 +80,14 @@ class TimedConnection(ClientConnection):
         self.response_ns = 0
 
     def attach(self, sink: Sink) -> None:
-        """From now on the sink is told: first what arrived since the handshake, and a close if any."""
+        """From now on the sink is told: first what arrived since the handshake, and a close if any.
+
+        The headers of request and response are forgotten: 4 KiB a connection.
+        """
         self._sink = sink
+        for message in (self.request, self.response):
+            if message is not None:
+                message.headers.clear()
         early, self._early = self._early, []
         for data, text, at_ns in early:
             sink.receive_message(data, text, at_ns)
@@ -135,6 +155,7 @@ class TimedConnection(ClientConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.made_ns = _now_ns()
         super().connection_made(transport)
+        self.recv_messages = _NO_QUEUE  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
         self._at_ns = _now_ns()

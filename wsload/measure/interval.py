@@ -15,6 +15,7 @@ METRICS: Final = (
     "message",
     "message.service",
     "message.lost",
+    "probe",
     "open",
     "open.dns",
     "open.tcp",

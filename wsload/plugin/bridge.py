@@ -28,20 +28,16 @@ SLICE: Final = 200
 """So many jobs are done on the hub before other greenlets get their turn."""
 
 
-class Completion:
-    """A coroutine's outcome, to be awaited by one greenlet."""
+class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
+    """A coroutine's outcome, to be awaited by greenlets."""
 
-    __slots__ = ("_done", "error", "result", "task")
+    __slots__ = ("error", "result", "task")
 
     def __init__(self) -> None:
-        self._done = gevent.event.Event()
+        super().__init__()
         self.task: asyncio.Task[Any] | None = None
         self.result: Any = None
         self.error: BaseException | None = None
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Blocks the calling greenlet until it is done; says whether it is."""
-        return bool(self._done.wait(timeout_s))
 
     def get(self, timeout_s: float | None = None) -> Any:
         """The result, or the exception raised here; `TimeoutError` when it takes too long."""
@@ -54,7 +50,7 @@ class Completion:
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Called on the hub's thread."""
         self.result, self.error = result, error
-        self._done.set()
+        self.set()
 
 
 class Bridge:
@@ -105,9 +101,8 @@ class Bridge:
 
     # From the hub's thread
 
-    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> Completion:
-        """Runs the coroutine on the loop; a greenlet may wait for its completion."""
-        completion = Completion()
+    def submit(self, coroutine: Coroutine[Any, Any, Any], completion: Completion) -> Completion:
+        """Runs the coroutine on the loop; greenlets may wait for its completion."""
         self.engine.call(self._start, coroutine, completion)
         return completion
 
@@ -117,7 +112,7 @@ class Bridge:
         async def call() -> Any:
             return function(*args)
 
-        return self.submit(call()).get(timeout_s=60)
+        return self.submit(call(), Completion()).get(timeout_s=60)
 
     def settle(self) -> None:
         """Returns once everything the loop had handed over so far has been done."""

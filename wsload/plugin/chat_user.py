@@ -35,6 +35,7 @@ class ChatUser(WebSocketUser):
     """
 
     abstract = True
+    __slots__ = ("_answered", "_joined", "_login_sent_ns", "_session", "_wants_posts")
 
     subprotocols = (SUBPROTOCOL,)
 

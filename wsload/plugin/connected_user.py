@@ -32,6 +32,8 @@ class ConnectedUser(ResidentUser):
     """Offered in this order; with any offered, the server must choose one. ``--ws-subprotocol`` overrides."""
     auto_connect: bool = True
     """Whether the connection is opened before `on_start`; otherwise call `connect` yourself."""
+    __slots__ = ("_arrived_ns", "_arriving", "_closing", "_connection", "_delays", "_ready_waiters",
+                 "_reconnecting", "_recycling")  # fmt: skip
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)

@@ -12,6 +12,7 @@ import gc
 import logging
 import secrets
 import sys
+from argparse import Namespace
 from typing import Any, Final, NoReturn
 
 import gevent
@@ -28,6 +29,7 @@ from wsload.plugin.feed import LocustFeed
 from wsload.plugin.live_page import add_live_page
 from wsload.plugin.options import Settings
 from wsload.plugin.run import Run
+from wsload.plugin.start_form import check_start_form
 from wsload.plugin.swarm import Swarm
 from wsload.plugin.wire import from_wire, to_wire
 
@@ -74,7 +76,9 @@ class Lifecycle:
                 self.run = Run(environment, settings)
                 logger.info("Results go to %s", self.run.writer.path)
         except UsageError as error:
-            # A start form, or no host at all: the rest of the command line was checked before.
+            # No host, or a directory that can't be written: the rest was checked before.
+            if environment.parsed_options.headless and isinstance(self.runner, LocalRunner):
+                _refuse(error)  # before the first user
             logger.error("The run was not started: %s", error)
             if not isinstance(self.runner, MasterRunner):
                 Swarm.of(environment).refused = True
@@ -218,11 +222,13 @@ def _of(environment: Any) -> Lifecycle:
     return _lifecycles[key]
 
 
-def _settings_of(environment: Any, *, host_known: bool) -> Settings:
+def _settings_of(
+    environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
+) -> Settings:
     """The options, checked; with a host known, also what each user class would open. Raises `UsageError`."""
-    settings = Settings.of(environment.parsed_options)
+    settings = Settings.of(options or environment.parsed_options)
     for user_class in environment.user_classes:
-        host = environment.host or user_class.host
+        host = form_host or environment.host or user_class.host
         if issubclass(user_class, ConnectedUser) and (host or host_known):
             settings.target(user_class.url, host)
     return settings
@@ -241,21 +247,10 @@ def _on_init(environment: Any, **_: Any) -> None:
     lifecycle = _of(environment)
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
-    elif isinstance(environment.runner, LocalRunner):
-        # After the locustfile's own listeners, before the first user. A master finds out at the
-        # start of the run, when it has its workers to send home.
-        gevent.spawn(_check_headless_start, environment)
-
-
-def _check_headless_start(environment: Any) -> None:
-    try:
-        settings = _settings_of(environment, host_known=True)
-        try:
-            settings.results.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"argument --ws-results: {str(settings.results)!r}: {error.strerror}") from None
-    except UsageError as error:
-        _refuse(error)
+        check_start_form(
+            environment,
+            lambda options, host: _settings_of(environment, host_known=True, options=options, form_host=host),
+        )
 
 
 def _refuse(error: UsageError) -> NoReturn:

@@ -45,6 +45,12 @@ class Settings:
     checks: tuple[Check, ...]
     """What the run has to fulfil: pyproject.toml's, then the options'."""
     insecure: bool
+    probe: bool
+    """Whether a second witness runs beside the swarm."""
+    ca_file: str
+    """PEM file of the authorities to trust; empty for the system's."""
+    client_cert: tuple[str, ...]
+    """PEM files of the client's certificate and key."""
     opening: OpenOptions
     """How connections are opened; holds secrets."""
     results: Path
@@ -59,7 +65,7 @@ class Settings:
         poisson, rate = read("ws_rate", _rate, "")
         return cls(
             url=read("ws_url", _url, ""),
-            subprotocols=read("ws_subprotocol", token_list, None) or None,
+            subprotocols=read("ws_subprotocol", _tokens, None) or None,
             rate=rate,
             poisson=poisson,
             max_in_flight=read("ws_max_in_flight", whole(1, 1_000_000), "1000"),
@@ -71,6 +77,9 @@ class Settings:
             allow_invalid=read("ws_allow_invalid", bool, False),
             checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
             insecure=read("ws_insecure", bool, False),
+            probe=read("ws_probe", bool, False),
+            ca_file=read("ws_ca_file", str, ""),
+            client_cert=tuple(filter(None, read("ws_client_cert", str, "").split(",", 1))),
             opening=_opening(read),
             results=Path(read("ws_results", str, "") or "results"),
             build=read("ws_build", str, ""),
@@ -143,7 +152,14 @@ def _tls(read: _Reader) -> ssl.SSLContext:
 
 
 def _texts(values: Any) -> list[str]:
-    return [text for text in values or [] if text]
+    """The texts of a repeatable option; a start form sends one text with commas in it."""
+    if isinstance(values, str):
+        values = values.split(",")
+    return [text.strip() for text in values or [] if text.strip()]
+
+
+def _tokens(values: Any) -> tuple[str, ...]:
+    return token_list(_texts(values))
 
 
 def _headers(values: Any) -> list[tuple[str, str]]:

@@ -1,9 +1,8 @@
-"""A Locust user whose whole life is one coroutine on the engine's loop; its greenlet only waits for it.
+"""A Locust user whose whole life is one coroutine on the engine's loop, and a `Stay` instead of a greenlet.
 
-`User.run` is overridden for this, as Locust's own ``PytestUser`` does. What Locust promises stays:
-tasks picked by weight and filtered by tags, ``wait_time``, ``on_start`` and ``on_stop``,
-``StopUser`` and ``RescheduleTask``, ``--stop-timeout``. What a coroutine can't do (tasks that are
-not ``async``, nested ``TaskSet`` classes) is refused when the class is made, not in mid-run.
+What Locust promises is kept: tasks picked by weight and filtered by tags, ``wait_time``, ``on_start``
+and ``on_stop``, ``StopUser`` and ``RescheduleTask``, ``--stop-timeout``. What a coroutine can't do (tasks
+that are not ``async``, nested ``TaskSet`` classes) is refused when the class is made, not in mid-run.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ import inspect
 import random
 import time
 import traceback
+from collections.abc import Iterable
 from typing import Any, Final
 
-from gevent import GreenletExit
 from locust import User
 from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from wsload.analysis.validity import TOO_LATE
 from wsload.errors import WorkloadError
+from wsload.plugin.stay import Stay
 from wsload.plugin.swarm import Swarm
 from wsload.plugin.waits import OpenWait
 
@@ -40,6 +40,10 @@ class ResidentUser(User):
     """
 
     abstract = True
+    # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
+    __slots__ = ("_between_tasks", "_departing", "_due_ns", "_due_waiter", "_dues", "_engine", "_life",
+                 "_open_workload", "_recorder", "_schedule", "_settings", "_spawned_ns", "_stopping",
+                 "_swarm", "_yielded")  # fmt: skip
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -74,7 +78,6 @@ class ResidentUser(User):
         self._between_tasks = False
         self._yielded = False
         self._due_ns = 0
-        self._dues: collections.deque[int] = collections.deque()
         self._due_waiter: asyncio.Future[None] | None = None
         wait = getattr(type(self), "wait_time", None)
         self._schedule = wait.schedule if isinstance(wait, OpenWait) else None
@@ -114,22 +117,25 @@ class ResidentUser(User):
 
     # Hub's side: what Locust calls
 
+    def start(self, group: Any) -> Stay:
+        """Locust's: begins the user's life and adds it to the group."""
+        self._group = group
+        self._greenlet = self._begin()
+        group.add(self._greenlet)
+        return self._greenlet
+
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
+        """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
+        self._begin().join()
+
+    def _begin(self) -> Stay:
         self._state = LOCUST_STATE_RUNNING
+        stay = Stay(self)
         if self._swarm.refused:
-            return
-        completion = self._swarm.bridge.submit(self._live())
-        try:
-            completion.wait()
-        except GreenletExit:
-            self._engine.call(self._stop, True)
-            try:
-                completion.wait()
-            except GreenletExit:
-                self._engine.call(self._abort)
-                completion.wait(timeout_s=5)
-        if completion.error is not None:
-            raise completion.error
+            stay.finish(None, None)
+        else:
+            self._swarm.bridge.submit(self._live(), stay)
+        return stay
 
     def stop(self, force: bool = False) -> bool:
         """Locust's: gracefully lets the running task finish; returns whether it ended at once."""
@@ -139,6 +145,9 @@ class ResidentUser(User):
         self._state = LOCUST_STATE_STOPPING
         self._engine.call(self._stop, False)
         return False
+
+    def _killed(self, again: bool) -> None:
+        self._engine.call(*((self._abort,) if again else (self._stop, True)))
 
     # Loop's side
 
@@ -192,27 +201,31 @@ class ResidentUser(User):
 
     async def _work(self) -> None:
         if self._settings.rate:
+            self._dues: collections.deque[int] = collections.deque()
             self._swarm.pacer.join(self)
             try:
                 await self._work_when_due(self._pacer_due)
             finally:
                 self._swarm.pacer.leave(self)
-                self._count_missed()
+                self._count_missed(self._dues)
         elif self._schedule is not None:
             schedule, start = self._schedule(), time.monotonic_ns()
-            self._dues.append(start + schedule.due_ns())
+            due_ns = start + schedule.due_ns()
 
             async def next_due() -> int:
-                await self._engine.alarm.sleep_until(self._dues[0])
-                self._dues.append(start + schedule.due_ns())
-                return self._dues.popleft()
+                nonlocal due_ns
+                await self._engine.alarm.sleep_until(due_ns)
+                came_ns, due_ns = due_ns, start + schedule.due_ns()
+                return came_ns
 
             try:
                 await self._work_when_due(next_due)
             finally:
-                while self._dues[-1] < time.monotonic_ns():
-                    self._dues.append(start + schedule.due_ns())
-                self._count_missed()
+                missed = []
+                while due_ns < time.monotonic_ns():
+                    missed.append(due_ns)
+                    due_ns = start + schedule.due_ns()
+                self._count_missed(missed)
         else:
             await self._work_closed()
 
@@ -227,10 +240,10 @@ class ResidentUser(User):
             await self._run_task()
             self._due_ns = 0
 
-    def _count_missed(self) -> None:
+    def _count_missed(self, dues: Iterable[int]) -> None:
         """What was due a good while before the end and never got its turn, is counted."""
         horizon_ns = time.monotonic_ns() - GRACE_NS
-        for due_ns in self._dues:
+        for due_ns in dues:
             if due_ns < horizon_ns:
                 self._recorder.count.unsent += 1
                 self._recorder.failed("message", TOO_LATE)

@@ -18,6 +18,7 @@ from wsload.engine.url import shown_url
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval
 from wsload.plugin.options import Settings
+from wsload.plugin.witness import Witness
 from wsload.report.html import write_report
 from wsload.report.terminal import show_run
 from wsload.results.run import CheckOutcome, RunWarning
@@ -50,9 +51,13 @@ class Run:
             started_at=time.time(),
         )
         self._live = LiveView(self.writer.totals)
+        target = _target(environment, settings)
+        self._witness = Witness(settings, target) if settings.probe else None
 
     def append(self, interval: Interval) -> None:
         """Takes the next interval."""
+        if self._witness is not None:
+            interval = self._witness.join(interval)
         self.writer.append(interval)
         self._live.add(interval)
 
@@ -87,8 +92,15 @@ class Run:
     def finish(self) -> None:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
         totals = self.writer.totals
+        extra: dict[str, object] = {}
+        if self._witness is not None:
+            if (rest := self._witness.end()) is not None:
+                self.writer.append(rest)
+            found, extra["probe"] = self._witness.testimony(totals)
+            self.warnings += found
         self.summary = summarize(totals)
         processes = list(self.processes())
+        extra["processes"] = [process_figures(watch) for watch in processes]
         self.warnings += judge(totals, processes, ui_in_process=self._ui_in_process)
         self.warnings += standouts(processes)
         self.checks = [evaluate(check, totals) for check in self._settings.checks]
@@ -102,7 +114,7 @@ class Run:
             )
         try:
             self.writer.finish(
-                self.summary.to_json() | {"processes": [process_figures(watch) for watch in processes]},
+                self.summary.to_json() | extra,
                 ended_at=time.time(),
                 valid=self.valid,
                 warnings=self.warnings,

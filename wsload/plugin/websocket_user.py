@@ -28,6 +28,7 @@ class WebSocketUser(ConnectedUser):
     """
 
     abstract = True
+    __slots__ = ("_asked_ns", "_hooked", "_inbox", "_owed", "_received_ns", "_receiver")
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)

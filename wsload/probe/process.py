@@ -44,6 +44,7 @@ class ProbeProcess:
         self._position = 0
         self._parts: list[ProbeResult] = []
         self._result: ProbeResult | None = None
+        self._code: int | None = None
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it ended at once: `stop` tells why
             self._child.stdin.write(options.to_json().encode() + b"\n")
@@ -67,15 +68,22 @@ class ProbeProcess:
             self._parts += new
         return new
 
+    def end(self) -> list[ProbeResult]:
+        """Stops it, by SIGKILL if it does not end in time; returns what `read` had not returned yet."""
+        if self._result is not None or self._code is not None:
+            return []
+        self._code = self._end()
+        return self.read()
+
     def stop(self) -> ProbeResult:
-        """Stops it, by SIGKILL if it does not end in time; returns all that it saw.
+        """Stops it like `end`, and returns all that it saw.
 
         Stopping again is allowed. Where it did not end in order, ``ended`` is false and ``problem``
         says what is known.
         """
         if self._result is None:
-            code = self._end()
-            self.read()
+            self.end()
+            code = self._code
             result = added(self._parts)
             if code and not result.ended:
                 result = replace(result, problem=self._last_words() or f"it ended with exit code {code}")

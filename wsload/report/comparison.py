@@ -15,6 +15,7 @@ from wsload.analysis.pairs import PARTS, RunFigures, Side, unlike
 from wsload.analysis.verdict import Gate, Judgement, Verdict
 from wsload.errors import UsageError
 from wsload.report.comparison_runs import ComparedRun, read_runs
+from wsload.report.words import printable
 
 LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RATES_APART: Final = 0.05
@@ -134,9 +135,10 @@ def make_report(
 
 def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> dict[Side, str]:
     if given is not None:
-        return dict(zip(Side, given, strict=True))
+        return {side: printable(name) for side, name in zip(Side, given, strict=True)}
     found = {
-        side: ", ".join(dict.fromkeys(run.info.build for run in runs if run.side is side)) for side in Side
+        side: printable(", ".join(dict.fromkeys(run.info.build for run in runs if run.side is side)))
+        for side in Side
     }
     told_apart = len(set(found.values())) == len(found) and all(len(name) <= 60 for name in found.values())
     return found if told_apart else dict(LETTERS)

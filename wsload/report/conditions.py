@@ -178,6 +178,7 @@ def _option(name: str) -> str:
 
 
 def versions_table(info: RunInfo) -> Table:
+    """The software that made the load."""
     return _pairs("Versions", ("package", "version"), info.versions)
 
 

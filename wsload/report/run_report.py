@@ -55,8 +55,8 @@ def read_report(path: Path) -> RunReport:
     totals, builder = Totals(), SeriesBuilder()
     try:
         for interval in run.intervals():
-            totals.add(interval)
             builder.add(interval)
+            totals.add(interval)
     except ResultsError as error:
         problems.append(f"{error}: what follows is left out")
     stored: Mapping[str, Any] = {}

@@ -1,0 +1,247 @@
+"""``wsload ab`` as people type it: real servers, real Locust runs, to each of its exit codes.
+
+Few posts a run: fewer late ones than invalidate a run, so that a busy machine does not decide these tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support.locust_run import CHAT
+from support.waiting import until
+
+SERVE = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
+SLOW = f"{SERVE} --fault delay=100ms"
+QUICK = ("-f", CHAT, "-u", "3", "-r", "3", "-t", "2s", "--warm-up", "0s", "--judge", "message.p50")
+TIME_LIMIT_S = 240.0
+BUSY = """
+import time
+from locust import task
+from wsload import ChatUser, constant_rate
+
+class Busy(ChatUser):
+    wait_time = constant_rate(20)
+
+    @task
+    async def post(self):
+        time.sleep(0.06)
+        await self.say("hello")
+"""
+"""Blocks the loop that it lives on, so that its sends are late."""
+
+
+DYING = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-m", "wsload", "serve", "--port", sys.argv[1]])
+time.sleep(4)
+print("out of memory", flush=True)
+os._exit(137)
+"""
+"""Serves for a while, and then leaves its child alone."""
+
+
+class Ab:
+    """A ``wsload ab`` at work."""
+
+    def __init__(self, cwd: Path, *words: str | Path) -> None:
+        inherited = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+        self._err = (cwd / "stderr").open("w+b")
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "wsload", "ab", *map(str, words)],
+            cwd=cwd,
+            env=inherited | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._err,
+        )
+        self.out = ""
+
+    @property
+    def err(self) -> str:
+        return Path(self._err.name).read_text("utf-8", "replace")
+
+    def wait(self, code: int | set[int]) -> Ab:
+        out, _ = self.child.communicate(timeout=TIME_LIMIT_S)
+        self.out = out.decode()
+        wanted = {code} if isinstance(code, int) else code
+        assert self.child.returncode in wanted, f"{self.child.returncode}\n{self.out}\n{self.err}"
+        return self
+
+    def family(self) -> list[psutil.Process]:
+        """What it has started, and what these have."""
+        return psutil.Process(self.child.pid).children(recursive=True)
+
+    def kill(self) -> None:
+        self.child.kill()
+        self.child.communicate()
+        self._err.close()
+
+
+Start = Callable[..., Ab]
+
+
+@pytest.fixture
+def ab(tmp_path: Path) -> Iterator[Start]:
+    started: list[Ab] = []
+
+    def start(*words: str | Path) -> Ab:
+        started.append(Ab(tmp_path, *words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+def experiment(tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    (place,) = (tmp_path / "results").glob("ab-*")
+    return place, json.loads((place / "experiment.json").read_bytes())
+
+
+def test_a_slower_commit_is_found_out(ab: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "import os, sys\nwords = '-m wsload serve --quiet-roster {} --port'.split()\n"
+    script += "os.execv(sys.executable, [sys.executable, *words, sys.argv[1]])\n"
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.test", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "--quiet", str(tmp_path)], check=True)
+    for tag, fault in (("v1", ""), ("v2", "--fault delay=100ms")):
+        (tmp_path / "server.py").write_text(script.format(fault))
+        for words in (["add", "server.py"], ["commit", "--quiet", "-m", tag], ["tag", tag]):
+            subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    done = ab(
+        *("--a-ref", "v1", "--b-ref", "v2", "--b-name", "candidate", "--build", "touch built"),
+        *(
+            "--serve",
+            f"{sys.executable} server.py {{port}}",
+            *QUICK,
+            "--pairs",
+            "3",
+            "--",
+            "--ws-drain",
+            "1s",
+        ),
+    ).wait(1)
+    assert "B (candidate) is slower than A (v1@" in done.out
+    place, plan = experiment(tmp_path)
+    assert [run["side"] for run in plan["runs"]] == ["A", "B", "B", "A", "A", "B"]
+    assert plan["ended"] == "planned"
+    data = json.loads(
+        subprocess.run(
+            [sys.executable, "-m", "wsload", "compare", str(place), "--json"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        ).stdout
+    )
+    (judged,) = data["judgements"]
+    assert (judged["name"], judged["verdict"]) == ("message.p50", "slower")
+    # The candidate's server holds each echo back by 100 ms.
+    assert judged["low"] < (judged["baseline_ns"] + 100e6) / judged["baseline_ns"] < judged["high"]
+    for run in plan["runs"]:
+        found = place / run["run"]
+        assert json.loads((found / "run.json").read_bytes())["options"]["ws_drain"] == "1s"
+        assert json.loads((found / "server.json").read_bytes())["memory_peak_bytes"] > 1e6
+        assert "wsload serve: ws://127.0.0.1:" in (found / "server.log").read_text()
+        assert (found / "locust.log").is_file()
+    assert b"<!doctype html>" in (place / "comparison.html").read_bytes()
+    trees = subprocess.run(
+        [*git, "worktree", "list"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert trees.stdout.count("\n") == 1
+
+
+def test_the_same_server_twice_is_not_slower_and_an_experiment_goes_on_after_a_break(
+    ab: Start, tmp_path: Path
+) -> None:
+    words = ("--a", SERVE, "--b", SERVE, *QUICK, "--warm-up", "1s", "--pairs", "2")
+    first = ab(*words)
+    until(lambda: "run 1 of 4" in first.err, timeout_s=90, what="the first run")
+    until(lambda: len(first.family()) >= 3, timeout_s=60, what="watchdog, server and locust of the second")
+    family = first.family()
+    first.child.send_signal(signal.SIGINT)
+    first.wait(4)
+    until(lambda: not any(process.is_running() for process in family), what="the end of its children")
+    place, plan = experiment(tmp_path)
+    assert (
+        "Cut short: 1 of 4 runs were made, 0 of 2 pairs are whole; missing: 2 (B), 3 (B), 4 (A)" in first.err
+    )
+    assert f"To go on: wsload ab --resume {place.relative_to(tmp_path)}" in first.err
+    assert len(plan["runs"]) == 1
+
+    second = ab("--resume", place).wait({0, 4})
+    _, plan = experiment(tmp_path)
+    assert [run["slot"] for run in plan["runs"]] == [1, 2, 3, 4]
+    assert plan["ended"] == "planned"
+    assert "slower" not in second.out.split("\n")[0] or second.out.startswith("INCONCLUSIVE")
+    assert max(path.name for path in (place / "discarded").iterdir()).startswith("run-02-B")
+
+
+def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    words = ("-f", "busy.py", "-u", "1", "-r", "1", "-t", "2s", "--warm-up", "0s", "--pairs", "2")
+    done = ab("--a", SERVE, "--b", SERVE, *words, "--repeat", "0").wait(3)
+    assert done.out.startswith("NO VALID RUNS")
+    assert "sends were late" in done.out
+    assert done.err.count("not valid, its pair does not count") == 4
+
+
+def test_a_server_that_dies_under_load_ends_the_experiment(ab: Start, tmp_path: Path) -> None:
+    (tmp_path / "dying.py").write_text(DYING)
+    dying = f"{sys.executable} dying.py {{port}}"
+    done = ab("--a", dying, "--b", SERVE, *QUICK, "-t", "60s", "--pairs", "2").wait(1)
+    assert done.out == ""
+    assert "  | out of memory\n" in done.err
+    assert done.err.endswith("wsload: server A ended with exit code 137 while it was loaded\n")
+
+
+def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> None:
+    done = ab(
+        "--a", SERVE, "--b", "wss://user.test/chat", "--b-name", "new", "-f", CHAT, "--plan", "--power", "5%"
+    ).wait(0)
+    assert "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 50 users" in done.err
+    assert "To find a slow-down of 5 % in 4 of 5 experiments takes" in done.err
+    assert not (tmp_path / "results").exists()
+
+
+A_B = ("--a", SERVE, "--b", SLOW)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "wsload ab: give --a (a command or a URL) or --a-ref (a git ref)"),
+        ((*A_B, "--b-ref", "HEAD", "-f", CHAT), "give --b (a command or a URL) or --b-ref (a git ref)"),
+        (("--a-ref", "HEAD", "--b", SERVE, "-f", CHAT), "--a-ref 'HEAD': --serve is missing"),
+        ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
+        ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': whole seconds are wanted"),
+        ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a number with us, ms, s, m or h"),
+        ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be found by a gate of 3 %"),
+        ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
+        ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
+        ((*A_B, "-f", CHAT, "--json", "--markdown"), "--markdown or --json, not both"),
+        (("--resume", "nowhere"), "nowhere: can't be opened"),
+        (("--resume", ".", "--pairs", "9"), "--resume goes on with the stored plan: --pairs can't change it"),
+        (("--resume", "."), "experiment.json: no such file"),
+        (("--a", "nodde {port}", "--b", SERVE, "-f", CHAT), "server A: can't run 'nodde' (No such file"),
+    ],
+)
+def test_a_mistake_is_one_line(ab: Start, words: tuple[str | Path, ...], said: str) -> None:
+    done = ab(*words).wait(2)
+    assert done.out == ""
+    assert said in done.err.splitlines()[-1]
+    assert "Traceback" not in done.err
+
+
+def test_options_that_locust_refuses_are_quoted(ab: Start) -> None:
+    done = ab(*A_B, *QUICK, "--", "--ws-rate", "many").wait(2)
+    assert "wsload: locust did not start: locust: error: argument --ws-rate: 'many'" in done.err

@@ -1,0 +1,206 @@
+"""``wsload compare`` as people type it, to each of its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.stored_runs import LATE, OPTIONS, START_S, store_run, store_sides
+
+from wsload.ab.experiment import Ending, Experiment, Outcome, save
+from wsload.ab.plan import Build, Plan
+
+SIDES = ("--a", "results/*-v1*", "--b", "results/*-v2*")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def compare(cwd: Path, *words: str | Path, code: int, **variables: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "GITHUB_STEP_SUMMARY"}
+    done = subprocess.run(
+        [sys.executable, "-m", "wsload", "compare", *map(str, words)],
+        cwd=cwd,
+        env=inherited | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"} | variables,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def mistake(cwd: Path, *words: str | Path) -> str:
+    """The one line on stderr."""
+    done = compare(cwd, *words, code=2)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+# Exit codes
+
+
+def test_slower_is_1_and_names_the_metrics(tmp_path: Path, results: Path) -> None:
+    store_sides(results, slower=1.3)
+    done = compare(tmp_path, *SIDES, "--html", "page.html", code=1)
+    assert done.stdout.startswith("SLOWER  B (v2) is slower than A (v1): open, login, message, delivery; ")
+    assert "4 pairs of runs of 12 s, 20 users" in done.stdout
+    assert done.stderr == "Charts: page.html\n"
+    assert b"<!doctype html>" in (tmp_path / "page.html").read_bytes()
+
+
+def test_faster_and_the_same_are_0(tmp_path: Path, results: Path) -> None:
+    store_sides(results, slower=0.6)
+    assert compare(tmp_path, *SIDES, code=0).stdout.startswith("FASTER")
+    same = compare(tmp_path, *SIDES, "--same-within", "60%", "--min-ratio", "300%", code=0)
+    assert same.stdout.startswith("SAME  B (v2) is as fast as A (v1), within 4")
+
+
+def test_no_valid_runs_is_3(tmp_path: Path, results: Path) -> None:
+    store_sides(results, bad=tuple(range(8)))
+    done = compare(tmp_path, *SIDES, code=3)
+    assert done.stdout.startswith("NO VALID RUNS")
+    assert f"20241122T123600Z-v1: not valid: {LATE.text}" in done.stdout
+
+
+def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: Path) -> None:
+    store_sides(results, pairs=2)
+    done = compare(
+        tmp_path, *SIDES, "--judge", "message", "--same-within", "4%", "--min-shift", "0us", code=4
+    )
+    assert done.stdout.startswith("INCONCLUSIVE  it can't be told yet whether B (v2) is slower than A (v1)")
+    assert "more" in done.stdout or "pairs)" in done.stdout
+    assert "login" not in done.stdout
+
+
+def test_a_slower_build_can_be_too_little_slower_to_matter(tmp_path: Path, results: Path) -> None:
+    store_sides(results, slower=1.3)
+    done = compare(tmp_path, *SIDES, "--min-shift", "5ms", code=0)
+    assert done.stdout.startswith("SAME")
+
+
+# Which run stands where
+
+
+def test_two_runs_by_name_or_path(tmp_path: Path, results: Path) -> None:
+    a, b = store_run(results, "v1"), store_run(results, "v2", at=1, factor=3)
+    done = compare(tmp_path, a.name, b, code=1)
+    assert "one run a side: how runs of one build differ from each other is not measured" in " ".join(
+        done.stdout.split()
+    )
+    assert compare(tmp_path, b, a, code=0).stdout.startswith("FASTER  B (v1) is faster than A (v2)")
+
+
+def test_patterns_may_be_expanded_by_the_shell(tmp_path: Path, results: Path) -> None:
+    baseline, candidate = store_sides(results, slower=1.3)
+    done = compare(tmp_path, "--a", *baseline, "--b", *candidate, "--json", code=1)
+    assert [len(pair) for pair in json.loads(done.stdout)["pairs"]] == [2] * 4
+
+
+def test_sides_by_their_build_in_any_directory(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    store_sides(elsewhere, slower=1.3)
+    store_run(elsewhere, "v3", at=20)
+    (elsewhere / "broken").mkdir()
+    (elsewhere / "broken" / "run.json").write_text('{"schema": 99}')
+    words = ("--baseline", "build=v1", "--candidate", "build=v2")
+    done = compare(tmp_path, *words, LOCUST_WS_RESULTS=str(elsewhere), code=1)
+    assert "broken" in done.stderr and "written by a newer wsload" in done.stderr
+    assert compare(tmp_path, *words, "--results", elsewhere, code=1).stdout == done.stdout
+    words = ("--baseline", "name=*-v1", "--candidate", "name=*-v2", "--results", str(elsewhere))
+    assert compare(tmp_path, *words, code=1).stdout == done.stdout
+
+
+def test_an_experiment_is_compared_by_its_own_plan(tmp_path: Path, results: Path) -> None:
+    place = results / "ab-20241122T123600Z"
+    baseline, candidate = store_sides(place, slower=1.3, pairs=3)
+    runs = sorted([*baseline, *candidate])
+    url = "ws://127.0.0.1:1"
+    plan = Plan(
+        a=Build(name="old", url=url),
+        b=Build(name="new", url=url),
+        locustfile="chat.py",
+        users=20,
+        spawn_rate=20,
+        run_time_s=12,
+        pairs=4,
+        stop_early=True,
+    )
+    done = tuple(Outcome(slot=at + 1, run=run.name, valid=True) for at, run in enumerate(runs))
+    experiment = Experiment(plan=plan, created_at=START_S, done=done, ended=Ending.EARLY)
+    save(place, experiment)
+    data = json.loads(compare(tmp_path, "ab-20241122T123600Z", "--json", code=1).stdout)
+    assert data["sides"] == {"A": "old", "B": "new"}
+    assert data["gate"]["alpha"] == plan.looks.early_level
+    save(place, Experiment(plan=plan, created_at=START_S, done=done))
+    told = compare(tmp_path, place, "--judge", "message.p50", code=1).stdout
+    assert "the experiment is not finished: 6 of 8 runs were made" in " ".join(told.split())
+    assert "message.p99" not in told
+
+
+# Output
+
+
+def test_markdown_and_the_jobs_summary(tmp_path: Path, results: Path) -> None:
+    store_sides(results, slower=1.3)
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    done = compare(tmp_path, *SIDES, "--markdown", GITHUB_STEP_SUMMARY=str(summary), code=1)
+    assert done.stdout.startswith("## B (v2) against A (v1): slower\n")
+    assert summary.read_text() == "before\n" + done.stdout
+
+
+def test_a_terminal_that_can_not_write_everything_gets_question_marks(tmp_path: Path, results: Path) -> None:
+    store_sides(results, slower=6)
+    done = compare(tmp_path, *SIDES, code=1, PYTHONIOENCODING="ascii")
+    assert "?6" in done.stdout or "?5" in done.stdout
+
+
+# Mistakes
+
+
+def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> None:
+    store_run(results, "v1")
+    store_run(results, "v2", at=1, factor=3, options=OPTIONS | {"ws_rate": "100"})
+    said = mistake(tmp_path, *SIDES)
+    assert said.startswith("wsload: the runs differ in --ws-rate: not given in 20241122T123600Z-v1; 100 in ")
+    assert said.endswith("; --force compares them all the same")
+    assert "the runs differ in --ws-rate" in " ".join(
+        compare(tmp_path, *SIDES, "--force", code=1).stdout.split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "wsload: wsload compare: which runs? Give two (A B) or one experiment, or --a and --b"),
+        (("x", "y", "--a", "z"), "one of these ways"),
+        (("x", "y", "z"), "3 runs, and which belong to which side? Write --a RUN… --b RUN…"),
+        (("nowhere", "nothing"), "there is no run 'nowhere'"),
+        (("--a", "results/*-v1"), "--b is missing: each side needs its runs"),
+        (("--a", "results/*-v1", "--b", "results/*-v9"), "--b 'results/*-v9': no run matches"),
+        (("--baseline", "build=v1"), "--candidate is missing"),
+        (("--baseline", "v1", "--candidate", "v2"), "--baseline 'v1': build=LABEL or name=PATTERN is wanted"),
+        (("--baseline", "build=v1", "--candidate", "build=v9"), "--candidate 'build=v9': no run in results"),
+        ((*SIDES, "--min-ratio", "3"), "--min-ratio '3': a percentage is wanted, such as 3%"),
+        ((*SIDES, "--min-shift", "fast"), "--min-shift 'fast': a number with us, ms, s"),
+        ((*SIDES, "--same-within", "0%"), "'same within' takes a ratio above 0"),
+        ((*SIDES, "--judge", "message.p42"), "--judge 'message.p42': can't be judged; choose from open.p50"),
+        ((*SIDES, "--json", "--markdown"), "--markdown or --json, not both"),
+        ((*SIDES, "--html", "no/where.html"), "--html 'no/where.html': can't be written"),
+        (("results",), "experiment.json: no such file"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, results: Path, words: tuple[str, ...], said: str) -> None:
+    store_run(results, "v1")
+    store_run(results, "v2", at=1)
+    assert said in mistake(tmp_path, *words)

@@ -1,0 +1,139 @@
+"""The pages in a real browser: nothing is fetched, no foreign script runs, nothing lies over the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.devtools import CHROMIUM, Page, browser
+from support.made_runs import STARTED_AT, make_run, second
+
+from wsload.analysis.history import run_line
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+from wsload.report.history import history_page
+from wsload.report.html import write_report
+from wsload.results.reader import open_run
+from wsload.results.run import CheckOutcome, RunWarning
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+    pytest.mark.xdist_group("browser"),
+]
+
+EVIL = "<script>document.title='run'</script><img src=x onerror=\"document.title='run'\">"
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    with browser() as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def busy(at: int) -> Interval:
+        values = range(1_000_000, 4_000_000 * (1 + at % 5), 100_000)
+        names = ("message", "message.service", "open", "open.tcp", "open.tls", "open.upgrade", "delivery")
+        away = at in (20, 21)
+        return second(
+            at,
+            histograms={} if away else {name: Histogram.of(values) for name in names},
+            gauges={"users": 20, "connections": 0 if away else 20},
+            counters={"sent": 40, "cpu_ns": 10**8, **({"reconnects": 20} if at == 22 else {})},
+            failures={("close", "closed 1006"): 20, ("open", EVIL): 3} if away else {},
+        )
+
+    run = make_run(
+        tmp_path_factory.mktemp("results"),
+        map(busy, range(60)),
+        build=EVIL,
+        target=f"ws://127.0.0.1/{EVIL}",
+        options={"ws_url": EVIL * 3},
+        warnings=(RunWarning(name="cpu", text=EVIL, remedy=EVIL, invalidates=True),),
+        checks=(CheckOutcome(expression=EVIL, passed=False, wanted=EVIL, got=EVIL),),
+        valid=False,
+    )
+    return write_report(run)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results = tmp_path_factory.mktemp("history")
+    lines = []
+    for at in range(12):
+        build = f"{EVIL}{at // 4}"
+        path = make_run(results, [second(0, [1 + at])], build=build, started_at=STARTED_AT + 60 * at)
+        run = open_run(path)
+        lines.append(run_line(path.name, run.info, run.problems, run.summary()))
+    page = results / "history.html"
+    page.write_bytes(history_page(lines, [EVIL]))
+    return page
+
+
+def test_scripts_in_foreign_text_neither_run_nor_are_there(tab: Page, report: Path, history: Path) -> None:
+    for path in (report, history):
+        tab.open(path.as_uri(), width=1280)
+        assert tab.value("document.title") != "run"
+        assert tab.value("document.querySelectorAll('img').length") == 0
+    assert EVIL in tab.value("document.querySelector('main').textContent")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_their_width_complain_of_nothing_and_fetch_nothing(
+    tab: Page, report: Path, history: Path, width: int, dark: bool
+) -> None:
+    for path in (report, history):
+        tab.open(path.as_uri(), width=width, dark=dark)
+        assert tab.complaints() == []
+        assert tab.requests() == [path.as_uri()]
+        assert tab.value("document.documentElement.scrollWidth") == width
+        ground = tab.value("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") is not dark
+
+
+def test_every_chart_is_drawn_and_tells_its_figures(tab: Page, report: Path) -> None:
+    tab.open(report.as_uri(), width=1280)
+    drawn = tab.value(
+        "[...document.querySelectorAll('figure')].filter(f => f.querySelector('canvas')).map(f => f.id)"
+    )
+    assert drawn == ["percentiles", "latency", "heat", "levels", "failures", "rates", "cpu"]
+    place = tab.value(
+        "(() => { const over = document.querySelector('#latency .u-over'); over.scrollIntoView();"
+        "const box = over.getBoundingClientRect();"
+        "return [box.left + box.width * 30.5 / 60, box.top + 20] })()"
+    )
+    # The legend is set in the next frame.
+    told = (
+        "new Promise(done => requestAnimationFrame(() => setTimeout(() =>"
+        "done(document.querySelector('#latency .u-legend').innerText))))"
+    )
+    tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
+    assert tab.value(told).startswith("time\n0:30\np50\n2.4")
+
+
+def test_another_metric_is_drawn_when_it_is_chosen(tab: Page, report: Path) -> None:
+    tab.open(report.as_uri(), width=1280)
+    options = tab.value("[...document.querySelector('#metric').options].map(option => option.value)")
+    assert options == ["message", "message.service", "open", "delivery"]
+    tab.value(
+        "(() => { const chosen = document.querySelector('#metric'); chosen.value = 'open';"
+        "chosen.dispatchEvent(new Event('change')) })()"
+    )
+    assert tab.value("document.querySelectorAll('#latency canvas').length") == 1
+    assert tab.complaints() == []
+
+
+def test_charts_are_drawn_again_in_the_colours_of_another_theme(tab: Page, report: Path) -> None:
+    tab.open(report.as_uri(), width=1280)
+    second_marker = "document.querySelector('#latency .u-series:nth-child(2) .u-marker')"
+    marker = f"getComputedStyle({second_marker}).backgroundColor"
+    light = tab.value(marker)
+    tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    assert (
+        tab.value(f"new Promise(done => requestAnimationFrame(() => setTimeout(() => done({marker}))))")
+        != light
+    )
+    assert tab.value("document.querySelectorAll('#latency canvas').length") == 1

@@ -1,0 +1,176 @@
+"""``locust -f locustfiles/chat.py`` in a browser: the start form, the rows as they move, stop, and again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from support import devtools
+from support.locust_run import CHAT, FILES, LocustRun
+from support.waiting import until
+
+from wsload.options import OPTIONS
+
+pytestmark = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(devtools.CHROMIUM is None, reason="there is no Chromium here"),
+]
+
+USERS = 12
+
+
+class StartForm:
+    """Locust's page in a browser."""
+
+    def __init__(self, page: devtools.Page, url: str) -> None:
+        self._page = page
+        page.open(url, width=1280)
+        self.await_true("!!document.querySelector('input[name=userCount]')")
+
+    def await_true(self, expression: str) -> None:
+        until(lambda: self._page.value(expression), what=expression)
+
+    def fill_in(self, name: str, text: str) -> None:
+        """Types into a field, in place of what is there."""
+        field = f"document.querySelector('input[name={name}]')"
+        self._page.value(f"{field}.focus(), {field}.select()")
+        self._page.call("Input.insertText", text=text)
+        assert self._page.value(f"{field}.value") == text
+
+    def click(self, text: str, *, then: str) -> None:
+        """Clicks a button or a tab, as soon as it can be; returns when ``then`` holds."""
+        button = (
+            "[...document.querySelectorAll('button, [role=tab]')]"
+            f".find((it) => it.innerText.trim().toLowerCase() === {text.lower()!r} && !it.disabled)"
+        )
+        self.await_true(f"!!{button}")
+        self._page.value(f"{button}.click()")
+        self.await_true(then)
+
+    def show_parameters(self) -> None:
+        """Unfolds the part of the form with wsload's options."""
+        self.click("Custom parameters", then="document.querySelector('input[name=wsBuild]').offsetHeight > 0")
+
+    def fields(self) -> dict[str, str]:
+        """Every field's type by its name."""
+        inputs = "[...document.querySelectorAll('input[name]')].map((it) => [it.name, it.type])"
+        return dict(self._page.value(inputs))
+
+    def rows(self) -> dict[str, int]:
+        """The table's rows: number of requests by name."""
+        rows = "[...document.querySelectorAll('tbody tr')].map((it) => it.innerText.split('\\t'))"
+        return {row[1]: int(row[2]) for row in self._page.value(rows) if len(row) > 2 and row[2].isdigit()}
+
+    def text(self) -> str:
+        return str(self._page.value("document.body.innerText"))
+
+
+RUNNING = "!!document.querySelector('tbody tr') && /running/i.test(document.body.innerText)"
+STOPPED = "/stopped/i.test(document.body.innerText)"
+
+
+@pytest.fixture
+def form(start_locust: Callable[..., LocustRun]) -> Iterator[StartForm]:
+    run = start_locust("-f", CHAT, "--web-host", "127.0.0.1", "--web-port", "0")
+    # Locust says the port that it was given, not the one it got.
+    run.wait_for("No --host given")
+    process = psutil.Process(run.pid)
+
+    def listening() -> list[int]:
+        connections = process.net_connections()
+        return [each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN]
+
+    with devtools.browser() as page:
+        yield StartForm(page, f"http://127.0.0.1:{until(listening)[0]}/")
+
+
+def stored(directory: Path, name: str) -> Any:
+    return json.loads((directory / name).read_bytes())
+
+
+def start(form: StartForm) -> None:
+    form.click("Start", then=RUNNING)
+
+
+def field_of(option: str) -> str:
+    """The form's name for an option: ``wsMessageTimeout``."""
+    first, *rest = option.removeprefix("--").split("-")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def test_two_runs_from_the_start_form(form: StartForm, tmp_path: Path) -> None:
+    fields = form.fields()
+    for option, settings in OPTIONS:
+        assert (field_of(option) in fields) == settings.get("include_in_web_ui", True), option
+    assert fields["wsBearer"] == "password"
+
+    form.fill_in("userCount", str(USERS))
+    form.fill_in("spawnRate", str(USERS))
+    form.show_parameters()
+    form.fill_in("wsBuild", "first")
+    form.fill_in("wsDrain", "3s")
+    form.fill_in("wsSubprotocol", "chat, json")
+    start(form)
+    until(lambda: form.rows().get("message", 0) > 0, what="messages")
+    before = form.rows()
+    assert before["open"] == before["login"] == USERS
+    until(lambda: form.rows()["message"] > before["message"] + USERS, what="rows that move")
+    form.click("Charts", then="document.querySelectorAll('canvas').length >= 3")
+    form.click("Statistics", then="!!document.querySelector('tbody tr')")
+    form.click("Stop", then=STOPPED)
+    (first,) = (tmp_path / "results").iterdir()
+    until(lambda: stored(first, "run.json")["ended_at"], what="the end of the run")
+    assert {path.name for path in first.iterdir()} >= set(FILES)
+    assert first.name.endswith("-first")
+    run, summary = stored(first, "run.json"), stored(first, "summary.json")
+    assert run["options"]["ws_drain"] == "3s"
+    assert run["options"]["num_users"] == USERS
+    # What the form's boxes show as ticked and not is what the run has.
+    assert run["options"]["ws_reconnect"] is True
+    assert run["options"]["ws_insecure"] is False
+    assert summary["failures"] == {}
+    assert summary["counters"]["logins"] == USERS
+    until(lambda: form.rows()["close"] == USERS, what="the last figures")
+    assert form.rows()["message"] == summary["metrics"]["message"]["count"]
+
+    # Once more in the same process, with other options: nothing of the first run is in the second.
+    form.click("New", then="!!document.querySelector('input[name=userCount]')")
+    form.fill_in("userCount", "3")
+    form.fill_in("spawnRate", "3")
+    form.show_parameters()
+    form.fill_in("wsBuild", "second")
+    start(form)
+    until(lambda: form.rows().get("message", 0) > 3, what="messages of the second run")
+    form.click("Stop", then=STOPPED)
+    second = next(path for path in (tmp_path / "results").iterdir() if path.name.endswith("-second"))
+    until(lambda: stored(second, "run.json")["ended_at"], what="the end of the second run")
+    again = stored(second, "summary.json")
+    assert again["counters"]["logins"] == again["metrics"]["close"]["count"] == 3
+    assert again["failures"] == {}
+    assert stored(first, "summary.json") == summary
+
+
+def test_a_mistake_in_the_form_is_said_in_the_form(form: StartForm, tmp_path: Path) -> None:
+    form.show_parameters()
+    form.fill_in("wsMessageTimeout", "soon")
+    form.click("Start", then="!!document.querySelector('[role=alert]')")
+    assert "argument --ws-message-timeout: 'soon': a duration is a number" in form.text()
+    assert not (tmp_path / "results").exists()
+
+    form.fill_in("wsMessageTimeout", "5s")
+    form.fill_in("host", "ws://127.0.0.1:1/#top")
+    form.click("Start", then="/has a fragment/.test(document.body.innerText)")
+    assert not (tmp_path / "results").exists()
+
+    form.fill_in("host", "ws://127.0.0.1:1")
+    start(form)
+    until(lambda: form.rows().get("open", 0) > 0, what="attempts to open")
+    form.click("Stop", then=STOPPED)
+    (directory,) = (tmp_path / "results").iterdir()
+    until(lambda: stored(directory, "run.json")["ended_at"], what="the end of the run")
+    assert stored(directory, "run.json")["options"]["ws_message_timeout"] == "5s"
+    assert stored(directory, "summary.json")["failures"].keys() == {"open: refused"}
