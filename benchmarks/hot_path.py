@@ -137,7 +137,11 @@ def run_sections(mark: Callable[[], object]) -> None:
 def _start_counting() -> None:
     # Only now, since importing Locust takes half a minute while valgrind counts. The tool asks this very
     # process, which must not sleep meanwhile: waking it would take ptrace, which containers forbid.
-    tool = subprocess.Popen(["callgrind_control", "--instr=on", str(os.getpid())], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tool = subprocess.Popen(
+        ["callgrind_control", "--instr=on", str(os.getpid())],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while tool.poll() is None:
         pass
     if tool.returncode:

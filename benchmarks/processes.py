@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -24,10 +26,18 @@ class Failed(Exception):
     """A case could not be measured; the message says why."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """PEM files of a certificate for 127.0.0.1 that signs itself."""
+
+    certificate: Path
+    key: Path
+
+
 class Process:
     """A command in a process group of its own, its output in a file; ended with the ``with`` block."""
 
-    def __init__(self, *command: str | Path, directory: Path, name: str) -> None:
+    def __init__(self, *command: object, directory: Path, name: str) -> None:
         self.name = name
         self.output = directory / f"{name}.out"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
@@ -37,7 +47,13 @@ class Process:
                 [str(word) for word in command],
                 cwd=directory,
                 # Locust reads a configuration file in the home directory.
-                env={**inherited, "HOME": str(directory), "PYTHONPATH": os.pathsep.join(paths)},
+                env={
+                    **inherited,
+                    "HOME": str(directory),
+                    "PYTHONPATH": os.pathsep.join(paths),
+                    # Artillery reports to its makers unless told not to; nothing is to leave the machine.
+                    "ARTILLERY_DISABLE_TELEMETRY": "true",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -75,31 +91,39 @@ class Process:
     def cpu_ns(self) -> int:
         """CPU time of all its threads so far, user and system, by the kernel's account of it."""
         if sys.platform == "linux":
-            # The clock that clock_getcpuclockid(3) names; exact to the ns, where /proc counts in ticks of 10 ms.
+            # The clock that clock_getcpuclockid(3) names: exact to the ns, where /proc counts ticks of 10 ms.
             return time.clock_gettime_ns((~self.pid << 3) | 2)
         times = psutil.Process(self.pid).cpu_times()
         return int((times.user + times.system) * 1e9)
 
-    def memory_bytes(self) -> tuple[int, int]:
-        """Its resident set, and the part of it that is no other process's (RSS, USS)."""
-        memory = psutil.Process(self.pid).memory_full_info()
-        return memory.rss, memory.uss
+    def memory_bytes(self) -> int:
+        """The memory that is this process's alone (USS)."""
+        return int(psutil.Process(self.pid).memory_full_info().uss)
 
 
 class EchoServer(Process):
     """The echo server: ``url``, and in ``counts`` what it has counted (see `benchmarks.tally`)."""
 
-    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
-        shared = directory / "tally"
+    def __init__(self, directory: Path, *, certificate: Certificate | None = None) -> None:
+        name = "echo-server-tls" if certificate else "echo-server"
+        shared = directory / f"{name}.tally"
         self.counts = Tally(shared).counts
-        command = [sys.executable, "-m", "benchmarks.echo_server", shared, *(certificate or ())]
-        super().__init__(*command, directory=directory, name="echo-server")
+        files = (certificate.certificate, certificate.key) if certificate else ()
+        command = (sys.executable, "-m", "benchmarks.echo_server", shared, *files)
+        super().__init__(*command, directory=directory, name=name)
         until(lambda: self.output.read_text().endswith("\n"), "the echo server listens", self)
         scheme = "wss" if certificate else "ws"
         self.url: Final = f"{scheme}://127.0.0.1:{self.output.read_text().split()[0]}/"
 
 
-def until(condition, what: str, *processes: Process, timeout_s: float = START_TIMEOUT_S) -> None:
+def python(module: str, *arguments: object) -> tuple[object, ...]:
+    """A command that runs a module with this interpreter."""
+    return (sys.executable, "-m", module, *arguments)
+
+
+def until(
+    condition: Callable[[], object], what: str, *processes: Process, timeout_s: float = START_TIMEOUT_S
+) -> None:
     """Returns once the condition holds; raises `Failed` when it never does, or one of these processes ends."""
     deadline = time.monotonic() + timeout_s
     while not condition():

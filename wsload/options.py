@@ -32,6 +32,8 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
     ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost.rate <= 0.1%%'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
     ("--ws-probe", {"action": "store_true", "help": "Start a second witness: a small process of its own with one connection, posting 20 times a second, stamped by the kernel. It logs in to the chat."}),
+    ("--ws-prometheus", {"default": "", "include_in_web_ui": False, "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
+    ("--ws-json-progress", {"action": "store_true", "include_in_web_ui": False, "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: %(default)s."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),

@@ -77,7 +77,7 @@ def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: 
     done = compare(
         tmp_path, *SIDES, "--judge", "message", "--same-within", "4%", "--min-shift", "0us", code=4
     )
-    assert done.stdout.startswith("INCONCLUSIVE  it can't be told yet whether B (v2) is slower than A (v1)")
+    assert done.stdout.startswith("INCONCLUSIVE  It can't be told yet whether B (v2) is slower than A (v1)")
     assert "more" in done.stdout or "pairs)" in done.stdout
     assert "login" not in done.stdout
 

@@ -207,7 +207,7 @@ MISTAKES = {
     ("--ws-foo", "1"): r"unrecognized arguments: --ws-foo",
     ("--ws-header", "no colon"): r"argument --ws-header: a header is 'Name: value'",
     ("--ws-url", "ftp://127.0.0.1/"): r"argument --ws-url: .*the scheme 'ftp'",
-    ("--host", "ws://127.0.0.1/#top"): r"the URL 'ws://127\.0\.0\.1/#top' has a fragment",
+    ("--host", "ws://127.0.0.1/#top"): r"the URL 'ws://127\.0\.0\.1/#\*\*\*' has a fragment",
     ("--ws-results", "/dev/null/results"): r"results directory '/dev/null/results': can't be written",
     ("--ws-origin", "https://chat.example", "--host", "ws://chat.example"): r"SecurityError: .*use wss://",
 }

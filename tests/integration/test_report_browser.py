@@ -105,13 +105,9 @@ def test_every_chart_is_drawn_and_tells_its_figures(tab: Page, report: Path) -> 
         "const box = over.getBoundingClientRect();"
         "return [box.left + box.width * 30.5 / 60, box.top + 20] })()"
     )
-    # The legend is set in the next frame.
-    told = (
-        "new Promise(done => requestAnimationFrame(() => setTimeout(() =>"
-        "done(document.querySelector('#latency .u-legend').innerText))))"
-    )
     tab.call("Input.dispatchMouseEvent", type="mouseMoved", x=place[0], y=place[1])
-    assert tab.value(told).startswith("time\n0:30\np50\n2.4")
+    legend = "document.querySelector('#latency .u-legend').innerText"
+    tab.wait_for(f"{legend}.startsWith('time\\n0:30\\np50\\n2.4')")
 
 
 def test_another_metric_is_drawn_when_it_is_chosen(tab: Page, report: Path) -> None:
@@ -132,8 +128,5 @@ def test_charts_are_drawn_again_in_the_colours_of_another_theme(tab: Page, repor
     marker = f"getComputedStyle({second_marker}).backgroundColor"
     light = tab.value(marker)
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-    assert (
-        tab.value(f"new Promise(done => requestAnimationFrame(() => setTimeout(() => done({marker}))))")
-        != light
-    )
+    tab.wait_for(f"{marker} !== '{light}'")
     assert tab.value("document.querySelectorAll('#latency canvas').length") == 1

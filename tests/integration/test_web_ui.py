@@ -9,16 +9,15 @@ from typing import Any
 
 import psutil
 import pytest
+import requests
 from support import devtools
 from support.locust_run import CHAT, FILES, LocustRun
 from support.waiting import until
 
 from wsload.options import OPTIONS
 
-pytestmark = [
-    pytest.mark.xdist_group("browser"),
-    pytest.mark.skipif(devtools.CHROMIUM is None, reason="there is no Chromium here"),
-]
+pytestmark = pytest.mark.xdist_group("browser")
+in_a_browser = pytest.mark.skipif(devtools.CHROMIUM is None, reason="there is no Chromium here")
 
 USERS = 12
 
@@ -74,7 +73,8 @@ STOPPED = "/stopped/i.test(document.body.innerText)"
 
 
 @pytest.fixture
-def form(start_locust: Callable[..., LocustRun]) -> Iterator[StartForm]:
+def url(start_locust: Callable[..., LocustRun]) -> str:
+    """Where a locust's web UI is."""
     run = start_locust("-f", CHAT, "--web-host", "127.0.0.1", "--web-port", "0")
     # Locust says the port that it was given, not the one it got.
     run.wait_for("No --host given")
@@ -84,8 +84,13 @@ def form(start_locust: Callable[..., LocustRun]) -> Iterator[StartForm]:
         connections = process.net_connections()
         return [each.laddr.port for each in connections if each.status == psutil.CONN_LISTEN]
 
+    return f"http://127.0.0.1:{until(listening)[0]}/"
+
+
+@pytest.fixture
+def form(url: str) -> Iterator[StartForm]:
     with devtools.browser() as page:
-        yield StartForm(page, f"http://127.0.0.1:{until(listening)[0]}/")
+        yield StartForm(page, url)
 
 
 def stored(directory: Path, name: str) -> Any:
@@ -102,6 +107,7 @@ def field_of(option: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+@in_a_browser
 def test_two_runs_from_the_start_form(form: StartForm, tmp_path: Path) -> None:
     fields = form.fields()
     for option, settings in OPTIONS:
@@ -144,6 +150,7 @@ def test_two_runs_from_the_start_form(form: StartForm, tmp_path: Path) -> None:
     form.show_parameters()
     form.fill_in("wsBuild", "second")
     start(form)
+    until(lambda: form.rows().get("login") == 3, what="the rows of the second run")
     until(lambda: form.rows().get("message", 0) > 3, what="messages of the second run")
     form.click("Stop", then=STOPPED)
     second = next(path for path in (tmp_path / "results").iterdir() if path.name.endswith("-second"))
@@ -154,6 +161,7 @@ def test_two_runs_from_the_start_form(form: StartForm, tmp_path: Path) -> None:
     assert stored(first, "summary.json") == summary
 
 
+@in_a_browser
 def test_a_mistake_in_the_form_is_said_in_the_form(form: StartForm, tmp_path: Path) -> None:
     form.show_parameters()
     form.fill_in("wsMessageTimeout", "soon")
@@ -174,3 +182,15 @@ def test_a_mistake_in_the_form_is_said_in_the_form(form: StartForm, tmp_path: Pa
     until(lambda: stored(directory, "run.json")["ended_at"], what="the end of the run")
     assert stored(directory, "run.json")["options"]["ws_message_timeout"] == "5s"
     assert stored(directory, "summary.json")["failures"].keys() == {"open: refused"}
+
+
+def test_a_stop_right_after_a_start_is_heeded(url: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        started = requests.post(f"{url}swarm", data={"user_count": 3, "spawn_rate": 3}, timeout=20).json()
+        stopped = requests.post(f"{url}stop", timeout=20).json()
+        assert started["success"]
+        assert stopped["success"]
+    runs = list((tmp_path / "results").iterdir())
+    until(lambda: all(stored(run, "run.json")["ended_at"] for run in runs), what="the end of all runs")
+    now = requests.get(f"{url}stats/requests", timeout=20).json()
+    assert (now["state"], now["user_count"]) == ("stopped", 0)

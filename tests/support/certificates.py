@@ -84,6 +84,18 @@ class Certificates:
         )
         return made
 
+    def locked_key(self, path: Path, password: bytes) -> Path:
+        """Writes the key there, encrypted; returns the path."""
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(password),
+            )
+        )
+        return path
+
     def server_context(self) -> ssl.SSLContext:
         """For a server that shows the certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -80,6 +80,16 @@ class Page:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def wait_for(self, condition: str) -> None:
+        """Returns when a JavaScript expression is true, looked at in every frame.
+
+        Raises `TimeoutError` when it is not within half a minute.
+        """
+        self.value(
+            "new Promise(done => { const look = () => "
+            f"({condition}) ? done(true) : requestAnimationFrame(look); look(); }})"
+        )
+
     def screenshot(self) -> bytes:
         """The whole page as PNG."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=True, **self._whole())

@@ -61,7 +61,7 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
     )
     assert report.comparison.exit_code == 4
     assert report.headline == (
-        "it can't be told yet whether B (v2) is slower than A (v1) in message: nothing is shown to be slower"
+        "It can't be told yet whether B (v2) is slower than A (v1) in message: nothing is shown to be slower"
     )
     assert re.search(r"inconclusive \(\+\d+ pairs\)", str(judgements_table(report).rows))
 
@@ -69,12 +69,13 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
 def test_without_valid_runs_nothing_is_compared(tmp_path: Path) -> None:
     report = compared(tmp_path, bad=tuple(range(8)))
     assert report.comparison.exit_code == 3
-    assert report.headline == "no valid runs of A (v1) and B (v2): nothing can be compared"
+    assert report.headline == "Nothing can be compared: without a valid run of A (v1) and B (v2)"
     assert basis_sentence(report) == ""
     assert sides_table(report).rows == ()
     assert runs_table(report).rows[0][-1] == "no"
     assert runs_table(report).notes[0].endswith(f"not valid: {LATE.text}")
-    assert "no valid runs" in as_text(report) and "no valid runs" in markdown(report)
+    assert as_text(report).startswith("NO VALID RUNS  Nothing can be compared")
+    assert "Nothing can be compared" in markdown(report)
     assert b"No valid runs." in render(report)
 
 
@@ -95,7 +96,7 @@ def test_runs_that_recorded_nothing_judged_are_inconclusive(tmp_path: Path) -> N
     ]
     report = make_report(*sides, gate=GATE)
     assert report.comparison.exit_code == 4
-    assert report.headline.startswith("the runs recorded nothing that is judged")
+    assert report.headline.startswith("The runs recorded nothing that is judged")
     assert b"comparison" in render(report)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support import hostile
 from support.certificates import Certificates
 from support.serving import Serving
 
@@ -149,3 +150,46 @@ def test_a_server_that_hangs_up_is_told_apart_from_silence(serving: Serving, wat
     with pytest.raises(Hangup):
         read(wire, watch, 1)
     wire.close()
+
+
+def secured(port: int, watch: Watch, certificates: Certificates, patience_s: float = 20.0) -> Wire:
+    """A wire that has done, or tried, its TLS handshake; closed when that failed."""
+    until_ns = time.monotonic_ns() + int(patience_s * SECOND)
+    wire = connect("127.0.0.1", port, wait=watch.wait, until_ns=until_ns)
+    context = ssl.create_default_context(cafile=str(certificates.authority))
+    try:
+        wire.start_tls(context, "127.0.0.1", wait=watch.wait, until_ns=until_ns)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+def test_a_tls_server_that_ends_the_connection_has_hung_up(
+    serving: Serving, watch: Watch, certificates: Certificates
+) -> None:
+    async def once(reader: Any, writer: Any) -> None:
+        writer.write(await reader.read(100))
+        await reader.read(100)
+
+    wire = secured(serving.tcp(once, tls=certificates.server_context()), watch, certificates)
+    wire.send(b"hello")
+    assert read(wire, watch, 5)[0] == b"hello"
+    wire.send(b"goodbye")
+    with pytest.raises(Hangup):
+        read(wire, watch, 1)
+    wire.close()
+
+
+async def greet(reader: Any, writer: Any) -> None:
+    """Speaks first, and not TLS."""
+    writer.write(b"220 smtp.example ESMTP ready\r\n")
+
+
+@pytest.mark.parametrize(("handler", "error"), [(hostile.silent, TimeoutError), (greet, ssl.SSLError)])
+def test_a_server_without_tls_is_not_talked_to(
+    serving: Serving, watch: Watch, certificates: Certificates, handler: Any, error: type[OSError]
+) -> None:
+    port = serving.tcp(handler)
+    with pytest.raises(error):
+        secured(port, watch, certificates, patience_s=0.2 if handler is hostile.silent else 20.0)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.made_runs import make_run, second
 
-from wsload.report.conditions import clock, shown
+from wsload.measure.interval import METRICS
+from wsload.report.conditions import MEANINGS, clock, shown
 from wsload.report.junit import junit
 from wsload.report.markdown import escaped, markdown
 from wsload.report.plain_data import as_csv, as_json
@@ -162,3 +163,7 @@ def test_a_time_since_the_start_reads_as_on_a_clock(seconds: float, expected: st
 )
 def test_values_of_options_are_shown_plainly(value: object, expected: str) -> None:
     assert shown(value) == expected
+
+
+def test_every_metric_is_explained() -> None:
+    assert set(MEANINGS) == set(METRICS)

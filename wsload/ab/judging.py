@@ -36,6 +36,7 @@ def report_of(
         candidate,
         gate=gate or plan.gate,
         force=force,
+        mixed=True,  # gone on with elsewhere, or after an upgrade: the two runs of a pair were not
         judge=judge if plan.stop_early else None,
         names=(plan.a.name, plan.b.name),
     )

@@ -13,7 +13,7 @@ from wsload.ab.processes import Child, Guard
 from wsload.errors import UsageError
 from wsload.results.reader import StoredRun, find_runs, open_run
 
-GRACE_S: Final = 90.0
+GRACE_S: Final = 60.0
 """Beyond its run time and a fifth of it, Locust may take so long to start, drain and write."""
 _USAGE: Final = 2
 _STEP_S: Final = 0.25

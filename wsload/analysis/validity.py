@@ -266,4 +266,5 @@ def _remedy(text: str, ui_in_process: bool) -> str:
 
 
 def _ms(value_ns: float) -> str:
-    return f"{value_ns / 1e6:.3g} ms"
+    value_ms = value_ns / 1e6
+    return f"{value_ms:,.0f} ms" if value_ms >= 1000 else f"{value_ms:.3g} ms"

@@ -29,7 +29,7 @@ def ab(
     options: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- LOCUST OPTIONS]",
+            metavar="-- LOCUST OPTIONS",
             help="More options for every Locust run, such as --ws-rate 1000. Not secrets: they are stored; "
             "give those as LOCUST_WS_… variables.",
             show_default=False,
@@ -131,7 +131,7 @@ def ab(
         Path | None,
         typer.Option(
             metavar="EXPERIMENT",
-            help="Go on with an experiment that was cut short; its directory has all the rest.",
+            help="Go on with an experiment that was cut short: its directory, or its name in --results.",
             show_default=False,
         ),
     ] = None,
@@ -173,8 +173,9 @@ def ab(
         raise UsageError("wsload ab: --markdown or --json, not both")
     if resume is not None:
         _refuse_changes(context)
-        with alone(resume):
-            return _conduct(resume, load(resume), markdown=markdown, json=json)
+        place = resume if resume.is_dir() else results / resume
+        with alone(place):
+            return _conduct(place, load(place), markdown=markdown, json=json)
     length_s = _whole_s("--run-time", run_time)
     plan = Plan(
         a=_side("a", a, a_ref, a_name, build, serve, url),

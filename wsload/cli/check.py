@@ -20,7 +20,7 @@ def check(
     expressions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="CHECK...",
+            metavar="CHECK",
             help="Such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'. Without any, the "
             "checks that the run itself was given.",
             show_default=False,

@@ -33,7 +33,7 @@ def compare(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[A B | EXPERIMENT]",
+            metavar="A B | EXPERIMENT",
             help="Two runs, the baseline first; or one experiment of wsload ab.",
             show_default=False,
         ),

@@ -36,7 +36,7 @@ def report(
     run: Annotated[
         str | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             help=f"A run's directory, its name in the results directory, or '{LATEST}' (the default).",
             show_default=False,
         ),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
 from websockets.asyncio.client import ClientConnection
@@ -38,14 +39,7 @@ class Sink(Protocol):
         """The connection is gone: the close code received (1006 for none) and its reason."""
 
 
-class _NoQueue:
-    """In place of the library's receive queue, into which nothing is ever put."""
-
-    def close(self) -> None:
-        pass
-
-
-_NO_QUEUE: Final = _NoQueue()
+_NO_QUEUE: Final = SimpleNamespace(close=lambda: None)  # nothing is ever put into the library's receive queue
 
 
 class TimedConnection(ClientConnection):
@@ -62,9 +56,9 @@ class TimedConnection(ClientConnection):
     def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
         logger = protocol.logger
         super().__init__(protocol, **settings)
-        # What the library keeps for uses that it is not put to here: 2 KiB a connection.
+        # With the queue, what the library keeps for uses that it is not put to here: 2 KiB a connection.
         self.logger = protocol.logger = logger
-        self.drain_waiters = []  # type: ignore[assignment]  # appended to and removed from, as a deque would be
+        self.drain_waiters = []  # type: ignore[assignment]  # appended to and removed from, as a deque is
         self._recorder = recorder
         self._limit = protocol.max_message_size or sys.maxsize
         self._framing = False

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
 from websockets.exceptions import (
     ConnectionClosed,
@@ -62,13 +64,23 @@ def failure_kind(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return "tls", error.verify_message
     if isinstance(error, ssl.SSLError):
-        return "tls", error.reason or str(error)
+        return "tls", getattr(error, "reason", None) or str(error)
     if isinstance(error, OSError):
         fallback = "reset" if isinstance(error, ConnectionError) else "os error"
         return _ERRNO_KINDS.get(error.errno or 0, fallback), error.strerror or str(error)
     if isinstance(error, EOFError):
         return "reset", "the server hung up during the handshake"
     return type(error).__name__, str(error)
+
+
+def counted_already(context: Mapping[str, Any]) -> bool:
+    """Whether what the loop complains of was counted: a handshake that failed just after its time was up.
+
+    uvloop's TLS sets that failure on a future for which by then nobody waits any more.
+    """
+    future = context.get("future")
+    forgotten = future is not None and not isinstance(future, asyncio.Task)
+    return forgotten and isinstance(context.get("exception"), OSError)
 
 
 def closed_kind(code: int) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 import uvloop
 
 from wsload.engine.alarm import Alarm, Ring
+from wsload.engine.failures import counted_already
 from wsload.measure.recorder import Draft, Recorder, Tap
 
 HEARTBEAT_NS: Final = 20_000_000
@@ -67,7 +68,9 @@ class Engine:
 
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
         """Runs the loop until `stop`; ``on_error`` is told of exceptions nobody caught."""
-        self.loop.set_exception_handler(lambda _, context: on_error(context))
+        self.loop.set_exception_handler(
+            lambda _, context: None if counted_already(context) else on_error(context)
+        )
         asyncio.set_event_loop(self.loop)
         self.alarm = Alarm(self.loop)
         try:

@@ -6,6 +6,7 @@ Nothing here touches the network: a URL that is refused was refused before anyth
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Final
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -14,6 +15,8 @@ from websockets.uri import parse_uri
 
 from wsload.errors import UsageError
 
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
+_HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
@@ -64,13 +67,15 @@ def resolve_url(url: str, host: str | None = None) -> str:
 
 
 def shown_url(url: str) -> str:
-    """The URL as it may be shown: with a password or a token in it replaced by ``***``."""
-    head, at, tail = url.rpartition("@")
-    if at and "/" not in tail.split("//", 1)[0]:
-        scheme, slashes, _ = head.partition("//")
-        url = f"{scheme}{slashes}***@{tail}"
-    start, question, _ = url.partition("?")
-    return f"{start}?***" if question else url
+    """The URL as it may be shown: user, query and fragment, which may be secret, replaced by ``***``."""
+    scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if "@" in rest and ("@" in authority or not _HOST_AND_PORT.fullmatch(authority)):
+        # A "/", "?" or "#" in a password only seems to end the authority.
+        rest = "***@" + rest.rpartition("@")[2]
+    rest, fragment, _ = rest.partition("#")
+    rest, query, _ = rest.partition("?")
+    return f"{scheme}{slashes}{rest}{query and '?***'}{fragment and '#***'}"
 
 
 def is_loopback(host: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import random
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from locust.exception import StopUser
 
 from wsload.engine.connection import TimedConnection
 from wsload.errors import ConnectionLost, NotConnected, OpenError, WorkloadError
+from wsload.plugin.declared import check_async, check_plain
 from wsload.plugin.resident import ResidentUser
 
 STABLE_NS: Final = 5_000_000_000
@@ -40,9 +40,8 @@ class ConnectedUser(ResidentUser):
         if isinstance(cls.subprotocols, str):
             cls.subprotocols = (cls.subprotocols,)
         for hook in ("on_close", "on_error"):
-            refuse_async_hook(cls, hook)
-        if not inspect.iscoroutinefunction(cls.on_connect):
-            raise TypeError(f"{cls.__name__}: on_connect must be 'async def'")
+            check_plain(cls, hook)
+        check_async(cls, "on_connect", cls.on_connect)
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -248,12 +247,6 @@ class ConnectedUser(ResidentUser):
             hook(*args)
         except Exception as error:
             self._report(error)
-
-
-def refuse_async_hook(cls: type, hook: str) -> None:
-    """Raises `TypeError` when a hook that is called for every event is a coroutine."""
-    if inspect.iscoroutinefunction(getattr(cls, hook)):
-        raise TypeError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
 
 
 def _backoff() -> Iterator[float]:

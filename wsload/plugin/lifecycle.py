@@ -27,6 +27,7 @@ from wsload.plugin.collector import Collector, worker_is_gone
 from wsload.plugin.connected_user import ConnectedUser
 from wsload.plugin.feed import LocustFeed
 from wsload.plugin.live_page import add_live_page
+from wsload.plugin.observers import watch_from_outside
 from wsload.plugin.options import Settings
 from wsload.plugin.run import Run
 from wsload.plugin.start_form import check_start_form
@@ -143,7 +144,10 @@ class Lifecycle:
         if isinstance(self.runner, LocalRunner):
             swarm.target_users = self.runner.target_user_count
         bridge.engine.recorder.tap = LocustFeed(bridge, self.environment)
-        bridge.ask(bridge.engine.begin, lambda draft: bridge.to_hub(lambda: on_interval(draft.interval())))
+        # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
+        bridge.engine.call(
+            bridge.engine.begin, lambda draft: bridge.to_hub(lambda: on_interval(draft.interval()))
+        )
 
     def _stop_recording(self) -> None:
         bridge = Swarm.of(self.environment).bridge
@@ -237,7 +241,8 @@ def _settings_of(
 def _on_init(environment: Any, **_: Any) -> None:
     try:
         # The host may still come: from an embedded server, a start form, a master.
-        _settings_of(environment, host_known=False)
+        settings = _settings_of(environment, host_known=False)
+        watch_from_outside(environment, settings, lambda: _of(environment).run)
     except UsageError as error:
         _refuse(error)
     raise_file_limit()

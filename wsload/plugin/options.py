@@ -45,6 +45,10 @@ class Settings:
     checks: tuple[Check, ...]
     """What the run has to fulfil: pyproject.toml's, then the options'."""
     insecure: bool
+    prometheus: tuple[str, int] | None
+    """Host and port to serve Prometheus at; None for not at all."""
+    json_progress: bool
+    """Whether the live figures are printed as JSON lines."""
     probe: bool
     """Whether a second witness runs beside the swarm."""
     ca_file: str
@@ -63,7 +67,7 @@ class Settings:
         """Reads the options. Raises `UsageError` naming the option, its value and what is allowed."""
         read = _Reader(vars(options))
         poisson, rate = read("ws_rate", _rate, "")
-        return cls(
+        settings = cls(
             url=read("ws_url", _url, ""),
             subprotocols=read("ws_subprotocol", _tokens, None) or None,
             rate=rate,
@@ -77,6 +81,8 @@ class Settings:
             allow_invalid=read("ws_allow_invalid", bool, False),
             checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
             insecure=read("ws_insecure", bool, False),
+            prometheus=read("ws_prometheus", _listen, ""),
+            json_progress=read("ws_json_progress", bool, False),
             probe=read("ws_probe", bool, False),
             ca_file=read("ws_ca_file", str, ""),
             client_cert=tuple(filter(None, read("ws_client_cert", str, "").split(",", 1))),
@@ -84,6 +90,9 @@ class Settings:
             results=Path(read("ws_results", str, "") or "results"),
             build=read("ws_build", str, ""),
         )
+        if settings.probe and settings.opening.proxy:
+            raise UsageError("argument --ws-probe: the probe can't go through --ws-proxy: leave one of them out")
+        return settings
 
     def target(self, class_url: str, host: str | None) -> str:
         """The absolute URL that users of a class open; raises `UsageError` where a browser would refuse."""
@@ -142,13 +151,19 @@ def _tls(read: _Reader) -> ssl.SSLContext:
 
     def load_certificate(text: str) -> None:
         if text:
-            context.load_cert_chain(*text.split(",", 1))
+            certificate, _, key = text.partition(",")
+            context.load_cert_chain(certificate, key or None, password=_no_password)
 
     read("ws_client_cert", load_certificate, "")
     if read("ws_insecure", bool, False):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _no_password() -> str:
+    # Otherwise OpenSSL would ask the terminal for it, and a run without one would hang.
+    raise ValueError("its key is encrypted: decrypt it first, no password is asked for")
 
 
 def _texts(values: Any) -> list[str]:
@@ -215,6 +230,13 @@ def _proxy(text: str) -> str:
 def _url(text: str) -> str:
     resolve_url(text, "ws://localhost") if text else None
     return text
+
+
+def _listen(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, _, port = str(text).rpartition(":")
+    return host.strip("[]") or "127.0.0.1", whole(0, 65535)(port)
 
 
 def _rate(text: str) -> tuple[bool, float]:

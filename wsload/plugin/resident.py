@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import inspect
 import random
 import time
 import traceback
@@ -23,13 +22,13 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from wsload.analysis.validity import TOO_LATE
 from wsload.errors import WorkloadError
+from wsload.plugin.declared import check_async, check_tasks
 from wsload.plugin.stay import Stay
 from wsload.plugin.swarm import Swarm
 from wsload.plugin.waits import OpenWait
 
 GRACE_NS: Final = 50_000_000
 """What was due so shortly before a user was stopped is not held against the load generator."""
-_LIFE_HOOKS = ("on_start", "on_stop")
 
 
 class ResidentUser(User):
@@ -47,23 +46,9 @@ class ResidentUser(User):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
-        for task in cls.tasks:
-            name = getattr(task, "__name__", repr(task))
-            if inspect.isclass(task):
-                raise TypeError(
-                    f"{cls.__name__}: the task {name} is a class: TaskSets are not supported, "
-                    "use async methods with @task(weight)"
-                )
-            if not inspect.iscoroutinefunction(task):
-                raise TypeError(f"{cls.__name__}: the task {name} must be 'async def'")
-            ours = (base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload."))
-            if any(name in vars(base) for base in ours):
-                raise TypeError(
-                    f"{cls.__name__}: the task {name} hides wsload's own {name}: name it otherwise"
-                )
-        for hook in _LIFE_HOOKS:
-            if not inspect.iscoroutinefunction(getattr(cls, hook)):
-                raise TypeError(f"{cls.__name__}: {hook} must be 'async def'")
+        check_tasks(cls)
+        for hook in ("on_start", "on_stop"):
+            check_async(cls, hook, getattr(cls, hook))
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
@@ -214,7 +199,10 @@ class ResidentUser(User):
 
             async def next_due() -> int:
                 nonlocal due_ns
-                await self._engine.alarm.sleep_until(due_ns)
+                if due_ns <= time.monotonic_ns():
+                    await asyncio.sleep(0)  # behind: the others, and whoever stops this one, still get a turn
+                else:
+                    await self._engine.alarm.sleep_until(due_ns)
                 came_ns, due_ns = due_ns, start + schedule.due_ns()
                 return came_ns
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from wsload.analysis.validity import Watch, judge, process_figures, standouts
 from wsload.engine.url import shown_url
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval
+from wsload.plugin.observers import JsonProgress
 from wsload.plugin.options import Settings
 from wsload.plugin.witness import Witness
 from wsload.report.html import write_report
@@ -51,6 +53,7 @@ class Run:
             started_at=time.time(),
         )
         self._live = LiveView(self.writer.totals)
+        self._progress = JsonProgress(self) if settings.json_progress else None
         target = _target(environment, settings)
         self._witness = Witness(settings, target) if settings.probe else None
 
@@ -59,7 +62,9 @@ class Run:
         if self._witness is not None:
             interval = self._witness.join(interval)
         self.writer.append(interval)
-        self._live.add(interval)
+        second = self._live.add(interval)
+        if self._progress is not None:
+            self._progress.second(second)
 
     def live(self, since: int) -> dict[str, Any]:
         """The run by now, for the live page: see `LiveView.snapshot`."""
@@ -123,11 +128,14 @@ class Run:
             write_report(self.writer.path)
         except ResultsError as error:
             logger.error(error)
+        if self._progress is not None:
+            self._progress.end()
 
     def show(self) -> None:
         """Prints the run's figures and where they are."""
         if self.summary is not None:
-            show_run(self.writer.info, self.summary, self.writer.path)
+            file = sys.stderr if self._settings.json_progress else None
+            show_run(self.writer.info, self.summary, self.writer.path, file=file)
 
 
 def _target(environment: Any, settings: Settings) -> str:

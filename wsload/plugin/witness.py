@@ -12,6 +12,7 @@ from wsload.measure.interval import Interval, Totals
 from wsload.plugin.options import Settings
 from wsload.probe.options import ProbeOptions
 from wsload.probe.process import ProbeProcess
+from wsload.results.machine import clock_id
 from wsload.results.run import RunWarning
 
 METRIC = "probe"
@@ -24,6 +25,7 @@ class Witness:
         self._probe = ProbeProcess(
             ProbeOptions(
                 url=target,
+                clock=clock_id(),
                 headers=settings.opening.headers,
                 ca_file=settings.ca_file,
                 client_cert=settings.client_cert,

@@ -129,7 +129,8 @@ def _upgrade(wire: Wire, target: Target, options: ProbeOptions, wait: Wait, unti
     while True:
         arrival = wire.receive()
         if arrival is None:
-            if not wait(wire, until_ns=until_ns, write=wire.backlog):
+            ready = wait(wire, until_ns=until_ns, write=wire.backlog)
+            if not ready or time.monotonic_ns() >= until_ns:
                 raise TimeoutError("the handshake took too long")
             wire.flush()
             continue

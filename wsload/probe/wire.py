@@ -52,6 +52,7 @@ class Wire:
         self._tls: ssl.SSLObject | None = None
         self._encrypted_in = ssl.MemoryBIO()
         self._encrypted_out = ssl.MemoryBIO()
+        self._ended = False
         self._backlog = bytearray()
         self._queued = 0
         self._sent: dict[int, int] = {}
@@ -76,7 +77,8 @@ class Wire:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._enqueue(self._encrypted_out.read())
-                if not wait(self._sock, until_ns=until_ns, write=self.backlog):
+                ready = wait(self._sock, until_ns=until_ns, write=self.backlog)
+                if not ready or time.monotonic_ns() >= until_ns:
                     raise TimeoutError("the TLS handshake took too long") from None
                 self.flush()
                 with contextlib.suppress(BlockingIOError):
@@ -99,8 +101,12 @@ class Wire:
                 del self._backlog[: self._sock.send(self._backlog)]
 
     def receive(self) -> Arrival | None:
-        """What has arrived; None when there is nothing now. Raises `Hangup` or another `OSError`."""
-        self._read_sent()
+        """What has arrived; None when there is nothing now. Raises `Hangup` or another `OSError`.
+
+        To be called until it is None or raises: TLS may have ended where TCP has not.
+        """
+        if self._ended:
+            raise Hangup("the server ended the TLS connection")
         try:
             data, ancillary = self._sock_read()
         except BlockingIOError:
@@ -124,6 +130,7 @@ class Wire:
         return self._queued - 1
 
     def _sock_read(self) -> tuple[bytes, stamps.Ancillary]:
+        self._read_sent()
         data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, stamps.ANCILLARY_BYTES)
         if not data:
             raise Hangup("the server hung up")
@@ -133,14 +140,10 @@ class Wire:
         assert self._tls is not None
         self._encrypted_in.write(data)
         plain = bytearray()
-        try:
+        with contextlib.suppress(ssl.SSLWantReadError):
             while part := self._tls.read(READ_BYTES):
                 plain += part
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            if not plain:
-                raise Hangup("the server ended the TLS connection") from None
+            self._ended = True
         if self._encrypted_out.pending:
             self._enqueue(self._encrypted_out.read())
         return bytes(plain)

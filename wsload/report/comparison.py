@@ -77,10 +77,12 @@ class ComparisonReport:
             case Verdict.INCONCLUSIVE:
                 return f"{self._open_questions()}: nothing is shown to be slower"
             case _:
-                sides = [
-                    self._called(side) for side in Side if not any(r.figures.valid for r in self.side(side))
+                without = [
+                    self._called(side)
+                    for side in Side
+                    if not any(run.figures.valid for run in self.side(side))
                 ]
-                return f"no valid runs of {' and '.join(sides)}: nothing can be compared"
+                return f"Nothing can be compared: without a valid run of {listed(without)}"
 
     def side(self, side: Side) -> tuple[ComparedRun, ...]:
         """All of that side's runs, used or not."""
@@ -90,9 +92,9 @@ class ComparisonReport:
         judged = self.comparison.judgements
         unjudged = [each.name for each in self.comparison.unjudged]
         if not judged and not unjudged:
-            return "the runs recorded nothing that is judged"
+            return "The runs recorded nothing that is judged"
         if names := named(judged, Verdict.INCONCLUSIVE):
-            return f"it can't be told yet whether {self.b} is slower than {self.a} in {names}"
+            return f"It can't be told yet whether {self.b} is slower than {self.a} in {names}"
         return f"{listed(unjudged)} could not be judged"
 
 
@@ -102,13 +104,15 @@ def make_report(
     *,
     gate: Gate,
     force: bool = False,
+    mixed: bool = False,
     judge: Judge | None = None,
     names: tuple[str, str] | None = None,
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
-    Raises `UsageError` for sides without runs, and for runs made under different conditions, unless
-    ``force`` makes warnings of these; `ResultsError` for runs that can't be read.
+    ``mixed`` makes warnings of conditions that differ; ``force`` does, and uses runs that are not
+    valid too. Raises `UsageError` for sides without runs, and for runs made under different
+    conditions; `ResultsError` for runs that can't be read.
     """
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
@@ -116,7 +120,7 @@ def make_report(
     runs = read_runs(baseline, candidate, force=force)
     figures = [run.figures for run in runs]
     differences = unlike(figures)
-    if differences and not force:
+    if differences and not (force or mixed):
         raise UsageError(f"{differences[0]}; --force compares them all the same")
     comparison = (judge or (lambda found: compare(found, gate)))(figures)
     by_name = {run.name: run for run in runs}

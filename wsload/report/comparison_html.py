@@ -77,7 +77,7 @@ def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:
             found += [
                 (f"{label}, A", ms(each.baseline_ns), "ms"),
                 (f"{label}, B", ms(each.candidate_ns), "ms"),
-                (f"{label}, change", change(each.ratio), ""),
+                (f"{each.name.rpartition('.')[2]} change", change(each.ratio), ""),
             ]
     return found
 

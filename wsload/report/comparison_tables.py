@@ -12,6 +12,8 @@ from wsload.report.comparison import LETTERS, ComparisonReport, change, tenths_u
 from wsload.report.comparison_runs import ComparedRun
 from wsload.report.tables import Column, Table, ms, number, rate
 
+MOST_MORE: Final = 200
+"""More pairs than that are no advice."""
 _LEFT: Final = "left"
 _SHOWN_FIRST: Final = ("message", "open", "login", "delivery")
 
@@ -39,7 +41,7 @@ def judgements_table(report: ComparisonReport) -> Table:
             Column(title="B", unit="ms"),
             Column(title="change"),
             Column(title=f"{100 * (1 - comparison.gate.alpha):g} % interval"),
-            Column(title="verdict", align=_LEFT),
+            Column(title="verdict"),
         ),
         rows=tuple(rows),
     )
@@ -50,8 +52,8 @@ def verdict_words(judgement: Judgement) -> str:
     match judgement.verdict:
         case Verdict.SAME:
             return f"same within {tenths_up(judgement.within)} %"
-        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None:
-            return f"inconclusive (+{judgement.more_pairs} pairs)"
+        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
+            return f"inconclusive (+{judgement.more_pairs} pair{'s' * (judgement.more_pairs > 1)})"
         case verdict:
             return str(verdict)
 
@@ -147,7 +149,7 @@ def runs_table(report: ComparisonReport) -> Table:
     return Table(
         title="Runs",
         columns=(
-            Column(title=""),
+            Column(title="no.", align=_LEFT),
             Column(title="side", align=_LEFT),
             Column(title="run", align=_LEFT),
             Column(title=f"{metric} p50", unit="ms"),

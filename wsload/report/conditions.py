@@ -17,6 +17,7 @@ MEANINGS: Final = {
     "message": "response time: from when a message was due to be sent until its own echo arrived",
     "message.service": "service time: the same from when it was really sent",
     "message.lost": "age of messages at the moment they were given up",
+    "probe": "service time on the one connection of a process of its own: a second witness",
     "open": "from when the connection was due until the upgrade was verified",
     "open.dns": "resolving the server's name",
     "open.tcp": "making the TCP connection",

@@ -58,9 +58,9 @@ def render(report: RunReport) -> bytes:
             tables.closes_table(summary),
             tables.counters_table(summary),
         ),
+        processes=conditions.processes_table(report.stored),
         about=(
             conditions.options_table(info),
-            conditions.processes_table(report.stored),
             conditions.machine_table(info),
             conditions.versions_table(info),
         ),

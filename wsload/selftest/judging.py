@@ -66,6 +66,8 @@ class Verdict:
     warnings: tuple[str, ...]
     """wsload's own, those that invalidate."""
     send_lag_p99_ns: int
+    loop_lag_p99_ns: int
+    """How late posts were sent, and how late the loop was, by wsload's own account."""
     repeated: tuple[str, ...] = ()
     """Why earlier tries were not the last."""
 
@@ -85,8 +87,9 @@ class Verdict:
         if self.warnings:
             return f"not valid: {self.warnings[0]}"
         least_ns = min((each.tolerance_ns for each in self.comparisons if each.percentile == 99), default=0)
-        if self.comparisons and self.send_lag_p99_ns > least_ns:
-            return f"sends were late: p99 {self.send_lag_p99_ns / 1e6:.2f} ms"
+        late_ns = max(self.send_lag_p99_ns, self.loop_lag_p99_ns)
+        if self.comparisons and late_ns > least_ns:
+            return f"it was late by {late_ns / 1e6:.2f} ms at p99"
         return None
 
 
@@ -124,7 +127,8 @@ def judge(trial: Trial) -> Verdict:
         facts=tuple(_facts(trial, answered)),
         valid=bool(trial.info.valid),
         warnings=tuple(warning.text for warning in trial.info.warnings if warning.invalidates),
-        send_lag_p99_ns=trial.send_lag_p99_ns,
+        send_lag_p99_ns=trial.lag_p99_ns("send_lag"),
+        loop_lag_p99_ns=trial.lag_p99_ns("loop_lag"),
     )
 
 

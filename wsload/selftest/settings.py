@@ -80,8 +80,8 @@ def _stalling(stall: str, period: str, stalls: Stalls, rate: float, seconds: int
 SETTINGS: Final = (
     *_stalling("200ms", "2s", Stalls(stall_ns=200 * MS, period_ns=2_000 * MS), 1_000, 9),
     *_stalling("400ms", "1.6s", Stalls(stall_ns=400 * MS, period_ns=1_600 * MS), 500, 7),
-    *_stalling("250ms", "1.25s", Stalls(stall_ns=250 * MS, period_ns=1_250 * MS), 2_000, 7),
-    Setting(name="delay 50ms, 100/s", faults=("delay=50ms",), rate=100, seconds=5, judged="pipeline"),
+    *_stalling("240ms", "1.2s", Stalls(stall_ns=240 * MS, period_ns=1_200 * MS), 2_000, 7),
+    Setting(name="delay 50ms, 200/s", faults=("delay=50ms",), rate=200, seconds=6, judged="pipeline"),
     Setting(
         name="delay exp:5ms, 500/s",
         faults=("delay=exp:5ms",),

@@ -23,6 +23,7 @@ from wsload.analysis.truth import Times
 from wsload.chat import token
 from wsload.engine.alarm import Alarm
 from wsload.errors import WsloadError
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.results.reader import StoredRun, find_runs, open_run
 from wsload.results.run import RunInfo
@@ -80,11 +81,9 @@ class Trial:
     totals: Totals
     """What wsload recorded, read back from the results directory."""
 
-    @property
-    def send_lag_p99_ns(self) -> int:
-        """How late posts were sent, by wsload's own account."""
-        lag = self.totals.histograms.get("send_lag")
-        return lag.percentile(99) if lag is not None else 0
+    def lag_p99_ns(self, metric: str) -> int:
+        """How late wsload was by its own account: ``send_lag`` or ``loop_lag``."""
+        return self.totals.histograms.get(metric, Histogram()).percentile(99)
 
 
 def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> Trial:
@@ -102,9 +101,12 @@ def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> T
             )
         if server.account is None:
             raise WsloadError(f"the chat server left no account: {server.errors or 'it said nothing'}")
+        posts = read_posts(truth)
+        if not len(posts.sent):
+            raise WsloadError("not one post reached the chat server")
         return Trial(
             setting=setting,
-            posts=read_posts(truth),
+            posts=posts,
             dues=np.array(json.loads((directory / DUES).read_bytes()), dtype=np.int64),
             account=server.account,
             info=run.info,
@@ -143,13 +145,14 @@ def run_locust(
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        if code not in EXIT_CODES:
+        results = directory / "results"
+        if code not in EXIT_CODES or not results.is_dir():
             output.seek(0)
             said = output.read(1 << 20).decode(errors="replace").strip().splitlines()
             raise WsloadError(
                 f"locust ended with exit code {code}: {said[-1] if said else 'it said nothing'}"
             )
-    return open_run(find_runs(directory / "results")[-1])
+    return open_run(find_runs(results)[-1])
 
 
 def read_posts(truth: Path) -> Posts:

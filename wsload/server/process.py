@@ -38,6 +38,7 @@ class ServerProcess:
         # A file, since a pipe that nobody empties would block the child one day.
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed by `stop`
         self._output = b""
+        self._stopping = False
         command = [sys.executable, "-m", "wsload", "serve", "--port", "0", "--until-eof", "--account"]
         self._child = subprocess.Popen(
             [*command, *options],
@@ -89,7 +90,9 @@ class ServerProcess:
         """
         child = self._child
         assert child.stdin is not None and child.stdout is not None
-        if not child.stdout.closed:
+        if not self._stopping:
+            # Said first: under gevent another greenlet may come while this one waits.
+            self._stopping = True
             child.terminate()
             try:
                 child.wait(timeout_s)

@@ -2,8 +2,8 @@
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
   const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale, WHOLE } = charts;
-  const COLOURS = ["d", "e", "g", "h", "f"];
-  const SHOWN = { message: "a", "message.service": "b", delivery: "c" };
+  const COLOURS = ["d", "e", "g", "f"];
+  const SHOWN = { message: "a", "message.service": "b", delivery: "c", probe: "h" };
   const slots = data.at.length;
   const middles = data.at.map((at) => at + data.width / 2);
   const end = slots ? data.at[slots - 1] + data.width : 1;

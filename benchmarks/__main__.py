@@ -1,0 +1,88 @@
+"""``python -m benchmarks``: wsload's cost beside the others', in interleaved rounds; about eight minutes.
+
+Everything runs on 127.0.0.1. Every round measures every case once, so that what changes on the
+machine meanwhile is the same for all; ratios are taken within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.cases import fan_in, hour, memory, opening, pacing, round_trip
+from benchmarks.figures import Sample, figures, outcomes
+from benchmarks.goals import GOALS
+from benchmarks.processes import Failed
+from benchmarks.tables import figure_tables, goal_table, machine, to_json
+from benchmarks.world import World, world
+
+CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
+    "round-trip": round_trip.measure,
+    "fan-in": fan_in.measure,
+    "opening": opening.measure,
+    "pacing": pacing.measure,
+    "memory": memory.measure,
+    "hour": hour.measure,
+}
+ROUNDS = 3
+BUSY = 0.5
+"""A load average above this a core at the start is worth a warning: absolute figures will not hold."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", action="append", choices=CASES, help="this case; repeatable (default: all)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="default: results/benchmarks-<time>.json")
+    parser.add_argument("--no-artillery", action="store_true", help="do not install Artillery from npm")
+    arguments = parser.parse_args()
+    names = arguments.only or list(CASES)
+    console, notes = Console(), Console(stderr=True)
+    host = machine()
+    notes.print(f"{host['cpu']}, {host['cores']} cores, {host['system']}, {host['python']}", highlight=False)
+    if os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
+        notes.print(f"the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios only")
+    _raise_file_limit()
+    samples: list[Sample] = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wsload-benchmarks-") as directory:
+        wants_artillery = "round-trip" in names and not arguments.no_artillery
+        with world(Path(directory), tls="opening" in names, artillery=wants_artillery) as shared:
+            for number in range(arguments.rounds):
+                for name in names:
+                    minutes, seconds = divmod(int(time.monotonic() - began), 60)
+                    notes.print(f"{minutes}:{seconds:02} round {number + 1}: {name}", highlight=False)
+                    try:
+                        samples.extend(CASES[name](shared, number))
+                    except Failed as error:
+                        shared.skipped[name] = str(error)
+                        notes.print(f"{name}: {error}", style="red", markup=False)
+            skipped = shared.skipped
+    found, judged = figures(samples), outcomes(GOALS, samples)
+    for table in [*figure_tables(found), goal_table(judged)]:
+        console.print(table)
+    for what, reason in skipped.items():
+        console.print(f"skipped: {what}: {reason}", markup=False)
+    path = arguments.json or Path("results", time.strftime("benchmarks-%Y%m%dT%H%M%SZ.json", time.gmtime()))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(to_json(found, judged, skipped, host), indent=1) + "\n")
+    console.print(f"{path}", markup=False)
+    return 0
+
+
+def _raise_file_limit() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Fan-in, the chat's real load: a post of one user is a delivery to every other, all of them measured.
+
+CPU per delivery is that of the whole ``locust`` process, its sending, hub and statistics included.
+At 10,000 deliveries a second a process sleeps between most of them, and a wake-up is what most of
+a delivery's CPU is; at 100,000 they come in batches, as round trips at full speed do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from benchmarks.figures import YARDSTICK, Place, Sample
+from benchmarks.locust_command import Locust
+from benchmarks.processes import Process, python, until
+from benchmarks.tally import MESSAGES, OPENED, Tally
+from benchmarks.world import World
+from wsload.server.process import ServerProcess
+
+CASE: Final = "fan-in"
+WSLOAD: Final = "wsload"
+RATES: Final = ((100, 100), (50, 200), (500, 20), (50, 2000), (500, 200))
+"""Users, and posts a second of all of them together."""
+BARE_RATES: Final = ((50, 2000), (500, 200))
+SECONDS: Final = 2
+SETTLE_S: Final = 1.0
+
+
+def setting(users: int, posts: int) -> str:
+    """As tables show it."""
+    return f"{users} users, {users * posts:,} deliveries/s"
+
+
+def place(users: int, posts: int, measure: str, unit: str, subject: str = WSLOAD) -> Place:
+    return Place(case=CASE, setting=setting(users, posts), subject=subject, measure=measure, unit=unit)
+
+
+def cpu(users: int, posts: int, subject: str = WSLOAD) -> Place:
+    """CPU time of the whole client process for a delivery."""
+    return place(users, posts, "CPU per delivery", "µs", subject)
+
+
+def share(users: int, posts: int) -> Place:
+    """CPU time of the whole client process in a second."""
+    return place(users, posts, "CPU", "% of a core")
+
+
+def measure(world: World, number: int) -> Iterator[Sample]:
+    """One round."""
+    for users, posts in RATES:
+        with ServerProcess("--quiet-roster") as server:
+            yield from _wsload(world, server.url, users, posts, number)
+        if (users, posts) in BARE_RATES:
+            with ServerProcess("--quiet-roster") as server:
+                yield from _bare(world, server.url, users, posts, number)
+
+
+def _wsload(world: World, url: str, users: int, posts: int, number: int) -> Iterator[Sample]:
+    with Locust(
+        "chat_room_wsload", "--ws-rate", posts, users=users, url=url, directory=world.directory
+    ) as client:
+        until(lambda: client.counted("logins") >= users, f"{users} logins", client)
+        seconds = client.steady_seconds(SECONDS)
+    counted = {
+        name: sum(second["counters"].get(name, 0) for second in seconds)
+        for name in ("deliveries_own_host", "cpu_ns")
+    }
+    spent_s = sum(second["length_s"] for second in seconds)
+    deliveries = counted["deliveries_own_host"]
+    yield Sample(place=cpu(users, posts), round=number, value=counted["cpu_ns"] / deliveries / 1000)
+    yield Sample(place=share(users, posts), round=number, value=counted["cpu_ns"] / spent_s / 1e7)
+    rate = place(users, posts, "deliveries", "/s")
+    yield Sample(place=rate, round=number, value=deliveries / spent_s)
+
+
+def _bare(world: World, url: str, users: int, posts: int, number: int) -> Iterator[Sample]:
+    shared = world.directory / f"bare-chat-{users}-{number}.tally"
+    counts = Tally(shared).counts
+    command = python("benchmarks.clients.bare_chat", url, users, posts, shared)
+    with Process(*command, directory=world.directory, name="bare_chat") as client:
+        until(lambda: counts[OPENED] >= users and counts[MESSAGES] > users, "messages", client)
+        time.sleep(SETTLE_S)
+        began, cpu_ns = counts[MESSAGES], client.cpu_ns
+        time.sleep(SECONDS)
+        messages, cpu_ns = counts[MESSAGES] - began, client.cpu_ns - cpu_ns
+    # A sender's own post is one of the messages: as with wsload, it is not among what is divided by.
+    deliveries = messages * (users - 1) / users
+    yield Sample(place=cpu(users, posts, YARDSTICK), round=number, value=cpu_ns / deliveries / 1000)
+    rate = place(users, posts, "deliveries", "/s", YARDSTICK)
+    yield Sample(place=rate, round=number, value=deliveries / SECONDS)

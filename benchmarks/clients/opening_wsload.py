@@ -1,0 +1,15 @@
+"""A locustfile: connections opened and closed, again and again."""
+
+from locust import constant, task
+
+from wsload import WebSocketUser
+
+
+class Visitor(WebSocketUser):
+    auto_connect = False
+    wait_time = constant(0)
+
+    @task
+    async def visit(self):
+        await self.connect()
+        await self.close()

@@ -1,0 +1,66 @@
+"""The real ``locust`` command under measurement, and the results directory that it writes meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.processes import Failed, Process, until
+
+CLIENTS: Final = Path(__file__).parent / "clients"
+
+
+class Locust(Process):
+    """``locust --headless`` with this locustfile of `benchmarks.clients`, all users at once."""
+
+    def __init__(
+        self,
+        locustfile: str,
+        *options: object,
+        users: int,
+        url: str,
+        directory: Path,
+        rate: int | None = None,
+    ) -> None:
+        self._results = directory / f"{locustfile}.results"
+        before = set(self._results.glob("*"))
+        super().__init__(
+            *(sys.executable, "-m", "locust", "-f", CLIENTS / f"{locustfile}.py", "--headless"),
+            *("-u", users, "-r", rate or users, "--host", url, *options),
+            *(("--ws-results", self._results) if "wsload" in locustfile else ()),
+            directory=directory,
+            name=locustfile,
+        )
+        self._before = before
+
+    @property
+    def results(self) -> Path | None:
+        """Where it writes its results; None before it does."""
+        new = set(self._results.glob("*")) - self._before
+        return new.pop() if new else None
+
+    def seconds(self) -> list[dict[str, Any]]:
+        """What it has counted so far, a second each."""
+        if self.results is None:
+            return []
+        lines = (self.results / "counters.jsonl").read_bytes().split(b"\n")[:-1]
+        return [json.loads(line) for line in lines]
+
+    def counted(self, name: str) -> int:
+        """A counter's sum so far."""
+        return sum(second["counters"].get(name, 0) for second in self.seconds())
+
+    def steady_seconds(self, number: int, *, skip: int = 1) -> list[dict[str, Any]]:
+        """The next ``number`` whole seconds, after some that are passed over."""
+        first = len(self.seconds()) + skip
+        until(lambda: len(self.seconds()) >= first + number, f"{number} seconds of results", self)
+        return self.seconds()[first : first + number]
+
+    def finish(self, timeout_s: float) -> Path:
+        """Waits for its end, at its ``-t``; its results directory."""
+        self.wait(timeout_s)
+        if self.results is None:
+            raise Failed(f"{self.name} left no results: {self.last_words()}")
+        return self.results

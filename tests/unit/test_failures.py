@@ -1,0 +1,132 @@
+"""One short name for each cause of a failed opening or an unwanted close."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosedError,
+    InvalidHeader,
+    InvalidMessage,
+    InvalidProxyMessage,
+    InvalidStatus,
+    NegotiationError,
+    ProxyError,
+    SecurityError,
+)
+from websockets.frames import Close
+from websockets.http11 import Response
+
+from wsload.engine.failures import closed_kind, counted_already, failed_kind, failure_kind
+
+
+def refused() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    return error
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+KINDS = [
+    (TimeoutError(), "timeout"),
+    (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), "timeout"),
+    (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "dns"),
+    (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), "dns"),
+    (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refused"),
+    (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "reset"),
+    (BrokenPipeError(errno.EPIPE, "Broken pipe"), "reset"),
+    (ConnectionResetError(), "reset"),
+    (EOFError(), "reset"),
+    (OSError(errno.EHOSTUNREACH, "No route to host"), "unreachable"),
+    (OSError(errno.ENETUNREACH, "Network is unreachable"), "unreachable"),
+    (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
+    (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "no free port"),
+    (OSError(errno.EIO, "Input/output error"), "os error"),
+    (refused(), "tls"),
+    (ssl.SSLError(1, "wrong version number"), "tls"),
+    (InvalidStatus(Response(503, "Service Unavailable", Headers())), "bad status 503"),
+    (NegotiationError("unsupported subprotocol: xml"), "subprotocol"),
+    (NegotiationError("unsupported extension: name = x"), "extension"),
+    (InvalidHeader("Upgrade", "h2c"), "bad handshake"),
+    (caused(InvalidMessage("no valid response"), EOFError("closed while reading")), "bad handshake"),
+    (SecurityError("more than 10 redirects"), "redirect"),
+    (ProxyError("failed to connect"), "proxy"),
+    (caused(InvalidProxyMessage("no valid response"), EOFError()), "proxy"),
+    (ConnectionClosedError(Close(1013, "try again later"), None), "closed 1013"),
+    (ConnectionClosedError(None, None), "closed 1006"),
+    (ZeroDivisionError("a bug"), "ZeroDivisionError"),
+]
+
+
+@pytest.mark.parametrize(("error", "kind"), KINDS, ids=lambda value: repr(value)[:60])
+def test_a_cause_has_its_name(error: Exception, kind: str) -> None:
+    assert failure_kind(error)[0] == kind
+
+
+def test_the_detail_says_what_the_kind_does_not() -> None:
+    assert failure_kind(refused())[1] == "self-signed certificate"
+    assert failure_kind(NegotiationError("unsupported subprotocol: xml"))[1] == "unsupported subprotocol: xml"
+    assert failure_kind(caused(InvalidMessage("no"), EOFError("closed early")))[1] == "closed early"
+    assert "--ws-open-timeout" in failure_kind(TimeoutError())[1]
+
+
+@given(st.sampled_from(sorted(errno.errorcode)), st.sampled_from([OSError, ConnectionError]))
+def test_every_error_of_the_system_has_a_short_name(number: int, kind: type[OSError]) -> None:
+    name, detail = failure_kind(kind(number, os.strerror(number)))
+    assert name
+    assert len(name) < 30
+    assert name.isprintable()
+    assert detail == os.strerror(number) or name == "timeout"
+
+
+def test_a_handshake_that_fails_when_nobody_waits_any_more_was_counted() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def forget(error: Exception) -> None:
+        asyncio.get_running_loop().create_future().set_exception(error)
+
+    async def neglect(error: Exception) -> None:
+        async def fail() -> None:
+            raise error
+
+        await asyncio.wait([asyncio.create_task(fail())])
+
+    with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        for error in (refused(), ConnectionResetError(), ZeroDivisionError()):
+            runner.run(forget(error))
+            runner.run(neglect(error))
+    assert [counted_already(context) for context in complaints] == [True, False, True, False, False, False]
+    assert not counted_already({"message": "an alarm's callback failed", "exception": OSError()})
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1013, 3000, 4999])
+def test_a_close_by_the_other_side_is_named_by_its_code(code: int) -> None:
+    assert closed_kind(code) == f"closed {code}"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1002, "protocol error"),
+        (1007, "invalid UTF-8"),
+        (1009, "message too big"),
+        (1011, "ping timeout"),
+        (1000, "closed 1000"),
+    ],
+)
+def test_a_connection_that_this_side_failed_is_named_by_the_cause(code: int, kind: str) -> None:
+    assert failed_kind(code) == kind

@@ -1,0 +1,183 @@
+"""What Prometheus and the readers of JSON lines are told of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from intervals import intervals, values
+
+from wsload.analysis.live import point
+from wsload.analysis.summary import summarize
+from wsload.analysis.validity import Watch
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import COUNTERS, METRICS, Interval, Totals
+from wsload.plugin.observers import JsonProgress
+from wsload.plugin.prometheus import BOUNDS_US, RunCollector, cumulative
+from wsload.results.run import CheckOutcome, RunWarning
+
+prometheus_client = pytest.importorskip("prometheus_client")
+
+
+def run_of(totals: Totals, *, valid: bool = True, **more: Any) -> Any:
+    """As much of a `Run` as observers look at."""
+    watch = Watch("worker 1")
+    watch.last = 0.25
+    return SimpleNamespace(
+        writer=SimpleNamespace(
+            totals=totals,
+            path=Path("results/20260101T000000Z-dev"),
+            info=SimpleNamespace(build='b"\n{}', target="ws://127.0.0.1/"),
+        ),
+        processes=lambda: [watch],
+        live=lambda _: {"warnings": [{"invalidates": not valid}]},
+        valid=valid,
+        **more,
+    )
+
+
+def exposed(run: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """The samples by name and labels, as Prometheus reads them."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(RunCollector(lambda: run))
+    text = prometheus_client.generate_latest(registry).decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@given(st.lists(values, max_size=50))
+def test_buckets_hold_what_is_not_above_their_bound(recorded: list[int]) -> None:
+    found = cumulative(Histogram.of(recorded))
+    assert [float(bound) for bound, _ in found[:-1]] == [bound / 1e6 for bound in BOUNDS_US]
+    assert found[-1] == ("+Inf", len(recorded))
+    for (_, count), bound_us in zip(found, BOUNDS_US, strict=False):
+        # A value shares its histogram bucket with others up to 0.1 % (or 512 ns) larger.
+        surely = sum(value + max(value / 1000, 512) <= bound_us * 1000 for value in recorded)
+        assert surely <= count <= sum(value <= bound_us * 1000 for value in recorded)
+
+
+@given(st.lists(intervals(), max_size=3))
+def test_prometheus_is_told_all_that_was_recorded(recorded: list[Interval]) -> None:
+    totals = Totals.of(recorded)
+    found = exposed(run_of(totals))
+    for metric in METRICS:
+        name = f"wsload_{metric.replace('.', '_')}_seconds"
+        histogram = totals.histograms.get(metric, Histogram())
+        assert found[f"{name}_count", ()] == histogram.total
+        assert found[f"{name}_bucket", (("le", "+Inf"),)] == histogram.total
+        assert found[f"{name}_sum", ()] == pytest.approx(histogram.mean_ns * histogram.total / 1e9)
+    renamed = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes"}
+    for name in set(COUNTERS) - {"cpu_ns"}:
+        assert found[f"wsload_{renamed.get(name, name)}_total", ()] == totals.counters[name]
+    assert found["wsload_cpu_seconds_total", ()] == totals.counters["cpu_ns"] / 1e9
+    for (what, kind), number in totals.failures.items():
+        assert found["wsload_failures_total", (("kind", kind), ("what", what))] == number
+    for code, number in totals.closes.items():
+        assert found["wsload_closes_total", (("code", str(code)),)] == number
+
+
+def test_prometheus_is_told_of_the_run_itself() -> None:
+    totals = Totals.of([Interval(length_s=1.0, gauges={"users": 5, "in_flight": 2})])
+    found = exposed(run_of(totals, valid=False))
+    about = (("build", 'b"\n{}'), ("run", "20260101T000000Z-dev"), ("target", "ws://127.0.0.1/"))
+    assert found["wsload_run_info", about] == 1
+    assert found["wsload_run_valid", ()] == 0
+    assert found["wsload_users", ()] == 5
+    assert found["wsload_messages_in_flight", ()] == 2
+    assert found["wsload_connections", ()] == 0
+    assert found["wsload_process_cpu_ratio", (("process", "worker 1"),)] == 0.25
+
+
+def test_before_the_first_run_there_is_nothing_to_tell() -> None:
+    assert exposed(None) == {}
+
+
+SECOND = Interval(
+    start_s=1.7e9,
+    length_s=1.0,
+    histograms={"message": Histogram.of([1_000_000])},
+    counters={"sent": 2, "lost": 1},
+    gauges={"users": 1, "connections": 1, "in_flight": 1},
+    failures={("message", "timeout"): 1},
+)
+
+
+def test_json_lines_tell_each_second_and_the_end() -> None:
+    totals = Totals.of([SECOND])
+    warning = RunWarning(name="cpu", text="CPU 99 %", remedy="less", invalidates=True)
+    check = CheckOutcome(expression="lost < 1", passed=False, wanted="< 1", got="1")
+    run = run_of(totals, valid=False, summary=summarize(totals), warnings=[warning], checks=[check])
+    stream = io.StringIO()
+    progress = JsonProgress(run, stream)
+    progress.second(point(SECOND))
+    progress.second(point(Interval(start_s=1.7e9 + 1, length_s=1.0)))
+    progress.end()
+    first, second, end = map(json.loads, stream.getvalue().splitlines())
+    assert first == {
+        "schema": 1,
+        "event": "second",
+        "run": "20260101T000000Z-dev",
+        "at": 1.7e9 + 1,
+        "users": 1,
+        "connections": 1,
+        "in_flight": 1,
+        "sent_per_s": 2.0,
+        "echoes_per_s": 1.0,
+        "deliveries_per_s": 0.0,
+        "message_p50_ms": pytest.approx(1.0, rel=1e-3),
+        "message_p99_ms": pytest.approx(1.0, rel=1e-3),
+        "message_p99_9_ms": pytest.approx(1.0, rel=1e-3),
+        "lost": 1,
+        "failures": 1,
+    }
+    assert second["message_p50_ms"] is None
+    assert end == {
+        "schema": 1,
+        "event": "end",
+        "run": "20260101T000000Z-dev",
+        "at": 1.7e9 + 1,
+        "valid": False,
+        "results": "results/20260101T000000Z-dev",
+        "duration_s": 1.0,
+        "messages": 1,
+        "message_p50_ms": pytest.approx(1.0, rel=1e-3),
+        "message_p99_ms": pytest.approx(1.0, rel=1e-3),
+        "message_p99_9_ms": pytest.approx(1.0, rel=1e-3),
+        "lost": 1,
+        "failures": 1,
+        "warnings": [{"name": "cpu", "text": "CPU 99 %", "remedy": "less", "invalidates": True}],
+        "checks": [{"expression": "lost < 1", "passed": False, "wanted": "< 1", "got": "1"}],
+    }
+
+
+class Gone(io.StringIO):
+    """Standard output whose reader has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = 0
+
+    def flush(self) -> None:
+        if not self.closed:
+            self.tried += 1
+            raise BrokenPipeError
+
+
+def test_a_reader_that_leaves_does_not_end_the_run() -> None:
+    stream = Gone()
+    progress = JsonProgress(run_of(Totals()), stream)
+    for _ in range(3):
+        progress.second(point(SECOND))
+    assert stream.tried == 1
+    stream.tried = 0
