@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
-BLOCK = re.compile(r"(<!-- output of: (?P<command>[^>]+) -->\n```text\n)(?P<text>.*?)(```\n<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(<!-- output of: (?P<command>[^>]+) -->\n```text\n)(?P<text>.*?)(```\n<!-- end -->)", re.DOTALL
+)
 
 
 def output(command: str) -> str:

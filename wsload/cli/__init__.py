@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (typer.TyperException, WsloadError) as error:
         usage = isinstance(error, typer.TyperException | UsageError | ResultsError)
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        print(f"wsload: {' '.join(message.split())}", file=sys.stderr)
+        # typer wraps its lines; wsload's own have a second line only to point at a place in the first.
+        shown = message if isinstance(error, WsloadError) else " ".join(message.split())
+        print(f"wsload: {shown}", file=sys.stderr)
         sys.exit(EXIT_USAGE if usage else EXIT_FAILED)
     sys.exit(code)
 
