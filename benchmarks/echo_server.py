@@ -1,4 +1,4 @@
-"""``python -m benchmarks.echo_server TALLY [CERTIFICATE KEY]``: sends every message back, as fast as Python can.
+"""``TALLY [CERTIFICATE KEY]``: sends every message back, as fast as Python can.
 
 picows on uvloop, so that the server is never what is measured. Prints its port when it listens.
 """

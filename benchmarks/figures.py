@@ -146,12 +146,15 @@ def _ratios(values: dict[int, float], base: dict[int, float] | None) -> tuple[fl
 
 
 def outcomes(goals: Sequence[Goal], samples: Iterable[Sample]) -> list[Outcome]:
-    """How each goal came out."""
+    """How each goal came out whose case was measured at all."""
     found: dict[Place, dict[int, float]] = {}
     for sample in samples:
         found.setdefault(sample.place, {})[sample.round] = sample.value
+    cases = {place.case for place in found}
     results = []
     for goal in goals:
+        if goal.place.case not in cases:
+            continue
         values = found.get(goal.place, {})
         parts = tuple(values.values()) if goal.to is None else _ratios(values, found.get(goal.to, {}))
         results.append(Outcome(goal=goal, value=statistics.median(parts) if parts else None))

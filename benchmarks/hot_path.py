@@ -99,8 +99,8 @@ def allowed(name: str, counts: Counts, stored: Counts) -> float:
 def excesses(counts: Counts, stored: Counts) -> list[str]:
     """A line for each section that takes over 5 % more instructions than stored."""
     return [
-        f"{name} takes {counts[name]:,.0f} instructions, {counts[name] / expected - 1:+.1%} over the stored figure; "
-        f"allowed is {TOLERANCE:+.0%}"
+        f"{name} takes {counts[name]:,.0f} instructions, {counts[name] / expected - 1:+.1%} "
+        f"beside the stored figure; {TOLERANCE:+.0%} is allowed"
         for name in SECTIONS
         if name != YARDSTICK and counts[name] > (expected := allowed(name, counts, stored)) * (1 + TOLERANCE)
     ]

@@ -1,4 +1,4 @@
-"""wsload's own users, talking to a server that is a few lines in the same process: no network, no clock to wait for.
+"""wsload's own users, talking to a server of a few lines in the same process: nothing to wait for.
 
 What is left is wsload itself: the user's coroutine, the connection, the session and the recorder.
 """
@@ -54,7 +54,7 @@ def posted(sender: str, number: int) -> bytes:
 
 
 class Wire(asyncio.Transport):
-    """The client's transport, and the server at its other end: ``answer(number)`` is what frame 0, 1 … gets."""
+    """The client's transport, and the server at its end: ``answer(number)`` is what frame 0, 1 … gets."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[int], list[bytes]]) -> None:
         super().__init__()

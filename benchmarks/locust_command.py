@@ -43,10 +43,10 @@ class Locust(Process):
 
     def seconds(self) -> list[dict[str, Any]]:
         """What it has counted so far, a second each."""
-        if self.results is None:
+        counts = self.results / "counters.jsonl" if self.results is not None else None
+        if counts is None or not counts.exists():
             return []
-        lines = (self.results / "counters.jsonl").read_bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in counts.read_bytes().split(b"\n")[:-1]]
 
     def counted(self, name: str) -> int:
         """A counter's sum so far."""

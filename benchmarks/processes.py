@@ -124,7 +124,7 @@ def python(module: str, *arguments: object) -> tuple[object, ...]:
 def until(
     condition: Callable[[], object], what: str, *processes: Process, timeout_s: float = START_TIMEOUT_S
 ) -> None:
-    """Returns once the condition holds; raises `Failed` when it never does, or one of these processes ends."""
+    """Returns once the condition holds; raises `Failed` when it does not, or one of these processes ends."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         for process in processes:

@@ -1,4 +1,4 @@
-"""Pacing in an open workload: how late the load generator itself sends, at 1,000 and 10,000 messages a second.
+"""Pacing in an open workload: how late wsload itself sends, at 1,000 and 10,000 messages a second.
 
 The figures are those that every run reports (``send_lag``), over the steady seconds; 100 users, an
 echo server.

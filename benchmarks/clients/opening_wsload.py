@@ -10,6 +10,6 @@ class Visitor(WebSocketUser):
     wait_time = constant(0)
 
     @task
-    async def visit(self):
+    async def come_and_go(self):
         await self.connect()
         await self.close()

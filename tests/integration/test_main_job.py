@@ -86,7 +86,7 @@ def test_a_headless_run(run_locust: RunLocust, server: ServerProcess) -> None:
         *("-f", CHAT, "--headless", "-u", "50", "-r", "50", "-t", "6s"),
         *("--host", server.url, "--ws-build", "v1.2"),
     )
-    assert finished.returncode == 0
+    assert finished.returncode == 0, finished.stderr
     assert_complete(finished)
     account = assert_at_one_with(finished, server)
     assert finished.failures == {}
@@ -109,7 +109,7 @@ def test_a_headless_run(run_locust: RunLocust, server: ServerProcess) -> None:
 
 def test_without_a_host_a_server_is_started_and_stopped_with_the_run(run_locust: RunLocust) -> None:
     finished = run_locust("-f", CHAT, "--headless", "-u", "5", "-r", "5", "-t", "3s")
-    assert finished.returncode == 0
+    assert finished.returncode == 0, finished.stderr
     assert_complete(finished)
     assert finished.failures == {}
     assert finished.count("message") > 0
@@ -126,7 +126,7 @@ def test_several_processes(run_locust: RunLocust, server: ServerProcess) -> None
         *("-f", CHAT, "--headless", "-u", "20", "-r", "20", "-t", "4s"),
         *("--host", server.url, "--processes", "2", *own_ports()),
     )
-    assert finished.returncode == 0
+    assert finished.returncode == 0, finished.stderr
     assert_complete(finished)
     assert_at_one_with(finished, server)
     assert finished.failures == {}
@@ -164,7 +164,7 @@ def test_any_echo_server(run_locust: RunLocust, serving: Serving) -> None:
     finished = run_locust(
         *("-f", ECHO, "--headless", "-u", "10", "-r", "10", "-t", "3s", "--host", f"ws://127.0.0.1:{port}")
     )
-    assert finished.returncode == 0
+    assert finished.returncode == 0, finished.stderr
     assert_complete(finished)
     assert finished.failures == {}
     assert finished.count("message") == answered >= 20
@@ -182,7 +182,7 @@ def test_a_run_that_is_interrupted_leaves_complete_results(
     run.wait_for_intervals(2)
     run.signal(number)
     finished = run.finish()
-    assert finished.returncode == 0
+    assert finished.returncode == 0, finished.stderr
     assert_complete(finished)
     assert_at_one_with(finished, server)
     assert finished.count("login") == 10

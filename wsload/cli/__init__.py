@@ -19,6 +19,7 @@ from wsload.cli.export import export
 from wsload.cli.list import list_runs
 from wsload.cli.options import options
 from wsload.cli.report import report
+from wsload.cli.selftest import selftest
 from wsload.cli.serve import serve
 from wsload.cli.sides import ManyPaths
 from wsload.errors import ResultsError, UsageError, WsloadError
@@ -34,13 +35,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
+app.command()(report)
+app.command()(check)
+app.command("list")(list_runs)
 app.command(cls=ManyPaths)(compare)
 app.command()(ab)
 app.command()(export)
-app.command()(report)
-app.command("list")(list_runs)
-app.command()(check)
+app.command()(selftest)
+app.command()(serve)
 app.command()(options)
 
 
