@@ -35,15 +35,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(report)
-app.command()(check)
-app.command("list")(list_runs)
-app.command(cls=ManyPaths)(compare)
-app.command()(ab)
-app.command()(export)
-app.command()(selftest)
-app.command()(serve)
-app.command()(options)
+app.command(short_help="Make a report of a stored run.")(report)
+app.command(short_help="Judge a stored run by checks.")(check)
+app.command("list", short_help="List the stored runs.")(list_runs)
+app.command(cls=ManyPaths, short_help="Say whether build B is slower than A.")(compare)
+app.command(short_help="Measure builds A and B in turns, and compare them.")(ab)
+app.command(short_help="Write a percentile distribution (.hgrm).")(export)
+app.command(short_help="Hold wsload to a known truth, on this machine.")(selftest)
+app.command(short_help="Run a chat server to load, or to try things on.")(serve)
+app.command(short_help="List what wsload adds to the locust command.")(options)
 
 
 @app.callback(invoke_without_command=True)

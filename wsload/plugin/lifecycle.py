@@ -110,8 +110,10 @@ class Lifecycle:
         if isinstance(self.runner, WorkerRunner):
             self._stop_recording()
             # Locust's own last report: after Ctrl-C its master does not wait for one.
-            self.runner._send_stats()
-            self._tell_master("wsload_done")
+            try:
+                self.runner._send_stats()
+            finally:
+                self._tell_master("wsload_done")
             return
         assert self.run is not None
         if self.collector is not None:

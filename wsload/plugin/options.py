@@ -91,7 +91,7 @@ class Settings:
             build=read("ws_build", str, ""),
         )
         if settings.probe and settings.opening.proxy:
-            raise UsageError("argument --ws-probe: the probe can't go through --ws-proxy: leave one of them out")
+            raise UsageError("argument --ws-probe: it can't go through --ws-proxy: leave one out")
         return settings
 
     def target(self, class_url: str, host: str | None) -> str:
