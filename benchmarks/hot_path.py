@@ -48,7 +48,7 @@ def main() -> int:
         return 0
     counts = count()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    stored = json.loads(STORED.read_text())
+    stored = load_stored()
     print(report(counts, stored.get(python)))
     if arguments.update:
         STORED.write_text(json.dumps({**stored, python: counts}, indent=2, sort_keys=True) + "\n")
@@ -61,6 +61,12 @@ def main() -> int:
     for line in slower:
         print(f"hot path: {line}", file=sys.stderr)
     return 1 if slower else 0
+
+
+def load_stored() -> dict[str, dict[str, float]]:
+    """The stored counts by Python's version, such as ``3.11``."""
+    stored: dict[str, dict[str, float]] = json.loads(STORED.read_text())
+    return stored
 
 
 def count() -> dict[str, float]:

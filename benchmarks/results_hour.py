@@ -1,4 +1,4 @@
-"""``DIRECTORY SECONDS WORKERS OUT``: merges, writes, reads, summarizes made-up results; says what each took."""
+"""``DIRECTORY SECONDS WORKERS OUT``: merges, writes, reads, summarizes made-up results; what each took."""
 
 from __future__ import annotations
 

@@ -46,10 +46,3 @@ def serving() -> Iterator[Serving]:
     """An event loop in a thread of its own, to run servers on."""
     with Serving() as loop:
         yield loop
-
-
-def pytest_terminal_summary(terminalreporter) -> None:  # TEMPORARY, the lead removes it
-    terminalreporter.write_line(
-        "NOTICE FROM THE LEAD: feature freeze at 14:42 UTC: finish, leave your files green, report by then "
-        "(see NOTICE-FROM-THE-LEAD.md); no repeated timing runs, the machine is overloaded"
-    )

@@ -16,6 +16,7 @@ connection, and posts keep their numbers, so that an echo from before is still k
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,11 @@ from wsload.chat import messages, token
 
 LOST_REMEMBERED: Final = 4096
 """So many lost posts a user are remembered, to tell a late echo from a second one."""
+
+MESSAGES_REMEMBERED: Final = 512
+"""A post reaches every user of the process: what it says is found out once. Costs 200 KB, 700 at most …"""
+LONGEST_REMEMBERED: Final = 1024
+"""… since longer messages (bytes) are not remembered."""
 
 
 class State(enum.Enum):
@@ -116,6 +122,20 @@ Event = Echo | Delivery | Identified | Renamed | Joined | Roster | Repeated | La
 
 _REPEATED, _LATE, _ROSTER, _IDENTIFIED, _JOINED = Repeated(), Late(), Roster(), Identified(), Joined()
 
+_FOREIGN = Delivery(-1)
+
+
+def _tokened(data: bytes) -> tuple[bytes, bytes, int, Delivery] | None:
+    """A post's clock, sender and number by its token, and what it is to others; None without a token."""
+    found = token.read(data)
+    if found is None:
+        return None
+    clock, sender, number, sent_ns = found
+    return clock, sender, number, Delivery(sent_ns)
+
+
+_remembered = functools.lru_cache(maxsize=MESSAGES_REMEMBERED)(_tokened)
+
 
 class ChatSession:
     """``name``: the name to log in with. ``clock`` (8) and ``sender`` (12 characters): see `token`.
@@ -170,12 +190,12 @@ class ChatSession:
 
     def receive(self, data: bytes) -> Event:
         """What one message means. Never raises for anything a server can send."""
-        found = token.read(data)
+        found = _remembered(data) if len(data) <= LONGEST_REMEMBERED else _tokened(data)
         if found is not None:
-            clock, sender, number, sent_ns = found
+            clock, sender, number, delivery = found
             if sender == self._sender_b:
                 return self._echo(number)
-            return Delivery(sent_ns if clock == self._clock_b else -1)
+            return delivery if clock == self._clock_b else _FOREIGN
         try:
             return self._receive(messages.decode(data))
         except messages.MalformedMessage as error:

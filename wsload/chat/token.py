@@ -12,7 +12,6 @@ only where the clock is the same. ``sender`` is one user of one run; ``number`` 
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import Final
 
@@ -24,9 +23,6 @@ CLOCK: Final = slice(4, 12)
 SENDER: Final = slice(13, 25)
 NUMBER: Final = slice(26, 34)
 SENT: Final = slice(35, 51)
-
-REMEMBERED: Final = 512
-"""So many tokens are remembered: some 200 KB."""
 
 _TOKEN: Final = re.compile(rb"~ws\.[0-9a-z]{8}\.[0-9a-z]{12}\.[0-9a-f]{8}\.[0-9a-f]{16}~")
 
@@ -61,18 +57,8 @@ def find(data: bytes) -> int:
 
 def read(data: bytes) -> Token | None:
     """What the last token in these bytes says, as `find` finds it; None when there is none."""
-    start = data.rfind(PREFIX)
-    while start >= 0:
-        found = _read(data[start : start + LENGTH])
-        if found is not None:
-            return found
-        start = data.rfind(PREFIX, 0, start)
-    return None
-
-
-# A post reaches every user of the process: read once, it costs the others a fifth of the time.
-@functools.lru_cache(maxsize=REMEMBERED)
-def _read(text: bytes) -> Token | None:
-    if _TOKEN.fullmatch(text) is None:
+    start = find(data)
+    if start < 0:
         return None
+    text = data[start : start + LENGTH]
     return text[CLOCK], text[SENDER], int(text[NUMBER], 16), int(text[SENT], 16)

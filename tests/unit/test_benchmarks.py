@@ -1,0 +1,167 @@
+"""The pure parts of benchmarks/: figures, goals, and the judgement of instruction counts."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import hot_path
+from benchmarks.figures import YARDSTICK, Figure, Goal, Place, Sample, figures, outcomes
+from benchmarks.tables import number, to_json
+from benchmarks.tally import MESSAGES, OPEN, Tally
+
+values = st.floats(0.01, 1e6)
+
+
+def place(subject: str, case: str = "round trip") -> Place:
+    return Place(case=case, setting="50 connections", subject=subject, measure="CPU", unit="µs")
+
+
+def samples(subject: str, measured: dict[int, float]) -> list[Sample]:
+    return [Sample(place=place(subject), round=number, value=value) for number, value in measured.items()]
+
+
+def goal(limit: float, *, reach: float | None = None, to: Place | None = None, least: bool = False) -> Goal:
+    return Goal(text="goal", place=place("wsload"), to=to, limit=limit, reach=reach, least=least)
+
+
+def only(found: list[Figure], subject: str) -> Figure:
+    (figure,) = [each for each in found if each.place.subject == subject]
+    return figure
+
+
+@given(st.lists(st.tuples(values, values), min_size=1, max_size=7))
+def test_ratios_are_taken_within_a_round(rounds: list[tuple[float, float]]) -> None:
+    ours = samples("wsload", {place: pair[0] for place, pair in enumerate(rounds)})
+    theirs = samples(YARDSTICK, {place: pair[1] for place, pair in enumerate(rounds)})
+    figure = only(figures([*ours, *theirs]), "wsload")
+    assert figure.ratio == statistics.median(a / b for a, b in rounds)
+    assert figure.median == statistics.median(a for a, _ in rounds)
+
+
+def test_a_round_without_the_yardstick_has_no_ratio() -> None:
+    found = figures([*samples("wsload", {0: 10.0, 1: 30.0}), *samples(YARDSTICK, {1: 20.0})])
+    assert only(found, "wsload").ratios == (1.5,)
+    assert only(found, "wsload").values == (10.0, 30.0)
+
+
+def test_without_a_yardstick_there_is_none() -> None:
+    assert only(figures(samples("wsload", {0: 1.0})), "wsload").ratio is None
+
+
+def test_the_yardstick_of_another_case_is_not_ones_own() -> None:
+    other = Sample(place=place(YARDSTICK, case="opening"), round=0, value=1.0)
+    assert only(figures([*samples("wsload", {0: 5.0}), other]), "wsload").ratio is None
+
+
+@given(values, st.floats(1.1, 100))
+def test_drift_of_the_machine_leaves_ratios_alone(value: float, drift: float) -> None:
+    ours = {number: value * drift**number for number in range(3)}
+    theirs = {number: 2 * value * drift**number for number in range(3)}
+    found = figures([*samples("wsload", ours), *samples(YARDSTICK, theirs)])
+    assert only(found, "wsload").ratios == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_spread_is_half_the_range_of_the_median() -> None:
+    assert only(figures(samples("wsload", {0: 9.0, 1: 10.0, 2: 12.0})), "wsload").spread == 0.15
+    assert only(figures(samples("wsload", {0: 0.0})), "wsload").spread == 0.0
+
+
+@pytest.mark.parametrize(
+    ("least", "value", "met", "reached"),
+    [(False, 0.8, True, True), (False, 0.9, True, False), (False, 1.1, False, False),
+     (True, 1.1, True, True), (True, 0.9, False, True), (True, 0.8, False, False)],
+)  # fmt: skip
+def test_goals_have_a_side(least: bool, value: float, met: bool, reached: bool) -> None:
+    (outcome,) = outcomes([goal(1.0, reach=0.85, least=least)], samples("wsload", {0: value}))
+    assert (outcome.met, outcome.reached) == (met, reached)
+
+
+def test_a_goal_that_is_a_ratio_is_taken_round_by_round() -> None:
+    measured = [*samples("wsload", {0: 4.0, 1: 40.0}), *samples("bare picows", {0: 8.0, 1: 80.0})]
+    (outcome,) = outcomes([goal(0.45, to=place("bare picows"))], measured)
+    assert outcome.value == 0.5 and outcome.met is False and outcome.reached is None
+
+
+def test_a_goal_of_a_case_that_did_not_run_is_left_out_and_one_not_measured_says_so() -> None:
+    assert outcomes([goal(1.0)], [Sample(place=place("wsload", "opening"), round=0, value=1.0)]) == []
+    (outcome,) = outcomes([goal(1.0)], samples("another", {0: 1.0}))
+    assert outcome.value is None and outcome.met is None
+
+
+def test_json_holds_what_was_measured() -> None:
+    measured = [*samples("wsload", {0: 6.0}), *samples(YARDSTICK, {0: 12.0})]
+    stored = to_json(
+        figures(measured), outcomes([goal(7.0)], measured), {"Artillery": "no npm"}, {"cores": 2}
+    )
+    assert stored["figures"][0] == {
+        "case": "round trip",
+        "setting": "50 connections",
+        "subject": "wsload",
+        "measure": "CPU",
+        "unit": "µs",
+        "median": 6.0,
+        "values": [6.0],
+        "ratio": 0.5,
+        "ratios": [0.5],
+    }
+    assert stored["goals"][0]["met"] is True
+    assert stored["skipped"] == {"Artillery": "no npm"} and stored["machine"] == {"cores": 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.618, "0.62"), (11.26, "11.3"), (2871.4, "2,871"), (-0.5, "-0.50")]
+)
+def test_numbers_have_about_three_digits(value: float, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_a_tally_is_read_by_another(tmp_path: Path) -> None:
+    writer, reader = Tally(tmp_path / "tally"), Tally(tmp_path / "tally")
+    writer.counts[MESSAGES] += 2**40
+    assert (reader.counts[MESSAGES], reader.counts[OPEN]) == (2**40, 0)
+    writer.close()
+    reader.close()
+
+
+# The hot path
+
+STORED = {"yardstick": 1_000.0, "round_trip": 50_000.0, "post": 80_000.0, "delivery": 12_000.0}
+
+
+def test_a_dump_has_a_total() -> None:
+    assert hot_path.instructions("version: 1\nsummary: 5\ntotals: 123456\n") == 123_456
+    with pytest.raises(ValueError, match="without totals"):
+        hot_path.instructions("version: 1\n")
+
+
+@pytest.mark.parametrize(("factor", "slower"), [(0.5, 0), (1.0, 0), (1.049, 0), (1.051, 1)])
+def test_five_percent_more_is_too_much(factor: float, slower: int) -> None:
+    counts = {**STORED, "delivery": STORED["delivery"] * factor}
+    lines = hot_path.excesses(counts, STORED)
+    assert len(lines) == slower
+    assert all(line.startswith("delivery takes") for line in lines)
+
+
+@given(st.floats(0.5, 3))
+def test_an_interpreter_that_takes_more_for_everything_is_allowed_more(factor: float) -> None:
+    counts = {name: count * factor for name, count in STORED.items()}
+    assert hot_path.excesses(counts, STORED) == []
+    assert len(hot_path.excesses({**counts, "yardstick": STORED["yardstick"] * factor / 1.2}, STORED)) == 3
+
+
+def test_the_report_shows_the_change() -> None:
+    text = hot_path.report({**STORED, "post": 88_000.0}, STORED)
+    assert "+10.0%" in text and text.count("+0.0%") == 2
+    assert "%" not in hot_path.report(STORED, None)
+
+
+def test_what_is_stored_is_complete() -> None:
+    stored = hot_path.load_stored()
+    assert stored
+    for counts in stored.values():
+        assert set(counts) == set(hot_path.SECTIONS)
