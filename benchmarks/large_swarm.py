@@ -4,11 +4,16 @@ Two worker processes against ``wsload serve --quiet-roster``, ramped at 500 user
 60 s, while one user posts every 20 s: each post is as many deliveries as there are users. Asked for are
 no failure at all, and at most 25 KiB of memory a user over the master and the workers: how much larger
 their resident sets are than those of the same run with two users. Takes three minutes.
+
+Where the system lets no process open so many files, the users are spread over more than one server.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import os
 import socket
 import sys
 import tempfile
@@ -21,6 +26,7 @@ import psutil
 
 from benchmarks.locust_command import Locust
 from benchmarks.processes import Failed, Process, until
+from wsload.engine.limits import raise_file_limit
 
 USERS: Final = 20_000
 RATE: Final = 500
@@ -32,6 +38,10 @@ MOST_KIB: Final = 25.0
 """Memory a user, over all of wsload's load generators."""
 LATE_S: Final = 60
 """The ramp may take so much longer than it should before the run is given up."""
+SPARE_FILES: Final = 200
+"""What a server needs beside its connections, with some to spare."""
+ROOMS: Final = "LARGE_SWARM_ROOMS"
+"""The environment variable in which the locustfile finds the servers' URLs."""
 SHOWN: Final = ("open", "login", "message", "delivery", "loop_lag")
 
 
@@ -45,37 +55,47 @@ class Held:
     memory_bytes: int
     """Resident sets of the master and the workers together, the largest sum seen in the hold."""
     server_bytes: int
-    """The server's largest resident set in the hold."""
+    """The servers' largest resident sets in the hold."""
     summary: dict[str, Any]
     """summary.json."""
     warnings: tuple[str, ...]
 
 
-def hold(users: int, hold_s: float) -> Held:
+def hold(users: int, hold_s: float, rooms: int) -> Held:
     """Runs a swarm; raises `Failed` when it can't be."""
-    with tempfile.TemporaryDirectory() as place:
+    serve = (sys.executable, "-m", "wsload", "serve", "--port", "0", "--quiet-roster")
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         directory = Path(place)
-        serve = (sys.executable, "-m", "wsload", "serve", "--port", "0", "--quiet-roster")
-        with Process(*serve, directory=directory, name="server") as server:
-            until(lambda: "ws://" in server.output.read_text(), "the server listens", server)
-            url = server.output.read_text().split()[-1]
-            port = _free_port()
-            distributed = (
-                *("--processes", WORKERS, "--master-bind-host", "127.0.0.1"),
-                *("--master-bind-port", port, "--master-port", port),
-            )
-            options = (*distributed, "--only-summary", "--ws-allow-invalid")
-            with Locust(
-                "large_swarm_wsload", *options, users=users, rate=RATE, url=url, directory=directory
-            ) as locust:
-                return _watched(locust, server, users, hold_s)
+        servers = [
+            stack.enter_context(Process(*serve, directory=directory, name=f"server-{number}"))
+            for number in range(rooms)
+        ]
+        for server in servers:
+            until(lambda server=server: "ws://" in server.output.read_text(), "the server listens", server)
+        urls = [server.output.read_text().split()[-1] for server in servers]
+        os.environ[ROOMS] = " ".join(urls)
+        port = _free_port()
+        distributed = (
+            *("--processes", WORKERS, "--master-bind-host", "127.0.0.1"),
+            *("--master-bind-port", port, "--master-port", port),
+        )
+        options = (*distributed, "--only-summary", "--ws-allow-invalid")
+        locust = Locust(
+            "large_swarm_wsload", *options, users=users, rate=RATE, url=urls[0], directory=directory
+        )
+        return _watched(stack.enter_context(locust), servers, users, hold_s)
 
 
-def _watched(locust: Locust, server: Process, users: int, hold_s: float) -> Held:
+def rooms_for(users: int) -> int:
+    """One server, or as many as the system's limit of open files makes necessary."""
+    return math.ceil(users / (raise_file_limit() - SPARE_FILES))
+
+
+def _watched(locust: Locust, servers: list[Process], users: int, hold_s: float) -> Held:
     until(
         lambda: locust.counted("logins") >= users,
         f"{users:,} users are logged in",
-        *(locust, server),
+        *(locust, *servers),
         timeout_s=users / RATE + LATE_S,
     )
     seconds = locust.seconds()
@@ -86,7 +106,7 @@ def _watched(locust: Locust, server: Process, users: int, hold_s: float) -> Held
     while time.monotonic() < deadline:
         locust.check()
         memory_bytes = max(memory_bytes, sum(it.memory_info().rss for it in everyone))
-        server_bytes = max(server_bytes, psutil.Process(server.pid).memory_info().rss)
+        server_bytes = max(server_bytes, sum(psutil.Process(it.pid).memory_info().rss for it in servers))
         time.sleep(1)
     everyone[0].terminate()
     directory = locust.finish(120)
@@ -109,8 +129,9 @@ def _free_port() -> int:
 def main() -> int:
     users = int(sys.argv[1]) if len(sys.argv) > 1 else USERS
     try:
-        empty = hold(2, EMPTY_HOLD_S)
-        full = hold(users, HOLD_S)
+        rooms = rooms_for(users)
+        empty = hold(2, EMPTY_HOLD_S, rooms)
+        full = hold(users, HOLD_S, rooms)
     except Failed as error:
         print(error, file=sys.stderr)
         return 1
@@ -119,8 +140,12 @@ def main() -> int:
     server_kib = (full.server_bytes - empty.server_bytes) / more / 1024
     figures, counters = full.summary["metrics"], full.summary["counters"]
     print(f"{users:,} users logged in after {full.ramp_s:.0f} s, where {users / RATE:.0f} were wanted")
+    if rooms > 1:
+        print(
+            f"in {rooms} rooms, since a process may have no more than {raise_file_limit():,} files open here"
+        )
     print(f"memory a user: {kib:.1f} KiB in the load generators (at most {MOST_KIB:g})")
-    print(f"               {server_kib:.1f} KiB in the server")
+    print(f"               {server_kib:.1f} KiB in the servers")
     print(f"posts: {counters['sent'] - users}, deliveries: {counters.get('deliveries_own_host', 0):,}")
     for metric in SHOWN:
         if metric in figures:

@@ -17,7 +17,7 @@ from pathlib import Path
 from wsload.server.process import ServerProcess
 
 DOCS = Path(__file__).parent
-WIDTH, HEIGHT = 1280, 1730
+WIDTH, HEIGHT = 1280, 1480
 MOST_BYTES = 200_000
 TIME_LIMIT_S = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -267,10 +267,10 @@ def test_the_table_holds_every_figure_of_the_worked_example() -> None:
 def test_the_sentence_says_how_far_to_trust() -> None:
     good = [judge(trial(STALLING)), judge(trial(BY_KIND["delays"]))]
     said = sentence(good, "timerfd")
-    assert said.startswith("The figures can be trusted on this machine: every p99 was within 0.")
+    assert said.startswith("The figures can be trusted on this machine: every p99 under stalls was within 0.")
     assert said.endswith("posts went out at most 0.05 ms late at p99 (timerfd).")
     late = judge(trial(STALLING, way_back_ns=9 * MS))
-    assert "as busy as it is now: p99 was 5." in sentence([*good, late], "timerfd")
+    assert "as busy as it is now: p99 under stalls was 5." in sentence([*good, late], "timerfd")
     miscounted = judge(trial(STALLING, counters={"lost": 1}))
     assert sentence([*good, miscounted], "call_later").startswith("Don't trust wsload here")
 

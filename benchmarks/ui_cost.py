@@ -1,0 +1,117 @@
+"""``python -m benchmarks.ui_cost [PAIRS]``: what an open web UI costs the figures of the run.
+
+1,000 round trips a second by 50 users against the echo server, for ten seconds each: headless, and with
+the live page asked for twice a second and Locust's own figures once, in five interleaved pairs, in turn
+with the UI in the measuring process and (``--processes 1``) in one of its own. Asked for is that p99 with
+the UI is within 10 % or 0.2 ms of p99 without, in the median of the pairs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.locust_command import Locust
+from benchmarks.processes import EchoServer, Failed
+
+PAIRS: Final = 5
+USERS: Final = 50
+RATE: Final = 1_000
+SECONDS: Final = 10
+MOST_SHARE: Final = 0.10
+MOST_MS: Final = 0.2
+SETUPS: Final = ("headless", "UI in the process", "headless, --processes 1", "UI, --processes 1")
+"""Compared are the second with the first, and the fourth with the third."""
+
+
+def p99_ms(setup: str, url: str) -> float:
+    """The p99 of one run of this kind."""
+    options: list[object] = ["-t", f"{SECONDS}s", "--ws-rate", RATE, "--ws-allow-invalid", "--only-summary"]
+    if "--processes" in setup:
+        port = _free_port()
+        options += ["--processes", 1, "--master-bind-host", "127.0.0.1"]
+        options += ["--master-bind-port", port, "--master-port", port]
+    web_port = _free_port()
+    if setup.startswith("UI"):
+        options += ["--headful", "--autostart", "--autoquit", 0]
+        options += ["--web-host", "127.0.0.1", "--web-port", web_port]
+    with tempfile.TemporaryDirectory() as place:
+        directory = Path(place)
+        with (
+            Locust("locust_wsload", *options, users=USERS, url=url, directory=directory) as locust,
+            _polled(f"http://127.0.0.1:{web_port}")
+            if setup.startswith("UI")
+            else contextlib.nullcontext([]) as polls,
+        ):
+            results = locust.finish(SECONDS + 60)
+        if setup.startswith("UI") and len(polls) < SECONDS:
+            raise Failed(f"the UI answered only {len(polls)} times")
+        message = json.loads((results / "summary.json").read_bytes())["metrics"]["message"]
+        return float(message["p99_ns"]) / 1e6
+
+
+@contextlib.contextmanager
+def _polled(base: str) -> Iterator[list[int]]:
+    """Asks the live page twice a second, as a browser does; the sizes of the answers."""
+    sizes: list[int] = []
+    done = threading.Event()
+
+    def poll() -> None:
+        taken = asked = 0
+        while not done.wait(0.5):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                with urllib.request.urlopen(f"{base}/wsload/live.json?since={taken}", timeout=5) as answer:
+                    text = answer.read()
+                sizes.append(len(text))
+                taken = json.loads(text).get("taken", 0)
+                if asked % 2:
+                    urllib.request.urlopen(f"{base}/stats/requests", timeout=5).close()
+                asked += 1
+
+    asking = threading.Thread(target=poll)
+    asking.start()
+    try:
+        yield sizes
+    finally:
+        done.set()
+        asking.join()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main() -> int:
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS
+    found: dict[str, list[float]] = {setup: [] for setup in SETUPS}
+    with tempfile.TemporaryDirectory() as place, EchoServer(Path(place)) as server:
+        for number in range(pairs):
+            # In turn forwards and backwards, so that a drift of the machine hits both alike.
+            for setup in SETUPS if number % 2 == 0 else reversed(SETUPS):
+                found[setup].append(p99_ms(setup, server.url))
+                print(f"pair {number + 1}, {setup}: p99 {found[setup][-1]:.3f} ms", flush=True)
+    wrong = 0
+    for without, with_ui in (SETUPS[:2], SETUPS[2:]):
+        base = statistics.median(found[without])
+        more = statistics.median(b - a for a, b in zip(found[without], found[with_ui], strict=True))
+        passed = more <= max(MOST_SHARE * base, MOST_MS)
+        wrong += not passed
+        verdict = "passed" if passed else "NOT passed"
+        print(f"{with_ui}: p99 {more:+.3f} ms in the median of the pairs, over {base:.3f} ms: {verdict}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
