@@ -86,12 +86,12 @@ def sentence(verdicts: Sequence[Verdict], alarm_kind: str) -> str:
     single = f"{abs(delays.error_ns) / 1e6:.2f} ms" if delays is not None else "nothing"
     if all(verdict.passed for verdict in verdicts):
         return (
-            f"The figures can be trusted on this machine: every p99 under stalls was within {p99} of the truth, every "
-            f"percentile of known delays within {single}, every count exact; {late}."
+            f"The figures can be trusted on this machine: every p99 under stalls was within {p99} of the "
+            f"truth, every percentile of known delays within {single}, every count exact; {late}."
         )
     return (
-        f"The figures can't be trusted on this machine, as busy as it is now: p99 under stalls was {p99} off, "
-        f"known delays {single}, though every count was exact; {late}."
+        f"The figures can't be trusted on this machine, as busy as it is now: p99 under stalls "
+        f"was {p99} off, known delays {single}, though every count was exact; {late}."
     )
 
 
