@@ -103,6 +103,12 @@ class Lifecycle:
         if not isinstance(self.runner, WorkerRunner):
             gevent.spawn(self._follow_target)
 
+    def test_stopping(self) -> None:
+        # A master that hears one worker quit may still send its users to another that is stopping:
+        # who comes now would not be recorded, so nobody comes.
+        if not isinstance(self.runner, MasterRunner):
+            Swarm.of(self.environment).refused = True
+
     def test_stop(self) -> None:
         if self._ended:
             return
@@ -280,6 +286,7 @@ def install() -> None:
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init.add_listener(_on_init)
     events.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
+    events.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
     events.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
     events.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
     events.spawning_complete.add_listener(_on_spawning_complete)
