@@ -29,12 +29,12 @@ GOALS: Final = (
     ),
     *(
         Goal(
-            text=f"a delivery beside a round trip, {users} users, both at speed",
+            text=f"a delivery beside a round trip, {users} users, both at full speed",
             place=fan_in.cpu(users, posts),
             to=round_trip.cpu(round_trip.WSLOAD, users),
             limit=0.35,
         )
-        for users, posts in fan_in.BARE_RATES
+        for users, posts in fan_in.FULL_SPEED
     ),
     Goal(
         text="100 users, one post each a second: % of a core",

@@ -1,8 +1,9 @@
 """Fan-in, the chat's real load: a post of one user is a delivery to every other, all of them measured.
 
 CPU per delivery is that of the whole ``locust`` process, its sending, hub and statistics included.
-At 10,000 deliveries a second a process sleeps between most of them, and a wake-up is what most of
-a delivery's CPU is; at 100,000 they come in batches, as round trips at full speed do.
+Below full speed a process sleeps between most deliveries, and waking up is most of what one costs: the
+fewer there are, the more each takes. At full speed (the process has a core to itself and fills it, as in
+the round trips' case) they come in batches, so only there the two can be set side by side.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from wsload.server.process import ServerProcess
 
 CASE: Final = "fan-in"
 WSLOAD: Final = "wsload"
-RATES: Final = ((100, 100), (50, 200), (500, 20), (50, 2000), (500, 200))
-"""Users, and posts a second of all of them together."""
 BARE_RATES: Final = ((50, 2000), (500, 200))
+"""Users, and posts a second of all of them together: what bare `websockets` can take in too."""
+FULL_SPEED: Final = ((50, 6000), (500, 600))
+"""More than which the server, or wsload, does not manage with a core each."""
+RATES: Final = ((100, 100), (50, 200), (500, 20), *BARE_RATES, *FULL_SPEED)
 SECONDS: Final = 2
 SETTLE_S: Final = 1.0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import resource
 import socket
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -20,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from wsload.chat import token
+from wsload.server.app import SPARE_FILES
 from wsload.server.process import ServerProcess
 
 LIMIT_S = 20
@@ -149,6 +153,34 @@ def test_a_client_that_does_not_read_is_dropped_before_it_fills_the_memory() -> 
         play(scene(server.url))
     assert server.account is not None
     assert server.account["overrun"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set by Linux only")
+def test_a_server_that_may_open_no_more_files_says_so() -> None:
+    users = 8
+
+    async def scene(url: str) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for number in range(users):
+                await stack.enter_async_context(guest(url, f"user {number}"))
+            for _ in range(3):
+                with pytest.raises(InvalidStatus, match="HTTP 503"):
+                    async with guest(url, "one too many"):
+                        pass
+        async with guest(url, "when there is room again"):
+            pass
+
+    with ServerProcess() as server:
+        limit = users + SPARE_FILES
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        play(scene(server.url))
+    assert server.account is not None
+    assert server.account["opens"] == users + 1
+    assert server.account["full"] == 3
+    assert server.errors.splitlines() == [
+        f"wsload serve: full with {users} users: the system lets this process open no more than {limit} "
+        "files; raise its hard limit (ulimit -Hn, LimitNOFILE=). Others get status 503"
+    ]
 
 
 @pytest.mark.parametrize("offered", [None, ["xml"]])

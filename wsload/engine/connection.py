@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from types import SimpleNamespace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
@@ -23,6 +22,7 @@ from websockets.protocol import OPEN, Event
 
 from wsload.engine.failures import closed_kind, failed_kind
 from wsload.engine.frames import BINARY, TEXT, client_frame
+from wsload.engine.lean import shed_extras, shed_queue
 from wsload.errors import NotConnected
 from wsload.measure.recorder import Recorder
 
@@ -39,9 +39,6 @@ class Sink(Protocol):
         """The connection is gone: the close code received (1006 for none) and its reason."""
 
 
-_NO_QUEUE: Final = SimpleNamespace(close=lambda: None)  # nothing is ever put into the library's receive queue
-
-
 class TimedConnection(ClientConnection):
     """A client connection that stamps what arrives and hands it to a `Sink`.
 
@@ -54,11 +51,8 @@ class TimedConnection(ClientConnection):
                  "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "response_ns")  # fmt: skip
 
     def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
-        logger = protocol.logger
         super().__init__(protocol, **settings)
-        # With the queue, what the library keeps for uses that it is not put to here: 2 KiB a connection.
-        self.logger = protocol.logger = logger
-        self.drain_waiters = []  # type: ignore[assignment]  # appended to and removed from, as a deque is
+        shed_extras(self)
         self._recorder = recorder
         self._limit = protocol.max_message_size or sys.maxsize
         self._framing = False
@@ -149,7 +143,7 @@ class TimedConnection(ClientConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.made_ns = _now_ns()
         super().connection_made(transport)
-        self.recv_messages = _NO_QUEUE  # type: ignore[assignment]
+        shed_queue(self)
 
     def data_received(self, data: bytes) -> None:
         self._at_ns = _now_ns()
@@ -183,6 +177,7 @@ class TimedConnection(ClientConnection):
             super().data_received(data[head:])
 
     def _receive_frames(self, data: bytes) -> None:
+        sink, count, at_ns = self._sink, self._recorder.count, self._at_ns
         position, end = 0, len(data)
         while end - position >= 2:
             if not self._framing:
@@ -206,7 +201,13 @@ class TimedConnection(ClientConnection):
             if stop > end:
                 break
             if (head == TEXT or head == BINARY) and not self._fragments:
-                self._deliver(data[start:stop], head == TEXT)
+                message = data[start:stop]
+                if sink is not None and head == TEXT and message.isascii():
+                    # Most of what comes, and `_deliver` without the call.
+                    count.received += 1
+                    sink.receive_message(message, True, at_ns)
+                else:
+                    self._deliver(message, head == TEXT)
             else:
                 self._feed(data[position:stop])
             position = stop

@@ -21,4 +21,9 @@ def raise_file_limit() -> int:
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
                 break
+    return file_limit()
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _socket  # the C class: gevent, where it patches, replaces socket.socket by one that waits on its hub
 import asyncio
-import contextlib
+import functools
 import ipaddress
 import logging
 import ssl
@@ -97,6 +97,15 @@ class _HandedSocket(_socket.socket):
         super().close()
 
 
+@functools.lru_cache(maxsize=1024)
+def _literal_family(host: str) -> int | None:
+    """The address family of a host that is given as an address; None for a name."""
+    try:
+        return _socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET
+    except ValueError:
+        return None
+
+
 class _PhasedConnect(connect):
     """The library's ``connect``, with name look-up and TCP connection done here, to time them."""
 
@@ -126,8 +135,8 @@ class _PhasedConnect(connect):
 
     async def _addresses(self, loop: asyncio.AbstractEventLoop) -> list[tuple[int, Any]]:
         host, port = self.ws_uri.host, self.ws_uri.port
-        with contextlib.suppress(ValueError):
-            family = _socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET
+        family = _literal_family(host)
+        if family is not None:
             return [(family, (host, port))]
         start = time.monotonic_ns()
         found = await loop.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
@@ -209,7 +218,7 @@ class Opener:
             origin=options.origin,
             subprotocols=list(subprotocols) or None,
             compression="deflate" if options.compression else None,
-            additional_headers=Headers(list(options.headers)),
+            additional_headers=Headers(list(options.headers)) if options.headers else None,
             proxy=options.proxy,
             open_timeout=options.timeout_s,
             close_timeout=options.close_timeout_s,

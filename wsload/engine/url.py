@@ -5,6 +5,7 @@ Nothing here touches the network: a URL that is refused was refused before anyth
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import Final
@@ -20,6 +21,7 @@ _HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 
+@functools.lru_cache(maxsize=1024)  # every opening asks, mostly for the same
 def resolve_url(url: str, host: str | None = None) -> str:
     """The absolute ``ws://`` or ``wss://`` URL to open.
 
@@ -93,9 +95,10 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
 
     Raises `UsageError` (a browser's ``SecurityError``; W3C Mixed Content, section 5.1).
     """
+    if origin is None or urlsplit(origin).scheme != "https":
+        return
     parts = urlsplit(url)
-    secure_page = origin is not None and urlsplit(origin).scheme == "https"
-    if secure_page and parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
+    if parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
         raise UsageError(
             f"SecurityError: a page of {origin} may not open {shown_url(url)}: use wss://, "
             "or --ws-allow-mixed-content to do what no browser does"

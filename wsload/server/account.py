@@ -41,6 +41,8 @@ class Account:
     """Handshakes completed."""
     refused: int = 0
     """Handshakes answered 503 by order."""
+    full: int = 0
+    """Handshakes answered 503 since the process may open no more files."""
     logins: int = 0
     """Names given, also to those who logged in before."""
     renamed: int = 0

@@ -8,7 +8,7 @@ import functools
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from wsload.chat.messages import SUBPROTOCOL
 from wsload.engine.alarm import Alarm
+from wsload.engine.limits import file_limit
 from wsload.server import page
 from wsload.server.account import Account, Truth
 from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection, outgoing
@@ -33,18 +34,27 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 3.0
+SPARE_FILES: Final = 32
+"""What the process opens beside its connections."""
 
 
 class ChatServer:
     """One room on one listening socket.
 
-    Call `start`, then wait for whatever ends it, then `stop`.
+    Call `start`, then wait for whatever ends it, then `stop`. ``on_full`` is called with the number of
+    connections, once, when one more could not be taken in for want of files.
     """
 
     def __init__(
-        self, options: Options, *, loop: asyncio.AbstractEventLoop, truth: Truth | None = None
+        self,
+        options: Options,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        truth: Truth | None = None,
+        on_full: Callable[[int], None],
     ) -> None:
         self.account = Account()
+        self._on_full = on_full
         self._truth = truth
         self._options = options
         self._loop = loop
@@ -112,6 +122,13 @@ class ChatServer:
     async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         if "Upgrade" not in request.headers:
             return page.response(connection, request)
+        assert self._server is not None
+        # Without this the system's limit would drop connections before anybody could say why.
+        if len(self._server.handler_tasks) + SPARE_FILES > file_limit():
+            if not self.account.full:
+                self._on_full(len(self._connections))
+            self.account.full += 1
+            return connection.respond(503, "Full: this server's process may open no more files.\n")
         if self._faults is not None and self._alarm is not None:
             await self._alarm.sleep_until(time.monotonic_ns() + self._faults.plan.slow_handshake_ns)
             if self._faults.refuses():

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from wsload.engine.limits import raise_file_limit
+from wsload.engine.limits import file_limit, raise_file_limit
 from wsload.errors import UsageError
 from wsload.server.account import Account, Truth
 from wsload.server.app import BACKLOG, ChatServer
@@ -67,7 +67,7 @@ async def _serve(
         loop.add_signal_handler(number, over.set)
     if until_eof:
         threading.Thread(target=_await_eof, args=(loop, over), daemon=True).start()
-    server = ChatServer(options, loop=loop, truth=truth)
+    server = ChatServer(options, loop=loop, truth=truth, on_full=_say_full)
     await server.start(listening, tls)
     # What was imported lives as long as the process, and thousands of connections live long: looking
     # for garbage among them took 100 ms at 5,000 connections, in the midst of what is being measured.
@@ -84,6 +84,15 @@ async def _serve(
     if truth is not None:
         truth.close(server.account)
     return server.account
+
+
+def _say_full(connections: int) -> None:
+    print(
+        f"wsload serve: full with {connections:,} users: the system lets this process open no more than "
+        f"{file_limit():,} files; raise its hard limit (ulimit -Hn, LimitNOFILE=). Others get status 503",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _await_eof(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
