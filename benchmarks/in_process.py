@@ -126,7 +126,7 @@ class InProcess:
             report_user_error=None,
         )
         Swarm._of[environment] = swarm
-        self.loop.run_until_complete(user_class(environment)._live())
+        self.loop.run_until_complete(user_class(environment)._live(0))
 
     async def _open(self, answer: Callable[[int], list[bytes]]) -> TimedConnection:
         protocol = ClientProtocol(parse_uri(HOST), logger=QuietLogger(None))  # type: ignore[arg-type]

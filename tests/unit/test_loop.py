@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import functools
 import gc
 import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -52,6 +54,10 @@ class Stage:
 
         self.engine.call(call)
         return done.result(PATIENCE_S)
+
+    def run(self, scene: Coroutine[Any, Any, Any]) -> None:
+        """Plays the scene on the loop to its end."""
+        asyncio.run_coroutine_threadsafe(scene, self.engine.loop).result(PATIENCE_S)
 
     def begin(self) -> None:
         self.ask(self.engine.begin, self._drafts.put)
@@ -219,3 +225,35 @@ def test_visits_go_round(number: int, most: int) -> None:
         assert 0 < len(part) <= most
         visited += part
     assert all(visited.count(member) == len(visited) // number for member in members)
+
+
+def test_what_is_due_at_once_is_done_one_by_one_with_the_loop_in_between(stage: Stage) -> None:
+    done: list[str] = []
+
+    async def scene() -> None:
+        for name in ("first", "second", "third"):
+            stage.engine.in_turn(functools.partial(done.append, name))
+        stage.engine.loop.call_soon(done.append, "somebody's data")
+        await stage.engine.own_turn()
+
+    stage.run(scene())
+    assert done == ["first", "somebody's data", "second", "third"]
+
+
+def test_a_turn_that_nobody_waits_for_any_more_is_passed_over(stage: Stage) -> None:
+    async def scene() -> None:
+        given_up = stage.engine.loop.create_task(stage.engine.own_turn())
+        stage.engine.in_turn(given_up.cancel)
+        await stage.engine.own_turn()
+        assert given_up.cancelled()
+
+    stage.run(scene())
+
+
+def test_an_action_that_fails_holds_up_nobody(stage: Stage) -> None:
+    async def scene() -> None:
+        stage.engine.in_turn(lambda: 1 / 0)
+        await stage.engine.own_turn()
+
+    stage.run(scene())
+    assert [type(stage.errors.pop()["exception"])] == [ZeroDivisionError]

@@ -61,11 +61,9 @@ class TimedConnection(ClientConnection):
         self._partial = b""
         self._fragments: list[bytes] = []
         self._fragments_text = False
-        self._at_ns = 0
-        self._ping_sent_ns = 0
         self._closing: asyncio.TimerHandle | None = None
-        self.made_ns = 0
-        self.response_ns = 0
+        self._at_ns = self._ping_sent_ns = 0
+        self.made_ns = self.response_ns = 0
 
     def attach(self, sink: Sink) -> None:
         """From now on the sink is told: first what arrived since the handshake, and a close if any.
@@ -203,7 +201,7 @@ class TimedConnection(ClientConnection):
             if (head == TEXT or head == BINARY) and not self._fragments:
                 message = data[start:stop]
                 if sink is not None and head == TEXT and message.isascii():
-                    # Most of what comes, and `_deliver` without the call.
+                    # Most of what comes: `_deliver` without the call.
                     count.received += 1
                     sink.receive_message(message, True, at_ns)
                 else:

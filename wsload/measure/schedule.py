@@ -37,7 +37,7 @@ class ConstantRate:
         self._number = 0
 
     def due_ns(self) -> int:
-        due = int((self._number + self._phase) * SECOND_NS / self.rate)
+        due = round((self._number + self._phase) * SECOND_NS / self.rate)
         self._number += 1
         return due
 

@@ -83,9 +83,9 @@ class ConnectedUser(ResidentUser):
 
     # The life cycle
 
-    async def _arrive(self) -> None:
+    async def _arrive(self, due_ns: int) -> None:
         if self.auto_connect:
-            await self._open_persistently(self._spawned_ns)
+            await self._open_persistently(due_ns)
 
     async def _open_persistently(self, intended_ns: int) -> None:
         self._arriving = True
@@ -156,6 +156,7 @@ class ConnectedUser(ResidentUser):
             self._reconnecting.cancel()
             await asyncio.wait([self._reconnecting])
         await self._drain()
+        await self._engine.own_turn()
         await self.close()
 
     async def _drain(self) -> None:

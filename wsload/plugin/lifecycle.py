@@ -27,6 +27,7 @@ from wsload.plugin.collector import Collector, worker_is_gone
 from wsload.plugin.connected_user import ConnectedUser
 from wsload.plugin.feed import LocustFeed
 from wsload.plugin.live_page import add_live_page
+from wsload.plugin.locust_costs import spare_argument_parsers
 from wsload.plugin.observers import watch_from_outside
 from wsload.plugin.options import Settings
 from wsload.plugin.run import Run
@@ -272,8 +273,9 @@ def _refuse(error: UsageError) -> NoReturn:
 
 
 def _on_spawning_complete(**_: Any) -> None:
-    # What the ramp made lives as long as the run: the collector need not walk it every time.
-    gc.freeze()
+    # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
+    # need not walk it every time.
+    gevent.spawn_later(1, gc.freeze)
 
 
 def _on_quit(**_: Any) -> None:
@@ -283,6 +285,7 @@ def _on_quit(**_: Any) -> None:
 
 def install() -> None:
     """Adds wsload to Locust's events; called once, when a locustfile first imports a user class."""
+    spare_argument_parsers()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init.add_listener(_on_init)
     events.test_start.add_listener(lambda environment, **_: _of(environment).test_start())

@@ -41,7 +41,7 @@ class ResidentUser(User):
     abstract = True
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
     __slots__ = ("_between_tasks", "_departing", "_due_ns", "_due_waiter", "_dues", "_engine", "_life",
-                 "_open_workload", "_recorder", "_schedule", "_settings", "_spawned_ns", "_stopping",
+                 "_open_workload", "_recorder", "_schedule", "_settings", "_stopping",
                  "_swarm", "_yielded")  # fmt: skip
 
     def __init_subclass__(cls, **settings: Any) -> None:
@@ -56,7 +56,6 @@ class ResidentUser(User):
         self._engine = self._swarm.bridge.engine
         self._recorder = self._engine.recorder
         self._settings = self._swarm.settings
-        self._spawned_ns = time.monotonic_ns()
         self._life: asyncio.Task[None] | None = None
         self._stopping = False
         self._departing = False
@@ -78,8 +77,8 @@ class ResidentUser(User):
 
     # For the stages in between, implemented by the connected users
 
-    async def _arrive(self) -> None:
-        """Gets ready for tasks: opens, logs in. Tries again by itself."""
+    async def _arrive(self, due_ns: int) -> None:
+        """Gets ready for tasks, as was due at this time: opens, logs in. Tries again by itself."""
 
     def _is_ready(self) -> bool:
         """Whether a task can be run."""
@@ -119,7 +118,7 @@ class ResidentUser(User):
         if self._swarm.refused:
             stay.finish(None, None)
         else:
-            self._swarm.bridge.submit(self._live(), stay)
+            self._swarm.arrivals.add(lambda due_ns: self._swarm.bridge.submit(self._live(due_ns), stay))
         return stay
 
     def stop(self, force: bool = False) -> bool:
@@ -142,13 +141,14 @@ class ResidentUser(User):
         if self._life is not None and not self._departing and (force or self._between_tasks):
             self._life.cancel()
 
-    async def _live(self) -> None:
+    async def _live(self, arrival_ns: int) -> None:
         self._life = asyncio.current_task()
         assert self._life is not None
         self._engine.members[self] = None
         try:
             try:
-                await self._interruptible(self._arrive())
+                await self._interruptible(self._engine.alarm.sleep_until(arrival_ns))
+                await self._interruptible(self._arrive(arrival_ns))
                 with contextlib.suppress(WorkloadError):  # counted, and being reconnected
                     await self.on_start()
                 await self._work()
