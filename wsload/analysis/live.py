@@ -55,14 +55,15 @@ class LiveView:
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._points: collections.deque[Point] = collections.deque(maxlen=MOST_POINTS)
-        self._taken = 0
+        self.taken = 0
+        """How many intervals there were."""
         self._recent: collections.deque[Histogram] = collections.deque(maxlen=RECENT_S)
         self._figures: tuple[int, dict[str, Any]] = (-1, {})
 
     def add(self, interval: Interval) -> Point:
         """Takes the next interval of the run; returns its point."""
         self._recent.append(interval.histograms.get("message", Histogram()))
-        self._taken += 1
+        self.taken += 1
         self._points.append(point(interval))
         return self._points[-1]
 
@@ -71,11 +72,11 @@ class LiveView:
 
         ``taken`` is what to ask ``since`` next time.
         """
-        if self._figures[0] != self._taken:
-            self._figures = self._taken, self._now(processes)
-        first = self._taken - len(self._points)
+        if self._figures[0] != self.taken:
+            self._figures = self.taken, self._now(processes)
+        first = self.taken - len(self._points)
         points = list(self._points)[max(since - first, 0) :]
-        return {"taken": self._taken, "points": points, **self._figures[1]}
+        return {"taken": self.taken, "points": points, **self._figures[1]}
 
     def _now(self, processes: Iterable[Watch]) -> dict[str, Any]:
         summary = summarize(self._totals)

@@ -53,6 +53,7 @@ class Run:
             started_at=time.time(),
         )
         self._live = LiveView(self.writer.totals)
+        self._shown: tuple[object, dict[str, Any]] = None, {}
         self._progress = JsonProgress(self) if settings.json_progress else None
         target = _target(environment, settings)
         self._witness = Witness(settings, target) if settings.probe else None
@@ -68,12 +69,16 @@ class Run:
 
     def live(self, since: int) -> dict[str, Any]:
         """The run by now, for the live page: see `LiveView.snapshot`."""
-        totals, processes = self.writer.totals, list(self.processes())
-        ended = self.summary is not None
-        warnings = self.warnings if ended else judge(totals, processes, ui_in_process=self._ui_in_process)
+        state = self._live.taken, self.summary is not None
+        if self._shown[0] != state:
+            self._shown = state, self._now()
+        return self._live.snapshot(since, self.processes()) | self._shown[1]
+
+    def _now(self) -> dict[str, Any]:
+        totals, info, ended = self.writer.totals, self.writer.info, self.summary is not None
+        running = () if ended else judge(totals, list(self.processes()), ui_in_process=self._ui_in_process)
         checks = self.checks if ended else [evaluate(check, totals) for check in self._settings.checks]
-        info = self.writer.info
-        return self._live.snapshot(since, processes) | {
+        return {
             "run": {
                 "name": self.writer.path.name,
                 "build": info.build,
@@ -81,7 +86,7 @@ class Run:
                 "started_at": info.started_at,
                 "ended": ended,
             },
-            "warnings": [asdict(warning) for warning in warnings],
+            "warnings": [asdict(warning) for warning in (self.warnings if ended else running)],
             "checks": [asdict(check) for check in checks],
         }
 
