@@ -6,7 +6,6 @@ import random
 import socket
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from wsload.ab.handshake import NoHandshake, shake
@@ -71,12 +70,7 @@ class Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def measure(self, expected_s: float) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from wsload.ab.plan import LETTERS, Build, Plan, called
@@ -59,12 +58,7 @@ class Worktrees:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.remove()
 
     def cwd(self, side: Side) -> Path | None:

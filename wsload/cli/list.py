@@ -15,11 +15,9 @@ def list_runs(results: Results = RESULTS) -> None:
 
     The latest comes last. Runs that can't be read are named below the table.
     """
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
+    from wsload.report.grid import Grid
     from wsload.report.history import runs_table
 
     lines, problems = read_lines(results)
@@ -27,17 +25,15 @@ def list_runs(results: Results = RESULTS) -> None:
         print(f"There are no runs in {results}.")
         return
     found = runs_table(lines)
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    for column in found.columns:
-        head = f"{column.title}\n{column.unit}" if column.unit else column.title
-        grid.add_column(head, justify=column.align, no_wrap=column.align == "right", overflow="fold")
-    for row in found.rows:
-        doubtful = any(word in cell for cell in row[-3:-1] for word in ("FAILED", "NOT VALID", "INCOMPLETE"))
-        grid.add_row(*map(Text, row), style="red" if doubtful else None)
+    doubtful = [
+        place
+        for place, row in enumerate(found.rows)
+        if any(word in cell for cell in row[-3:-1] for word in ("FAILED", "NOT VALID", "INCOMPLETE"))
+    ]
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH_OF_FILES
     if lines:
-        console.print(grid)
+        console.print(Grid(found, red=doubtful))
     for problem in problems:
         print(f"wsload list: {problem}", file=sys.stderr)

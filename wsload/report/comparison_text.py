@@ -21,8 +21,8 @@ from wsload.report.comparison_tables import (
     sides_table,
     unused,
 )
+from wsload.report.grid import Grid, clean
 from wsload.report.markdown import escaped, table_lines
-from wsload.report.terminal import _clean, _Grid
 from wsload.results.run import dump
 
 SCHEMA: Final = 1
@@ -53,18 +53,18 @@ def as_text(report: ComparisonReport) -> str:
 def _view(report: ComparisonReport) -> Group:
     comparison = report.comparison
     headline = Text.assemble(
-        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {_clean(report.headline)}"
+        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {clean(report.headline)}"
     )
     parts: list[RenderableType] = [headline]
-    parts += [Padding(Text(_clean(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
+    parts += [Padding(Text(clean(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
     if comparison.judgements or comparison.unjudged:
-        parts += ["", _Grid(judgements_table(report)), "", Text(basis_sentence(report), style="dim")]
+        parts += ["", Grid(judgements_table(report)), "", Text(basis_sentence(report), style="dim")]
     sides = sides_table(report)
     if sides.rows:
-        parts += ["", _Grid(sides)]
+        parts += ["", Grid(sides)]
     if reasons := unused(report):
         parts += ["", "Not used:"]
-        parts += [Padding(Text(_clean(reason)), (0, 0, 0, 2)) for reason in reasons]
+        parts += [Padding(Text(clean(reason)), (0, 0, 0, 2)) for reason in reasons]
     return Group(*parts)
 
 
