@@ -83,6 +83,13 @@ def test_read(name: str, text: Any, value: Any) -> None:
         ("header", "Two Words: value", "'Name: value'"),
         ("header", "A: b\r\nC: d", "in one line"),
         ("header", "A: \x1b[2J", "printable"),
+        (
+            "header",
+            "host: b.example",
+            "host is made by the handshake, and would be there twice: it is the URL's",
+        ),
+        ("header", "Origin: https://a.example", "use --ws-origin"),
+        ("header", "Sec-WebSocket-Key: a", "leave it out"),
         ("tokens", "a b", "is no subprotocol"),
         ("tokens", "a,b", "is no subprotocol"),
         ("addresses", "localhost", "does not appear to be an IPv4 or IPv6 address"),

@@ -11,6 +11,13 @@ _DURATION: Final = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|µs|ms|s|m|h)?")
 _SECONDS: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
 _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, None: 1}
+_HANDSHAKE: Final = {
+    "host": "it is the URL's host and port",
+    "origin": "use --ws-origin",
+    "sec-websocket-protocol": "use --ws-subprotocol",
+    "sec-websocket-extensions": "use --ws-compression",
+} | dict.fromkeys(("connection", "upgrade", "sec-websocket-key", "sec-websocket-version"), "leave it out")
+"""Headers that the opening request has by itself, and what to do instead of adding them."""
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """RFC 9110 section 5.6.2, which RFC 6455 section 4.1 asks of a subprotocol's name."""
 
@@ -87,6 +94,8 @@ def header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not _TOKEN.fullmatch(name) or not value.strip().isprintable():
         raise ValueError("a header is 'Name: value', printable and in one line")
+    if instead := _HANDSHAKE.get(name.lower()):
+        raise ValueError(f"{name} is made by the handshake, and would be there twice: {instead}")
     return name, value.strip()
 
 
