@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hdrh.histogram import HdrHistogram
-from support.locust_run import CHAT, ECHO, FILES, Finished, LocustRun, own_ports
+from support.locust_run import CHAT, ECHO, FILES, LOCUSTFILES, Finished, LocustRun, own_ports
 from support.serving import Serving
 from support.undisturbed import undisturbed
 from support.waiting import until
@@ -80,6 +80,19 @@ def assert_at_one_with(finished: Finished, server: ServerProcess) -> dict[str, i
     assert finished.counter("logins") == server.account["logins"]
     assert finished.counter("opens") == server.account["opens"]
     return server.account
+
+
+def test_who_had_not_arrived_when_the_test_ended_misses_nothing(
+    start_locust: Callable[..., LocustRun], server: ServerProcess
+) -> None:
+    users = ("-u", "50", "-r", "50", "--host", server.url)
+    finished = start_locust("-f", LOCUSTFILES / "leavers.py", "--headless", *users).finish()
+    assert_complete(finished)
+    server.stop()
+    assert server.account is not None
+    assert 0 < finished.counter("opens") == server.account["opens"] < 50
+    assert finished.counter("sent") == server.account["ignored"] == finished.counter("opens")
+    assert finished.failures == {} and finished.counter("unsent") == 0
 
 
 def test_a_headless_run(start_locust: Callable[..., LocustRun], server: ServerProcess) -> None:

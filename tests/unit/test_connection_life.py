@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 
 import pytest
 from hypothesis import given
@@ -180,6 +182,25 @@ def test_a_close_is_told_once_with_its_code(
         assert pair.listener.messages == [(b"last words", True)]
         assert pair.listener.closes == [(code, reason)]
         assert pair.interval().closes == {code: 1}
+
+    on_loop(body)
+
+
+@pytest.mark.parametrize("closing", [Close(1000, "done").serialize(), None], ids=["closed", "dropped"])
+def test_what_has_ended_leaves_no_garbage(closing: bytes | None) -> None:
+    # Swarms freeze what the collector would have to walk: what only it could find would stay for ever.
+    async def body() -> None:
+        pair = Pair.open()
+        if closing is not None:
+            pair.client.data_received(frame(Opcode.CLOSE, closing))
+        pair.client.connection_lost(None)
+        gone = weakref.ref(pair.client), weakref.ref(pair.client.protocol)
+        gc.disable()
+        try:
+            del pair
+            assert [reference() for reference in gone] == [None, None]
+        finally:
+            gc.enable()
 
     on_loop(body)
 

@@ -22,7 +22,7 @@ from websockets.protocol import OPEN, Event
 
 from wsload.engine.failures import closed_kind, failed_kind
 from wsload.engine.frames import BINARY, TEXT, client_frame
-from wsload.engine.lean import shed_extras, shed_queue
+from wsload.engine.lean import shed_cycles, shed_extras, shed_queue
 from wsload.errors import NotConnected
 from wsload.measure.recorder import Recorder
 
@@ -277,6 +277,7 @@ class TimedConnection(ClientConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        shed_cycles(self)
         if self._closing is not None:
             self._closing.cancel()
         if self.response is not None and self.protocol.handshake_exc is None:

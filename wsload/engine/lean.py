@@ -21,3 +21,14 @@ def shed_queue(connection: Connection) -> None:
     """To be called at the end of ``connection_made``: nothing is put into the library's receive queue."""
     queue: Any = _NO_QUEUE
     connection.recv_messages = queue
+
+
+def shed_cycles(connection: Connection) -> None:
+    """To be called at the end of ``connection_lost``: else the protocol is garbage for the collector to find.
+
+    It is kept by the frames of its parser, and of the exception in which the parser ended.
+    """
+    protocol = connection.protocol
+    protocol.parser.close()
+    if protocol.parser_exc is not None:
+        protocol.parser_exc.__traceback__ = None

@@ -139,13 +139,6 @@ class Bridge:
                     job(*args)
                 except Exception:
                     self._on_log(traceback.format_exc())
-                except KeyboardInterrupt as interrupt:
-                    # Meant for the main greenlet, which a greenlet that dies of it would tell: another one.
-                    gevent.spawn(_die_of, interrupt)
                 done += 1
                 if done % SLICE == 0:
                     gevent.sleep(0)
-
-
-def _die_of(interrupt: KeyboardInterrupt) -> None:
-    raise interrupt

@@ -156,6 +156,7 @@ class ConnectedUser(ResidentUser):
             self._reconnecting.cancel()
             await asyncio.wait([self._reconnecting])
         await self._drain()
+        self._closing = True
         await self._engine.own_turn()
         await self.close()
 

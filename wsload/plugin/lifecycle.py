@@ -26,6 +26,7 @@ from wsload.options import add_options
 from wsload.plugin.collector import Collector, worker_is_gone
 from wsload.plugin.connected_user import ConnectedUser
 from wsload.plugin.feed import LocustFeed
+from wsload.plugin.interrupt import interrupt_as_usual, interrupt_main_greenlet_only
 from wsload.plugin.live_page import add_live_page
 from wsload.plugin.locust_costs import spare_argument_parsers
 from wsload.plugin.observers import watch_from_outside
@@ -127,6 +128,7 @@ class Lifecycle:
             self._gather()
         else:
             self._stop_recording()
+        gc.unfreeze()
         self.run.finish()
 
     def quitting(self) -> None:
@@ -255,6 +257,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     except UsageError as error:
         _refuse(error)
     raise_file_limit()
+    interrupt_main_greenlet_only()
     # gevent's timers count from when the hub last looked at the clock, which was before the imports:
     # without this a run of --run-time 2s ends after one.
     gevent.get_hub().loop.update_now()
@@ -281,6 +284,7 @@ def _on_spawning_complete(**_: Any) -> None:
 def _on_quit(**_: Any) -> None:
     for lifecycle in _lifecycles.values():
         lifecycle.quit()
+    interrupt_as_usual()
 
 
 def install() -> None:

@@ -15,4 +15,5 @@ def spare_argument_parsers() -> None:
     half of the interpreter. Seen in Locust 2.47 (``WorkerRunner.handle_message``); the defaults are
     those before a locustfile adds to them, so they do not change.
     """
-    argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
+    if find_out := getattr(argument_parser, "default_args_dict", None):
+        argument_parser.default_args_dict = functools.cache(find_out)

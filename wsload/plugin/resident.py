@@ -144,10 +144,13 @@ class ResidentUser(User):
     async def _live(self, arrival_ns: int) -> None:
         self._life = asyncio.current_task()
         assert self._life is not None
+        try:
+            await self._interruptible(self._engine.alarm.sleep_until(arrival_ns))
+        except (asyncio.CancelledError, StopUser):
+            return  # it never came
         self._engine.members[self] = None
         try:
             try:
-                await self._interruptible(self._engine.alarm.sleep_until(arrival_ns))
                 await self._interruptible(self._arrive(arrival_ns))
                 with contextlib.suppress(WorkloadError):  # counted, and being reconnected
                     await self.on_start()

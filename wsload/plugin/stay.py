@@ -24,13 +24,13 @@ class Stay(Completion):
 
     def __init__(self, user: Any) -> None:
         super().__init__()
-        self.args = (user,)
+        self.args: tuple[Any, ...] = (user,)
         self._asked = False
 
     @property
     def name(self) -> str:
         """For Locust's log."""
-        return f"{type(self.args[0]).__name__}-{id(self):x}"
+        return f"{type(self.args[0]).__name__ if self.args else 'ended'}-{id(self):x}"
 
     @property
     def dead(self) -> bool:
@@ -56,6 +56,8 @@ class Stay(Completion):
         if self.dead:
             return
         super().finish(result, error)
+        # As those of a greenlet that has ended: else user and stay would keep each other.
+        self.args = ()
         if error is not None:
             gevent.spawn(_raise, error)
 

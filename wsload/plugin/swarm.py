@@ -12,7 +12,7 @@ from typing import Any, Final
 from wsload.engine.opening import Opener
 from wsload.engine.pacer import Pacer
 from wsload.errors import UsageError
-from wsload.plugin.arrivals import Arrivals
+from wsload.plugin.arrivals import Arrivals, phase_of_worker
 from wsload.plugin.bridge import Bridge
 from wsload.plugin.options import Settings
 from wsload.results.machine import clock_id
@@ -28,7 +28,10 @@ class Swarm:
     def __init__(self, environment: Any) -> None:
         self.environment = environment
         self.bridge = Bridge(on_log=logger.error)
-        self.arrivals: Final = Arrivals()
+        self.arrivals: Final = Arrivals(
+            # A worker's number is known only when its master has greeted it.
+            phase=lambda: phase_of_worker(getattr(environment.runner, "worker_index", 0))
+        )
         self.clock: Final = clock_id()
         """Names this host's monotonic clock in tokens."""
         self.nonce: Final = secrets.token_hex(3)

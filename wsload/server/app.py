@@ -34,6 +34,7 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 3.0
+LEAVES_S: Final = 0.02
 SPARE_FILES: Final = 32
 """What the process opens beside its connections."""
 
@@ -153,9 +154,9 @@ class ChatServer:
             del self._connections[connection]
             self._replies.release(line)
             if self._room.leave(member) and self._leave_told:
-                # All that leave in the same turn of the loop make one roster.
+                # All that leave within a moment make one roster.
                 self._leave_told = False
-                self._loop.call_soon(self._tell_leave)
+                self._loop.call_later(LEAVES_S, self._tell_leave)
 
     # Talking
 
