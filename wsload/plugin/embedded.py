@@ -33,9 +33,14 @@ def embedded_server(*options: str) -> None:
         for user_class in environment.user_classes:
             user_class.host = server.url  # a start form with an empty host means it too
         atexit.register(server.stop)
-        events.quit.add_listener(lambda **_: server.stop())
+        events.quit.add_listener(lambda **_: stop(server))
         logger.info(
             "No --host given: loading wsload's own chat server at %s (pid %d)", server.url, server.pid
         )
+
+    def stop(server: ServerProcess) -> None:
+        server.stop()
+        if server.errors:
+            logger.warning("wsload's own chat server said: %s", server.errors)
 
     events.init.add_listener(start)
