@@ -25,7 +25,7 @@ BARE_RATES: Final = ((50, 2000), (500, 200))
 """Users, and posts a second of all of them together: what bare `websockets` can take in too."""
 FULL_SPEED: Final = ((50, 6000), (500, 600))
 """More than which the server, or wsload, does not manage with a core each."""
-RATES: Final = ((100, 100), (50, 200), (500, 20), *BARE_RATES, *FULL_SPEED)
+RATES: Final = ((100, 100), *BARE_RATES, *FULL_SPEED)
 SECONDS: Final = 2
 SETTLE_S: Final = 1.0
 

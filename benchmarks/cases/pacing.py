@@ -21,6 +21,8 @@ WSLOAD: Final = "wsload"
 RATES: Final = (1_000, 10_000)
 USERS: Final = 100
 SECONDS: Final = 4
+RAMP: Final = 2
+"""Intervals until all users are there: they arrive over a second, which is seldom a whole one."""
 PERCENTILES: Final = (50.0, 99.0, 100.0)
 
 
@@ -36,7 +38,7 @@ def measure(world: World, number: int) -> Iterator[Sample]:
             "locust_wsload", *options, users=USERS, url=world.echo.url, directory=world.directory
         ) as client:
             run = open_run(client.finish(timeout_s=SECONDS + 30))
-        steady = Totals.of(list(run.intervals())[1:-1])
+        steady = Totals.of(list(run.intervals())[RAMP:-1])
         lag = steady.histograms.get("send_lag")
         if lag is None:
             raise Failed("nothing was sent in the steady seconds")
