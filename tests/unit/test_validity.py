@@ -21,6 +21,7 @@ def second(
     length_s: float = 1.0,
     counters: Mapping[str, int] | None = None,
     failures: Mapping[tuple[str, str], int] | None = None,
+    gauges: Mapping[str, int] | None = None,
     **histograms: list[int],
 ) -> Interval:
     """An interval in which the process used this share of a core; metrics with ``_`` for the dot."""
@@ -32,6 +33,7 @@ def second(
         },
         counters={"cpu_ns": round(cpu * length_s * 1e9), **(counters or {})},
         failures=failures or {},
+        gauges=gauges or {},
     )
 
 
@@ -232,9 +234,11 @@ def test_counters_that_ought_to_be_zero(counter: str, name: str, text: str) -> N
     ],
 )
 def test_openings_that_failed_for_want_of_this_machines_means(kind: str, name: str, remedy: str) -> None:
-    warning = only(second(failures={("open", kind): 3, ("open", "refused"): 9}))
+    warning = only(second(failures={("open", kind): 3, ("open", "refused"): 9}, gauges={"connections": 1234}))
     assert (warning.name, warning.invalidates) == (name, True)
-    assert warning.text == f"3 openings failed on this machine's side: {kind}"
+    assert warning.text == (
+        f"3 openings failed on this machine's side: {kind}, with at most 1,234 connections open"
+    )
     assert remedy in warning.remedy
 
 

@@ -238,7 +238,8 @@ def _exhausted(totals: Totals) -> list[RunWarning]:
     return [
         RunWarning(
             name=kind.replace(" ", "-"),
-            text=f"{number:,} openings failed on this machine's side: {kind}",
+            text=f"{number:,} openings failed on this machine's side: {kind}, with at most "
+            f"{totals.peaks.get('connections', 0):,} connections open",
             remedy=remedies[kind],
             invalidates=True,
         )
