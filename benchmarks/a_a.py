@@ -21,8 +21,8 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from wsload.commands.selftest.trial import run_locust
 from wsload.results.reader import StoredRun
-from wsload.selftest.trial import run_locust
 from wsload.server.process import ServerProcess
 
 METRICS = ("message", "message.service", "delivery", "ping")

@@ -20,13 +20,13 @@ from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
 from wsload import ChatUser, WebSocketUser
-from wsload.chat import messages, token
-from wsload.engine.alarm import Alarm
-from wsload.engine.connection import TimedConnection
-from wsload.engine.loop import Engine
-from wsload.engine.opening import QuietLogger
-from wsload.plugin.options import Settings
-from wsload.plugin.swarm import Swarm
+from wsload.load.engine.loop import Engine
+from wsload.load.engine.timers import Alarm
+from wsload.load.options.settings import Settings
+from wsload.load.users.process import Swarm
+from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.opening import QuietLogger
+from wsload.protocols.chat.conversation import messages, token
 
 MESSAGE: Final = "x" * 100
 HOST: Final = "ws://127.0.0.1"

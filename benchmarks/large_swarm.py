@@ -27,7 +27,7 @@ import psutil
 
 from benchmarks.locust_command import Locust
 from benchmarks.processes import Failed, Process, until
-from wsload.engine.limits import raise_file_limit
+from wsload.load.engine.limits import raise_file_limit
 
 USERS: Final = 20_000
 RATE: Final = 500

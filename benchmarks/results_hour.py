@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsload.analysis.summary import summarize
+from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import METRICS, Interval, merge
 from wsload.results.reader import open_run

@@ -1,22 +1,34 @@
-"""wsload: load generator and latency benchmark for WebSocket chat servers, on Locust.
+"""wsload: load generator and latency benchmark for WebSocket services, on Locust.
 
-The names below are what a locustfile imports; they load Locust, which patches the process, only
-when they are first used. ``wsload.cli`` and the floors below it work without.
+The names in `__all__` are what a locustfile imports. They load Locust, which patches the process, only when
+they are first used: `wsload.commands` works without.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from wsload.plugin import ChatUser, WebSocketUser, constant_rate, embedded_server, poisson_rate
+    from wsload.load.users.waits import constant_rate, poisson_rate
+    from wsload.load.users.websocket import WebSocketUser
+    from wsload.protocols.chat.user import ChatUser
+    from wsload.server.embedded import embedded_server
 
 __all__ = ["ChatUser", "WebSocketUser", "constant_rate", "embedded_server", "poisson_rate"]
 
+_HOMES: Final = {
+    "ChatUser": "wsload.protocols.chat.user",
+    "WebSocketUser": "wsload.load.users.websocket",
+    "constant_rate": "wsload.load.users.waits",
+    "embedded_server": "wsload.server.embedded",
+    "poisson_rate": "wsload.load.users.waits",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from wsload import plugin
-
-        return getattr(plugin, name)
-    raise AttributeError(f"module 'wsload' has no attribute {name!r}")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'wsload' has no attribute {name!r}")
+    importlib.import_module("wsload.load.events").install()
+    return getattr(importlib.import_module(home), name)

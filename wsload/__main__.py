@@ -1,5 +1,5 @@
 """``python -m wsload`` is the ``wsload`` command."""
 
-from wsload.cli import main
+from wsload.commands.cli import main
 
 main()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.stored_runs import LATE, OPTIONS, START_S, store_run, store_sides
 
-from wsload.ab.experiment import Ending, Experiment, Outcome, save
-from wsload.ab.plan import Build, Plan
+from wsload.commands.ab.experiment import Ending, Experiment, Outcome, save
+from wsload.commands.ab.plan import Build, Plan
 
 SIDES = ("--a", "results/*-v1*", "--b", "results/*-v2*")
 

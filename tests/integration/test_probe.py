@@ -15,15 +15,17 @@ import pytest
 from support.certificates import Certificates
 from support.waiting import until
 
-from wsload.probe.options import ProbeOptions
-from wsload.probe.process import ProbeProcess
-from wsload.probe.result import ProbeResult
+from wsload.protocols.chat.probe.options import ProbeOptions
+from wsload.protocols.chat.probe.process import ProbeProcess
+from wsload.protocols.chat.probe.result import ProbeResult
 from wsload.server.process import ServerProcess
 
 MS = 1_000_000
 LINUX = sys.platform == "linux"
 
 Start = Callable[..., ProbeProcess]
+
+PROBE = "wsload.protocols.chat.probe"
 
 
 @pytest.fixture
@@ -119,7 +121,7 @@ def test_two_probes_share_a_room_and_know_their_own(start: Start) -> None:
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     with ServerProcess() as server:
         code = (
-            "import time; from wsload.probe.process import *\n"
+            "import time; from wsload.protocols.chat.probe.process import *\n"
             f"probe = ProbeProcess(ProbeOptions(url={server.url!r})); print(probe.pid, flush=True)\n"
             "time.sleep(600)"
         )
@@ -185,7 +187,17 @@ def test_its_secrets_are_in_no_list_of_processes(start: Start) -> None:
 def test_it_can_be_run_by_hand() -> None:
     with ServerProcess() as server:
         by_hand = subprocess.Popen(
-            [sys.executable, "-m", "wsload.probe", "--url", server.url, "--rate", "50", "--name", "me"],
+            [
+                sys.executable,
+                "-m",
+                "wsload.protocols.chat.probe",
+                "--url",
+                server.url,
+                "--rate",
+                "50",
+                "--name",
+                "me",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -199,7 +211,7 @@ def test_it_can_be_run_by_hand() -> None:
 def test_it_works_where_gevent_has_patched_the_process() -> None:
     code = (
         "import gevent.monkey; gevent.monkey.patch_all()\n"
-        "import sys, time; from wsload.probe.process import *\n"
+        "import sys, time; from wsload.protocols.chat.probe.process import *\n"
         "probe, seen, beats = ProbeProcess(ProbeOptions(url=sys.argv[1])), 0, []\n"
         "gevent.spawn(lambda: [beats.append(time.sleep(0.01)) for _ in range(100000)])\n"
         "while seen < 20: time.sleep(0.05); seen += sum(part.echoed for part in probe.read())\n"

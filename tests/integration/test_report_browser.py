@@ -9,7 +9,7 @@ import pytest
 from support.devtools import CHROMIUM, Page, browser
 from support.made_runs import STARTED_AT, make_run, second
 
-from wsload.analysis.history import run_line
+from wsload.judge.run.history import run_line
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.report.history import history_page

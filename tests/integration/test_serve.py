@@ -22,7 +22,7 @@ from support.guest import guest
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-from wsload.chat import token
+from wsload.protocols.chat.conversation import token
 from wsload.server.app import SPARE_FILES
 from wsload.server.process import ServerProcess
 

@@ -14,7 +14,7 @@ from support import devtools
 from support.locust_run import CHAT, FILES, LocustRun
 from support.waiting import until
 
-from wsload.options import OPTIONS
+from wsload.load.options.table import OPTIONS
 
 pytestmark = pytest.mark.xdist_group("browser")
 in_a_browser = pytest.mark.skipif(devtools.CHROMIUM is None, reason="there is no Chromium here")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wsload.analysis.summary import summarize
+from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
-from wsload.report.comparison_server import Sample, ServerFigures
+from wsload.report.comparison.server import Sample, ServerFigures
 from wsload.results.run import RunWarning
 from wsload.results.writer import RunWriter
 

@@ -20,12 +20,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from wsload.analysis.bootstrap import blocks_of
-from wsload.analysis.compare import compare
-from wsload.analysis.pairs import PARTS, RunFigures, Side, figures_of
-from wsload.analysis.power import RUN_DEVIATION
-from wsload.analysis.sequential import Plan, look
-from wsload.analysis.verdict import JUDGEABLE, Gate, Verdict
+from wsload.judge.compare.bootstrap import blocks_of
+from wsload.judge.compare.compare import compare
+from wsload.judge.compare.pairs import PARTS, RunFigures, Side, figures_of
+from wsload.judge.compare.power import RUN_DEVIATION
+from wsload.judge.compare.sequential import Plan, look
+from wsload.judge.compare.verdict import JUDGEABLE, Gate, Verdict
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 

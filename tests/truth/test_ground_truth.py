@@ -14,10 +14,10 @@ import pytest
 from rich.console import Console
 from support.undisturbed import undisturbed
 
-from wsload.cli.selftest import selftest
-from wsload.selftest.judging import Verdict, prove
-from wsload.selftest.settings import SETTINGS, Setting
-from wsload.selftest.showing import results_view
+from wsload.commands.cli.selftest import selftest
+from wsload.commands.selftest.judging import Verdict, prove
+from wsload.commands.selftest.settings import SETTINGS, Setting
+from wsload.commands.selftest.showing import results_view
 
 pytestmark = pytest.mark.xdist_group("timing")
 

@@ -13,9 +13,9 @@ import uvloop
 from support.serving import TcpHandler
 from websockets.asyncio.server import ServerConnection, serve
 
-from wsload.engine.connection import TimedConnection
-from wsload.engine.opening import Opener, OpenOptions
 from wsload.errors import OpenError
+from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.opening import Opener, OpenOptions
 from wsload.measure.interval import Interval
 from wsload.measure.recorder import Recorder
 

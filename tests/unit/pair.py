@@ -16,8 +16,8 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from wsload.engine.connection import TimedConnection
-from wsload.engine.opening import QuietLogger
+from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.opening import QuietLogger
 from wsload.measure.interval import Interval
 from wsload.measure.recorder import Recorder
 

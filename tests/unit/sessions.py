@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from wsload.chat import messages
-from wsload.chat.session import ChatSession, Joined, Post
+from wsload.protocols.chat.conversation import messages
+from wsload.protocols.chat.conversation.session import ChatSession, Joined, Post
 
 CLOCK, SENDER = "hostclok", "0123456789ab"
 OTHER = "ba9876543210"

@@ -13,14 +13,14 @@ from support.serving import Serving
 from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
 
-from wsload.ab.conduct import LOCUST_LOG, STAGE, Conductor
-from wsload.ab.experiment import DISCARDED, Ending, Experiment, Outcome, load
-from wsload.ab.judging import clear_in, report_of
-from wsload.ab.load import Load
-from wsload.ab.plan import Build, Plan, Slot
-from wsload.ab.progress import Shown
-from wsload.analysis.verdict import Gate, Verdict
+from wsload.commands.ab.conduct import LOCUST_LOG, STAGE, Conductor
+from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, load
+from wsload.commands.ab.judging import clear_in, report_of
+from wsload.commands.ab.load import Load
+from wsload.commands.ab.plan import Build, Plan, Slot
+from wsload.commands.ab.progress import Shown
 from wsload.errors import UsageError, WsloadError
+from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.results.reader import open_run
 
 LATE = "not valid: sends were late: p99 12 ms"

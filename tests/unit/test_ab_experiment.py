@@ -8,11 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.ab.experiment import EXPERIMENT, Ending, Experiment, Outcome, alone, load, new_directory, save
-from wsload.ab.plan import Build, Plan
-from wsload.analysis.pairs import Side
-from wsload.analysis.verdict import Gate
+from wsload.commands.ab.experiment import (
+    EXPERIMENT,
+    Ending,
+    Experiment,
+    Outcome,
+    alone,
+    load,
+    new_directory,
+    save,
+)
+from wsload.commands.ab.plan import Build, Plan
 from wsload.errors import ResultsError, UsageError
+from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.verdict import Gate
 
 PLAN = Plan(
     a=Build(name="v1", url="ws://127.0.0.1:{port}", command="one {port}"),

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.ab.forecast import forecast, power_lines
-from wsload.ab.plan import Build, Plan, build_of, called, clock, manner_of, order, started
-from wsload.analysis.pairs import Side
-from wsload.analysis.verdict import Gate
+from wsload.commands.ab.forecast import forecast, power_lines
+from wsload.commands.ab.plan import Build, Plan, build_of, called, clock, manner_of, order, started
 from wsload.errors import UsageError
+from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.verdict import Gate
 
 URL = "ws://127.0.0.1:{port}"
 SERVE = "node server.js --port {port}"

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from support.waiting import until
 
-from wsload.ab.processes import Child, Guard, tail, words_of
+from wsload.commands.ab.processes import Child, Guard, tail, words_of
 from wsload.errors import UsageError
 
 STUBBORN = (
@@ -112,7 +112,7 @@ def test_children_do_not_outlive_a_parent_that_is_killed(tmp_path: Path, number:
     log = tmp_path / "log"
     code = f"""
 import pathlib, sys, time
-from wsload.ab.processes import Child, Guard
+from wsload.commands.ab.processes import Child, Guard
 Child([sys.executable, "-c", {FAMILY!r}], what="A", log=pathlib.Path({str(log)!r}), guard=Guard())
 time.sleep(60)
 """

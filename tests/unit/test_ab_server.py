@@ -12,12 +12,12 @@ from support.serving import Serving
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
-from wsload.ab.meter import Meter
-from wsload.ab.plan import Build, Manner
-from wsload.ab.processes import Guard
-from wsload.ab.server import PORTS, Server, ServerFailed, free_port
+from wsload.commands.ab.meter import Meter
+from wsload.commands.ab.plan import Build, Manner
+from wsload.commands.ab.processes import Guard
+from wsload.commands.ab.server import PORTS, Server, ServerFailed, free_port
 from wsload.errors import UsageError
-from wsload.report.comparison_server import SERVER, ServerFigures, read_server
+from wsload.report.comparison.server import SERVER, ServerFigures, read_server
 
 URL = "ws://127.0.0.1:{port}"
 MANNER = Manner(url="", subprotocols=("json",), origin="")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from wsload.ab.plan import Build, Plan
-from wsload.ab.processes import Guard
-from wsload.ab.server import ServerFailed
-from wsload.ab.worktree import Worktrees, resolved
-from wsload.analysis.pairs import Side
+from wsload.commands.ab.plan import Build, Plan
+from wsload.commands.ab.processes import Guard
+from wsload.commands.ab.server import ServerFailed
+from wsload.commands.ab.worktree import Worktrees, resolved
 from wsload.errors import UsageError
+from wsload.judge.compare.pairs import Side
 
 REF = Build(name="", url="ws://127.0.0.1:{port}", command="serve {port}", ref="v1")
 PLAN = Plan(

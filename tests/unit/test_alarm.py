@@ -12,7 +12,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsload.engine.alarm import Alarm
+from wsload.load.engine.timers import Alarm
 
 KINDS = (True, False) if sys.platform == "linux" else (False,)
 MS = 1_000_000

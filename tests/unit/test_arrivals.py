@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.plugin.arrivals import SECOND_NS, Arrivals, phase_of_worker
+from wsload.load.locust.arrivals import SECOND_NS, Arrivals, phase_of_worker
 
 
 @pytest.fixture(scope="module", autouse=True)

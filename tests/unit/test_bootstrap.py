@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from wsload.analysis.bootstrap import MOST_BLOCKS, RESAMPLES, Blocks, blocks_of, log_ratios, resampled
+from wsload.judge.compare.bootstrap import MOST_BLOCKS, RESAMPLES, Blocks, blocks_of, log_ratios, resampled
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 

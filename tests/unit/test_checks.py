@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.checks import Check, evaluate, parse_check
 from wsload.errors import UsageError
+from wsload.judge.run.checks import Check, evaluate, parse_check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import COUNTERS, METRICS, Interval, Totals
 from wsload.results.run import CheckOutcome

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
 
+from wsload.load.cluster.collector import Collector
+from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.measure.histogram import merged
 from wsload.measure.interval import Interval, Totals
-from wsload.plugin.collector import Collector
-from wsload.plugin.wire import from_wire, to_wire
 
 deliveries = st.lists(st.tuples(st.sampled_from(("one", "two", "three")), intervals()), max_size=12)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.bootstrap import blocks_of
-from wsload.analysis.compare import Comparison, compare
-from wsload.analysis.pairs import PARTS, RunFigures, Side, compared, figures_of
-from wsload.analysis.verdict import JUDGEABLE, Gate, Verdict
+from wsload.judge.compare.bootstrap import blocks_of
+from wsload.judge.compare.compare import Comparison, compare
+from wsload.judge.compare.pairs import PARTS, RunFigures, Side, compared, figures_of
+from wsload.judge.compare.verdict import JUDGEABLE, Gate, Verdict
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
-from wsload.analysis.verdict import Gate, Verdict
 from wsload.errors import UsageError
-from wsload.report.comparison import ComparisonReport, change, listed, make_report, tenths_up
-from wsload.report.comparison_html import chart_data, render, write_page
-from wsload.report.comparison_server import SERVER
-from wsload.report.comparison_tables import basis_sentence, judgements_table, runs_table, sides_table
-from wsload.report.comparison_text import as_json, as_text, markdown
+from wsload.judge.compare.verdict import Gate, Verdict
+from wsload.report.comparison.comparison import ComparisonReport, change, listed, make_report, tenths_up
+from wsload.report.comparison.html import chart_data, render, write_page
+from wsload.report.comparison.server import SERVER
+from wsload.report.comparison.tables import basis_sentence, judgements_table, runs_table, sides_table
+from wsload.report.comparison.text import as_json, as_text, markdown
 
 GATE = Gate()
 NASTY = "<script>alert(1)</script>|`*_\x1b[31m"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
-from wsload.analysis.pairs import Side
 from wsload.errors import ResultsError, UsageError
-from wsload.report.comparison_runs import NOT_GIVEN, read_runs
-from wsload.report.comparison_server import SERVER, read_server
+from wsload.judge.compare.pairs import Side
+from wsload.report.comparison.runs import NOT_GIVEN, read_runs
+from wsload.report.comparison.server import SERVER, read_server
 
 
 def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.bootstrap import blocks_of
-from wsload.analysis.compare import compare
-from wsload.analysis.curve import GRID, ratio_curve, ratio_curve_within, supported
-from wsload.analysis.pairs import PARTS, RunFigures, Side, figures_of
+from wsload.judge.compare.bootstrap import blocks_of
+from wsload.judge.compare.compare import compare
+from wsload.judge.compare.curve import ratio_curve, ratio_curve_within, supported
+from wsload.judge.compare.pairs import PARTS, RunFigures, Side, figures_of
+from wsload.judge.figures.shape import GRID
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 

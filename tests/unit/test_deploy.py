@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from wsload.options import OPTIONS
+from wsload.load.options.table import OPTIONS
 
 yaml = pytest.importorskip("yaml")
 fastjsonschema = pytest.importorskip("fastjsonschema")

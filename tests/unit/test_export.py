@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from wsload.cli.export import export
+from wsload.commands.cli.export import export
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval

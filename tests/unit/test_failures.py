@@ -26,7 +26,8 @@ from websockets.exceptions import (
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from wsload.engine.failures import closed_kind, counted_already, failed_kind, failure_kind
+from wsload.load.engine.compat import counted_already
+from wsload.load.ws.failures import closed_kind, failed_kind, failure_kind
 
 
 def refused() -> ssl.SSLCertVerificationError:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 from websockets.protocol import SERVER, Protocol
 
-from wsload.engine.frames import client_frame
+from wsload.load.ws.frames import client_frame
 
 sizes = st.sampled_from((0, 1, 125, 126, 127, 65_535, 65_536)) | st.integers(0, 300)
 

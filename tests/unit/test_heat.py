@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.heat import MOST_COLUMNS, heat_map, row_edge_ns
+from wsload.judge.figures.heat import MOST_COLUMNS, heat_map, row_edge_ns
 from wsload.measure.histogram import Histogram
 
 latencies = st.integers(1_000, 60_000_000_000)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.made_runs import STARTED_AT, make_run, second
 
-from wsload.analysis.history import RunLine, builds, run_line
-from wsload.analysis.standing import Standing, standing
+from wsload.judge.run.history import RunLine, builds, run_line
+from wsload.judge.run.standing import Standing, standing
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, RunInfo
 

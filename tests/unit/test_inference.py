@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.inference import LARGE_DF, Estimate, holm_levels, t_cdf, t_quantile
+from wsload.judge.compare.inference import LARGE_DF, Estimate, holm_levels, t_cdf, t_quantile
 
 # NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2: upper critical values.
 TAILS = (0.10, 0.05, 0.025, 0.01, 0.005)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from support.made_runs import second
 
-from wsload.analysis.interruptions import Interruption, interruptions
-from wsload.analysis.series import SeriesBuilder
+from wsload.judge.figures.interruptions import Interruption, interruptions
+from wsload.judge.figures.series import SeriesBuilder
 from wsload.measure.interval import Interval
 
 

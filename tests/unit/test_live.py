@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
 
-from wsload.analysis import live
-from wsload.analysis.live import LiveView, point
-from wsload.analysis.summary import summarize
-from wsload.analysis.validity import Watch
+from wsload.judge.figures.summary import summarize
+from wsload.judge.run import live
+from wsload.judge.run.live import LiveView, point
+from wsload.judge.run.validity import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 

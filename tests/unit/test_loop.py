@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.engine.loop import HEARTBEAT_NS, Engine, _slice
+from wsload.load.engine.loop import HEARTBEAT_NS, Engine, _slice
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 

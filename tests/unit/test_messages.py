@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.chat import messages
+from wsload.protocols.chat.conversation import messages
 
 names = st.text()
 ids = st.integers(0, 2**53)

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals, values
 
-from wsload.analysis.live import point
-from wsload.analysis.summary import summarize
-from wsload.analysis.validity import Watch
+from wsload.judge.figures.summary import summarize
+from wsload.judge.run.live import point
+from wsload.judge.run.validity import Watch
+from wsload.load.watch.observers import JsonProgress
+from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import COUNTERS, METRICS, Interval, Totals
-from wsload.plugin.observers import JsonProgress
-from wsload.plugin.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.results.run import CheckOutcome, RunWarning
 
 prometheus_client = pytest.importorskip("prometheus_client")

@@ -14,8 +14,8 @@ from opening_client import Client, responding, run, served, served_tcp
 from support import hostile
 from support.certificates import Certificates
 
-from wsload.engine.failures import failure_kind
-from wsload.engine.opening import OpenOptions
+from wsload.load.ws.failures import failure_kind
+from wsload.load.ws.opening import OpenOptions
 
 HTTP = {
     "200": (hostile.status(200), "bad status 200"),

@@ -15,10 +15,13 @@ from locust.argument_parser import get_empty_argument_parser, ui_extra_args_dict
 from support.certificates import Certificates
 
 from wsload.errors import UsageError
-from wsload.options import OPTIONS, add_options
-from wsload.plugin.options import Settings
+from wsload.load.events import install
+from wsload.load.options.settings import Settings
+from wsload.load.options.table import OPTIONS, add_options
 
 SECRET = "s3cr3t"
+
+install()  # Locust's parser knows wsload's options from here on
 
 
 def settings_of(**options: Any) -> Settings:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from wsload.engine.alarm import Alarm
-from wsload.engine.pacer import Pacer
+from wsload.load.engine.pacer import Pacer
+from wsload.load.engine.timers import Alarm
 
 MS = 1_000_000
 SECOND = 1_000 * MS

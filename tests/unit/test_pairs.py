@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.pairs import RunFigures, Side, closest, compared, figures_of, pair_up, unlike
+from wsload.judge.compare.pairs import RunFigures, Side, closest, compared, figures_of, pair_up, unlike
 from wsload.measure.histogram import Histogram
 
 SIDES = {"A": Side.BASELINE, "B": Side.CANDIDATE}

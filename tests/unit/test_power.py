@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsload.analysis.inference import NORMAL, t_quantile
-from wsload.analysis.power import PAIR_DEVIATION, chance, pairs_about, pairs_for_power, pairs_needed, power_of
 from wsload.errors import UsageError
+from wsload.judge.compare.inference import NORMAL, t_quantile
+from wsload.judge.compare.power import (
+    PAIR_DEVIATION,
+    chance,
+    pairs_about,
+    pairs_for_power,
+    pairs_needed,
+    power_of,
+)
 
 
 def test_the_default_deviation_is_the_one_that_was_calibrated() -> None:

@@ -19,10 +19,10 @@ from websockets.server import ServerProtocol
 
 from wsload.errors import UsageError
 from wsload.measure.histogram import Histogram
-from wsload.probe.frames import BINARY, PING, TEXT, FrameReader, Violation, client_frame
-from wsload.probe.opening import OpeningError, Target, check_response, request
-from wsload.probe.options import ProbeOptions
-from wsload.probe.result import ProbeResult, added
+from wsload.protocols.chat.probe.frames import BINARY, PING, TEXT, FrameReader, Violation, client_frame
+from wsload.protocols.chat.probe.opening import OpeningError, Target, check_response, request
+from wsload.protocols.chat.probe.options import ProbeOptions
+from wsload.protocols.chat.probe.result import ProbeResult, added
 
 OPTIONS = ProbeOptions(url="ws://127.0.0.1:1/")
 

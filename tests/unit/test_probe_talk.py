@@ -19,10 +19,10 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
 from wsload.errors import UsageError
-from wsload.probe.options import ProbeOptions
-from wsload.probe.result import ProbeResult, added
-from wsload.probe.talk import Probe
-from wsload.probe.watch import Stopped, Watch
+from wsload.protocols.chat.probe.options import ProbeOptions
+from wsload.protocols.chat.probe.result import ProbeResult, added
+from wsload.protocols.chat.probe.talk import Probe
+from wsload.protocols.chat.probe.watch import Stopped, Watch
 
 
 class Talking:

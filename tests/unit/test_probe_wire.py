@@ -16,9 +16,9 @@ from support import hostile
 from support.certificates import Certificates
 from support.serving import Serving
 
-from wsload.probe import stamps
-from wsload.probe.watch import Watch
-from wsload.probe.wire import Hangup, Wire, connect
+from wsload.protocols.chat.probe import stamps
+from wsload.protocols.chat.probe.watch import Watch
+from wsload.protocols.chat.probe.wire import Hangup, Wire, connect
 
 SECOND = 1_000_000_000
 

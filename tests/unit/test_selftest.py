@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from wsload.analysis.truth import Times
-from wsload.chat import token
+from wsload.commands.selftest.judging import REPEATS, Verdict, judge, prove
+from wsload.commands.selftest.settings import LINGER_S, SETTINGS, Setting
+from wsload.commands.selftest.showing import results_view, sentence
+from wsload.commands.selftest.trial import Posts, Trial, alarm_kind, read_posts
+from wsload.commands.selftest.truth import Times
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
+from wsload.protocols.chat.conversation import token
 from wsload.results.run import RunInfo, RunWarning
-from wsload.selftest.judging import REPEATS, Verdict, judge, prove
-from wsload.selftest.settings import LINGER_S, SETTINGS, Setting
-from wsload.selftest.showing import results_view, sentence
-from wsload.selftest.trial import Posts, Trial, alarm_kind, read_posts
 from wsload.server.account import Account, Truth
 
 MS = 1_000_000

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsload.analysis.compare import compare
-from wsload.analysis.pairs import RunFigures, Side
-from wsload.analysis.sequential import Plan, look
-from wsload.analysis.verdict import Gate, Verdict
 from wsload.errors import UsageError
+from wsload.judge.compare.compare import compare
+from wsload.judge.compare.pairs import RunFigures, Side
+from wsload.judge.compare.sequential import Plan, look
+from wsload.judge.compare.verdict import Gate, Verdict
 
 MS = 1_000_000
 GATE = Gate(judged=("message.p99",))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from intervals import intervals
 from support.made_runs import MS, STARTED_AT, second
 
-from wsload.analysis.series import UNTRACKED, Level, Series, SeriesBuilder
+from wsload.judge.figures.series import UNTRACKED, Level, Series, SeriesBuilder
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 

@@ -88,7 +88,7 @@ def test_help_and_version_are_no_mistakes() -> None:
 
 def test_the_command_line_loads_neither_locust_nor_gevent_nor_a_server() -> None:
     program = (
-        "import sys, wsload.cli; "
+        "import sys, wsload.commands.cli; "
         "sys.exit(' '.join({'locust', 'gevent', 'websockets', 'uvloop'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sessions import CLOCK, OTHER, SENDER, encoded, joined_session, log_in, new_session, odd_messages, post
 
-from wsload.chat import messages, token
-from wsload.chat.session import (
+from wsload.protocols.chat.conversation import messages, token
+from wsload.protocols.chat.conversation.session import (
     LOST_REMEMBERED,
     Delivery,
     Echo,

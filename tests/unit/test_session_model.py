@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sessions import joined_session, log_in, odd_messages, post
 
-from wsload.chat.session import Echo, Late, Post, Repeated
+from wsload.protocols.chat.conversation.session import Echo, Late, Post, Repeated
 
 
 class Talk(RuleBasedStateMachine):

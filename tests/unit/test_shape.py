@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.shape import PHASES, Opening, Shape, opening, shape
+from wsload.judge.figures.shape import PHASES, Opening, Shape, opening, shape
 from wsload.measure.histogram import Histogram
 
 MS = 1_000_000

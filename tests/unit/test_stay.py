@@ -4,8 +4,8 @@ import gevent
 import pytest
 from gevent.pool import Group
 
-from wsload.plugin import stay as stay_module
-from wsload.plugin.stay import Stay
+from wsload.load.locust import handle as stay_module
+from wsload.load.locust.handle import Stay
 
 
 class Guest:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
 
-from wsload.analysis.summary import Summary, summarize
+from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import COUNTERS, GAUGES, Interval, Totals
 from wsload.report import tables

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from wsload.analysis.summary import Summary, summarize
+from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import METRICS, Interval, Totals
 from wsload.report.terminal import run_view, show_run

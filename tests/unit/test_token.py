@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.chat import token
+from wsload.protocols.chat.conversation import token
 
 clocks = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=8, max_size=8)
 senders = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=12, max_size=12)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.truth import (
+from wsload.commands.selftest.truth import (
     Comparison,
     Stalls,
     delay_tolerance_ns,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
-from wsload.engine.url import is_loopback, refuse_mixed_content, resolve_url, shown_url
 from wsload.errors import UsageError
+from wsload.load.ws.url import is_loopback, refuse_mixed_content, resolve_url, shown_url
 
 PIECES = (
     *("ws", "wss", "http", "https", "ftp", ":", "//", "/", "#", "?", "@", "[", "]", "::1", "h", "localhost"),

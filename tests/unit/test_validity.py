@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from wsload.analysis.validity import LATE_SENDS, TOO_LATE, Watch, judge, process_figures, standouts
+from wsload.judge.run.validity import LATE_SENDS, TOO_LATE, Watch, judge, process_figures, standouts
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.results.run import RunWarning

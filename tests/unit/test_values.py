@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.plugin.values import addresses, byte_count, duration_s, header, number, one_of, token_list, whole
+from wsload.load.options.parsing import (
+    addresses,
+    byte_count,
+    duration_s,
+    header,
+    number,
+    one_of,
+    token_list,
+    whole,
+)
 
 texts = st.text(max_size=12) | st.text(alphabet="0123456789.,eE+-_ umsh", max_size=8)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.inference import Estimate
-from wsload.analysis.power import chance
-from wsload.analysis.verdict import Gate, Judgement, Verdict, decide, more_pairs
 from wsload.errors import UsageError
+from wsload.judge.compare.inference import Estimate
+from wsload.judge.compare.power import chance
+from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, more_pairs
 
 GATE = Gate()
 MS = 1_000_000

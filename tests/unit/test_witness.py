@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.analysis.witness import MARGIN, MARGIN_NS, MIN_VALUES, disagreement, silence
 from wsload.measure.histogram import Histogram
-from wsload.probe.result import ProbeResult
+from wsload.protocols.chat.probe.agreement import MARGIN, MARGIN_NS, MIN_VALUES, disagreement, silence
+from wsload.protocols.chat.probe.result import ProbeResult
 
 MS = 1_000_000
 

@@ -1,1 +1,5 @@
-"""Pure measuring: histograms, the recorder, schedules. Knows no sockets, no Locust, no files."""
+"""Pure measuring: histograms, intervals, the recorder, schedules. All times are whole nanoseconds.
+
+May import: nothing.
+Never here: sockets, clocks, files, Locust.
+"""

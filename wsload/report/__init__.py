@@ -1,1 +1,5 @@
-"""Renders summaries: tables first, then any markup of them. Computes nothing."""
+"""What people read: one table model and its renderings as terminal text, HTML, Markdown, JUnit and JSON.
+
+May import: measure, results, judge.
+Never here: computing a figure that judge/ could compute.
+"""

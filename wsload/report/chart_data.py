@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from wsload.analysis.heat import ROWS_PER_DECADE, Heat
-from wsload.analysis.series import Series, Track
-from wsload.analysis.shape import Shape
+from wsload.judge.figures.heat import ROWS_PER_DECADE, Heat
+from wsload.judge.figures.series import Series, Track
+from wsload.judge.figures.shape import Shape
 from wsload.report.run_report import RunReport
 
 MOST_KINDS: Final = 5

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wsload.analysis.interruptions import Interruption
-from wsload.analysis.shape import Opening
-from wsload.analysis.summary import Summary
+from wsload.judge.figures.interruptions import Interruption
+from wsload.judge.figures.shape import Opening
+from wsload.judge.figures.summary import Summary
 from wsload.report.tables import Column, Table, ms, number
 from wsload.results.run import CheckOutcome, RunInfo
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wsload.analysis.history import METRICS, BuildLine, RunLine, builds
-from wsload.analysis.standing import Standing
+from wsload.judge.run.history import METRICS, BuildLine, RunLine, builds
+from wsload.judge.run.standing import Standing
 from wsload.report.conditions import when
 from wsload.report.page import page
 from wsload.report.tables import Column, Table, ms, number, rate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from wsload.analysis.standing import Standing
 from wsload.errors import ResultsError
+from wsload.judge.run.standing import Standing
 from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page

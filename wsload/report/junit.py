@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from wsload.analysis.standing import Standing
+from wsload.judge.run.standing import Standing
 from wsload.report.run_report import RunReport
 from wsload.report.words import VERDICTS, doubts, printable
 

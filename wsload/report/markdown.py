@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wsload.analysis.standing import Standing
+from wsload.judge.run.standing import Standing
 from wsload.report import conditions, tables
 from wsload.report.run_report import RunReport
 from wsload.report.words import VERDICTS, checks_said, doubts, printable

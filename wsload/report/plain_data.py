@@ -7,7 +7,7 @@ import io
 import json
 from dataclasses import asdict, fields
 
-from wsload.analysis.summary import MetricSummary
+from wsload.judge.figures.summary import MetricSummary
 from wsload.report.run_report import RunReport
 from wsload.results.run import SCHEMA
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wsload.analysis.interruptions import Interruption, interruptions
-from wsload.analysis.series import Series, SeriesBuilder
-from wsload.analysis.shape import Opening, Shape, opening, shape
-from wsload.analysis.standing import Standing, standing
-from wsload.analysis.summary import Summary, summarize
 from wsload.errors import ResultsError
+from wsload.judge.figures.interruptions import Interruption, interruptions
+from wsload.judge.figures.series import Series, SeriesBuilder
+from wsload.judge.figures.shape import Opening, Shape, opening, shape
+from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.standing import Standing, standing
 from wsload.measure.interval import Totals
 from wsload.results.reader import open_run
 from wsload.results.run import RunInfo

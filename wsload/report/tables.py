@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from wsload.analysis.summary import Summary
+from wsload.judge.figures.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

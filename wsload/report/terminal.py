@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from wsload.analysis.summary import Summary
+from wsload.judge.figures.summary import Summary
 from wsload.report import tables
 from wsload.report.grid import Grid, clean
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning

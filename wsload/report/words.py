@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wsload.analysis.standing import Standing
+from wsload.judge.run.standing import Standing
 from wsload.report.run_report import RunReport
 from wsload.results.run import RunWarning
 

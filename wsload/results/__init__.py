@@ -1,1 +1,6 @@
-"""The results directory: the contract between a run and everything that is made of it afterwards."""
+"""The results directory: the only writer and the only reader of its files. It is the contract between a run
+and everything made from it later.
+
+May import: measure.
+Never here: judgements, formatting for people.
+"""

@@ -157,7 +157,7 @@ class RunWriter:
     ) -> None:
         """Closes the logs, writes summary.json, and last the final run.json.
 
-        ``summary`` is what `wsload.analysis.summary.Summary.to_json` gives; ``ended_at`` is wall
+        ``summary`` is what `wsload.judge.figures.summary.Summary.to_json` gives; ``ended_at`` is wall
         clock, seconds since the epoch. Raises `ResultsError` when the files can't be written.
         """
         self.close()

@@ -24,8 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from wsload.chat import token
 from wsload.errors import UsageError
+from wsload.protocols.chat.conversation import token
 
 FLUSH_S = 1.0
 """So often the truth file is written to."""

@@ -16,9 +16,9 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from wsload.chat.messages import SUBPROTOCOL
-from wsload.engine.alarm import Alarm
-from wsload.engine.limits import file_limit
+from wsload.load.engine.limits import file_limit
+from wsload.load.engine.timers import Alarm
+from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.server import page
 from wsload.server.account import Account, Truth
 from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection, outgoing

@@ -19,7 +19,7 @@ from websockets.frames import CONT, DATA_OPCODES, TEXT, Frame, Opcode
 from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 
-from wsload.engine.lean import shed_extras, shed_queue
+from wsload.load.ws.lean import shed_extras, shed_queue
 
 MAX_BUFFERED_BYTES: Final = 8 << 20
 """A client that is this far behind in reading is dropped, since a broadcast waits for nobody."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from wsload.engine.alarm import Alarm, Ring
+from wsload.load.engine.timers import Alarm, Ring
 from wsload.server.account import Account, Truth
 from wsload.server.connection import Outgoing, outgoing
 from wsload.server.faults import GARBAGE, Fate, Faults, Verdict

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from wsload.chat import messages
+from wsload.protocols.chat.conversation import messages
 
 QUIET_ROSTER_NAMES: Final = 100
 """A quiet room's newcomer is told the newest so many names, its own first: the full list of N users

@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 import uvloop
 
-from wsload.engine.limits import file_limit, raise_file_limit
 from wsload.errors import UsageError
+from wsload.load.engine.limits import file_limit, raise_file_limit
 from wsload.server.account import Account, Truth
 from wsload.server.app import BACKLOG, ChatServer
 from wsload.server.faults import parse

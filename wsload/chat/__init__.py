@@ -1,1 +1,0 @@
-"""The chat, sans-I/O: bytes in, events out. Knows no sockets, no clocks, no Locust."""

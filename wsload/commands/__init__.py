@@ -1,0 +1,5 @@
+"""The ``wsload`` command.
+
+May import: measure, results, judge, report, load, protocols, server.
+Never here: computing or rendering what judge/ and report/ could.
+"""

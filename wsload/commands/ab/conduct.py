@@ -1,0 +1,221 @@
+"""Makes the runs of an experiment, one after the other, and keeps what was measured whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, save
+from wsload.commands.ab.load import Load, make_load
+from wsload.commands.ab.plan import Slot, manner_of
+from wsload.commands.ab.processes import Guard
+from wsload.commands.ab.server import Server
+from wsload.commands.ab.worktree import Worktrees
+from wsload.errors import WsloadError
+from wsload.report.comparison.server import SERVER, SERVER_LOG
+from wsload.results.reader import StoredRun
+from wsload.results.run import replace_file
+
+LOCUST_LOG: Final = "locust.log"
+Summary = Mapping[str, Any]
+"""The contents of a run's summary.json."""
+STAGE: Final = ".running"
+"""Below the experiment's directory: the run that is being made."""
+
+
+class Follower(Protocol):
+    """Who wants to know how far the experiment is."""
+
+    def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
+        """This is being done now."""
+
+    def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
+        """A run can't be used, and is made again."""
+
+    def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
+        """A slot is filled."""
+
+
+class Conductor:
+    """One experiment in its directory, which the caller holds (`experiment.alone`)."""
+
+    def __init__(
+        self,
+        path: Path,
+        experiment: Experiment,
+        *,
+        follower: Follower,
+        is_clear: Callable[[Experiment], bool],
+        environment: Mapping[str, str],
+        load: Callable[..., Load] = make_load,
+    ) -> None:
+        """``is_clear`` says after a pair whether its verdict is, under the plan's stopping rule;
+        ``environment`` holds the variables that Locust will see.
+        """
+        self.path = path
+        self.experiment = experiment
+        """With all that is done by now."""
+        self._follower = follower
+        self._is_clear = is_clear
+        self._load = load
+        self._manner = manner_of(experiment.plan.options, environment)
+
+    def go_on(self) -> None:
+        """Makes the runs that are left.
+
+        What is done is written after each run, so it may be cut short at any time: by Ctrl-C or
+        SIGTERM (`KeyboardInterrupt`), or by a `WsloadError` when a server dies or Locust refuses.
+        """
+        with _terminable(), Guard() as guard:
+            self._tidy()
+            self._keep(self.experiment)
+            with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
+                for slot in self.experiment.left:
+                    self._fill(slot, guard, trees.cwd(slot.side))
+                    if self._over_early(slot):
+                        self._keep(replace(self.experiment, ended=Ending.EARLY))
+                        break
+
+    def _over_early(self, slot: Slot) -> bool:
+        whole = slot.number == 2 * slot.pair and self.experiment.ended is None
+        return self.experiment.plan.stop_early and whole and self._is_clear(self.experiment)
+
+    def _keep(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        save(self.path, experiment)
+
+    def _tidy(self) -> None:
+        """After a break: what was under way, and the run whose partner is missing, are set aside."""
+        if (self.path / STAGE).exists():
+            self._set_aside(self.path / STAGE, "cut-short")
+        self.experiment, half = self.experiment.without_half_pair()
+        if half is not None:
+            self._set_aside(self.path / half.run, half.run)
+
+    def _fill(self, slot: Slot, guard: Guard, cwd: Path | None) -> None:
+        """Makes one run, again where it is not valid, and puts it into its place."""
+        started_s = time.monotonic()
+        reasons: list[str] = []
+        while True:
+            load = self._attempt(slot, guard, cwd)
+            last = len(reasons) == self.experiment.plan.repeats
+            if not load.problem or (last and load.run is not None):
+                break
+            if last:
+                raise WsloadError(f"run {slot.number} ({slot.letter}) failed each time: {load.problem}")
+            reasons.append(load.problem)
+            self._follower.repeated(self.experiment, slot, load.problem)
+            self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
+        assert load.run is not None
+        summary = _summary(load.run)
+        name = self._put_in_place(load.run)
+        outcome = Outcome(
+            slot=slot.number,
+            run=name,
+            valid=not load.problem,
+            repeated=tuple(reasons),
+            took_s=round(time.monotonic() - started_s, 1),
+        )
+        self._keep(self.experiment.with_outcome(outcome))
+        self._follower.made(self.experiment, slot, outcome, summary)
+
+    def _attempt(self, slot: Slot, guard: Guard, cwd: Path | None) -> Load:
+        plan, build = self.experiment.plan, self.experiment.plan.build(slot.side)
+        stage = self.path / STAGE
+        stage.mkdir()
+        self._follower.step(self.experiment, slot, "starting the server")
+        try:
+            with Server(
+                build,
+                letter=slot.letter,
+                log=stage / SERVER_LOG,
+                guard=guard,
+                manner=self._manner,
+                timeout_s=plan.ready_timeout_s,
+                cwd=cwd,
+            ) as server:
+
+                def load(run_time_s: float, place: str) -> Load:
+                    return self._load(
+                        plan,
+                        name=build.name,
+                        url=server.url,
+                        run_time_s=run_time_s,
+                        results=stage / place,
+                        log=stage / f"{place}.log",
+                        guard=guard,
+                        check=server.check,
+                    )
+
+                if plan.warm_up_s:
+                    self._follower.step(self.experiment, slot, "warming up")
+                    load(plan.warm_up_s, "warm-up")
+                self._follower.step(self.experiment, slot, "measuring")
+                server.measure(plan.run_time_s)
+                found = load(plan.run_time_s, "measured")
+                figures = server.figures()
+        except BaseException:
+            self._set_aside(stage, f"run-{slot.number:02}-{slot.letter}")
+            raise
+        if found.run is not None and figures is not None:
+            replace_file(found.run.path / SERVER, figures.to_json())
+        return found
+
+    def _put_in_place(self, run: StoredRun) -> str:
+        """Moves the staged run, with its logs, beside experiment.json; returns its name there."""
+        stage = self.path / STAGE
+        for log, name in ((stage / SERVER_LOG, SERVER_LOG), (stage / "measured.log", LOCUST_LOG)):
+            if log.is_file():
+                log.replace(run.path / name)
+        place = _free(self.path / run.path.name)
+        run.path.rename(place)
+        shutil.rmtree(stage)
+        return place.name
+
+    def _set_aside(self, what: Path, name: str) -> None:
+        """Keeps what is not part of the experiment, for those who want to know why."""
+        (self.path / DISCARDED).mkdir(exist_ok=True)
+        if what.exists():
+            what.rename(_free(self.path / DISCARDED / name))
+
+
+def _free(path: Path) -> Path:
+    number = 1
+    found = path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}.{number}")
+    return found
+
+
+def _summary(run: StoredRun) -> Summary:
+    """The run's figures, empty where it left none.
+
+    Raises `WsloadError` for a run in which nothing was answered: it says nothing, nor would the next.
+    """
+    summary = run.summary()
+    if summary is None:
+        return {}
+    if not summary["metrics"].keys() & {"open", "message"}:
+        failures = summary["failures"]
+        most = max(failures, key=failures.__getitem__, default="no user opened a connection")
+        raise WsloadError(f"the load got no answer from the server: {most}")
+    return summary
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the experiment as Ctrl-C does."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

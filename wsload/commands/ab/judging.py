@@ -1,0 +1,65 @@
+"""What an experiment's runs say: the comparison under the plan's own gate and stopping rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wsload.commands.ab.experiment import Ending, Experiment
+from wsload.judge.compare.compare import Comparison
+from wsload.judge.compare.pairs import RunFigures, Side
+from wsload.judge.compare.sequential import look
+from wsload.judge.compare.verdict import Gate
+from wsload.report.comparison.comparison import ComparisonReport, make_report
+from wsload.report.comparison.runs import read_runs
+
+
+def report_of(
+    path: Path, experiment: Experiment, *, gate: Gate | None = None, force: bool = False
+) -> ComparisonReport:
+    """The comparison of an experiment, whole or not; ``gate`` instead of the plan's.
+
+    Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
+    """
+    plan = experiment.plan
+    baseline, candidate = (_paths(path, experiment, side) for side in Side)
+
+    def judge(runs: Sequence[RunFigures]) -> Comparison:
+        # Stopped by the rule, its level is the one of a look on the way; else it is the last look.
+        found = look(runs, plan.looks, gate or plan.gate, last=experiment.ended is not Ending.EARLY)
+        assert found.comparison is not None
+        return found.comparison
+
+    report = make_report(
+        baseline,
+        candidate,
+        gate=gate or plan.gate,
+        force=force,
+        mixed=True,  # gone on with elsewhere, or after an upgrade: the two runs of a pair were not
+        judge=judge if plan.stop_early else None,
+        names=(plan.a.name, plan.b.name),
+    )
+    more = [
+        f"run {outcome.slot} ({outcome.run}) was made again: {reason}"
+        for _, outcome in experiment.runs()
+        for reason in outcome.repeated
+    ]
+    if missing := experiment.missing():
+        more.insert(0, f"the experiment is not finished: {missing}")
+    return replace(report, warnings=(*report.warnings, *more))
+
+
+def clear_in(path: Path) -> Callable[[Experiment], bool]:
+    """Whether an experiment in this directory may stop, by its stopping rule."""
+
+    def is_clear(experiment: Experiment) -> bool:
+        runs = read_runs(*(_paths(path, experiment, side) for side in Side))
+        found = look([run.figures for run in runs], experiment.plan.looks, experiment.plan.gate)
+        return found.stop and experiment.ended is None
+
+    return is_clear
+
+
+def _paths(path: Path, experiment: Experiment, wanted: Side) -> list[Path]:
+    return [path / outcome.run for side, outcome in experiment.runs() if side is wanted]

@@ -1,0 +1,101 @@
+"""One Locust run, as a child: headless, with a time limit, into a results directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wsload.commands.ab.plan import Plan
+from wsload.commands.ab.processes import Child, Guard
+from wsload.errors import UsageError
+from wsload.results.reader import StoredRun, find_runs, open_run
+
+GRACE_S: Final = 60.0
+"""Beyond its run time and a fifth of it, Locust may take so long to start, drain and write."""
+_USAGE: Final = 2
+_STEP_S: Final = 0.25
+
+
+class LoadRefused(UsageError):
+    """Locust did not start the run at all: its options or its locustfile are wrong."""
+
+    def __init__(self, message: str, tail: str = "") -> None:
+        super().__init__(message)
+        self.tail = tail
+        """The last lines of its output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a Locust run left."""
+
+    run: StoredRun | None
+    """None where there is none to be read."""
+    problem: str
+    """Why the run can't be used, one sentence; empty when it can."""
+
+
+def command(plan: Plan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
+    """The words of the Locust command."""
+    return [
+        *(sys.executable, "-m", "locust", "-f", plan.locustfile, "--headless", "--only-summary"),
+        *("-u", str(plan.users), "-r", f"{plan.spawn_rate:g}", "-t", f"{max(round(run_time_s), 1)}s"),
+        *("--host", url, "--ws-results", str(results), "--ws-build", name),
+        *plan.options,
+    ]
+
+
+def make_load(
+    plan: Plan,
+    *,
+    name: str,
+    url: str,
+    run_time_s: float,
+    results: Path,
+    log: Path,
+    guard: Guard,
+    check: Callable[[], None],
+    grace_s: float = GRACE_S,
+) -> Load:
+    """Runs Locust until it ends, or the time limit does it.
+
+    ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust would not start.
+    """
+    words = command(plan, name=name, url=url, run_time_s=run_time_s, results=results)
+    limit_s = 1.2 * run_time_s + grace_s
+    child = Child(words, what="locust", log=log, guard=guard)
+    hung = False
+    try:
+        waited_s = 0.0
+        while not child.wait(_STEP_S):
+            check()
+            waited_s += _STEP_S
+            if waited_s > limit_s:
+                hung = True
+                break
+    finally:
+        child.stop()
+    check()
+    runs = find_runs(results) if results.is_dir() else []
+    if not runs:
+        if child.returncode == _USAGE and not hung:
+            last = child.tail(1) or "it said nothing"
+            raise LoadRefused(f"locust did not start: {last}", child.tail())
+        how = f"did not end within {limit_s:.0f} s" if hung else f"ended with exit code {child.returncode}"
+        return Load(run=None, problem=f"locust {how} and left no results")
+    run = open_run(runs[-1])
+    if hung:
+        return Load(run=run, problem=f"locust did not end within {limit_s:.0f} s and was killed")
+    return Load(run=run, problem=_problem(run, child.returncode))
+
+
+def _problem(run: StoredRun, code: int | None) -> str:
+    if run.info.ended_at is None:
+        return f"locust ended with exit code {code}, and the run has no end"
+    if run.info.valid:
+        return ""
+    reasons = [warning.text for warning in run.info.warnings if warning.invalidates]
+    return f"not valid: {'; '.join(reasons)}" if reasons else "not valid"

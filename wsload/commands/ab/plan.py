@@ -1,0 +1,233 @@
+"""What an experiment is: two builds, the load, and the order of the runs. Pure.
+
+The order is A B B A A B B A…: a machine that steadily warms up, or slows down, then weighs on both
+builds alike. Every run gets a server started for it alone, except where one runs already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
+
+from wsload.errors import UsageError
+from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.sequential import Plan as Looks
+from wsload.judge.compare.verdict import Gate
+
+PORT: Final = "{port}"
+"""Stands in a command, and in a URL, for the port that is chosen for each run."""
+LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
+RUN_OVERHEAD_S: Final = 7.0
+"""About what a run takes beside its load: server, Locust and the last echoes. Only for forecasts."""
+WARM_UP_OVERHEAD_S: Final = 4.0
+MOST_PAIRS: Final = 200
+
+_OURS: Final = (
+    *("-f", "--locustfile", "--headless", "-u", "--users", "-r", "--spawn-rate", "-t", "--run-time"),
+    *("-H", "--host", "--ws-results", "--ws-build", "--autostart", "--autoquit", "--master", "--worker"),
+)
+_SECRET: Final = ("--ws-basic", "--ws-bearer", "--ws-cookie", "--ws-header", "--ws-proxy")
+_SCHEMES: Final = ("ws", "wss", "http", "https")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One side: how its server is started, and where it is then."""
+
+    name: str
+    """What people call it; names the build in the results."""
+    url: str
+    """Where the load goes, with `PORT` where the server is started on a port of our choice."""
+    command: str = ""
+    """Starts the server; empty for one that runs already."""
+    ref: str = ""
+    """The git ref it is taken from; empty for what is simply there."""
+    commit: str = ""
+    """What the ref meant when the experiment began: 40 hex digits."""
+    setup: str = ""
+    """Run once in the fresh worktree, before anything else: ``npm ci``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An experiment, fixed before its first run. Stored as it is: it holds no secrets."""
+
+    a: Build
+    """The baseline."""
+    b: Build
+    """The candidate."""
+    locustfile: str
+    users: int
+    spawn_rate: float
+    """Users a second."""
+    run_time_s: float
+    """Of each measured run, its ramp included."""
+    warm_up_s: float = 5.0
+    """Of the run before it against the same server, which is discarded; 0 for none."""
+    pairs: int = 10
+    repeats: int = 2
+    """How often a run that is not valid is made again."""
+    stop_early: bool = False
+    """Whether to look after each pair, and stop when the verdict is clear."""
+    ready_timeout_s: float = 30.0
+    """How long a server may take until it answers a handshake."""
+    options: tuple[str, ...] = ()
+    """More options for Locust, the same in all runs."""
+    gate: Gate = field(default_factory=Gate)
+
+    def __post_init__(self) -> None:
+        for name, value, least, most in (
+            ("--users", self.users, 1, 1_000_000),
+            ("--spawn-rate", self.spawn_rate, 0.01, 1_000_000),
+            ("--run-time", self.run_time_s, 1, 86_400),
+            ("--warm-up", self.warm_up_s, 0, 3_600),
+            ("--pairs", self.pairs, 2, MOST_PAIRS),
+            ("--repeat", self.repeats, 0, 10),
+            ("--ready-timeout", self.ready_timeout_s, 0.1, 3_600),
+        ):
+            if not least <= value <= most:
+                raise UsageError(f"{name} {value:g}: from {least:g} to {most:g} is allowed")
+        if self.a.name == self.b.name:
+            raise UsageError(f"both builds are called {self.a.name!r}: name them with --a-name and --b-name")
+        check_options(self.options)
+
+    def build(self, side: Side) -> Build:
+        return self.a if side is Side.BASELINE else self.b
+
+    @property
+    def looks(self) -> Looks:
+        """The rule of ``--stop-early`` for this plan."""
+        return Looks(pairs=self.pairs, alpha=self.gate.alpha)
+
+    @property
+    def slot_s(self) -> float:
+        """About how long one run takes, with all that belongs to it."""
+        warm_up_s = self.warm_up_s + WARM_UP_OVERHEAD_S if self.warm_up_s else 0.0
+        return self.run_time_s + RUN_OVERHEAD_S + warm_up_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A run's place in the order."""
+
+    number: int
+    """From 1."""
+    pair: int
+    """From 1; two slots each."""
+    side: Side
+
+    @property
+    def letter(self) -> str:
+        return LETTERS[self.side]
+
+
+def order(pairs: int) -> tuple[Slot, ...]:
+    """A B, B A, A B, … for so many pairs."""
+    sides = (Side.BASELINE, Side.CANDIDATE)
+    return tuple(
+        Slot(number=2 * pair + place + 1, pair=pair + 1, side=sides[(place + pair) % 2])
+        for pair in range(pairs)
+        for place in (0, 1)
+    )
+
+
+def build_of(text: str, *, name: str, url: str, option: str) -> Build:
+    """The build that ``--a`` or ``--b`` names: a command with `PORT`, or the URL of what runs already.
+
+    ``url`` is where a started server is found, with `PORT`. Raises `UsageError`.
+    """
+    text = text.strip()
+    if text.split("://", 1)[0].lower() in _SCHEMES and "://" in text and not any(map(str.isspace, text)):
+        return Build(name=name, url=_public(text, option))
+    return started(text, name=name, url=url, option=option)
+
+
+def started(command: str, *, name: str, url: str, option: str, ref: str = "", setup: str = "") -> Build:
+    """The build whose server this command starts. Raises `UsageError` without a `PORT` in it."""
+    if PORT not in command:
+        raise UsageError(
+            f"{option} {command!r}: where is the port? Write {PORT} where the server takes it, "
+            "or give the URL of a server that runs already"
+        )
+    if PORT not in url:
+        raise UsageError(f"--url {url!r}: has no {PORT}, so no run would find its server")
+    return Build(name=name, url=_public(url, "--url"), command=command, ref=ref, setup=setup)
+
+
+def _public(url: str, option: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES:
+        raise UsageError(f"{option} {url!r}: {', '.join(_SCHEMES)} are what a WebSocket opens")
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            f"{option}: the URL holds a password, and experiment.json would too: give it as LOCUST_WS_BASIC"
+        )
+    return url
+
+
+def check_options(options: Sequence[str]) -> None:
+    """Raises `UsageError` for options that are ours to set, and for secrets, which would be stored."""
+    for word in options:
+        name = word.split("=", 1)[0]
+        short = name[:2] if name[:1] == "-" and name[1:2] != "-" else name
+        if name in _OURS or short in _OURS:
+            raise UsageError(f"{name} after --: wsload ab sets it itself, see its own options")
+        if name in _SECRET:
+            variable = "LOCUST_" + name[2:].replace("-", "_").upper()
+            raise UsageError(f"{name} after --: experiment.json would hold it; give it as {variable}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"after --: {message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the load will open its connections, as far as a first handshake has to do the same."""
+
+    url: str
+    """Absolute or relative to the host; empty for the host itself."""
+    subprotocols: tuple[str, ...]
+    """To offer."""
+    origin: str
+    """The ``Origin`` header; empty for none."""
+
+
+def manner_of(options: Sequence[str], environment: Mapping[str, str]) -> Manner:
+    """What Locust's further options, or their variables, say about opening. Raises `UsageError`."""
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    for name in ("--ws-url", "--ws-origin"):
+        parser.add_argument(name, default=environment.get(_variable(name), ""))
+    parser.add_argument("--ws-subprotocol", action="append")
+    found, _ = parser.parse_known_args(list(options))
+    offered = found.ws_subprotocol or _listed(environment.get(_variable("--ws-subprotocol"), "")) or ["json"]
+    return Manner(url=found.ws_url, subprotocols=tuple(offered), origin=found.ws_origin)
+
+
+def _variable(name: str) -> str:
+    return "LOCUST_" + name[2:].replace("-", "_").upper()
+
+
+def _listed(text: str) -> list[str]:
+    """A list in a variable, ``[a, b]`` or ``a``, as Locust's parser reads it."""
+    return [word.strip() for word in text.strip("[] ").split(",") if word.strip()]
+
+
+def called(letter: str, build: Build) -> str:
+    """A side, for people: ``A (v1)``, or just ``A``."""
+    return letter if build.name == letter else f"{letter} ({build.name})"
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: ``42 s``, ``4:05 min``, ``1:02 h``."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

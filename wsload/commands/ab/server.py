@@ -1,0 +1,149 @@
+"""The server under test: started for one run, asked until it answers, measured, and stopped."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from wsload.commands.ab.handshake import NoHandshake, shake
+from wsload.commands.ab.meter import Meter
+from wsload.commands.ab.plan import PORT, Build, Manner, called
+from wsload.commands.ab.processes import Child, Guard, words_of
+from wsload.errors import WsloadError
+from wsload.load.ws.url import resolve_url, shown_url
+from wsload.report.comparison.server import ServerFigures
+
+PORTS: Final = range(20_000, 30_000)
+"""Below those that systems take for outgoing connections, of which the load makes thousands."""
+_TRIES: Final = 200
+_ANSWER_S: Final = 2.0
+_STEP_S: Final = 0.05
+
+
+class ServerFailed(WsloadError):
+    """The server did not come up, or did not stay."""
+
+    def __init__(self, message: str, tail: str = "") -> None:
+        super().__init__(message)
+        self.tail = tail
+        """The last lines of its output."""
+
+
+class Server:
+    """One build's server, ready to be loaded; to be used as a context manager.
+
+    ``url`` is its address. For a build that runs already nothing is started, measured or stopped.
+    Raises `ServerFailed` when it does not answer within ``timeout_s`` seconds, and `UsageError` for a
+    command that can't be run.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        *,
+        letter: str,
+        log: Path,
+        guard: Guard,
+        manner: Manner,
+        timeout_s: float,
+        cwd: Path | None = None,
+    ) -> None:
+        self._build = build
+        self._what = f"server {called(letter, build)}"
+        self._child: Child | None = None
+        self._meter: Meter | None = None
+        self.url = build.url
+        if build.command:
+            port = str(free_port())
+            self.url = build.url.replace(PORT, port)
+            words = [word.replace(PORT, port) for word in words_of(build.command, self._what)]
+            self._child = Child(words, what=self._what, log=log, guard=guard, cwd=cwd)
+        try:
+            self._await(manner, timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def measure(self, expected_s: float) -> None:
+        """From now on, CPU and memory are looked at."""
+        if self._child is not None and self._child.running:
+            self._meter = Meter(self._child.pid, expected_s=expected_s)
+
+    def figures(self) -> ServerFigures | None:
+        """What was used since `measure`; None where nothing was started."""
+        if self._meter is None or self._child is None:
+            return None
+        meter, self._meter = self._meter, None
+        return meter.figures(
+            command=self._build.command, url=shown_url(self.url), exit_code=self._child.returncode
+        )
+
+    def check(self) -> None:
+        """Raises `ServerFailed` when the server has ended by itself."""
+        if self._child is not None and not self._child.running:
+            raise self._ended("while it was loaded")
+
+    def stop(self) -> None:
+        """Ends the server and all that it started; allowed again."""
+        if self._meter is not None:
+            self.figures()
+        if self._child is not None:
+            self._child.stop()
+
+    def _await(self, manner: Manner, timeout_s: float) -> None:
+        url = resolve_url(manner.url, self.url)
+        deadline = time.monotonic() + timeout_s
+        problem = "nothing answered"
+        while True:
+            if self._child is not None and not self._child.running:
+                raise self._ended("before it answered")
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise ServerFailed(
+                    f"{self._what} did not answer a WebSocket handshake at {shown_url(url)} within "
+                    f"{timeout_s:g} s: {problem}",
+                    self._child.tail() if self._child is not None else "",
+                )
+            try:
+                shake(
+                    url,
+                    subprotocols=manner.subprotocols,
+                    origin=manner.origin,
+                    timeout_s=min(_ANSWER_S, left_s),
+                )
+            except NoHandshake as error:
+                problem = str(error)
+            else:
+                return
+            time.sleep(_STEP_S)
+
+    def _ended(self, when: str) -> ServerFailed:
+        assert self._child is not None
+        code = self._child.returncode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return ServerFailed(f"{self._what} {how} {when}", self._child.tail())
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on, nor has as the end of an outgoing connection.
+
+    Raises `WsloadError` when there seems to be none.
+    """
+    for _ in range(_TRIES):
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise WsloadError(f"no free port was found between {PORTS[0]} and {PORTS[-1]}")

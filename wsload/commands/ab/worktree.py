@@ -1,0 +1,130 @@
+"""A build out of git: a worktree of its own in a temporary directory, set up once, and removed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Self
+
+from wsload.commands.ab.plan import LETTERS, Build, Plan, called
+from wsload.commands.ab.processes import Child, Guard, words_of
+from wsload.commands.ab.server import ServerFailed
+from wsload.errors import UsageError
+from wsload.judge.compare.pairs import Side
+
+SETUP_TIMEOUT_S: Final = 1_800.0
+_GIT_TIMEOUT_S: Final = 120.0
+
+
+def resolved(build: Build, option: str) -> Build:
+    """The build with its ref's commit, and with that in its name; as it is where it has no ref.
+
+    Raises `UsageError` when git, asked in the current directory, does not know the ref.
+    """
+    if not build.ref:
+        return build
+    if build.ref.startswith("-"):
+        raise UsageError(f"{option} {build.ref!r}: not a git ref")
+    commit = _git(
+        "rev-parse", "--verify", "--quiet", f"{build.ref}^{{commit}}", what=f"{option} {build.ref!r}"
+    )
+    name = build.name or (build.ref if commit.startswith(build.ref) else f"{build.ref}@{commit[:7]}")
+    return replace(build, commit=commit, name=name)
+
+
+class Worktrees:
+    """The worktrees of a plan's builds that have a ref; to be used as a context manager.
+
+    Leaving it removes them, and the temporary directory they are in. Raises `UsageError` when git
+    can't make one, `ServerFailed` when its set-up command fails.
+    """
+
+    def __init__(self, plan: Plan, *, logs: Path, guard: Guard) -> None:
+        self._places: dict[Side, Path] = {}
+        self._trees: list[Path] = []
+        self._root: Path | None = None
+        try:
+            for side in Side:
+                if plan.build(side).ref:
+                    self._add(side, plan.build(side), logs, guard)
+        except BaseException:
+            self.remove()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def cwd(self, side: Side) -> Path | None:
+        """Where that side's server is started; None for here.
+
+        Like the directory the experiment was started in, as it is at that ref.
+        """
+        return self._places.get(side)
+
+    def remove(self) -> None:
+        """Removes all of it; allowed again."""
+        while self._trees:
+            tree = self._trees.pop()
+            # Twice: also where a checkout that was cut short has left it locked.
+            with contextlib.suppress(UsageError):
+                _git("worktree", "remove", "--force", "--force", str(tree), what="git")
+        if self._root is not None:
+            shutil.rmtree(self._root, ignore_errors=True)
+            self._root = None
+
+    def _add(self, side: Side, build: Build, logs: Path, guard: Guard) -> None:
+        letter = LETTERS[side]
+        prefix = _git("rev-parse", "--show-prefix", what="git")
+        if self._root is None:
+            self._root = Path(tempfile.mkdtemp(prefix="wsload-ab-"))
+        tree = self._root / letter.lower()
+        what = f"git worktree for {called(letter, build)}"
+        self._trees.append(tree)
+        _git("worktree", "add", "--quiet", "--detach", str(tree), build.commit, what=what)
+        place = tree / prefix
+        if not place.is_dir():
+            raise UsageError(f"{what}: there is no {prefix!r} in it, where this command was started")
+        self._places[side] = place
+        if build.setup:
+            self._set_up(build, letter, place, logs, guard)
+
+    def _set_up(self, build: Build, letter: str, place: Path, logs: Path, guard: Guard) -> None:
+        log = logs / f"build-{letter}.log"
+        what = f"--build {build.setup!r} for {called(letter, build)}"
+        child = Child(words_of(build.setup, "--build"), what=what, log=log, guard=guard, cwd=place)
+        try:
+            ended = child.wait(SETUP_TIMEOUT_S)
+            code = child.returncode
+        finally:
+            child.stop()
+        if not ended:
+            raise ServerFailed(f"{what} did not end within {SETUP_TIMEOUT_S:g} s", child.tail())
+        if code:
+            raise ServerFailed(f"{what} ended with exit code {code}; its output is in {log}", child.tail())
+
+
+def _git(*words: str, what: str) -> str:
+    """What git says, in the current directory; raises `UsageError` with its own words."""
+    try:
+        done = subprocess.run(
+            ["git", *words],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"{what}: git can't be run ({error})") from None
+    if done.returncode:
+        said = done.stderr.strip() or "git knows no such commit here"
+        raise UsageError(f"{what}: {' '.join(said.split())}")
+    return done.stdout.strip()

@@ -1,0 +1,85 @@
+"""The ``wsload`` command. A command is a function in a module of this package, registered below.
+
+The modules import what is heavy inside their functions, so that ``wsload --help`` is quick; neither
+Locust nor gevent is ever loaded here. What a command returns is its exit code (None is 0).
+
+May import: measure, results, judge, report, load, server, commands.ab, commands.selftest.
+Never here: work that takes more than a screen.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from wsload.commands.cli.ab import ab
+from wsload.commands.cli.check import check
+from wsload.commands.cli.compare import compare
+from wsload.commands.cli.export import export
+from wsload.commands.cli.list import list_runs
+from wsload.commands.cli.options import options
+from wsload.commands.cli.report import report
+from wsload.commands.cli.selftest import selftest
+from wsload.commands.cli.serve import serve
+from wsload.commands.cli.sides import ManyPaths
+from wsload.errors import ResultsError, UsageError, WsloadError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="wsload",
+    help="Load generator and latency benchmark for WebSocket chat servers: what goes with the Locust runs.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(short_help="Make a report of a stored run.")(report)
+app.command(short_help="Judge a stored run by checks.")(check)
+app.command("list", short_help="List the stored runs.")(list_runs)
+app.command(cls=ManyPaths, short_help="Say whether build B is slower than A.")(compare)
+app.command(short_help="Measure builds A and B in turns, and compare them.")(ab)
+app.command(short_help="Write a percentile distribution (.hgrm).")(export)
+app.command(short_help="Hold wsload to a known truth, on this machine.")(selftest)
+app.command(short_help="Run a chat server to load, or to try things on.")(serve)
+app.command(short_help="List what wsload adds to the locust command.")(options)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if show_version:
+        print(f"wsload {_version()}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code: see the README for what the codes mean.
+
+    A user's mistake is one line on stderr and exit code 2; a bug is a traceback.
+    """
+    try:
+        code = app(arguments, prog_name="wsload", standalone_mode=False)
+    except (typer.TyperException, WsloadError) as error:
+        usage = isinstance(error, typer.TyperException | UsageError | ResultsError)
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        # typer wraps its lines; wsload's own have a second line only to point at a place in the first.
+        shown = message if isinstance(error, WsloadError) else " ".join(message.split())
+        print(f"wsload: {shown}", file=sys.stderr)
+        sys.exit(EXIT_USAGE if usage else EXIT_FAILED)
+    sys.exit(code)
+
+
+def _version() -> str:
+    try:
+        return version("wsload")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return "(not installed)"

@@ -1,0 +1,283 @@
+"""``wsload ab``: two builds of a server, one experiment, one verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wsload.commands.cli.compare import Json, Markdown, tell
+from wsload.commands.cli.gate import Judged, MinRatio, MinShift, SameWithin, duration_s, gate_of, percent
+from wsload.commands.cli.runs import RESULTS, Results
+from wsload.errors import UsageError, WsloadError
+
+if TYPE_CHECKING:
+    from wsload.commands.ab.experiment import Experiment
+    from wsload.commands.ab.plan import Build, Plan
+
+COMPARISON: Final = "comparison.html"
+EXIT_INCONCLUSIVE: Final = 4
+_ON_RESUME: Final = ("resume", "results", "markdown", "json")
+
+
+def ab(
+    context: typer.Context,
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="-- LOCUST OPTIONS",
+            help="More options for every Locust run, such as --ws-rate 1000. Not secrets: they are stored; "
+            "give those as LOCUST_WS_… variables.",
+            show_default=False,
+        ),
+    ] = None,
+    a: Annotated[
+        str,
+        typer.Option(
+            "--a",
+            metavar="COMMAND|URL",
+            help="The baseline: a command with {port} that starts its server, or the URL of a server that "
+            "runs already.",
+            show_default=False,
+        ),
+    ] = "",
+    b: Annotated[
+        str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
+    ] = "",
+    a_ref: Annotated[
+        str,
+        typer.Option(
+            metavar="REF", help="The baseline as a git ref, in a worktree of its own.", show_default=False
+        ),
+    ] = "",
+    b_ref: Annotated[
+        str, typer.Option(metavar="REF", help="The candidate as a git ref.", show_default=False)
+    ] = "",
+    build: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="With refs: run once in each worktree, such as 'npm ci'.",
+            show_default=False,
+        ),
+    ] = "",
+    serve: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND", help="With refs: starts the server there; has {port}.", show_default=False
+        ),
+    ] = "",
+    a_name: Annotated[
+        str, typer.Option(metavar="LABEL", help="What the baseline is called.", show_default=False)
+    ] = "",
+    b_name: Annotated[
+        str, typer.Option(metavar="LABEL", help="What the candidate is called.", show_default=False)
+    ] = "",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Where a started server is found.")
+    ] = "ws://127.0.0.1:{port}",
+    locustfile: Annotated[
+        str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
+    ] = "locustfile.py",
+    users: Annotated[int, typer.Option("--users", "-u", metavar="N", help="Users in each run.")] = 50,
+    spawn_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--spawn-rate",
+            "-r",
+            metavar="R",
+            help="Users started a second. Default: all of them in a tenth of the run time.",
+            show_default=False,
+        ),
+    ] = None,
+    run_time: Annotated[
+        str, typer.Option("--run-time", "-t", metavar="TIME", help="How long each run measures.")
+    ] = "30s",
+    warm_up: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="Before each: load on the same server that is discarded; 0s for none."
+        ),
+    ] = "5s",
+    pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B each.")] = 10,
+    stop_early: Annotated[
+        bool,
+        typer.Option(
+            "--stop-early",
+            help="Look after each pair, and stop when the verdict is clear. The looks are allowed for: "
+            "false alarms do not become more.",
+        ),
+    ] = False,
+    power: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT",
+            help="First print how many pairs it takes to find a slow-down of so much.",
+            show_default=False,
+        ),
+    ] = None,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Print the plan, and make no runs.")] = False,
+    repeat: Annotated[
+        int, typer.Option(metavar="N", help="How often a run that is not valid is made again.")
+    ] = 2,
+    ready_timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a server may take until it answers.")
+    ] = "30s",
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="EXPERIMENT",
+            help="Go on with an experiment that was cut short: its directory, or its name in --results.",
+            show_default=False,
+        ),
+    ] = None,
+    results: Results = RESULTS,
+    min_ratio: MinRatio = None,
+    min_shift: MinShift = None,
+    same_within: SameWithin = None,
+    judged: Judged = None,
+    markdown: Markdown = False,
+    json: Json = False,
+) -> int:
+    """Measure two builds of a server in turns, and say whether B is slower than A.
+
+    \b
+    Two commands:  wsload ab --a 'node server.js --port {port}' --b 'node new/server.js --port {port}' \\
+                     -f locustfiles/chat.py -u 200 -t 30s --pairs 10
+    Two git refs:  wsload ab --a-ref v1 --b-ref HEAD --build 'npm ci' \\
+                     --serve 'node server.js --port {port}' -f locustfiles/chat.py -u 200
+    Two servers that run already:
+                   wsload ab --a wss://old.test --b wss://new.test -f locustfiles/chat.py
+
+    Each run has a server started for it alone, which is loaded once it answers a WebSocket handshake.
+    The order is A B B A A B B A…, so that a machine that drifts weighs on both alike. A run in which
+    the load generator was the bottleneck is not valid: it is made again, and does not count when that
+    does not help. Commands are run without a shell, and stored in experiment.json as they are: pass
+    secrets in the environment.
+
+    Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU
+    and memory, and comparison.html. Ctrl-C keeps what was measured; --resume goes on.
+
+    Exit code: 0 not slower, 1 slower (or a server that fails), 2 usage, 3 no valid runs, 4 inconclusive,
+    or cut short.
+    """
+    from wsload.commands.ab.experiment import Experiment, alone, load, new_directory
+    from wsload.commands.ab.plan import Plan
+    from wsload.judge.compare.verdict import Gate
+
+    if markdown and json:
+        raise UsageError("wsload ab: --markdown or --json, not both")
+    if resume is not None:
+        _refuse_changes(context)
+        place = resume if resume.is_dir() else results / resume
+        with alone(place):
+            return _conduct(place, load(place), markdown=markdown, json=json)
+    length_s = _whole_s("--run-time", run_time)
+    plan = Plan(
+        a=_side("a", a, a_ref, a_name, build, serve, url),
+        b=_side("b", b, b_ref, b_name, build, serve, url),
+        locustfile=_existing(locustfile),
+        users=users,
+        spawn_rate=spawn_rate if spawn_rate is not None else max(round(10 * users / length_s, 2), 1.0),
+        run_time_s=length_s,
+        warm_up_s=_whole_s("--warm-up", warm_up),
+        pairs=pairs,
+        repeats=repeat,
+        stop_early=stop_early,
+        ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
+        options=tuple(options or ()),
+        gate=gate_of(Gate(), min_ratio, min_shift, same_within, judged),
+    )
+    _print_plan(plan, None if power is None else percent("--power", power))
+    if plan_only:
+        return 0
+    now = time.time()
+    path = new_directory(results, now)
+    with alone(path):
+        return _conduct(path, Experiment(plan=plan, created_at=round(now, 3)), markdown=markdown, json=json)
+
+
+def _conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -> int:
+    """Makes the runs that are left, and compares what there is then."""
+    from wsload.commands.ab.conduct import Conductor
+    from wsload.commands.ab.judging import clear_in
+    from wsload.commands.ab.progress import Shown
+
+    cut_short = False
+    with Shown(len(experiment.slots)) as shown:
+        conductor = Conductor(
+            path, experiment, follower=shown, is_clear=clear_in(path), environment=dict(os.environ)
+        )
+        try:
+            conductor.go_on()
+        except KeyboardInterrupt:
+            cut_short = True
+        except WsloadError as error:
+            if tail := getattr(error, "tail", ""):
+                _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
+            if conductor.experiment.done:
+                _say(f"{conductor.experiment.missing()}\nTo go on: wsload ab --resume {path}")
+            raise
+    experiment = conductor.experiment
+    if cut_short:
+        _say(f"Cut short: {experiment.missing()}\nTo go on: wsload ab --resume {path}")
+        if experiment.whole_pairs == 0:
+            return EXIT_INCONCLUSIVE
+    from wsload.commands.ab.judging import report_of
+
+    report = report_of(path, experiment)
+    tell(report, html=path / COMPARISON, markdown=markdown, json=json)
+    return EXIT_INCONCLUSIVE if cut_short else report.comparison.exit_code
+
+
+def _print_plan(plan: Plan, effect: float | None) -> None:
+    from wsload.commands.ab.forecast import forecast, power_lines
+
+    for line in (*forecast(plan), *(() if effect is None else power_lines(plan, effect))):
+        _say(line)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
+    from wsload.commands.ab.plan import build_of, started
+    from wsload.commands.ab.worktree import resolved
+
+    option = f"--{letter}"
+    if bool(text) == bool(ref):
+        raise UsageError(f"wsload ab: give {option} (a command or a URL) or {option}-ref (a git ref)")
+    if text:
+        return build_of(text, name=name or letter.upper(), url=url, option=option)
+    if not serve:
+        raise UsageError(f"{option}-ref {ref!r}: --serve is missing: how is its server started?")
+    found = started(serve, name=name, url=url, option="--serve", ref=ref, setup=build)
+    return resolved(found, f"{option}-ref")
+
+
+def _whole_s(option: str, text: str) -> float:
+    """A duration in whole seconds, which is what Locust takes; plain numbers are seconds, as there."""
+    seconds = duration_s(option, f"{text}s" if text.isdigit() else text)
+    if seconds != int(seconds):
+        raise UsageError(f"{option} {text!r}: whole seconds are wanted")
+    return seconds
+
+
+def _existing(locustfile: str) -> str:
+    if not Path(locustfile).is_file():
+        raise UsageError(f"--locustfile {locustfile!r}: no such file")
+    return str(Path(locustfile).resolve())
+
+
+def _refuse_changes(context: typer.Context) -> None:
+    """A plan that changes half-way is none."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in _ON_RESUME and source is not None and source.name == "COMMANDLINE":
+            said = parameter.opts[0] if parameter.opts else parameter.name
+            raise UsageError(f"--resume goes on with the stored plan: {said} can't change it")

@@ -1,0 +1,66 @@
+"""``wsload check``: a stored run held against checks, for CI."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
+from wsload.errors import UsageError
+
+EXIT_PASSED: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_INVALID: Final = 3
+
+
+def check(
+    run: Run,
+    expressions: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CHECK",
+            help="Such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'. Without any, the "
+            "checks that the run itself was given.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_invalid: Annotated[
+        bool,
+        typer.Option("--allow-invalid", help="Judge the figures of a run that can't vouch for them, too."),
+    ] = False,
+    results: Results = RESULTS,
+) -> int:
+    """Judge a stored run: a line for each check, and the exit code for all.
+
+    Exit codes: 0 all passed, 1 one failed, 2 usage, 3 the run is not valid or not complete.
+    """
+    from wsload.judge.run.checks import evaluate, parse_check
+    from wsload.judge.run.standing import Standing, standing
+    from wsload.report.words import printable
+    from wsload.results.reader import open_run
+
+    checks = [parse_check(text) for text in expressions or ()]
+    stored = open_run(find_run(run, results))
+    if not checks:
+        checks = [parse_check(judged.expression) for judged in stored.info.checks]
+    if not checks:
+        raise UsageError(
+            f"wsload check: say what to check: {stored.path.name} was given no checks of its own"
+        )
+    totals = stored.totals()
+    outcomes = [evaluate(each, totals) for each in checks]
+    width = max(len(outcome.expression) for outcome in outcomes)
+    for outcome in outcomes:
+        word = "passed" if outcome.passed else "FAILED"
+        verdict = typer.style(word, fg="green" if outcome.passed else "red")
+        typer.echo(f"{verdict}  {outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.got}")
+    found = standing(stored.info, stored.problems)
+    if found is not Standing.VALID:
+        reasons = [warning.text for warning in stored.info.warnings if warning.invalidates]
+        why = "; ".join(printable(reason) for reason in (*reasons, *stored.problems))
+        print(f"wsload check: {stored.path.name} is {found}{f': {why}' if why else ''}", file=sys.stderr)
+        if not allow_invalid:
+            return EXIT_INVALID
+    return EXIT_PASSED if all(outcome.passed for outcome in outcomes) else EXIT_FAILED

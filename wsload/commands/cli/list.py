@@ -1,0 +1,39 @@
+"""``wsload list``: the runs there are."""
+
+from __future__ import annotations
+
+import sys
+
+from wsload.commands.cli.runs import RESULTS, Results, read_lines
+
+WIDTH_OF_FILES = 200
+"""Columns of text that does not go to a terminal: names are for copying, and not to be folded."""
+
+
+def list_runs(results: Results = RESULTS) -> None:
+    """List the stored runs: when, which build, how many users, latency, checks, and whether they are valid.
+
+    The latest comes last. Runs that can't be read are named below the table.
+    """
+    from rich.console import Console
+
+    from wsload.report.grid import Grid
+    from wsload.report.history import runs_table
+
+    lines, problems = read_lines(results)
+    if not lines and not problems:
+        print(f"There are no runs in {results}.")
+        return
+    found = runs_table(lines)
+    doubtful = [
+        place
+        for place, row in enumerate(found.rows)
+        if any(word in cell for cell in row[-3:-1] for word in ("FAILED", "NOT VALID", "INCOMPLETE"))
+    ]
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_FILES
+    if lines:
+        console.print(Grid(found, red=doubtful))
+    for problem in problems:
+        print(f"wsload list: {problem}", file=sys.stderr)

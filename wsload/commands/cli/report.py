@@ -1,0 +1,159 @@
+"""``wsload report``: a stored run as a page, as text for people, or as data for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wsload.commands.cli.runs import LATEST, RESULTS, Results, find_run
+from wsload.errors import UsageError
+
+if TYPE_CHECKING:
+    from wsload.report.run_report import RunReport
+
+STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
+
+
+class Format(StrEnum):
+    """What a report can be made as."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    JUNIT = "junit"
+    TERMINAL = "terminal"
+    CSV = "csv"
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help=f"A run's directory, its name in the results directory, or '{LATEST}' (the default).",
+            show_default=False,
+        ),
+    ] = None,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format", "-f", help="html: one page that opens offline. csv and json: figures in ns."
+        ),
+    ] = Format.HTML,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write. Without it, html goes to report.html in the run's directory "
+            "(--history: to history.html in the results directory), anything else to standard output.",
+            show_default=False,
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="One page of all runs: p50 and p99 per build over time.")
+    ] = False,
+    results: Results = RESULTS,
+) -> None:
+    """Make a report of a stored run, also of one that was killed.
+
+    Markdown is also appended to the file that GITHUB_STEP_SUMMARY names, when it is set.
+    """
+    if history:
+        _history(run, format_, output, results)
+        return
+    from wsload.report.html import REPORT
+    from wsload.report.run_report import read_report
+
+    path = find_run(run or LATEST, results)
+    found = read_report(path)
+    if format_ is Format.TERMINAL and output is None:
+        _show(found, sys.stdout)
+        return
+    data = _rendered(found, format_)
+    if format_ is Format.HTML:
+        output = output or path / REPORT
+    _put(data, output, told=format_ is Format.HTML)
+    if format_ is Format.MARKDOWN and (summary := os.environ.get(STEP_SUMMARY)):
+        try:
+            with open(summary, "ab") as file:
+                file.write(data)
+        except OSError as error:
+            raise UsageError(f"{STEP_SUMMARY} {summary!r}: can't be written ({error.strerror})") from error
+
+
+def _put(data: bytes, output: Path | None, *, told: bool) -> None:
+    """Writes the file, or standard output for none; ``told`` says where it is."""
+    from wsload.results.run import replace_file
+
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    try:
+        replace_file(output, data)
+    except OSError as error:
+        raise UsageError(
+            f"{output}: can't be written ({error.strerror}); name a file with --output"
+        ) from error
+    if told:
+        print(output)
+
+
+def _rendered(found: RunReport, format_: Format) -> bytes:
+    match format_:
+        case Format.HTML:
+            from wsload.report.html import render
+
+            return render(found)
+        case Format.MARKDOWN:
+            from wsload.report.markdown import markdown
+
+            text = markdown(found)
+        case Format.JUNIT:
+            from wsload.report.junit import junit
+
+            text = junit(found)
+        case Format.JSON:
+            from wsload.report.plain_data import as_json
+
+            text = as_json(found)
+        case Format.CSV:
+            from wsload.report.plain_data import as_csv
+
+            text = as_csv(found)
+        case Format.TERMINAL:
+            stream = io.StringIO()
+            _show(found, stream)
+            text = stream.getvalue()
+    return text.encode("utf-8", "replace")
+
+
+def _show(found: RunReport, stream: IO[str]) -> None:
+    from wsload.judge.run.standing import Standing
+    from wsload.report.terminal import show_run
+    from wsload.report.words import doubts
+
+    valid = {Standing.VALID: True, Standing.INVALID: False, Standing.INCOMPLETE: None}[found.standing]
+    info = dataclasses.replace(found.info, valid=valid, warnings=doubts(found))
+    show_run(info, found.summary, found.path, file=stream)
+
+
+def _history(run: str | None, format_: Format, output: Path | None, results: Path) -> None:
+    from wsload.commands.cli.runs import read_lines
+    from wsload.report.history import HISTORY, history_page
+
+    if run is not None or format_ is not Format.HTML:
+        raise UsageError("--history is one page of all runs: it takes no RUN and no other --format")
+    lines, problems = read_lines(results)
+    if not lines:
+        raise UsageError(f"there are no runs in {results}: name another directory with --results")
+    _put(history_page(lines, problems), output or results / HISTORY, told=True)

@@ -1,0 +1,50 @@
+"""``wsload selftest``: can the figures be trusted on this machine?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def selftest(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Three settings instead of nine, in half a minute.")
+    ] = False,
+) -> int:
+    """Hold wsload's figures against a known truth, on this machine.
+
+    The embedded server is ordered to stall, to delay, to lose and to repeat messages, and writes down
+    what it did with each; Locust loads it, and the two accounts are compared. Takes about a minute and
+    a half. Exits with 0 when all is within its tolerance, else with 1.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from wsload.commands.selftest.judging import prove
+    from wsload.commands.selftest.settings import SETTINGS, Setting
+    from wsload.commands.selftest.showing import results_view, sentence
+    from wsload.commands.selftest.trial import TICK_S, Trial, alarm_kind, run_trial
+
+    settings = [setting for setting in SETTINGS if setting.quick or not quick]
+    console = Console(highlight=False, markup=False, emoji=False)
+    verdicts = []
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("", total=sum(setting.duration_s for setting in settings))
+
+        def run(setting: Setting) -> Trial:
+            return run_trial(setting, tick=lambda: progress.advance(bar, TICK_S))
+
+        for number, setting in enumerate(settings):
+            done_s = sum(setting.duration_s for setting in settings[:number])
+            progress.update(bar, description=setting.name, completed=done_s)
+            verdicts.append(prove(setting, run))
+    console.print(results_view(verdicts))
+    console.print(f"\n{sentence(verdicts, alarm_kind())}", soft_wrap=True)
+    return 0 if all(verdict.passed for verdict in verdicts) else 1

@@ -1,0 +1,92 @@
+"""Which runs stand on which side of a comparison."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from typer.core import TyperCommand
+
+from wsload.commands.cli.runs import find_run
+from wsload.errors import ResultsError, UsageError
+
+_SIDES: Final = ("--a", "--b")
+_FIELDS: Final = ("build", "name")
+
+
+class ManyPaths(TyperCommand):
+    """A command whose ``--a`` and ``--b`` take all the words up to the next option.
+
+    So that the shell may expand their patterns: ``--a results/*-v1 --b results/*-v2``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Gives each of the words its own ``--a``."""
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(words: Sequence[str]) -> list[str]:
+    """``--a x y --force`` as ``--a=x --a=y --force``."""
+    found: list[str] = []
+    option = ""
+    for word in words:
+        if word.startswith("-"):
+            option = word if word in _SIDES else ""
+            if not option:
+                found.append(word)
+        else:
+            found.append(f"{option}={word}" if option else word)
+    return found
+
+
+def two(words: Sequence[str], results: Path) -> tuple[list[Path], list[Path]]:
+    """One run a side, the baseline first; raises `UsageError` for any other number."""
+    if len(words) != 2:
+        raise UsageError(
+            f"wsload compare: {len(words)} runs, and which belong to which side? Write --a RUN… --b RUN…"
+        )
+    return [find_run(words[0], results)], [find_run(words[1], results)]
+
+
+def matching(option: str, patterns: Sequence[str] | None, results: Path) -> list[Path]:
+    """The runs that the words of one side name, in any of the usual ways, each once."""
+    if not patterns:
+        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        if not glob.has_magic(pattern) or Path(pattern).is_dir():
+            found[find_run(pattern, results)] = None
+            continue
+        paths = [*glob.glob(pattern), *glob.glob(str(results / pattern))]
+        hits = sorted(path for path in map(Path, paths) if (path / "run.json").is_file())
+        if not hits:
+            raise UsageError(f"{option} {pattern!r}: no run matches, neither here nor in {results}")
+        found |= dict.fromkeys(hits)
+    return list(found)
+
+
+def selected(option: str, condition: str | None, results: Path) -> list[Path]:
+    """The runs in the results directory that fulfil FIELD=PATTERN."""
+    from wsload.results.reader import find_runs, open_run
+
+    if not condition:
+        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
+    field, equals, pattern = condition.partition("=")
+    if not equals or field not in _FIELDS or not pattern:
+        raise UsageError(f"{option} {condition!r}: build=LABEL or name=PATTERN is wanted")
+    found = []
+    for path in find_runs(results):
+        try:
+            run = open_run(path)
+        except ResultsError as error:
+            print(f"wsload compare: left out: {error}", file=sys.stderr)
+            continue
+        if fnmatchcase(run.info.build if field == "build" else path.name, pattern):
+            found.append(path)
+    if not found:
+        raise UsageError(f"{option} {condition!r}: no run in {results} matches: see wsload list")
+    return found

@@ -1,0 +1,5 @@
+"""``wsload selftest``: holds wsload's figures to a known truth on this machine.
+
+May import: measure, results, judge, report, load.engine, protocols.chat, server.
+Never here: typer.
+"""

@@ -1,0 +1,5 @@
+"""Comparing builds: pairs of runs, intervals of ratios, the gate and its verdicts.
+
+May import: measure, results, judge.figures, judge.run.
+Never here: files, rendering.
+"""

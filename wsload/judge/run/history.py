@@ -1,0 +1,109 @@
+"""Many runs side by side: a line each, and the builds they measured in the order these appeared."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wsload.judge.run.standing import Standing, standing
+from wsload.results.run import RunInfo
+
+METRICS: Final = ("message", "open", "login", "delivery")
+"""What a history follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """One run in a list."""
+
+    name: str
+    """Its directory's name."""
+    build: str
+    started_at: float
+    """Wall clock, seconds since the epoch."""
+    users: int | None
+    """The most at one time; None where nothing was recorded."""
+    rate: float | None
+    """Messages answered a second."""
+    p50_ns: Mapping[str, int]
+    """By metric, of `METRICS`; one without values is absent."""
+    p99_ns: Mapping[str, int]
+    passed: int
+    """Checks passed."""
+    checks: int
+    """Checks judged."""
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildLine:
+    """One build: its runs, and the medians over the valid ones."""
+
+    build: str
+    runs: tuple[RunLine, ...]
+    """In the order they ran."""
+    valid: int
+    """How many of them are valid."""
+    p50_ns: Mapping[str, float]
+    """The median by metric; absent where no valid run has it."""
+    p99_ns: Mapping[str, float]
+
+
+def run_line(
+    name: str, info: RunInfo, problems: tuple[str, ...], summary: Mapping[str, Any] | None
+) -> RunLine:
+    """A run's line; ``summary`` are the contents of its summary.json, whatever they hold."""
+    metrics = _mapping(summary, "metrics")
+    rate = _mapping(metrics, "message").get("rate")
+    return RunLine(
+        name=name,
+        build=info.build,
+        started_at=info.started_at,
+        users=_count(_mapping(summary, "peaks").get("users")),
+        rate=float(rate) if isinstance(rate, int | float) else None,
+        p50_ns=_figures(metrics, "p50_ns"),
+        p99_ns=_figures(metrics, "p99_ns"),
+        passed=sum(check.passed for check in info.checks),
+        checks=len(info.checks),
+        standing=standing(info, problems),
+    )
+
+
+def builds(lines: Iterable[RunLine]) -> tuple[BuildLine, ...]:
+    """The builds in the order of their first runs."""
+    found: dict[str, list[RunLine]] = {}
+    for line in sorted(lines, key=lambda line: (line.started_at, line.name)):
+        found.setdefault(line.build, []).append(line)
+    return tuple(_build(build, runs) for build, runs in found.items())
+
+
+def _build(build: str, runs: list[RunLine]) -> BuildLine:
+    valid = [run for run in runs if run.standing is Standing.VALID]
+    return BuildLine(
+        build=build,
+        runs=tuple(runs),
+        valid=len(valid),
+        p50_ns=_medians([run.p50_ns for run in valid]),
+        p99_ns=_medians([run.p99_ns for run in valid]),
+    )
+
+
+def _medians(figures: list[Mapping[str, int]]) -> dict[str, float]:
+    columns = {metric: [each[metric] for each in figures if metric in each] for metric in METRICS}
+    return {metric: statistics.median(column) for metric, column in columns.items() if column}
+
+
+def _figures(metrics: Mapping[str, Any], statistic: str) -> dict[str, int]:
+    found = {metric: _count(_mapping(metrics, metric).get(statistic)) for metric in METRICS}
+    return {metric: value for metric, value in found.items() if value is not None}
+
+
+def _mapping(found: object, key: str) -> Mapping[str, Any]:
+    value = found.get(key) if isinstance(found, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None

@@ -1,0 +1,76 @@
+"""wsload's listeners on Locust's events: which event reaches which `Lifecycle`."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from typing import Any
+
+import gevent
+from locust import events
+
+from wsload.errors import UsageError
+from wsload.load.engine.limits import raise_file_limit
+from wsload.load.lifecycle import Lifecycle, refuse, settings_of
+from wsload.load.locust.costs import spare_argument_parsers
+from wsload.load.locust.interrupt import interrupt_as_usual, interrupt_main_greenlet_only
+from wsload.load.options.table import add_options
+from wsload.load.watch.live_page import add_live_page
+from wsload.load.watch.observers import watch_from_outside
+from wsload.load.watch.start_form import check_start_form
+
+_lifecycles: dict[int, Lifecycle] = {}
+
+
+def _of(environment: Any) -> Lifecycle:
+    key = id(environment)
+    if key not in _lifecycles:
+        _lifecycles[key] = Lifecycle(environment)
+    return _lifecycles[key]
+
+
+def _on_init(environment: Any, **_: Any) -> None:
+    try:
+        # The host may still come: from an embedded server, a start form, a master.
+        settings = settings_of(environment, host_known=False)
+        watch_from_outside(environment, settings, lambda: _of(environment).run)
+    except UsageError as error:
+        refuse(error)
+    raise_file_limit()
+    interrupt_main_greenlet_only()
+    # gevent's timers count from when the hub last looked at the clock, which was before the imports:
+    # without this a run of --run-time 2s ends after one.
+    gevent.get_hub().loop.update_now()
+    lifecycle = _of(environment)
+    if environment.web_ui is not None:
+        add_live_page(environment, lambda: lifecycle.run)
+        check_start_form(
+            environment,
+            lambda options, host: settings_of(environment, host_known=True, options=options, form_host=host),
+        )
+
+
+def _on_spawning_complete(**_: Any) -> None:
+    # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
+    # need not walk it every time.
+    gevent.spawn_later(1, gc.freeze)
+
+
+def _on_quit(**_: Any) -> None:
+    for lifecycle in _lifecycles.values():
+        lifecycle.quit()
+    interrupt_as_usual()
+
+
+@functools.cache
+def install() -> None:
+    """Adds wsload to Locust's events, once: when a locustfile first imports a user class."""
+    spare_argument_parsers()
+    events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    events.init.add_listener(_on_init)
+    events.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
+    events.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
+    events.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
+    events.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
+    events.spawning_complete.add_listener(_on_spawning_complete)
+    events.quit.add_listener(_on_quit)

@@ -1,0 +1,144 @@
+"""The one seam between gevent's hub and the engine's thread: the only file that knows both.
+
+Into the loop: `Engine.call`. Back to the hub: a deque, and one gevent ``async`` watcher whose
+``send`` is the only gevent call ever made off the hub's thread. gevent's own events are set on the
+hub's thread only, and the loop's thread never logs: Locust patched logging's locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import collections
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import gevent
+import gevent.event
+import gevent.monkey
+
+from wsload.load.engine.loop import Engine
+
+SWITCH_INTERVAL_S: Final = 1e-4
+"""With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
+END_TIMEOUT_S: Final = 2.0
+SLICE: Final = 200
+"""So many jobs are done on the hub before other greenlets get their turn."""
+
+
+class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
+    """A coroutine's outcome, to be awaited by greenlets."""
+
+    __slots__ = ("error", "result", "task")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task: asyncio.Task[Any] | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def get(self, timeout_s: float | None = None) -> Any:
+        """The result, or the exception raised here; `TimeoutError` when it takes too long."""
+        if not self.wait(timeout_s):
+            raise TimeoutError("the engine did not answer in time")
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def finish(self, result: Any, error: BaseException | None) -> None:
+        """Called on the hub's thread."""
+        self.result, self.error = result, error
+        self.set()
+
+
+class Bridge:
+    """Runs an `Engine` in a real thread, and carries jobs between it and the hub.
+
+    Make it on the hub's thread, after any fork: threads do not survive one.
+    """
+
+    def __init__(self, on_log: Callable[[str], None]) -> None:
+        self._on_log = on_log
+        self._jobs: collections.deque[tuple[Callable[..., object], tuple[Any, ...]]] = collections.deque()
+        self._woken = gevent.event.Event()
+        self._watcher = gevent.get_hub().loop.async_(ref=False)
+        self._watcher.start(self._woken.set)
+        self._worker = gevent.spawn(self._work)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self.engine: Final = Engine()
+        start_real_thread = gevent.monkey.get_original("_thread", "start_new_thread")
+        self._running = gevent.monkey.get_original("_thread", "allocate_lock")()
+        self._running.acquire()
+        start_real_thread(self._run_engine, ())
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        # A thread that is still in its loop when the interpreter is taken down crashes the process.
+        self.engine.stop()
+        self._running.acquire(timeout=END_TIMEOUT_S)
+
+    def _run_engine(self) -> None:
+        try:
+            self.engine.run(self._on_loop_error)
+        except BaseException:
+            self.to_hub(self._on_log, traceback.format_exc())
+        finally:
+            self._running.release()
+
+    def _on_loop_error(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        lines = "".join(traceback.format_exception(error)) if error else ""
+        self.to_hub(self._on_log, f"{context.get('message')}\n{lines}".strip())
+
+    # From the loop's thread
+
+    def to_hub(self, job: Callable[..., object], *args: Any) -> None:
+        """Has the hub's thread call the job soon, in order."""
+        self._jobs.append((job, args))
+        self._watcher.send()
+
+    # From the hub's thread
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any], completion: Completion) -> Completion:
+        """Runs the coroutine on the loop; greenlets may wait for its completion."""
+        self.engine.call(self._start, coroutine, completion)
+        return completion
+
+    def ask(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Calls the function on the loop's thread and blocks the greenlet until it has returned."""
+
+        async def call() -> Any:
+            return function(*args)
+
+        return self.submit(call(), Completion()).get(timeout_s=60)
+
+    def settle(self) -> None:
+        """Returns once everything the loop had handed over so far has been done."""
+        self.ask(int)
+
+    def _start(self, coroutine: Coroutine[Any, Any, Any], completion: Completion) -> None:
+        completion.task = self.engine.loop.create_task(coroutine)
+        completion.task.add_done_callback(lambda task: self._finished(task, completion))
+
+    def _finished(self, task: asyncio.Task[Any], completion: Completion) -> None:
+        completion.task = None
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self.to_hub(completion.finish, None if error else task.result(), error)
+
+    def _work(self) -> None:
+        jobs = self._jobs
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            done = 0
+            while jobs:
+                job, args = jobs.popleft()
+                try:
+                    job(*args)
+                except Exception:
+                    self._on_log(traceback.format_exc())
+                done += 1
+                if done % SLICE == 0:
+                    gevent.sleep(0)

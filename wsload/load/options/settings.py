@@ -1,0 +1,257 @@
+"""What wsload's options say: read in one place, `Settings.of`.
+
+So a mistake reads the same whether it came from the command line, from ``LOCUST_WS_…`` or from the
+browser's start form. The options themselves are in `wsload.load.options.table`.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import ssl
+import tomllib
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from wsload.errors import UsageError
+from wsload.judge.run.checks import Check, parse_check
+from wsload.load.options.parsing import (
+    addresses,
+    byte_count,
+    duration_s,
+    header,
+    number,
+    one_of,
+    token_list,
+    whole,
+)
+from wsload.load.ws.opening import OpenOptions
+from wsload.load.ws.url import refuse_mixed_content, resolve_url
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the options say, read and checked."""
+
+    url: str
+    """To open, absolute or relative to the host; empty for the user class's."""
+    subprotocols: tuple[str, ...] | None
+    """To offer; None for the user class's."""
+    rate: float
+    """Tasks a second over the whole swarm; 0 for each user's own wait_time."""
+    poisson: bool
+    """Whether ``rate`` comes at random."""
+    max_in_flight: int
+    """Posts a user may have pending."""
+    message_timeout_ns: int
+    drain_s: float
+    open_timeout_s: float
+    reconnect: bool
+    allow_mixed_content: bool
+    allow_invalid: bool
+    checks: tuple[Check, ...]
+    """What the run has to fulfil: pyproject.toml's, then the options'."""
+    insecure: bool
+    prometheus: tuple[str, int] | None
+    """Host and port to serve Prometheus at; None for not at all."""
+    json_progress: bool
+    """Whether the live figures are printed as JSON lines."""
+    probe: bool
+    """Whether a second witness runs beside the swarm."""
+    ca_file: str
+    """PEM file of the authorities to trust; empty for the system's."""
+    client_cert: tuple[str, ...]
+    """PEM files of the client's certificate and key."""
+    opening: OpenOptions
+    """How connections are opened; holds secrets."""
+    results: Path
+    """Where results directories are made."""
+    build: str
+    """The build's label."""
+
+    @classmethod
+    def of(cls, options: Namespace) -> Settings:
+        """Reads the options. Raises `UsageError` naming the option, its value and what is allowed."""
+        read = _Reader(vars(options))
+        poisson, rate = read("ws_rate", _rate, "")
+        settings = cls(
+            url=read("ws_url", _url, ""),
+            subprotocols=read("ws_subprotocol", _tokens, None) or None,
+            rate=rate,
+            poisson=poisson,
+            max_in_flight=read("ws_max_in_flight", whole(1, 1_000_000), "1000"),
+            message_timeout_ns=int(read("ws_message_timeout", duration_s(0.01, 3600), "10s") * 1e9),
+            drain_s=read("ws_drain", duration_s(0, 600), "2s"),
+            open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
+            reconnect=read("ws_reconnect", bool, True),
+            allow_mixed_content=read("ws_allow_mixed_content", bool, False),
+            allow_invalid=read("ws_allow_invalid", bool, False),
+            checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
+            insecure=read("ws_insecure", bool, False),
+            prometheus=read("ws_prometheus", _listen, ""),
+            json_progress=read("ws_json_progress", bool, False),
+            probe=read("ws_probe", bool, False),
+            ca_file=read("ws_ca_file", str, ""),
+            client_cert=tuple(filter(None, read("ws_client_cert", str, "").split(",", 1))),
+            opening=_opening(read),
+            results=Path(read("ws_results", str, "") or "results"),
+            build=read("ws_build", str, ""),
+        )
+        if settings.probe and settings.opening.proxy:
+            raise UsageError("argument --ws-probe: it can't go through --ws-proxy: leave one out")
+        return settings
+
+    def target(self, class_url: str, host: str | None) -> str:
+        """The absolute URL that users of a class open; raises `UsageError` where a browser would refuse."""
+        url = resolve_url(self.url or class_url, host)
+        if not self.allow_mixed_content:
+            refuse_mixed_content(url, self.opening.origin)
+        return url
+
+
+class _Reader:
+    """Reads one option after the other, naming the one that is wrong."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._values = values
+
+    def __call__(self, dest: str, parse: Callable[[Any], Any], default: Any) -> Any:
+        value = self._values.get(dest)
+        try:
+            return parse(default if value is None else value)
+        except (ValueError, OSError, UsageError) as error:
+            if isinstance(error, UsageError) and "\n" in str(error):
+                raise UsageError(
+                    f"argument --{dest.replace('_', '-')}:\n{error}"
+                ) from None  # it points at a place
+            secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
+            shown = "" if secret else f" {value!r}:"
+            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {error}") from None
+
+
+def _opening(read: _Reader) -> OpenOptions:
+    headers: list[tuple[str, str]] = read("ws_header", _headers, None)
+    cookies = read("ws_cookie", _cookies, None)
+    if cookies:
+        headers.append(("Cookie", "; ".join(cookies)))
+    if basic := read("ws_basic", _basic, ""):
+        headers.append(("Authorization", "Basic " + base64.b64encode(basic.encode()).decode()))
+    if bearer := read("ws_bearer", _one_line, ""):
+        headers.append(("Authorization", f"Bearer {bearer}"))
+    return OpenOptions(
+        headers=tuple(headers),
+        origin=read("ws_origin", _one_line, "") or None,
+        timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
+        compression=read("ws_compression", bool, False),
+        tls=_tls(read),
+        proxy=read("ws_proxy", _proxy, "") or None,
+        source_ips=read("ws_source_ip", addresses, None),
+        max_message_bytes=read("ws_max_message", byte_count(1, 1 << 30), "1MiB"),
+    )
+
+
+def _tls(read: _Reader) -> ssl.SSLContext:
+    def trusted(path: str) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=path or None)
+
+    context: ssl.SSLContext = read("ws_ca_file", trusted, "")
+
+    def load_certificate(text: str) -> None:
+        if text:
+            certificate, _, key = text.partition(",")
+            context.load_cert_chain(certificate, key or None, password=_no_password)
+
+    read("ws_client_cert", load_certificate, "")
+    if read("ws_insecure", bool, False):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _no_password() -> str:
+    # Otherwise OpenSSL would ask the terminal for it, and a run without one would hang.
+    raise ValueError("its key is encrypted: decrypt it first, no password is asked for")
+
+
+def _texts(values: Any) -> list[str]:
+    """The texts of a repeatable option; a start form sends one text with commas in it."""
+    if isinstance(values, str):
+        values = values.split(",")
+    return [text.strip() for text in values or [] if text.strip()]
+
+
+def _tokens(values: Any) -> tuple[str, ...]:
+    return token_list(_texts(values))
+
+
+def _headers(values: Any) -> list[tuple[str, str]]:
+    return [header(text) for text in _texts(values)]
+
+
+def _checks(values: Any) -> tuple[Check, ...]:
+    return tuple(parse_check(text) for text in _texts(values))
+
+
+def project_checks(path: Path) -> tuple[Check, ...]:
+    """The checks of ``[tool.wsload]`` in a project's file, none where there is no such file.
+
+    Raises `UsageError` for a file that can't be read, and for what is not a list of checks.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wsload", {}).get("checks", [])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise UsageError(f"{path}: [tool.wsload] checks: a list of texts is wanted, such as ['lost < 1']")
+    return _checks(found)
+
+
+def _cookies(values: Any) -> list[str]:
+    cookies = _texts(values)
+    for cookie in cookies:
+        if "=" not in cookie or ";" in cookie or not cookie.isprintable():
+            raise ValueError("a cookie is NAME=VALUE")
+    return cookies
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or not text.isascii():
+        raise ValueError("printable ASCII is allowed")
+    return text
+
+
+def _basic(text: str) -> str:
+    if text and ":" not in text:
+        raise ValueError("USER:PASSWORD is wanted")
+    return text
+
+
+def _proxy(text: str) -> str:
+    if text and text.split("://", 1)[0] not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
+        raise ValueError("a proxy is a URL with http, https, socks4(a) or socks5(h)")
+    return text
+
+
+def _url(text: str) -> str:
+    resolve_url(text, "ws://localhost") if text else None
+    return text
+
+
+def _listen(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, _, port = str(text).rpartition(":")
+    return host.strip("[]") or "127.0.0.1", whole(0, 65535)(port)
+
+
+def _rate(text: str) -> tuple[bool, float]:
+    if not text:
+        return False, 0.0
+    kind, colon, rest = text.rpartition(":")
+    if colon:
+        one_of("poisson", "constant")(kind)
+    return kind == "poisson", number(0.001, 1e6)(rest)

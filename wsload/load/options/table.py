@@ -1,0 +1,46 @@
+"""wsload's options on Locust's command line, in its environment variables and its start form: the table.
+
+All arrive as text; `wsload.load.options.settings.Settings` reads them.
+"""
+
+from __future__ import annotations
+
+from argparse import BooleanOptionalAction
+from typing import Any, Final
+
+OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("--ws-url", {"metavar": "URL", "default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
+    ("--ws-subprotocol", {"metavar": "NAME", "action": "append", "help": "Subprotocol to offer; repeat in order of preference. Default: the user class's ('json' for the chat)."}),
+    ("--ws-rate", {"metavar": "R", "default": "", "help": "Open workload: this many tasks a second in total, spread over the swarm and ramping with it, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
+    ("--ws-max-in-flight", {"metavar": "N", "default": "1000", "help": "Per user, so many posts may await their echo; what would exceed it is counted unsent. Default: 1000."}),
+    ("--ws-message-timeout", {"metavar": "TIME", "default": "10s", "help": "A message without its answer for so long is a timeout, and lost. Default: 10s."}),
+    ("--ws-drain", {"metavar": "TIME", "default": "2s", "help": "At the end, wait so long for echoes still owed. Default: 2s."}),
+    ("--ws-open-timeout", {"metavar": "TIME", "default": "10s", "help": "For opening a connection, and again for logging in. Default: 10s."}),
+    ("--ws-reconnect", {"action": BooleanOptionalAction, "default": True, "help": "Whether a user whose connection fails or is dropped tries again, with backoff; otherwise the user ends."}),
+    ("--ws-header", {"action": "append", "include_in_web_ui": False, "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request; repeatable."}),
+    ("--ws-cookie", {"action": "append", "include_in_web_ui": False, "metavar": "NAME=VALUE", "help": "Cookie of the opening request; repeatable."}),
+    ("--ws-basic", {"default": "", "is_secret": True, "metavar": "USER:PASSWORD", "help": "HTTP Basic authorization. Better given as LOCUST_WS_BASIC."}),
+    ("--ws-bearer", {"default": "", "is_secret": True, "metavar": "TOKEN", "help": "Bearer authorization. Better given as LOCUST_WS_BEARER."}),
+    ("--ws-origin", {"metavar": "ORIGIN", "default": "", "help": "Origin header, as a browser sends it."}),
+    ("--ws-allow-mixed-content", {"action": "store_true", "help": "Open ws:// even with an https:// Origin, which no browser does."}),
+    ("--ws-proxy", {"metavar": "URL", "default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none, whatever the environment says."}),
+    ("--ws-source-ip", {"action": "append", "include_in_web_ui": False, "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
+    ("--ws-compression", {"action": BooleanOptionalAction, "default": False, "help": "Whether permessage-deflate is offered."}),
+    ("--ws-max-message", {"metavar": "SIZE", "default": "1MiB", "help": "A larger message fails the connection with 1009. Default: 1MiB."}),
+    ("--ws-ca-file", {"include_in_web_ui": False, "default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
+    ("--ws-client-cert", {"include_in_web_ui": False, "default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
+    ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
+    ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
+    ("--ws-probe", {"action": "store_true", "help": "Start a second witness: a small process of its own with one connection, posting 20 times a second, stamped by the kernel. It logs in to the chat."}),
+    ("--ws-prometheus", {"default": "", "include_in_web_ui": False, "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
+    ("--ws-json-progress", {"action": "store_true", "include_in_web_ui": False, "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
+    ("--ws-allow-invalid", {"action": "store_true", "help": "Exit as if a run in which the load generator was the bottleneck were valid; it stays marked."}),
+    ("--ws-results", {"include_in_web_ui": False, "default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: results."}),
+    ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
+)  # fmt: skip
+
+
+def add_options(parser: Any) -> None:
+    """Adds wsload's options to Locust's parser, each with its ``LOCUST_WS_…`` variable."""
+    for name, settings in OPTIONS:
+        parser.add_argument(name, env_var="LOCUST_" + name[2:].replace("-", "_").upper(), **settings)

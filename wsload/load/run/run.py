@@ -1,0 +1,183 @@
+"""One run, on the hub of the process that owns the results: local, or the master."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from locust.runners import LocalRunner
+
+from wsload.errors import ResultsError, UsageError
+from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.live import LiveView, Point
+from wsload.judge.run.validity import Watch, judge, process_figures, standouts
+from wsload.load.options.settings import Settings
+from wsload.load.ws.url import shown_url
+from wsload.measure.interval import Interval, Totals
+from wsload.report.html import write_report
+from wsload.report.terminal import show_run
+from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.writer import RunWriter
+
+logger = logging.getLogger("wsload")
+
+
+class RunListener(Protocol):
+    """Told of a run as it goes on."""
+
+    def second(self, found: Point) -> None:
+        """The next second's figures."""
+
+    def end(self) -> None:
+        """The run has ended, and was judged and stored."""
+
+
+class SecondWitness(Protocol):
+    """A process of its own that measures beside the users (``--ws-probe``)."""
+
+    def join(self, interval: Interval) -> Interval:
+        """The interval with what the witness measured since the last one."""
+
+    def end(self) -> Interval | None:
+        """Stops the witness; returns an interval of what it had left to say, if anything."""
+
+    def testimony(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
+        """After the end: warnings about the users' figures, and the witness's own counts."""
+
+
+class Run:
+    """Writes the results directory while the run goes on, and judges the run when it has ended."""
+
+    def __init__(self, environment: Any, settings: Settings) -> None:
+        """Raises `UsageError` where the results can't be written."""
+        self._settings = settings
+        self.allow_invalid = settings.allow_invalid
+        self.warnings: list[RunWarning] = []
+        """What was noticed on the way; the judgement adds its own."""
+        self.checks: list[CheckOutcome] = []
+        self.summary: Summary | None = None
+        """The figures; None until the run has ended."""
+        self._own = Watch("")
+        self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
+        """The processes that carry the load: this one, unless a master sets it."""
+        self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
+        self.writer = RunWriter.create(
+            settings.results,
+            build=settings.build or "dev",
+            target=_target(environment, settings),
+            options=vars(environment.parsed_options),
+            started_at=time.time(),
+        )
+        self._live = LiveView(self.writer.totals)
+        self._shown: tuple[object, dict[str, Any]] = None, {}
+        self.listeners: list[RunListener] = []
+        self._witness = _second_witness(environment, settings) if settings.probe else None
+
+    def append(self, interval: Interval) -> None:
+        """Takes the next interval."""
+        if self._witness is not None:
+            interval = self._witness.join(interval)
+        self.writer.append(interval)
+        second = self._live.add(interval)
+        for listener in self.listeners:
+            listener.second(second)
+
+    def live(self, since: int) -> dict[str, Any]:
+        """The run by now, for the live page: see `LiveView.snapshot`."""
+        state = self._live.taken, self.summary is not None
+        if self._shown[0] != state:
+            self._shown = state, self._now()
+        return self._live.snapshot(since, self.processes()) | self._shown[1]
+
+    def _now(self) -> dict[str, Any]:
+        totals, info, ended = self.writer.totals, self.writer.info, self.summary is not None
+        running = () if ended else judge(totals, list(self.processes()), ui_in_process=self._ui_in_process)
+        checks = self.checks if ended else [evaluate(check, totals) for check in self._settings.checks]
+        return {
+            "run": {
+                "name": self.writer.path.name,
+                "build": info.build,
+                "target": info.target,
+                "started_at": info.started_at,
+                "ended": ended,
+            },
+            "warnings": [asdict(warning) for warning in (self.warnings if ended else running)],
+            "checks": [asdict(check) for check in checks],
+        }
+
+    def append_own(self, interval: Interval) -> None:
+        """Takes the next interval of this very process."""
+        self._own.add(interval)
+        self.append(interval)
+
+    @property
+    def valid(self) -> bool:
+        return not any(warning.invalidates for warning in self.warnings)
+
+    def finish(self) -> None:
+        """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
+        totals = self.writer.totals
+        extra: dict[str, object] = {}
+        if self._witness is not None:
+            if (rest := self._witness.end()) is not None:
+                self.writer.append(rest)
+            found, extra["probe"] = self._witness.testimony(totals)
+            self.warnings += found
+        self.summary = summarize(totals)
+        processes = list(self.processes())
+        extra["processes"] = [process_figures(watch) for watch in processes]
+        self.warnings += judge(totals, processes, ui_in_process=self._ui_in_process)
+        self.warnings += standouts(processes)
+        self.checks = [evaluate(check, totals) for check in self._settings.checks]
+        if self._settings.insecure:
+            self.warnings.append(
+                RunWarning(
+                    name="tls-not-verified",
+                    text="certificates were not verified (--ws-insecure)",
+                    remedy="trust the server's authority with --ws-ca-file",
+                )
+            )
+        try:
+            self.writer.finish(
+                self.summary.to_json() | extra,
+                ended_at=time.time(),
+                valid=self.valid,
+                warnings=self.warnings,
+                checks=self.checks,
+            )
+            write_report(self.writer.path)
+        except ResultsError as error:
+            logger.error(error)
+        for listener in self.listeners:
+            listener.end()
+
+    def show(self) -> None:
+        """Prints the run's figures and where they are."""
+        if self.summary is not None:
+            file = sys.stderr if self._settings.json_progress else None
+            show_run(self.writer.info, self.summary, self.writer.path, file=file)
+
+
+def _target(environment: Any, settings: Settings) -> str:
+    """What is loaded, as far as one URL says it: the first user class's."""
+    for user_class in environment.user_classes:
+        try:
+            return settings.target(getattr(user_class, "url", "/"), environment.host or user_class.host)
+        except UsageError:
+            continue
+    return shown_url(environment.host or "")
+
+
+def _second_witness(environment: Any, settings: Settings) -> SecondWitness:
+    """The witness that a user class brings; raises `UsageError` where none does."""
+    for user_class in environment.user_classes:
+        start = getattr(user_class, "second_witness", None)
+        if start is not None:
+            witness: SecondWitness = start(settings, _target(environment, settings))
+            return witness
+    raise UsageError("argument --ws-probe: no user class brings a probe; ChatUser does")

@@ -1,0 +1,100 @@
+"""What the users of one process share: the settings, the engine behind its bridge, the pacer, names."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import weakref
+from argparse import Namespace
+from typing import Any, Final
+
+from wsload.errors import UsageError
+from wsload.load.engine.pacer import Pacer
+from wsload.load.locust.arrivals import Arrivals, phase_of_worker
+from wsload.load.locust.bridge import Bridge
+from wsload.load.options.settings import Settings
+from wsload.load.ws.opening import Opener
+from wsload.results.machine import clock_id
+
+logger = logging.getLogger("wsload")
+
+
+class Swarm:
+    """One per process and Locust environment, made when first asked for: after any fork."""
+
+    _of: Final[weakref.WeakKeyDictionary[Any, Swarm]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, environment: Any) -> None:
+        self.environment = environment
+        self.bridge = Bridge(on_log=logger.error)
+        self.arrivals: Final = Arrivals(
+            # A worker's number is known only when its master has greeted it.
+            phase=lambda: phase_of_worker(getattr(environment.runner, "worker_index", 0))
+        )
+        self.clock: Final = clock_id()
+        """Names this host's monotonic clock in tokens."""
+        self.nonce: Final = secrets.token_hex(3)
+        """Tells this process's users from all others, 6 characters."""
+        self.target_users = 0
+        """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
+        self._numbers = itertools.count(1)
+        self.refused = False
+        """Whether the run could not be started: Locust spawns its users all the same, to no effect."""
+        try:
+            self.configure()
+        except UsageError:
+            self._use(Settings.of(Namespace()))
+
+    @classmethod
+    def of(cls, environment: Any) -> Swarm:
+        """The swarm of this environment."""
+        if environment not in cls._of:
+            cls._of[environment] = cls(environment)
+        return cls._of[environment]
+
+    def configure(self) -> None:
+        """Reads the options anew, as at the start of every run; raises `UsageError`."""
+        self._use(Settings.of(self.environment.parsed_options or Namespace()))
+
+    def _use(self, settings: Settings) -> None:
+        self.settings = settings
+        self._pacer: Pacer | None = None
+        self._opener: Opener | None = None
+
+    @property
+    def pacer(self) -> Pacer:
+        """The pacer of this run; on the loop's thread."""
+        if self._pacer is None:
+            self._pacer = Pacer(self.bridge.engine.alarm, self._rate_for, poisson=self.settings.poisson)
+        return self._pacer
+
+    @property
+    def opener(self) -> Opener:
+        """Opens this run's connections; on the loop's thread."""
+        if self._opener is None:
+            self._opener = Opener(self.settings.opening, self.bridge.engine.recorder)
+        return self._opener
+
+    def _rate_for(self, ready: int) -> float:
+        # Unknown how many the others are: rather none than too many.
+        return self.settings.rate * ready / max(self.target_users, ready) if self.target_users else 0.0
+
+    def retarget(self, users: int) -> None:
+        """From the hub: so many users are wanted in all."""
+        if users != self.target_users:
+            self.bridge.engine.call(self._retarget, users)
+
+    def _retarget(self, users: int) -> None:
+        self.target_users = users
+        if self._pacer is not None:
+            self._pacer.update()
+
+    def next_number(self) -> int:
+        """Numbers the users of this process from 1."""
+        return next(self._numbers)
+
+    def report_user_error(self, user: Any, error: Exception, text: str) -> None:
+        """A bug in a user class, told to Locust on the hub."""
+        self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
+        logger.error(text)

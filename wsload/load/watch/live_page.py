@@ -1,0 +1,106 @@
+"""The WebSocket page in Locust's web UI: live figures of the run, its log and its report to download."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from flask import Blueprint, Response, request, send_file
+from markupsafe import escape
+
+from wsload.report.html import REPORT
+from wsload.report.page import page
+from wsload.report.tables import CLOSE_MEANINGS, COUNTER_LABELS
+from wsload.results.writer import HISTOGRAMS
+
+if TYPE_CHECKING:
+    from wsload.load.run.run import Run
+
+KEY: Final = "wsload"
+_COLUMNS: Final = (
+    ("name", "Metric"),
+    ("count", "Count"),
+    ("p50", "p50 (ms)"),
+    ("p90", "p90 (ms)"),
+    ("p99", "p99 (ms)"),
+    ("p99_9", "p99.9 (ms)"),
+    ("max", "Max (ms)"),
+)
+_LINK: Final = (
+    '<a href="{}" style="position:fixed;right:16px;bottom:12px;z-index:9;padding:6px 12px;border-radius:4px;'
+    'background:#2f6fb3;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">'
+    "WebSocket live page</a></body>"
+)
+
+
+def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
+    """Adds the page, a tab and links to the web UI; ``run_now`` gives the latest run, if there was one."""
+    web_ui = environment.web_ui
+    base = (environment.parsed_options.web_base_path or "").rstrip("/")
+    blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
+
+    def live() -> Response:
+        data = {"base": f"{base}/{KEY}", "labels": COUNTER_LABELS, "meanings": CLOSE_MEANINGS}
+        return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
+
+    def live_json() -> Response:
+        run = run_now()
+        since = request.args.get("since", "0")
+        found: dict[str, Any] = {"run": None}
+        if run is not None:
+            found = run.live(int(since) if since.isdecimal() and len(since) < 10 else 0)
+        # Not by Flask's jsonify, which, in the debug mode that Locust sets, sorts and indents.
+        return Response(json.dumps(found, separators=(",", ":")), mimetype="application/json")
+
+    def histograms() -> Response:
+        return _file(run_now(), HISTOGRAMS)
+
+    def report() -> Response:
+        return _file(run_now(), REPORT)
+
+    routes = {"": live, "/live.json": live_json, f"/{HISTOGRAMS}": histograms, f"/{REPORT}": report}
+    for path, view in routes.items():
+        blueprint.add_url_rule(path, view.__name__, web_ui.auth_required_if_enabled(view))
+    web_ui.app.register_blueprint(blueprint)
+    web_ui.template_args["extended_tabs"] = [{"title": "WebSocket", "key": KEY}]
+    web_ui.template_args["extended_tables"] = [
+        {"key": KEY, "structure": [{"key": key, "title": title} for key, title in _COLUMNS]}
+    ]
+    web_ui.template_args["extended_csv_files"] = [
+        {"href": f"{base}/{KEY}", "title": "WebSocket: live page with charts"},
+        {"href": f"{base}/{KEY}/{HISTOGRAMS}", "title": "WebSocket: HDR histogram log"},
+        {"href": f"{base}/{KEY}/{REPORT}", "title": "WebSocket: report of the last run"},
+    ]
+
+    def extend(response: Response) -> Response:
+        if request.path == f"{base}/stats/requests" and response.is_json:
+            run, found = run_now(), response.get_json()
+            if run is not None and isinstance(found, dict):
+                found["extended_stats"] = [{"key": KEY, "data": _rows(run.live(0)["metrics"])}]
+                response.set_data(json.dumps(found))
+        elif (
+            request.path == f"{base}/"
+            and response.mimetype == "text/html"
+            and not response.direct_passthrough
+        ):
+            # Locust's tabs can hold tables only: the page with the charts is a click away.
+            link = _LINK.format(escape(f"{base}/{KEY}"))
+            response.set_data(response.get_data(as_text=True).replace("</body>", link))
+        return response
+
+    web_ui.app.after_request(extend)
+
+
+def _rows(metrics: dict[str, dict[str, float]]) -> list[dict[str, object]]:
+    return [
+        {"name": name, **{key: round(figures[key], 3) for key, _ in _COLUMNS[1:]}}
+        for name, figures in metrics.items()
+    ]
+
+
+def _file(run: Run | None, name: str) -> Response:
+    if run is None or not (run.writer.path / name).is_file():
+        # Not abort(): with a login Locust turns every exception of a page into an answer of 200.
+        return Response("There is none yet.\n", 404, mimetype="text/plain")
+    return send_file((run.writer.path / name).resolve(), as_attachment=name == HISTOGRAMS)

@@ -1,0 +1,131 @@
+"""A run for Prometheus: everything recorded so far, at ``/metrics`` of a small server on the hub.
+
+Durations are histograms in seconds with fixed bounds, whose counts are taken from the HDR histograms:
+exact but for values within 0.1 % of a bound. All is made when asked for, of what was recorded anyway;
+with each new run the figures begin at zero, which Prometheus takes for a restart.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from gevent.pywsgi import WSGIServer
+
+from wsload.errors import UsageError
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import COUNTERS, GAUGES, METRICS
+from wsload.report.conditions import MEANINGS
+from wsload.report.tables import COUNTER_LABELS
+
+if TYPE_CHECKING:
+    from wsload.load.run.run import Run
+
+logger = logging.getLogger("wsload")
+
+BOUNDS_US: Final = tuple(
+    step * 10**power for power in range(1, 8) for step in (1, 2.5, 5) if step * 10**power <= 5e7
+)
+"""From 10 µs to 50 s, in 1, 2.5, 5."""
+_COUNTER_NAMES: Final = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes", "cpu_ns": "cpu_seconds"}
+_GAUGE_NAMES: Final = {"in_flight": "messages_in_flight"}
+
+
+def serve_prometheus(address: tuple[str, int], run_now: Callable[[], Run | None]) -> str:
+    """Serves ``run_now()``'s figures at (host, port) for as long as the process lives; returns the URL.
+
+    Raises `UsageError` where prometheus_client is not installed or the address can't be listened on.
+    """
+    try:
+        from prometheus_client import CollectorRegistry, make_wsgi_app
+    except ImportError:
+        raise UsageError(
+            "argument --ws-prometheus: prometheus_client is not installed: pip install 'wsload[prometheus]'"
+        ) from None
+    registry = CollectorRegistry()
+    registry.register(RunCollector(run_now))
+    server = WSGIServer(address, make_wsgi_app(registry), log=None, error_log=logger)
+    try:
+        server.start()
+    except OSError as error:
+        where = f"{address[0]}:{address[1]}"
+        raise UsageError(
+            f"argument --ws-prometheus: {where} can't be listened on ({error.strerror})"
+        ) from None
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"http://{host}:{server.server_port}/metrics"
+
+
+class RunCollector:
+    """What `prometheus_client` asks at each scrape; nothing before the first run."""
+
+    def __init__(self, run_now: Callable[[], Run | None]) -> None:
+        self._run_now = run_now
+
+    def collect(self) -> Iterator[Any]:
+        """The families of metrics of the latest run."""
+        run = self._run_now()
+        return _families(run) if run is not None else iter(())
+
+
+def _families(run: Run) -> Iterator[Any]:
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+        InfoMetricFamily,
+    )
+
+    info, totals = run.writer.info, run.writer.totals
+    about = {"run": run.writer.path.name, "build": info.build, "target": info.target}
+    yield InfoMetricFamily("wsload_run", "The run that all figures are of.", value=about)
+    valid = not any(warning["invalidates"] for warning in run.live(0)["warnings"])
+    yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
+    for metric in METRICS:
+        histogram = totals.histograms.get(metric, Histogram())
+        yield HistogramMetricFamily(
+            f"wsload_{metric.replace('.', '_')}_seconds",
+            f"Time: {MEANINGS.get(metric, metric)}.",
+            buckets=cumulative(histogram),
+            sum_value=histogram.mean_ns * histogram.total / 1e9,
+        )
+    for name in COUNTERS:
+        value: float = totals.counters.get(name, 0)
+        yield CounterMetricFamily(
+            f"wsload_{_COUNTER_NAMES.get(name, name)}",
+            f"So far: {COUNTER_LABELS.get(name, name)}.",
+            value=value / 1e9 if name.endswith("_ns") else value,
+        )
+    for name in GAUGES:
+        family = GaugeMetricFamily(
+            f"wsload_{_GAUGE_NAMES.get(name, name)}", f"Now: {name.replace('_', ' ')}."
+        )
+        family.add_metric([], totals.gauges.get(name, 0))
+        yield family
+    failures = CounterMetricFamily(
+        "wsload_failures", "Failures by what was tried and how it failed.", labels=["what", "kind"]
+    )
+    for (what, kind), number in totals.failures.items():
+        failures.add_metric([what, kind], number)
+    yield failures
+    closes = CounterMetricFamily("wsload_closes", "Connections closed by close code.", labels=["code"])
+    for code, number in totals.closes.items():
+        closes.add_metric([str(code)], number)
+    yield closes
+    cpu = GaugeMetricFamily(
+        "wsload_process_cpu_ratio", "CPU of each load generator, as a share of one core.", labels=["process"]
+    )
+    for watch in run.processes():
+        cpu.add_metric([watch.name or "this process"], watch.last)
+    yield cpu
+
+
+def cumulative(histogram: Histogram) -> list[tuple[str, float]]:
+    """For each bound, its text in seconds and how many values are not above it; at last all, ``+Inf``."""
+    edges_ns, counts = histogram.buckets()
+    below = np.concatenate(([0], np.cumsum(counts)))
+    places = np.searchsorted(edges_ns, np.array(BOUNDS_US) * 1000, side="right")
+    found = zip(BOUNDS_US, below[places].tolist(), strict=True)
+    return [*((repr(bound / 1e6), float(count)) for bound, count in found), ("+Inf", float(histogram.total))]

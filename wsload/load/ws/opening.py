@@ -1,0 +1,235 @@
+"""Opening a connection, phase by phase: name, TCP, TLS, upgrade; each timed, each failure named."""
+
+from __future__ import annotations
+
+import _socket  # the C class: gevent, where it patches, replaces socket.socket by one that waits on its hub
+import asyncio
+import functools
+import ipaddress
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
+
+from wsload.errors import OpenError, UsageError
+from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.failures import failure_kind
+from wsload.measure.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOptions:
+    """How connections are opened. Built once a run; holds secrets, so it is never written anywhere."""
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Additional request headers, cookies and authorization among them."""
+    origin: str | None = None
+    """The ``Origin`` header."""
+    timeout_s: float = 10.0
+    """For the whole opening, in seconds."""
+    compression: bool = False
+    """Whether permessage-deflate (RFC 7692) is offered."""
+    tls: ssl.SSLContext | None = None
+    """For ``wss://``; None for the system's default verification."""
+    proxy: str | None = field(default=None, repr=False)
+    """A proxy's URL, or None for none: the environment's proxies are not used."""
+    max_message_bytes: int = 1 << 20
+    """A larger message fails the connection with 1009."""
+    close_timeout_s: float = 5.0
+    """How long a closing handshake may take before the connection is dropped."""
+    source_ips: tuple[str, ...] = ()
+    """Local addresses to open from, round robin; empty for the system's choice."""
+    on_log: Callable[[str], None] | None = field(default=None, repr=False)
+    """Told of what the library would log as an error."""
+
+
+class QuietLogger:
+    """What ``websockets`` logs to on the loop's thread: takes no lock, since Locust patched those.
+
+    Only errors are taken, and handed on as one line.
+    """
+
+    name = "websockets"
+
+    def __init__(self, on_log: Callable[[str], None] | None) -> None:
+        self._on_log = on_log
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
+        return level >= logging.ERROR and self._on_log is not None
+
+    def log(self, level: int, message: str, *args: Any, exc_info: Any = None, **_: Any) -> None:
+        if self._on_log is not None and level >= logging.ERROR:
+            self._on_log((message % args if args else message) + (f": {exc_info}" if exc_info else ""))
+
+    def _log(self, level: int, message: str, args: tuple[Any, ...], **settings: Any) -> None:
+        self.log(level, message, *args, **settings)
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802
+        return logging.ERROR
+
+    def debug(self, message: str, *args: Any, **settings: Any) -> None:
+        pass
+
+    info = warning = debug
+
+    def error(self, message: str, *args: Any, **settings: Any) -> None:
+        self.log(logging.ERROR, message, *args, **settings)
+
+
+class _HandedSocket(_socket.socket):
+    """A socket that uvloop takes over: libuv closes the descriptor, and by then its number may be another's.
+
+    uvloop lets go of sockets of Python's own class by ``detach``, but of any other by ``close``.
+    """
+
+    close = _socket.socket.detach  # type: ignore[assignment]
+
+    def abandon(self) -> None:
+        """Closes a socket that was not handed over."""
+        super().close()
+
+
+@functools.lru_cache(maxsize=1024)
+def _literal_family(host: str) -> int | None:
+    """The address family of a host that is given as an address; None for a name."""
+    try:
+        return _socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET
+    except ValueError:
+        return None
+
+
+class _PhasedConnect(connect):
+    """The library's ``connect``, with name look-up and TCP connection done here, to time them."""
+
+    def __init__(
+        self, uri: str, *, source_ip: str | None, record: Callable[[str, int], None], **settings: Any
+    ):
+        super().__init__(uri, **settings)
+        self._source_ip = source_ip
+        self._record = record
+        self.ready_ns = 0
+
+    async def open_tcp_connection(self) -> ClientConnection:
+        if self.proxy is not None:
+            return await super().open_tcp_connection()
+        loop = asyncio.get_running_loop()
+        sock = await self._connected(loop, await self._addresses(loop))
+        # Only for the call: with a socket of ours left in its settings the library follows no redirect.
+        self.create_connection_kwargs["sock"] = sock
+        try:
+            connection = await super().open_tcp_connection()
+        finally:
+            del self.create_connection_kwargs["sock"]
+        assert isinstance(connection, TimedConnection)
+        if self.ws_uri.secure:
+            self._record("open.tls", connection.made_ns - self.ready_ns)
+        return connection
+
+    async def _addresses(self, loop: asyncio.AbstractEventLoop) -> list[tuple[int, Any]]:
+        host, port = self.ws_uri.host, self.ws_uri.port
+        family = _literal_family(host)
+        if family is not None:
+            return [(family, (host, port))]
+        start = time.monotonic_ns()
+        found = await loop.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
+        self._record("open.dns", time.monotonic_ns() - start)
+        return [(family, address) for family, _, _, _, address in found]
+
+    async def _connected(self, loop: asyncio.AbstractEventLoop, addresses: list[tuple[int, Any]]) -> Any:
+        start = time.monotonic_ns()
+        errors: list[OSError] = []
+        for family, address in addresses:
+            sock = _HandedSocket(family, _socket.SOCK_STREAM)
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+                if self._source_ip is not None:
+                    # Lets the kernel choose the port at connect, so that one address serves
+                    # 28,000 connections per destination (ip(7), IP_BIND_ADDRESS_NO_PORT).
+                    sock.setsockopt(_socket.IPPROTO_IP, getattr(_socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
+                    sock.bind((self._source_ip, 0))
+                await loop.sock_connect(sock, address)  # type: ignore[arg-type]  # all uvloop needs of it
+            except OSError as error:
+                sock.abandon()
+                errors.append(error)
+            except BaseException:
+                sock.abandon()
+                raise
+            else:
+                self.ready_ns = time.monotonic_ns()
+                self._record("open.tcp", self.ready_ns - start)
+                return sock
+        raise errors[0]
+
+
+class Opener:
+    """Opens the connections of one process, and records how long the phases took and what failed."""
+
+    def __init__(self, options: OpenOptions, recorder: Recorder) -> None:
+        self._options = options
+        self._recorder = recorder
+        self._logger = QuietLogger(options.on_log)
+        self._opened = 0
+
+    async def open(self, url: str, *, subprotocols: tuple[str, ...], intended_ns: int) -> TimedConnection:
+        """A connection that is open, its subprotocol agreed; recorded as ``open`` from ``intended_ns``.
+
+        ``subprotocols`` are offered in order of preference; with any offered, the server has to
+        choose one of them. Raises `OpenError`, counted by its kind, after `failure` is recorded.
+        """
+        recorder = self._recorder
+        try:
+            connection = await self._connect(url, subprotocols)
+        except UsageError:
+            raise
+        except Exception as error:
+            kind, detail = failure_kind(error)
+            recorder.count.open_failures += 1
+            recorder.failed("open", kind)
+            raise OpenError(kind, detail) from None
+        recorder.count.opens += 1
+        recorder.values["open.upgrade"].append(connection.response_ns - connection.made_ns)
+        recorder.values["open"].append(connection.response_ns - intended_ns)
+        return connection
+
+    async def _connect(self, url: str, subprotocols: tuple[str, ...]) -> TimedConnection:
+        options = self._options
+
+        def create(protocol: ClientProtocol, **settings: Any) -> TimedConnection:
+            return TimedConnection(protocol, recorder=self._recorder, **settings)
+
+        settings: dict[str, Any] = {}
+        if urlsplit(url).scheme == "wss" and options.tls is not None:
+            settings["ssl"] = options.tls
+        source_ip = options.source_ips[self._opened % len(options.source_ips)] if options.source_ips else None
+        self._opened += 1
+        connection = await _PhasedConnect(
+            url,
+            source_ip=source_ip,
+            record=lambda phase, spent_ns: self._recorder.values[phase].append(spent_ns),
+            origin=options.origin,
+            subprotocols=list(subprotocols) or None,
+            compression="deflate" if options.compression else None,
+            additional_headers=Headers(list(options.headers)) if options.headers else None,
+            proxy=options.proxy,
+            open_timeout=options.timeout_s,
+            close_timeout=options.close_timeout_s,
+            ping_interval=None,  # the swarm pings by itself: a task per connection costs 2 KiB
+            max_size=options.max_message_bytes,
+            logger=self._logger,
+            create_connection=create,
+            **settings,
+        )
+        assert isinstance(connection, TimedConnection)
+        if subprotocols and connection.subprotocol is None:
+            connection.abort()
+            raise NegotiationError(f"no subprotocol chosen, {', '.join(subprotocols)} offered")
+        return connection

@@ -1,0 +1,197 @@
+"""A TCP connection, plain or under TLS, that tells when its bytes really left and arrived.
+
+TLS is done in memory, between the socket and the caller, so that the kernel's stamps apply to the
+very bytes that carry a message: a record's plain text has the stamp of the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from wsload.protocols.chat.probe import stamps
+
+READ_BYTES: Final = 65_536
+SENT_REMEMBERED: Final = 4_096
+"""So many stamps of what was sent are kept until somebody asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """Bytes that were read at once."""
+
+    data: bytes
+    """Plain text; may be empty, when what came was TLS's own."""
+    read_ns: int
+    """When they had been read, by ``time.monotonic_ns``."""
+    kernel_ns: int | None
+    """When the last of them arrived, by the kernel's CLOCK_REALTIME; None where it did not say."""
+
+
+class Wait(Protocol):
+    """Waits for a socket: see `wsload.protocols.chat.probe.watch.Watch.wait`."""
+
+    def __call__(self, what: Any, *, until_ns: int, write: bool = False) -> bool: ...
+
+
+class Hangup(ConnectionError):
+    """The server closed the TCP connection."""
+
+
+class Wire:
+    """An open connection; `close` it. The socket is non-blocking: wait for it yourself."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._stamped = stamps.enable(sock)
+        self._tls: ssl.SSLObject | None = None
+        self._encrypted_in = ssl.MemoryBIO()
+        self._encrypted_out = ssl.MemoryBIO()
+        self._ended = False
+        self._backlog = bytearray()
+        self._queued = 0
+        self._sent: dict[int, int] = {}
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def close(self) -> None:
+        """Drops the connection, whatever is still on its way."""
+        self._sock.close()
+
+    @property
+    def backlog(self) -> bool:
+        """Whether something waits until the socket can be written: call `flush` then."""
+        return bool(self._backlog)
+
+    def start_tls(self, context: ssl.SSLContext, host: str, *, wait: Wait, until_ns: int) -> None:
+        """Does the TLS handshake. Raises `TimeoutError`, ``ssl.SSLError`` or another `OSError`."""
+        self._tls = context.wrap_bio(self._encrypted_in, self._encrypted_out, server_hostname=host)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._enqueue(self._encrypted_out.read())
+                ready = wait(self._sock, until_ns=until_ns, write=self.backlog)
+                if not ready or time.monotonic_ns() >= until_ns:
+                    raise TimeoutError("the TLS handshake took too long") from None
+                self.flush()
+                with contextlib.suppress(BlockingIOError):
+                    self._encrypted_in.write(self._sock_read()[0])
+            else:
+                self._enqueue(self._encrypted_out.read())
+                return
+
+    def send(self, data: bytes) -> int:
+        """Sends, or keeps in the backlog; returns the number of the last byte, for `sent_ns`."""
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._encrypted_out.read()
+        return self._enqueue(data)
+
+    def flush(self) -> None:
+        """Writes of the backlog what the socket takes."""
+        with contextlib.suppress(BlockingIOError):
+            while self._backlog:
+                del self._backlog[: self._sock.send(self._backlog)]
+
+    def receive(self) -> Arrival | None:
+        """What has arrived; None when there is nothing now. Raises `Hangup` or another `OSError`.
+
+        To be called until it is None or raises: TLS may have ended where TCP has not.
+        """
+        if self._ended:
+            raise Hangup("the server ended the TLS connection")
+        try:
+            data, ancillary = self._sock_read()
+        except BlockingIOError:
+            return None
+        read_ns = time.monotonic_ns()
+        # A read that is full may have ended in the middle of a segment, whose stamp it then lacks.
+        kernel_ns = stamps.received_ns(ancillary) if len(data) < READ_BYTES else None
+        if self._tls is not None:
+            data = self._decrypted(data)
+        return Arrival(data=data, read_ns=read_ns, kernel_ns=kernel_ns)
+
+    def sent_ns(self, number: int) -> int | None:
+        """When the byte with this number left, by the kernel's CLOCK_REALTIME; asked for once."""
+        self._read_sent()
+        return self._sent.pop(number & 0xFFFFFFFF, None)
+
+    def _enqueue(self, data: bytes) -> int:
+        self._queued += len(data)
+        self._backlog += data
+        self.flush()
+        return self._queued - 1
+
+    def _sock_read(self) -> tuple[bytes, stamps.Ancillary]:
+        self._read_sent()
+        data, ancillary, _, _ = self._sock.recvmsg(READ_BYTES, stamps.ANCILLARY_BYTES)
+        if not data:
+            raise Hangup("the server hung up")
+        return data, ancillary
+
+    def _decrypted(self, data: bytes) -> bytes:
+        assert self._tls is not None
+        self._encrypted_in.write(data)
+        plain = bytearray()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            while part := self._tls.read(READ_BYTES):
+                plain += part
+            self._ended = True
+        if self._encrypted_out.pending:
+            self._enqueue(self._encrypted_out.read())
+        return bytes(plain)
+
+    def _read_sent(self) -> None:
+        # While there are any of these, the socket counts as readable.
+        if not self._stamped:
+            return
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                _, ancillary, _, _ = self._sock.recvmsg(0, stamps.ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
+                found = stamps.sent_ns(ancillary)
+                if found is not None:
+                    # A segment that is sent again is stamped again: the first time counts.
+                    self._sent.setdefault(*found)
+        while len(self._sent) > SENT_REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
+
+def connect(host: str, port: int, *, wait: Wait, until_ns: int) -> Wire:
+    """Connects to the first address of the host that answers.
+
+    Raises `OSError` (of the first address, when none does), of which `TimeoutError` is one.
+    """
+    first: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _connect(sock, address, wait, until_ns)
+            return Wire(sock)
+        except OSError as error:
+            sock.close()
+            first = first or error
+        except BaseException:
+            sock.close()
+            raise
+    assert first is not None
+    raise first
+
+
+def _connect(sock: socket.socket, address: object, wait: Wait, until_ns: int) -> None:
+    try:
+        sock.connect(address)  # type: ignore[arg-type]  # as getaddrinfo gave it
+    except BlockingIOError:
+        if not wait(sock, until_ns=until_ns, write=True):
+            raise TimeoutError("connecting took too long") from None
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, os.strerror(error)) from None
