@@ -162,6 +162,33 @@ def test_neither_locust_nor_gevent_is_loaded_by(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_undocumented_names_of_dependencies_are_used_by_compat_modules_only() -> None:
+    """A name with a leading underscore that nothing here defines is somebody else's."""
+    defined = set()
+    for node in (node for tree in TREES.values() for node in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id if isinstance(node, ast.Name) else node.attr)
+    foreign = []
+    for name, tree in TREES.items():
+        if name.endswith("/compat.py"):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute):
+                used = [node.attr]
+            elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("wsload"):
+                used = [alias.name for alias in node.names]
+            else:
+                continue
+            foreign += [
+                f"{name}: {each}"
+                for each in used
+                if each.startswith("_") and not each.startswith("__") and each not in defined
+            ]
+    assert foreign == []
+
+
 def test_a_file_is_one_room() -> None:
     lengths = {name: len((PACKAGE / name).read_text(encoding="utf-8").splitlines()) for name in TREES}
     assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}

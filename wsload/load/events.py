@@ -12,7 +12,7 @@ from locust import events
 from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of
-from wsload.load.locust.costs import spare_argument_parsers
+from wsload.load.locust.compat import spare_argument_parsers
 from wsload.load.locust.interrupt import interrupt_as_usual, interrupt_main_greenlet_only
 from wsload.load.options.table import add_options
 from wsload.load.watch.live_page import add_live_page

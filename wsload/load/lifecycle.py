@@ -19,8 +19,9 @@ import gevent
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from wsload.errors import UsageError
-from wsload.load.cluster.collector import Collector, worker_is_gone
+from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
+from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
 from wsload.load.locust.statistics import LocustFeed
 from wsload.load.options.settings import Settings
 from wsload.load.run.run import Run
@@ -114,7 +115,7 @@ class Lifecycle:
             self._stop_recording()
             # Locust's own last report: after Ctrl-C its master does not wait for one.
             try:
-                self.runner._send_stats()
+                send_last_statistics(self.runner)
             finally:
                 self._tell_master("wsload_done")
             return
@@ -148,7 +149,7 @@ class Lifecycle:
         swarm.configure()
         bridge = swarm.bridge
         if isinstance(self.runner, LocalRunner):
-            swarm.target_users = self.runner.target_user_count
+            swarm.target_users = wanted_users(self.runner)
         bridge.engine.recorder.tap = LocustFeed(bridge, self.environment)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         bridge.engine.call(
@@ -163,7 +164,7 @@ class Lifecycle:
     def _follow_target(self) -> None:
         """Tells the pacers among how many users the rate is spread, as long as the run goes on."""
         while not self._ended:
-            users = self.runner.target_user_count
+            users = wanted_users(self.runner)
             if isinstance(self.runner, MasterRunner):
                 self.runner.send_message("wsload_target", {"users": users})
             else:
@@ -184,7 +185,7 @@ class Lifecycle:
 
     def _on_finish_message(self, environment: Any, msg: Any) -> None:
         # A worker that is already stopping will get to test_stop by itself.
-        if self.runner.state not in ("cleanup", "stopped"):
+        if not is_ending(self.runner):
             self.runner.stop()
 
     def _mine(self, msg: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import gevent
 import gevent.event
@@ -99,13 +99,3 @@ def _last_word(log: WorkerLog) -> str:
     if not log.latest:
         return "it never delivered anything"
     return f"it last delivered at {time.strftime('%H:%M:%SZ', time.gmtime(log.latest + 1))}"
-
-
-def worker_is_gone(runner: Any) -> Callable[[str], bool]:
-    """Whether Locust's master has given a worker up."""
-
-    def gone(worker: str) -> bool:
-        node = runner.clients.get(worker)
-        return node is None or node.state == "missing"
-
-    return gone

@@ -12,6 +12,8 @@ import signal
 
 import gevent
 
+from wsload.load.locust.compat import raise_in_main_greenlet
+
 
 def interrupt_main_greenlet_only() -> None:
     """From now on; until `interrupt_as_usual`, or for good. Does nothing where somebody handles SIGINT."""
@@ -30,4 +32,4 @@ _watchers: list[gevent.signal_handler] = []
 
 
 def _interrupt() -> None:
-    gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
+    raise_in_main_greenlet(KeyboardInterrupt())

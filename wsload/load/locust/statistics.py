@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 from locust.stats import StatsEntry
-from locust.stats import bucket_response_time as locusts_rounding
 
 from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
+from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
 from wsload.measure.recorder import Failure
 
 TYPE: Final = "WS"
@@ -71,11 +71,7 @@ class LocustFeed:
             )
 
     def _only_locust_listens(self) -> bool:
-        listeners = self._environment.events.request._handlers
-        return all(
-            listener.__module__ == "locust.runners" and listener.__name__ == "on_request"
-            for listener in listeners
-        )
+        return all(map(is_locusts_own, listeners(self._environment.events.request)))
 
 
 def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:
@@ -84,7 +80,7 @@ def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
-        entry._cache_response_times(second - 1)
+        remember_second(entry, second - 1)
     count = len(milliseconds)
     entry.num_requests += count
     entry.num_reqs_per_sec[second] += count
@@ -101,9 +97,7 @@ def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:
 
 def _rounded(milliseconds: Any) -> Any:
     """Locust's rounding to two significant digits; its own function, should somebody have replaced it."""
-    from locust import stats
-
-    if stats.bucket_response_time is not locusts_rounding:
-        return np.array([stats.bucket_response_time(value) for value in milliseconds.tolist()])
+    if round_one := own_rounding():
+        return np.array([round_one(value) for value in milliseconds.tolist()])
     steps = np.select([milliseconds < 100, milliseconds < 1000, milliseconds < 10000], [1, 10, 100], 1000)
     return np.round(milliseconds / steps) * steps

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from locust import User
 from locust.exception import RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 from wsload.errors import WorkloadError
 from wsload.judge.run.validity import TOO_LATE
+from wsload.load.locust.compat import join_group, mark_running, mark_stopping
 from wsload.load.locust.handle import Stay
 from wsload.load.users.declared import check_async, check_tasks
 from wsload.load.users.process import Swarm
@@ -103,17 +103,16 @@ class ResidentUser(User):
 
     def start(self, group: Any) -> Stay:
         """Locust's: begins the user's life and adds it to the group."""
-        self._group = group
-        self._greenlet = self._begin()
-        group.add(self._greenlet)
-        return self._greenlet
+        stay = self._begin()
+        join_group(self, group, stay)
+        return stay
 
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
         """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
         self._begin().join()
 
     def _begin(self) -> Stay:
-        self._state = LOCUST_STATE_RUNNING
+        mark_running(self)
         stay = Stay(self)
         if self._swarm.refused:
             stay.finish(None, None)
@@ -124,9 +123,9 @@ class ResidentUser(User):
     def stop(self, force: bool = False) -> bool:
         """Locust's: gracefully lets the running task finish; returns whether it ended at once."""
         if force:
-            self._group.killone(self._greenlet)
+            self.group.killone(self.greenlet)
             return True
-        self._state = LOCUST_STATE_STOPPING
+        mark_stopping(self)
         self._engine.call(self._stop, False)
         return False
 

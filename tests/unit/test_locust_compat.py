@@ -1,0 +1,199 @@
+"""Canaries: what wsload needs of Locust and gevent beyond their documentation is still there, and does that.
+
+Each failure names the dependency, the version installed, and what wsload would lose.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import gevent
+import gevent.monkey
+import pytest
+from gevent.pool import Group
+from locust import User, argument_parser, stats
+from locust.env import Environment
+from locust.event import EventHook
+from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
+
+import wsload
+from wsload.load.locust import compat
+
+
+@contextlib.contextmanager
+def needed(dependency: str, name: str, purpose: str) -> Iterator[None]:
+    """Whatever goes wrong inside is reported as what this name is needed for."""
+    try:
+        yield
+    except Exception as error:
+        pytest.fail(
+            f"{dependency} {version(dependency)}: {name} has changed; wsload needs it {purpose}: {error!r}"
+        )
+
+
+class Someone(User):
+    abstract = True
+
+
+class Handle:
+    """A member of Locust's group as wsload's is: no greenlet."""
+
+    name, dead = "someone-1", False
+
+    def __init__(self, user: User) -> None:
+        self.args = (user,)
+        self.links: list[Any] = []
+        self.kills = 0
+
+    def rawlink(self, link: Any) -> None:
+        self.links.append(link)
+
+    def unlink(self, link: Any) -> None:
+        self.links.remove(link)
+
+    def kill(self, *_: Any, **__: Any) -> None:
+        self.kills += 1
+        self.dead = True
+        for link in list(self.links):
+            link(self)
+
+
+@pytest.fixture
+def environment() -> Iterator[Environment]:
+    environment = Environment(user_classes=[Someone], stop_timeout=1)
+    yield environment
+    if environment.runner is not None:
+        environment.runner.quit()
+
+
+def test_a_user_is_known_to_be_at_work_and_asked_to_stop_only_once(environment: Environment) -> None:
+    with needed("locust", "User._state", "so that a graceful stop asks each user, once"):
+        runner, user, asked = environment.create_local_runner(), Someone(environment), []
+        user.stop = lambda force=False: (asked.append(force), compat.mark_stopping(user))  # type: ignore[method-assign]
+        compat.mark_running(user)
+        handle = Handle(user)
+        compat.join_group(user, runner.user_greenlets, handle)
+        for _ in range(2):
+            gevent.spawn_later(0.01, handle.kill)
+            runner.stop_users({"Someone": 1})
+            handle.dead = False
+            runner.user_greenlets.add(handle)
+        assert asked == [False]
+        handle.kill()
+
+
+def test_a_group_takes_a_member_that_is_no_greenlet(environment: Environment) -> None:
+    with needed("gevent", "Group.add", "so that a user costs no greenlet: 8 KiB"):
+        group, user = Group(), Someone(environment)
+        first, second = Handle(user), Handle(user)
+        compat.join_group(user, group, first)
+        group.add(second)
+        assert len(group) == 2
+        group.killone(first, block=False)
+        gevent.sleep(0.01)
+        assert first.kills == 1 and len(group) == 1
+        group.kill(block=False)
+        gevent.sleep(0.01)
+        assert second.kills == 1 and len(group) == 0
+    with needed("locust", "User._greenlet and User._group", "so that Locust can kill a user"):
+        assert user.greenlet is first and user.group is group
+
+
+def test_users_are_counted_by_their_handles(environment: Environment) -> None:
+    with needed("locust", "greenlet.args[0]", "so that users are counted by class without greenlets"):
+        runner, user = environment.create_local_runner(), Someone(environment)
+        handle = Handle(user)
+        compat.join_group(user, runner.user_greenlets, handle)
+        assert runner.user_classes_count == {"Someone": 1} and runner.user_count == 1
+        handle.kill()
+
+
+def test_a_runner_says_whether_it_is_ending(environment: Environment) -> None:
+    with needed("locust", "Runner.state", "so that a worker is not stopped twice"):
+        runner, states = environment.create_local_runner(), []
+        environment.events.test_stop.add_listener(lambda **_: states.append(compat.is_ending(runner)))
+        assert not compat.is_ending(runner)
+        runner.stop()
+        assert states == [True]
+
+
+def test_a_runner_says_how_many_users_it_wants(environment: Environment) -> None:
+    with needed("locust", "Runner.target_user_count", "to spread --ws-rate over the users"):
+        runner = environment.create_local_runner()
+        assert compat.wanted_users(runner) == 0
+        runner.target_user_count = 7
+        assert compat.wanted_users(runner) == 7
+
+
+def test_a_master_says_which_workers_are_gone() -> None:
+    with needed("locust", "MasterRunner.clients", "so that nobody waits for a worker that was killed"):
+        master = MasterRunner.__new__(MasterRunner)  # it would listen on a port
+        master.clients = WorkerNodes()
+        master.greenlet = Group()
+        master.clients["here"], master.clients["silent"] = WorkerNode("here"), WorkerNode("silent", "missing")
+        gone = compat.worker_is_gone(master)
+        assert [gone(worker) for worker in ("here", "silent", "quit")] == [False, True, True]
+
+
+def test_a_worker_can_send_its_statistics_at_once() -> None:
+    with needed("locust", "WorkerRunner._send_stats", "so that Ctrl-C loses no statistics of a worker"):
+        worker, sent = WorkerRunner.__new__(WorkerRunner), []
+        worker.environment, worker.client_id, worker.greenlet = Environment(), "w", Group()
+        worker.client = type("Client", (), {"send": staticmethod(sent.append)})()
+        compat.send_last_statistics(worker)
+        assert [message.type for message in sent] == ["stats"]
+
+
+def test_locust_finds_out_its_defaults_once_and_finds_the_same() -> None:
+    assert wsload.ChatUser is not None  # its import installs wsload
+    with needed("locust", "argument_parser.default_args_dict", "so that a ramp leaves workers their time"):
+        once = argument_parser.default_args_dict()
+        assert argument_parser.default_args_dict() is once
+        assert argument_parser.default_args_dict.__wrapped__() == once
+        assert "expect_workers" in once and "ws_url" not in once
+
+
+def test_an_events_listeners_are_known_and_locusts_own_among_them(environment: Environment) -> None:
+    with needed("locust", "EventHook._handlers and runners.on_request", "to add up statistics in aggregate"):
+        event = EventHook()
+        event.add_listener(print)
+        assert compat.listeners(event) == [print]
+        environment.create_local_runner()
+        (own,) = compat.listeners(environment.events.request)
+        assert compat.is_locusts_own(own) and not compat.is_locusts_own(needed)
+
+
+def test_an_entry_remembers_a_second_for_the_chart(environment: Environment) -> None:
+    with needed("locust", "StatsEntry._cache_response_times", "for the percentiles in Locust's charts"):
+        entry = environment.stats.get("message", "WS")
+        entry.use_response_times_cache = True
+        entry.response_times_cache = (
+            entry.response_times_cache or type(entry.stats.total.response_times_cache)()
+        )
+        entry.log(5, 0)
+        second = int(time.time())
+        compat.remember_second(entry, second)
+        assert second in entry.response_times_cache
+
+
+def test_locusts_rounding_can_be_replaced_and_that_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
+        assert compat.own_rounding() is None
+        monkeypatch.setattr(stats, "bucket_response_time", round)
+        assert compat.own_rounding() is round
+
+
+def test_an_exception_reaches_the_main_greenlet() -> None:
+    with needed("gevent", "Hub.handle_system_error", "so that Ctrl-C ends the run in order"):
+        gevent.spawn(compat.raise_in_main_greenlet, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            gevent.sleep(5)
+
+
+def test_locust_leaves_real_threads_to_be_had() -> None:
+    with needed("gevent", "monkey.get_original", "to start the thread of the users' loop"):
+        assert gevent.monkey.get_original("_thread", "start_new_thread").__module__ == "_thread"

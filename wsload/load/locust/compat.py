@@ -1,0 +1,115 @@
+"""Everything wsload uses of Locust and gevent that their documentation does not promise.
+
+No other file touches such a name. Each function says what it relies on and why; each has a canary in
+``tests/unit/test_locust_compat.py`` that names the dependency and its version when a release changes it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+from locust import User, argument_parser, stats
+from locust.event import EventHook
+from locust.runners import STATE_CLEANUP, STATE_MISSING, STATE_STOPPED, MasterRunner, Runner, WorkerRunner
+from locust.stats import StatsEntry
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+# Locust's users
+
+
+def mark_running(user: User) -> None:
+    """Tells Locust that the user is at work: it refuses to stop one whose ``_state`` it does not know."""
+    user._state = LOCUST_STATE_RUNNING
+
+
+def mark_stopping(user: User) -> None:
+    """Tells Locust that the user was asked to stop: it does not ask it again while it waits for it."""
+    user._state = LOCUST_STATE_STOPPING
+
+
+def join_group(user: User, group: Any, handle: Any) -> None:
+    """Adds the user's handle to Locust's group of users, where `User.start` would put a greenlet.
+
+    ``_greenlet`` and ``_group`` are what ``User.greenlet`` and ``User.group`` return. ``Group.add`` asks no
+    more of its members than ``rawlink``, ``dead`` and ``kill``, and Locust ``args`` and ``name``.
+    """
+    user._group, user._greenlet = group, handle
+    group.add(handle)
+
+
+# Locust's runners
+
+
+def is_ending(runner: Runner) -> bool:
+    """Whether the runner is already stopping its users, or has."""
+    return runner.state in (STATE_CLEANUP, STATE_STOPPED)
+
+
+def wanted_users(runner: Runner) -> int:
+    """How many users the runner is to have, over all processes, from the start of the ramp on."""
+    return int(runner.target_user_count)
+
+
+def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:
+    """Whether the master has given up a worker, or was told that it quit, by the worker's id."""
+
+    def gone(worker: str) -> bool:
+        node = runner.clients.get(worker)
+        return node is None or node.state == STATE_MISSING
+
+    return gone
+
+
+def send_last_statistics(runner: WorkerRunner) -> None:
+    """Sends the worker's statistics now: after Ctrl-C its master does not wait for the next report."""
+    runner._send_stats()
+
+
+def spare_argument_parsers() -> None:
+    """Has Locust find out its options' defaults once.
+
+    A worker makes a parser of all options, for each of some hundred options anew, whenever the master
+    tells it how many users to have: 0.3 s, once a second during a ramp, in which the users' loop got
+    half of the interpreter. Seen in Locust 2.47 (``WorkerRunner.handle_message``); the defaults are
+    those before a locustfile adds to them, so they do not change.
+    """
+    if find_out := getattr(argument_parser, "default_args_dict", None):
+        argument_parser.default_args_dict = functools.cache(find_out)
+
+
+# Locust's statistics
+
+
+def listeners(event: EventHook) -> list[Any]:
+    """Who listens to an event."""
+    return list(event._handlers)
+
+
+def is_locusts_own(listener: Any) -> bool:
+    """Whether a ``request`` listener is the one by which a runner keeps its statistics."""
+    return bool(listener.__module__ == "locust.runners" and listener.__name__ == "on_request")
+
+
+def remember_second(entry: StatsEntry, second: int) -> None:
+    """Has an entry keep its response times as of this second, from which Locust charts percentiles."""
+    entry._cache_response_times(second)
+
+
+_locusts_rounding: Final = stats.bucket_response_time
+
+
+def own_rounding() -> Callable[[float], float] | None:
+    """The function that somebody put in place of Locust's rounding of response times; None for nobody."""
+    current = stats.bucket_response_time
+    return None if current is _locusts_rounding else current
+
+
+# gevent
+
+
+def raise_in_main_greenlet(error: BaseException) -> None:
+    """Raises the exception in the main greenlet, as gevent does with one that ends the process."""
+    gevent.get_hub().handle_system_error(type(error), error)
