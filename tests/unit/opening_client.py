@@ -28,11 +28,14 @@ class Client:
         self.logged: list[str] = []
         self.opener = Opener(OpenOptions(on_log=self.logged.append, **options), self.recorder)
 
-    async def open(self, url: str, *subprotocols: str, intended_ns: int | None = None) -> TimedConnection:
+    async def open(
+        self, url: str, *subprotocols: str, intended_ns: int | None = None, **asked: Any
+    ) -> TimedConnection:
         return await self.opener.open(
             url,
             subprotocols=subprotocols,
             intended_ns=time.monotonic_ns() if intended_ns is None else intended_ns,
+            **asked,
         )
 
     async def fails(self, url: str, *subprotocols: str) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from opening_client import Client, responding, run, served, served_tcp
 from support.certificates import Certificates
 from support.serving import TcpHandler
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, unix_serve
 from websockets.http11 import Request
+
+from wsload.errors import OpenError, UsageError
+from wsload.load.ws.request import request_headers
 
 # What goes right
 
@@ -85,6 +89,102 @@ def test_the_request_carries_what_was_asked_for() -> None:
         assert headers["Authorization"].startswith("Basic ")
         assert "Sec-WebSocket-Extensions" not in headers
         assert "Sec-WebSocket-Protocol" not in headers
+
+    run(body)
+
+
+def test_an_opening_adds_to_the_headers_of_all_and_replaces_those_of_its_names() -> None:
+    defaults = (("X-One", "1"), ("X-Two", "2"), ("x-two", "2 again"), ("Cookie", "a=b; c=d"))
+    merged = request_headers(defaults, [("X-TWO", "3"), ("X-Four", "4")], [("c", "e"), ("f", "g")])
+    assert sorted(merged.raw_items()) == [
+        ("Cookie", "a=b; c=e; f=g"),
+        ("X-Four", "4"),
+        ("X-One", "1"),
+        ("X-TWO", "3"),
+    ]
+    assert not list(request_headers((), (), ()).raw_items())
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookies"),
+    [
+        ([("Host", "other")], ()),
+        ([("Sec-WebSocket-Key", "x")], ()),
+        ([("X-One", "1\r\nX-Two: 2")], ()),
+        ([("X One", "1")], ()),
+        ([("", "1")], ()),
+        ([("X-One", "é")], ()),
+        ((), [("a", "b;c=d")]),
+        ((), [("a=", "b")]),
+        ((), [("", "b")]),
+        ((), [("a", "b\n")]),
+    ],
+)
+def test_what_is_no_header_or_cookie_is_refused(headers: Any, cookies: Any) -> None:
+    with pytest.raises(UsageError) as refused:
+        request_headers((), headers, cookies)
+    assert "\n" not in str(refused.value)
+
+
+def test_each_opening_has_its_own_identity() -> None:
+    seen: list[Request] = []
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request)
+
+    async def body() -> None:
+        async with served(note) as port:
+            client = Client(headers=(("Authorization", "Bearer all"),), origin="https://page.example")
+            for asked in (
+                {},
+                {"headers": [("Authorization", "Bearer one"), ("Origin", "https://one.example")]},
+                {"cookies": [("sid", "1")], "connect_to": f"127.0.0.1:{port}"},
+            ):
+                host = "nowhere.invalid:1" if "connect_to" in asked else f"127.0.0.1:{port}"
+                connection = await client.open(f"ws://{host}/", **asked)
+                await connection.wait_closed()
+        shown = [
+            [request.headers.get(name) for name in ("Authorization", "Origin", "Cookie")] for request in seen
+        ]
+        assert shown == [
+            ["Bearer all", "https://page.example", None],
+            ["Bearer one", "https://one.example", None],
+            ["Bearer all", "https://page.example", "sid=1"],
+        ]
+        assert seen[2].headers["Host"] == "nowhere.invalid:1"
+
+    run(body)
+
+
+def test_a_server_is_verified_by_the_name_given(certificates: Certificates) -> None:
+    async def body() -> None:
+        async with served(ssl=certificates.server_context()) as port:
+            client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
+            asked = {"connect_to": f"127.0.0.1:{port}"}
+            connection = await client.open("wss://nobody.invalid/", server_name="localhost", **asked)
+            await connection.close()
+            with pytest.raises(OpenError, match="tls"):
+                await client.open("wss://nobody.invalid/", **asked)
+
+    run(body)
+
+
+def test_a_unix_socket_is_opened(tmp_path: Path) -> None:
+    seen: list[Request] = []
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request)
+
+    async def body() -> None:
+        async with unix_serve(note, str(tmp_path / "chat.sock")):
+            client = Client(source_ips=("127.0.0.2",))
+            connection = await client.open(f"ws+unix://{tmp_path}/chat.sock:/room?x=1")
+            await connection.wait_closed()
+            assert client.interval().histograms.keys() == {"open", "open.tcp", "open.upgrade"}
+        assert (seen[0].path, seen[0].headers["Host"]) == ("/room?x=1", "localhost")
+        assert await Client().fails(f"ws+unix://{tmp_path}/none.sock:/") == "no socket"
 
     run(body)
 

@@ -8,11 +8,34 @@ from hypothesis import strategies as st
 from websockets.uri import parse_uri
 
 from wsload.errors import UsageError
-from wsload.load.ws.url import is_loopback, refuse_mixed_content, resolve_url, shown_url
+from wsload.load.ws.url import (
+    is_loopback,
+    parse_address,
+    refuse_mixed_content,
+    resolve_url,
+    shown_url,
+    unix_target,
+)
 
 PIECES = (
     *("ws", "wss", "http", "https", "ftp", ":", "//", "/", "#", "?", "@", "[", "]", "::1", "h", "localhost"),
-    *("8000", "65536", " ", "\t", "\n", "\\", "%", "..", "é", "\ud800", "\x00", ".", "&=", "ws://"),
+    *(
+        "8000",
+        "65536",
+        " ",
+        "\t",
+        "\n",
+        "\\",
+        "%",
+        "..",
+        "é",
+        "\ud800",
+        "\x00",
+        ".",
+        "&=",
+        "ws://",
+        "ws+unix:",
+    ),
 )
 urls = st.lists(st.sampled_from(PIECES), max_size=9).map("".join) | st.text(max_size=20)
 
@@ -37,6 +60,12 @@ urls = st.lists(st.sampled_from(PIECES), max_size=9).map("".join) | st.text(max_
         ("?next=ws://x", "wss://chat.example/a", "wss://chat.example/a?next=ws://x"),
         ("//other.example/x", "wss://chat.example", "wss://other.example/x"),
         ("/", "[::1]:8765", "ws://[::1]:8765/"),
+        ("ws+unix:///run/chat.sock:/room?x=1", None, "ws+unix:///run/chat.sock:/room?x=1"),
+        ("WS+UNIX:/run/chat.sock", None, "ws+unix:///run/chat.sock:/"),
+        ("ws+unix:///run/chat.sock:/room", "ws://chat.example", "ws+unix:///run/chat.sock:/room"),
+        ("/room?y", "ws+unix:///run/chat.sock:/a/b", "ws+unix:///run/chat.sock:/room?y"),
+        ("room", "ws+unix:///run/chat.sock:/a/b", "ws+unix:///run/chat.sock:/a/room"),
+        ("", "ws+unix:///run/chat.sock", "ws+unix:///run/chat.sock:/"),
     ],
 )
 def test_resolved(url: str, host: str | None, opened: str) -> None:
@@ -68,6 +97,11 @@ def test_resolved(url: str, host: str | None, opened: str) -> None:
         ("ws://chat.example/a\nroom", None, "a space"),
         ("ws://chat.example\\@evil.example/", None, "a backslash"),
         ("ws://ada@chat.example/", None, "without password"),
+        ("ws+unix://run/chat.sock:/", None, "names no socket"),
+        ("ws+unix:", None, "names no socket"),
+        ("ws+unix:///run/a chat.sock", None, "a space"),
+        ("ws+unix:///run/chat%00.sock", None, "107 bytes"),
+        (f"ws+unix:///{'x' * 107}", None, "107 bytes"),
         (f"ws://{'é' * 80}.example/", None, "can't be encoded"),
     ],
 )
@@ -94,11 +128,41 @@ def test_whatever_is_given_is_refused_in_a_line_or_can_be_opened(url: str, host:
     if opened is None:
         assert "\n" not in refusal
         return
-    assert opened.startswith(("ws://", "wss://"))
+    assert opened.startswith(("ws://", "wss://", "ws+unix:///"))
     assert "#" not in opened
     assert not any(character.isspace() for character in opened)
-    assert parse_uri(opened).host
+    unix = unix_target(opened)
+    assert parse_uri(unix[1] if unix else opened).host
+    assert unix is None or unix[0].startswith("/")
     assert resolve_url(opened) == resolve_url(opened, "wss://other.example/") == opened
+
+
+def test_a_unix_socket_and_what_is_requested_over_it() -> None:
+    assert unix_target("ws+unix:///run/my%20chat.sock:/room?x=1") == (
+        "/run/my chat.sock",
+        "ws://localhost/room?x=1",
+    )
+    assert unix_target("ws://chat.example/") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("chat.example:80", ("chat.example", 80)),
+        ("10.0.0.7:65535", ("10.0.0.7", 65535)),
+        ("[::1]:8080", ("::1", 8080)),
+    ],
+)
+def test_an_address_to_connect_to(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "chat.example", ":80", "chat.example:", "h:0", "h:65536", "h:x", "::1:80", "[h]:80"]
+)
+def test_no_address_to_connect_to(text: str) -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        parse_address(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from typing import Any, Protocol
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
@@ -21,22 +21,13 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Event
 
 from wsload.errors import NotConnected
+from wsload.load.ws.end import End, Sink, end_of
 from wsload.load.ws.failures import closed_kind, failed_kind
 from wsload.load.ws.frames import BINARY, TEXT, client_frame
 from wsload.load.ws.lean import shed_cycles, shed_extras, shed_queue
 from wsload.measure.recorder import Recorder
 
 _now_ns = time.monotonic_ns
-
-
-class Sink(Protocol):
-    """Who is told what arrives, at once and in order, on the loop's thread."""
-
-    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """One whole message; ``at_ns`` (monotonic) is when its last byte reached this process."""
-
-    def receive_close(self, code: int, reason: str) -> None:
-        """The connection is gone: the close code received (1006 for none) and its reason."""
 
 
 class TimedConnection(ClientConnection):
@@ -284,6 +275,11 @@ class TimedConnection(ClientConnection):
             self._recorder.closed(self._code)
         if self._sink is not None:
             self._sink.receive_close(self._code, self.close_reason or "")
+
+    @property
+    def end(self) -> End:
+        """How it ended, once it is gone."""
+        return end_of(self.protocol, self.end_kind)
 
     @property
     def end_kind(self) -> str:

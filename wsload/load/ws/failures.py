@@ -28,6 +28,7 @@ _ERRNO_KINDS = {
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
     errno.EADDRNOTAVAIL: "no free port",
+    errno.ENOENT: "no socket",
 }
 
 _OWN_CODES: dict[int, str] = {

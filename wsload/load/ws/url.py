@@ -1,6 +1,7 @@
 """Which URL is opened: the browser's rules for ``new WebSocket(url)`` (WHATWG WebSockets, section 3.1).
 
-Nothing here touches the network: a URL that is refused was refused before anything was sent.
+Beyond them ``ws+unix:///PATH/OF/SOCKET:/REQUEST/PATH`` names a Unix socket, as npm's ``ws`` writes it.
+Nothing here touches the network: a URL that is refused is refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import functools
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
@@ -19,11 +20,15 @@ from wsload.errors import UsageError
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_UNIX: Final = re.compile(r"ws\+unix:(?://)?([^:?]*)(?::([^?]*))?(\?.*)?", re.IGNORECASE)
+"""Path of the socket, request path, query."""
+_LONGEST_SOCKET_PATH: Final = 107
+"""``sun_path`` has 108 bytes with the NUL (unix(7))."""
 
 
 @functools.lru_cache(maxsize=1024)  # every opening asks, mostly for the same
 def resolve_url(url: str, host: str | None = None) -> str:
-    """The absolute ``ws://`` or ``wss://`` URL to open.
+    """The absolute ``ws://``, ``wss://`` or ``ws+unix://`` URL to open.
 
     ``http`` and ``https`` become ``ws`` and ``wss``; a relative ``url`` is resolved against
     ``host`` (Locust's ``--host``), itself a URL or a bare ``name:port``, which means ``ws://``.
@@ -39,6 +44,8 @@ def resolve_url(url: str, host: str | None = None) -> str:
             raise UsageError(
                 f"the URL {shown_url(given)!r} has a backslash in it, which browsers take for a '/'"
             )
+    if unix := _UNIX.fullmatch(base or url):
+        return _resolve_unix(unix, base and url)
     try:
         text = _joined(base, url) if relative else url
         parts = urlsplit(text)
@@ -52,7 +59,7 @@ def resolve_url(url: str, host: str | None = None) -> str:
     if parts.scheme.lower() not in _SCHEMES:
         raise UsageError(
             f"the URL {shown_url(text)!r} has the scheme {parts.scheme!r}: "
-            "ws, wss, http and https are what a WebSocket opens"
+            "ws, wss, http, https and ws+unix can be opened"
         )
     if port == 0:
         raise UsageError(f"the URL {shown_url(text)!r} has port 0: nothing listens there")
@@ -68,6 +75,30 @@ def resolve_url(url: str, host: str | None = None) -> str:
     return found
 
 
+def unix_target(url: str) -> tuple[str, str] | None:
+    """For a resolved ``ws+unix://`` URL: the socket's path, and the ``ws://`` URL to request over it."""
+    found = _UNIX.fullmatch(url)
+    if found is None:
+        return None
+    return unquote(found[1]), f"ws://localhost{found[2] or '/'}{found[3] or ''}"
+
+
+def _resolve_unix(base: re.Match[str], reference: str) -> str:
+    path, shown = base[1], shown_url(base[0])
+    if not path.startswith("/"):
+        raise UsageError(
+            f"the URL {shown!r} names no socket: it is written ws+unix:///PATH/OF/SOCKET:/REQUEST/PATH"
+        )
+    if any(character.isspace() for character in path):
+        raise UsageError(f"the URL {shown!r} has a space in it")
+    if len(unquote(path).encode(errors="replace")) > _LONGEST_SOCKET_PATH or "\0" in unquote(path):
+        raise UsageError(f"the URL {shown!r}: a socket's path has at most {_LONGEST_SOCKET_PATH} bytes")
+    request = resolve_url(reference, f"ws://localhost{base[2] or '/'}{base[3] or ''}")
+    if not request.startswith("ws://localhost/"):
+        return request
+    return f"ws+unix://{path}:{request.removeprefix('ws://localhost')}"
+
+
 def shown_url(url: str) -> str:
     """The URL as it may be shown: user, query and fragment, which may be secret, replaced by ``***``."""
     scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
@@ -78,6 +109,26 @@ def shown_url(url: str) -> str:
     rest, fragment, _ = rest.partition("#")
     rest, query, _ = rest.partition("?")
     return f"{scheme}{slashes}{rest}{query and '?***'}{fragment and '#***'}"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Reads ``HOST:PORT``, with an IPv6 address in brackets. Raises `UsageError`."""
+    host, colon, port = text.rpartition(":")
+    name = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not name or not host.isprintable():
+        raise UsageError(f"the address {text!r} can't be read: HOST:PORT is wanted, such as 10.0.0.7:8080")
+    if _is_ipv6(name) != (host != name):
+        raise UsageError(
+            f"the address {text!r} can't be read: an IPv6 address stands in brackets, [::1]:8080"
+        )
+    return name, int(port)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -113,4 +164,4 @@ def _joined(base: str, url: str) -> str:
 
 
 def _has_scheme(text: str) -> bool:
-    return "://" in text.split("?", 1)[0].split("#", 1)[0]
+    return "://" in text.split("?", 1)[0].split("#", 1)[0] or _UNIX.match(text) is not None
