@@ -12,6 +12,7 @@ os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 import pytest
 from support.certificates import Certificates
 from support.locust_run import Finished, LocustRun
+from support.npm import install
 from support.serving import Serving
 
 
@@ -46,3 +47,9 @@ def serving() -> Iterator[Serving]:
     """An event loop in a thread of its own, to run servers on."""
     with Serving() as loop:
         yield loop
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm packages, installed once; tests that use it belong to the group "npm"."""
+    return install(tmp_path_factory.mktemp("npm"))
