@@ -21,11 +21,11 @@ from websockets.utils import accept_key
 
 from wsload import ChatUser, WebSocketUser
 from wsload.load.engine.loop import Engine
-from wsload.load.engine.timers import Alarm
+from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import Swarm
 from wsload.load.ws.connection import TimedConnection
-from wsload.load.ws.opening import QuietLogger
+from wsload.load.ws.logger import QuietLogger
 from wsload.protocols.chat.conversation import messages, token
 
 MESSAGE: Final = "x" * 100
@@ -108,7 +108,7 @@ class InProcess:
     def __init__(self) -> None:
         self.engine = Engine()
         self.loop = self.engine.loop
-        self.engine.alarm = Alarm(self.loop)
+        self.engine.timers = TimerQueue(self.loop)
 
     def run(self, user_class: type, answer: Callable[[int], list[bytes]]) -> None:
         """Lives one user's life to its end; ``answer(-1)`` is what the server says first."""

@@ -17,7 +17,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from wsload.load.ws.connection import TimedConnection
-from wsload.load.ws.opening import QuietLogger
+from wsload.load.ws.logger import QuietLogger
 from wsload.measure.interval import Interval
 from wsload.measure.recorder import Recorder
 

@@ -111,7 +111,7 @@ def test_a_handshake_that_fails_when_nobody_waits_any_more_was_counted() -> None
             runner.run(forget(error))
             runner.run(neglect(error))
     assert [counted_already(context) for context in complaints] == [True, False, True, False, False, False]
-    assert not counted_already({"message": "an alarm's callback failed", "exception": OSError()})
+    assert not counted_already({"message": "an timers's callback failed", "exception": OSError()})
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1013, 3000, 4999])

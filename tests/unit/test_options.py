@@ -144,6 +144,9 @@ MISTAKES = {
     "ws_message_timeout": ["0", "2h", "soon", ""],
     "ws_drain": ["x", "-1s", "11m", ""],
     "ws_open_timeout": ["0", "never"],
+    "ws_ping": ["0", "never", "2d", ""],
+    "ws_ping_timeout": ["0", "never", "2d", ""],
+    "ws_connect_to": ["chat.example", "chat.example:0", ":80"],
     "ws_header": [["X"], [f"X {SECRET}: 1"], [f"X: {SECRET}\nY: 2"]],
     "ws_cookie": [[SECRET], [f"a={SECRET}; b=2"], [f"a={SECRET}\r\nX: 1"]],
     "ws_basic": [SECRET],
@@ -190,6 +193,20 @@ def test_a_check_that_can_not_be_read_is_pointed_at() -> None:
     assert first == "argument --ws-check:"
     assert "message.p99 << 50ms" in rest[0]
     assert any("^" in line for line in rest)
+
+
+def test_pings_are_turned_off() -> None:
+    opening = settings_of(ws_ping="off", ws_ping_timeout="OFF").opening
+    assert (opening.ping_interval_s, opening.ping_timeout_s) == (None, None)
+    assert (settings_of().opening.ping_interval_s, settings_of(ws_ping="500ms").opening.ping_interval_s) == (
+        20,
+        0.5,
+    )
+
+
+def test_a_source_address_and_a_proxy_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="--ws-source-ip"):
+        settings_of(ws_source_ip=["127.0.0.2"], ws_proxy="http://127.0.0.1:3128")
 
 
 def test_certificates(certificates: Certificates, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""The pacer: even or random arrivals for the workers that are ready, none lost and none invented."""
+
 from __future__ import annotations
 
 import asyncio
@@ -9,8 +11,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from wsload.load.engine.pacer import Pacer
-from wsload.load.engine.timers import Alarm
+from wsload.load.engine.pacer import PER_TURN, Pacer
+from wsload.load.engine.timers import TimerQueue
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -21,19 +23,24 @@ class Taker:
 
     def __init__(self, log: list[tuple[Taker, int]]) -> None:
         self._log = log
+        self.missed = 0
 
     def take(self, due_ns: int) -> None:
         assert time.monotonic_ns() >= due_ns, "handed out early"
         self._log.append((self, due_ns))
 
+    def take_missed(self, count: int) -> None:
+        assert count > 0
+        self.missed += count
+
 
 class Stage:
-    """A pacer at a rate per ready worker, on a real loop and alarm."""
+    """A pacer at a rate per ready worker, on a real loop."""
 
-    def __init__(self, alarm: Alarm, rate_for: Callable[[int], float], **settings: Any) -> None:
-        self.alarm = alarm
+    def __init__(self, timers: TimerQueue, rate_for: Callable[[int], float], **settings: Any) -> None:
+        self.timers = timers
         self.log: list[tuple[Taker, int]] = []
-        self.pacer = Pacer(alarm, rate_for, **{"poisson": False, **settings})
+        self.pacer = Pacer(timers, rate_for, **{"poisson": False, **settings})
 
     def new_taker(self) -> Taker:
         taker = Taker(self.log)
@@ -47,17 +54,17 @@ class Stage:
     async def until(self, number: int) -> None:
         """Returns once so many were handed out in all."""
         while len(self.log) < number:
-            await self.alarm.sleep_until(time.monotonic_ns() + MS)
+            await self.timers.sleep_until(time.monotonic_ns() + MS)
 
 
-def run(body: Callable[[Alarm], Awaitable[None]]) -> None:
+def run(body: Callable[[TimerQueue], Awaitable[None]]) -> None:
     async def main() -> None:
-        alarm = Alarm(asyncio.get_running_loop())
+        timers = TimerQueue(asyncio.get_running_loop())
         try:
             async with asyncio.timeout(20):
-                await body(alarm)
+                await body(timers)
         finally:
-            alarm.close()
+            timers.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
@@ -74,8 +81,8 @@ def gaps(dues: list[int]) -> list[int]:
 
 
 def test_due_times_are_evenly_spaced_and_go_round() -> None:
-    async def body(alarm: Alarm) -> None:
-        stage = Stage(alarm, lambda ready: 1000.0 if ready == 3 else 0.0)
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda ready: 1000.0 if ready == 3 else 0.0)
         takers = [stage.new_taker() for _ in range(3)]
         await stage.until(60)
         assert all(abs(gap - MS) <= 2 for gap in gaps(stage.dues))
@@ -87,8 +94,8 @@ def test_due_times_are_evenly_spaced_and_go_round() -> None:
 
 
 def test_after_a_block_every_post_that_was_due_is_handed_out_with_its_own_due_time() -> None:
-    async def body(alarm: Alarm) -> None:
-        stage = Stage(alarm, lambda _: 1000.0)
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda _: 1000.0)
         stage.new_taker()
         await stage.until(3)
         block_until(time.monotonic_ns() + 50 * MS)
@@ -100,9 +107,9 @@ def test_after_a_block_every_post_that_was_due_is_handed_out_with_its_own_due_ti
 
 @pytest.mark.parametrize("change", ["join", "leave", "update"])
 def test_what_was_overdue_when_the_rate_changed_keeps_its_due_time(change: str) -> None:
-    async def body(alarm: Alarm) -> None:
+    async def body(timers: TimerQueue) -> None:
         rate = 1000.0
-        stage = Stage(alarm, lambda _: rate)
+        stage = Stage(timers, lambda _: rate)
         first, second = stage.new_taker(), stage.new_taker()
         assert first is not second
         await stage.until(3)
@@ -129,14 +136,14 @@ def test_what_was_overdue_when_the_rate_changed_keeps_its_due_time(change: str) 
 
 
 def test_the_rate_follows_those_who_are_ready() -> None:
-    async def body(alarm: Alarm) -> None:
+    async def body(timers: TimerQueue) -> None:
         asked: list[int] = []
 
         def rate_for(ready: int) -> float:
             asked.append(ready)
             return 100.0 * ready
 
-        stage = Stage(alarm, rate_for)
+        stage = Stage(timers, rate_for)
         one, two = stage.new_taker(), stage.new_taker()
         stage.pacer.leave(one)
         stage.pacer.leave(one)
@@ -147,13 +154,13 @@ def test_the_rate_follows_those_who_are_ready() -> None:
 
 
 def test_with_nobody_ready_nothing_is_due_and_nothing_is_made_up_for() -> None:
-    async def body(alarm: Alarm) -> None:
-        stage = Stage(alarm, lambda _: 1000.0)
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda _: 1000.0)
         taker = stage.new_taker()
         await stage.until(5)
         stage.pacer.leave(taker)
         issued = stage.pacer.issued
-        await alarm.sleep_until(time.monotonic_ns() + 10 * MS)
+        await timers.sleep_until(time.monotonic_ns() + 10 * MS)
         assert stage.pacer.issued == issued
         back = time.monotonic_ns()
         stage.pacer.join(taker)
@@ -164,8 +171,8 @@ def test_with_nobody_ready_nothing_is_due_and_nothing_is_made_up_for() -> None:
 
 
 def test_one_who_left_takes_nothing_more() -> None:
-    async def body(alarm: Alarm) -> None:
-        stage = Stage(alarm, lambda _: 2000.0)
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda _: 2000.0)
         gone, stays = stage.new_taker(), stage.new_taker()
         await stage.until(6)
         stage.pacer.leave(gone)
@@ -177,8 +184,8 @@ def test_one_who_left_takes_nothing_more() -> None:
 
 
 def test_poisson_arrivals_repeat_by_their_seed() -> None:
-    async def body(alarm: Alarm) -> None:
-        stages = [Stage(alarm, lambda _: 2000.0, poisson=True, seed=4) for _ in range(2)]
+    async def body(timers: TimerQueue) -> None:
+        stages = [Stage(timers, lambda _: 2000.0, poisson=True, seed=4) for _ in range(2)]
         for stage in stages:
             stage.new_taker()
         for stage in stages:
@@ -186,5 +193,45 @@ def test_poisson_arrivals_repeat_by_their_seed() -> None:
         one, other = (gaps(stage.dues[:50]) for stage in stages)
         assert all(abs(a - b) <= 2 for a, b in zip(one, other, strict=True))
         assert len(set(one)) > 40
+
+    run(body)
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+def test_a_rate_beyond_reach_is_shed_and_counted(poisson: bool) -> None:
+    rate, blocked_s = 1_000_000.0, 0.05
+
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda _: rate, poisson=poisson, seed=1)
+        began = time.monotonic_ns()
+        taker = stage.new_taker()
+        block_until(time.monotonic_ns() + int(blocked_s * SECOND))
+        turns = 0
+        while time.monotonic_ns() < began + 150 * MS:
+            number = len(stage.log)
+            await asyncio.sleep(0)
+            turns += 1
+            assert len(stage.log) - number <= PER_TURN
+        assert turns > 20, "the loop has its turns"
+        spent_s = time.monotonic_ns() - began
+        stage.pacer.leave(taker)
+        spent_s = (time.monotonic_ns() - began) / 1e9
+        pacer = stage.pacer
+        assert pacer.issued == len(stage.log) and pacer.missed == taker.missed > 0
+        assert pacer.issued + pacer.missed == pytest.approx(rate * spent_s, rel=0.05)
+        assert stage.dues == sorted(stage.dues)
+
+    run(body)
+
+
+def test_a_swarm_leaves_in_linear_time() -> None:
+    async def body(timers: TimerQueue) -> None:
+        stage = Stage(timers, lambda ready: 1e-6 * ready)
+        takers = [stage.new_taker() for _ in range(20_000)]
+        began = time.process_time()
+        for taker in reversed(takers):
+            stage.pacer.leave(taker)
+        assert time.process_time() - began < 1
+        assert stage.pacer.issued == 0
 
     run(body)

@@ -15,7 +15,7 @@ from rich.console import Console
 from wsload.commands.selftest.judging import REPEATS, Verdict, judge, prove
 from wsload.commands.selftest.settings import LINGER_S, SETTINGS, Setting
 from wsload.commands.selftest.showing import results_view, sentence
-from wsload.commands.selftest.trial import Posts, Trial, alarm_kind, read_posts
+from wsload.commands.selftest.trial import Posts, Trial, read_posts, timer_kind
 from wsload.commands.selftest.truth import Times
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
@@ -296,5 +296,5 @@ def test_the_truth_file_is_read_back(tmp_path: Path) -> None:
     assert posts.where(posts.answered > 0).number.tolist() == [0, 2]
 
 
-def test_the_alarms_kind_is_known() -> None:
-    assert alarm_kind() in {"timerfd", "call_later"}
+def test_the_timers_kind_is_known() -> None:
+    assert timer_kind() in {"timerfd", "call_later"}

@@ -22,12 +22,12 @@ GARBAGE_DATA = {data for data, _ in GARBAGE}
 
 
 class World:
-    """The loop, the alarm and the clock that `Replies` lives by; time moves by `run_until`."""
+    """The loop, the timers and the clock that `Replies` lives by; time moves by `run_until`."""
 
     def __init__(self) -> None:
         self.now_ns = 0
         self._soon: list[Callable[[], object]] = []
-        self._rings: list[tuple[int, int, Ring]] = []
+        self._heap: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
 
     def now(self) -> int:
@@ -36,10 +36,10 @@ class World:
     def call_soon(self, callback: Callable[[], object]) -> None:
         self._soon.append(callback)
 
-    def at(self, due_ns: int, callback: Callable[..., object], *args: object) -> Ring:
-        ring = Ring(lambda: callback(*args))
-        heapq.heappush(self._rings, (due_ns, next(self._order), ring))
-        return ring
+    def at(self, due_ns: int, callback: Callable[..., object], *args: object) -> Timer:
+        timer = Timer(lambda: callback(*args))
+        heapq.heappush(self._heap, (due_ns, next(self._order), timer))
+        return timer
 
     def turn(self) -> None:
         soon, self._soon = self._soon, []
@@ -48,15 +48,15 @@ class World:
 
     def run_until(self, time_ns: int) -> None:
         self.turn()
-        while self._rings and self._rings[0][0] <= time_ns:
-            due_ns, _, ring = heapq.heappop(self._rings)
+        while self._heap and self._heap[0][0] <= time_ns:
+            due_ns, _, timer = heapq.heappop(self._heap)
             self.now_ns = max(self.now_ns, due_ns)
-            ring.go()
+            timer.go()
             self.turn()
         self.now_ns = max(self.now_ns, time_ns)
 
 
-class Ring:
+class Timer:
     def __init__(self, go: Callable[[], object]) -> None:
         self.go = go
 
@@ -98,7 +98,7 @@ class Setting:
             account=self.account,
             truth=truth,
             faults=None if plan is None else Faults(plan, seed=seed),
-            alarm=None if plan is None else self.world,
+            timers=None if plan is None else self.world,
             now=self.world.now,
         )
 

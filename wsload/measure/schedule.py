@@ -7,6 +7,7 @@ A schedule answers one question, like vegeta's ``Pacer``: how long after the sta
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Final, Protocol
 
@@ -101,3 +102,22 @@ class SwarmRate:
     def advance(self) -> None:
         """The next arrival has been taken."""
         self._next_point += self._gap()
+
+    def shed(self, now_ns: int, keep: int) -> int:
+        """Passes over what was due by ``now_ns``, but for the newest ``keep`` arrivals; returns how many.
+
+        Takes constant time. Poisson arrivals are passed over as a stretch of time, in which their number
+        is drawn (normally distributed: a stretch of 1,000 expected arrivals or more) and after which the
+        process goes on as it would have, having no memory.
+        """
+        overdue = self._passed + self.rate * (now_ns - self._at_ns) / SECOND_NS - self._next_point
+        excess = overdue - keep
+        if self._random is None:
+            count = max(math.floor(excess) + 1, 0)
+            self._next_point += count
+        elif excess >= 1_000:
+            count = 1 + max(round(self._random.gauss(excess, excess**0.5)), 0)
+            self._next_point += excess + self._gap()
+        else:
+            count = 0
+        return count

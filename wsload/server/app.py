@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from wsload.load.engine.limits import file_limit
-from wsload.load.engine.timers import Alarm
+from wsload.load.engine.timers import TimerQueue
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.server import page
 from wsload.server.account import Account, Truth
@@ -61,7 +61,7 @@ class ChatServer:
         self._loop = loop
         self._room = Room(quiet=options.quiet_roster)
         self._connections: dict[ChatConnection, tuple[Member, Line]] = {}
-        self._alarm = Alarm(loop) if options.faults else None
+        self._timers = TimerQueue(loop) if options.faults else None
         self._faults = Faults(parse(options.faults), seed=options.seed) if options.faults else None
         self._replies = Replies(
             loop=loop,
@@ -69,7 +69,7 @@ class ChatServer:
             account=self.account,
             truth=truth,
             faults=self._faults,
-            alarm=self._alarm,
+            timers=self._timers,
         )
         self._leave_told = True
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,9 +102,9 @@ class ChatServer:
         started_ns = time.monotonic_ns()
         if self._truth is not None:
             self._truth.note("start", seed=options.seed, faults=options.faults, started_ns=started_ns)
-        if self._faults is not None and self._alarm is not None:
+        if self._faults is not None and self._timers is not None:
             for after_ns, code in self._faults.plan.closes:
-                self._alarm.at(started_ns + after_ns, self._close_all, code)
+                self._timers.at(started_ns + after_ns, self._close_all, code)
 
     async def stop(self) -> None:
         """Closes every connection with 1001; what still waits for its answer gets none."""
@@ -115,8 +115,8 @@ class ChatServer:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._server.wait_closed()
         self._replies.close()
-        if self._alarm is not None:
-            self._alarm.close()
+        if self._timers is not None:
+            self._timers.close()
 
     # Opening
 
@@ -130,8 +130,8 @@ class ChatServer:
                 self._on_full(len(self._connections))
             self.account.full += 1
             return connection.respond(503, "Full: this server's process may open no more files.\n")
-        if self._faults is not None and self._alarm is not None:
-            await self._alarm.sleep_until(time.monotonic_ns() + self._faults.plan.slow_handshake_ns)
+        if self._faults is not None and self._timers is not None:
+            await self._timers.sleep_until(time.monotonic_ns() + self._faults.plan.slow_handshake_ns)
             if self._faults.refuses():
                 self.account.refused += 1
                 return connection.respond(503, "Refused, as ordered by --fault refuse.\n")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from wsload.load.engine.timers import Alarm, Ring
+from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.server.account import Account, Truth
 from wsload.server.connection import Outgoing, outgoing
 from wsload.server.faults import GARBAGE, Fate, Faults, Verdict
@@ -59,14 +59,14 @@ class Post:
     received_ns: int
     verdict: Verdict | None
     """What faults decided; None without any."""
-    ring: Ring | None = None
+    timer: Timer | None = None
     """What wakes it, while it waits."""
 
 
 class Replies:
     """Answers posts to the connections in ``peers``, which others add to and take from.
 
-    ``now`` is the clock of all times here, in ns; the alarm must go by the same.
+    ``now`` is the clock of all times here, in ns; the timers must go by the same.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Replies:
         account: Account,
         truth: Truth | None = None,
         faults: Faults | None = None,
-        alarm: Alarm | None = None,
+        timers: TimerQueue | None = None,
         now: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        assert (faults is None) == (alarm is None)
+        assert (faults is None) == (timers is None)
         self._loop = loop
         self._peers = peers
         self._account = account
         self._truth = truth
         self._faults = faults
-        self._alarm = alarm
+        self._timers = timers
         self._now = now
         self._waiting: set[Post] = set()
         self._fan_outs: list[Post] = []
@@ -125,7 +125,7 @@ class Replies:
     # Faults
 
     def _judge(self, post: Post, faults: Faults) -> None:
-        assert self._alarm is not None
+        assert self._timers is not None
         if faults.stall_origin_ns is None and faults.plan.stall_ns and self._truth is not None:
             self._truth.note("stalls", origin_ns=post.received_ns)
         verdict = post.verdict = faults.post(post.received_ns)
@@ -137,16 +137,16 @@ class Replies:
         else:
             # Also what came after a stall but before its posts were answered: they are first in line.
             self._waiting.add(post)
-            post.ring = self._alarm.at(verdict.due_ns, self._due, post)
+            post.timer = self._timers.at(verdict.due_ns, self._due, post)
 
     def _due(self, post: Post) -> None:
-        assert self._alarm is not None and post.verdict is not None
+        assert self._timers is not None and post.verdict is not None
         line, verdict = post.line, post.verdict
         if verdict.fate is Fate.REORDER and line.held is None:
             # One at a time, so that each reordering is one post overtaken, and no more.
             line.held = post
             self._waiting.add(post)
-            post.ring = self._alarm.at(verdict.due_ns + HOLD_NS, self.release, line)
+            post.timer = self._timers.at(verdict.due_ns + HOLD_NS, self.release, line)
             return
         self._settle(post)
         self._answer(post, wait_ns=verdict.due_ns - post.received_ns)
@@ -154,8 +154,8 @@ class Replies:
 
     def _settle(self, post: Post) -> None:
         self._waiting.discard(post)
-        if post.ring is not None:
-            post.ring.cancel()
+        if post.timer is not None:
+            post.timer.cancel()
 
     # Answering
 

@@ -24,7 +24,7 @@ def selftest(
     from wsload.commands.selftest.judging import prove
     from wsload.commands.selftest.settings import SETTINGS, Setting
     from wsload.commands.selftest.showing import results_view, sentence
-    from wsload.commands.selftest.trial import TICK_S, Trial, alarm_kind, run_trial
+    from wsload.commands.selftest.trial import TICK_S, Trial, run_trial, timer_kind
 
     settings = [setting for setting in SETTINGS if setting.quick or not quick]
     console = Console(highlight=False, markup=False, emoji=False)
@@ -46,5 +46,5 @@ def selftest(
             progress.update(bar, description=setting.name, completed=done_s)
             verdicts.append(prove(setting, run))
     console.print(results_view(verdicts))
-    console.print(f"\n{sentence(verdicts, alarm_kind())}", soft_wrap=True)
+    console.print(f"\n{sentence(verdicts, timer_kind())}", soft_wrap=True)
     return 0 if all(verdict.passed for verdict in verdicts) else 1

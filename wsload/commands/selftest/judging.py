@@ -33,7 +33,7 @@ REPEATS: Final = 2
 CERTAIN: Final = 5.0
 """Standard errors by which Poisson arrivals may differ from the formula."""
 _EARLY_NS: Final = 10_000_000
-"""asyncio's timers ring up to a millisecond early; twice that, and some."""
+"""asyncio's timers fire up to a millisecond early; twice that, and some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

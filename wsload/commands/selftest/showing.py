@@ -74,10 +74,10 @@ def _notes(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield f"counted exactly: {found}", "green"
 
 
-def sentence(verdicts: Sequence[Verdict], alarm_kind: str) -> str:
+def sentence(verdicts: Sequence[Verdict], timer_kind: str) -> str:
     """How far the figures can be trusted, in one plain sentence."""
     lag = max(verdict.send_lag_p99_ns for verdict in verdicts)
-    late = f"posts went out at most {lag / 1e6:.2f} ms late at p99 ({alarm_kind})"
+    late = f"posts went out at most {lag / 1e6:.2f} ms late at p99 ({timer_kind})"
     if not all(verdict.counted for verdict in verdicts):
         return f"Don't trust wsload here: it did not count what the server did; {late}."
     stalls = _worst(verdicts, "stalls")

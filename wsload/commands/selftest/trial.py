@@ -22,7 +22,7 @@ import numpy as np
 from wsload.commands.selftest.settings import Setting
 from wsload.commands.selftest.truth import Times
 from wsload.errors import WsloadError
-from wsload.load.engine.timers import Alarm
+from wsload.load.engine.timers import TimerQueue
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.protocols.chat.conversation import token
@@ -172,14 +172,14 @@ def read_posts(truth: Path) -> Posts:
     return Posts(**dict(zip(Posts.__slots__, columns, strict=True)))
 
 
-def alarm_kind() -> str:
+def timer_kind() -> str:
     """By which clock due times are kept on this system, see `wsload.load.engine.timers`."""
     loop = asyncio.new_event_loop()
-    alarm = Alarm(loop)
+    timers = TimerQueue(loop)
     try:
-        return alarm.kind
+        return timers.kind
     finally:
-        alarm.close()
+        timers.close()
         loop.close()
 
 

@@ -1,81 +1,112 @@
-"""The swarm's pacer: hands out due times at a total rate to whoever is ready, in turn."""
+"""The pacer of ``--ws-rate``: hands out due times at a total rate to the workers that are ready, in turn."""
 
 from __future__ import annotations
 
-import collections
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from wsload.load.engine.timers import Alarm, Ring
+from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.measure.schedule import SwarmRate
+
+PER_TURN: Final = 1_000
+"""Due times handed out in one turn of the loop; the rest waits for the next, after the sockets."""
+MOST_OVERDUE: Final = 10_000
+"""Arrivals that may be overdue at once; older ones are counted as missed, in constant time."""
 
 
 class Worker(Protocol):
-    """Somebody who takes due times."""
+    """Takes due times. It must not join or leave while it takes."""
 
     def take(self, due_ns: int) -> None:
-        """A task is due at this monotonic time; called when it has come, or later by the loop's lag."""
+        """A task was due at this monotonic time; called once it has come, later by the loop's lag."""
+
+    def take_missed(self, count: int) -> None:
+        """So many tasks were due that this process can't start: called instead of `take` for each.
+
+        The rate is beyond what the process reaches. Count them as unsent, in constant time.
+        """
 
 
 class Pacer:
-    """Spreads arrivals over the ready workers, round robin; nobody ready, nothing is due.
+    """Spreads arrivals over the ready workers, round robin; while nobody is ready, nothing is due.
 
-    The rate is asked for anew whenever somebody comes or goes, so that it ramps with the swarm.
+    ``rate_for(ready)`` is asked for the total rate whenever a worker joins or leaves, so that the rate
+    ramps with the swarm. All methods take constant time.
+
+    Arrivals that fell due while the loop was busy are handed out late, each with its own due time, up
+    to `PER_TURN` in a turn of the loop. When more than `MOST_OVERDUE` are overdue the oldest are shed:
+    handed out as one `Worker.take_missed`.
     """
 
     def __init__(
-        self, alarm: Alarm, rate_for: Callable[[int], float], *, poisson: bool, seed: int | None = None
+        self, timers: TimerQueue, rate_for: Callable[[int], float], *, poisson: bool, seed: int | None = None
     ):
-        self._alarm = alarm
+        self._timers = timers
         self._rate_for = rate_for
         self._rate: Final = SwarmRate(time.monotonic_ns(), poisson=poisson, seed=seed)
-        self._ready: collections.deque[Worker] = collections.deque()
-        self._ring: Ring | None = None
+        self._ready: OrderedDict[Worker, None] = OrderedDict()
+        self._timer: Timer | None = None
         self.issued = 0
         """Due times handed out so far."""
+        self.missed = 0
+        """Arrivals shed so far."""
 
     def join(self, worker: Worker) -> None:
         """This worker is ready, until it leaves."""
-        now = self._hand_out()
-        self._ready.append(worker)
-        self._change(now)
+        now_ns = self._hand_out(MOST_OVERDUE)
+        self._ready[worker] = None
+        self._change(now_ns)
 
     def leave(self, worker: Worker) -> None:
-        """This worker takes no more; its share of what was overdue by now it was just given."""
+        """This worker takes no more; it was just given its share of what was overdue."""
         if worker in self._ready:
-            now = self._hand_out()
-            self._ready.remove(worker)
-            self._change(now)
+            now_ns = self._hand_out(MOST_OVERDUE)
+            del self._ready[worker]
+            self._change(now_ns)
 
     def update(self) -> None:
-        """What the ready share has changed."""
-        self._change(self._hand_out())
+        """What ``rate_for`` returns has changed."""
+        self._change(self._hand_out(MOST_OVERDUE))
 
-    def _hand_out(self) -> int:
-        # After a late wake every arrival that was due meanwhile is handed out, each with its own due
-        # time: also before the rate changes, which would stretch what is left of the old one.
-        now = time.monotonic_ns()
-        due_ns = self._rate.next_ns()
-        while due_ns is not None and due_ns <= now:
-            worker = self._ready[0]
-            self._ready.rotate(-1)
-            self._rate.advance()
+    def _hand_out(self, most: int) -> int:
+        """Hands out up to so many due times that have come, and returns the time as of which they had."""
+        now_ns = time.monotonic_ns()
+        rate = self._rate
+        due_ns = rate.next_ns()
+        if due_ns is None or due_ns > now_ns:
+            return now_ns
+        if missed := rate.shed(now_ns, MOST_OVERDUE):
+            self.missed += missed
+            self._next_worker().take_missed(missed)
+        for _ in range(most):
+            due_ns = rate.next_ns()
+            if due_ns is None or due_ns > now_ns:
+                break
+            rate.advance()
             self.issued += 1
-            worker.take(due_ns)
-            due_ns = self._rate.next_ns()
-        return now
+            self._next_worker().take(due_ns)
+        return now_ns
+
+    def _next_worker(self) -> Worker:
+        worker = next(iter(self._ready))
+        self._ready.move_to_end(worker)
+        return worker
 
     def _change(self, now_ns: int) -> None:
         self._rate.change(now_ns, self._rate_for(len(self._ready)) if self._ready else 0.0)
         self._arm()
 
     def _arm(self) -> None:
-        if self._ring is not None:
-            self._ring.cancel()
-        due_ns = self._rate.next_ns()
-        self._ring = None if due_ns is None else self._alarm.at(due_ns, self._due)
+        due_ns, timer = self._rate.next_ns(), self._timer
+        if timer is not None:
+            if due_ns is not None and timer.due_ns <= due_ns:
+                return  # it fires too early, and arms the next
+            timer.cancel()
+        self._timer = None if due_ns is None else self._timers.at(due_ns, self._due)
 
     def _due(self) -> None:
-        self._hand_out()
+        self._timer = None
+        self._hand_out(PER_TURN)
         self._arm()

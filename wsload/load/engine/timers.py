@@ -1,16 +1,16 @@
-"""An alarm clock for the event loop that is never early and seldom late.
+"""Timers for the event loop that are never early and seldom late.
 
-uvloop's own timers have a grain of 1 ms and go off up to 0.8 ms *early*: a load generator that
-sends on them measures its timer. A Linux ``timerfd`` watched by the loop is late by 30 µs (median)
-and never early. Where there is no ``timerfd`` (macOS), ``call_later`` serves, re-armed until the
-time has really come, and ``kind`` says so.
+uvloop's own timers have a resolution of 1 ms and fire up to 0.8 ms *early*: a load generator that
+sends on them measures its timers. A Linux timerfd watched by the loop is late by 30 µs (median) and
+never early. Where there is none (macOS), `TimerQueue` falls back on ``call_later``, re-armed until
+the time has really come, and ``kind`` says so.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
-import ctypes
 import heapq
 import itertools
 import os
@@ -19,22 +19,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-_TFD_NONBLOCK: Final = 0o4000
-_TFD_CLOEXEC: Final = 0o2000000
-_TFD_TIMER_ABSTIME: Final = 1
+from wsload.load.engine import timerfd as fd_timer
+
 _NS: Final = 1_000_000_000
 
 
-class _Timespec(ctypes.Structure):
-    _fields_ = (("sec", ctypes.c_long), ("nsec", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("interval", _Timespec), ("value", _Timespec))
-
-
-class Ring:
-    """One callback due at one time; `cancel` it as often as you like."""
+class Timer:
+    """One callback due at one time."""
 
     __slots__ = ("_args", "_callback", "due_ns")
 
@@ -44,118 +35,143 @@ class Ring:
         self._args = args
 
     def cancel(self) -> None:
+        """The callback will not be called; cancelling twice, or after the call, does nothing."""
         self._callback = None
         self._args = ()
 
-    def go(self) -> None:
+    @property
+    def cancelled(self) -> bool:
+        return self._callback is None
+
+    def fire(self) -> None:
+        """Calls the callback, unless it was cancelled."""
         if self._callback is not None:
             self._callback(*self._args)
 
 
-class Alarm:
-    """Calls back at absolute times of ``time.monotonic_ns``, in order, never before they have come.
+class TimerQueue:
+    """Calls back at absolute times of ``time.monotonic_ns``, in order, never early.
 
-    All its methods belong to the loop's thread. A callback that raises is reported to the loop's
-    exception handler and does not keep the others waiting.
+    All methods belong to the loop's thread. A callback that raises is reported to the loop's
+    exception handler; the others are called all the same.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, timerfd: bool = sys.platform == "linux") -> None:
         self._loop = loop
-        self._rings: list[tuple[int, int, Ring]] = []
+        self._heap: list[tuple[int, int, Timer]] = []
         self._order = itertools.count()
         self._armed_ns = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._fd = _timerfd_create() if timerfd else -1
-        self._spec = _Itimerspec()
+        self._handle: asyncio.TimerHandle | None = None
+        self._fd = fd_timer.create() if timerfd else -1
         self._closed = False
         self.kind: Final = "timerfd" if self._fd >= 0 else "call_later"
-        """Which clock rings: ``timerfd`` or ``call_later`` (1 ms grain)."""
+        """What wakes the queue: ``timerfd``, or ``call_later`` with a resolution of 1 ms."""
         if self._fd >= 0:
             loop.add_reader(self._fd, self._on_readable)
 
-    def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Ring:
-        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; at once if that is past."""
-        ring = Ring(due_ns, callback, args)
-        heapq.heappush(self._rings, (due_ns, next(self._order), ring))
+    def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Timer:
+        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; soon if that is past."""
+        timer = Timer(due_ns, callback, args)
+        heapq.heappush(self._heap, (due_ns, next(self._order), timer))
         if not self._armed_ns or due_ns < self._armed_ns:
             self._arm(due_ns)
-        return ring
+        return timer
 
     async def sleep_until(self, due_ns: int) -> None:
         """Returns once the time has come; at once, without yielding, when it is past."""
         if due_ns <= time.monotonic_ns():
             return
         waiter: asyncio.Future[None] = self._loop.create_future()
-        ring = self.at(due_ns, _wake, waiter)
+        timer = self.at(due_ns, _wake, waiter)
         try:
             await waiter
         finally:
-            ring.cancel()
+            timer.cancel()
 
     def close(self) -> None:
-        """Rings no more, whatever is still asked for."""
+        """Drops all timers, also those asked for later."""
         self._closed = True
-        self._rings.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._heap.clear()
+        if self._handle is not None:
+            self._handle.cancel()
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
 
+    def fire(self, timer: Timer) -> None:
+        """Fires the timer now; what its callback raises goes to the loop's exception handler."""
+        try:
+            timer.fire()
+        except Exception as error:
+            self._loop.call_exception_handler({"message": "a timer's callback failed", "exception": error})
+
     def _arm(self, due_ns: int) -> None:
         if self._closed:
             return
-        # An absolute time of 0 would disarm it; any time in the past rings at once.
+        # An absolute time of 0 would disarm a timerfd; any time in the past fires at once.
         self._armed_ns = max(due_ns, 1)
         if self._fd >= 0:
-            value = self._spec.value
-            value.sec, value.nsec = divmod(self._armed_ns, _NS)
-            _libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
+            fd_timer.arm(self._fd, self._armed_ns)
         else:
-            if self._timer is not None:
-                self._timer.cancel()
-            delay = max(0.0, (due_ns - time.monotonic_ns()) / _NS)
-            self._timer = self._loop.call_later(delay, self._ring)
+            if self._handle is not None:
+                self._handle.cancel()
+            delay_s = max(0.0, (due_ns - time.monotonic_ns()) / _NS)
+            self._handle = self._loop.call_later(delay_s, self._fire)
 
     def _on_readable(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # re-armed since: not due yet
+        with contextlib.suppress(BlockingIOError):  # re-armed meanwhile: not due yet
             os.read(self._fd, 8)
-        self._ring()
+        self._fire()
 
-    def _ring(self) -> None:
-        rings = self._rings
+    def _fire(self) -> None:
+        heap = self._heap
         now = time.monotonic_ns()
         self._armed_ns = 0
-        # What a callback asks for anew has its turn after the loop's: sockets are not to wait for
-        # a callback that is always late.
+        # What a callback adds fires in a later turn of the loop: sockets must not wait for a timer
+        # that is always due again.
         due = []
-        while rings and rings[0][0] <= now:
-            due.append(heapq.heappop(rings)[2])
-        for ring in due:
+        while heap and heap[0][0] <= now:
+            due.append(heapq.heappop(heap)[2])
+        for timer in due:
             if self._closed:
                 return
-            try:
-                ring.go()
-            except Exception as error:
-                self._loop.call_exception_handler(
-                    {"message": "an alarm's callback failed", "exception": error}
-                )
-        if rings and (not self._armed_ns or rings[0][0] < self._armed_ns):
-            self._arm(rings[0][0])
+            self.fire(timer)
+        if heap and (not self._armed_ns or heap[0][0] < self._armed_ns):
+            self._arm(heap[0][0])
+
+
+class DelayQueue:
+    """Timers that all wait equally long: adding, cancelling and firing one takes constant time.
+
+    They fall due in the order in which they were added, so that a plain queue keeps them and only
+    its first is in the `TimerQueue`: 20,000 keepalive timers cost no more than one.
+    """
+
+    def __init__(self, timers: TimerQueue, delay_ns: int) -> None:
+        self.delay_ns: Final = delay_ns
+        self._timers = timers
+        self._waiting: collections.deque[Timer] = collections.deque()
+
+    def add(self, callback: Callable[..., object], *args: Any) -> Timer:
+        """Calls ``callback(*args)`` in ``delay_ns`` from now."""
+        timer = Timer(time.monotonic_ns() + self.delay_ns, callback, args)
+        self._waiting.append(timer)
+        if len(self._waiting) == 1:
+            self._timers.at(timer.due_ns, self._fire)
+        return timer
+
+    def _fire(self) -> None:
+        waiting, now = self._waiting, time.monotonic_ns()
+        due = []
+        while waiting and (waiting[0].due_ns <= now or waiting[0].cancelled):
+            due.append(waiting.popleft())
+        if waiting:
+            self._timers.at(waiting[0].due_ns, self._fire)
+        for timer in due:
+            self._timers.fire(timer)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-_libc: Any = ctypes.CDLL(None, use_errno=True)
-
-
-def _timerfd_create() -> int:
-    """A timerfd on CLOCK_MONOTONIC, or -1 where the system has none."""
-    try:
-        return int(_libc.timerfd_create(time.CLOCK_MONOTONIC, _TFD_NONBLOCK | _TFD_CLOEXEC))
-    except AttributeError:
-        return -1

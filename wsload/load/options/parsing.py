@@ -37,6 +37,20 @@ def duration_s(least: float, most: float) -> Callable[[Any], float]:
     return parse
 
 
+def or_off(parse: Callable[[Any], float]) -> Callable[[Any], float | None]:
+    """Reads ``off`` as None, and anything else as ``parse`` does."""
+
+    def parse_or_off(text: Any) -> float | None:
+        if str(text).strip().lower() == "off":
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ValueError(f"{error}, or 'off'") from None
+
+    return parse_or_off
+
+
 def byte_count(least: int, most: int) -> Callable[[Any], int]:
     """Reads ``64KiB``, ``1MiB`` or plain bytes, into bytes."""
 

@@ -24,11 +24,12 @@ from wsload.load.options.parsing import (
     header,
     number,
     one_of,
+    or_off,
     token_list,
     whole,
 )
 from wsload.load.ws.opening import OpenOptions
-from wsload.load.ws.url import refuse_mixed_content, resolve_url
+from wsload.load.ws.url import parse_address, refuse_mixed_content, resolve_url
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,8 @@ class Settings:
             results=Path(read("ws_results", str, "") or "results"),
             build=read("ws_build", str, ""),
         )
+        if settings.opening.proxy and settings.opening.source_ips:
+            raise UsageError("argument --ws-source-ip: it has no effect through --ws-proxy: leave one out")
         if settings.probe and settings.opening.proxy:
             raise UsageError("argument --ws-probe: it can't go through --ws-proxy: leave one out")
         return settings
@@ -147,6 +150,9 @@ def _opening(read: _Reader) -> OpenOptions:
         compression=read("ws_compression", bool, False),
         tls=_tls(read),
         proxy=read("ws_proxy", _proxy, "") or None,
+        connect_to=read("ws_connect_to", _address, "") or None,
+        ping_interval_s=read("ws_ping", or_off(duration_s(0.01, 86_400)), "20s"),
+        ping_timeout_s=read("ws_ping_timeout", or_off(duration_s(0.01, 86_400)), "20s"),
         source_ips=read("ws_source_ip", addresses, None),
         max_message_bytes=read("ws_max_message", byte_count(1, 1 << 30), "1MiB"),
     )
@@ -238,6 +244,12 @@ def _proxy(text: str) -> str:
 
 def _url(text: str) -> str:
     resolve_url(text, "ws://localhost") if text else None
+    return text
+
+
+def _address(text: str) -> str:
+    if text:
+        parse_address(text)
     return text
 
 

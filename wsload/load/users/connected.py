@@ -17,7 +17,6 @@ from wsload.load.ws.connection import TimedConnection
 
 STABLE_NS: Final = 5_000_000_000
 """A connection that lasted for so long proves a server well: the next reconnection waits least again."""
-PING_TIMEOUT_NS: Final = 20_000_000_000
 _now_ns = time.monotonic_ns
 
 
@@ -91,7 +90,7 @@ class ConnectedUser(ResidentUser):
         self._arriving = True
         try:
             while True:
-                await self._engine.alarm.sleep_until(intended_ns)
+                await self._engine.timers.sleep_until(intended_ns)
                 try:
                     await self._open(intended_ns, None)
                     await self.on_connect()
@@ -173,10 +172,6 @@ class ConnectedUser(ResidentUser):
             self._connection.abort()
 
     # From the engine and the connection
-
-    def ping(self) -> None:
-        if self._connection is not None:
-            self._connection.ping_now(PING_TIMEOUT_NS)
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
         """From the connection: one whole message. For subclasses."""

@@ -66,14 +66,15 @@ class Swarm:
     def pacer(self) -> Pacer:
         """The pacer of this run; on the loop's thread."""
         if self._pacer is None:
-            self._pacer = Pacer(self.bridge.engine.alarm, self._rate_for, poisson=self.settings.poisson)
+            self._pacer = Pacer(self.bridge.engine.timers, self._rate_for, poisson=self.settings.poisson)
         return self._pacer
 
     @property
     def opener(self) -> Opener:
         """Opens this run's connections; on the loop's thread."""
         if self._opener is None:
-            self._opener = Opener(self.settings.opening, self.bridge.engine.recorder)
+            engine = self.bridge.engine
+            self._opener = Opener(self.settings.opening, engine.recorder, engine.timers)
         return self._opener
 
     def _rate_for(self, ready: int) -> float:

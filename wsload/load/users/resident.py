@@ -96,9 +96,6 @@ class ResidentUser(User):
     def visit(self, now_ns: int) -> None:
         """From the engine, several times a second: gives up what has waited too long."""
 
-    def ping(self) -> None:
-        """From the engine, every few seconds: pings the connection, if there is one."""
-
     # Hub's side: what Locust calls
 
     def start(self, group: Any) -> Stay:
@@ -144,7 +141,7 @@ class ResidentUser(User):
         self._life = asyncio.current_task()
         assert self._life is not None
         try:
-            await self._interruptible(self._engine.alarm.sleep_until(arrival_ns))
+            await self._interruptible(self._engine.timers.sleep_until(arrival_ns))
         except (asyncio.CancelledError, StopUser):
             return  # it never came
         self._engine.members[self] = None
@@ -204,7 +201,7 @@ class ResidentUser(User):
                 if due_ns <= time.monotonic_ns():
                     await asyncio.sleep(0)  # behind: the others, and whoever stops this one, still get a turn
                 else:
-                    await self._engine.alarm.sleep_until(due_ns)
+                    await self._engine.timers.sleep_until(due_ns)
                 came_ns, due_ns = due_ns, start + schedule.due_ns()
                 return came_ns
 
@@ -250,6 +247,11 @@ class ResidentUser(User):
         if self._due_waiter is not None and not self._due_waiter.done():
             self._due_waiter.set_result(None)
 
+    def take_missed(self, count: int) -> None:
+        """From the pacer: so many were due that this process can't start."""
+        self._recorder.count.unsent += count
+        self._recorder.failed("message", TOO_LATE)
+
     async def _work_closed(self) -> None:
         while True:
             if self._stopping:
@@ -264,7 +266,7 @@ class ResidentUser(User):
             wait_s = self.wait_time()
             if wait_s > 0:
                 due_ns = time.monotonic_ns() + int(wait_s * 1e9)
-                await self._interruptible(self._engine.alarm.sleep_until(due_ns))
+                await self._interruptible(self._engine.timers.sleep_until(due_ns))
             elif not self._yielded:
                 # A task that never suspends must not starve the others.
                 await asyncio.sleep(0)

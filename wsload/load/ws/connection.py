@@ -21,8 +21,8 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Event
 
 from wsload.errors import NotConnected
+from wsload.load.engine.timers import Timer
 from wsload.load.ws.end import End, Sink, end_of
-from wsload.load.ws.failures import closed_kind, failed_kind
 from wsload.load.ws.frames import BINARY, TEXT, client_frame
 from wsload.load.ws.lean import shed_cycles, shed_extras, shed_queue
 from wsload.measure.recorder import Recorder
@@ -39,7 +39,8 @@ class TimedConnection(ClientConnection):
 
     # Beside the library's own: an object of more than 30 attributes gets a dict of 1.3 KiB.
     __slots__ = ("_at_ns", "_closing", "_early", "_fragments", "_fragments_text", "_framing", "_limit",
-                 "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "response_ns")  # fmt: skip
+                 "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "next_ping", "pong_due",
+                 "response_ns")  # fmt: skip
 
     def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
         super().__init__(protocol, **settings)
@@ -54,6 +55,8 @@ class TimedConnection(ClientConnection):
         self._fragments_text = False
         self._closing: asyncio.TimerHandle | None = None
         self._at_ns = self._ping_sent_ns = 0
+        self.next_ping: Timer | None = None
+        self.pong_due: Timer | None = None
         self.made_ns = self.response_ns = 0
 
     def attach(self, sink: Sink) -> None:
@@ -106,22 +109,19 @@ class TimedConnection(ClientConnection):
         """What was sent and is not yet handed to the kernel: the browser's ``bufferedAmount``."""
         return int(self.transport.get_write_buffer_size())
 
-    def ping_now(self, timeout_ns: int) -> None:
-        """Sends a ping, to be recorded as ``ping`` when its pong arrives.
-
-        One that has been unanswered for longer than ``timeout_ns`` fails the connection with 1011
-        instead, as the library's own keepalive does; a younger one is waited for.
-        """
-        if self.protocol.state is not OPEN:
-            return
-        now = _now_ns()
-        if self._ping_sent_ns:
-            if now - self._ping_sent_ns > timeout_ns:
-                self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
-            return
-        self._ping_sent_ns = now
+    def ping_now(self) -> bool:
+        """Sends a ping, to be recorded as ``ping`` when its pong arrives; False while one is unanswered."""
+        if self.protocol.state is not OPEN or self._ping_sent_ns:
+            return False
+        now = self._ping_sent_ns = _now_ns()
         self.protocol.send_ping(now.to_bytes(8, "big"))
         self.send_data()
+        return True
+
+    def pong_overdue(self) -> None:
+        """Fails the connection with 1011, as the library's own keepalive does."""
+        if self.protocol.state is OPEN:
+            self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
 
     def abort(self) -> None:
         """Drops the connection without a closing handshake."""
@@ -254,6 +254,8 @@ class TimedConnection(ClientConnection):
         if self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
             self._recorder.values["ping"].append(self._at_ns - self._ping_sent_ns)
             self._ping_sent_ns = 0
+            if self.pong_due is not None:
+                self.pong_due.cancel()
 
     def _fail(self, code: CloseCode, reason: str) -> None:
         self._framing = False
@@ -269,8 +271,9 @@ class TimedConnection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         shed_cycles(self)
-        if self._closing is not None:
-            self._closing.cancel()
+        for timer in (self._closing, self.next_ping, self.pong_due):
+            if timer is not None:
+                timer.cancel()
         if self.response is not None and self.protocol.handshake_exc is None:
             self._recorder.closed(self._code)
         if self._sink is not None:
@@ -279,17 +282,11 @@ class TimedConnection(ClientConnection):
     @property
     def end(self) -> End:
         """How it ended, once it is gone."""
-        return end_of(self.protocol, self.end_kind)
+        return end_of(self.protocol)
 
     @property
     def end_kind(self) -> str:
-        """Once it is gone: the kind of failure that this is if nobody wanted it, ``closed 1006``.
-
-        Where this side failed it, a browser reports 1006 as well (RFC 6455 section 7.1.5); the kind
-        says what the other side had done: ``protocol error``.
-        """
-        sent, received = self.protocol.close_sent, self.protocol.close_rcvd
-        return failed_kind(sent.code) if sent is not None and received is None else closed_kind(self._code)
+        return self.end.kind
 
     @property
     def _code(self) -> int:

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 from websockets.client import ClientProtocol
 from websockets.frames import CloseCode
 
+from wsload.load.ws.failures import closed_kind, failed_kind
+
 
 class Sink(Protocol):
     """Who is told what arrives, at once and in order, on the loop's thread."""
@@ -35,7 +37,7 @@ class End:
     """In one line: which rule was broken, by whom, and what was sent."""
 
 
-def end_of(protocol: ClientProtocol, kind: str) -> End:
+def end_of(protocol: ClientProtocol) -> End:
     """How the library's protocol ended."""
     sent, received = protocol.close_sent, protocol.close_rcvd
     who: Literal["server", "client", "nobody"] = "nobody"
@@ -45,4 +47,6 @@ def end_of(protocol: ClientProtocol, kind: str) -> End:
     elif sent is not None:
         who, detail = "client", f"closed with {sent}, unanswered"
     code = int(protocol.close_code or CloseCode.ABNORMAL_CLOSURE)
+    # Where this side failed it, a browser reports 1006 (RFC 6455 section 7.1.5); the kind says why.
+    kind = failed_kind(sent.code) if sent is not None and received is None else closed_kind(code)
     return End(code=code, reason=protocol.close_reason or "", who=who, kind=kind, detail=detail)

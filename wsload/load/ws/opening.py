@@ -6,7 +6,6 @@ import _socket  # the C class: gevent, where it patches, replaces socket.socket 
 import asyncio
 import functools
 import ipaddress
-import logging
 import ssl
 import time
 from collections.abc import Callable
@@ -19,8 +18,11 @@ from websockets.datastructures import Headers
 from websockets.exceptions import NegotiationError
 
 from wsload.errors import OpenError, UsageError
+from wsload.load.engine.timers import TimerQueue
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.failures import failure_kind
+from wsload.load.ws.keepalive import Keepalive
+from wsload.load.ws.logger import QuietLogger
 from wsload.load.ws.request import Pairs, request_headers
 from wsload.load.ws.url import parse_address, unix_target
 from wsload.measure.recorder import Recorder
@@ -48,43 +50,14 @@ class OpenOptions:
     """How long a closing handshake may take before the connection is dropped."""
     connect_to: str | None = None
     """``HOST:PORT`` to open TCP connections to, instead of the URL's; None for the URL's."""
+    ping_interval_s: float | None = 20.0
+    """How often each connection is pinged, in seconds; None for never."""
+    ping_timeout_s: float | None = 20.0
+    """A ping unanswered for so long fails the connection; None for never."""
     source_ips: tuple[str, ...] = ()
     """Local addresses to open from, round robin; empty for the system's choice."""
     on_log: Callable[[str], None] | None = field(default=None, repr=False)
     """Told of what the library would log as an error."""
-
-
-class QuietLogger:
-    """What ``websockets`` logs to on the loop's thread: takes no lock, since Locust patched those.
-
-    Only errors are taken, and handed on as one line.
-    """
-
-    name = "websockets"
-
-    def __init__(self, on_log: Callable[[str], None] | None) -> None:
-        self._on_log = on_log
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
-        return level >= logging.ERROR and self._on_log is not None
-
-    def log(self, level: int, message: str, *args: Any, exc_info: Any = None, **_: Any) -> None:
-        if self._on_log is not None and level >= logging.ERROR:
-            self._on_log((message % args if args else message) + (f": {exc_info}" if exc_info else ""))
-
-    def _log(self, level: int, message: str, args: tuple[Any, ...], **settings: Any) -> None:
-        self.log(level, message, *args, **settings)
-
-    def getEffectiveLevel(self) -> int:  # noqa: N802
-        return logging.ERROR
-
-    def debug(self, message: str, *args: Any, **settings: Any) -> None:
-        pass
-
-    info = warning = debug
-
-    def error(self, message: str, *args: Any, **settings: Any) -> None:
-        self.log(logging.ERROR, message, *args, **settings)
 
 
 class _HandedSocket(_socket.socket):
@@ -189,11 +162,15 @@ class _PhasedConnect(connect):
 
 
 class Opener:
-    """Opens the connections of one process, and records how long the phases took and what failed."""
+    """Opens the connections of one process, and records how long the phases took and what failed.
 
-    def __init__(self, options: OpenOptions, recorder: Recorder) -> None:
+    With ``timers`` it has the connections pinged, as the options say.
+    """
+
+    def __init__(self, options: OpenOptions, recorder: Recorder, timers: TimerQueue | None = None) -> None:
         self._options = options
         self._recorder = recorder
+        self._keepalive = _keepalive(options, timers)
         self._logger = QuietLogger(options.on_log)
         self._opened = 0
 
@@ -235,6 +212,8 @@ class Opener:
             recorder.count.open_failures += 1
             recorder.failed(metric, kind)
             raise OpenError(kind, detail) from None
+        if self._keepalive is not None:
+            self._keepalive.start(connection)
         recorder.count.opens += 1
         recorder.values[f"{metric}.upgrade"].append(connection.response_ns - connection.made_ns)
         recorder.values[metric].append(connection.response_ns - intended_ns)
@@ -282,7 +261,7 @@ class Opener:
             proxy=None if unix else options.proxy,
             open_timeout=options.timeout_s,
             close_timeout=options.close_timeout_s,
-            ping_interval=None,  # the swarm pings by itself: a task per connection costs 2 KiB
+            ping_interval=None,  # `Keepalive` pings: a task per connection costs 2 KiB
             max_size=options.max_message_bytes,
             logger=self._logger,
             create_connection=create,
@@ -293,3 +272,14 @@ class Opener:
             connection.abort()
             raise NegotiationError(f"no subprotocol chosen, {', '.join(subprotocols)} offered")
         return connection
+
+
+def _keepalive(options: OpenOptions, timers: TimerQueue | None) -> Keepalive | None:
+    if timers is None or options.ping_interval_s is None:
+        return None
+    timeout_s = options.ping_timeout_s
+    return Keepalive(
+        timers,
+        interval_ns=int(options.ping_interval_s * 1e9),
+        timeout_ns=None if timeout_s is None else int(timeout_s * 1e9),
+    )

@@ -1,0 +1,49 @@
+"""Linux timerfds (timerfd_create(2)): a kernel timer on the monotonic clock that a loop can watch."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from typing import Any, Final
+
+_NONBLOCK: Final = 0o4000
+_CLOEXEC: Final = 0o2000000
+_ABSTIME: Final = 1
+_NS: Final = 1_000_000_000
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = (("sec", ctypes.c_long), ("nsec", ctypes.c_long))
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = (("interval", _Timespec), ("value", _Timespec))
+
+
+if sys.version_info >= (3, 13) and sys.platform == "linux":
+
+    def create() -> int:
+        """A new timer's file descriptor, or -1 where the system has none."""
+        return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+
+    def arm(fd: int, due_ns: int) -> None:
+        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past."""
+        os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=due_ns)
+
+else:
+    _libc: Any = ctypes.CDLL(None, use_errno=True)
+    _spec = _Itimerspec()
+
+    def create() -> int:
+        """A new timer's file descriptor, or -1 where the system has none."""
+        try:
+            return int(_libc.timerfd_create(time.CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC))
+        except AttributeError:
+            return -1
+
+    def arm(fd: int, due_ns: int) -> None:
+        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past."""
+        _spec.value.sec, _spec.value.nsec = divmod(due_ns, _NS)
+        _libc.timerfd_settime(fd, _ABSTIME, ctypes.byref(_spec), None)

@@ -1,0 +1,47 @@
+"""Keepalive pings: every connection is pinged at the same interval, whatever the number of connections."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Protocol
+
+from wsload.load.engine.timers import DelayQueue, Timer, TimerQueue
+
+
+class Pinged(Protocol):
+    """A connection, to be pinged until it is gone."""
+
+    next_ping: Timer | None
+    """To be cancelled when the connection is gone."""
+    pong_due: Timer | None
+    """When the pong that is awaited times out."""
+
+    def ping_now(self) -> bool:
+        """Sends a ping unless one is unanswered; returns whether it did."""
+
+    def pong_overdue(self) -> None:
+        """Fails the connection."""
+
+
+class Keepalive:
+    """Pings connections at an interval; fails those that leave a ping unanswered for longer than allowed.
+
+    The first ping of a connection comes after a random part of the interval, so that those of a
+    swarm are spread evenly: pings that arrive together wait for each other at the server.
+    """
+
+    def __init__(self, timers: TimerQueue, *, interval_ns: int, timeout_ns: int | None) -> None:
+        self._timers = timers
+        self._intervals = DelayQueue(timers, interval_ns)
+        self._timeouts = None if timeout_ns is None else DelayQueue(timers, timeout_ns)
+
+    def start(self, connection: Pinged) -> None:
+        """Pings this connection from now on, until its ``next_ping`` is cancelled."""
+        first_ns = time.monotonic_ns() + int(random.random() * self._intervals.delay_ns)
+        connection.next_ping = self._timers.at(first_ns, self._ping, connection)
+
+    def _ping(self, connection: Pinged) -> None:
+        connection.next_ping = self._intervals.add(self._ping, connection)
+        if connection.ping_now() and self._timeouts is not None:
+            connection.pong_due = self._timeouts.add(connection.pong_overdue)
