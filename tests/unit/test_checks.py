@@ -7,11 +7,12 @@ import operator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from intervals import COUNTERS, METRICS
 
 from wsload.errors import UsageError
 from wsload.judge.run.checks import Check, evaluate, parse_check
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, METRICS, Interval, Totals
+from wsload.measure.interval import Interval, Totals
 from wsload.results.run import CheckOutcome
 
 MS = 1_000_000

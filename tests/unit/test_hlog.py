@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intervals import histograms
+from intervals import METRICS, histograms
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS
 from wsload.results import hlog
 
 START_MS = 1_732_278_960_123

@@ -4,10 +4,11 @@ from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
-from intervals import intervals
+from intervals import METRICS, intervals
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS, Interval, Totals, added, in_order, merge
+from wsload.measure.interval import Interval, Totals, added, merge, named
+from wsload.measure.names import Kind, in_order
 
 
 @given(intervals(), intervals(), intervals())
@@ -66,15 +67,24 @@ def test_added_sums_by_key() -> None:
     assert added([{"a": 1}, {"a": 2, "b": 3}, {}]) == {"a": 3, "b": 3}
 
 
-def test_metrics_are_listed_in_their_order_and_unknown_ones_last() -> None:
-    assert in_order(["zebra", "ping", "apple", "message", "open"]) == [
+def test_metrics_are_listed_requests_first_each_with_its_parts() -> None:
+    found = ["zebra", "ping", "apple.lost", "apple", "message.service", "message", "open.tcp", "open"]
+    assert in_order(found) == [
         "message",
-        "open",
-        "ping",
+        "message.service",
         "apple",
+        "apple.lost",
         "zebra",
+        "open",
+        "open.tcp",
+        "ping",
     ]
     assert in_order(reversed(METRICS)) == list(METRICS)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from(Kind))))
+def test_kinds_of_names_do_not_depend_on_the_order(parts: list[dict[str, Kind]]) -> None:
+    assert named(parts) == named(reversed(parts)) == named([named(parts[:1]), named(parts[1:])])
 
 
 @given(st.lists(intervals(), max_size=4), st.randoms(use_true_random=False))

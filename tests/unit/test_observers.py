@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intervals import intervals, values
+from intervals import COUNTERS, METRICS, intervals, values
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.live import point
@@ -19,7 +19,7 @@ from wsload.judge.run.validity import Watch
 from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, METRICS, Interval, Totals
+from wsload.measure.interval import Interval, Totals
 from wsload.results.run import CheckOutcome, RunWarning
 
 prometheus_client = pytest.importorskip("prometheus_client")

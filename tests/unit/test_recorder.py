@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from intervals import COUNTERS, METRICS
 
 from wsload.measure.histogram import TRACKABLE_NS, Histogram
-from wsload.measure.interval import COUNTERS, METRICS, Interval
-from wsload.measure.recorder import LONG, Counts, Failure, Recorder
+from wsload.measure.interval import Interval
+from wsload.measure.names import MOST_NAMES, OTHER, Kind, counters
+from wsload.measure.recorder import LONG, Failure, Recorder
 
 values = st.integers(0, 10**10)
 what = st.sampled_from(("open", "login", "message"))
@@ -23,8 +26,8 @@ steps = st.one_of(
 )
 
 
-class Witness:
-    """A tap that keeps all it was shown."""
+class Shown:
+    """A listener that keeps all it was shown."""
 
     def __init__(self) -> None:
         self.values: dict[str, list[int]] = {}
@@ -54,8 +57,10 @@ def total(intervals: list[Interval], part: str) -> Counter[object]:
 
 @given(st.lists(steps, max_size=30))
 def test_all_that_was_recorded_is_in_one_interval_and_shown_once(plan: list[tuple]) -> None:
-    witness = Witness()
-    recorder = Recorder(witness)
+    shown = Shown()
+    recorder = Recorder(shown)
+    for name in ("message", "buy a book"):
+        recorder.declare(name, Kind.REQUEST)
     recorded: dict[str, list[int]] = {}
     counted: Counter[object] = Counter()
     failed: list[Failure] = []
@@ -67,7 +72,7 @@ def test_all_that_was_recorded_is_in_one_interval_and_shown_once(plan: list[tupl
                 recorder.values[metric].extend(new)
                 recorded.setdefault(metric, []).extend(new)
                 if metric == "message":
-                    recorder.sizes.extend(range(len(new)))
+                    recorder.sizes["message"].extend(range(len(new)))
             case ("failed", tried, kind, age_ns):
                 recorder.failed(tried, kind, age_ns)
                 failed.append((tried, kind, age_ns))
@@ -92,9 +97,9 @@ def test_all_that_was_recorded_is_in_one_interval_and_shown_once(plan: list[tupl
                 assert interval.histograms[metric].total
                 summed.add(interval.histograms[metric])
         assert summed == Histogram.of(expected)
-    assert witness.values == recorded
-    assert len(witness.sizes) == len(recorded.get("message", ()))
-    assert witness.seen == failed
+    assert shown.values == recorded
+    assert len(shown.sizes) == len(recorded.get("message", ()))
+    assert shown.seen == failed
     assert total(intervals, "counters") == counted
     assert total(intervals, "failures") == Counter((tried, kind) for tried, kind, _ in failed)
     assert total(intervals, "closes") == closed
@@ -102,6 +107,7 @@ def test_all_that_was_recorded_is_in_one_interval_and_shown_once(plan: list[tupl
 
 def test_an_interval_is_a_value_of_its_own() -> None:
     recorder = Recorder()
+    recorder.declare("message", Kind.REQUEST)
     recorder.values["message"].append(1_000)
     recorder.count.sent = 1
     recorder.failed("open", "refused")
@@ -127,6 +133,7 @@ def test_nothing_recorded_is_an_interval_without_figures() -> None:
 
 def test_values_out_of_range_are_counted() -> None:
     recorder = Recorder()
+    recorder.declare("message", Kind.REQUEST)
     recorder.values["message"] += [-1, TRACKABLE_NS + 1, 5_000]
     recorder.values["delivery"] += [-(2**63), 2**80]
     interval = freeze(recorder)
@@ -135,15 +142,61 @@ def test_values_out_of_range_are_counted() -> None:
 
 
 def test_a_short_list_waits_for_the_freeze_and_a_long_one_does_not() -> None:
-    witness = Witness()
-    recorder = Recorder(witness)
+    shown = Shown()
+    recorder = Recorder(shown)
+    for name in ("message", "buy a book"):
+        recorder.declare(name, Kind.REQUEST)
     recorder.values["message"].append(1)
-    recorder.sizes.append(1)
+    recorder.sizes["message"].append(1)
     recorder.values["delivery"] += [1] * LONG
     recorder.flush()
     assert recorder.values["message"] == [1] and recorder.values["delivery"] == []
-    assert witness.values == {"delivery": [1] * LONG}
+    assert shown.values == {"delivery": [1] * LONG}
 
 
-def test_there_is_a_slot_for_every_counter() -> None:
-    assert Counts.__annotations__.keys() == set(COUNTERS) == set(Counts.__slots__)
+def test_there_is_an_attribute_for_every_registered_counter_and_no_other() -> None:
+    count = Recorder().count
+    assert {name: getattr(count, name) for name in counters()} == dict.fromkeys(counters(), 0)
+    with pytest.raises(AttributeError):
+        count.no_such_counter = 1
+
+
+def test_other_counters_are_added_by_name() -> None:
+    recorder = Recorder()
+    recorder.add("gaps in the feed")
+    recorder.add("gaps in the feed", 2)
+    assert freeze(recorder).counters == {"gaps in the feed": 3}
+    assert freeze(recorder).counters == {}
+
+
+def test_a_name_is_declared_once_and_told_in_the_interval_in_which_it_came() -> None:
+    recorder = Recorder()
+    figures = recorder.declare("buy", Kind.REQUEST)
+    assert recorder.declare("buy", Kind.REQUEST) is figures
+    recorder.values[figures.name].append(5_000)
+    recorder.values[figures.lost].append(6_000)
+    first, second = freeze(recorder), freeze(recorder)
+    assert (first.names, second.names) == ({"buy": Kind.REQUEST}, {})
+    assert first.histograms.keys() == {"buy", "buy.lost"}
+    recorder.begin()
+    assert freeze(recorder).names == {"buy": Kind.REQUEST}
+
+
+def test_names_beyond_the_limit_are_gathered_and_counted() -> None:
+    recorder = Recorder()
+    for number in range(MOST_NAMES):
+        recorder.declare(f"name {number}", Kind.VALUE)
+    for number in range(3):
+        figures = recorder.declare(f"one too many {number}", Kind.VALUE)
+        assert figures.name == OTHER
+        recorder.values[figures.name].append(1_000)
+    interval = freeze(recorder)
+    assert interval.histograms[OTHER].total == 3
+    assert interval.counters == {"names_gathered": 3}
+    assert len(interval.names) == MOST_NAMES + 1
+
+
+@pytest.mark.parametrize("name", ["", " \n", "open", "buy.service", "send_lag"])
+def test_a_name_that_would_be_taken_for_another_figure_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        Recorder().declare(name, Kind.REQUEST)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intervals import intervals
+from intervals import METRICS, intervals
 from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS, Interval
+from wsload.measure.interval import Interval
 from wsload.report.html import render, write_report
 from wsload.report.page import page
 from wsload.report.run_report import read_report

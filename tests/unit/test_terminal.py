@@ -4,11 +4,12 @@ import io
 from pathlib import Path
 
 import pytest
+from intervals import METRICS
 from rich.console import Console
 
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS, Interval, Totals
+from wsload.measure.interval import Interval, Totals
 from wsload.report.terminal import run_view, show_run
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from intervals import METRICS
 
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS, Interval
+from wsload.measure.interval import Interval
 from wsload.results import counters, hlog
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, RunWarning

@@ -150,10 +150,10 @@ class Lifecycle:
         bridge = swarm.bridge
         if isinstance(self.runner, LocalRunner):
             swarm.target_users = wanted_users(self.runner)
-        bridge.engine.recorder.tap = LocustFeed(bridge, self.environment)
+        bridge.engine.recorder.listener = LocustFeed(bridge, self.environment)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         bridge.engine.call(
-            bridge.engine.begin, lambda draft: bridge.to_hub(lambda: on_interval(draft.interval()))
+            bridge.engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval()))
         )
 
     def _stop_recording(self) -> None:

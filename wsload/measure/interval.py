@@ -5,70 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from wsload.measure.histogram import Histogram
+from wsload.measure.names import Kind
 
 K = TypeVar("K")
-
-METRICS: Final = (
-    "message",
-    "message.service",
-    "message.lost",
-    "probe",
-    "open",
-    "open.dns",
-    "open.tcp",
-    "open.tls",
-    "open.upgrade",
-    "login",
-    "delivery",
-    "ping",
-    "close",
-    "send_lag",
-    "loop_lag",
-    "gc_pause",
-)
-"""Every histogram wsload records, in the order reports list them; all in ns.
-
-``message`` is the response time (intended send to own echo), ``message.service`` the service time
-(actual send to own echo), ``message.lost`` the age of messages at the moment they were given up.
-"""
-
-_PLACES: Final = {metric: place for place, metric in enumerate(METRICS)}
-
-COUNTERS: Final = (
-    "opens",
-    "open_failures",
-    "logins",
-    "login_failures",
-    "renamed",
-    "reconnects",
-    "users_ended",
-    "sent",
-    "received",
-    "bytes_out",
-    "bytes_in",
-    "deliveries_own_host",
-    "deliveries_foreign",
-    "lost",
-    "timeouts",
-    "late",
-    "duplicates",
-    "out_of_order",
-    "unsent",
-    "rosters",
-    "unknown_types",
-    "malformed",
-    "binary",
-    "reads_paused",
-    "out_of_range",
-    "cpu_ns",
-)
-"""Sums over time. ``lost`` holds the timed out ones too; ``late`` are echoes after their timeout."""
-
-GAUGES: Final = ("users", "connections", "in_flight")
-"""Levels at the end of the interval; over several processes they add up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +28,19 @@ class Interval:
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     """By metric; a metric without values is absent."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    """By name, see `COUNTERS`; zeros are absent."""
+    """By name, see `wsload.measure.names`; zeros are absent."""
     gauges: Mapping[str, int] = field(default_factory=dict)
-    """By name, see `GAUGES`."""
+    """By name, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure): ``("open", "refused")``."""
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), closes of either side."""
+    names: Mapping[str, Kind] = field(default_factory=dict)
+    """The requests, steps and values that were first named in this interval, and what they are."""
 
     def __bool__(self) -> bool:
         return self.length_s > 0 or any(
-            (self.histograms, self.counters, self.gauges, self.failures, self.closes)
+            (self.histograms, self.counters, self.gauges, self.failures, self.closes, self.names)
         )
 
 
@@ -122,6 +66,7 @@ def merge(intervals: Iterable[Interval]) -> Interval:
         gauges=added(part.gauges for part in parts),
         failures=added(part.failures for part in parts),
         closes=added(part.closes for part in parts),
+        names=named(part.names for part in parts),
     )
 
 
@@ -140,9 +85,16 @@ def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
     return dict(total)
 
 
-def in_order(metrics: Iterable[str]) -> list[str]:
-    """Metrics in the order of `METRICS`; unknown ones last, by name."""
-    return sorted(metrics, key=lambda metric: (_PLACES.get(metric, len(_PLACES)), metric))
+def named(names: Iterable[Mapping[str, Kind]]) -> dict[str, Kind]:
+    """All names with their kinds; one that has several is what stands first in `Kind`."""
+    found: dict[str, Kind] = {}
+    for some in names:
+        for name, kind in some.items():
+            found[name] = min(found.get(name, kind), kind, key=_RANK.__getitem__)
+    return found
+
+
+_RANK = {kind: place for place, kind in enumerate(Kind)}
 
 
 class Totals:
@@ -161,6 +113,7 @@ class Totals:
         "gauges",
         "histograms",
         "intervals",
+        "names",
         "peaks",
         "start_s",
     )
@@ -182,6 +135,8 @@ class Totals:
         """The highest value of each."""
         self.failures: Counter[tuple[str, str]] = Counter()
         self.closes: Counter[int] = Counter()
+        self.names: dict[str, Kind] = {}
+        """What the user classes named, and what each is."""
 
     @classmethod
     def of(cls, intervals: Iterable[Interval]) -> Totals:
@@ -206,6 +161,8 @@ class Totals:
         self.counters.update(interval.counters)
         self.failures.update(interval.failures)
         self.closes.update(interval.closes)
+        if interval.names:
+            self.names = named((self.names, interval.names))
         self.gauges.update(interval.gauges)
         for name, level in interval.gauges.items():
             self.peaks[name] = max(level, self.peaks.get(name, level))

@@ -1,7 +1,7 @@
 """The recorder: where the loop thread puts what it measured. No locks, no clock, no I/O.
 
 On the message path a sample is one ``append`` to a plain list; `flush` moves long lists into
-histograms by numpy, and `freeze` hands out a second's worth as a `Draft`, out of which another
+histograms by numpy, and `freeze` hands out a second's worth as a `Snapshot`, out of which another
 thread makes the `Interval`. Samples that Locust should see too are handed on in the same lists.
 """
 
@@ -11,7 +11,8 @@ from collections import Counter
 from typing import Any, Final, Protocol
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, METRICS, Interval
+from wsload.measure.interval import Interval, added
+from wsload.measure.names import Figures, Kind, NameLimit, clean, counters, metrics
 
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""
@@ -20,64 +21,39 @@ Failure = tuple[str, str, int]
 """What was tried, the kind of failure, and how long it had taken by then in ns (-1: not timed)."""
 
 
-class Tap(Protocol):
-    """Somebody who wants to see every sample too, within a second, on the recorder's thread."""
+class Listener(Protocol):
+    """Sees every sample too, within a second, on the recorder's thread."""
 
     def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        """New values in ns; for ``message`` the replies' sizes in bytes too, else empty."""
+        """New values in ns; for requests the answers' sizes in bytes too, else empty."""
 
     def failures(self, failures: list[Failure]) -> None:
         """New failures, in order."""
 
 
-class Counts:
-    """The running counters, one slot each, so that counting is one attribute's increment."""
-
-    __slots__ = COUNTERS
-
-    def __init__(self) -> None:
-        for name in COUNTERS:
-            setattr(self, name, 0)
-
-    opens: int
-    open_failures: int
-    logins: int
-    login_failures: int
-    renamed: int
-    reconnects: int
-    users_ended: int
-    sent: int
-    received: int
-    bytes_out: int
-    bytes_in: int
-    deliveries_own_host: int
-    deliveries_foreign: int
-    lost: int
-    timeouts: int
-    late: int
-    duplicates: int
-    out_of_order: int
-    unsent: int
-    rosters: int
-    unknown_types: int
-    malformed: int
-    binary: int
-    reads_paused: int
-    out_of_range: int
-    cpu_ns: int
+def _counts() -> Any:
+    """The running counters, a slot for each registered one, so that counting is one attribute's increment."""
+    names = counters()
+    blank = type("Counts", (), {"__slots__": names})()
+    for name in names:
+        setattr(blank, name, 0)
+    return blank
 
 
-class Draft:
-    """What was recorded since the last freeze, not yet an `Interval`: `interval` does the arithmetic.
+class Snapshot:
+    """What was recorded since the last one, not yet an `Interval`: `interval` does the arithmetic.
 
     That costs a millisecond, which the measuring thread need not spend.
     """
 
-    __slots__ = ("_histograms", "_parts", "_rest")
+    __slots__ = ("_counts", "_histograms", "_parts", "_rest")
 
-    def __init__(self, histograms: dict[str, Histogram], rest: dict[str, list[int]], **parts: Any) -> None:
+    def __init__(
+        self, histograms: dict[str, Histogram], rest: dict[str, list[int]], counts: Any, **parts: Any
+    ) -> None:
         self._histograms = histograms
         self._rest = rest
+        self._counts = counts
         self._parts = parts
 
     def interval(self) -> Interval:
@@ -85,18 +61,14 @@ class Draft:
         histograms = self._histograms
         for metric, values in self._rest.items():
             histograms.setdefault(metric, Histogram()).record(values)
-        counters = {name: number for name in COUNTERS if (number := getattr(self._parts["counts"], name))}
+        found = {name: getattr(self._counts, name) for name in self._counts.__slots__}
         overflow = sum(histogram.overflow for histogram in histograms.values())
-        if overflow:
-            counters["out_of_range"] = overflow
+        found["out_of_range"] += overflow
+        counted = added((found, self._parts.pop("own_counters")))
         return Interval(
-            start_s=self._parts["start_s"],
-            length_s=self._parts["length_s"],
             histograms=histograms,
-            counters=counters,
-            gauges=self._parts["gauges"],
-            failures=dict(self._parts["failures"]),
-            closes=dict(self._parts["closes"]),
+            counters={name: number for name, number in counted.items() if number},
+            **self._parts,
         )
 
 
@@ -104,27 +76,67 @@ class Recorder:
     """Collects samples, counters and failures of one process; all values in ns.
 
     ``values[metric]`` is the list to append to; it is a new list after each flush, so never keep
-    it for longer than one call. ``count`` has a slot per counter of `COUNTERS`.
+    it for longer than one call. ``count`` has an attribute for each registered counter; further ones are
+    counted by `add`. `declare` makes the lists of a name that a user class brings.
     """
 
-    __slots__ = ("_closes", "_failed", "_failures", "_histograms", "count", "sizes", "tap", "values")
+    __slots__ = ("_closes", "_counters", "_declared", "_failed", "_failures", "_histograms", "_limit", "_new",
+                 "count", "kinds", "listener", "sizes", "values")  # fmt: skip
 
-    def __init__(self, tap: Tap | None = None) -> None:
-        self.values: Final[dict[str, list[int]]] = {metric: [] for metric in METRICS}
-        self.sizes: list[int] = []
-        """Bytes of the replies whose times are in ``values["message"]``, in the same order."""
-        self.tap = tap
+    def __init__(self, listener: Listener | None = None) -> None:
+        self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
+        self.sizes: Final[dict[str, list[int]]] = {}
+        """Bytes of the answers whose times are in ``values`` under the same request's name, in that order."""
+        self.listener = listener
+        self.kinds: Final[dict[str, Kind]] = {}
+        """Every name declared so far."""
+        self._declared: dict[str, Figures] = {}
+        self._limit = NameLimit()
+        self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
-        self._begin()
+        self._start()
 
-    def _begin(self) -> None:
-        self.count = Counts()
+    def _start(self) -> None:
+        self.count = _counts()
+        self._counters: Counter[str] = Counter()
         self._histograms: dict[str, Histogram] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
         self._closes: Counter[int] = Counter()
 
+    def declare(self, name: str, kind: Kind) -> Figures:
+        """The figures of a request, step or value; the first call for a name makes them.
+
+        Beyond `wsload.measure.names.MOST_NAMES` they are those of ``other``. Raises `ValueError` for a name
+        that can't be one.
+        """
+        found = self._declared.get(name)
+        if found is not None:
+            return found
+        cleaned = clean(name)
+        admitted = self._limit.admit(cleaned)
+        found = Figures.of(admitted)
+        if admitted == cleaned:
+            self._declared[name] = found
+        else:
+            self._counters["names_gathered"] += 1
+        if admitted not in self.kinds:
+            self.kinds[admitted] = self._new[admitted] = kind
+            for metric in (found.name, found.service, found.lost, found.failed, found.lagged, found.unlagged):
+                self.values.setdefault(metric, [])
+            self.sizes[admitted] = []
+        return found
+
+    def begin(self) -> None:
+        """Forgets what was recorded so far, at the start of a run; names that are known are named again."""
+        self.freeze(start_s=0, length_s=0, gauges={})
+        self._new = dict(self.kinds)
+
+    def add(self, counter: str, number: int = 1) -> None:
+        """Adds to a counter that is not registered."""
+        self._counters[counter] += number
+
     def failed(self, what: str, kind: str, age_ns: int = -1) -> None:
-        """Counts a failure: ``what`` was tried (``open``, ``login``, ``message`` …), and how it failed.
+        """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
         ``age_ns`` is how long it had taken by then, where that means something.
         """
@@ -142,30 +154,33 @@ class Recorder:
                 self._take(metric)
                 self._histograms.setdefault(metric, Histogram()).record(values)
 
-    def freeze(self, *, start_s: float, length_s: float, gauges: dict[str, int]) -> Draft:
+    def freeze(self, *, start_s: float, length_s: float, gauges: dict[str, int]) -> Snapshot:
         """Everything since the last freeze; the recorder starts anew. Takes some 10 µs."""
-        draft = Draft(
+        snapshot = Snapshot(
             self._histograms,
             {metric: self._take(metric) for metric, values in self.values.items() if values},
-            counts=self.count,
+            self.count,
+            own_counters=self._counters,
             failures=self._failures,
             closes=self._closes,
+            names=self._new,
             start_s=start_s,
             length_s=length_s,
             gauges=gauges,
         )
+        self._new = {}
         failed, self._failed = self._failed, []
-        if failed and self.tap is not None:
-            self.tap.failures(failed)
-        self._begin()
-        return draft
+        if failed and self.listener is not None:
+            self.listener.failures(failed)
+        self._start()
+        return snapshot
 
     def _take(self, metric: str) -> list[int]:
-        """The metric's samples, shown to the tap; a new list is begun."""
+        """The metric's samples, shown to the listener; a new list is begun."""
         values, self.values[metric] = self.values[metric], []
-        sizes: list[int] = []
-        if metric == "message":
-            sizes, self.sizes = self.sizes, []
-        if self.tap is not None:
-            self.tap.samples(metric, values, sizes)
+        sizes: list[int] = self.sizes.get(metric, [])
+        if sizes:
+            self.sizes[metric] = []
+        if self.listener is not None:
+            self.listener.samples(metric, values, sizes)
         return values

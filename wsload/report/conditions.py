@@ -13,26 +13,6 @@ from wsload.judge.figures.summary import Summary
 from wsload.report.tables import Column, Table, ms, number
 from wsload.results.run import CheckOutcome, RunInfo
 
-MEANINGS: Final = {
-    "message": "response time: from when a message was due to be sent until its own echo arrived",
-    "message.service": "service time: the same from when it was really sent",
-    "message.lost": "age of messages at the moment they were given up",
-    "probe": "service time on the one connection of a process of its own: a second witness",
-    "open": "from when the connection was due until the upgrade was verified",
-    "open.dns": "resolving the server's name",
-    "open.tcp": "making the TCP connection",
-    "open.tls": "the TLS handshake",
-    "open.upgrade": "the HTTP upgrade to WebSocket",
-    "login": "from the name sent until the server announced it",
-    "delivery": "from a message sent until another user on this host received it",
-    "ping": "ping to pong: the floor of network and server loop",
-    "close": "from the close frame until the connection was closed",
-    "send_lag": "how late the load generator sent",
-    "loop_lag": "how late its event loop woke up",
-    "gc_pause": "its garbage collector's pauses",
-}
-"""What each metric measures, for people."""
-
 _LONGEST: Final = 300
 _LEFT: Final = "left"
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from wsload.errors import ResultsError
 from wsload.judge.run.standing import Standing
+from wsload.measure.names import meaning
 from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page
@@ -49,7 +50,7 @@ def render(report: RunReport) -> bytes:
         figures=_figures(report),
         data=chart_data(report),
         metrics=tables.metrics_table(summary),
-        meanings={name: text for name, text in conditions.MEANINGS.items() if name in summary.metrics},
+        meanings={name: meaning(name) for name in summary.metrics},
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),

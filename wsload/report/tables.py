@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wsload.judge.figures.summary import Summary
+from wsload.measure.names import GAUGES, label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,39 +35,6 @@ class Table:
     """Sentences below the table."""
 
 
-COUNTER_LABELS: Final = {
-    "opens": "connections opened",
-    "open_failures": "connections not opened",
-    "logins": "logins",
-    "login_failures": "logins failed",
-    "renamed": "renamed by the server",
-    "reconnects": "reconnects",
-    "users_ended": "users ended",
-    "sent": "messages sent",
-    "received": "frames received",
-    "bytes_out": "bytes out",
-    "bytes_in": "bytes in",
-    "deliveries_own_host": "deliveries, own host",
-    "deliveries_foreign": "deliveries, other hosts (not timed)",
-    "lost": "messages lost",
-    "timeouts": "messages timed out",
-    "late": "echoes after their timeout",
-    "duplicates": "echoes twice",
-    "out_of_order": "echoes out of order",
-    "unsent": "due but not sent",
-    "rosters": "user lists received",
-    "unknown_types": "frames of unknown type",
-    "malformed": "malformed frames",
-    "binary": "binary frames",
-    "reads_paused": "reading paused",
-    "out_of_range": "values out of range",
-    "cpu_ns": "CPU time of the load generator",
-}
-PEAK_LABELS: Final = {
-    "users": "users at most",
-    "connections": "connections at most",
-    "in_flight": "messages in flight at most",
-}
 CLOSE_MEANINGS: Final = {
     1000: "normal",
     1001: "going away",
@@ -116,10 +84,8 @@ def metrics_table(summary: Summary) -> Table:
 
 def counters_table(summary: Summary) -> Table:
     """The counters that are not zero, and the highest levels."""
-    rows = [
-        (COUNTER_LABELS.get(name, name), counted(name, value)) for name, value in summary.counters.items()
-    ]
-    rows += [(PEAK_LABELS.get(name, name), number(value)) for name, value in summary.peaks.items()]
+    rows = [(label(name), counted(name, value)) for name, value in summary.counters.items()]
+    rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
     return Table(
         title="Counters",
         columns=(Column(title="counter", align="left"), Column(title="value")),

@@ -1,10 +1,11 @@
 """counters.jsonl: what an interval counted, one JSON object a line.
 
-    {"t": 1732278960.123, "length_s": 1.0, "histograms": 9, "counters": {"sent": 50},
-     "gauges": {"users": 50}, "failures": {"open: refused": 2}, "closes": {"1006": 2}}
+    {"t": 1732278960.123, "length_s": 1.0, "histograms": 9, "counters": {"sent": 50}, "gauges": {"users": 50},
+     "failures": {"open: refused": 2}, "closes": {"1006": 2}, "names": {"buy": "request"}}
 
 ``t`` is wall clock, in seconds since the epoch to the millisecond; ``histograms`` is the number of
-lines that the same interval has in histograms.hlog, with the same time and length.
+lines that the same interval has in histograms.hlog, with the same time and length. ``names`` holds the
+requests, steps and values that were first named in that interval; older files lack it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import orjson
 
 from wsload.errors import ResultsError
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.results.hlog import whole_lines
 
 MAX_LINE_BYTES: Final = 1 << 20
@@ -46,6 +48,7 @@ def line(interval: Interval, histograms: int) -> bytes:
             "gauges": interval.gauges,
             "failures": {joined(what, kind): number for (what, kind), number in interval.failures.items()},
             "closes": {str(code): number for code, number in interval.closes.items()},
+            "names": interval.names,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
@@ -85,6 +88,7 @@ def _parsed(found: Any) -> CountsLine:
         gauges=_counts(found, "gauges"),
         failures=failures,
         closes={int(code): number for code, number in _counts(found, "closes").items()},
+        names=_names(found),
     )
     return CountsLine(interval=interval, histograms=histograms)
 
@@ -98,6 +102,13 @@ def _seconds(found: dict[str, Any], key: str) -> float:
 
 def _counts(found: dict[str, Any], key: str) -> dict[str, int]:
     value = found.get(key, {})
-    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
+    if not isinstance(value, dict) or not all(type(number) is int and number >= 0 for number in value.values()):
         raise ValueError(f"{key!r} does not hold counts")
     return value
+
+
+def _names(found: dict[str, Any]) -> dict[str, Kind]:
+    value = found.get("names", {})
+    if not isinstance(value, dict):
+        raise ValueError("'names' is not an object")
+    return {name: Kind(kind) for name, kind in value.items()}

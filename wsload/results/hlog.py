@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, unquote
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
@@ -32,10 +33,13 @@ UNTAGGED: Final = "message"
 """The metric whose lines carry no tag."""
 MAX_LINE_BYTES: Final = MAX_ENCODED_BYTES + 200
 
+_SAFE: Final = "!\"#$&'()*+/:;<=>?@[]^`{|}"
+"""What a tag may hold as it is; all else, and the percent sign, is percent-encoded (RFC 3986)."""
+
 _VERSION: Final = re.compile(r"#\[Histogram log format version (\d{1,4})\.(\d{1,4})\]")
 _TIME: Final = re.compile(r"#\[(StartTime|BaseTime): (\d{1,12}(?:\.\d{1,9})?) ")
 _LINE: Final = re.compile(
-    r"(?:Tag=(?P<tag>[^, \r\n]{1,100}),)?"
+    r"(?:Tag=(?P<tag>[^, \r\n]{1,1300}),)?"
     r"(?P<start>\d{1,12}(?:\.\d{1,9})?),(?P<length>\d{1,12}(?:\.\d{1,9})?),\d{1,20}(?:\.\d{1,9})?,"
     r"(?P<histogram>[A-Za-z0-9+/=]+)"
 )
@@ -72,7 +76,7 @@ def java_date(seconds: float) -> str:
 
 def line(metric: str, histogram: Histogram, *, offset_ms: int, length_ms: int) -> bytes:
     """One line of the log; ``offset_ms`` counts from the log's start."""
-    tag = "" if metric == UNTAGGED else f"Tag={metric},"
+    tag = "" if metric == UNTAGGED else f"Tag={quote(metric, safe=_SAFE)},"
     numbers = f"{offset_ms / 1000:.3f},{length_ms / 1000:.3f},{histogram.max_ns / 1e6:.3f},"
     return f"{tag}{numbers}".encode() + histogram.encode() + b"\n"
 
@@ -111,7 +115,7 @@ def _parsed(text: str, base_ms: int) -> LogLine:
     if not found:
         raise ValueError(f"not a line of a histogram log: {text[:40]!r}")
     return LogLine(
-        metric=found["tag"] or UNTAGGED,
+        metric=unquote(found["tag"] or UNTAGGED, errors="strict"),
         start_ms=base_ms + round(float(found["start"]) * 1000),
         length_ms=round(float(found["length"]) * 1000),
         histogram=Histogram.decode(found["histogram"]),

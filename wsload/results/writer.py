@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError, UsageError
-from wsload.measure.interval import Interval, Totals, added, in_order
+from wsload.measure.interval import Interval, Totals, added
+from wsload.measure.names import in_order
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
 from wsload.results.redact import plain, redact_url, redacted

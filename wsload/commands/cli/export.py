@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wsload.errors import UsageError
-from wsload.measure.interval import in_order
+from wsload.measure.names import in_order
 from wsload.report.hgrm import distribution
 from wsload.results.reader import open_run
 from wsload.results.run import replace_file

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from wsload.judge.figures.heat import Buckets, Heat, heat_map
 from wsload.judge.figures.shape import PHASES
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, added, in_order
+from wsload.measure.interval import Interval, added
+from wsload.measure.names import in_order
 
 MOST_SLOTS: Final = 600
 SECOND_S: Final = 1.0

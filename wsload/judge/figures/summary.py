@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, GAUGES, Totals, in_order
+from wsload.measure.interval import Totals
+from wsload.measure.names import GAUGES, counters, in_order
 from wsload.results.run import SCHEMA
 
 
@@ -41,9 +42,9 @@ class Summary:
     metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
     """By metric; one without values is absent."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    """Sums by name, see `wsload.measure.interval.COUNTERS`; zeros are absent."""
+    """Sums by name, see `wsload.measure.names`; zeros are absent."""
     peaks: Mapping[str, int] = field(default_factory=dict)
-    """The highest level of each gauge, see `wsload.measure.interval.GAUGES`."""
+    """The highest level of each gauge, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure), most frequent first."""
     closes: Mapping[int, int] = field(default_factory=dict)
@@ -71,8 +72,8 @@ def summarize(totals: Totals) -> Summary:
             for metric in in_order(totals.histograms)
             if totals.histograms[metric].total
         },
-        counters=_listed(totals.counters, COUNTERS),
-        peaks=_listed(totals.peaks, GAUGES),
+        counters=_listed(totals.counters, counters()),
+        peaks=_listed(totals.peaks, tuple(GAUGES)),
         failures=dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))),
         closes=dict(sorted(totals.closes.items())),
     )

@@ -2,10 +2,10 @@
 
     check     = subject operator number [unit]
     subject   = metric "." statistic | total | total ".rate"
-    metric    = one of wsload.measure.interval.METRICS: message, open.tls, login …
+    metric    = a metric's name: message, open.tls, login …
     statistic = "p" percentile | "min" | "mean" | "max" | "count" | "rate"
     percentile = a number above 0 and below 100: p50, p99, p99.99
-    total     = "failures" | one of wsload.measure.interval.COUNTERS: lost, timeouts, unsent …
+    total     = "failures" | a counter's name: lost, timeouts, unsent …
     operator  = "<" | "<=" | ">" | ">="
     number    = digits [ "." digits ]
     unit      = "ns" | "us" | "µs" | "ms" | "s"    for times: p…, min, mean, max, and cpu_ns
@@ -41,11 +41,21 @@ from typing import Final, NoReturn
 
 from wsload.errors import UsageError
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, METRICS, Totals
+from wsload.measure.interval import Totals
+from wsload.measure.names import counters, metrics
 from wsload.results.run import CheckOutcome
 
 FAILURES: Final = "failures"
-TOTALS: Final = (FAILURES, *COUNTERS)
+
+
+def _metrics() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(("message", "message.service", "message.lost", *metrics())))
+
+
+def _totals() -> tuple[str, ...]:
+    return (FAILURES, *counters())
+
+
 TIMED: Final = "cpu_ns"
 """The one counter that adds up a time."""
 
@@ -166,30 +176,31 @@ def parse_check(text: str) -> Check:
 
 
 def _subject(reader: _Reader, subject: str) -> tuple[str, str]:
-    if subject in TOTALS:
+    if subject in _totals():
         return subject, ""
-    if subject in METRICS:
+    if subject in _metrics():
         reader.refuse(f"which figure of {subject}? Add one, as in {subject}.p99", len(subject))
     found = _SUBJECT.fullmatch(subject)
     name, statistic = (found["name"], found["statistic"]) if found else (subject, "")
-    if name in METRICS:
+    if name in _metrics():
         if statistic.startswith("p") and not float(statistic[1:]):
             reader.refuse("percentiles lie above 0: for the smallest value, say min", len(name) + 1)
         return name, statistic
-    if name in TOTALS:
+    if name in _totals():
         if statistic != "rate":
             reader.refuse(f"{name} is a total: it has a rate, and no {statistic}", len(name) + 1)
         return name, statistic
-    metric = max((each for each in METRICS if name.startswith(f"{each}.")), key=len, default=None)
+    metric = max((each for each in _metrics() if name.startswith(f"{each}.")), key=len, default=None)
     if metric and not statistic:
         statistic = name[len(metric) + 1 :]
         hint = _near(_OTHER_NAMES.get(statistic, statistic), _STATISTICS)
         reader.refuse(
             f"'{statistic}' is no statistic{hint or f': use {_listed(_STATISTICS)}'}", len(metric) + 1
         )
-    hint = _near(name, METRICS + TOTALS)
+    hint = _near(name, _metrics() + _totals())
     return reader.refuse(
-        f"there is no '{name}'{hint or f': there are {_listed(METRICS)}, and the totals {_listed(TOTALS)}'}"
+        f"there is no '{name}'"
+        + (hint or f": there are {_listed(_metrics())}, and the totals {_listed(_totals())}")
     )
 
 
@@ -226,7 +237,7 @@ def evaluate(check: Check, totals: Totals) -> CheckOutcome:
 def _figure(check: Check, totals: Totals) -> float | None:
     """The figure in the bound's unit; None when there are no samples for it."""
     name, statistic = check.name, check.statistic
-    if name in METRICS:
+    if name in _metrics():
         histogram = totals.histograms.get(name, Histogram())
         match statistic:
             case "count":

@@ -6,6 +6,7 @@ from typing import Any
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 
 
 def to_wire(interval: Interval) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def to_wire(interval: Interval) -> dict[str, Any]:
         "gauges": dict(interval.gauges),
         "failures": [[what, kind, number] for (what, kind), number in interval.failures.items()],
         "closes": [[code, number] for code, number in interval.closes.items()],
+        "names": {name: str(kind) for name, kind in interval.names.items()},
     }
 
 
@@ -36,4 +38,5 @@ def from_wire(data: dict[str, Any]) -> Interval:
         gauges={str(name): int(level) for name, level in data["gauges"].items()},
         failures={(str(what), str(kind)): int(number) for what, kind, number in data["failures"]},
         closes={int(code): int(number) for code, number in data["closes"]},
+        names={str(name): Kind(kind) for name, kind in data["names"].items()},
     )

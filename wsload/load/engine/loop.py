@@ -19,7 +19,7 @@ import uvloop
 
 from wsload.load.engine.compat import counted_already
 from wsload.load.engine.timers import Timer, TimerQueue
-from wsload.measure.recorder import Draft, Recorder, Tap
+from wsload.measure.recorder import Listener, Recorder, Snapshot
 
 HEARTBEAT_NS: Final = 20_000_000
 FLUSH_NS: Final = 100_000_000
@@ -42,8 +42,8 @@ class Engine:
     methods only on the loop's.
     """
 
-    def __init__(self, tap: Tap | None = None) -> None:
-        self.recorder: Final = Recorder(tap)
+    def __init__(self, listener: Listener | None = None) -> None:
+        self.recorder: Final = Recorder(listener)
         self.members: Final[dict[Member, None]] = {}
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self.connections = 0
@@ -51,7 +51,7 @@ class Engine:
         self.in_flight = 0
         """Messages sent and neither answered nor given up; kept by the members."""
         self.timers: TimerQueue = None  # type: ignore[assignment]  # made in `run`, on the loop's thread
-        self._on_draft: Callable[[Draft], None] | None = None
+        self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
         self._turn: collections.deque[Member] = collections.deque()
         self._queue: collections.deque[Callable[[], object]] = collections.deque()
@@ -91,13 +91,13 @@ class Engine:
 
     # On the loop's thread
 
-    def begin(self, on_draft: Callable[[Draft], None]) -> None:
-        """Starts recording, after ending what was going on; ``on_draft`` gets each second's draft."""
+    def begin(self, on_snapshot: Callable[[Snapshot], None]) -> None:
+        """Starts recording, after ending what was going on; ``on_snapshot`` gets each second's snapshot."""
         self.end()
-        self._on_draft = on_draft
+        self._on_snapshot = on_snapshot
         self._began_ns = time.monotonic_ns()
         self._wall_s = time.time() - self._began_ns / SECOND_NS
-        self.recorder.freeze(start_s=0, length_s=0, gauges={})
+        self.recorder.begin()
         self._cpu_ns = time.process_time_ns()
         gc.callbacks.append(self._on_gc)
         now = time.monotonic_ns()
@@ -109,12 +109,12 @@ class Engine:
 
     def end(self) -> None:
         """Hands on the last, shorter interval and stops recording."""
-        if self._on_draft is None:
+        if self._on_snapshot is None:
             return
         self._freeze()
         for timer in self._periodic.values():
             timer.cancel()
-        self._on_draft = None
+        self._on_snapshot = None
         gc.callbacks.remove(self._on_gc)
 
     def in_turn(self, action: Callable[[], object]) -> None:
@@ -170,7 +170,7 @@ class Engine:
         now_ns, cpu_ns = time.monotonic_ns(), time.process_time_ns()
         self._take_pauses()
         self.recorder.count.cpu_ns += cpu_ns - self._cpu_ns
-        draft = self.recorder.freeze(
+        snapshot = self.recorder.freeze(
             start_s=self._wall_s + self._began_ns / SECOND_NS,
             length_s=(now_ns - self._began_ns) / SECOND_NS,
             gauges={
@@ -180,8 +180,8 @@ class Engine:
             },
         )
         self._began_ns, self._cpu_ns = now_ns, cpu_ns
-        if self._on_draft is not None:
-            self._on_draft(draft)
+        if self._on_snapshot is not None:
+            self._on_snapshot(snapshot)
 
     def _on_gc(self, phase: str, _: dict[str, int]) -> None:
         # Runs on any thread, even amid a flush: it must not touch the recorder's lists.

@@ -10,6 +10,7 @@ from wsload.errors import ConnectionLost, MessageTimeout, WorkloadError
 from wsload.load.users.connected import ConnectedUser
 from wsload.load.users.declared import check_plain
 from wsload.load.ws.connection import TimedConnection
+from wsload.measure.names import Kind
 
 READ_HIGH: Final = 256
 """With so many messages waiting to be received, reading from the network stops …"""
@@ -36,6 +37,7 @@ class WebSocketUser(ConnectedUser):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
+        self._recorder.declare("message", Kind.REQUEST)
         self._inbox: list[str | bytes] = []  # a deque is 760 bytes, and this one is seldom longer than 1
         self._receiver: asyncio.Future[None] | None = None
         self._asked_ns = 0
@@ -124,7 +126,7 @@ class WebSocketUser(ConnectedUser):
         values, at_ns = self._recorder.values, self._received_ns
         values["message"].append(at_ns - due_ns)
         values["message.service"].append(at_ns - sent_ns)
-        self._recorder.sizes.append(len(reply))
+        self._recorder.sizes["message"].append(len(reply))
         return reply
 
     async def _open(self, intended_ns: int, url: str | None) -> None:

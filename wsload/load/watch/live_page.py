@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Blueprint, Response, request, send_file
 from markupsafe import escape
 
+from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
-from wsload.report.tables import CLOSE_MEANINGS, COUNTER_LABELS
+from wsload.report.tables import CLOSE_MEANINGS
 from wsload.results.writer import HISTOGRAMS
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
-        data = {"base": f"{base}/{KEY}", "labels": COUNTER_LABELS, "meanings": CLOSE_MEANINGS}
+        data = {"base": f"{base}/{KEY}", "labels": labels(), "meanings": CLOSE_MEANINGS}
         return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
 
     def live_json() -> Response:

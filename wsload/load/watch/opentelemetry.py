@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from wsload.measure.interval import COUNTERS, GAUGES
-from wsload.report.tables import COUNTER_LABELS
+from wsload.measure.names import GAUGES, counters, label
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -47,12 +46,12 @@ def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
             observe(partial(_gauge, gauge)),
             description=f"Now: {gauge.replace('_', ' ')}",
         )
-    for counter in COUNTERS:
+    for counter in counters():
         meter.create_observable_counter(
             f"wsload.{counter}",
             observe(partial(_counter, counter)),
             unit=_UNITS.get(counter, "1"),
-            description=COUNTER_LABELS.get(counter, counter),
+            description=label(counter),
         )
     meter.create_observable_counter(
         "wsload.failures", observe(_failures), description="Failures by what was tried and how it failed"

@@ -16,9 +16,7 @@ from gevent.pywsgi import WSGIServer
 
 from wsload.errors import UsageError
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import COUNTERS, GAUGES, METRICS
-from wsload.report.conditions import MEANINGS
-from wsload.report.tables import COUNTER_LABELS
+from wsload.measure.names import GAUGES, counters, label, meaning, metrics
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -83,19 +81,19 @@ def _families(run: Run) -> Iterator[Any]:
     yield InfoMetricFamily("wsload_run", "The run that all figures are of.", value=about)
     valid = not any(warning["invalidates"] for warning in run.live(0)["warnings"])
     yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
-    for metric in METRICS:
+    for metric in metrics():
         histogram = totals.histograms.get(metric, Histogram())
         yield HistogramMetricFamily(
             f"wsload_{metric.replace('.', '_')}_seconds",
-            f"Time: {MEANINGS.get(metric, metric)}.",
+            f"Time: {meaning(metric)}.",
             buckets=cumulative(histogram),
             sum_value=histogram.mean_ns * histogram.total / 1e9,
         )
-    for name in COUNTERS:
+    for name in counters():
         value: float = totals.counters.get(name, 0)
         yield CounterMetricFamily(
             f"wsload_{_COUNTER_NAMES.get(name, name)}",
-            f"So far: {COUNTER_LABELS.get(name, name)}.",
+            f"So far: {label(name)}.",
             value=value / 1e9 if name.endswith("_ns") else value,
         )
     for name in GAUGES:

@@ -9,6 +9,7 @@ from typing import Any
 from wsload.errors import ConnectionLost, LoginError, MessageTimeout
 from wsload.load.options.settings import Settings
 from wsload.load.users.websocket import WebSocketUser
+from wsload.measure.names import register
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL, decode
 from wsload.protocols.chat.conversation.session import (
     ChatSession,
@@ -24,8 +25,10 @@ from wsload.protocols.chat.conversation.session import (
     Roster,
     State,
 )
+from wsload.protocols.chat.names import COUNTERS, METRICS
 from wsload.protocols.chat.probe.beside_run import Witness
 
+register(metrics=METRICS, counters=COUNTERS)
 _now_ns = time.monotonic_ns
 
 
@@ -155,7 +158,7 @@ class ChatUser(WebSocketUser):
         response_ns = at_ns - post.due_ns
         recorder.values["message"].append(response_ns)
         recorder.values["message.service"].append(at_ns - post.sent_ns)
-        recorder.sizes.append(size)
+        recorder.sizes["message"].append(size)
         self._engine.in_flight -= 1
         if not in_order:
             recorder.count.out_of_order += 1

@@ -1,0 +1,221 @@
+"""Names of metrics and counters: data, not code.
+
+The core knows its own names, and the figures that every request has. A protocol registers what it adds, once,
+when its user class is imported; user classes name their requests, steps and values while they run. A request
+named ``buy`` has the response times ``buy``, the service times ``buy.service``, the ages ``buy.lost`` of
+those given up, and the times ``buy.failed`` of those answered by a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+SERVICE: Final = ".service"
+LOST: Final = ".lost"
+FAILED: Final = ".failed"
+LAGGED: Final = ".lagged"
+UNLAGGED: Final = ".unlagged"
+"""The response times of those requests whose task started late by the load generator's fault, and the same
+without that lateness: what is needed to tell which percentiles it moved. Not for people."""
+SUFFIXES: Final = (SERVICE, LOST, FAILED)
+
+MOST_NAMES: Final = 200
+"""Names of requests, steps and values in a run; further ones are gathered under `OTHER`."""
+LONGEST_NAME: Final = 100
+"""Characters of a name; the rest is cut off."""
+OTHER: Final = "other"
+
+
+class Kind(StrEnum):
+    """What a name that a user class brought stands for."""
+
+    REQUEST = "request"
+    """A message and its own answer: it has service times, and may be lost or refused."""
+    STEP = "step"
+    """Several messages measured as one; it may fail."""
+    VALUE = "value"
+    """Times recorded by the user class itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The histograms of one named request, step or value."""
+
+    name: str
+    """Response times, from when the request was due to its answer."""
+    service: str
+    """Service times, from when it was sent to its answer."""
+    lost: str
+    """The age of each that was given up, when it was."""
+    failed: str
+    """The time to each answer that was a refusal."""
+    lagged: str
+    unlagged: str
+
+    @classmethod
+    def of(cls, name: str) -> Figures:
+        """The histograms' names for this name."""
+        return cls(name, *(name + suffix for suffix in (*SUFFIXES, LAGGED, UNLAGGED)))
+
+
+_METRICS: dict[str, str] = {
+    "open": "from when the connection was due until the upgrade was verified",
+    "open.dns": "resolving the server's name",
+    "open.tcp": "making the TCP connection",
+    "open.tls": "the TLS handshake",
+    "open.redirect": "what redirects took before the final address",
+    "open.upgrade": "the HTTP upgrade to WebSocket",
+    "login": "from the login sent until the server confirmed it",
+    "delivery": "from a message sent until another user on this host received it",
+    "probe": "service time on the one connection of a process of its own, beside the users",
+    "ping": "ping to pong: the least that network and server loop take",
+    "close": "from the close frame until the connection was closed",
+    "send_lag": "how late the load generator started what was due",
+    "loop_lag": "how late its event loop woke up",
+    "gc_pause": "its garbage collector's pauses",
+}
+_COUNTERS: dict[str, str] = {
+    "opens": "connections opened",
+    "open_failures": "connections not opened",
+    "reconnects": "reconnections",
+    "users_ended": "users ended early",
+    "sent": "messages sent",
+    "received": "messages received",
+    "bytes_out": "bytes out",
+    "bytes_in": "bytes in",
+    "requests": "requests sent",
+    "lost": "requests lost",
+    "timeouts": "requests timed out",
+    "late": "answers after their request was given up",
+    "duplicates": "answers received twice",
+    "unsent": "due but not sent",
+    "refused": "requests answered by a refusal",
+    "pushes": "messages that answered no request",
+    "unread": "messages the user class never read",
+    "unpaired": "answers that could not be paired for certain",
+    "out_of_range": "values out of range",
+    "cpu_ns": "CPU time of the load generator",
+}
+_SUFFIX_MEANINGS: Final = {
+    SERVICE: "service time: from when it was actually sent",
+    LOST: "age of those given up, when they were",
+    FAILED: "time to an answer that was a refusal",
+}
+GAUGES: Final[Mapping[str, str]] = {
+    "users": "peak users",
+    "connections": "peak connections",
+    "in_flight": "peak requests in flight",
+}
+"""Levels at the end of an interval, with what their highest values are called; over processes they add up."""
+OWN: Final = frozenset(_METRICS)
+"""The core's own metrics: no request, step or value may take such a name, but ``login`` and ``delivery``."""
+_FREE: Final = frozenset(("login", "delivery"))
+
+
+def register(metrics: Mapping[str, str] | None = None, counters: Mapping[str, str] | None = None) -> None:
+    """Adds a protocol's metrics (name: meaning) and counters (name: label), to be called at import.
+
+    Counters are counted as attributes, so their names are identifiers. A name that is there already is kept.
+    """
+    for name in counters or ():
+        if not name.isidentifier():
+            raise ValueError(f"a registered counter's name is an identifier, not {name!r}")
+    for known, added in ((_METRICS, metrics), (_COUNTERS, counters)):
+        for name, text in (added or {}).items():
+            known.setdefault(name, text)
+
+
+def metrics() -> tuple[str, ...]:
+    """The registered metrics, in the order in which reports list them."""
+    return tuple(_METRICS)
+
+
+def counters() -> tuple[str, ...]:
+    """The registered counters, in the order in which reports list them."""
+    return tuple(_COUNTERS)
+
+
+def meaning(metric: str, labels: Mapping[str, str] | None = None) -> str:
+    """What a metric measures, for people; ``labels`` are those stored with a run."""
+    if found := (labels or {}).get(metric) or _METRICS.get(metric):
+        return found
+    base, suffix = split(metric)
+    return _SUFFIX_MEANINGS.get(suffix, f"response time of {base}: from when it was due until its own answer")
+
+
+def label(counter: str, labels: Mapping[str, str] | None = None) -> str:
+    """A counter's label, for people; ``labels`` are those stored with a run."""
+    return (labels or {}).get(counter) or _COUNTERS.get(counter) or counter.replace("_", " ")
+
+
+def labels() -> dict[str, str]:
+    """Every registered name with its label or meaning: what a run stores to be read without its protocol."""
+    return {**_METRICS, **_COUNTERS}
+
+
+def split(metric: str) -> tuple[str, str]:
+    """A metric's base name and its suffix: ``("buy", ".lost")``, ``("buy", "")``."""
+    for suffix in (*SUFFIXES, LAGGED, UNLAGGED):
+        if metric.endswith(suffix) and len(metric) > len(suffix):
+            return metric.removesuffix(suffix), suffix
+    return metric, ""
+
+
+def for_people(metric: str) -> bool:
+    """Whether a metric is shown; others serve to judge the run."""
+    return split(metric)[1] not in (LAGGED, UNLAGGED)
+
+
+def in_order(found: Iterable[str]) -> list[str]:
+    """Metrics in the order of reports: what the user classes named, each with its parts; then the core's."""
+    place = {metric: number for number, metric in enumerate(_METRICS)}
+    parts = {suffix: number for number, suffix in enumerate(("", *SUFFIXES, LAGGED, UNLAGGED))}
+
+    def key(metric: str) -> tuple[int, int, str, int]:
+        base, suffix = split(metric)
+        if metric in OWN or base in OWN:
+            return 1, place.get(metric, place.get(base, 0)), "", parts[suffix]
+        return 0, base != "message", base, parts[suffix]
+
+    return sorted(found, key=key)
+
+
+def clean(name: str) -> str:
+    """A name as it is stored: one line of printable text, not too long.
+
+    Raises `ValueError` for one that can't be used.
+    """
+    text = "".join(character if character.isprintable() else " " for character in str(name)).strip()
+    text = text[:LONGEST_NAME].rstrip()
+    if not text:
+        raise ValueError("a name needs at least one printable character")
+    if (text in OWN and text not in _FREE) or split(text)[1]:
+        raise ValueError(
+            f"the name {text!r} is one of wsload's own, or ends like one ({', '.join(SUFFIXES)}): "
+            "choose another"
+        )
+    return text
+
+
+class NameLimit:
+    """Admits the first `MOST_NAMES` names; to those that come later it gives `OTHER`."""
+
+    __slots__ = ("_admitted", "refused")
+
+    def __init__(self) -> None:
+        self._admitted: set[str] = set()
+        self.refused = 0
+        """How many different names were gathered under `OTHER`, up to ten thousand."""
+
+    def admit(self, name: str) -> str:
+        """The name, or `OTHER`."""
+        if name in self._admitted:
+            return name
+        if len(self._admitted) < MOST_NAMES:
+            self._admitted.add(name)
+            return name
+        self.refused = min(self.refused + 1, 10_000)
+        return OTHER

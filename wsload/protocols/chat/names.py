@@ -1,0 +1,22 @@
+"""What the chat measures and counts, beside what every WebSocket user does."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGE: Final = "message"
+"""The name of a post as a request: from when it was due until its own echo arrived."""
+
+METRICS: Final = {MESSAGE: "response time: from when a message was due to be sent until its own echo arrived"}
+COUNTERS: Final = {
+    "logins": "logins",
+    "login_failures": "logins failed",
+    "renamed": "renamed by the server",
+    "deliveries_own_host": "deliveries, own host",
+    "deliveries_foreign": "deliveries, other hosts (not timed)",
+    "out_of_order": "echoes out of order",
+    "rosters": "user lists received",
+    "unknown_types": "messages of unknown type",
+    "malformed": "malformed messages",
+    "binary": "binary messages",
+}
