@@ -21,14 +21,15 @@ HEADLESS = ["-f", CHAT, "--headless", "--only-summary", "-u", "10", "-r", "10", 
 
 
 def scrape(url: str) -> dict[str, float]:
-    """The samples without labels, and the buckets as ``name{bound}``."""
+    """The samples by name, with the labels ``name`` and ``le`` as ``sample{buy,+Inf}``."""
     answer = requests.get(url, timeout=10)
     assert answer.ok, answer.text
     return {
-        sample.name + (f"{{{sample.labels['le']}}}" if "le" in sample.labels else ""): sample.value
+        sample.name
+        + f"{{{','.join(sample.labels[each] for each in ('name', 'le') if each in sample.labels)}}}": sample.value
         for family in prometheus_parser.text_string_to_metric_families(answer.text)
         for sample in family.samples
-        if set(sample.labels) <= {"le"}
+        if set(sample.labels) <= {"name", "le"}
     }
 
 
@@ -49,17 +50,19 @@ def test_prometheus_scrapes_a_run_from_the_process_that_owns_it(
     ]
     run = start_locust(*HEADLESS, *processes, *(ports if processes else []), "--ws-prometheus", "0")
     url = run.wait_for(r"Prometheus metrics at (http://127\.0\.0\.1:\d+/metrics)")[1]
-    until(lambda: scrape(url).get("wsload_message_seconds_count", 0) > 5)
+    count = "wsload_request_seconds_count{message}"
+    until(lambda: scrape(url).get(count, 0) > 5)
     before = scrape(url)
-    until(lambda: scrape(url)["wsload_message_seconds_count"] > before["wsload_message_seconds_count"])
+    until(lambda: scrape(url)[count] > before[count])
     found = scrape(url)
-    assert found["wsload_message_seconds_bucket{+Inf}"] == found["wsload_message_seconds_count"]
-    assert 0 < found["wsload_message_seconds_sum"] < 60 * found["wsload_message_seconds_count"]
-    assert found["wsload_users"] == found["wsload_connections"] == 10
-    assert found["wsload_logins_total"] == 10
-    assert found["wsload_sent_total"] >= found["wsload_message_seconds_count"]
+    assert found["wsload_request_seconds_bucket{message,+Inf}"] == found[count]
+    assert 0 < found["wsload_request_seconds_sum{message}"] < 60 * found[count]
+    assert found["wsload_request_service_seconds_count{message}"] == found[count]
+    assert found["wsload_users{}"] == found["wsload_connections{}"] == 10
+    assert found["wsload_open_seconds_count{}"] == found["wsload_logins_total{}"] == 10
+    assert found["wsload_sent_total{}"] >= found[count]
     os.kill(run.pid, signal.SIGTERM)
-    assert run.finish().count("message") >= found["wsload_message_seconds_count"]
+    assert run.finish().count("message") >= found[count]
 
 
 def test_a_port_in_use_is_one_line_before_any_user_starts(run_locust: Callable[..., Finished]) -> None:

@@ -9,6 +9,7 @@ from intervals import intervals
 
 from wsload.errors import ResultsError
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.results import counters
 
 GOOD = b'{"t": 1.5, "length_s": 1, "histograms": 0, "counters": {"sent": 1}}\n'
@@ -22,10 +23,11 @@ def test_a_line_is_an_object_with_readable_keys() -> None:
         gauges={"users": 5},
         failures={("open", "bad status 503"): 2},
         closes={1006: 2},
+        names={"buy a book": Kind.REQUEST},
     )
     assert counters.line(interval, 9) == (
         b'{"t":1732278960.123,"length_s":1.0,"histograms":9,"counters":{"sent":50},"gauges":{"users":5},'
-        b'"failures":{"open: bad status 503":2},"closes":{"1006":2}}\n'
+        b'"failures":{"open: bad status 503":2},"closes":{"1006":2},"names":{"buy a book":"request"}}\n'
     )
 
 
@@ -56,6 +58,9 @@ def test_reading_gives_what_was_written(tmp_path_factory: pytest.TempPathFactory
         GOOD.replace(b'{"sent": 1}', b"[]"),
         GOOD.replace(b'{"sent": 1}', b'{"sent": 1.5}'),
         GOOD.replace(b'"counters": {"sent"', b'"closes": {"x"'),
+        GOOD.replace(b'{"sent": 1}', b'{"sent": -1}'),
+        GOOD.replace(b'"counters": {"sent": 1}', b'"names": []'),
+        GOOD.replace(b'"counters": {"sent": 1}', b'"names": {"buy": "sale"}'),
     ],
 )
 def test_damage_is_refused_naming_file_and_line(tmp_path: Path, damage: bytes) -> None:

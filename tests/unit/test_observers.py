@@ -20,6 +20,7 @@ from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import OWN, PARTS, split
 from wsload.results.run import CheckOutcome, RunWarning
 
 prometheus_client = pytest.importorskip("prometheus_client")
@@ -72,11 +73,18 @@ def test_prometheus_is_told_all_that_was_recorded(recorded: list[Interval]) -> N
     totals = Totals.of(recorded)
     found = exposed(run_of(totals))
     for metric in METRICS:
-        name = f"wsload_{metric.replace('.', '_')}_seconds"
+        base, suffix = split(metric)
+        if metric in OWN:
+            name, labels = f"wsload_{metric.replace('.', '_')}_seconds", ()
+        elif metric in totals.histograms or suffix in PARTS.get(totals.names.get(base), ()):
+            kind = totals.names.get(base, "value")
+            name, labels = f"wsload_{kind}{suffix.replace('.', '_')}_seconds", (("name", base),)
+        else:
+            continue
         histogram = totals.histograms.get(metric, Histogram())
-        assert found[f"{name}_count", ()] == histogram.total
-        assert found[f"{name}_bucket", (("le", "+Inf"),)] == histogram.total
-        assert found[f"{name}_sum", ()] == pytest.approx(histogram.mean_ns * histogram.total / 1e9)
+        assert found[f"{name}_count", labels] == histogram.total
+        assert found[f"{name}_bucket", (("le", "+Inf"), *labels)] == histogram.total
+        assert found[f"{name}_sum", labels] == pytest.approx(histogram.mean_ns * histogram.total / 1e9)
     renamed = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes"}
     for name in set(COUNTERS) - {"cpu_ns"}:
         assert found[f"wsload_{renamed.get(name, name)}_total", ()] == totals.counters[name]

@@ -112,8 +112,8 @@ def test_the_tables_of_a_run() -> None:
     assert tables.counters_table(summary).rows == (
         ("messages sent", "1,500"),
         ("bytes out", "45.6 kB"),
-        ("from_the_future", "1"),
-        ("users at most", "5"),
+        ("from the future", "1"),
+        ("peak users", "5"),
     )
     assert tables.failures_table(summary).rows == (("login", "timeout", "1,000"), ("open", "refused", "2"))
     assert tables.closes_table(summary).rows == (

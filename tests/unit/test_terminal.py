@@ -79,7 +79,7 @@ def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
             "metric",
             "bad status 503",
             "1006",
-            "messages lost 3",
+            "requests lost 3",
             f"Results: {PATH}",
         )
     ]

@@ -40,6 +40,14 @@ class Kind(StrEnum):
     """Times recorded by the user class itself."""
 
 
+PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.REQUEST: ("", *SUFFIXES),
+    Kind.STEP: ("", FAILED),
+    Kind.VALUE: ("",),
+}
+"""What is added to a name of each kind to make the names of its figures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """The histograms of one named request, step or value."""

@@ -8,7 +8,7 @@ with each new run the figures begin at zero, which Prometheus takes for a restar
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,7 +16,23 @@ from gevent.pywsgi import WSGIServer
 
 from wsload.errors import UsageError
 from wsload.measure.histogram import Histogram
-from wsload.measure.names import GAUGES, counters, label, meaning, metrics
+from wsload.measure.interval import Totals
+from wsload.measure.names import (
+    FAILED,
+    GAUGES,
+    LOST,
+    OWN,
+    PARTS,
+    SERVICE,
+    Kind,
+    counters,
+    for_people,
+    in_order,
+    label,
+    meaning,
+    metrics,
+    split,
+)
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -29,6 +45,12 @@ BOUNDS_US: Final = tuple(
 """From 10 µs to 50 s, in 1, 2.5, 5."""
 _COUNTER_NAMES: Final = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes", "cpu_ns": "cpu_seconds"}
 _GAUGE_NAMES: Final = {"in_flight": "messages_in_flight"}
+_ABOUT: Final = {
+    "": "each {}, by its name",
+    SERVICE: "each {}, from when it was sent",
+    LOST: "each {} given up, its age by then",
+    FAILED: "each {} that failed",
+}
 
 
 def serve_prometheus(address: tuple[str, int], run_now: Callable[[], Run | None]) -> str:
@@ -72,7 +94,6 @@ def _families(run: Run) -> Iterator[Any]:
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
-        HistogramMetricFamily,
         InfoMetricFamily,
     )
 
@@ -81,14 +102,10 @@ def _families(run: Run) -> Iterator[Any]:
     yield InfoMetricFamily("wsload_run", "The run that all figures are of.", value=about)
     valid = not any(warning["invalidates"] for warning in run.live(0)["warnings"])
     yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
-    for metric in metrics():
-        histogram = totals.histograms.get(metric, Histogram())
-        yield HistogramMetricFamily(
-            f"wsload_{metric.replace('.', '_')}_seconds",
-            f"Time: {meaning(metric)}.",
-            buckets=cumulative(histogram),
-            sum_value=histogram.mean_ns * histogram.total / 1e9,
-        )
+    for metric in filter(OWN.__contains__, metrics()):
+        yield _histograms(metric, meaning(metric), {(): totals.histograms.get(metric)})
+    for (kind, suffix), found in _named(totals).items():
+        yield _histograms(f"{kind}{suffix}", _ABOUT[suffix].format(kind), found, labels=("name",))
     for name in counters():
         value: float = totals.counters.get(name, 0)
         yield CounterMetricFamily(
@@ -96,6 +113,10 @@ def _families(run: Run) -> Iterator[Any]:
             f"So far: {label(name)}.",
             value=value / 1e9 if name.endswith("_ns") else value,
         )
+    counted = CounterMetricFamily("wsload_counted", "Counted by the user classes.", labels=["name"])
+    for name in sorted(totals.counters.keys() - set(counters())):
+        counted.add_metric([name], totals.counters[name])
+    yield counted
     for name in GAUGES:
         family = GaugeMetricFamily(
             f"wsload_{_GAUGE_NAMES.get(name, name)}", f"Now: {name.replace('_', ' ')}."
@@ -118,6 +139,31 @@ def _families(run: Run) -> Iterator[Any]:
     for watch in run.processes():
         cpu.add_metric([watch.name or "this process"], watch.last)
     yield cpu
+
+
+def _named(totals: Totals) -> dict[tuple[Kind, str], dict[tuple[str, ...], Histogram | None]]:
+    """The histograms of requests, steps and values: by kind and suffix, then by the name as a label."""
+    declared = (name + suffix for name, kind in totals.names.items() for suffix in PARTS[kind])
+    found: dict[tuple[Kind, str], dict[tuple[str, ...], Histogram | None]] = {}
+    for metric in in_order({*declared, *filter(for_people, totals.histograms)} - OWN):
+        name, suffix = split(metric)
+        kind = totals.names.get(name, Kind.VALUE)
+        found.setdefault((kind, suffix), {})[name,] = totals.histograms.get(metric)
+    return found
+
+
+def _histograms(
+    name: str, about: str, found: Mapping[tuple[str, ...], Histogram | None], labels: tuple[str, ...] = ()
+) -> Any:
+    from prometheus_client.core import HistogramMetricFamily
+
+    family = HistogramMetricFamily(
+        f"wsload_{name.replace('.', '_')}_seconds", f"Time: {about}.", labels=labels
+    )
+    for values, histogram in found.items():
+        shown = histogram or Histogram()
+        family.add_metric(values, cumulative(shown), shown.mean_ns * shown.total / 1e9)
+    return family
 
 
 def cumulative(histogram: Histogram) -> list[tuple[str, float]]:
