@@ -24,13 +24,12 @@ def scrape(url: str) -> dict[str, float]:
     """The samples by name, with the labels ``name`` and ``le`` as ``sample{buy,+Inf}``."""
     answer = requests.get(url, timeout=10)
     assert answer.ok, answer.text
-    return {
-        sample.name
-        + f"{{{','.join(sample.labels[each] for each in ('name', 'le') if each in sample.labels)}}}": sample.value
-        for family in prometheus_parser.text_string_to_metric_families(answer.text)
-        for sample in family.samples
-        if set(sample.labels) <= {"name", "le"}
-    }
+    found = {}
+    for family in prometheus_parser.text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            labels = [sample.labels[label] for label in ("name", "le") if label in sample.labels]
+            found[f"{sample.name}{{{','.join(labels)}}}"] = sample.value
+    return found
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", "2"]], ids=["one process", "master"])
