@@ -103,6 +103,7 @@ _COUNTERS: dict[str, str] = {
     "refused": "requests answered by a refusal",
     "pushes": "messages that answered no request",
     "unread": "messages the user class never read",
+    "reads_paused": "times reading was paused",
     "unpaired": "answers that could not be paired for certain",
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",

@@ -104,8 +104,8 @@ def _families(run: Run) -> Iterator[Any]:
     yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
     for metric in filter(OWN.__contains__, metrics()):
         yield _histograms(metric, meaning(metric), {(): totals.histograms.get(metric)})
-    for (what, suffix), found in _named(totals).items():
-        yield _histograms(f"{what}{suffix}", _ABOUT[suffix].format(what), found, labels=("name",))
+    for (named, suffix), found in _named(totals).items():
+        yield _histograms(f"{named}{suffix}", _ABOUT[suffix].format(named), found, labels=("name",))
     for name in counters():
         value: float = totals.counters.get(name, 0)
         yield CounterMetricFamily(
