@@ -2,8 +2,11 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+LOWEST := $(VENV)-lowest
+CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
+	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
-.PHONY: demo test lint types bench clean
+.PHONY: demo test lowest lint types bench clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo --ws-allow-invalid
@@ -11,6 +14,9 @@ demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 test: $(VENV)/.dev  ## All tests
 	$(BIN)/pytest --ignore tests/truth
 	$(BIN)/pytest -n 0 tests/truth  # by themselves: they hold figures to a known truth
+
+lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pyproject.toml allows, three minutes at most
+	WSLOAD_EXAMPLES=10 timeout -k 10 180 $(LOWEST)/bin/pytest $(CORE)
 
 lint: $(VENV)/.dev  ## Style
 	$(BIN)/ruff check .
@@ -23,7 +29,7 @@ bench: $(VENV)/.bench  ## wsload beside the others, about eight minutes
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,4 +44,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
+
+$(LOWEST)/.test: pyproject.toml .ci/lowest.py
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) .ci/lowest.py >$(LOWEST)/lowest.txt
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e '.[test]'
 	@touch $@
