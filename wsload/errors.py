@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from wsload.exit_codes import ExitCode
+
 
 class WsloadError(Exception):
     """Base class: the message is one line that a user can act on."""
 
+    exit_code: ClassVar[ExitCode] = ExitCode.BROKEN
+    """What a command ends with when it was stopped by this error."""
+
 
 class UsageError(WsloadError):
-    """The user's mistake: an option, an expression or a file name. Commands exit with 2."""
+    """The user's mistake: an option, an expression or a file name."""
+
+    exit_code = ExitCode.USAGE
 
 
 class ResultsError(WsloadError):
     """A results directory can't be read: missing, damaged, or written by a newer wsload."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NothingMeasured(WsloadError):
+    """The load ran, and there is no figure to judge."""
+
+    exit_code = ExitCode.NOTHING_MEASURED
+
+
+class ServerFailed(WsloadError):
+    """The server under test did not start, or ended while it was needed."""
+
+    exit_code = ExitCode.SERVER_FAILED
+
+    def __init__(self, message: str, tail: str = "") -> None:
+        super().__init__(message)
+        self.tail = tail
+        """The last lines of its output."""
 
 
 class WorkloadError(WsloadError):

@@ -19,6 +19,8 @@ import pytest
 from support.locust_run import CHAT
 from support.waiting import until
 
+from wsload.exit_codes import ExitCode
+
 SERVE = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
 SLOW = f"{SERVE} --fault delay=100ms"
 QUICK = ("-f", CHAT, "-u", "3", "-r", "3", "-t", "2s", "--warm-up", "0s", "--judge", "message.p50")
@@ -199,10 +201,16 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
 def test_a_server_that_dies_under_load_ends_the_experiment(ab: Start, tmp_path: Path) -> None:
     (tmp_path / "dying.py").write_text(DYING)
     dying = f"{sys.executable} dying.py {{port}}"
-    done = ab("--a", dying, "--b", SERVE, *QUICK, "-t", "60s", "--pairs", "2").wait(1)
+    done = ab("--a", dying, "--b", SERVE, *QUICK, "-t", "60s", "--pairs", "2").wait(ExitCode.SERVER_FAILED)
     assert done.out == ""
     assert "  | out of memory\n" in done.err
     assert done.err.endswith("wsload: server A ended with exit code 137 while it was loaded\n")
+
+
+def test_a_server_that_does_not_start_is_not_a_slow_one(ab: Start) -> None:
+    absent = f"{sys.executable} -c raise(SystemExit(3)) {{port}}"
+    done = ab("--a", absent, "--b", SERVE, *QUICK, "--pairs", "2").wait(ExitCode.SERVER_FAILED)
+    assert done.err.endswith("wsload: server A ended with exit code 3 before it answered\n")
 
 
 def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> None:
@@ -225,7 +233,7 @@ A_B = ("--a", SERVE, "--b", SLOW)
         (("--a-ref", "HEAD", "--b", SERVE, "-f", CHAT), "--a-ref 'HEAD': --serve is missing"),
         ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
         ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': whole seconds are wanted"),
-        ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a number with us, ms, s, m or h"),
+        ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a duration is a number"),
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be found by a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),

@@ -178,8 +178,8 @@ def test_a_server_that_may_open_no_more_files_says_so() -> None:
     assert server.account["opens"] == users + 1
     assert server.account["full"] == 3
     assert server.errors.splitlines() == [
-        f"wsload serve: full with {users} users: the system lets this process open no more than {limit} "
-        "files; raise its hard limit (ulimit -Hn, LimitNOFILE=). Others get status 503"
+        f"wsload serve: full with {users} users: this process may open no more than {limit} files. "
+        "Raise its hard limit (ulimit -Hn, LimitNOFILE=). Further users get status 503"
     ]
 
 

@@ -96,7 +96,7 @@ def test_a_locust_that_hangs_is_killed(tmp_path: Path, guard: Guard) -> None:
     )
     found = made(tmp_path, guard, plan, grace_s=0.1)
     assert found.run is None
-    assert found.problem == "locust did not end within 1 s and left no results"
+    assert found.problem == "locust did not end within 1.3 s and left no results"
 
 
 def test_a_locust_that_dies_is_said_so(tmp_path: Path, guard: Guard) -> None:

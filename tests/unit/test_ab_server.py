@@ -15,8 +15,8 @@ from websockets.asyncio.server import ServerConnection
 from wsload.commands.ab.meter import Meter
 from wsload.commands.ab.plan import Build, Manner
 from wsload.commands.ab.processes import Guard
-from wsload.commands.ab.server import PORTS, Server, ServerFailed, free_port
-from wsload.errors import UsageError
+from wsload.commands.ab.server import PORTS, Server, free_port
+from wsload.errors import ServerFailed, UsageError
 from wsload.report.comparison.server import SERVER, ServerFigures, read_server
 
 URL = "ws://127.0.0.1:{port}"

@@ -10,9 +10,8 @@ import pytest
 
 from wsload.commands.ab.plan import Build, Plan
 from wsload.commands.ab.processes import Guard
-from wsload.commands.ab.server import ServerFailed
 from wsload.commands.ab.worktree import Worktrees, resolved
-from wsload.errors import UsageError
+from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 
 REF = Build(name="", url="ws://127.0.0.1:{port}", command="serve {port}", ref="v1")

@@ -12,7 +12,7 @@ from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
 from wsload.errors import UsageError
 from wsload.judge.compare.verdict import Gate, Verdict
-from wsload.report.comparison.comparison import ComparisonReport, change, listed, make_report, tenths_up
+from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.html import chart_data, render, write_page
 from wsload.report.comparison.server import SERVER
 from wsload.report.comparison.tables import basis_sentence, judgements_table, runs_table, sides_table
@@ -127,7 +127,7 @@ def test_loads_that_were_not_the_same_are_warned_of(tmp_path: Path) -> None:
     b = [store_run(tmp_path, "v2", at=at, per_second=100) for at in (1, 2)]
     report = make_report(a, b, gate=GATE)
     assert report.warnings[-1].startswith(
-        "the load was not the same: 200.0 messages a second were sent to A and 100.0 to B"
+        "the load was not the same: 200 messages a second were sent to A and 100 to B"
     )
 
 
@@ -243,19 +243,3 @@ def test_json_has_everything_for_programs(tmp_path: Path) -> None:
     assert [run["side"] for run in data["runs"]] == list("ABBAABBA")
     assert data["runs"][0]["doubt"] == f"not valid: {LATE.text}"
     assert len(data["pairs"]) == 3 and len(data["excluded"]) == 2
-
-
-# Words
-
-
-@pytest.mark.parametrize(
-    ("ratio", "said"),
-    [(1.1, "+10.0 %"), (0.5, "-50.0 %"), (7.6, "×7.6"), (0.1, "×0.1"), (1e6, ">×1000"), (1e-6, "<×0.001")],
-)
-def test_ratios_for_people(ratio: float, said: str) -> None:
-    assert change(ratio) == said
-
-
-def test_lists_and_bounds_for_people() -> None:
-    assert [listed(["a", "b", "c"][:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
-    assert [tenths_up(share) for share in (0.0421, 0.042, 0.0)] == ["4.3", "4.2", "0"]

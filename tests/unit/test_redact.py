@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.results.redact import redact_url, redacted
+from wsload.redact import redact_url, redacted
 
 secrets = st.text("abcdefghijkmnpqrtuvwxyzABC0123456789-_", min_size=6, max_size=40).map(
     lambda text: f"S3cr3t{text}"
@@ -31,6 +31,16 @@ secrets = st.text("abcdefghijkmnpqrtuvwxyzABC0123456789-_", min_size=6, max_size
         ("ws://host/?v=eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "ws://host/?v=***"),
         ("ws://host/hooks/T0123456789abcdefghijklmn/in", "ws://host/hooks/***/in"),
         ("ws://host/#access_token=x", "ws://host/#***"),
+        ("wss://chat.example/room", "wss://chat.example/room"),
+        ("wss://chat.example/room?token=secret", "wss://chat.example/room?token=***"),
+        ("ada:secret@chat.example", "***@chat.example"),
+        ("wss://ada:sec//ret@chat.example/room", "wss://***@chat.example/room"),
+        ("wss://chat.example/#ada:secret@x?secret", "wss://chat.example/#***"),
+        ("wss://chat.example:8443/room?mail=ada@x", "wss://chat.example:8443/room?mail=ada@x"),
+        ("wss://ada:sec?ret@chat.example", "wss://***@chat.example"),
+        ("wss://ada:sec#ret@[::1]:80/x", "wss://***@[::1]:80/x"),
+        ("wss://ada:s@e@chat.example", "wss://***@chat.example"),
+        ("//ada:secret@chat.example/", "//***@chat.example/"),
         ("ws://host:port:more/", "ws://host:port:more/"),
         ("ws://caf\udce9/", "ws://caf?/"),
     ],
@@ -46,6 +56,11 @@ def test_no_secret_of_a_url_is_ever_shown(secret: str) -> None:
         f"ws://u:{secret}@host/room",
         f"u:{secret}@host",
         f"https://u:{secret}/x@host/",
+        f"ws://u:p/{secret}@host/?a=b@c",
+        f"wss://u:x?{secret}@host/",
+        f"wss://u:x#{secret}@host/",
+        f"wss://u:@{secret}@host/",
+        f"//u:{secret}@host/",
         f"ws://host/?token={secret}",
         f"ws://host/?a=b&apiKey={secret}#x",
         f"ws://host/#{secret}",

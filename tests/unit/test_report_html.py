@@ -240,7 +240,7 @@ def test_the_phases_of_opening_fill_their_bar(tmp_path: Path) -> None:
     bars = [a for tag, a in found.tags if tag == "rect" and "y" in a]
     places = [(float(bar["x"] or ""), float(bar["width"] or "")) for bar in bars]
     assert places == [pytest.approx((0, 250), abs=0.5), pytest.approx((250, 750), abs=0.5)]
-    assert found.said("open.tcp 25.0 2.00")
+    assert found.said("open.tcp 25 % 2.00")
     assert re.search(r"open holds 2\.\d+ ms on average", " ".join(found.text.split()))
 
 
@@ -255,7 +255,7 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
     ]
     (path / "summary.json").write_text(json.dumps(summary))
     found = report_of(path)
-    assert found.said("worker 1 97 1.00 4.00 4.00 NO")
+    assert found.said("worker 1 97 % 1.00 4.00 4.00 NO")
     assert found.said("this one")
 
 

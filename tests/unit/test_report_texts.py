@@ -15,12 +15,11 @@ from intervals import METRICS
 from support.made_runs import make_run, second
 
 from wsload.measure.names import meaning
-from wsload.report.conditions import clock, shown
+from wsload.report.conditions import shown
 from wsload.report.junit import junit
 from wsload.report.markdown import escaped, markdown
 from wsload.report.plain_data import as_csv, as_json
 from wsload.report.run_report import RunReport, read_report
-from wsload.report.words import printable
 from wsload.results.run import CheckOutcome, RunWarning
 
 PASSED = CheckOutcome(expression="message.p50 < 2ms", passed=True, wanted="< 2 ms", got="1 ms")
@@ -56,7 +55,7 @@ def evil(tmp_path: Path) -> RunReport:
 
 def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -> None:
     text = markdown(good)
-    assert "2.0 s long, 3 users, open workload, 10/s" in text
+    assert "2 s long, 3 users, open workload, 10/s" in text
     assert "**Valid.** The load generator kept up. All checks passed." in text
     assert "| passed | message.p50 &lt; 2ms | &lt; 2 ms | 1 ms |" in text
     assert "| message | 20 | 10.0 | 1.00 | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 |" in text
@@ -135,21 +134,6 @@ def test_csv_is_a_line_a_metric_in_ns(good: RunReport) -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv(good)))
     assert row["metric"] == "message"
     assert (int(row["count"]), int(row["p99_ns"])) == (20, good.summary.metrics["message"].p99_ns)
-
-
-@given(st.text())
-def test_printable_text_is_one_line_that_steers_nothing(text: str) -> None:
-    found = printable(text)
-    assert len(found) == len(text)
-    assert all(character.isprintable() or character == "\ufffd" for character in found)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0, "0:00"), (42.4, "0:42"), (60, "1:00"), (3599.6, "1:00:00"), (7384, "2:03:04")],
-)
-def test_a_time_since_the_start_reads_as_on_a_clock(seconds: float, expected: str) -> None:
-    assert clock(seconds) == expected
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_the_table_holds_every_figure_of_the_worked_example() -> None:
     formula, truth, read, error, percent, allowed = map(float, (cell.strip("±") for cell in p99[1:]))
     assert formula == pytest.approx(180, abs=1)
     assert truth == pytest.approx(180, abs=1)
-    assert read - truth == pytest.approx(error, abs=0.02)
+    assert read - truth == pytest.approx(error, abs=1)  # whole ms, above 100
     assert percent == pytest.approx(100 * error / truth, abs=0.06)
     assert allowed == pytest.approx(3.6, abs=0.02)
     assert any(line.startswith(STALLING.name) for line in lines)
@@ -268,9 +268,9 @@ def test_the_sentence_says_how_far_to_trust() -> None:
     good = [judge(trial(STALLING)), judge(trial(BY_KIND["delays"]))]
     said = sentence(good, "timerfd")
     assert said.startswith("The figures can be trusted on this machine: every p99 under stalls was within 0.")
-    assert said.endswith("posts went out at most 0.05 ms late at p99 (timerfd).")
+    assert said.endswith("posts went out at most 0.050 ms late at p99 (timerfd).")
     late = judge(trial(STALLING, way_back_ns=9 * MS))
-    assert "as busy as it is now: p99 under stalls was 5." in sentence([*good, late], "timerfd")
+    assert "as busy as it is now: p99 under stalls was 5 %" in sentence([*good, late], "timerfd")
     miscounted = judge(trial(STALLING, counters={"lost": 1}))
     assert sentence([*good, miscounted], "call_later").startswith("Don't trust wsload here")
 

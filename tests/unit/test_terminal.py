@@ -87,7 +87,7 @@ def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
 
 
 def test_a_valid_run_says_so_and_one_without_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(INFO, EVERYTHING, monkeypatch).startswith("\nValid: build v1, ws://127.0.0.1:8000/, 1.0 s\n")
+    assert shown(INFO, EVERYTHING, monkeypatch).startswith("\nValid: build v1, ws://127.0.0.1:8000/, 1 s\n")
     unended = RunInfo(build="v1", target="", started_at=0.0)
     assert "Not ended: build v1" in shown(unended, EVERYTHING, monkeypatch)
 

@@ -1,4 +1,4 @@
-"""Which URL is opened, by the browser's rules; and what may be shown of it."""
+"""Which URL is opened, by the browser's rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from wsload.load.ws.url import (
     parse_address,
     refuse_mixed_content,
     resolve_url,
-    shown_url,
     unix_target,
 )
 
@@ -163,27 +162,6 @@ def test_an_address_to_connect_to(text: str, address: tuple[str, int]) -> None:
 def test_no_address_to_connect_to(text: str) -> None:
     with pytest.raises(UsageError, match="can't be read"):
         parse_address(text)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("wss://chat.example/room", "wss://chat.example/room"),
-        ("wss://ada:secret@chat.example/room", "wss://***@chat.example/room"),
-        ("wss://chat.example/room?token=secret", "wss://chat.example/room?***"),
-        ("ada:secret@chat.example", "***@chat.example"),
-        ("wss://ada:sec/ret@chat.example/room", "wss://***@chat.example/room"),
-        ("wss://ada:sec//ret@chat.example/room", "wss://***@chat.example/room"),
-        ("wss://chat.example/room#token=secret", "wss://chat.example/room#***"),
-        ("wss://chat.example/#ada:secret@x?secret", "wss://chat.example/#***"),
-        ("wss://chat.example:8443/room?mail=ada@x", "wss://chat.example:8443/room?***"),
-        ("wss://ada:sec?ret@chat.example", "wss://***@chat.example"),
-        ("wss://ada:sec#ret@[::1]:80/x", "wss://***@[::1]:80/x"),
-        ("wss://ada:s@e@chat.example", "wss://***@chat.example"),
-    ],
-)
-def test_shown_without_passwords_and_tokens(url: str, shown: str) -> None:
-    assert shown_url(url) == shown
 
 
 @pytest.mark.parametrize("host", ["localhost", "chat.localhost", "127.0.0.1", "127.8.9.1", "::1"])

@@ -85,7 +85,7 @@ def test_a_busy_process_in_more_than_a_tenth_of_its_seconds_and_twice_at_least(
 def test_the_cpu_warning_holds_the_figure_and_the_remedy() -> None:
     warning = only(*(second(number, cpu=0.96) for number in range(4)))
     assert warning.name == "cpu"
-    assert warning.text.startswith("CPU 96% of one core at most, above 85% in 4 of 4 s")
+    assert warning.text.startswith("peak CPU 96 % of one core, above 85 % in 4 of 4 s")
     assert warning.remedy == "use --processes 2"
 
 
@@ -137,7 +137,7 @@ def test_lateness_is_the_p99_and_not_the_worst() -> None:
 
 def test_late_sends_without_any_answer_are_late_too() -> None:
     warning = only(second(send_lag=[30 * MS] * 50))
-    assert warning.text == "sends were late: p99 30 ms"
+    assert warning.text == "sends were late: p99 30.0 ms"
 
 
 def test_the_web_ui_in_the_measuring_process_is_named_as_a_remedy() -> None:
@@ -184,7 +184,7 @@ def test_the_shortfall_says_how_much_was_sent() -> None:
     warning = only(
         second(message=[MS] * 900, counters={"unsent": 100}, failures={("message", TOO_LATE): 100})
     )
-    assert warning.text.startswith("90.0% of the 1,000 messages due were sent")
+    assert warning.text.startswith("100 of 1,000 due messages (10 %) were not sent in time")
 
 
 def test_what_the_server_kept_from_being_sent_is_told_and_not_held_against_the_client() -> None:
@@ -207,7 +207,7 @@ def test_what_the_server_kept_from_being_sent_is_told_and_not_held_against_the_c
 def test_lost_messages_are_told_with_the_p99_that_they_would_make() -> None:
     warning = only(second(message=[MS] * 90, message__lost=[10_000 * MS] * 10, counters={"lost": 10}))
     assert (warning.name, warning.invalidates) == ("lost", False)
-    assert "10 messages were lost (10.00%)" in warning.text
+    assert "10 messages were lost (10 %)" in warning.text
     assert "p99 is at least 10,0" in warning.text, "ten seconds, to the histogram's digits"
 
 

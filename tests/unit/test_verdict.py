@@ -154,8 +154,8 @@ def judgement(**changes: object) -> Judgement:
 
 
 def test_verdicts_in_words() -> None:
-    assert judgement().sentence == "slower by 2 ms, +10.0 % (+5.0 % to +15.2 %)"
-    assert judgement(verdict=Verdict.SAME, within=0.0411).sentence == "same within 4.2 %, 0.82 ms"
+    assert judgement().sentence == "slower by 2.00 ms, +10.0 % (+5.0 % to +15.2 %)"
+    assert judgement(verdict=Verdict.SAME, within=0.0411).sentence == "same within 4.2 %, 0.822 ms"
     unclear = judgement(verdict=Verdict.INCONCLUSIVE)
     assert unclear.sentence == "inconclusive, +10.0 % (judged as +4.0 % to +17.0 %)"
     assert replace(unclear, more_pairs=7).sentence.endswith("; about 7 more pairs of runs would tell")
@@ -163,7 +163,9 @@ def test_verdicts_in_words() -> None:
 
 
 def test_large_ratios_are_told_as_factors() -> None:
-    assert judgement(ratio=4.9, low=1.2, high=1e6).sentence == "slower by 2 ms, +390.0 % (+20.0 % to ×1e+06)"
+    assert (
+        judgement(ratio=4.9, low=1.2, high=1e6).sentence == "slower by 2.00 ms, +390.0 % (+20.0 % to >×1000)"
+    )
 
 
 def test_two_pairs_that_contradict_each_other_are_inconclusive_and_finite() -> None:

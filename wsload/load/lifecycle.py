@@ -19,6 +19,7 @@ import gevent
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
@@ -32,9 +33,6 @@ from wsload.measure.interval import Interval
 
 logger = logging.getLogger("wsload")
 
-EXIT_USAGE: Final = 2
-EXIT_INVALID: Final = 3
-EXIT_CHECK_FAILED: Final = 1
 LAST_WORD_S: Final = 10.0
 """Beyond draining and closing, a master waits so long for its workers' last intervals."""
 
@@ -82,7 +80,7 @@ class Lifecycle:
             if not isinstance(self.runner, MasterRunner):
                 Swarm.of(environment).refused = True
             if environment.parsed_options.headless:
-                environment.process_exit_code = EXIT_USAGE
+                environment.process_exit_code = ExitCode.USAGE
                 gevent.spawn(self.runner.quit)
             else:
                 gevent.spawn(self.runner.stop)
@@ -134,9 +132,9 @@ class Lifecycle:
         if run is None or self.environment.process_exit_code is not None:
             return
         if not run.valid and not run.allow_invalid:
-            self.environment.process_exit_code = EXIT_INVALID
+            self.environment.process_exit_code = ExitCode.UNTRUSTED
         elif not all(check.passed for check in run.checks):
-            self.environment.process_exit_code = EXIT_CHECK_FAILED
+            self.environment.process_exit_code = ExitCode.FAILED
 
     def quit(self) -> None:
         if self.run is not None:
@@ -238,4 +236,4 @@ def settings_of(
 def refuse(error: UsageError) -> NoReturn:
     """Ends the process as Locust does for an option it can't use."""
     sys.stderr.write(f"locust: error: {error}\n")
-    sys.exit(EXIT_USAGE)
+    sys.exit(ExitCode.USAGE)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from wsload.judge.figures.interruptions import Interruption
 from wsload.judge.figures.shape import Opening
 from wsload.judge.figures.summary import Summary
-from wsload.report.tables import Column, Table, ms, number
+from wsload.report.tables import Column, Table
 from wsload.results.run import CheckOutcome, RunInfo
+from wsload.words import clock, counted, ms, number, percent, size, span
 
 _LONGEST: Final = 300
 _LEFT: Final = "left"
 
 
-def when(seconds: float) -> str:
-    """A moment (seconds since the epoch) for people everywhere."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
     """What kind of run it was, in a few words each."""
-    lasted = summary.duration_s
-    found = [f"{clock(lasted)} long" if lasted >= 60 else f"{lasted:.1f} s long"]
+    found = [f"{span(summary.duration_s)} long"]
     if users := summary.peaks.get("users"):
-        found.append(f"{number(users)} {'user' if users == 1 else 'users'}")
+        found.append(counted(users, "user"))
     if total := info.options.get("ws_rate"):
         found.append(f"open workload, {shown(total)}/s")
     return tuple(found)
@@ -77,7 +71,7 @@ def phases_table(opening: Opening, summary: Summary) -> Table:
     for metric, part_ns in opening.phases.items():
         found = summary.metrics[metric]
         figures = (found.p50_ns, found.p90_ns, found.p99_ns, found.max_ns)
-        rows.append((metric, f"{100 * part_ns / whole_ns:.1f}", ms(part_ns), *map(ms, figures)))
+        rows.append((metric, percent(part_ns / whole_ns), ms(part_ns), *map(ms, figures)))
     notes = ["Drawn are the means, since they add up; percentiles do not."]
     if opening.waiting_ns > 0:
         notes.append(
@@ -88,7 +82,7 @@ def phases_table(opening: Opening, summary: Summary) -> Table:
         title="Opening a connection",
         columns=(
             Column(title="phase", align=_LEFT),
-            Column(title="part", unit="%"),
+            Column(title="part"),
             *(Column(title=title, unit="ms") for title in ("mean", "p50", "p90", "p99", "max")),
         ),
         rows=tuple(rows),
@@ -108,7 +102,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
         rows.append(
             (
                 str(process.get("name") or "this one")[:_LONGEST],
-                f"{100 * cpu:.0f}" if isinstance(cpu, int | float) else "",
+                percent(cpu) if isinstance(cpu, int | float) else "",
                 *message,
                 lag[-1],
                 _said(process.get("valid")),
@@ -118,7 +112,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
         title="Load generators",
         columns=(
             Column(title="process", align=_LEFT),
-            Column(title="CPU peak", unit="%"),
+            Column(title="CPU peak"),
             Column(title="message p50", unit="ms"),
             Column(title="message p99", unit="ms"),
             Column(title="send lag p99", unit="ms"),
@@ -168,7 +162,7 @@ def machine_table(info: RunInfo) -> Table:
     host = dict(info.host)
     memory = host.pop("memory_bytes", None)
     if isinstance(memory, int):
-        host["memory"] = f"{memory / (1 << 30):.1f} GiB"
+        host["memory"] = size(memory, binary=True)
     return _pairs("Machine", ("load generator", ""), host)
 
 
@@ -189,10 +183,3 @@ def shown(value: object) -> str:
     else:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def clock(seconds: float) -> str:
-    """A time since the start: ``0:42``, ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

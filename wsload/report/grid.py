@@ -12,8 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from wsload.report.tables import Table
-
-_CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\ufffd")
+from wsload.words import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class Grid:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         units = any(column.unit for column in self.table.columns)
         heads = [f"{column.title}\n{column.unit}" if units else column.title for column in self.table.columns]
-        rows = [[clean(cell) for cell in row] for row in self.table.rows]
+        rows = [[printable(cell) for cell in row] for row in self.table.rows]
         columns = zip(heads, *rows, strict=True)
         width = sum(max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
         # Two spaces between columns where they fit, else the one that the box itself has.
@@ -38,8 +37,3 @@ class Grid:
         for place, row in enumerate(rows):
             grid.add_row(*map(Text, row), style="red" if place in self.red else None)
         yield grid
-
-
-def clean(text: str) -> str:
-    """Without control characters: what a server sent must not steer the terminal."""
-    return text.translate(_CONTROL)

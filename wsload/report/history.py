@@ -7,10 +7,9 @@ from typing import Final
 
 from wsload.judge.run.history import METRICS, BuildLine, RunLine, builds
 from wsload.judge.run.standing import Standing
-from wsload.report.conditions import when
 from wsload.report.page import page
-from wsload.report.tables import Column, Table, ms, number, rate
-from wsload.report.words import printable
+from wsload.report.tables import Column, Table
+from wsload.words import ms, number, printable, rate, when
 
 HISTORY: Final = "history.html"
 NOTHING: Final = "–"

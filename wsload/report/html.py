@@ -12,8 +12,8 @@ from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
-from wsload.report.words import VERDICTS, checks_said, doubts
 from wsload.results.run import replace_file
+from wsload.words import ms, number, rate, when
 
 REPORT: Final = "report.html"
 
@@ -41,11 +41,11 @@ def render(report: RunReport) -> bytes:
         report=report,
         info=info,
         standing=Standing,
-        verdict=VERDICTS[report.standing],
-        judged=checks_said(report),
+        verdict=report.verdict,
+        judged=report.judged,
         failed=not all(check.passed for check in info.checks),
-        doubts=doubts(report),
-        started_at=conditions.when(info.started_at),
+        doubts=report.doubts,
+        started_at=when(info.started_at),
         facts=conditions.facts(info, summary),
         figures=_figures(report),
         data=chart_data(report),
@@ -86,15 +86,15 @@ def _figures(report: RunReport) -> tuple[tuple[str, str, str], ...]:
     found: list[tuple[str, str, str]] = []
     if message := summary.metrics.get("message"):
         found += [
-            ("message p50", tables.ms(message.p50_ns), "ms"),
-            ("message p99", tables.ms(message.p99_ns), "ms"),
-            ("message max", tables.ms(message.max_ns), "ms"),
-            ("messages", tables.rate(message.rate), "/s"),
+            ("message p50", ms(message.p50_ns), "ms"),
+            ("message p99", ms(message.p99_ns), "ms"),
+            ("message max", ms(message.max_ns), "ms"),
+            ("messages", rate(message.rate), "/s"),
         ]
     elif opened := summary.metrics.get("open"):
-        found += [("open p50", tables.ms(opened.p50_ns), "ms"), ("open p99", tables.ms(opened.p99_ns), "ms")]
+        found += [("open p50", ms(opened.p50_ns), "ms"), ("open p99", ms(opened.p99_ns), "ms")]
     found += [
-        ("lost", tables.number(summary.counters.get("lost", 0)), ""),
-        ("failures", tables.number(sum(summary.failures.values())), ""),
+        ("lost", number(summary.counters.get("lost", 0)), ""),
+        ("failures", number(sum(summary.failures.values())), ""),
     ]
     return tuple(found)

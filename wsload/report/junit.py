@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from wsload.judge.run.standing import Standing
 from wsload.report.run_report import RunReport
-from wsload.report.words import VERDICTS, doubts, printable
+from wsload.words import printable
 
 VALIDITY: Final = "the run is valid"
 
@@ -51,10 +51,10 @@ def _validity(suite: Element, report: RunReport) -> None:
     case = _case(suite, VALIDITY)
     if report.standing is not Standing.VALID:
         tag = "failure" if report.standing is Standing.INVALID else "error"
-        found = SubElement(case, tag, {"type": report.standing, "message": VERDICTS[report.standing]})
+        found = SubElement(case, tag, {"type": report.standing, "message": report.verdict})
         found.text = "\n".join(
             printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)
-            for doubt in doubts(report)
+            for doubt in report.doubts
         )
 
 

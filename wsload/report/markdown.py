@@ -9,7 +9,7 @@ from typing import Final
 from wsload.judge.run.standing import Standing
 from wsload.report import conditions, tables
 from wsload.report.run_report import RunReport
-from wsload.report.words import VERDICTS, checks_said, doubts, printable
+from wsload.words import printable, when
 
 _SPECIAL: Final = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ALERTS: Final = {Standing.INVALID: "CAUTION", Standing.INCOMPLETE: "WARNING"}
@@ -24,18 +24,18 @@ def _lines(report: RunReport) -> Iterator[str]:
     info, summary = report.info, report.summary
     yield f"## {escaped(info.build)}"
     yield ""
-    about = (info.target, conditions.when(info.started_at), *conditions.facts(info, summary))
+    about = (info.target, when(info.started_at), *conditions.facts(info, summary))
     yield escaped(", ".join(about))
     yield ""
-    verdict = f"**{report.standing.capitalize()}.** {VERDICTS[report.standing]}"
-    said = checks_said(report)
+    verdict = f"**{report.standing.capitalize()}.** {report.verdict}"
+    said = report.judged
     if alert := _ALERTS.get(report.standing):
         yield f"> [!{alert}]"
         yield f"> {verdict} {said}".rstrip()
     else:
         yield f"{verdict} {said}".rstrip()
     yield ""
-    for doubt in doubts(report):
+    for doubt in report.doubts:
         strong = f"**{escaped(doubt.text)}**" if doubt.invalidates else escaped(doubt.text)
         yield f"- {strong}{f' ({escaped(doubt.remedy)})' if doubt.remedy else ''}"
     for table in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wsload.errors import ResultsError
 from wsload.judge.figures.interruptions import Interruption, interruptions
@@ -15,7 +15,14 @@ from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.standing import Standing, standing
 from wsload.measure.interval import Totals
 from wsload.results.reader import open_run
-from wsload.results.run import RunInfo
+from wsload.results.run import RunInfo, RunWarning
+from wsload.words import counted
+
+_VERDICTS: Final = {
+    Standing.VALID: "The load generator kept up.",
+    Standing.INVALID: "Don’t trust these figures: the load generator can’t vouch for them.",
+    Standing.INCOMPLETE: "These figures were rebuilt from what the run left behind.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,26 @@ class RunReport:
     @property
     def standing(self) -> Standing:
         return standing(self.info, self.problems)
+
+    @property
+    def verdict(self) -> str:
+        """What the standing means for the reader, in one sentence."""
+        return _VERDICTS[self.standing]
+
+    @property
+    def judged(self) -> str:
+        """How many checks failed, in one sentence; empty without checks."""
+        checks = self.info.checks
+        failed = sum(not check.passed for check in checks)
+        if failed:
+            return f"{failed} of {counted(len(checks), 'check')} failed."
+        return "All checks passed." if checks else ""
+
+    @property
+    def doubts(self) -> tuple[RunWarning, ...]:
+        """The run's warnings, worst first, then what is missing of its files."""
+        warnings = sorted(self.info.warnings, key=lambda warning: not warning.invalidates)
+        return (*warnings, *(RunWarning(name="files", text=problem) for problem in self.problems))
 
 
 def read_report(path: Path) -> RunReport:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from wsload.judge.figures.summary import Summary
 from wsload.measure.names import GAUGES, label
+from wsload.words import ms, number, rate, size, span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def metrics_table(summary: Summary) -> Table:
 
 def counters_table(summary: Summary) -> Table:
     """The counters that are not zero, and the highest levels."""
-    rows = [(label(name), counted(name, value)) for name, value in summary.counters.items()]
+    rows = [(label(name), counter_value(name, value)) for name, value in summary.counters.items()]
     rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
     return Table(
         title="Counters",
@@ -122,36 +123,8 @@ def closes_table(summary: Summary) -> Table:
     )
 
 
-def ms(value_ns: float) -> str:
-    """A duration in ms with three or so digits, without its unit: ``0.312``, ``12.4``, ``1,204``."""
-    value = value_ns / 1e6
-    for below, digits in ((9.995, 3 if value < 0.9995 else 2), (99.95, 1)):
-        if value < below:
-            return f"{value:.{digits}f}"
-    return f"{value:,.0f}"
-
-
-def rate(per_second: float) -> str:
-    """A rate with three or so digits, without its unit: ``0.25``, ``49.9``, ``1,000``."""
-    if per_second < 9.995:
-        return f"{per_second:.2f}"
-    return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:,.0f}"
-
-
-def number(count: int) -> str:
-    """A count with its thousands marked: ``1,204``."""
-    return f"{count:,}"
-
-
-def counted(name: str, value: int) -> str:
+def counter_value(name: str, value: int) -> str:
     """A counter's value with its unit, where it has one: ``12.4 MB``, ``8.21 s``."""
     if name.endswith("_ns"):
-        return f"{value / 1e9:.2f} s"
-    if not name.startswith("bytes_"):
-        return number(value)
-    size, unit = float(value), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{value} B" if unit == "B" else f"{size:.3g} {unit}" if size < 999.5 else f"{size:,.0f} {unit}"
+        return span(value / 1e9)
+    return size(value) if name.startswith("bytes_") else number(value)

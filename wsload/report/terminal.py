@@ -13,8 +13,9 @@ from rich.text import Text
 
 from wsload.judge.figures.summary import Summary
 from wsload.report import tables
-from wsload.report.grid import Grid, clean
+from wsload.report.grid import Grid
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning
+from wsload.words import printable, span
 
 
 def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | None = None) -> None:
@@ -47,12 +48,12 @@ def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
             parts += ["", Grid(table)]
     if counters.rows:
         parts += ["", _pairs(counters)]
-    parts += ["", Text(f"Results: {clean(str(path))}", overflow="fold")]
+    parts += ["", Text(f"Results: {printable(str(path))}", overflow="fold")]
     return Group(*parts)
 
 
 def _verdict(info: RunInfo, summary: Summary) -> Text:
-    about = f"build {clean(info.build)}, {clean(info.target)}, {summary.duration_s:,.1f} s"
+    about = f"build {printable(info.build)}, {printable(info.target)}, {span(summary.duration_s)}"
     if info.valid is None:
         return Text.assemble(("Not ended", "bold yellow"), f": {about}")
     if info.valid:
@@ -63,21 +64,21 @@ def _verdict(info: RunInfo, summary: Summary) -> Text:
 
 
 def _warning(warning: RunWarning) -> RenderableType:
-    text = Text(clean(warning.text), style="bold red" if warning.invalidates else "yellow")
+    text = Text(printable(warning.text), style="bold red" if warning.invalidates else "yellow")
     if warning.remedy:
-        text = Text.assemble(text, f"\n  Remedy: {clean(warning.remedy)}")
+        text = Text.assemble(text, f"\n  Remedy: {printable(warning.remedy)}")
     return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def _check(check: CheckOutcome) -> RenderableType:
     verdict = ("passed", "green") if check.passed else ("FAILED", "bold red")
-    text = Text.assemble(verdict, f"  {clean(check.expression)}  (got {clean(check.got)})")
+    text = Text.assemble(verdict, f"  {printable(check.expression)}  (got {printable(check.got)})")
     return Padding(text, (0, 0, 0, 2), expand=False)
 
 
 def _pairs(table: tables.Table) -> Columns:
     """A table of two columns as running pairs, as many a line as fit."""
     return Columns(
-        [Text.assemble((clean(label), "dim"), " ", clean(value)) for label, value in table.rows],
+        [Text.assemble((printable(label), "dim"), " ", printable(value)) for label, value in table.rows],
         padding=(0, 3),
     )

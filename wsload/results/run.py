@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from wsload.errors import ResultsError
-from wsload.results.redact import plain
+from wsload.redact import plain
 
 SCHEMA: Final = 1
 MAX_JSON_BYTES: Final = 8 << 20
@@ -68,7 +68,7 @@ class RunInfo:
     ended_at: float | None = None
     """Wall clock, seconds since the epoch; None while it runs, and for ever if it was killed."""
     options: Mapping[str, object] = field(default_factory=dict)
-    """By option name, without secrets; see `wsload.results.redact.redacted`."""
+    """By option name, without secrets; see `wsload.redact.redacted`."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of wsload and of what it stands on, by package."""
     host: Mapping[str, object] = field(default_factory=dict)

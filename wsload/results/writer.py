@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from wsload.words import stamp
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval, Totals, added
 from wsload.measure.names import in_order
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
-from wsload.results.redact import plain, redact_url, redacted
+from wsload.redact import plain, redact_url, redacted
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
 
 RUN: Final = "run.json"
@@ -97,9 +97,8 @@ class RunWriter:
             versions=versions(),
             host=describe_host(),
         )
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(info.started_at))
         try:
-            return cls(_new_directory(results_dir, f"{stamp}-{_file_safe(build)}"), info)
+            return cls(_new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}"), info)
         except OSError as error:
             raise UsageError(
                 f"results directory {str(results_dir)!r}: can't be written to ({error.strerror}); "

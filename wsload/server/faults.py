@@ -24,12 +24,12 @@ from __future__ import annotations
 import enum
 import math
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from wsload.errors import UsageError
+from wsload.words import duration_ns, share
 
 GARBAGE: Final = (
     (b"{this is no JSON", True),
@@ -43,9 +43,6 @@ EXAMPLES: Final = (
     "refuse=10%, slow-handshake=1s, close=1011@30s"
 )
 
-_UNITS_NS: Final = {"us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
-_TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(us|µs|ms|s|m)")
-_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?)%")
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1006, 1015), *range(3000, 5000)})
 
 
@@ -144,14 +141,14 @@ class Faults:
     def _fate(self) -> Fate:
         plan = self.plan
         drawn = self._fates.random()
-        for share, fate in (
+        for part, fate in (
             (plan.drop, Fate.DROP),
             (plan.duplicate, Fate.DUPLICATE),
             (plan.reorder, Fate.REORDER),
         ):
-            if drawn < share:
+            if drawn < part:
                 return fate
-            drawn -= share
+            drawn -= part
         return Fate.ECHO
 
     def _which_garbage(self) -> int | None:
@@ -187,15 +184,8 @@ def parse(specifications: Sequence[str]) -> Plan:
     return plan
 
 
-def _time_ns(text: str) -> int:
-    found = _TIME.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no time; write 200us, 5ms, 2s or 1m")
-    return round(float(found[1]) * _UNITS_NS[found[2]])
-
-
 def _positive_ns(text: str) -> int:
-    time_ns = _time_ns(text)
+    time_ns = duration_ns(text)
     if not time_ns:
         raise ValueError("the time must be above 0")
     return time_ns
@@ -203,10 +193,9 @@ def _positive_ns(text: str) -> int:
 
 def _share(kind: str) -> Callable[[str], dict[str, Any]]:
     def parse_share(text: str) -> dict[str, Any]:
-        found = _SHARE.fullmatch(text)
-        if found is None or float(found[1]) > 100:
-            raise ValueError(f"{text!r} is no share; write 0.1%, at most 100%")
-        return {kind: float(found[1]) / 100}
+        if (found := share(text)) > 1:
+            raise ValueError("a share is at most 100%")
+        return {kind: found}
 
     return parse_share
 
@@ -232,7 +221,7 @@ def _close(text: str) -> dict[str, Any]:
         raise ValueError("write the close code and when: 1011@30s")
     if not (code.isascii() and code.isdigit() and int(code) in _CLOSE_CODES):
         raise ValueError(f"close code {code!r} can't be sent; use 1000-1003, 1006-1014 or 3000-4999")
-    return {"closes": ((_time_ns(after), int(code)),)}
+    return {"closes": ((duration_ns(after), int(code)),)}
 
 
 _PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {

@@ -16,6 +16,7 @@ from typing import IO, Final, NoReturn, Self
 import wsload
 from wsload.errors import UsageError, WsloadError
 from wsload.server.options import READY_PREFIX
+from wsload.words import span
 
 READY_TIMEOUT_S: Final = 15.0
 STOP_TIMEOUT_S: Final = 10.0
@@ -111,7 +112,7 @@ class ServerProcess:
         while b"\n" not in self._output:
             if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise WsloadError(
-                    f"the chat server did not listen within {timeout_s:g} s: {self._last_words()}"
+                    f"the chat server did not listen within {span(timeout_s)}: {self._last_words()}"
                 )
             read = os.read(fd, 4096)
             if not read:

@@ -24,6 +24,7 @@ from wsload.server.account import Account, Truth
 from wsload.server.app import BACKLOG, ChatServer
 from wsload.server.faults import parse
 from wsload.server.options import Options
+from wsload.words import counted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -88,8 +89,9 @@ async def _serve(
 
 def _say_full(connections: int) -> None:
     print(
-        f"wsload serve: full with {connections:,} users: the system lets this process open no more than "
-        f"{file_limit():,} files; raise its hard limit (ulimit -Hn, LimitNOFILE=). Others get status 503",
+        f"wsload serve: full with {counted(connections, 'user')}: this process may open no more than "
+        f"{counted(file_limit(), 'file')}. Raise its hard limit (ulimit -Hn, LimitNOFILE=). "
+        "Further users get status 503",
         file=sys.stderr,
         flush=True,
     )

@@ -17,7 +17,7 @@ from wsload.commands.ab.plan import Slot, manner_of
 from wsload.commands.ab.processes import Guard
 from wsload.commands.ab.server import Server
 from wsload.commands.ab.worktree import Worktrees
-from wsload.errors import WsloadError
+from wsload.errors import NothingMeasured, WsloadError
 from wsload.report.comparison.server import SERVER, SERVER_LOG
 from wsload.results.reader import StoredRun
 from wsload.results.run import replace_file
@@ -197,7 +197,7 @@ def _free(path: Path) -> Path:
 def _summary(run: StoredRun) -> Summary:
     """The run's figures, empty where it left none.
 
-    Raises `WsloadError` for a run in which nothing was answered: it says nothing, nor would the next.
+    Raises `NothingMeasured` for a run in which nothing was answered: the next would be no better.
     """
     summary = run.summary()
     if summary is None:
@@ -205,7 +205,7 @@ def _summary(run: StoredRun) -> Summary:
     if not summary["metrics"].keys() & {"open", "message"}:
         failures = summary["failures"]
         most = max(failures, key=failures.__getitem__, default="no user opened a connection")
-        raise WsloadError(f"the load got no answer from the server: {most}")
+        raise NothingMeasured(f"the load got no answer from the server: {most}")
     return summary
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -23,8 +22,9 @@ from wsload.commands.ab.plan import LETTERS, Build, Plan, Slot, order
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
-from wsload.results.redact import plain
+from wsload.redact import plain
 from wsload.results.run import dump, read_json_file, replace_file
+from wsload.words import stamp
 
 SCHEMA: Final = 1
 EXPERIMENT: Final = "experiment.json"
@@ -223,10 +223,10 @@ def save(path: Path, experiment: Experiment) -> None:
 
 def new_directory(results: Path, at: float) -> Path:
     """A new ``ab-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError` where it can't be."""
-    stamp = time.strftime("ab-%Y%m%dT%H%M%SZ", time.gmtime(at))
+    name = f"ab-{stamp(at)}"
     number = 1
     while True:
-        path = results / (stamp if number == 1 else f"{stamp}.{number}")
+        path = results / (name if number == 1 else f"{name}.{number}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from wsload.commands.ab.plan import Plan, called, clock, order
+from wsload.commands.ab.plan import Plan, called, order
 from wsload.judge.compare.power import PAIR_DEVIATION, pairs_for_power, power_of
+from wsload.words import counted, percent, span
 
 _SHOWN = 6
 
@@ -18,10 +19,10 @@ def forecast(plan: Plan) -> Iterator[str]:
     more = " …" if runs > _SHOWN else ""
     for letter, build in (("A", plan.a), ("B", plan.b)):
         yield f"{called(letter, build)}: {build.command or build.url}"
-    warm_up = f", after {clock(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
+    warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
     yield (
-        f"{plan.pairs} pairs of runs, {letters}{more}: {clock(plan.run_time_s)} each{warm_up}, "
-        f"{plan.users:,} users; about {clock(runs * plan.slot_s)} in all"
+        f"{plan.pairs} pairs of runs, {letters}{more}: {span(plan.run_time_s)} each{warm_up}, "
+        f"{counted(plan.users, 'user')}; about {span(runs * plan.slot_s)} in all"
     )
     if plan.stop_early:
         yield "Stops before that when the verdict is clear (--stop-early)"
@@ -38,12 +39,12 @@ def power_lines(plan: Plan, effect: float) -> Iterator[str]:
     chance = power_of(effect, plan.pairs, gate=gate.ratio, alpha=gate.alpha, metrics=metrics)
     seconds = 2 * needed * plan.slot_s
     yield (
-        f"To find a slow-down of {100 * effect:g} % in 4 of 5 experiments takes {needed:,} pairs, about "
-        f"{clock(seconds)}; the {plan.pairs} planned find it in {math.floor(100 * chance)} of 100"
+        f"To find a slow-down of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
+        f"about {span(seconds)}; the {plan.pairs} planned find it in {math.floor(100 * chance)} of 100"
     )
     yield (
-        f"That is where a pair's ratio scatters by {100 * PAIR_DEVIATION:.1f} %, as on a busy machine, and "
-        f"{metrics} {'statistic is' if metrics == 1 else 'statistics are'} judged together"
+        f"That is where a pair's ratio scatters by {percent(PAIR_DEVIATION)}, as on a busy machine, and "
+        f"{counted(metrics, 'statistic is', 'statistics are')} judged together"
         + (
             ": fewer pairs do on a quiet one"
             if metrics == 1

@@ -11,11 +11,12 @@ from typing import Final
 from wsload.commands.ab.plan import Plan
 from wsload.commands.ab.processes import Child, Guard
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.results.reader import StoredRun, find_runs, open_run
+from wsload.words import span
 
 GRACE_S: Final = 60.0
 """Beyond its run time and a fifth of it, Locust may take so long to start, drain and write."""
-_USAGE: Final = 2
 _STEP_S: Final = 0.25
 
 
@@ -81,14 +82,14 @@ def make_load(
     check()
     runs = find_runs(results) if results.is_dir() else []
     if not runs:
-        if child.returncode == _USAGE and not hung:
+        if child.returncode == ExitCode.USAGE and not hung:
             last = child.tail(1) or "it said nothing"
             raise LoadRefused(f"locust did not start: {last}", child.tail())
-        how = f"did not end within {limit_s:.0f} s" if hung else f"ended with exit code {child.returncode}"
+        how = f"did not end within {span(limit_s)}" if hung else f"ended with exit code {child.returncode}"
         return Load(run=None, problem=f"locust {how} and left no results")
     run = open_run(runs[-1])
     if hung:
-        return Load(run=run, problem=f"locust did not end within {limit_s:.0f} s and was killed")
+        return Load(run=run, problem=f"locust did not end within {span(limit_s)} and was killed")
     return Load(run=run, problem=_problem(run, child.returncode))
 
 

@@ -7,7 +7,6 @@ builds alike. Every run gets a server started for it alone, except where one run
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -221,13 +220,3 @@ def _listed(text: str) -> list[str]:
 def called(letter: str, build: Build) -> str:
     """A side, for people: ``A (v1)``, or just ``A``."""
     return letter if build.name == letter else f"{letter} ({build.name})"
-
-
-def clock(seconds: float) -> str:
-    """A duration for people: ``42 s``, ``4:05 min``, ``1:02 h``."""
-    whole = math.ceil(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

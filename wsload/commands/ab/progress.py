@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from typing import IO, Self
@@ -12,8 +13,8 @@ from rich.text import Text
 
 from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
-from wsload.commands.ab.plan import Slot, called, clock
-from wsload.report.tables import ms
+from wsload.commands.ab.plan import Slot, called
+from wsload.words import milliseconds, span
 
 _REFRESHES = 2
 """A second: the load generator shares the machine."""
@@ -31,7 +32,7 @@ class _Left(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = float(task.fields["left_s"]) - (time.monotonic() - float(task.fields["since_s"]))
-        return Text(f"about {clock(max(left, 1.0))} left", style="dim")
+        return Text(f"about {span(math.ceil(max(left, 1.0)))} left", style="dim")
 
 
 class Shown:
@@ -88,11 +89,11 @@ class Shown:
         build = experiment.plan.build(slot.side)
         text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
         if message := summary.get("metrics", {}).get("message"):
-            text += f": message p50 {ms(message['p50_ns'])} ms, p99 {ms(message['p99_ns'])} ms"
+            text += f": message p50 {milliseconds(message['p50_ns'])}, p99 {milliseconds(message['p99_ns'])}"
         if not outcome.valid:
             text += "; not valid, its pair does not count"
         if experiment.left and self._bar.disable:
-            text += f"; about {clock(left_s(experiment))} left"
+            text += f"; about {span(math.ceil(left_s(experiment)))} left"
         self._say(text, style="" if outcome.valid else "yellow")
 
     def _say(self, text: str, style: str = "") -> None:

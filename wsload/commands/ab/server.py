@@ -12,24 +12,17 @@ from wsload.commands.ab.handshake import NoHandshake, shake
 from wsload.commands.ab.meter import Meter
 from wsload.commands.ab.plan import PORT, Build, Manner, called
 from wsload.commands.ab.processes import Child, Guard, words_of
-from wsload.errors import WsloadError
-from wsload.load.ws.url import resolve_url, shown_url
+from wsload.errors import ServerFailed, WsloadError
+from wsload.load.ws.url import resolve_url
+from wsload.redact import redact_url
 from wsload.report.comparison.server import ServerFigures
+from wsload.words import span
 
 PORTS: Final = range(20_000, 30_000)
 """Below those that systems take for outgoing connections, of which the load makes thousands."""
 _TRIES: Final = 200
 _ANSWER_S: Final = 2.0
 _STEP_S: Final = 0.05
-
-
-class ServerFailed(WsloadError):
-    """The server did not come up, or did not stay."""
-
-    def __init__(self, message: str, tail: str = "") -> None:
-        super().__init__(message)
-        self.tail = tail
-        """The last lines of its output."""
 
 
 class Server:
@@ -84,7 +77,7 @@ class Server:
             return None
         meter, self._meter = self._meter, None
         return meter.figures(
-            command=self._build.command, url=shown_url(self.url), exit_code=self._child.returncode
+            command=self._build.command, url=redact_url(self.url), exit_code=self._child.returncode
         )
 
     def check(self) -> None:
@@ -109,8 +102,8 @@ class Server:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise ServerFailed(
-                    f"{self._what} did not answer a WebSocket handshake at {shown_url(url)} within "
-                    f"{timeout_s:g} s: {problem}",
+                    f"{self._what} did not answer a WebSocket handshake at {redact_url(url)} within "
+                    f"{span(timeout_s)}: {problem}",
                     self._child.tail() if self._child is not None else "",
                 )
             try:

@@ -12,9 +12,9 @@ from typing import Final, Self
 
 from wsload.commands.ab.plan import LETTERS, Build, Plan, called
 from wsload.commands.ab.processes import Child, Guard, words_of
-from wsload.commands.ab.server import ServerFailed
-from wsload.errors import UsageError
+from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
+from wsload.words import span
 
 SETUP_TIMEOUT_S: Final = 1_800.0
 _GIT_TIMEOUT_S: Final = 120.0
@@ -105,7 +105,7 @@ class Worktrees:
         finally:
             child.stop()
         if not ended:
-            raise ServerFailed(f"{what} did not end within {SETUP_TIMEOUT_S:g} s", child.tail())
+            raise ServerFailed(f"{what} did not end within {span(SETUP_TIMEOUT_S)}", child.tail())
         if code:
             raise ServerFailed(f"{what} ended with exit code {code}; its output is in {log}", child.tail())
 

@@ -10,6 +10,7 @@ Never here: work that takes more than a screen.
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
@@ -25,10 +26,8 @@ from wsload.commands.cli.report import report
 from wsload.commands.cli.selftest import selftest
 from wsload.commands.cli.serve import serve
 from wsload.commands.cli.sides import ManyPaths
-from wsload.errors import ResultsError, UsageError, WsloadError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+from wsload.errors import WsloadError
+from wsload.exit_codes import ExitCode
 
 app = typer.Typer(
     name="wsload",
@@ -62,19 +61,21 @@ def _root(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs the command line and exits with its code: see the README for what the codes mean.
+    """Runs the command line and exits with its code, see `wsload.exit_codes`.
 
-    A user's mistake is one line on stderr and exit code 2; a bug is a traceback.
+    What a user can act on is one line on stderr; a bug is a traceback.
     """
     try:
         code = app(arguments, prog_name="wsload", standalone_mode=False)
     except (typer.TyperException, WsloadError) as error:
-        usage = isinstance(error, typer.TyperException | UsageError | ResultsError)
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         # typer wraps its lines; wsload's own have a second line only to point at a place in the first.
         shown = message if isinstance(error, WsloadError) else " ".join(message.split())
         print(f"wsload: {shown}", file=sys.stderr)
-        sys.exit(EXIT_USAGE if usage else EXIT_FAILED)
+        sys.exit(error.exit_code if isinstance(error, WsloadError) else ExitCode.USAGE)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(ExitCode.BROKEN)
     sys.exit(code)
 
 

@@ -14,13 +14,13 @@ from wsload.commands.cli.compare import Json, Markdown, tell
 from wsload.commands.cli.gate import Judged, MinRatio, MinShift, SameWithin, duration_s, gate_of, percent
 from wsload.commands.cli.runs import RESULTS, Results
 from wsload.errors import UsageError, WsloadError
+from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from wsload.commands.ab.experiment import Experiment
     from wsload.commands.ab.plan import Build, Plan
 
 COMPARISON: Final = "comparison.html"
-EXIT_INCONCLUSIVE: Final = 4
 _ON_RESUME: Final = ("resume", "results", "markdown", "json")
 
 
@@ -162,8 +162,8 @@ def ab(
     Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU
     and memory, and comparison.html. Ctrl-C keeps what was measured; --resume goes on.
 
-    Exit code: 0 not slower, 1 slower (or a server that fails), 2 usage, 3 no valid runs, 4 inconclusive,
-    or cut short.
+    Exit code: 0 not slower, 1 slower, 2 usage, 3 no valid runs, 4 inconclusive or cut short, 5 the load got
+    no answer, 6 a server did not start or ended by itself.
     """
     from wsload.commands.ab.experiment import Experiment, alone, load, new_directory
     from wsload.commands.ab.plan import Plan
@@ -194,7 +194,7 @@ def ab(
     )
     _print_plan(plan, None if power is None else percent("--power", power))
     if plan_only:
-        return 0
+        return ExitCode.OK
     now = time.time()
     path = new_directory(results, now)
     with alone(path):
@@ -226,12 +226,12 @@ def _conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) 
     if cut_short:
         _say(f"Cut short: {experiment.missing()}\nTo go on: wsload ab --resume {path}")
         if experiment.whole_pairs == 0:
-            return EXIT_INCONCLUSIVE
+            return ExitCode.INCONCLUSIVE
     from wsload.commands.ab.judging import report_of
 
     report = report_of(path, experiment)
     tell(report, html=path / COMPARISON, markdown=markdown, json=json)
-    return EXIT_INCONCLUSIVE if cut_short else report.comparison.exit_code
+    return ExitCode.INCONCLUSIVE if cut_short else report.comparison.exit_code
 
 
 def _print_plan(plan: Plan, effect: float | None) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.errors import UsageError
-
-EXIT_PASSED: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_INVALID: Final = 3
+from wsload.exit_codes import ExitCode
 
 
 def check(
@@ -38,8 +35,8 @@ def check(
     """
     from wsload.judge.run.checks import evaluate, parse_check
     from wsload.judge.run.standing import Standing, standing
-    from wsload.report.words import printable
     from wsload.results.reader import open_run
+    from wsload.words import printable
 
     checks = [parse_check(text) for text in expressions or ()]
     stored = open_run(find_run(run, results))
@@ -62,5 +59,5 @@ def check(
         why = "; ".join(printable(reason) for reason in (*reasons, *stored.problems))
         print(f"wsload check: {stored.path.name} is {found}{f': {why}' if why else ''}", file=sys.stderr)
         if not allow_invalid:
-            return EXIT_INVALID
-    return EXIT_PASSED if all(outcome.passed for outcome in outcomes) else EXIT_FAILED
+            return ExitCode.UNTRUSTED
+    return ExitCode.OK if all(outcome.passed for outcome in outcomes) else ExitCode.FAILED

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wsload.errors import UsageError
+from wsload.words import duration_ns, share
 
 if TYPE_CHECKING:
     from wsload.judge.compare.verdict import Gate
-
-_NUMBER: Final = r"(\d+(?:\.\d+)?)\s*"
-_DURATION: Final = re.compile(_NUMBER + r"(us|µs|μs|ms|s|m|h)")
-_SECONDS: Final = {"us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PERCENT: Final = re.compile(_NUMBER + "%")
 
 MinRatio = Annotated[
     str | None,
@@ -86,15 +81,15 @@ def _judged(names: Sequence[str]) -> tuple[str, ...]:
 
 def percent(option: str, text: str) -> float:
     """``3%`` as 0.03; raises `UsageError`."""
-    found = _PERCENT.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{option} {text!r}: a percentage is wanted, such as 3%")
-    return float(found[1]) / 100
+    try:
+        return share(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r}: {error}") from None
 
 
 def duration_s(option: str, text: str) -> float:
     """``100us`` or ``1.5m`` in seconds; raises `UsageError`."""
-    found = _DURATION.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{option} {text!r}: a number with us, ms, s, m or h is wanted, such as 30s")
-    return float(found[1]) * _SECONDS[found[2]]
+    try:
+        return duration_ns(text) / 1e9
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r}: {error}") from None

@@ -140,10 +140,9 @@ def _rendered(found: RunReport, format_: Format) -> bytes:
 def _show(found: RunReport, stream: IO[str]) -> None:
     from wsload.judge.run.standing import Standing
     from wsload.report.terminal import show_run
-    from wsload.report.words import doubts
 
     valid = {Standing.VALID: True, Standing.INVALID: False, Standing.INCOMPLETE: None}[found.standing]
-    info = dataclasses.replace(found.info, valid=valid, warnings=doubts(found))
+    info = dataclasses.replace(found.info, valid=valid, warnings=found.doubts)
     show_run(info, found.summary, found.path, file=stream)
 
 

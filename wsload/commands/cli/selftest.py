@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from wsload.exit_codes import ExitCode
+
 
 def selftest(
     quick: Annotated[
@@ -47,4 +49,4 @@ def selftest(
             verdicts.append(prove(setting, run))
     console.print(results_view(verdicts))
     console.print(f"\n{sentence(verdicts, timer_kind())}", soft_wrap=True)
-    return 0 if all(verdict.passed for verdict in verdicts) else 1
+    return ExitCode.OK if all(verdict.passed for verdict in verdicts) else ExitCode.FAILED

@@ -27,6 +27,7 @@ from wsload.commands.selftest.truth import (
     undercut,
 )
 from wsload.measure.histogram import Histogram
+from wsload.words import milliseconds
 
 REPEATS: Final = 2
 """So often a run is repeated in which the load generator accuses itself."""
@@ -89,7 +90,7 @@ class Verdict:
         least_ns = min((each.tolerance_ns for each in self.comparisons if each.percentile == 99), default=0)
         late_ns = max(self.send_lag_p99_ns, self.loop_lag_p99_ns)
         if self.comparisons and late_ns > least_ns:
-            return f"it was late by {late_ns / 1e6:.2f} ms at p99"
+            return f"it was late by {milliseconds(late_ns)} at p99"
         return None
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from wsload.commands.selftest.judging import Verdict
 from wsload.commands.selftest.truth import Comparison
+from wsload.words import change, milliseconds, ms, number, percent
 
 _HEADS = (
     ("formula", "ms"),
@@ -43,12 +44,12 @@ def _add_rows(grid: Table, verdict: Verdict) -> None:
         metric = "" if each.metric == "message" else f"{each.metric.removeprefix('message.')} "
         cells = (
             f"  {metric}p{each.percentile:g}",
-            "" if each.formula_ns is None else _ms(each.formula_ns),
-            _ms(each.truth_ns),
-            _ms(each.read_ns),
-            f"{each.error_ns / 1e6:+.2f}",
-            f"{each.error:+.1%}".rstrip("%"),
-            f"±{each.tolerance_ns / 1e6:.2f}",
+            "" if each.formula_ns is None else ms(each.formula_ns),
+            ms(each.truth_ns),
+            ms(each.read_ns),
+            f"{'+' if each.error_ns > 0 else ''}{ms(each.error_ns)}",
+            change(1 + each.error).removesuffix(" %"),
+            f"±{ms(each.tolerance_ns)}",
         )
         grid.add_row(*map(Text, cells), style="" if each.within else "bold red")
 
@@ -63,27 +64,27 @@ def _notes(verdict: Verdict) -> Iterator[tuple[str, str]]:
         if not control.within:
             yield (
                 f"the load did not come as the formula wants it: p99 of what was ordered is "
-                f"{_ms(control.read_ns)} ms instead of {_ms(control.truth_ns)} ms",
+                f"{milliseconds(control.read_ns)} instead of {milliseconds(control.truth_ns)}",
                 "red",
             )
     wrong = [fact for fact in verdict.facts if not fact.holds]
     for fact in wrong:
-        yield f"{fact.what}: {fact.read:,} by wsload, {fact.truth:,} in truth", "bold red"
+        yield f"{fact.what}: {number(fact.read)} by wsload, {number(fact.truth)} in truth", "bold red"
     if not wrong and verdict.setting.judged == "counts":
-        found = ", ".join(f"{fact.truth:,} {fact.what}" for fact in verdict.facts if fact.truth)
+        found = ", ".join(f"{number(fact.truth)} {fact.what}" for fact in verdict.facts if fact.truth)
         yield f"counted exactly: {found}", "green"
 
 
 def sentence(verdicts: Sequence[Verdict], timer_kind: str) -> str:
     """How far the figures can be trusted, in one plain sentence."""
     lag = max(verdict.send_lag_p99_ns for verdict in verdicts)
-    late = f"posts went out at most {lag / 1e6:.2f} ms late at p99 ({timer_kind})"
+    late = f"posts went out at most {milliseconds(lag)} late at p99 ({timer_kind})"
     if not all(verdict.counted for verdict in verdicts):
         return f"Don't trust wsload here: it did not count what the server did; {late}."
     stalls = _worst(verdicts, "stalls")
     delays = _worst(verdicts, "delays")
-    p99 = f"{abs(stalls.error):.1%}" if stalls is not None else "nothing"
-    single = f"{abs(delays.error_ns) / 1e6:.2f} ms" if delays is not None else "nothing"
+    p99 = percent(abs(stalls.error)) if stalls is not None else "nothing"
+    single = milliseconds(abs(delays.error_ns)) if delays is not None else "nothing"
     if all(verdict.passed for verdict in verdicts):
         return (
             f"The figures can be trusted on this machine: every p99 under stalls was within {p99} of the "
@@ -102,7 +103,3 @@ def _worst(verdicts: Iterable[Verdict], judged: str) -> Comparison | None:
         found = [each for each in found if each.percentile == 99 and each.metric == "message"]
         return max(found, key=lambda each: abs(each.error), default=None)
     return max(found, key=lambda each: abs(each.error_ns), default=None)
-
-
-def _ms(value_ns: float) -> str:
-    return f"{value_ns / 1e6:.2f}"

@@ -22,6 +22,7 @@ import numpy as np
 from wsload.commands.selftest.settings import Setting
 from wsload.commands.selftest.truth import Times
 from wsload.errors import WsloadError
+from wsload.exit_codes import ExitCode
 from wsload.load.engine.timers import TimerQueue
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
@@ -35,7 +36,7 @@ DUES: Final = "dues.json"
 """What the locustfile leaves beside itself."""
 SPARE_S: Final = 60
 """A locust that runs so much longer than it was told is killed."""
-EXIT_CODES: Final = (0, 1, 3)
+EXIT_CODES: Final = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNTRUSTED)
 """A run with its results, with failures, or not valid."""
 TICK_S: Final = 0.2
 """So often whoever waits for a run is told that it goes on."""

@@ -17,10 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from wsload.exit_codes import ExitCode
 from wsload.judge.compare.estimates import Statistic, Unjudged, over_pairs, over_seconds
 from wsload.judge.compare.inference import as_ratio, holm_levels
 from wsload.judge.compare.pairs import Excluded, Pairing, RunFigures, closest, pair_up, unlike
 from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, more_pairs
+from wsload.words import percent
 
 DEFAULT_GATE: Final = Gate()
 
@@ -44,9 +46,13 @@ class Comparison:
     gate: Gate
 
     @property
-    def exit_code(self) -> int:
-        """0 same or faster, 1 slower, 3 no valid runs, 4 inconclusive."""
-        return {Verdict.SLOWER: 1, Verdict.NO_VALID_RUNS: 3, Verdict.INCONCLUSIVE: 4}.get(self.verdict, 0)
+    def exit_code(self) -> ExitCode:
+        """What a command that judges by this comparison ends with."""
+        return {
+            Verdict.SLOWER: ExitCode.FAILED,
+            Verdict.NO_VALID_RUNS: ExitCode.UNTRUSTED,
+            Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+        }.get(self.verdict, ExitCode.OK)
 
 
 def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
@@ -67,13 +73,13 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
     warnings = [*unlike(used)]
     if alone:
         warnings.append(
-            "one run a side: how runs of one build differ from each other is not measured, only allowed "
-            f"for (scatter {gate.run_deviation:.1%} a run, drift {gate.drift:.1%}): make pairs of runs"
+            "one run a side: how runs of one build differ from each other is not measured, only allowed for "
+            f"(scatter {percent(gate.run_deviation)} a run, drift {percent(gate.drift)}): make pairs of runs"
         )
     elif abs(pairing.offset) > 1:
         warnings.append(
             f"the runs did not alternate: the candidate ran {pairing.offset:+.1f} runs after the baseline "
-            f"on average, so a drift of {gate.drift:.1%} a run is allowed for: run in the order A B B A"
+            f"on average, so a drift of {percent(gate.drift)} a run is allowed for: run in the order A B B A"
         )
     estimated = over_seconds(pairing, gate) if alone else over_pairs(pairing, gate)
     found = [each for each in estimated if isinstance(each, Statistic)]

@@ -14,6 +14,7 @@ import numpy as np
 
 from wsload.errors import UsageError
 from wsload.judge.compare.inference import NORMAL, t_quantile
+from wsload.words import number, percent
 
 RUN_DEVIATION: Final = 0.049
 """How far runs of one build scatter: the standard deviation of the logarithm of a percentile.
@@ -107,17 +108,17 @@ def pairs_for_power(
     Raises `UsageError` when the effect does not exceed the gate, or would take over `MOST_PAIRS`.
     """
     if not 0 < power < 1:
-        raise UsageError(f"a power lies between 0 and 100 %, not at {100 * power:g} %")
+        raise UsageError(f"a power lies between 0 and 100 %, not at {percent(power)}")
     if effect <= gate:
         raise UsageError(
-            f"a change of {100 * effect:g} % can't be found by a gate of {100 * gate:g} %: "
+            f"a change of {percent(effect)} can't be found by a gate of {percent(gate)}: "
             "ask for a larger change or set a lower gate"
         )
     distance = math.log((1 + effect) / (1 + gate))
     pairs = pairs_needed(distance, power=power, deviation=deviation, alpha=alpha / metrics)
     if pairs is None:
         raise UsageError(
-            f"a change of {100 * effect:g} % would take more than {MOST_PAIRS:,} pairs of runs: "
+            f"a change of {percent(effect)} would take more than {number(MOST_PAIRS)} pairs of runs: "
             "ask for a larger change, set a lower gate or make the runs longer"
         )
     return pairs

@@ -11,6 +11,7 @@ from wsload.errors import UsageError
 from wsload.judge.compare.inference import Estimate, as_ratio
 from wsload.judge.compare.pairs import PARTS, PERCENTILES
 from wsload.judge.compare.power import MOST_PAIRS, RUN_DEVIATION, pairs_about
+from wsload.words import change, counted, milliseconds, percent_up
 
 JUDGEABLE: Final = tuple(f"{metric}.p{percentile}" for metric in PARTS for percentile in PERCENTILES)
 """Every statistic that a comparison can judge."""
@@ -108,27 +109,22 @@ class Judgement:
     @property
     def sentence(self) -> str:
         """The verdict in words, never without the warning that belongs to it."""
-        change = _percent(self.ratio)
+        by = change(self.ratio)
         match self.verdict:
             case Verdict.SLOWER | Verdict.FASTER:
-                text = f"{self.verdict} by {abs(self.shift_ns) / 1e6:.3g} ms, {change}"
-                text += f" ({_percent(self.low)} to {_percent(self.high)})"
+                text = f"{self.verdict} by {milliseconds(abs(self.shift_ns))}, {by}"
+                text += f" ({change(self.low)} to {change(self.high)})"
             case Verdict.SAME:
-                reach = self.within * self.baseline_ns / 1e6
-                text = f"same within {math.ceil(1000 * self.within) / 10:g} %, {reach:.2g} ms"
+                reach_ns = self.within * self.baseline_ns
+                text = f"same within {percent_up(self.within)}, {milliseconds(reach_ns)}"
             case _:
-                text = f"inconclusive, {change}"
-                text += f" (judged as {_percent(self.judged_low)} to {_percent(self.judged_high)})"
+                text = f"inconclusive, {by}"
+                text += f" (judged as {change(self.judged_low)} to {change(self.judged_high)})"
                 if self.more_pairs is not None:
-                    pairs = "pair" if self.more_pairs == 1 else "pairs"
-                    text += f"; about {self.more_pairs} more {pairs} of runs would tell"
+                    text += f"; about {counted(self.more_pairs, 'more pair')} of runs would tell"
         if self.within_run_only:
             text += " – one run a side: drift between runs is not covered, only allowed for"
         return text
-
-
-def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f} %" if ratio < 5 else f"×{ratio:.3g}"
 
 
 def decide(

@@ -44,6 +44,7 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.names import counters, metrics
 from wsload.results.run import CheckOutcome
+from wsload.words import UNITS_NS
 
 FAILURES: Final = "failures"
 
@@ -60,7 +61,7 @@ TIMED: Final = "cpu_ns"
 """The one counter that adds up a time."""
 
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_TIMES: Final = {unit: UNITS_NS[unit] for unit in ("ns", "us", "µs", "ms", "s")}
 _UNITS: Final = {**_TIMES, "%": 1, "/s": 1, "": 1}
 _OF_MESSAGES: Final = ("lost", "timeouts", "late", "duplicates", "out_of_order")
 _SHARES: Final = (FAILURES, "open_failures", "login_failures", *_OF_MESSAGES, "unsent", TIMED)

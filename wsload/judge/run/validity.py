@@ -15,6 +15,7 @@ from typing import Final
 from wsload.measure.histogram import merged
 from wsload.measure.interval import Interval, Totals
 from wsload.results.run import RunWarning
+from wsload.words import milliseconds, number, percent
 
 BUSY: Final = 0.85
 """CPU of one core beyond which a process is too busy to be punctual."""
@@ -95,7 +96,10 @@ def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
         others = [value for other, value in p99s.items() if other != name]
         typical = statistics.median(others) if others else p99
         if p99 > 2 * typical and p99 > typical + LAG_NS:
-            text = f"{name} stands out: message p99 {_ms(p99)}, the others' median {_ms(typical)}"
+            text = (
+                f"{name} stands out: message p99 {milliseconds(p99)}, "
+                f"the others' median {milliseconds(typical)}"
+            )
             found.append(RunWarning(name="standout", text=text, remedy="look at that machine first"))
     return found
 
@@ -123,8 +127,8 @@ def _busy(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | Non
     more = max(processes + 1, math.ceil(processes * watch.peak / 0.6))
     return RunWarning(
         name="cpu",
-        text=f"{_of(watch)}CPU {watch.peak:.0%} of one core at most, above {BUSY:.0%} in {watch.busy} of "
-        f"{watch.seconds} s: latencies include the load generator's own queue",
+        text=f"{_of(watch)}peak CPU {percent(watch.peak)} of one core, above {percent(BUSY)} in "
+        f"{watch.busy} of {watch.seconds} s: latencies include the load generator's own queue",
         remedy=_remedy(f"use --processes {more}", ui_in_process),
         invalidates=True,
     )
@@ -138,10 +142,14 @@ def _late(watch: Watch, processes: int, ui_in_process: bool) -> RunWarning | Non
     reported_ns = message.percentile(99) if message is not None else 0
     if lag_ns <= LAG_NS or lag_ns <= LAG_SHARE * reported_ns or lag.count_above(LAG_NS) < LATE_SENDS:
         return None
-    share = f", {lag_ns / reported_ns:.0%} of the message p99 of {_ms(reported_ns)}" if reported_ns else ""
+    share = (
+        f", {percent(lag_ns / reported_ns)} of the message p99 of {milliseconds(reported_ns)}"
+        if reported_ns
+        else ""
+    )
     return RunWarning(
         name="send-lag",
-        text=f"{_of(watch)}sends were late: p99 {_ms(lag_ns)}{share}",
+        text=f"{_of(watch)}sends were late: p99 {milliseconds(lag_ns)}{share}",
         remedy=_remedy(
             f"use --processes {processes + 1}, take blocking calls out of the user class, "
             "or a machine with nothing else to do",
@@ -158,8 +166,8 @@ def _shortfall(totals: Totals) -> RunWarning | None:
         return None
     return RunWarning(
         name="shortfall",
-        text=f"{1 - missed / due:.1%} of the {due:,} messages due were sent: the load generator did not "
-        f"get round to {missed:,}",
+        text=f"{number(missed)} of {number(due)} due messages ({percent(missed / due)}) "
+        "were not sent in time: the load generator was too slow",
         remedy="lower the rate or use --processes",
         invalidates=True,
     )
@@ -175,7 +183,8 @@ def _loop(totals: Totals) -> RunWarning | None:
         return None
     return RunWarning(
         name="loop-lag",
-        text=f"the event loop was late: p99 {_ms(lag_ns)}, beside a message p99 of {_ms(reported_ns)}",
+        text=f"the event loop was late: p99 {milliseconds(lag_ns)}, beside a message p99 of "
+        f"{milliseconds(reported_ns)}",
         remedy="take blocking calls out of the user class, or use --processes",
     )
 
@@ -190,8 +199,8 @@ def _lost(totals: Totals) -> RunWarning | None:
     with_lost = merged(part for part in (answered, ages) if part is not None).percentile(99)
     return RunWarning(
         name="lost",
-        text=f"{lost:,} messages were lost ({share:.2%}): message percentiles are those of the answered; "
-        f"with the lost at their age p99 is at least {_ms(with_lost)}",
+        text=f"{number(lost)} messages were lost ({percent(share)}): message percentiles are those of the "
+        f"answered; with the lost at their age p99 is at least {milliseconds(with_lost)}",
         remedy="see the failures by kind",
     )
 
@@ -207,7 +216,8 @@ def _unsent(totals: Totals) -> RunWarning | None:
     )
     return RunWarning(
         name="unsent",
-        text=f"{unsent:,} of {_due(totals):,} messages due could not be sent ({kinds}): they have no latency",
+        text=f"{number(unsent)} of {number(_due(totals))} messages due could not be sent ({kinds}): "
+        "they have no latency",
         remedy="see the failures; --ws-max-in-flight is the bound per user",
     )
 
@@ -264,8 +274,3 @@ def _remedy(text: str, ui_in_process: bool) -> str:
         if ui_in_process
         else text
     )
-
-
-def _ms(value_ns: float) -> str:
-    value_ms = value_ns / 1e6
-    return f"{value_ms:,.0f} ms" if value_ms >= 1000 else f"{value_ms:.3g} ms"

@@ -13,6 +13,7 @@ import gevent.event
 from wsload.judge.run.validity import Watch
 from wsload.measure.interval import Interval, merge
 from wsload.results.run import RunWarning
+from wsload.words import when
 
 logger = logging.getLogger("wsload")
 
@@ -98,4 +99,4 @@ class Collector:
 def _last_word(log: WorkerLog) -> str:
     if not log.latest:
         return "it never delivered anything"
-    return f"it last delivered at {time.strftime('%H:%M:%SZ', time.gmtime(log.latest + 1))}"
+    return f"it last delivered at {when(log.latest + 1)}"

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-_DURATION: Final = re.compile(r"([0-9]*\.?[0-9]+)\s*(us|µs|ms|s|m|h)?")
-_SECONDS: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
-_SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
-_BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, None: 1}
+from wsload import words
+
 _HANDSHAKE: Final = {
     "host": "it is the URL's host and port",
     "origin": "use --ws-origin",
@@ -26,10 +24,7 @@ def duration_s(least: float, most: float) -> Callable[[Any], float]:
     """Reads ``500ms``, ``2s``, ``1.5m`` or plain seconds, into seconds."""
 
     def parse(text: Any) -> float:
-        found = _DURATION.fullmatch(str(text).strip())
-        if not found:
-            raise ValueError("a duration is a number with us, ms, s, m or h, such as 500ms")
-        seconds = float(found[1]) * _SECONDS[found[2]]
+        seconds = words.duration_ns(str(text), unit="s") / 1e9
         if not least <= seconds <= most:
             raise ValueError(f"from {least:g}s to {most:g}s is allowed")
         return seconds
@@ -55,10 +50,7 @@ def byte_count(least: int, most: int) -> Callable[[Any], int]:
     """Reads ``64KiB``, ``1MiB`` or plain bytes, into bytes."""
 
     def parse(text: Any) -> int:
-        found = _SIZE.fullmatch(str(text).strip())
-        if not found:
-            raise ValueError("a size is a number with B, KiB, MiB or GiB, such as 1MiB")
-        size = int(found[1]) * _BYTES[found[2]]
+        size = words.byte_count(str(text))
         if not least <= size <= most:
             raise ValueError(f"from {least} to {most} bytes is allowed")
         return size

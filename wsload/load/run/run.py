@@ -17,8 +17,8 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
 from wsload.judge.run.validity import Watch, judge, process_figures, standouts
 from wsload.load.options.settings import Settings
-from wsload.load.ws.url import shown_url
 from wsload.measure.interval import Interval, Totals
+from wsload.redact import redact_url
 from wsload.report.html import write_report
 from wsload.report.terminal import show_run
 from wsload.results.run import CheckOutcome, RunWarning
@@ -170,7 +170,7 @@ def _target(environment: Any, settings: Settings) -> str:
             return settings.target(getattr(user_class, "url", "/"), environment.host or user_class.host)
         except UsageError:
             continue
-    return shown_url(environment.host or "")
+    return redact_url(environment.host or "")
 
 
 def _second_witness(environment: Any, settings: Settings) -> SecondWitness:

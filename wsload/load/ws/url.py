@@ -16,9 +16,8 @@ from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
 from wsload.errors import UsageError
+from wsload.redact import redact_url
 
-_AUTHORITY_END: Final = re.compile(r"[/?#]")
-_HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _UNIX: Final = re.compile(r"ws\+unix:(?://)?([^:?]*)(?::([^?]*))?(\?.*)?", re.IGNORECASE)
 """Path of the socket, request path, query."""
@@ -39,10 +38,10 @@ def resolve_url(url: str, host: str | None = None) -> str:
     base = (host if _has_scheme(host) else f"ws://{host}") if host and relative else ""
     for given in (url, base):
         if "#" in given:
-            raise UsageError(f"the URL {shown_url(given)!r} has a fragment (#…): a WebSocket URL has none")
+            raise UsageError(f"the URL {redact_url(given)!r} has a fragment (#…): a WebSocket URL has none")
         if "\\" in given:
             raise UsageError(
-                f"the URL {shown_url(given)!r} has a backslash in it, which browsers take for a '/'"
+                f"the URL {redact_url(given)!r} has a backslash in it, which browsers take for a '/'"
             )
     if unix := _UNIX.fullmatch(base or url):
         return _resolve_unix(unix, base and url)
@@ -51,27 +50,27 @@ def resolve_url(url: str, host: str | None = None) -> str:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UsageError(f"the URL {shown_url(base or url)!r} can't be read: {error}") from None
+        raise UsageError(f"the URL {redact_url(base or url)!r} can't be read: {error}") from None
     if not parts.scheme or not parts.hostname:
         raise UsageError(
-            f"the URL {shown_url(text)!r} names no host: give --host ws://HOST:PORT or a whole URL"
+            f"the URL {redact_url(text)!r} names no host: give --host ws://HOST:PORT or a whole URL"
         )
     if parts.scheme.lower() not in _SCHEMES:
         raise UsageError(
-            f"the URL {shown_url(text)!r} has the scheme {parts.scheme!r}: "
+            f"the URL {redact_url(text)!r} has the scheme {parts.scheme!r}: "
             "ws, wss, http, https and ws+unix can be opened"
         )
     if port == 0:
-        raise UsageError(f"the URL {shown_url(text)!r} has port 0: nothing listens there")
+        raise UsageError(f"the URL {redact_url(text)!r} has port 0: nothing listens there")
     if any(character.isspace() for character in text):
-        raise UsageError(f"the URL {shown_url(text)!r} has a space in it")
+        raise UsageError(f"the URL {redact_url(text)!r} has a space in it")
     scheme = _SCHEMES[parts.scheme.lower()]
     found = urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
     try:
         parse_uri(found)
     except (InvalidURI, UnicodeError) as error:
         reason = error.msg if isinstance(error, InvalidURI) else "its host or user can't be encoded"
-        raise UsageError(f"the URL {shown_url(text)!r} can't be opened: {reason}") from None
+        raise UsageError(f"the URL {redact_url(text)!r} can't be opened: {reason}") from None
     return found
 
 
@@ -84,7 +83,7 @@ def unix_target(url: str) -> tuple[str, str] | None:
 
 
 def _resolve_unix(base: re.Match[str], reference: str) -> str:
-    path, shown = base[1], shown_url(base[0])
+    path, shown = base[1], redact_url(base[0])
     if not path.startswith("/"):
         raise UsageError(
             f"the URL {shown!r} names no socket: it is written ws+unix:///PATH/OF/SOCKET:/REQUEST/PATH"
@@ -97,18 +96,6 @@ def _resolve_unix(base: re.Match[str], reference: str) -> str:
     if not request.startswith("ws://localhost/"):
         return request
     return f"ws+unix://{path}:{request.removeprefix('ws://localhost')}"
-
-
-def shown_url(url: str) -> str:
-    """The URL as it may be shown: user, query and fragment, which may be secret, replaced by ``***``."""
-    scheme, slashes, rest = url.partition("//") if "//" in url else ("", "", url)
-    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
-    if "@" in rest and ("@" in authority or not _HOST_AND_PORT.fullmatch(authority)):
-        # A "/", "?" or "#" in a password only seems to end the authority.
-        rest = "***@" + rest.rpartition("@")[2]
-    rest, fragment, _ = rest.partition("#")
-    rest, query, _ = rest.partition("?")
-    return f"{scheme}{slashes}{rest}{query and '?***'}{fragment and '#***'}"
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -151,7 +138,7 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
     parts = urlsplit(url)
     if parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
         raise UsageError(
-            f"SecurityError: a page of {origin} may not open {shown_url(url)}: use wss://, "
+            f"SecurityError: a page of {origin} may not open {redact_url(url)}: use wss://, "
             "or --ws-allow-mixed-content to do what no browser does"
         )
 

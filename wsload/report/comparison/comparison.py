@@ -15,7 +15,7 @@ from wsload.judge.compare.curve import CurvePoint, ratio_curve, ratio_curve_with
 from wsload.judge.compare.pairs import PARTS, RunFigures, Side, unlike
 from wsload.judge.compare.verdict import Gate, Judgement, Verdict
 from wsload.report.comparison.runs import ComparedRun, read_runs
-from wsload.report.words import printable
+from wsload.words import change, listed, milliseconds, percent_up, printable, rate
 
 LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RATES_APART: Final = 0.05
@@ -68,12 +68,12 @@ class ComparisonReport:
                     (each for each in judged if each.verdict is verdict and each.name.startswith("message.")),
                     next(each for each in judged if each.verdict is verdict),
                 )
-                by = f"{abs(which.shift_ns) / 1e6:.3g} ms, {change(which.ratio)}"
+                by = f"{milliseconds(abs(which.shift_ns))}, {change(which.ratio)}"
                 where = f"{named(judged, verdict)}; {which.name.replace('.', ' ')} by {by}"
                 return f"{self.b} is {verdict} than {self.a}: {where}"
             case Verdict.SAME:
                 widest = max(each.within for each in judged)
-                return f"{self.b} is as fast as {self.a}, within {tenths_up(widest)} % in all that was judged"
+                return f"{self.b} is as fast as {self.a}, within {percent_up(widest)} in all that was judged"
             case Verdict.INCONCLUSIVE:
                 return f"{self._open_questions()}: nothing is shown to be slower"
             case _:
@@ -155,7 +155,7 @@ def _rates_apart(pairs: Sequence[tuple[ComparedRun, ComparedRun]]) -> list[str]:
     if abs(a - b) <= RATES_APART * max(a, b):
         return []
     return [
-        f"the load was not the same: {a:,.1f} messages a second were sent to A and {b:,.1f} to B; a closed "
+        f"the load was not the same: {rate(a)} messages a second were sent to A and {rate(b)} to B; a closed "
         "workload sends less to the slower server: give the rate, with --ws-rate or constant_rate"
     ]
 
@@ -189,20 +189,3 @@ def named(judgements: Sequence[Judgement], verdict: Verdict) -> str:
         if having:
             found.append(metric if len(having) == len(every) else f"{metric} {listed(having)}")
     return ", ".join(found)
-
-
-def listed(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def change(ratio: float) -> str:
-    """A ratio for people: ``+10.0 %``, and as a factor where that says more."""
-    if not 0.001 < ratio < 1000:
-        return ">×1000" if ratio > 1 else "<×0.001"
-    return f"{100 * (ratio - 1):+.1f} %" if 0.2 < ratio < 5 else f"×{ratio:.3g}"
-
-
-def tenths_up(share: float) -> str:
-    """A share in %, rounded up to tenths: it is a bound."""
-    return f"{-(-1000 * share // 1) / 10:g}"

@@ -10,8 +10,7 @@ from wsload.errors import UsageError
 from wsload.judge.compare.curve import CurvePoint
 from wsload.judge.compare.pairs import PARTS
 from wsload.judge.compare.verdict import Verdict
-from wsload.report import conditions
-from wsload.report.comparison.comparison import LETTERS, ComparisonReport, change
+from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.tables import (
     basis_sentence,
     conditions_table,
@@ -22,8 +21,8 @@ from wsload.report.comparison.tables import (
     sides_table,
 )
 from wsload.report.page import page
-from wsload.report.tables import ms
 from wsload.results.run import replace_file
+from wsload.words import change, ms, when
 
 BANNERS: Final = {
     Verdict.SLOWER: ("bad", "Slower."),
@@ -64,7 +63,7 @@ def render(report: ComparisonReport) -> bytes:
 
 def _span(report: ComparisonReport) -> str:
     first, last = report.runs[0].figures.started_s, report.runs[-1].figures.started_s
-    return f"{conditions.when(first)} to {conditions.when(last)}"
+    return f"{when(first)} to {when(last)}"
 
 
 def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:

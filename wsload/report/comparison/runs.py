@@ -18,6 +18,7 @@ from wsload.report.comparison.server import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
+from wsload.words import size
 
 NOT_GIVEN: Final = "not given"
 _MAY_DIFFER: Final = frozenset(
@@ -172,7 +173,7 @@ def _conditions(info: RunInfo, summary: Summary) -> dict[str, str]:
     host = info.host
     memory = host.get("memory_bytes")
     machine = [host.get("cpu"), f"{host.get('cores')} cores"]
-    machine += [f"{memory / (1 << 30):.0f} GiB"] if isinstance(memory, int) else []
+    machine += [size(memory, binary=True)] if isinstance(memory, int) else []
     machine += [host.get("system")]
     client = [f"{name} {info.versions[name]}" for name in _CLIENT if name in info.versions]
     return found | {

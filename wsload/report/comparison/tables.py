@@ -8,9 +8,10 @@ from typing import Final
 
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Judgement, Verdict
-from wsload.report.comparison.comparison import LETTERS, ComparisonReport, change, tenths_up
+from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.runs import ComparedRun
-from wsload.report.tables import Column, Table, ms, number, rate
+from wsload.report.tables import Column, Table
+from wsload.words import change, counted, milliseconds, ms, number, percent, percent_up, rate, size, span
 
 MOST_MORE: Final = 200
 """More pairs than that are no advice."""
@@ -40,7 +41,7 @@ def judgements_table(report: ComparisonReport) -> Table:
             Column(title="A", unit="ms"),
             Column(title="B", unit="ms"),
             Column(title="change"),
-            Column(title=f"{100 * (1 - comparison.gate.alpha):g} % interval"),
+            Column(title=f"{percent(1 - comparison.gate.alpha)} interval"),
             Column(title="verdict"),
         ),
         rows=tuple(rows),
@@ -51,9 +52,9 @@ def verdict_words(judgement: Judgement) -> str:
     """The verdict on one statistic, for a table's cell; in brackets how many more pairs would tell."""
     match judgement.verdict:
         case Verdict.SAME:
-            return f"same within {tenths_up(judgement.within)} %"
+            return f"same within {percent_up(judgement.within)}"
         case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
-            return f"inconclusive (+{judgement.more_pairs} pair{'s' * (judgement.more_pairs > 1)})"
+            return f"inconclusive (+{counted(judgement.more_pairs, 'pair')})"
         case verdict:
             return str(verdict)
 
@@ -61,12 +62,12 @@ def verdict_words(judgement: Judgement) -> str:
 def gate_sentence(report: ComparisonReport) -> str:
     """What the verdicts mean, in one sentence."""
     gate = report.comparison.gate
+    shift = milliseconds(gate.shift_ns)
     return (
-        f"Slower: the whole interval lies above +{100 * gate.ratio:g} %, and the shift is above "
-        f"{ms(gate.shift_ns)} ms. Same: the whole interval lies within ±{100 * gate.same_within:g} %, or "
-        f"±{ms(gate.shift_ns)} ms. Inconclusive: neither; in brackets, about how many more pairs would "
-        f"tell. Together, these verdicts call something slower or faster that is not "
-        f"in at most {100 * gate.alpha:.3g} % of cases (Holm’s correction)."
+        f"Slower: the whole interval lies above +{percent(gate.ratio)}, and the shift is above {shift}. "
+        f"Same: the whole interval lies within ±{percent(gate.same_within)}, or ±{shift}. Inconclusive: "
+        "neither; in brackets, about how many more pairs would tell. Together, these verdicts call something "
+        f"slower or faster that is not in at most {percent(gate.alpha)} of cases (Holm’s correction)."
     )
 
 
@@ -78,8 +79,8 @@ def basis_sentence(report: ComparisonReport) -> str:
     users = report.of(Side.BASELINE)[0].figures.conditions["users"]
     longest = max(run.summary.duration_s for run in report.runs)
     if report.comparison.within_run_only:
-        return f"one run a side, of {longest:,.0f} s, {users} users"
-    return f"{pairs} pairs of runs of {longest:,.0f} s, {users} users; A and B are medians over the runs"
+        return f"one run a side, of {span(longest)}, {users} users"
+    return f"{pairs} pairs of runs of {span(longest)}, {users} users; A and B are medians over the runs"
 
 
 def sides_table(report: ComparisonReport) -> Table:
@@ -97,17 +98,11 @@ def sides_table(report: ComparisonReport) -> Table:
         rows += [
             (
                 "server’s CPU, of one core",
-                *(
-                    _middle(_served(runs), lambda run: _cpu(run), lambda share: f"{100 * share:.1f} %")
-                    for runs in sides
-                ),
+                *(_middle(_served(runs), _cpu, percent) for runs in sides),
             ),
             (
                 "server’s memory at most",
-                *(
-                    _middle(_served(runs), lambda run: _memory(run), lambda size: f"{size / 1e6:,.1f} MB")
-                    for runs in sides
-                ),
+                *(_middle(_served(runs), _memory, size) for runs in sides),
             ),
         ]
     return Table(

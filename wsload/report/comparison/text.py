@@ -21,9 +21,10 @@ from wsload.report.comparison.tables import (
     sides_table,
     unused,
 )
-from wsload.report.grid import Grid, clean
+from wsload.report.grid import Grid
 from wsload.report.markdown import escaped, table_lines
 from wsload.results.run import dump
+from wsload.words import printable
 
 SCHEMA: Final = 1
 """Of the JSON form."""
@@ -53,10 +54,10 @@ def as_text(report: ComparisonReport) -> str:
 def _view(report: ComparisonReport) -> Group:
     comparison = report.comparison
     headline = Text.assemble(
-        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {clean(report.headline)}"
+        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {printable(report.headline)}"
     )
     parts: list[RenderableType] = [headline]
-    parts += [Padding(Text(clean(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
+    parts += [Padding(Text(printable(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
     if comparison.judgements or comparison.unjudged:
         parts += ["", Grid(judgements_table(report)), "", Text(basis_sentence(report), style="dim")]
     sides = sides_table(report)
@@ -64,7 +65,7 @@ def _view(report: ComparisonReport) -> Group:
         parts += ["", Grid(sides)]
     if reasons := unused(report):
         parts += ["", "Not used:"]
-        parts += [Padding(Text(clean(reason)), (0, 0, 0, 2)) for reason in reasons]
+        parts += [Padding(Text(printable(reason)), (0, 0, 0, 2)) for reason in reasons]
     return Group(*parts)
 
 

@@ -15,6 +15,7 @@ import sys
 from typing import Final
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.protocols.chat.probe.options import NAME, RATE, ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult
 from wsload.protocols.chat.probe.talk import Probe
@@ -24,7 +25,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 
 
 def main() -> int:
-    """Runs a probe; returns the exit code: 0, or 2 after one line about what was wrong with the options."""
+    """Runs a probe; returns the exit code, after one line about what was wrong with the options, if so."""
     try:
         options = _options()
         stop, told = socket.socketpair()
@@ -36,8 +37,8 @@ def main() -> int:
         Probe(options, Watch([sys.stdin.fileno(), stop.fileno()]), _emit).run()
     except UsageError as error:
         print(f"wsload.protocols.chat.probe: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return ExitCode.USAGE
+    return ExitCode.OK
 
 
 def _options() -> ProbeOptions:
@@ -68,7 +69,7 @@ def _emit(result: ProbeResult) -> None:
     try:
         os.write(sys.stdout.fileno(), result.to_json().encode() + b"\n")
     except BrokenPipeError:  # nobody listens any more
-        sys.exit(1)
+        sys.exit(ExitCode.BROKEN)
 
 
 if __name__ == "__main__":

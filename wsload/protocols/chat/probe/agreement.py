@@ -12,6 +12,7 @@ from typing import Final
 from wsload.measure.histogram import Histogram
 from wsload.protocols.chat.probe.result import ProbeResult
 from wsload.results.run import RunWarning
+from wsload.words import milliseconds
 
 PERCENTILES: Final = (50.0, 99.0)
 MARGIN: Final = 0.2
@@ -33,7 +34,7 @@ def disagreement(swarm_service: Histogram, probe: Histogram) -> RunWarning | Non
     values = min(swarm_service.total, probe.total)
     judged = [each for each in PERCENTILES if values >= max(MIN_VALUES, MIN_BEYOND / (1 - each / 100))]
     apart = [
-        f"p{percentile:g} {own_ns / 1e6:.2f} ms, {witness_ns / 1e6:.2f} ms by the probe"
+        f"p{percentile:g} {milliseconds(own_ns)}, {milliseconds(witness_ns)} by the probe"
         for percentile, own_ns, witness_ns in zip(
             judged, swarm_service.percentiles(judged), probe.percentiles(judged), strict=True
         )

@@ -1,7 +1,7 @@
-"""What may be stored of a run's options: secrets never reach a file.
+"""What may be stored and shown of a run's options and URLs: secrets never reach a file or a message.
 
-Options are kept by an allow-list (Locust's own grow with every version and hold passwords of the
-web UI), values by what their option means, and every URL without its passwords and tokens.
+Options are kept by an allow-list (Locust's own grow with every version and include the web UI's
+password), values by what their option means, and every URL without its passwords and tokens.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ _SECRET_PARAMETER: Final = re.compile(
     r"pass|pwd|secret|token|bearer|auth|credential|session|jwt|sig|key|code|ticket", re.IGNORECASE
 )
 """In the name of a URL's query parameter; rather one too many."""
+_SCHEME: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
+_HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _TOKEN: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_.~+=%-]{24,}")
 """A path segment or a parameter's value that looks like a token, whatever its name."""
 
@@ -74,22 +77,19 @@ def redact_url(url: str) -> str:
     Hidden are the user and password, query parameters whose name or value looks like a secret, path
     segments that look like tokens, and a fragment. What is not a URL comes back as it can be read.
     """
-    url = plain(url)
-    scheme, slashes, rest = url.partition("://") if "://" in url else ("", "", url)
+    found = _SCHEME.match(url := plain(url))
+    scheme = found[0] if found else ""
+    rest = url.removeprefix(scheme)
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    if "@" in rest and ("@" in authority or not _HOST_AND_PORT.fullmatch(authority)):
+        # A "/", "?", "#" or "@" in a password only seems to end it: hide all up to the last "@".
+        rest = f"{HIDDEN}@{rest.rpartition('@')[2]}"
     rest, has_fragment, _ = rest.partition("#")
     rest, has_query, query = rest.partition("?")
     authority, has_path, path = rest.partition("/")
-    if "@" not in authority and not _ends_in_port(authority) and "@" in path:
-        # A password with a slash in it: the authority only seems to end there.
-        authority, has_path, path = rest.rpartition("@")[2].partition("/")
-        authority = f"@{authority}"
-    if "@" in authority:
-        authority = f"{HIDDEN}@{authority.rpartition('@')[2]}"
     path = "/".join(HIDDEN if _TOKEN.fullmatch(segment) else segment for segment in path.split("/"))
     query = "&".join(_parameter(parameter) for parameter in query.split("&"))
-    return "".join(
-        (scheme, slashes, authority, has_path, path, has_query, query, has_fragment and f"#{HIDDEN}")
-    )
+    return "".join((scheme, authority, has_path, path, has_query, query, has_fragment and f"#{HIDDEN}"))
 
 
 def _parameter(parameter: str) -> str:
@@ -97,11 +97,6 @@ def _parameter(parameter: str) -> str:
     if not equals:
         return HIDDEN if _TOKEN.fullmatch(name) else name
     return f"{name}={HIDDEN}" if _SECRET_PARAMETER.search(name) or _TOKEN.fullmatch(value) else parameter
-
-
-def _ends_in_port(authority: str) -> bool:
-    host, colon, port = authority.rpartition(":")
-    return not colon or port.isdigit() or not port or (host.startswith("[") and port.endswith("]"))
 
 
 def plain(text: str) -> str:

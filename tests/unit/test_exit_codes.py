@@ -1,0 +1,58 @@
+"""Each exit code means one thing, and is written down once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wsload import exit_codes
+from wsload.commands import cli
+from wsload.errors import NothingMeasured, ResultsError, ServerFailed, UsageError, WsloadError
+from wsload.exit_codes import ExitCode
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_every_code_is_in_both_tables() -> None:
+    assert exit_codes.__doc__ is not None
+    rows = dict(re.findall(r"^\| (\d) \| `ExitCode\.([A-Z_]+)` \|", exit_codes.__doc__, re.MULTILINE))
+    assert rows == {str(code.value): code.name for code in ExitCode}
+    shown = re.search(r"\| exit code \| meaning \|\n.*?\n\n", README.read_text("utf-8"), re.DOTALL)
+    assert shown is not None
+    assert re.findall(r"^\| (\d) \|", shown[0], re.MULTILINE) == list(rows)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("a typo"), 2),
+        (ResultsError("no such run"), 2),
+        (NothingMeasured("no answer"), 5),
+        (ServerFailed("out of memory"), 6),
+        (WsloadError("no free port"), 7),
+    ],
+)
+def test_what_stops_a_command_is_one_line_and_its_code(
+    error: WsloadError, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended_with(error, monkeypatch) == code
+    assert capsys.readouterr().err == f"wsload: {error}\n"
+
+
+def test_a_bug_is_a_traceback_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended_with(RuntimeError("a bug"), monkeypatch) == 7
+    assert capsys.readouterr().err.endswith("RuntimeError: a bug\n")
+
+
+def ended_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> object:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit) as caught:
+        cli.main([])
+    return caught.value.code

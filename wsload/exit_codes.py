@@ -1,0 +1,32 @@
+"""The exit codes of ``wsload``, and of ``locust`` with wsload; each means one thing.
+
+| code | name | meaning |
+|---:|---|---|
+| 0 | `ExitCode.OK` | all went well: checks passed, the candidate is not slower |
+| 1 | `ExitCode.FAILED` | a check failed, the candidate is slower, the selftest was off |
+| 2 | `ExitCode.USAGE` | a mistake in the command or its files; nothing was measured |
+| 3 | `ExitCode.UNTRUSTED` | the figures can't be trusted: the load generator was the bottleneck |
+| 4 | `ExitCode.INCONCLUSIVE` | it can't be told yet, or the experiment was cut short |
+| 5 | `ExitCode.NOTHING_MEASURED` | the load ran, but there is not one figure to judge |
+| 6 | `ExitCode.SERVER_FAILED` | the server under test did not start, or ended while it was loaded |
+| 7 | `ExitCode.BROKEN` | wsload could not do its work, or has a bug |
+
+Locust itself ends with 1 when requests failed (``--exit-code-on-error``) and with 2 for its own options.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """See the table above."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNTRUSTED = 3
+    INCONCLUSIVE = 4
+    NOTHING_MEASURED = 5
+    SERVER_FAILED = 6
+    BROKEN = 7
