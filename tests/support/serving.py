@@ -20,6 +20,12 @@ WebSocketHandler = Callable[[ServerConnection], Awaitable[None]]
 HOST = "127.0.0.1"
 
 
+async def echo(connection: ServerConnection) -> None:
+    """Answers each message with itself."""
+    async for message in connection:
+        await connection.send(message)
+
+
 class Serving:
     """Runs servers on free loopback ports until the end of the ``with`` block."""
 

@@ -6,6 +6,8 @@ Each failure names the dependency, the version installed, and what wsload would 
 from __future__ import annotations
 
 import contextlib
+import logging
+import platform
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -30,9 +32,9 @@ def needed(dependency: str, name: str, purpose: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        pytest.fail(
-            f"{dependency} {version(dependency)}: {name} has changed; wsload needs it {purpose}: {error!r}"
-        )
+        release = platform.python_version() if dependency == "CPython" else version(dependency)
+        text = f"{dependency} {release}: {name} has changed; wsload needs it {purpose}: {error!r}"
+        pytest.fail(text)
 
 
 class Someone(User):
@@ -197,3 +199,18 @@ def test_an_exception_reaches_the_main_greenlet() -> None:
 def test_locust_leaves_real_threads_to_be_had() -> None:
     with needed("gevent", "monkey.get_original", "to start the thread of the users' loop"):
         assert gevent.monkey.get_original("_thread", "start_new_thread").__module__ == "_thread"
+
+
+def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with needed("CPython", "logging._lock and Handler.createLock", "so that tasks and threads can log"):
+        monkeypatch.setattr(logging, "_lock", logging._lock)  # type: ignore[attr-defined]
+        monkeypatch.setattr(logging.Handler, "createLock", logging.Handler.createLock)
+        earlier, lock = logging.NullHandler(), object()
+        earlier.lock = lock  # type: ignore[assignment]
+        monkeypatch.setattr(logging.getLogger("wsload.canary"), "handlers", [earlier])
+        compat.give_logging_real_locks()
+        real = type(gevent.monkey.get_original("_thread", "RLock")())
+        later = logging.StreamHandler()
+        assert type(logging._lock) is type(later.lock) is real  # type: ignore[attr-defined]
+        assert earlier.lock is not lock
+        logging.getLogger("wsload.canary.of.a.new.name").warning("said once")

@@ -20,6 +20,8 @@ import gevent.event
 import gevent.monkey
 
 from wsload.load.engine.loop import Engine
+from wsload.load.locust.compat import give_logging_real_locks
+from wsload.load.locust.threads import RealThreadPool, start_real_thread
 
 SWITCH_INTERVAL_S: Final = 1e-4
 """With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
@@ -60,6 +62,7 @@ class Bridge:
     """
 
     def __init__(self, on_log: Callable[[str], None]) -> None:
+        give_logging_real_locks()  # user classes log on the loop's thread, and in threads of their own
         self._on_log = on_log
         self._jobs: collections.deque[tuple[Callable[..., object], tuple[Any, ...]]] = collections.deque()
         self._woken = gevent.event.Event()
@@ -68,7 +71,7 @@ class Bridge:
         self._worker = gevent.spawn(self._work)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.engine: Final = Engine()
-        start_real_thread = gevent.monkey.get_original("_thread", "start_new_thread")
+        self.engine.loop.set_default_executor(RealThreadPool(self.engine.loop))
         self._running = gevent.monkey.get_original("_thread", "allocate_lock")()
         self._running.acquire()
         start_real_thread(self._run_engine, ())

@@ -1,4 +1,4 @@
-"""Everything wsload uses of Locust and gevent that their documentation does not promise.
+"""Everything wsload uses of Locust, gevent and ``logging`` that their documentation does not promise.
 
 No other file touches such a name. Each function says what it relies on and why; each has a canary in
 ``tests/unit/test_locust_compat.py`` that names the dependency and its version when a release changes it.
@@ -7,10 +7,13 @@ No other file touches such a name. Each function says what it relies on and why;
 from __future__ import annotations
 
 import functools
+import itertools
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
+import gevent.monkey
 from locust import User, argument_parser, stats
 from locust.event import EventHook
 from locust.runners import STATE_CLEANUP, STATE_MISSING, STATE_STOPPED, MasterRunner, Runner, WorkerRunner
@@ -113,3 +116,23 @@ def own_rounding() -> Callable[[float], float] | None:
 def raise_in_main_greenlet(error: BaseException) -> None:
     """Raises the exception in the main greenlet, as gevent does with one that ends the process."""
     gevent.get_hub().handle_system_error(type(error), error)
+
+
+def give_logging_real_locks() -> None:
+    """Lets threads log beside each other: gevent has replaced logging's locks by its own.
+
+    One of those, wanted by two threads at once, blocks the thread of the users' loop for good: it waits for
+    a hub that does not run there. ``_lock`` guards logging's own tables, ``createLock`` makes a handler's.
+    """
+    make_lock = gevent.monkey.get_original("_thread", "RLock")
+
+    def create_lock(handler: logging.Handler) -> None:
+        handler.lock = make_lock()
+
+    logging._lock = make_lock()  # type: ignore[attr-defined]
+    logging.Handler.createLock = create_lock  # type: ignore[method-assign,assignment]
+    loggers = (logging.root, *logging.root.manager.loggerDict.values())
+    handlers = itertools.chain.from_iterable(getattr(logger, "handlers", ()) for logger in loggers)
+    for handler in {*handlers, logging.lastResort}:
+        if handler is not None:
+            handler.createLock()
