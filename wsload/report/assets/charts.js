@@ -7,9 +7,10 @@ const charts = (() => {
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-  /* Figures as the tables show them: three digits or so. */
+  /* Figures as the tables show them: the same rules as in wsload/words.py. */
   function figure(value) {
     if (value == null) return "–";
+    if (value === 0) return "0";
     const size = Math.abs(value);
     if (size < 0.9995) return value.toFixed(3);
     if (size < 9.995) return value.toFixed(2);
@@ -69,6 +70,33 @@ const charts = (() => {
     values: (plot, splits) => splits.map((split) => (split == null ? "" : `${plain(split)}${unit}`)),
   });
 
+  /* Percentiles: x is the number of nines, log10(1 / (1 - p)). */
+  const NINES = [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7];
+  const nines = (percentile) => -Math.log10(1 - percentile / 100);
+  function percentile(x) {
+    if (x == null) return "–";
+    const digits = Math.max(Math.ceil(x - 1e-9) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
+    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
+  }
+  /* Labels from the right to the left, as far as none touches another. */
+  function withRoom(plot, splits) {
+    let free = Infinity;
+    return splits.map(percentile).reverse().map((label, index) => {
+      const middle = plot.valToPos(splits[splits.length - 1 - index], "x");
+      const half = label.length * 3.4;
+      if (middle + half > free) return "";
+      free = middle - half - 8;
+      return label;
+    }).reverse();
+  }
+  const ninesAxis = () => axis({
+    size: 28,
+    splits: (plot, index, low, high) => NINES.filter((tick) => tick <= high + 1e-9),
+    filter: (plot, splits) => splits,
+    values: withRoom,
+  });
+  const ninesSeries = { label: "percentile", value: (plot, x) => percentile(x) };
+
   const legend = { markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) } };
 
   /* Puts a plot into a figure, as wide as that is for as long as it lives. */
@@ -99,6 +127,6 @@ const charts = (() => {
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
-    axis, clock, colour, count, draw, figure, logAxis, logRange, logScale, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
+    axis, clock, colour, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
   };
 })();

@@ -1,16 +1,20 @@
 "use strict";
-/* The charts of a comparison; the data is what wsload/report/comparison_html.py makes, times in ms. */
+/* The charts of a comparison; the data is what wsload/report/comparison/html.py makes, times in ms. */
 (() => {
-  const { data, axis, colour, draw, figure, logAxis, stroke } = charts;
+  const { data, axis, colour, draw, figure, logAxis, nines, ninesAxis, ninesSeries, stroke } = charts;
   const COLOURS = { A: "a", B: "b" };
   const wide = () => innerWidth > 620;
   const still = { y: false, drag: { x: false, y: false } };
   const metrics = [...new Set([...Object.keys(data.curves), ...data.runs.flatMap((run) => Object.keys(run.values))])];
   let metric = metrics.includes("message") ? "message" : metrics[0];
 
-  /* A ratio as the tables show it. */
-  const change = (ratio) => (ratio == null ? "–"
-    : ratio > 0.2 && ratio < 5 ? `${ratio < 1 ? "-" : "+"}${Math.abs(100 * (ratio - 1)).toFixed(1)} %` : `×${Number(ratio.toPrecision(3))}`);
+  /* A ratio as the tables show it: the same rules as in wsload/words.py. */
+  function change(ratio) {
+    if (ratio == null) return "–";
+    if (ratio <= 0.001 || ratio >= 1000) return ratio > 1 ? ">×1000" : "<×0.001";
+    if (ratio <= 0.2 || ratio >= 5) return `×${Number(ratio.toPrecision(3))}`;
+    return ratio === 1 ? "0 %" : `${ratio < 1 ? "-" : "+"}${Math.abs(100 * (ratio - 1)).toFixed(1)} %`;
+  }
   const translucent = (name) => `${colour(name)}38`;
 
   /* Ratios: a logarithmic axis about 1, as long as it has to be. */
@@ -89,19 +93,8 @@
     return plot;
   }
 
-  /* Percentiles: x is the number of nines, log10(1 / (1 - p)). */
+  /* By percentile. */
 
-  const nines = (percentile) => -Math.log10(1 - percentile / 100);
-  function percent(x) {
-    const digits = Math.max(Math.ceil(x) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
-    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
-  }
-  const ninesAxis = () => axis({
-    space: 40,
-    splits: (plot, index, low, high) => (wide() ? [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7] : [0, 1, 2, 3, 4, 5, 6, 7]).filter((tick) => tick <= high + 1e-9),
-    filter: (plot, splits) => splits,
-    values: (plot, splits) => splits.map(percent),
-  });
   const line = (label, name, value) => ({
     label, stroke: stroke(name), width: 2, points: { show: false }, value: (plot, found) => value(found),
   });
@@ -123,7 +116,7 @@
         { series: [4, 3], fill: () => translucent("b") },
       ] : [],
       series: [
-        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        ninesSeries,
         edge("A from"), edge("A to"), edge("B from"), edge("B to"),
         line(`A ${data.names.A === "A" ? "" : data.names.A}`, "a", figure),
         line(`B ${data.names.B === "B" ? "" : data.names.B}`, "b", figure),
@@ -152,7 +145,7 @@
       ],
       bands: [{ series: [2, 1], fill: () => translucent("d") }],
       series: [
-        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        ninesSeries,
         edge("from"), edge("to"),
         line("change", "d", change),
       ],

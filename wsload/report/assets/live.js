@@ -1,7 +1,7 @@
 "use strict";
 /* The live page: asks for what is new once a second and moves the charts on. All text is set as text. */
 (() => {
-  const { data, axis, clock, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clock, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const { base, labels, meanings } = data;
   const CURVES = ["whole run", "last 10 s"];
   const DASH = [6, 5];
@@ -28,11 +28,6 @@
   reset();
 
   const byId = (id) => document.getElementById(id);
-  const nines = (percentile) => -Math.log10(1 - percentile / 100);
-  function percent(x) {
-    const digits = Math.max(Math.ceil(x - 1e-9) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
-    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
-  }
 
   function element(name, text, className) {
     const made = document.createElement(name);
@@ -95,12 +90,9 @@
     plots.percentiles = draw("percentiles", {
       scales: { x: { time: false }, y: logScale },
       cursor: { y: false, drag: { x: false, y: false } },
-      axes: [axis({
-        space: 40, size: 36, filter: (plot, splits) => splits, values: (plot, splits) => splits.map(percent),
-        splits: (plot, index, low, high) => [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7].filter((tick) => tick <= high + 1e-9),
-      }), logAxis("")],
+      axes: [ninesAxis(), logAxis("")],
       series: [
-        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        ninesSeries,
         ...CURVES.map((name, place) => ({ ...line(name, "ab"[place], figure), spanGaps: true, value: (plot, value) => figure(value) })),
       ],
     }, curveData(), 300);

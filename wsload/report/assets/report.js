@@ -1,7 +1,7 @@
 "use strict";
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
-  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const COLOURS = ["d", "e", "g", "f"];
   const SHOWN = { message: "a", "message.service": "b", delivery: "c", probe: "h" };
   const slots = data.at.length;
@@ -9,26 +9,6 @@
   const end = slots ? data.at[slots - 1] + data.width : 1;
   const wide = () => innerWidth > 620;
   let metric = Object.keys(data.tracks)[0];
-
-  /* Percentiles: x is the number of nines, log10(1 / (1 - p)). */
-
-  const nines = (percentile) => -Math.log10(1 - percentile / 100);
-  function percent(x) {
-    const digits = Math.max(Math.ceil(x) - 1, 0) + (x % 1 > 1e-6 ? 1 : 0);
-    return `${Number((100 * (1 - 10 ** -x)).toFixed(Math.min(digits, 6)))} %`;
-  }
-
-  /* Labels from the right to the left, as far as none touches another. */
-  function withRoom(plot, splits) {
-    let free = Infinity;
-    return splits.map(percent).reverse().map((label, index) => {
-      const middle = plot.valToPos(splits[splits.length - 1 - index], "x");
-      const half = label.length * 3.4;
-      if (middle + half > free) return "";
-      free = middle - half - 8;
-      return label;
-    }).reverse();
-  }
 
   function percentiles() {
     const metrics = Object.keys(data.curves);
@@ -40,17 +20,9 @@
       padding: [8, 36, 0, 0],
       scales: { x: { time: false }, y: logScale },
       cursor: { y: false, drag: { x: false, y: false } },
-      axes: [
-        axis({
-          size: 28,
-          splits: (plot, index, low, high) => [0, Math.log10(2), 1, 2, 3, 4, 5, 6, 7].filter((tick) => tick <= high + 1e-9),
-          filter: (plot, splits) => splits,
-          values: withRoom,
-        }),
-        logAxis(""),
-      ],
+      axes: [ninesAxis(), logAxis("")],
       series: [
-        { label: "percentile", value: (plot, x) => (x == null ? "–" : percent(x)) },
+        ninesSeries,
         ...metrics.map((name) => ({
           label: name,
           stroke: stroke(SHOWN[name] || COLOURS[others.indexOf(name) % COLOURS.length]),
