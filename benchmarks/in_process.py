@@ -23,7 +23,7 @@ from wsload import ChatUser, WebSocketUser
 from wsload.load.engine.loop import Engine
 from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
-from wsload.load.users.process import Swarm
+from wsload.load.users.process import ProcessContext
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.logger import QuietLogger
 from wsload.protocols.chat.conversation import messages, token
@@ -115,18 +115,18 @@ class InProcess:
         user_class.host = HOST  # as Locust's runner does
         environment = Environment(user_classes=[user_class])
         opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
-        # What users ask of their swarm, without the thread and the greenlets of a real one.
-        swarm: Any = SimpleNamespace(
-            bridge=SimpleNamespace(engine=self.engine, to_hub=self._complain),
+        # What users ask of their process, without the thread and the greenlets of a real one.
+        context: Any = SimpleNamespace(
+            engine=self.engine,
             settings=Settings.of(Namespace()),
             opener=opener,
             clock=CLOCK,
             nonce=NONCE,
             next_number=lambda: 1,
-            report_user_error=None,
+            report_user_error=self._complain,
         )
-        Swarm._of[environment] = swarm
-        self.loop.run_until_complete(user_class(environment)._live(0))
+        ProcessContext._of[environment] = context
+        self.loop.run_until_complete(user_class(environment)._life.live(0))
 
     async def _open(self, answer: Callable[[int], list[bytes]]) -> TimedConnection:
         protocol = ClientProtocol(parse_uri(HOST), logger=QuietLogger(None))  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ class InProcess:
         self.engine.recorder.flush()
         self.engine.recorder.freeze(start_s=0.0, length_s=1.0, gauges={}).interval()
 
-    def _complain(self, _: Any, __: Any, error: Exception, text: str) -> None:
+    def _complain(self, _: Any, error: Exception, text: str) -> None:
         raise SystemExit(text)
 
 
@@ -202,8 +202,7 @@ def deliveries(world: InProcess, warm_up: int, number: int, mark: Callable[[], o
 
         @task
         async def listen(self) -> None:
-            assert self._connection is not None
-            receive = self._connection.data_received
+            receive = self._socket.connection.data_received
             for chunk in chunks[:warm_up]:
                 receive(chunk)
             world.freeze()

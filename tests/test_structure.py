@@ -201,7 +201,8 @@ def undocumented() -> Iterator[str]:
             yield name
         for node in tree.body:
             named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            if named and not node.name.startswith("_") and not ast.get_docstring(node):
+            overload = named and any(ast.unparse(each) == "overload" for each in node.decorator_list)
+            if named and not overload and not node.name.startswith("_") and not ast.get_docstring(node):
                 yield f"{name}: {node.name}"
 
 

@@ -20,6 +20,10 @@ class UsageError(WsloadError):
     exit_code = ExitCode.USAGE
 
 
+class AlreadyConnected(UsageError):
+    """A task asked for a connection that is there already."""
+
+
 class ResultsError(WsloadError):
     """A results directory can't be read: missing, damaged, or written by a newer wsload."""
 
@@ -66,11 +70,11 @@ class LoginError(WorkloadError):
 
 
 class ConnectionLost(WorkloadError):
-    """The connection closed while something was still owed on it."""
+    """The connection closed while an answer was still outstanding, or while waiting for a message."""
 
 
 class MessageTimeout(WorkloadError):
-    """No answer came within ``--ws-message-timeout``."""
+    """No answer, or no message, came in time."""
 
 
 class NotConnected(WorkloadError):

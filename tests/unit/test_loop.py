@@ -120,24 +120,23 @@ def test_intervals_follow_each_other_without_a_gap(stage: Stage) -> None:
 def test_the_last_interval_is_handed_out_at_the_end_and_nothing_after_it(stage: Stage) -> None:
     recorder = stage.engine.recorder
     stage.begin()
-    stage.ask(recorder.values["message"].append, 5_000)
-    assert total("message", stage.end()).total == 1
+    stage.ask(recorder.values["ping"].append, 5_000)
+    assert total("ping", stage.end()).total == 1
     assert stage.end() == []
 
 
 def test_what_was_recorded_before_the_beginning_is_not_of_this_run(stage: Stage) -> None:
     stage.ask(stage.engine.recorder.failed, "open", "refused")
-    stage.ask(lambda: stage.engine.recorder.values["message"].append(5_000))
+    stage.ask(lambda: stage.engine.recorder.values["ping"].append(5_000))
     stage.begin()
     intervals = stage.end()
     assert intervals and not any(interval.failures for interval in intervals)
-    assert not total("message", intervals).total
+    assert not total("ping", intervals).total
 
 
 def test_levels_are_those_at_the_end_of_the_interval(stage: Stage) -> None:
     stage.begin()
-    stage.engine.members[Inhabitant()] = None
-    stage.engine.connections, stage.engine.in_flight = 7, 9
+    stage.engine.users, stage.engine.connections, stage.engine.in_flight = 1, 7, 9
     *_, last = stage.end()
     assert last.gauges == {"users": 1, "connections": 7, "in_flight": 9}
 
@@ -188,12 +187,12 @@ def test_members_are_visited_until_they_leave(stage: Stage) -> None:
 def test_beginning_again_ends_the_run_before(stage: Stage) -> None:
     callbacks = len(gc.callbacks)
     stage.begin()
-    stage.ask(lambda: stage.engine.recorder.values["message"].append(5_000))
+    stage.ask(lambda: stage.engine.recorder.values["ping"].append(5_000))
     stage.begin()
     assert len(gc.callbacks) == callbacks + 1
     intervals = [stage.next(), stage.next(), *stage.end()]
     assert len(gc.callbacks) == callbacks
-    assert total("message", intervals).total == 1
+    assert total("ping", intervals).total == 1
     beats = total("loop_lag", intervals).total
     assert beats == pytest.approx(sum(each.length_s for each in intervals) * 1e9 / HEARTBEAT_NS, abs=3)
 

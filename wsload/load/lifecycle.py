@@ -26,8 +26,8 @@ from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_us
 from wsload.load.locust.statistics import LocustFeed
 from wsload.load.options.settings import Settings
 from wsload.load.run.run import Run
-from wsload.load.users.connected import ConnectedUser
-from wsload.load.users.process import Swarm
+from wsload.load.users.process import ProcessContext
+from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
 from wsload.measure.interval import Interval
 
@@ -78,7 +78,7 @@ class Lifecycle:
                 refuse(error)  # before the first user
             logger.error("The run was not started: %s", error)
             if not isinstance(self.runner, MasterRunner):
-                Swarm.of(environment).refused = True
+                ProcessContext.of(environment).refused = True
             if environment.parsed_options.headless:
                 environment.process_exit_code = ExitCode.USAGE
                 gevent.spawn(self.runner.quit)
@@ -86,7 +86,7 @@ class Lifecycle:
                 gevent.spawn(self.runner.stop)
             return
         if not isinstance(self.runner, MasterRunner):
-            Swarm.of(environment).refused = False
+            ProcessContext.of(environment).refused = False
         self._ended = False
         if isinstance(self.runner, MasterRunner):
             assert self.run is not None
@@ -103,7 +103,7 @@ class Lifecycle:
         # A master that hears one worker quit may still send its users to another that is stopping:
         # who comes now would not be recorded, so nobody comes.
         if not isinstance(self.runner, MasterRunner):
-            Swarm.of(self.environment).refused = True
+            ProcessContext.of(self.environment).refused = True
 
     def test_stop(self) -> None:
         if self._ended:
@@ -143,7 +143,7 @@ class Lifecycle:
     # Recording in this process
 
     def _start_recording(self, on_interval: Any) -> None:
-        swarm = Swarm.of(self.environment)
+        swarm = ProcessContext.of(self.environment)
         swarm.configure()
         bridge = swarm.bridge
         if isinstance(self.runner, LocalRunner):
@@ -155,7 +155,7 @@ class Lifecycle:
         )
 
     def _stop_recording(self) -> None:
-        bridge = Swarm.of(self.environment).bridge
+        bridge = ProcessContext.of(self.environment).bridge
         bridge.ask(bridge.engine.end)
         bridge.settle()
 
@@ -166,7 +166,7 @@ class Lifecycle:
             if isinstance(self.runner, MasterRunner):
                 self.runner.send_message("wsload_target", {"users": users})
             else:
-                Swarm.of(self.environment).retarget(users)
+                ProcessContext.of(self.environment).retarget(users)
             gevent.sleep(0.5)
 
     # A worker's messages, and the master's
@@ -179,7 +179,7 @@ class Lifecycle:
         self._tell_master("wsload_interval", interval=to_wire(interval))
 
     def _on_target_message(self, environment: Any, msg: Any) -> None:
-        Swarm.of(environment).retarget(int(msg.data["users"]))
+        ProcessContext.of(environment).retarget(int(msg.data["users"]))
 
     def _on_finish_message(self, environment: Any, msg: Any) -> None:
         # A worker that is already stopping will get to test_stop by itself.
@@ -228,7 +228,7 @@ def settings_of(
     settings = Settings.of(options or environment.parsed_options)
     for user_class in environment.user_classes:
         host = form_host or environment.host or user_class.host
-        if issubclass(user_class, ConnectedUser) and (host or host_known):
+        if issubclass(user_class, WebSocketUser) and (host or host_known):
             settings.target(user_class.url, host)
     return settings
 

@@ -135,12 +135,13 @@ class Recorder:
         """Adds to a counter that is not registered."""
         self._counters[counter] += number
 
-    def failed(self, what: str, kind: str, age_ns: int = -1) -> None:
+    def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1) -> None:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
-        ``age_ns`` is how long it had taken by then, where that means something.
+        ``age_ns`` is how long it had taken by then, where that means something. The listener is shown a
+        ``number`` of alike failures as one.
         """
-        self._failures[what, kind] += 1
+        self._failures[what, kind] += number
         self._failed.append((what, kind, age_ns))
 
     def closed(self, code: int) -> None:

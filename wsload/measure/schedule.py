@@ -17,8 +17,15 @@ SECOND_NS: Final = 1_000_000_000
 class Schedule(Protocol):
     """An endless, non-decreasing series of due times."""
 
+    rate: float
+    """Due times a second, on average."""
+
     def due_ns(self) -> int:
         """The next due time, in ns after the schedule's start; each call moves on by one."""
+        ...
+
+    def skip(self, number: int) -> None:
+        """Moves on by so many, in constant time."""
         ...
 
 
@@ -42,6 +49,10 @@ class ConstantRate:
         self._number += 1
         return due
 
+    def skip(self, number: int) -> None:
+        """Moves on by so many."""
+        self._number += number
+
 
 class PoissonRate:
     """``rate`` sends a second on average, with independent exponential gaps: a Poisson process.
@@ -61,6 +72,10 @@ class PoissonRate:
     def due_ns(self) -> int:
         self._t_ns += self._random.expovariate(self.rate) * SECOND_NS
         return int(self._t_ns)
+
+    def skip(self, number: int) -> None:
+        """Moves on by so many average gaps."""
+        self._t_ns += number / self.rate * SECOND_NS
 
 
 class SwarmRate:

@@ -1,5 +1,5 @@
 """``wsload selftest``: holds wsload's figures to a known truth on this machine.
 
-May import: measure, results, judge, report, load.engine, protocols.chat, server.
+May import: measure, results, judge, report, load.engine, load.users, protocols.chat, server.
 Never here: typer.
 """

@@ -8,13 +8,14 @@ from pathlib import Path
 import wsload
 from wsload.commands.selftest.settings import LINGER_S
 from wsload.commands.selftest.trial import DUES
+from wsload.load.users.due import current_due
 
 _dues: list[int] = []
 
 
 async def post(user: wsload.ChatUser) -> None:
     """The only task."""
-    _dues.append(user._due_ns)
+    _dues.append(current_due.get().due_ns)
     await user.say("x")
 
 

@@ -46,6 +46,8 @@ class Engine:
         self.recorder: Final = Recorder(listener)
         self.members: Final[dict[Member, None]] = {}
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        self.users = 0
+        """Users that have arrived and not left; kept by them."""
         self.connections = 0
         """Connections open now; kept by the members."""
         self.in_flight = 0
@@ -174,7 +176,7 @@ class Engine:
             start_s=self._wall_s + self._began_ns / SECOND_NS,
             length_s=(now_ns - self._began_ns) / SECOND_NS,
             gauges={
-                "users": len(self.members),
+                "users": self.users,
                 "connections": self.connections,
                 "in_flight": self.in_flight,
             },

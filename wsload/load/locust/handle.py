@@ -1,4 +1,4 @@
-"""A user's stay in the swarm, as Locust's groups of greenlets see it, but without a greenlet.
+"""A handle on a user, for Locust's groups of greenlets, but without a greenlet.
 
 All that a resident user's greenlet would do is wait for the coroutine; for that it would keep its C
 stack and the first page of a Python stack: 8 KiB of a user's 29. A group asks little of its members:
@@ -17,7 +17,7 @@ PATIENCE_S: Final = 5.0
 """A user that was dropped is not waited for any longer."""
 
 
-class Stay(Completion):
+class UserHandle(Completion):
     """Ends with the coroutine it completes; ``args`` holds the user, where Locust looks for it."""
 
     __slots__ = ("_asked", "args")
@@ -37,7 +37,7 @@ class Stay(Completion):
         return bool(self.ready())
 
     def kill(self, _: Any = None, block: bool = True, timeout: float | None = None) -> None:
-        """What a greenlet's means to a user: the first time it is asked to stop, then dropped."""
+        """As of a greenlet: the first time the user is asked to end, the second time its connections are dropped."""
         if self.dead:
             return
         self.args[0]._killed(again=self._asked)
@@ -48,7 +48,7 @@ class Stay(Completion):
             self.join(timeout)
 
     def join(self, timeout: float | None = None) -> None:
-        """Blocks the greenlet until the stay has ended, or this many seconds."""
+        """Blocks the greenlet until the user has ended, or this many seconds."""
         self.wait(timeout)
 
     def finish(self, result: Any, error: BaseException | None) -> None:
@@ -56,7 +56,7 @@ class Stay(Completion):
         if self.dead:
             return
         super().finish(result, error)
-        # As those of a greenlet that has ended: else user and stay would keep each other.
+        # As those of a greenlet that has ended: else user and handle would keep each other.
         self.args = ()
         if error is not None:
             gevent.spawn(_raise, error)

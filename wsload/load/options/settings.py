@@ -113,6 +113,15 @@ class Settings:
             refuse_mixed_content(url, self.opening.origin)
         return url
 
+    def resolve(self, url: str | None, class_url: str, host: str | None) -> str:
+        """What a user opens: its own URL where it names one, else the class's. Raises `UsageError`."""
+        if url is None:
+            return self.target(class_url, host)
+        found = resolve_url(url, host or self.target(class_url, host))
+        if not self.allow_mixed_content:
+            refuse_mixed_content(found, self.opening.origin)
+        return found
+
 
 class _Reader:
     """Reads one option after the other, naming the one that is wrong."""

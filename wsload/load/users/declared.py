@@ -1,6 +1,6 @@
 """What a user class may declare, checked when the class is made: nothing is refused in mid-run.
 
-All raise `TypeError` naming the class, what is wrong and what is wanted instead.
+All raise `TypeError` naming the class, what is wrong and what to write instead.
 """
 
 from __future__ import annotations
@@ -8,31 +8,38 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from locust import User
+from locust import TaskSet, User
+
+ASYNC_HOOKS = ("on_start", "on_stop", "on_opening", "on_connect")
+PLAIN_HOOKS = ("on_close", "on_error", "on_message", "key_of")
 
 
-def check_tasks(cls: Any) -> None:
-    """Tasks are coroutine functions, under names of their own."""
+def check_class(cls: Any) -> None:
+    """Tasks and hooks are of the kind that wsload calls, and no task hides a method of its own."""
+    for hook in ASYNC_HOOKS:
+        _check_async(cls, hook, getattr(cls, hook))
+    for hook in PLAIN_HOOKS:
+        if inspect.iscoroutinefunction(getattr(cls, hook)):
+            raise TypeError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
+    ours = [base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload.")]
     for task in cls.tasks:
         name = getattr(task, "__name__", repr(task))
-        if inspect.isclass(task):
-            raise TypeError(
-                f"{cls.__name__}: the task {name} is a class: TaskSets are not supported, "
-                "use async methods with @task(weight)"
-            )
-        check_async(cls, name, task, "the task ")
-        ours = (base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload."))
         if any(name in vars(base) for base in ours):
-            raise TypeError(f"{cls.__name__}: the task {name} hides wsload's own {name}: name it otherwise")
+            raise TypeError(f"{cls.__name__}: the task {name} would hide wsload's own {name}(): rename it")
+    _check_tasks(cls, cls)
 
 
-def check_async(cls: type, name: str, function: Any, what: str = "") -> None:
-    """It is awaited."""
+def _check_tasks(cls: Any, holder: Any) -> None:
+    for task in holder.tasks:
+        name = getattr(task, "__name__", repr(task))
+        if not inspect.isclass(task):
+            _check_async(cls, name, task, "the task ")
+        elif issubclass(task, TaskSet):
+            _check_tasks(cls, task)
+        else:
+            raise TypeError(f"{cls.__name__}: the task {name} is a class, but no TaskSet")
+
+
+def _check_async(cls: type, name: str, function: Any, what: str = "") -> None:
     if not inspect.iscoroutinefunction(function):
         raise TypeError(f"{cls.__name__}: {what}{name} must be 'async def'")
-
-
-def check_plain(cls: type, hook: str) -> None:
-    """The hook is called for every event, and never awaited."""
-    if inspect.iscoroutinefunction(getattr(cls, hook)):
-        raise TypeError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")

@@ -9,7 +9,10 @@ import weakref
 from argparse import Namespace
 from typing import Any, Final
 
+import gevent
+
 from wsload.errors import UsageError
+from wsload.load.engine.loop import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge
@@ -19,11 +22,14 @@ from wsload.results.machine import clock_id
 
 logger = logging.getLogger("wsload")
 
+MOST_REPORTED: Final = 1_000
+"""Different errors of user classes that are shown in the log of a run."""
 
-class Swarm:
+
+class ProcessContext:
     """One per process and Locust environment, made when first asked for: after any fork."""
 
-    _of: Final[weakref.WeakKeyDictionary[Any, Swarm]] = weakref.WeakKeyDictionary()
+    _of: Final[weakref.WeakKeyDictionary[Any, ProcessContext]] = weakref.WeakKeyDictionary()
 
     def __init__(self, environment: Any) -> None:
         self.environment = environment
@@ -39,6 +45,7 @@ class Swarm:
         self.target_users = 0
         """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
         self._numbers = itertools.count(1)
+        self._reported: set[tuple[type, str]] = set()
         self.refused = False
         """Whether the run could not be started: Locust spawns its users all the same, to no effect."""
         try:
@@ -47,8 +54,8 @@ class Swarm:
             self._use(Settings.of(Namespace()))
 
     @classmethod
-    def of(cls, environment: Any) -> Swarm:
-        """The swarm of this environment."""
+    def of(cls, environment: Any) -> ProcessContext:
+        """The context of this environment."""
         if environment not in cls._of:
             cls._of[environment] = cls(environment)
         return cls._of[environment]
@@ -91,11 +98,32 @@ class Swarm:
         if self._pacer is not None:
             self._pacer.update()
 
+    @property
+    def engine(self) -> Engine:
+        """The engine behind the bridge."""
+        return self.bridge.engine
+
+    def quit(self, reason: str) -> None:
+        """From the loop: ends the whole run, as a user class asked for."""
+        self.bridge.to_hub(self._quit, reason)
+
+    def _quit(self, reason: str) -> None:
+        logger.warning("The run ends: %s", reason)
+        if self.environment.runner is not None:
+            gevent.spawn(self.environment.runner.quit)
+
     def next_number(self) -> int:
         """Numbers the users of this process from 1."""
         return next(self._numbers)
 
     def report_user_error(self, user: Any, error: Exception, text: str) -> None:
-        """A bug in a user class, told to Locust on the hub."""
+        """From the loop: a bug in a user class. Locust is told of each, the log only of the first of a kind."""
+        first = (type(user), text) not in self._reported and len(self._reported) < MOST_REPORTED
+        if first:
+            self._reported.add((type(user), text))
+        self.bridge.to_hub(self._tell_user_error, user, error, text if first else "")
+
+    def _tell_user_error(self, user: Any, error: Exception, text: str) -> None:
         self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
-        logger.error(text)
+        if text:
+            logger.error("%s\n(further ones like it are counted, not shown)", text.rstrip())

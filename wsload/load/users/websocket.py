@@ -1,182 +1,160 @@
-"""`WebSocketUser`: one WebSocket of any protocol; it sends, receives, and measures round trips."""
+"""`WebSocketUser`: a Locust user that speaks any WebSocket protocol, and measures what it names."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from typing import Any
 
-from wsload.errors import ConnectionLost, MessageTimeout, WorkloadError
-from wsload.load.users.connected import ConnectedUser
-from wsload.load.users.declared import check_plain
-from wsload.load.ws.connection import TimedConnection
+from wsload.errors import UsageError
+from wsload.load.users.base import DeclaredUser
+from wsload.load.users.extra import ExtraSocket
+from wsload.load.users.opening import Opening
+from wsload.load.users.pairing import Match
+from wsload.load.users.socket import Check, Socket
+from wsload.load.users.steps import Step
 from wsload.measure.names import Kind
 
-READ_HIGH: Final = 256
-"""With so many messages waiting to be received, reading from the network stops …"""
-READ_LOW: Final = 64
-"""… until no more than so many are left."""
 _now_ns = time.monotonic_ns
 
 
-class WebSocketUser(ConnectedUser):
-    """A Locust user with one WebSocket connection, opened before `on_start` and closed after `on_stop`.
+class WebSocketUser(DeclaredUser):
+    """A Locust user with a WebSocket connection, opened before `on_start` and closed after `on_stop`.
 
-    When the connection fails or is dropped it is opened again with backoff (unless
-    ``--no-ws-reconnect``): everything about that is measured and counted by itself. Methods marked
-    async and all hooks run on the loop's thread; what fails raises a `WorkloadError` that was
+    A connection that fails or is dropped is opened again with backoff; all of that is measured and counted by
+    itself. Tasks and hooks run on the loop's thread: what blocks there (``time.sleep``, ``requests``) stalls every
+    user of the process; use ``await asyncio.to_thread(...)`` for it. A `WorkloadError` that a call raises was
     already counted, so a task may let it pass.
     """
 
     abstract = True
-    __slots__ = ("_asked_ns", "_hooked", "_inbox", "_owed", "_received_ns", "_receiver")
-
-    def __init_subclass__(cls, **settings: Any) -> None:
-        super().__init_subclass__(**settings)
-        check_plain(cls, "on_message")
-
-    def __init__(self, environment: Any) -> None:
-        super().__init__(environment)
-        self._recorder.declare("message", Kind.REQUEST)
-        self._inbox: list[str | bytes] = []  # a deque is 760 bytes, and this one is seldom longer than 1
-        self._receiver: asyncio.Future[None] | None = None
-        self._asked_ns = 0
-        self._received_ns = 0
-        self._owed: tuple[int, int] | None = None
-        self._hooked = type(self).on_message is not WebSocketUser.on_message
-
-    # What a user class may define
-
-    def on_message(self, data: str | bytes) -> None:
-        """Called with every message, if overridden; `receive` then has nothing to return."""
+    __slots__ = ()
 
     # What a task may call
 
-    async def send(self, data: str | bytes) -> None:
-        """Sends a text (str) or binary (bytes) message; waits while the transport's buffer is full.
+    async def connect(self, to: str | Opening | None = None) -> None:
+        """Opens the connection, and calls `on_connect`; recorded as ``open``. One attempt, unlike the automatic one.
 
-        Raises `NotConnected`, counted as unsent.
+        ``to`` is a URL, a path on the host, or an `Opening`; a reconnection opens the same. Raises `OpenError`,
+        and `AlreadyConnected` where there is a connection.
         """
-        connection = self._connected()
-        self._write(connection, data)
-        if not connection.writable:
-            self._yielded = True
-            await connection.ready_to_write()
+        await self._socket.open(Opening(url=to) if isinstance(to, str) else to, _now_ns())
 
-    async def receive(self) -> str | bytes:
-        """The next message, text as str and binary as bytes, in order.
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
+        await self._socket.close(code, reason)
 
-        Raises `MessageTimeout` after ``--ws-message-timeout``, `ConnectionLost` when there is none
-        left and the connection is gone.
+    def request(
+        self,
+        data: str | bytes,
+        *,
+        key: Hashable,
+        name: str | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Any]:
+        """Sends a request now; awaiting it gives its answer: the message whose `key_of` equals ``key``.
+
+        Any number may be in flight, and answers may come in any order. Recorded under ``name`` (``message`` by
+        default): the response time counts from when the task was due (its first request in an open workload) or
+        from this call, the service time from the sending; both end when the last byte of the answer reached
+        this process. ``check`` is called with the answer and returns None or the kind of failure: then the time
+        is recorded as ``name.failed``. ``timeout`` is in seconds; by default ``--ws-message-timeout``.
+
+        Awaiting raises `NotConnected` (counted as unsent), `MessageTimeout` or `ConnectionLost` (counted as
+        lost), and `UsageError` for a key in flight.
         """
-        if not self._inbox:
-            await self._next()
-        return self._taken()
+        if type(self).key_of is DeclaredUser.key_of:
+            raise UsageError(
+                f"{type(self).__name__}.request() needs key_of(message), which says whose answer a message is; "
+                "without keys use round_trip()"
+            )
+        if key is None:
+            raise UsageError(
+                "a request's key can't be None: that is what key_of says of messages that answer nobody"
+            )
+        socket: Socket = self._socket
+        return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
-    def _next(self) -> asyncio.Future[None]:
-        """What to await when the inbox is empty."""
-        if self._connection is None:
-            raise ConnectionLost("not connected")
-        assert self._receiver is None or self._receiver.done(), "two tasks of a user can't receive at once"
-        self._receiver = self._engine.loop.create_future()
-        self._asked_ns = _now_ns()
-        self._yielded = True
-        return self._receiver
+    def round_trip(
+        self,
+        data: str | bytes,
+        *,
+        name: str | None = None,
+        match: Match | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Any]:
+        """Like `request`, for services whose messages carry no keys: the n-th answer is the n-th request's.
 
-    def _taken(self) -> str | bytes:
-        """The inbox's first message."""
-        data = self._inbox.pop(0)
-        if len(self._inbox) == READ_LOW and self._connection is not None:
-            self._connection.transport.resume_reading()
-        return data
-
-    async def round_trip(self, data: str | bytes) -> str | bytes:
-        """Sends, awaits the next message, and records both as one ``message``; returns the reply.
-
-        The response time counts from when the task was due (open workload) or from this call.
-        Raises `MessageTimeout` or `ConnectionLost`, counted as a lost message. After a time-out the
-        connection is opened anew, since a reply that comes late can't be told from the next one.
+        With ``match`` only the messages that it accepts are answers. A message that was in before the sending is
+        never the answer. Where something shows that answers went to the wrong requests, the run says so, and
+        the figures of that name are not trusted. After a time-out the connection is opened anew, since an
+        answer that comes late could not be told from the next one.
         """
-        connection = self._connected()
-        if self._owed is not None:
-            await self._drain()
-        sent_ns = _now_ns()
-        due_ns = self._take_due(sent_ns)
-        self._write(connection, data)
-        self._owed = due_ns, sent_ns
-        self._engine.in_flight += 1
-        return await self._reply(due_ns, sent_ns)
+        socket: Socket = self._socket
+        return socket.request(data, match=match, name=name, check=check, timeout=timeout, by_turn=True)
 
-    async def _reply(self, due_ns: int, sent_ns: int) -> str | bytes:
-        try:
-            if not self._inbox:
-                await self._next()
-        except WorkloadError as error:
-            self._owed = None
-            self._engine.in_flight -= 1
-            self._lost(due_ns, error.kind)
-            if error.kind == "timeout":
-                # Its reply, should it still come, would be taken for the next one's: start afresh.
-                self._recycle()
-            raise
-        reply = self._taken()
-        self._owed = None
-        self._engine.in_flight -= 1
-        # Stamped when it reached the process, not when this coroutine got its turn.
-        values, at_ns = self._recorder.values, self._received_ns
-        values["message"].append(at_ns - due_ns)
-        values["message.service"].append(at_ns - sent_ns)
-        self._recorder.sizes["message"].append(len(reply))
-        return reply
+    def send(self, data: str | bytes) -> Awaitable[None]:
+        """Sends a text (str) or binary (bytes) message now; awaiting it waits while the transport's buffer is full.
 
-    async def _open(self, intended_ns: int, url: str | None) -> None:
-        self._inbox.clear()
-        await super()._open(intended_ns, url)
+        Awaiting raises `NotConnected`, counted as unsent.
+        """
+        socket: Socket = self._socket
+        return socket.send(data)
 
-    async def _drain(self) -> None:
-        """Awaits the answers still owed, for as long as allowed; the rest is lost."""
-        if self._owed is None:
-            return
-        due_ns, sent_ns = self._owed
-        try:
-            async with asyncio.timeout(self._settings.drain_s):
-                await self._reply(due_ns, sent_ns)
-        except TimeoutError:
-            self._owed = None
-            self._engine.in_flight -= 1
-            self._lost(due_ns, "no echo by the end")
-        except WorkloadError:
-            pass  # counted
+    def send_nowait(self, data: str | bytes) -> None:
+        """Sends a message now, from a plain hook. Raises `NotConnected`, counted as unsent."""
+        self._socket.send_nowait(data)
 
-    # From the engine and the connection
+    async def receive(self, timeout: float | None = None) -> str | bytes:
+        """The next message that answers no request, in order; text as str, binary as bytes.
 
-    def visit(self, now_ns: int) -> None:
-        receiver = self._receiver
-        if receiver is None or receiver.done():
-            return
-        if now_ns - self._asked_ns > self._settings.message_timeout_ns:
-            receiver.set_exception(MessageTimeout("timeout"))
+        Raises `MessageTimeout` after ``timeout`` seconds (by default ``--ws-message-timeout``), and
+        `ConnectionLost` when none is left and the connection is gone; both are counted as failures.
+        """
+        socket: Socket = self._socket
+        return await socket.receive(timeout)
 
-    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """From the connection."""
-        self._received_ns = at_ns
-        message: str | bytes = data.decode() if text else data
-        if self._hooked:
-            self._call_hook(self.on_message, message)
-            return
-        self._inbox.append(message)
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_result(None)
-        if len(self._inbox) == READ_HIGH and self._connection is not None:
-            self._connection.transport.pause_reading()
-            self._recorder.count.reads_paused += 1
+    def messages(self) -> AsyncIterator[str | bytes]:
+        """The messages that answer no request, as they come, until the connection ends."""
+        socket: Socket = self._socket
+        return socket.inbox.messages()
 
-    def _connection_lost(self, kind: str, reason: str) -> None:
-        if self._receiver is not None and not self._receiver.done():
-            self._receiver.set_exception(ConnectionLost(kind, reason))
+    @property
+    def received_at(self) -> float:
+        """When the message that a task or hook was given last had reached this process, in `time.monotonic` seconds."""
+        socket: Socket = self._socket
+        return socket.at_ns / 1e9
 
-    def _write(self, connection: TimedConnection, data: str | bytes) -> None:
-        if isinstance(data, str):
-            self._write_frame(connection, data.encode(), text=True)
-        else:
-            self._write_frame(connection, data, text=False)
+    def open(
+        self,
+        to: str | Opening,
+        *,
+        name: str = "",
+        key_of: Callable[[Any], Hashable] | None = None,
+        on_message: Callable[[Any], object] | None = None,
+    ) -> ExtraSocket:
+        """A further connection of this user: ``async with self.open("/control", name="control") as control``.
+
+        It is opened, pinged, timed out, counted and closed like the first, but not opened again. Its requests are
+        called ``name`` unless they say otherwise; ``key_of`` and ``on_message`` are its own.
+        """
+        return ExtraSocket(self, Opening(url=to) if isinstance(to, str) else to, name, key_of, on_message)
+
+    def measure(self, name: str) -> Step:
+        """Measures several messages as one: ``with self.measure("check out") as step``.
+
+        The time counts from when the task was due, or from entering. An exception inside is a failure of that
+        name, and so is ``step.failed("sold out")``; the time then goes to ``name.failed``.
+        """
+        return Step(self, name)
+
+    def record(self, name: str, seconds: float) -> None:
+        """Records a time of your own under this name, with its own percentiles everywhere."""
+        recorder = self._context.engine.recorder
+        recorder.values[recorder.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Adds to a counter of your own."""
+        self._context.engine.recorder.add(name, number)

@@ -7,6 +7,8 @@ from typing import Final
 MESSAGE: Final = "message"
 """The name of a post as a request: from when it was due until its own echo arrived."""
 
+LOGIN: Final = "login"
+
 METRICS: Final = {MESSAGE: "response time: from when a message was due to be sent until its own echo arrived"}
 COUNTERS: Final = {
     "logins": "logins",

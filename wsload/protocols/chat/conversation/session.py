@@ -43,12 +43,14 @@ class State(enum.Enum):
 class Post:
     """A post on its way: ``due_ns`` when it was meant to be sent, ``sent_ns`` when it was."""
 
-    __slots__ = ("due_ns", "number", "sent_ns", "waiter")
+    __slots__ = ("due_ns", "lag_ns", "number", "sent_ns", "waiter")
 
     def __init__(self, number: int, due_ns: int, sent_ns: int) -> None:
         self.number = number
         self.due_ns = due_ns
         self.sent_ns = sent_ns
+        self.lag_ns = 0
+        """For the caller's use: the load generator's own lateness."""
         self.waiter: Any = None
         """For the caller's use: who waits for the echo."""
 
@@ -187,6 +189,10 @@ class ChatSession:
             del self._lost[next(iter(self._lost))]
 
     # Receiving
+
+    def decode(self, data: bytes) -> dict[str, Any]:
+        """A post as the object it is. Raises `MalformedMessage`."""
+        return messages.decode(data)
 
     def receive(self, data: bytes) -> Event:
         """What one message means. Never raises for anything a server can send."""

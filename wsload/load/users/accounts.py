@@ -1,0 +1,111 @@
+"""What did not go well, counted in one way for every kind of connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from wsload.errors import WorkloadError
+from wsload.load.users.due import current_due
+from wsload.load.users.process import ProcessContext
+from wsload.measure.names import Figures
+from wsload.measure.recorder import Recorder
+
+if TYPE_CHECKING:
+    from wsload.load.users.owner import Owner
+
+PAUSE_NS: Final = 10_000_000
+TIMEOUT: Final = "timeout"
+UNANSWERED: Final = "no answer by the end"
+"""Kinds of failure of a request that was sent."""
+LAG_NS: Final = 100_000
+"""A task that started later than this has its requests recorded without that lateness too."""
+_now_ns = time.monotonic_ns
+
+
+class _Done:
+    """An awaitable that has nothing to wait for."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+
+DONE: Final = _Done()
+
+
+class Answered(Protocol):
+    """A request, when its answer has come."""
+
+    due_ns: int
+    sent_ns: int
+    lag_ns: int
+
+
+def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns: int, size: int) -> None:
+    """Records the response and service time of a request whose answer arrived at ``at_ns``, of ``size`` bytes."""
+    values, due_ns = recorder.values, request.due_ns
+    values[figures.name].append(at_ns - due_ns)
+    values[figures.service].append(at_ns - request.sent_ns)
+    recorder.sizes[figures.name].append(size)
+    if request.lag_ns > LAG_NS:
+        values[figures.lagged].append(at_ns - due_ns)
+        values[figures.unlagged].append(at_ns - due_ns - request.lag_ns)
+
+
+class Accounts:
+    """Counts what an owner's connection could not send, and what it sent in vain."""
+
+    __slots__ = ("context", "engine", "owner", "recorder")
+
+    def __init__(self, owner: Owner, context: ProcessContext) -> None:
+        self.owner = owner
+        self.context = context
+        self.engine = context.engine
+        self.recorder = context.engine.recorder
+
+    def unsent(self, name: str, error: WorkloadError) -> Awaitable[Any]:
+        """Counts what could not be sent; awaiting it waits a little and raises.
+
+        Without the wait a loop around a call that fails at once would take the whole thread.
+        """
+        self.count_unsent(name, error.kind)
+        task: asyncio.Task[Any] = self.engine.loop.create_task(self._raise(error))
+        task.add_done_callback(_retrieve)
+        return task
+
+    def count_unsent(self, name: str, kind: str) -> None:
+        """Counts what was due and could not be sent."""
+        current_due.get().take(0)
+        self.recorder.count.unsent += 1
+        self.recorder.failed(name, kind)
+
+    async def _raise(self, error: WorkloadError) -> None:
+        await self.pause()
+        raise error
+
+    def lost(self, figures: Figures, due_ns: int, kind: str) -> None:
+        """Counts a request that was sent and has no answer, with its age so far."""
+        age_ns, recorder = _now_ns() - due_ns, self.recorder
+        recorder.count.lost += 1
+        recorder.values[figures.lost].append(age_ns)
+        recorder.failed(figures.name, kind, age_ns)
+        if kind == TIMEOUT:
+            recorder.count.timeouts += 1
+
+    def fail(self, waiter: asyncio.Future[Any], error: WorkloadError) -> None:
+        """Raises the error where the answer is awaited, if it is."""
+        waiter.set_exception(error)
+        waiter.add_done_callback(_retrieve)
+        self.owner._progressed()
+
+    async def pause(self) -> None:
+        """Before a call fails at once: else a loop around it would take the whole thread."""
+        await self.engine.timers.sleep_until(_now_ns() + PAUSE_NS)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Whoever made the call need not look at how it ended: it was counted."""
+    if not future.cancelled():
+        future.exception()

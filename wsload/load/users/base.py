@@ -1,0 +1,196 @@
+"""What a user class declares, and how Locust and the sockets reach it; the calls of tasks are in `WebSocketUser`."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar
+
+from locust import User
+from locust.exception import StopTest, StopUser
+
+from wsload.errors import WorkloadError, WsloadError
+from wsload.load.locust.compat import join_group, mark_running, mark_stopping
+from wsload.load.locust.handle import UserHandle
+from wsload.load.users.declared import check_class
+from wsload.load.users.life import Life
+from wsload.load.users.opening import Opening, Pairs
+from wsload.load.users.process import ProcessContext
+from wsload.load.users.socket import Socket
+from wsload.load.users.waits import OpenWait
+
+
+class DeclaredUser(User):
+    """The settings and hooks of a user class, and its place between Locust (on the hub) and its sockets."""
+
+    abstract = True
+
+    url: str = "/"
+    """What to open: a URL, or a path on ``--host``; ``--ws-url`` overrides it."""
+    subprotocols: tuple[str, ...] = ()
+    """Offered in this order; with any offered, the server must choose one. ``--ws-subprotocol`` overrides."""
+    headers: Pairs = ()
+    """Headers of every opening request; they replace the run's of the same name (``--ws-header``)."""
+    cookies: Pairs = ()
+    """Cookies of every opening request; they replace the run's of the same name (``--ws-cookie``)."""
+    auto_connect: bool = True
+    """Whether the connection is opened before `on_start`; otherwise call `connect` yourself."""
+    reconnect: bool | None = None
+    """Whether a connection that fails or is dropped is opened again; None for what ``--ws-reconnect`` says."""
+    expected_closes: frozenset[int] = frozenset()
+    """Close codes with which the server may end a connection without that being a failure."""
+    overlap: bool = True
+    """In an open workload: whether a task that is due begins although the one before has not ended. With False it
+    waits for its turn; its response time still counts from when it was due, and the server is charged with it."""
+
+    _subject: ClassVar[str] = "task"
+    """What could not be sent is counted as a failure of this, where no request's name is known yet."""
+    # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
+    __slots__ = ("_context", "_extra", "_life", "_socket")
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        if isinstance(cls.subprotocols, str):
+            cls.subprotocols = (cls.subprotocols,)
+        cls.expected_closes = frozenset(cls.expected_closes)
+        check_class(cls)
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self._context = ProcessContext.of(environment)
+        wait = getattr(type(self), "wait_time", None)
+        self._life = Life(self, self._context, wait.schedule if isinstance(wait, OpenWait) else None)
+        self._socket: Any = self._make_socket()
+        """A `Socket`, or a protocol's own kind of one."""
+        self._extra: list[Socket] | None = None
+
+    def _make_socket(self) -> Any:
+        return Socket(self, self._context, main=True, reconnects=self._reconnects, **self._hooks())
+
+    def _hooks(self) -> dict[str, Any]:
+        cls = type(self)
+        return {
+            "key_of": self.key_of if cls.key_of is not DeclaredUser.key_of else None,
+            "on_message": self.on_message if cls.on_message is not DeclaredUser.on_message else None,
+        }
+
+    @property
+    def _reconnects(self) -> bool:
+        return self._context.settings.reconnect if self.reconnect is None else self.reconnect
+
+    # What a user class may define
+
+    async def on_start(self) -> None:  # type: ignore[override]  # async is the whole point
+        """Called once, when the user is connected and before its first task."""
+
+    async def on_stop(self) -> None:
+        """Called once when the user stops, while it is still connected."""
+
+    async def on_opening(self) -> Opening | None:
+        """Called before every opening, reconnections too: log in over HTTP here, and return what to open."""
+        return None
+
+    async def on_connect(self) -> None:
+        """Called after every successful opening, the first and each reconnection: log in here."""
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Called when the connection is gone: the close code (1006 where no close frame came) and reason."""
+
+    def on_error(self, error: WorkloadError) -> None:
+        """Called when an opening failed, after it was counted."""
+
+    def on_message(self, message: Any) -> None:
+        """Called with every message that answers no request, if overridden; `receive` then has nothing to return."""
+
+    def key_of(self, message: Any) -> Hashable:
+        """Whose answer a message is: the key of its `request`, or None for nobody's. Define it to use `request`."""
+        return None
+
+    # Called by Locust, on the hub
+
+    def start(self, group: Any) -> UserHandle:
+        """Locust's: begins the user's life and adds it to the group."""
+        handle = self._begin()
+        join_group(self, group, handle)
+        return handle
+
+    def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
+        """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
+        self._begin().join()
+
+    def _begin(self) -> UserHandle:
+        mark_running(self)
+        handle = UserHandle(self)
+        if self._context.refused:
+            handle.finish(None, None)
+        else:
+            self._context.arrivals.add(
+                lambda due_ns: self._context.bridge.submit(self._life.live(due_ns), handle)
+            )
+        return handle
+
+    def stop(self, force: bool = False) -> bool:
+        """Locust's: lets the running task finish; returns whether the user ended at once."""
+        if force:
+            self.group.killone(self.greenlet)
+            return True
+        mark_stopping(self)
+        self._context.engine.call(self._life.stop)
+        return False
+
+    def _killed(self, again: bool) -> None:
+        self._context.engine.call(*((self._abort,) if again else (self._kill,)))
+
+    def _kill(self) -> None:
+        self._life.stop(kill=True)
+
+    def _abort(self) -> None:
+        for socket in (self._socket, *(self._extra or ())):
+            socket.abort()
+
+    # Called by the life and the sockets, on the loop
+
+    async def _depart(self) -> None:
+        """Waits for outstanding answers, then closes: bounded by itself."""
+        sockets = (self._socket, *(self._extra or ()))
+        await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in sockets))
+        await self._context.engine.own_turn()
+        for socket in sockets:
+            await socket.close()
+
+    def _opening(self) -> Opening:
+        return Opening(headers=self.headers, cookies=self.cookies, subprotocols=tuple(self.subprotocols))
+
+    def _resolve(self, url: str | None) -> str:
+        return self._context.settings.resolve(url, self.url, self.host)
+
+    def _progressed(self) -> None:
+        self._life.turned = True
+
+    def _ended(self) -> None:
+        self._context.engine.recorder.count.users_ended += 1
+        self._life.stop(kill=True)
+
+    def _call(self, hook: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return hook(*args)
+        except StopUser:
+            self._life.stop(kill=True)
+        except StopTest:
+            self._context.quit(f"{_called(hook)} raised StopTest")
+        except Exception as error:
+            self._report(_called(hook), error)
+        return None
+
+    def _report(self, what: str, error: Exception) -> None:
+        self._context.engine.recorder.failed(what, type(error).__name__)
+        if isinstance(error, WsloadError):
+            text = f"{type(self).__name__}, {what}: {error}"
+        else:
+            text = "".join(traceback.format_exception(error))
+        self._context.report_user_error(self, error, text)
+
+
+def _called(hook: Callable[..., Any]) -> str:
+    return getattr(hook, "__name__", "a hook")

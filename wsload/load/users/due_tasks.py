@@ -1,0 +1,167 @@
+"""An open workload: a user's tasks begin when they are due, whatever became of those before."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+from locust.exception import StopTest
+
+from wsload.judge.run.validity import TOO_LATE
+from wsload.load.users.due import Due, current_due
+from wsload.load.users.process import ProcessContext
+
+GRACE_NS: Final = 50_000_000
+"""What was due so shortly before a user was stopped is not held against the load generator."""
+PER_TURN: Final = 1_000
+"""Tasks of one user that begin in one turn of the loop at most."""
+OVERDUE_NS: Final = 2_000_000_000
+"""What is overdue for longer, beyond those, is counted as missed without being started."""
+WAITED: Final = "waited for the task before"
+"""The kind of failure of a due task that had not begun by the end since its class lets none overlap."""
+_now_ns = time.monotonic_ns
+
+
+class DueTasks:
+    """Starts ``step()`` whenever a task is due, by the process's pacer or by a schedule of the user's own.
+
+    ``subject`` is what a task that never began is counted as a failure of; ``overlap`` says whether a task may
+    begin before the one before has ended; ``on_end`` is called where a task ends its user.
+    """
+
+    __slots__ = ("_free_ns", "_on_end", "_overlap", "_queue", "_step", "_stopped", "_subject",
+                 "context", "running")  # fmt: skip
+
+    def __init__(
+        self,
+        context: ProcessContext,
+        step: Callable[[], Coroutine[Any, Any, object]],
+        *,
+        subject: str,
+        overlap: bool,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.context = context
+        self._step = step
+        self._subject = subject
+        self._overlap = overlap
+        self._on_end = on_end
+        self._stopped: asyncio.Future[None] = context.engine.loop.create_future()
+        self._queue: deque[int] = deque()
+        self._free_ns = 0
+        self.running: set[asyncio.Task[None]] = set()
+        """The tasks that have begun and not ended."""
+
+    def stop(self) -> None:
+        """No further task begins."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
+
+    async def work(self, schedule: Callable[[], Any] | None) -> None:
+        """Starts tasks until `stop`, then waits for those that run. Without a schedule the pacer is followed."""
+        leave = self._join_pacer() if schedule is None else self._follow(schedule())
+        try:
+            await self._stopped
+        finally:
+            self.stop()
+            leave()
+            self._count_missed(self._queue, WAITED)
+            self._queue.clear()
+        if self.running:
+            await asyncio.wait(self.running)
+
+    async def cancel(self) -> None:
+        """Ends the tasks that run."""
+        for task in self.running:
+            task.cancel()
+        if self.running:
+            await asyncio.wait(self.running)
+
+    def _join_pacer(self) -> Callable[[], None]:
+        pacer = self.context.pacer
+        pacer.join(self)
+        return lambda: pacer.leave(self)
+
+    def _follow(self, schedule: Any) -> Callable[[], None]:
+        timers, start_ns = self.context.engine.timers, _now_ns()
+        next_ns = start_ns + schedule.due_ns()
+        timer = None
+
+        def due() -> None:
+            nonlocal next_ns, timer
+            now_ns = _now_ns()
+            for _ in range(PER_TURN):
+                if next_ns > now_ns:
+                    break
+                self.take(next_ns)
+                next_ns = start_ns + schedule.due_ns()
+            if missed := int(max(now_ns - OVERDUE_NS - next_ns, 0) * schedule.rate / 1e9):
+                schedule.skip(missed)  # a rate beyond what the process reaches
+                self.take_missed(missed)
+            timer = timers.at(next_ns, due)
+
+        def leave() -> None:
+            nonlocal next_ns
+            assert timer is not None
+            timer.cancel()
+            overdue: list[int] = []
+            while next_ns < _now_ns() and len(overdue) < PER_TURN:
+                overdue.append(next_ns)
+                next_ns = start_ns + schedule.due_ns()
+            self._count_missed(overdue, TOO_LATE)
+
+        due()
+        return leave
+
+    def take(self, due_ns: int) -> None:
+        """A task is due: from the pacer, or the user's own schedule."""
+        if self._stopped.done():
+            self._count_missed((due_ns,), TOO_LATE)
+        elif len(self.running) + len(self._queue) >= self.context.settings.max_in_flight:
+            self._unsent("too many in flight")
+        elif self._overlap or not self.running:
+            self._begin(due_ns)
+        else:
+            self._queue.append(due_ns)
+
+    def take_missed(self, count: int) -> None:
+        """So many tasks were due that the process can't start them."""
+        self._unsent(TOO_LATE, count)
+
+    def _begin(self, due_ns: int) -> None:
+        task = self.context.engine.loop.create_task(self._run_due(due_ns))
+        self.running.add(task)
+        task.add_done_callback(self._finished)
+
+    async def _run_due(self, due_ns: int) -> None:
+        # What waited in the user for the task before was not late by the load generator's fault.
+        lag_ns = _now_ns() - max(due_ns, self._free_ns)
+        self.context.engine.recorder.values["send_lag"].append(lag_ns)
+        current_due.set(Due(due_ns, lag_ns))
+        await self._step()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, StopTest):
+                self.context.quit("a task raised StopTest")
+            self._on_end()
+        if not self._overlap:
+            self._free_ns = _now_ns()
+            if self._queue and not self._stopped.done():
+                self._begin(self._queue.popleft())
+
+    def _count_missed(self, dues: Iterable[int], kind: str) -> None:
+        """What was due a good while before the end and never began is counted."""
+        horizon_ns = _now_ns() - GRACE_NS
+        for due_ns in dues:
+            if due_ns < horizon_ns:
+                self._unsent(kind)
+
+    def _unsent(self, kind: str, count: int = 1) -> None:
+        recorder = self.context.engine.recorder
+        recorder.count.unsent += count
+        recorder.failed(self._subject, kind, number=count)

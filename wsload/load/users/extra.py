@@ -1,0 +1,104 @@
+"""A user's further connections: opened, measured and closed like the first, for one ``async with`` block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from types import TracebackType
+from typing import Any
+
+from wsload.errors import UsageError
+from wsload.load.users.opening import Opening
+from wsload.load.users.pairing import Match
+from wsload.load.users.socket import MESSAGE, Check, Socket
+
+
+class ExtraSocket:
+    """One further connection; what it offers is what a user offers for its first."""
+
+    __slots__ = ("_opening", "_socket", "_user")
+
+    def __init__(
+        self,
+        user: Any,
+        opening: Opening,
+        name: str,
+        key_of: Callable[[Any], Hashable] | None,
+        on_message: Callable[[Any], object] | None,
+    ) -> None:
+        self._user = user
+        self._opening = opening
+        self._socket = Socket(
+            user,
+            user._context,
+            main=False,
+            reconnects=False,
+            name=name or MESSAGE,
+            key_of=key_of or user._hooks()["key_of"],
+            on_message=on_message,
+        )
+
+    async def __aenter__(self) -> ExtraSocket:
+        await self._socket.open(self._opening, time.monotonic_ns())
+        self._user._extra = [*(self._user._extra or ()), self._socket]
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self._socket.close()
+        self._user._extra = [socket for socket in self._user._extra or () if socket is not self._socket]
+
+    def __await__(self) -> Any:
+        return self.__aenter__().__await__()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Closes the connection and waits for it."""
+        await self._socket.close(code, reason)
+
+    def request(
+        self,
+        data: str | bytes,
+        *,
+        key: Hashable,
+        name: str | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Any]:
+        """As `WebSocketUser.request`, on this connection."""
+        if self._socket.key_of is None:
+            raise UsageError("request() needs key_of: define it in the user class, or give it to open()")
+        return self._socket.request(data, key=key, name=name, check=check, timeout=timeout)
+
+    def round_trip(
+        self,
+        data: str | bytes,
+        *,
+        name: str | None = None,
+        match: Match | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Any]:
+        """As `WebSocketUser.round_trip`, on this connection."""
+        return self._socket.request(data, match=match, name=name, check=check, timeout=timeout, by_turn=True)
+
+    def send(self, data: str | bytes) -> Awaitable[None]:
+        """As `WebSocketUser.send`, on this connection."""
+        return self._socket.send(data)
+
+    def send_nowait(self, data: str | bytes) -> None:
+        """As `WebSocketUser.send_nowait`, on this connection."""
+        self._socket.send_nowait(data)
+
+    async def receive(self, timeout: float | None = None) -> str | bytes:
+        """As `WebSocketUser.receive`, on this connection."""
+        return await self._socket.receive(timeout)
+
+    def messages(self) -> AsyncIterator[str | bytes]:
+        """As `WebSocketUser.messages`, on this connection."""
+        return self._socket.inbox.messages()
+
+    @property
+    def received_at(self) -> float:
+        """As `WebSocketUser.received_at`, for this connection."""
+        return self._socket.at_ns / 1e9

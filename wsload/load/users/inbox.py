@@ -1,0 +1,109 @@
+"""Messages that answer no request, waiting to be received by a task."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final
+
+from wsload.errors import ConnectionLost, MessageTimeout, UsageError
+from wsload.load.users.keeping import KeptConnection
+
+MOST: Final = 10_000
+"""So many messages wait; beyond them the oldest are dropped, and counted as unread."""
+MOST_BYTES: Final = 16 << 20
+RECEIVE: Final = "receive"
+"""What a failure to receive is a failure of."""
+_now_ns = time.monotonic_ns
+
+
+class Inbox:
+    """The messages of one connection at a time, each with its stamp, in the order in which they came."""
+
+    __slots__ = ("_bytes", "_live", "_messages", "_socket", "_waiter", "at_ns")
+
+    def __init__(self, socket: KeptConnection) -> None:
+        self._socket = socket
+        self._messages: deque[tuple[str | bytes, int, int]] = deque()
+        self._bytes = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._live = False
+        self.at_ns = 0
+        """When the message that was received last had arrived (monotonic)."""
+
+    def begin(self) -> None:
+        """A new connection: what is left of the one before is dropped, and counted."""
+        self._live = True
+        self._socket.recorder.count.unread += len(self._messages)
+        self._messages.clear()
+        self._bytes = 0
+
+    def end(self, kind: str, reason: str) -> None:
+        """The connection is gone; what has come can still be received."""
+        self._live = False
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ConnectionLost(kind, reason))
+
+    def put(self, message: str | bytes, at_ns: int, size: int) -> None:
+        """A message has come."""
+        self._messages.append((message, at_ns, size))
+        self._bytes += size
+        while len(self._messages) > MOST or (self._bytes > MOST_BYTES and len(self._messages) > 1):
+            self._bytes -= self._messages.popleft()[2]
+            self._socket.recorder.count.unread += 1
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+            self._socket.owner._progressed()
+
+    def take(self) -> str | bytes:
+        """The first message."""
+        message, self.at_ns, size = self._messages.popleft()
+        self._bytes -= size
+        return message
+
+    async def receive(self, timeout: float | None) -> str | bytes:
+        """The next message. Raises `MessageTimeout` and `ConnectionLost`, counted as failures of ``receive``."""
+        if not self._messages:
+            seconds = self._socket.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
+            try:
+                if not self._live:
+                    await self._socket.pause()
+                    raise ConnectionLost("not connected")
+                await self._next(seconds)
+            except (ConnectionLost, MessageTimeout) as error:
+                self._socket.recorder.failed(RECEIVE, error.kind)
+                self._socket.recorder.count.timeouts += isinstance(error, MessageTimeout)
+                raise
+        return self.take()
+
+    async def messages(self) -> AsyncIterator[str | bytes]:
+        """Messages as they come, until the connection ends."""
+        while True:
+            while self._messages:
+                yield self.take()
+            if not self._live:
+                return
+            try:
+                await self._next(None)
+            except ConnectionLost:
+                continue
+
+    async def _next(self, seconds: float | None) -> None:
+        if self._waiter is not None:
+            raise UsageError("two tasks of a user can't receive from the same connection at once")
+        self._waiter = self._socket.engine.loop.create_future()
+        timer = None
+        if seconds is not None:
+            timer = self._socket.engine.timers.at(_now_ns() + int(seconds * 1e9), self._nothing_came)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _nothing_came(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(MessageTimeout("timeout", "no message came"))

@@ -1,0 +1,300 @@
+"""Keeping one connection: opened with patience, opened again when dropped, closed in order.
+
+All of it runs on the loop's thread. The states are those of `wsload.load.users.states`. What is said on the
+connection is the subclasses' matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
+from wsload.load.users.accounts import Accounts
+from wsload.load.users.opening import Opening, pairs
+from wsload.load.users.process import ProcessContext
+from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
+from wsload.load.ws.connection import TimedConnection
+
+if TYPE_CHECKING:
+    from wsload.load.users.owner import Owner
+
+STABLE_NS: Final = 5_000_000_000
+"""A connection that lasted so long resets the backoff."""
+_now_ns = time.monotonic_ns
+_greeting: ContextVar[object] = ContextVar("_greeting", default=None)
+"""The connection whose `on_connect` runs in this context."""
+
+
+class KeptConnection(Accounts):
+    """A connection and its keeping. The owner's hooks are called for ``main`` connections only."""
+
+    __slots__ = ("_delays", "_keeper", "_opened_ns", "_opener", "_settled", "connection", "main",
+                 "opening", "reconnects", "state")  # fmt: skip
+
+    def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
+        super().__init__(owner, context)
+        self.main = main
+        self.reconnects = reconnects
+        self.opening: Opening | None = None
+        """What was asked for last; a reconnection asks for the same."""
+        self.connection: TimedConnection | None = None
+        self.state = State.CLOSED
+        self._delays = backoff()
+        self._keeper: asyncio.Task[None] | None = None
+        """The task that opens the connection again."""
+        self._opener: asyncio.Task[None] | None = None
+        """The task that is in charge until `on_connect` has returned."""
+        self._settled: list[asyncio.Future[None]] = []
+        self._opened_ns = 0
+
+    def _move(self, event: Event) -> None:
+        self.state = after(self.state, event)
+        if self._settled and self.state not in UNSETTLED:
+            for waiter in self._settled:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._settled.clear()
+
+    # Opening
+
+    async def open(self, opening: Opening | None, due_ns: int) -> None:
+        """One attempt, and `on_connect`.
+
+        Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` where there is a connection.
+        """
+        if self.state is not State.CLOSED:
+            raise AlreadyConnected(
+                f"the user is {self.state.value} already: it connects by itself unless auto_connect = False; "
+                "close() first, or use open() for a second connection"
+            )
+        self.opening = opening
+        with self._in_charge():
+            try:
+                await self._attempt(due_ns, Event.GONE)
+                await self._greet()
+            except BaseException:
+                await self.close()
+                raise
+        self._opened_ns = _now_ns()
+
+    async def open_persistently(self, due_ns: int) -> None:
+        """Attempts, with backoff, until one succeeds and `on_connect` has returned, or somebody closes.
+
+        Without reconnection there is one attempt, which raises as `open` does.
+        """
+        failed = Event.FAILED if self.reconnects else Event.GONE
+        expected = self.state
+        with self._in_charge():
+            while True:
+                await self.engine.timers.sleep_until(due_ns)
+                if self.state is not expected:
+                    return  # closed on purpose meanwhile
+                expected = State.WAITING
+                try:
+                    await self._attempt(due_ns, failed)
+                    await self._greet()
+                except Exception as error:
+                    if not isinstance(error, WorkloadError):
+                        self.owner._report("on_opening" if self.connection is None else "on_connect", error)
+                    if self.connection is not None:
+                        await self._drop()
+                    if self.state is State.CLOSED:
+                        if self.reconnects:
+                            return  # closed on purpose meanwhile
+                        raise
+                else:
+                    self._opened_ns = _now_ns()
+                    return
+                due_ns = _now_ns() + int(next(self._delays) * 1e9)
+
+    @contextlib.contextmanager
+    def _in_charge(self) -> Iterator[None]:
+        self._opener = asyncio.current_task()
+        self.engine.members[self] = None
+        try:
+            yield
+        finally:
+            self._opener = None
+
+    async def _attempt(self, due_ns: int, failed: Event) -> None:
+        self._move(Event.OPEN)
+        try:
+            asked = self.opening or Opening()
+            if self.main:
+                asked = await self.owner.on_opening() or asked
+            connection = await self._connect(asked, due_ns)
+        except BaseException as error:
+            if self.state is State.OPENING:
+                self._move(failed if isinstance(error, Exception) else Event.GONE)
+            if isinstance(error, OpenError) and self.main:
+                self.owner._call(self.owner.on_error, error)
+            raise
+        if self.state is not State.OPENING:
+            connection.abort()
+            raise ConnectionLost("closed", "while it was being opened")
+        self.connection = connection
+        self.engine.connections += 1
+        self._move(Event.OPENED)
+        self._began()
+        connection.attach(self)
+
+    async def _connect(self, asked: Opening, due_ns: int) -> TimedConnection:
+        usual = self.owner._opening()
+        offered = asked.subprotocols
+        if offered is None:
+            offered = self.context.settings.subprotocols
+        if offered is None:
+            offered = usual.subprotocols or ()
+        return await self.context.opener.open(
+            asked.full_url(self.owner._resolve(asked.url)),
+            subprotocols=offered,
+            intended_ns=due_ns,
+            headers=(*pairs(usual.headers), *pairs(asked.headers)),
+            cookies=(*pairs(usual.cookies), *pairs(asked.cookies)),
+            server_name=asked.server_name,
+            connect_to=asked.connect_to,
+        )
+
+    async def _greet(self) -> None:
+        if self.main:
+            token = _greeting.set(self)
+            try:
+                await self.owner.on_connect()
+            finally:
+                _greeting.reset(token)
+        if self.state is not State.GREETING:
+            raise ConnectionLost("closed", "before on_connect had returned")
+        self._move(Event.GREETED)
+
+    async def _drop(self) -> None:
+        """Gives up a connection on which `on_connect` failed."""
+        assert self.connection is not None
+        if self.state in CONNECTED:
+            self._move(Event.LOST if self.reconnects else Event.GONE)
+        await self.connection.close()
+
+    def _began(self) -> None:
+        """A new connection begins: for subclasses."""
+
+    # Keeping
+
+    @property
+    def settled(self) -> bool:
+        """Whether no connection is on its way."""
+        return self.state not in UNSETTLED
+
+    async def when_settled(self) -> None:
+        """Returns once the connection is open again, or no longer wanted."""
+        if self.state in UNSETTLED:
+            waiter: asyncio.Future[None] = self.engine.loop.create_future()
+            self._settled.append(waiter)
+            await waiter
+
+    def usable(self) -> TimedConnection | None:
+        """The connection, where the caller may send on it now."""
+        if self.state is State.OPEN or (self.state is State.GREETING and _may_greet(self)):
+            return self.connection
+        return None
+
+    def delays(self) -> Iterator[float]:
+        """A backoff of its own, in seconds, for what is tried again around an opening."""
+        return backoff()
+
+    async def _keep(self, due_ns: int) -> None:
+        try:
+            await self.open_persistently(due_ns)
+            self.recorder.count.reconnects += 1
+        finally:
+            self._keeper = None
+
+    # Closing
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
+        self._stop_keeping()
+        self._move(Event.CLOSE)
+        if self.connection is not None:
+            began_ns = _now_ns()
+            await self.connection.close(code, reason)
+            self.recorder.values["close"].append(_now_ns() - began_ns)
+        self.engine.members.pop(self, None)
+
+    def recycle(self) -> None:
+        """Drops the connection and opens it anew at once: its answers can't be told apart any more."""
+        if self.state in CONNECTED:
+            assert self.connection is not None
+            self._move(Event.DROP)
+            self.connection.abort()
+
+    def abort(self) -> None:
+        """Drops the connection without ceremony; none follows."""
+        self._stop_keeping()
+        self._move(Event.CLOSE)
+        if self.connection is not None:
+            self.connection.abort()
+        self.engine.members.pop(self, None)
+
+    def _stop_keeping(self) -> None:
+        if self._keeper is not None and self._keeper is not asyncio.current_task():
+            self._keeper.cancel()
+            self._keeper = None
+
+    # From the connection and the engine
+
+    def receive_close(self, code: int, reason: str) -> None:
+        """From the connection: it is gone."""
+        assert self.connection is not None
+        kind, state = self.connection.end_kind, self.state
+        self.connection = None
+        self.engine.connections -= 1
+        if state in CONNECTED and code not in self.owner.expected_closes:
+            self.recorder.failed("close", kind)
+        if state is State.CLOSING:
+            self._move(Event.GONE)
+        elif state in CONNECTED or state is State.DROPPING:
+            self._move(Event.LOST if self.reconnects else Event.GONE)
+        self._lost(kind, reason)
+        if self.main:
+            self.owner._call(self.owner.on_close, code, reason)
+        # Where somebody is still in on_connect, its call fails now, and it tries again by itself.
+        if self._opener is None and state in (State.OPEN, State.DROPPING):
+            if self.state is State.WAITING:
+                self._reopen(at_once=state is State.DROPPING)
+            elif self.main and self.state is State.CLOSED:
+                self.owner._ended()
+
+    def _reopen(self, *, at_once: bool) -> None:
+        # A server that accepts connections and then drops them gets the same growing backoff as one that
+        # refuses them.
+        now_ns = _now_ns()
+        if now_ns - self._opened_ns > STABLE_NS:
+            self._delays = backoff()
+        due_ns = now_ns if at_once else now_ns + int(next(self._delays) * 1e9)
+        self._keeper = self.engine.loop.create_task(self._keep(due_ns))
+
+    def _lost(self, kind: str, reason: str) -> None:
+        """For subclasses: gives up what was pending, as failures of this kind."""
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        """From the connection: one whole message. For subclasses."""
+
+    def visit(self, now_ns: int) -> None:
+        """From the engine, several times a second: gives up what has waited too long. For subclasses."""
+
+
+def _may_greet(connection: KeptConnection) -> bool:
+    return _greeting.get() is connection
+
+
+def backoff() -> Iterator[float]:
+    """Seconds between attempts: from 0.1 doubling to 10, each with a random half, so that users spread out."""
+    delay = 0.1
+    while True:
+        yield delay * random.uniform(0.5, 1.0)
+        delay = min(delay * 2, 10.0)

@@ -1,0 +1,237 @@
+"""A user's life on the loop: it arrives, works, and leaves.
+
+    NEW ──▶ ARRIVING ──▶ BUSY ⇄ RESTING ──▶ LEAVING ──▶ GONE
+               └────────── ENDING / FINISHING ──▲
+
+A user that is asked to stop while it arrives or rests is ENDING at once; while it is busy it is FINISHING: what it
+is doing may end first. One that is killed is ENDING, whatever it was doing. LEAVING (`on_stop`, outstanding
+answers, closing) is bounded by itself and is not cut short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+
+from wsload.errors import OpenError, WorkloadError
+from wsload.load.users.due_tasks import DueTasks
+from wsload.load.users.process import ProcessContext
+from wsload.load.users.tasks import TaskStack
+
+_now_ns = time.monotonic_ns
+
+
+class Phase(enum.Enum):
+    """How far a user has come."""
+
+    NEW = "new"
+    ARRIVING = "arriving"
+    RESTING = "resting"
+    BUSY = "busy"
+    FINISHING = "finishing"
+    ENDING = "ending"
+    LEAVING = "leaving"
+    GONE = "gone"
+
+
+ON_STOP: Final[Mapping[Phase, Phase]] = {
+    Phase.NEW: Phase.ENDING,
+    Phase.ARRIVING: Phase.ENDING,
+    Phase.RESTING: Phase.ENDING,
+    Phase.BUSY: Phase.FINISHING,
+}
+"""What being asked to stop does in each phase; in the others nothing."""
+ON_KILL: Final[Mapping[Phase, Phase]] = dict.fromkeys(
+    (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY, Phase.FINISHING), Phase.ENDING
+)
+"""What being killed does in each phase; in the others nothing."""
+
+
+class Life:
+    """One user's life. Made on the hub's thread; everything else belongs to the loop's."""
+
+    __slots__ = (
+        "_due_tasks",
+        "_task",
+        "context",
+        "open_workload",
+        "phase",
+        "schedule",
+        "stack",
+        "turned",
+        "user",
+    )
+
+    def __init__(self, user: Any, context: ProcessContext, schedule: Callable[[], Any] | None) -> None:
+        self.user = user
+        self.context = context
+        self.phase = Phase.NEW
+        self.schedule = schedule
+        self.open_workload = bool(schedule or context.settings.rate)
+        self.stack = TaskStack(user)
+        self.turned = False
+        """Whether the loop has had its turn since the task of a closed workload began."""
+        self._task: asyncio.Task[None] | None = None
+        self._due_tasks: DueTasks | None = None
+
+    def stop(self, *, kill: bool = False) -> None:
+        """Asked to stop, or killed."""
+        following = (ON_KILL if kill else ON_STOP).get(self.phase)
+        if following is None:
+            return
+        self.phase = following
+        if following is Phase.FINISHING:
+            if self._due_tasks is not None:
+                self._due_tasks.stop()
+        elif self._task is not None:
+            self._task.cancel()
+
+    @property
+    def ending(self) -> bool:
+        """Whether the user is on its way out."""
+        return self.phase not in (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY)
+
+    async def live(self, arrival_ns: int) -> None:
+        """The whole life. Raises `StopTest` after it, where the user class did."""
+        if self.phase is not Phase.NEW:
+            return
+        engine = self.context.engine
+        self.phase = Phase.ARRIVING
+        self._task = asyncio.current_task()
+        assert self._task is not None
+        try:
+            await engine.timers.sleep_until(arrival_ns)
+        except asyncio.CancelledError:
+            self.phase = Phase.GONE
+            return  # it never came
+        engine.users += 1
+        stop_test: StopTest | None = None
+        try:
+            try:
+                await self._arrive(arrival_ns)
+                await self._work()
+            except asyncio.CancelledError:
+                self._task.uncancel()
+            except StopUser:
+                pass
+            except StopTest as error:
+                stop_test = error
+            except Exception as error:
+                self.user._report("user", error)
+                self.context.engine.recorder.count.users_ended += 1
+            self.phase = Phase.LEAVING
+            if self._due_tasks is not None:
+                await self._due_tasks.cancel()
+            await self._say_goodbye()
+        finally:
+            self.phase = Phase.LEAVING
+            try:
+                await self.user._depart()
+            finally:
+                engine.users -= 1
+                self.phase = Phase.GONE
+                self._task = None
+        if stop_test is not None:
+            raise stop_test
+
+    async def _arrive(self, arrival_ns: int) -> None:
+        user, recorder = self.user, self.context.engine.recorder
+        if user.auto_connect:
+            try:
+                await user._socket.open_persistently(arrival_ns)
+            except OpenError:
+                recorder.count.users_ended += 1  # no reconnection is wanted
+                raise StopUser from None
+        delays = user._socket.delays()
+        while True:
+            self._go_on(Phase.BUSY)
+            try:
+                await user.on_start()
+            except OpenError:
+                # connect() in on_start: on_start is tried again, as wsload's own opening is.
+                if not user._socket.reconnects:
+                    recorder.count.users_ended += 1
+                    raise StopUser from None
+                self._go_on(Phase.ARRIVING)
+                await self.context.engine.timers.sleep_until(_now_ns() + int(next(delays) * 1e9))
+                continue
+            except WorkloadError:
+                pass  # counted; the connection is being opened again
+            return
+
+    def _go_on(self, phase: Phase) -> None:
+        if self.ending:
+            raise StopUser
+        self.phase = phase
+
+    async def _say_goodbye(self) -> None:
+        with contextlib.suppress(WorkloadError, StopUser, StopTest):
+            try:
+                await self.stack.leave_all()
+                await self.user.on_stop()
+            except (WorkloadError, StopUser, StopTest):
+                raise
+            except Exception as error:
+                self.user._report("on_stop", error)
+
+    # Closed workload: one task, its answer, a wait, and the next
+
+    async def _work(self) -> None:
+        if self.open_workload:
+            self._due_tasks = DueTasks(
+                self.context,
+                self._step,
+                subject=self.user._subject,
+                overlap=self.user.overlap,
+                on_end=lambda: self.stop(kill=True),
+            )
+            await self._due_tasks.work(None if self.context.settings.rate else self.schedule)
+            return
+        user, timers = self.user, self.context.engine.timers
+        while True:
+            if not user._socket.settled:
+                self._go_on(Phase.RESTING)
+                await user._socket.when_settled()
+            self._go_on(Phase.BUSY)
+            self.turned = False
+            waits = await self._step()
+            self._go_on(Phase.RESTING)
+            wait_s = self.stack.wait_time() if waits else 0
+            if wait_s > 0:
+                await timers.sleep_until(_now_ns() + int(wait_s * 1e9))
+            elif not self.turned:
+                await asyncio.sleep(0)  # a task that never suspends must not starve the others
+
+    async def _step(self) -> bool:
+        """Runs the next task; says whether the wait time comes next."""
+        task = None
+        try:
+            task, holder = await self.stack.next()
+            await task(holder)
+        except WorkloadError:
+            pass  # counted when it was raised
+        except (InterruptTaskSet, RescheduleTaskImmediately, RescheduleTask) as error:
+            if isinstance(error, InterruptTaskSet):
+                await self.stack.leave()
+            return isinstance(error, RescheduleTask) or not getattr(error, "reschedule", True)
+        except (StopUser, StopTest):
+            raise
+        except (Exception, SystemExit) as error:
+            self._failed(getattr(task, "__name__", "tasks"), error)
+        return True
+
+    def _failed(self, task: str, error: BaseException) -> None:
+        """A task raised: that is its failure."""
+        if isinstance(error, SystemExit):
+            self.context.quit(f"{type(self.user).__name__}.{task} called sys.exit({error.code!r})")
+            raise StopUser from error
+        assert isinstance(error, Exception)
+        self.user._report(f"task {task}", error)
+        if not self.user.environment.catch_exceptions:
+            raise error

@@ -1,0 +1,46 @@
+"""What a user opens: the URL and all that its opening request carries, for one user and one opening."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What one opening asks for; what is left out is the user class's, or the run's.
+
+    It may hold secrets (tokens, cookies), so it is never written anywhere.
+    """
+
+    url: str | None = None
+    """A URL, or a path on the host."""
+    query: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """Parameters added to the URL's query."""
+    headers: Pairs = field(default=(), repr=False)
+    """Request headers; they replace the run's of the same name (``--ws-header``)."""
+    cookies: Pairs = field(default=(), repr=False)
+    """Cookies; they replace the run's of the same name (``--ws-cookie``)."""
+    subprotocols: tuple[str, ...] | None = None
+    """Offered in this order; with any offered, the server has to choose one."""
+    server_name: str | None = None
+    """The name to ask for, and to verify, in TLS; else the URL's host."""
+    connect_to: str | None = None
+    """``HOST:PORT`` to make the TCP connection to, whatever the URL says (curl's ``--connect-to``)."""
+
+    def full_url(self, url: str) -> str:
+        """The URL with this opening's query added."""
+        if not self.query:
+            return url
+        parts = urlsplit(url)
+        query = "&".join(filter(None, (parts.query, urlencode(dict(self.query), doseq=True))))
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, query, parts.fragment))
+
+
+def pairs(given: Pairs) -> tuple[tuple[str, str], ...]:
+    """Headers or cookies as (name, value), in order."""
+    items = given.items() if isinstance(given, Mapping) else given
+    return tuple((str(name), str(value)) for name, value in items)

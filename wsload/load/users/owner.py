@@ -1,0 +1,46 @@
+"""A user, as far as its connections know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from wsload.errors import WorkloadError
+from wsload.load.users.opening import Opening
+
+
+class Owner(Protocol):
+    """Who a connection belongs to: its hooks, and what the connection reports."""
+
+    expected_closes: frozenset[int]
+    """Close codes that are no failures."""
+
+    async def on_opening(self) -> Opening | None:
+        """Called before every opening of the main connection."""
+
+    async def on_connect(self) -> None:
+        """Called after every opening of the main connection."""
+
+    def on_close(self, code: int, reason: str) -> None:
+        """Called when the main connection is gone."""
+
+    def on_error(self, error: WorkloadError) -> None:
+        """Called when an opening of the main connection failed."""
+
+    def _opening(self) -> Opening:
+        """What the user class says of every opening."""
+
+    def _resolve(self, url: str | None) -> str:
+        """The absolute URL to open; None for the user class's own."""
+
+    def _call(self, hook: Callable[..., object], *args: Any) -> Any:
+        """Calls what the user class defines: what it raises is reported, and harms nothing else."""
+
+    def _report(self, what: str, error: Exception) -> None:
+        """A bug in the user class: counted as a failure of ``what``, and shown."""
+
+    def _ended(self) -> None:
+        """The user can't go on."""
+
+    def _progressed(self) -> None:
+        """Something arrived that a task may wait for: the loop has had its turn since."""

@@ -1,0 +1,91 @@
+"""The life of a socket as one value: its states, what may happen, and what each event does in each state.
+
+    CLOSED ──open──▶ OPENING ──opened──▶ GREETING ──greeted──▶ OPEN ──close──▶ CLOSING ──gone──▶ CLOSED
+                     ▲  │ failed            │ lost              │  │ drop
+                     │  ▼                   ▼              lost │  ▼
+                     WAITING ◀──────────────────────────────────┴─ DROPPING
+
+GREETING is what the user class does first on every connection (`on_connect`). Whether a connection that is
+gone is opened again is decided by whoever reports it: LOST leads to another attempt, GONE does not.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+
+
+class State(enum.Enum):
+    """Where a socket stands."""
+
+    CLOSED = "closed"
+    """No connection, and none is wanted."""
+    OPENING = "being opened"
+    """An attempt is under way."""
+    GREETING = "connected, with on_connect running"
+    """Only `on_connect` may use it yet."""
+    OPEN = "connected"
+    CLOSING = "being closed"
+    """The closing handshake was begun on this side."""
+    DROPPING = "being dropped"
+    """Its answers can't be told apart any more: it is dropped, to be opened anew at once."""
+    WAITING = "about to be opened again"
+    """The next attempt is due later."""
+
+
+class Event(enum.Enum):
+    """What may happen to a socket."""
+
+    OPEN = "an attempt begins"
+    OPENED = "the attempt succeeded"
+    FAILED = "the attempt failed, another follows"
+    GREETED = "on_connect has returned"
+    DROP = "dropped by this side, to be opened anew"
+    LOST = "the connection is gone, another attempt follows"
+    CLOSE = "asked to close"
+    GONE = "the connection is gone, or the attempt failed, and none follows"
+
+
+TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
+    State.CLOSED: {Event.OPEN: State.OPENING, Event.CLOSE: State.CLOSED},
+    State.OPENING: {
+        Event.OPENED: State.GREETING,
+        Event.FAILED: State.WAITING,
+        Event.GONE: State.CLOSED,
+        Event.CLOSE: State.CLOSED,
+    },
+    State.GREETING: {
+        Event.GREETED: State.OPEN,
+        Event.DROP: State.DROPPING,
+        Event.LOST: State.WAITING,
+        Event.GONE: State.CLOSED,
+        Event.CLOSE: State.CLOSING,
+    },
+    State.OPEN: {
+        Event.DROP: State.DROPPING,
+        Event.LOST: State.WAITING,
+        Event.GONE: State.CLOSED,
+        Event.CLOSE: State.CLOSING,
+    },
+    State.DROPPING: {
+        Event.LOST: State.WAITING,
+        Event.GONE: State.CLOSED,
+        Event.CLOSE: State.CLOSING,
+    },
+    State.CLOSING: {Event.GONE: State.CLOSED, Event.CLOSE: State.CLOSING},
+    State.WAITING: {Event.OPEN: State.OPENING, Event.CLOSE: State.CLOSED},
+}
+"""The state that follows. An event that a state does not list can't happen in it."""
+
+CONNECTED: Final = frozenset((State.GREETING, State.OPEN))
+"""The states in which messages can be sent."""
+UNSETTLED: Final = frozenset((State.OPENING, State.GREETING, State.DROPPING, State.WAITING))
+"""The states in which a connection is on its way: tasks of a closed workload wait for it."""
+
+
+def after(state: State, event: Event) -> State:
+    """The state that follows. Raises `AssertionError` for what can't happen: a fault of wsload's own."""
+    following = TRANSITIONS[state].get(event)
+    assert following is not None, f"{event} in state {state}"
+    return following

@@ -1,0 +1,52 @@
+"""Composite steps: several messages measured as one figure."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any, Self
+
+from wsload.errors import WorkloadError
+from wsload.load.users.due import current_due
+from wsload.load.users.socket import LONGEST_KIND
+from wsload.measure.names import Kind
+
+UNFINISHED = "unfinished at the end"
+
+
+class Step:
+    """One composite step, from entering to leaving its ``with`` block."""
+
+    __slots__ = ("_began_ns", "_figures", "_kind", "_user")
+
+    def __init__(self, user: Any, name: str) -> None:
+        self._user = user
+        self._figures = user._context.engine.recorder.declare(name, Kind.STEP)
+        self._kind: str | None = None
+        self._began_ns = 0
+
+    def failed(self, kind: str) -> None:
+        """The step has failed, in this way; it still ends where its block does."""
+        self._kind = str(kind)[:LONGEST_KIND]
+
+    def __enter__(self) -> Self:
+        self._began_ns = current_due.get().due_ns or time.monotonic_ns()
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        time_ns = time.monotonic_ns() - self._began_ns
+        recorder = self._user._context.engine.recorder
+        kind = self._kind
+        if isinstance(error, asyncio.CancelledError | GeneratorExit) and self._user._life.ending:
+            recorder.add(f"{self._figures.name}: {UNFINISHED}")
+            return
+        if kind is None and error is not None:
+            kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
+        if kind is None:
+            recorder.values[self._figures.name].append(time_ns)
+        else:
+            recorder.values[self._figures.failed].append(time_ns)
+            recorder.failed(self._figures.name, kind, time_ns)

@@ -1,0 +1,234 @@
+"""A chat user's connection: posts and their echoes, others' posts, and the login, recorded as they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from wsload.errors import ConnectionLost, LoginError, MessageTimeout, NotConnected
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, record_answer
+from wsload.load.users.due import current_due
+from wsload.load.users.keeping import KeptConnection
+from wsload.load.users.owner import Owner
+from wsload.load.users.process import ProcessContext
+from wsload.measure.names import Figures, Kind
+from wsload.protocols.chat.conversation.session import (
+    ChatSession,
+    Delivery,
+    Echo,
+    Identified,
+    Joined,
+    Late,
+    Malformed,
+    Post,
+    Renamed,
+    Repeated,
+    Roster,
+    State,
+)
+from wsload.protocols.chat.names import LOGIN, MESSAGE
+
+_now_ns = time.monotonic_ns
+
+
+class ChatSocket(KeptConnection):
+    """The connection on which a `ChatSession` is held. ``on_post`` is the user class's, or None."""
+
+    __slots__ = ("_drained", "_figures", "_joined", "_login_sent_ns", "_on_post", "session")
+
+    def __init__(
+        self,
+        owner: Owner,
+        context: ProcessContext,
+        session: ChatSession,
+        *,
+        reconnects: bool,
+        on_post: Callable[[Any], object] | None,
+    ) -> None:
+        super().__init__(owner, context, main=True, reconnects=reconnects)
+        self.session = session
+        self._figures: Final[Figures] = self.recorder.declare(MESSAGE, Kind.REQUEST)
+        self._on_post = on_post
+        self._login_sent_ns = 0
+        self._joined: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+
+    def _began(self) -> None:
+        self.session.reopened()
+
+    # The login
+
+    async def log_in(self) -> None:
+        """Returns when the server has announced this user. Raises `LoginError`, counted."""
+        if self.session.state is State.JOINED:
+            return
+        self._joined = self.engine.loop.create_future()
+        try:
+            async with asyncio.timeout(self.context.settings.open_timeout_s):
+                await self._joined
+        except TimeoutError:
+            waited_for = "id" if self.session.state is State.WAITING else "confirmation"
+            self._login_failed(f"no {waited_for}")
+            raise LoginError(f"no {waited_for}") from None
+        finally:
+            self._joined = None
+
+    def _login_failed(self, kind: str) -> None:
+        self.recorder.count.login_failures += 1
+        self.recorder.failed(LOGIN, kind)
+
+    # Posting
+
+    def say(self, text: str) -> Awaitable[float]:
+        """Posts now; awaiting gives the response time in seconds. See `ChatUser.say`."""
+        session, connection = self.session, self.connection
+        if connection is None or session.state is not State.JOINED:
+            return self._failed("not connected")
+        if len(session.pending) >= self.context.settings.max_in_flight:
+            return self._failed("too many in flight")
+        sent_ns = _now_ns()
+        due_ns, lag_ns = current_due.get().take(sent_ns)
+        post, data = session.post(text, date_ms=date_ms(), due_ns=due_ns, sent_ns=sent_ns)
+        post.lag_ns = lag_ns
+        try:
+            connection.send_now(data, text=True)
+        except BaseException as error:
+            session.give_up(post)
+            if isinstance(error, NotConnected):
+                return self._failed(error.kind)
+            raise
+        self.recorder.count.requests += 1
+        self.engine.in_flight += 1
+        waiter: asyncio.Future[float] = self.engine.loop.create_future()
+        post.waiter = waiter
+        return waiter
+
+    def _failed(self, kind: str) -> Awaitable[Any]:
+        return self.unsent(MESSAGE, NotConnected(kind))
+
+    # What arrives
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        recorder = self.recorder
+        if not text:
+            recorder.count.binary += 1
+            recorder.failed(MESSAGE, "binary frame")
+            return
+        event = self.session.receive(data)
+        if isinstance(event, Delivery):
+            if event.sent_ns >= 0:
+                recorder.values["delivery"].append(at_ns - event.sent_ns)
+                recorder.count.deliveries_own_host += 1
+            else:
+                recorder.count.deliveries_foreign += 1
+            if self._on_post is not None:
+                self.owner._call(self._hand_over, data)
+        elif isinstance(event, Echo):
+            self._receive_echo(event.post, event.in_order, at_ns, len(data))
+        else:
+            self._receive_other(event, at_ns)
+
+    def _hand_over(self, data: bytes) -> None:
+        assert self._on_post is not None
+        self._on_post(self.session.decode(data))
+
+    def _receive_echo(self, post: Post, in_order: bool, at_ns: int, size: int) -> None:
+        recorder, figures = self.recorder, self._figures
+        record_answer(recorder, figures, post, at_ns, size)
+        self.engine.in_flight -= 1
+        if not in_order:
+            recorder.count.out_of_order += 1
+        waiter = post.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result((at_ns - post.due_ns) / 1e9)
+        self.owner._progressed()
+        if self._drained is not None:
+            self._check_drained()
+
+    def _receive_other(self, event: Any, at_ns: int) -> None:
+        recorder, count = self.recorder, self.recorder.count
+        match event:
+            case Roster():
+                count.rosters += 1
+            case Identified():
+                self._send_login()
+            case Renamed():
+                count.renamed += 1
+            case Joined():
+                count.logins += 1
+                recorder.values[LOGIN].append(at_ns - self._login_sent_ns)
+                if self._joined is not None and not self._joined.done():
+                    self._joined.set_result(None)
+            case Repeated():
+                count.duplicates += 1
+            case Late():
+                count.late += 1
+            case Malformed():
+                count.malformed += 1
+                recorder.failed(MESSAGE, "not a chat message")
+            case _:
+                count.unknown_types += 1
+
+    def _send_login(self) -> None:
+        self._login_sent_ns = _now_ns()
+        data = self.session.login(date_ms())
+        if self.connection is not None:  # else the id came after the close
+            with contextlib.suppress(NotConnected):  # it is closing: the login fails with it
+                self.connection.send_now(data, text=True)
+
+    # What is given up
+
+    def visit(self, now_ns: int) -> None:
+        oldest_ns = now_ns - self.context.settings.message_timeout_ns
+        pending = self.session.pending
+        while pending:
+            post = next(iter(pending.values()))
+            if post.sent_ns > oldest_ns:
+                return
+            self._give_up(post, TIMEOUT)
+
+    def _give_up(self, post: Post, kind: str, reason: str = "") -> None:
+        self.session.give_up(post)
+        self.engine.in_flight -= 1
+        self.lost(self._figures, post.due_ns, kind)
+        if post.waiter is not None and not post.waiter.done():
+            error = MessageTimeout if kind == TIMEOUT else ConnectionLost
+            self.fail(post.waiter, error(kind, reason))
+        if self._drained is not None:
+            self._check_drained()
+
+    def _lost(self, kind: str, reason: str) -> None:
+        for post in list(self.session.pending.values()):
+            self._give_up(post, kind, reason)
+        if self._joined is not None and not self._joined.done():
+            self._login_failed(kind)
+            self._joined.set_exception(LoginError(kind, reason))
+
+    async def drain(self, allowed_s: float) -> None:
+        """Waits for outstanding echoes, for so long at most; what has none by then is lost."""
+        if self.session.pending and allowed_s > 0:
+            self._drained = self.engine.loop.create_future()
+            with_timeout = self.engine.timers.at(_now_ns() + int(allowed_s * 1e9), self._stop_draining)
+            try:
+                await self._drained
+            finally:
+                with_timeout.cancel()
+                self._drained = None
+        for post in list(self.session.pending.values()):
+            self._give_up(post, UNANSWERED)
+
+    def _check_drained(self) -> None:
+        if not self.session.pending:
+            self._stop_draining()
+
+    def _stop_draining(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+
+def date_ms() -> int:
+    """The wall clock in milliseconds since the epoch, as the chat's messages carry it."""
+    return time.time_ns() // 1_000_000
