@@ -16,6 +16,7 @@ from typing import Final, Self
 import psutil
 
 from benchmarks.tally import Tally
+from wsload.children import isolated_environment, tail
 
 START_TIMEOUT_S: Final = 60.0
 ROOT: Final = Path(__file__).parent.parent
@@ -39,20 +40,12 @@ class Process:
     def __init__(self, *command: object, directory: Path, name: str) -> None:
         self.name = name
         self.output = directory / f"{name}.out"
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("LOCUST_")}
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         with self.output.open("wb") as output:
             self._child = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=directory,
-                # Locust reads a configuration file in the home directory.
-                env={
-                    **inherited,
-                    "HOME": str(directory),
-                    "PYTHONPATH": os.pathsep.join(paths),
-                    # Artillery reports to its makers unless told not to; nothing is to leave the machine.
-                    "ARTILLERY_DISABLE_TELEMETRY": "true",
-                },
+                # Artillery reports to its makers unless told not to; nothing is to leave the machine.
+                env={**isolated_environment(directory), "ARTILLERY_DISABLE_TELEMETRY": "true"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -81,8 +74,7 @@ class Process:
             raise Failed(f"{self.name} did not end within {timeout_s:g} s: {self.last_words()}") from None
 
     def last_words(self) -> str:
-        lines = self.output.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return tail(self.output, 1) or "it said nothing"
 
     @property
     def cpu_ns(self) -> int:

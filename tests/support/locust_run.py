@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from support.waiting import until
+from wsload.children import isolated_environment
 
 ROOT = Path(__file__).parents[2]
 CHAT = ROOT / "locustfiles" / "chat.py"
@@ -119,13 +120,11 @@ class LocustRun:
     ) -> None:
         self._cwd = cwd
         self._words = [str(argument) for argument in arguments]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
         self._child = subprocess.Popen(
             [sys.executable, "-m", "locust", *self._words],
             cwd=cwd,
-            # Locust reads a configuration file in the home directory. Tests share their machine: that
-            # the load generator was late there is no reason for an exit code of its own.
-            env={**inherited, "HOME": str(cwd), "LOCUST_WS_ALLOW_INVALID": "true", **(env or {})},
+            # Tests share their machine: that the load generator was late there must not be the exit code.
+            env={**isolated_environment(cwd), "LOCUST_WS_ALLOW_INVALID": "true", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

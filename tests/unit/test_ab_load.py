@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from support.locust_run import CHAT
 
+from wsload.children import Guard
 from wsload.commands.ab.load import Load, LoadRefused, command, make_load
 from wsload.commands.ab.plan import Build, Plan
-from wsload.commands.ab.processes import Guard
 from wsload.errors import WsloadError
 
 PLAN = Plan(

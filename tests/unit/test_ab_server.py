@@ -12,9 +12,9 @@ from support.serving import Serving
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
+from wsload.children import Guard
 from wsload.commands.ab.meter import Meter
 from wsload.commands.ab.plan import Build, Manner
-from wsload.commands.ab.processes import Guard
 from wsload.commands.ab.server import PORTS, Server, free_port
 from wsload.errors import ServerFailed, UsageError
 from wsload.report.comparison.server import SERVER, ServerFigures, read_server

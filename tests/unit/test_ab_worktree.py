@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from wsload.children import Guard
 from wsload.commands.ab.plan import Build, Plan
-from wsload.commands.ab.processes import Guard
 from wsload.commands.ab.worktree import Worktrees, resolved
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side

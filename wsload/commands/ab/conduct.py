@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from wsload.children import Guard
 from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, save
 from wsload.commands.ab.load import Load, make_load
 from wsload.commands.ab.plan import Slot, manner_of
-from wsload.commands.ab.processes import Guard
 from wsload.commands.ab.server import Server
 from wsload.commands.ab.worktree import Worktrees
 from wsload.errors import NothingMeasured, WsloadError

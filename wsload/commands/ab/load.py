@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wsload.children import Command, Guard
 from wsload.commands.ab.plan import Plan
-from wsload.commands.ab.processes import Child, Guard
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.results.reader import StoredRun, find_runs, open_run
@@ -67,7 +67,7 @@ def make_load(
     """
     words = command(plan, name=name, url=url, run_time_s=run_time_s, results=results)
     limit_s = 1.2 * run_time_s + grace_s
-    child = Child(words, what="locust", log=log, guard=guard)
+    child = Command(words, what="locust", log=log, guard=guard)
     hung = False
     try:
         waited_s = 0.0

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from wsload.children import Command, Guard, words_of
 from wsload.commands.ab.handshake import NoHandshake, shake
 from wsload.commands.ab.meter import Meter
 from wsload.commands.ab.plan import PORT, Build, Manner, called
-from wsload.commands.ab.processes import Child, Guard, words_of
 from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
@@ -46,14 +46,14 @@ class Server:
     ) -> None:
         self._build = build
         self._what = f"server {called(letter, build)}"
-        self._child: Child | None = None
+        self._child: Command | None = None
         self._meter: Meter | None = None
         self.url = build.url
         if build.command:
             port = str(free_port())
             self.url = build.url.replace(PORT, port)
             words = [word.replace(PORT, port) for word in words_of(build.command, self._what)]
-            self._child = Child(words, what=self._what, log=log, guard=guard, cwd=cwd)
+            self._child = Command(words, what=self._what, log=log, guard=guard, cwd=cwd)
         try:
             self._await(manner, timeout_s)
         except BaseException:

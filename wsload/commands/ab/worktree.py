@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
+from wsload.children import Command, Guard, words_of
 from wsload.commands.ab.plan import LETTERS, Build, Plan, called
-from wsload.commands.ab.processes import Child, Guard, words_of
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.words import span
@@ -98,7 +98,7 @@ class Worktrees:
     def _set_up(self, build: Build, letter: str, place: Path, logs: Path, guard: Guard) -> None:
         log = logs / f"build-{letter}.log"
         what = f"--build {build.setup!r} for {called(letter, build)}"
-        child = Child(words_of(build.setup, "--build"), what=what, log=log, guard=guard, cwd=place)
+        child = Command(words_of(build.setup, "--build"), what=what, log=log, guard=guard, cwd=place)
         try:
             ended = child.wait(SETUP_TIMEOUT_S)
             code = child.returncode

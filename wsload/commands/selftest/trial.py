@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import shutil
-import site
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from wsload.children import Command, Guard, isolated_environment
 from wsload.commands.selftest.settings import Setting
 from wsload.commands.selftest.truth import Times
 from wsload.errors import WsloadError
@@ -126,33 +123,32 @@ def run_locust(
     """Runs the selftest's locustfile, headless, with these further arguments; returns its results.
 
     They are in ``directory``, where there are no others yet. Raises `WsloadError` when locust
-    ended in any other way than with results, or would not end.
+    ended in any other way than with results, or did not end.
     """
     shutil.copy(LOCUSTFILE, directory / "locustfile.py")
     fixed = ("-f", "locustfile.py", "--headless", "--only-summary", "--ws-results", "results")
     run = ("--host", host, "-t", f"{seconds}s")
-    with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(
+    with Guard() as guard:
+        child = Command(
             [sys.executable, "-m", "locust", *fixed, *run, *arguments],
+            what="locust",
+            log=directory / "locust.log",
+            guard=guard,
             cwd=directory,
-            env=_environment(directory),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=output,
+            env=isolated_environment(directory),
         )
         try:
-            code = _wait(child, time.monotonic() + seconds + SPARE_S, tick)
+            deadline = time.monotonic() + seconds + SPARE_S
+            while not child.wait(TICK_S):
+                if time.monotonic() > deadline:
+                    raise WsloadError("locust did not end")
+                tick()
         finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-        results = directory / "results"
-        if code not in EXIT_CODES or not results.is_dir():
-            output.seek(0)
-            said = output.read(1 << 20).decode(errors="replace").strip().splitlines()
-            raise WsloadError(
-                f"locust ended with exit code {code}: {said[-1] if said else 'it said nothing'}"
-            )
+            child.stop()
+    results = directory / "results"
+    if child.returncode not in EXIT_CODES or not results.is_dir():
+        said = child.tail(1) or "it said nothing"
+        raise WsloadError(f"locust ended with exit code {child.returncode}: {said}")
     return open_run(find_runs(results)[-1])
 
 
@@ -182,25 +178,3 @@ def timer_kind() -> str:
     finally:
         timers.close()
         loop.close()
-
-
-def _wait(child: subprocess.Popen[bytes], deadline: float, tick: Callable[[], None]) -> int:
-    while time.monotonic() < deadline:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.wait(TICK_S)
-        tick()
-    raise WsloadError("locust would not end")
-
-
-def _environment(directory: Path) -> dict[str, str]:
-    """This process's, without options for Locust from elsewhere, and where it finds this very wsload."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-    root = str(Path(__file__).parents[3])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {
-        **inherited,
-        "PYTHONPATH": os.pathsep.join(paths),
-        # Locust reads a configuration file in the home directory; Python may have packages there.
-        "HOME": str(directory),
-        "PYTHONUSERBASE": site.getuserbase(),
-    }

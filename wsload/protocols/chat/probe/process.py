@@ -2,58 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, Final
 
-import wsload
+from wsload.children import ModuleProcess
 from wsload.protocols.chat.probe.options import ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult, added
 
+MODULE: Final = "wsload.protocols.chat.probe"
 STOP_TIMEOUT_S: Final = 5.0
-"""Beyond the drain, a probe has so long to end by itself."""
-MAX_ERRORS_BYTES: Final = 64 * 1024
+"""How long a probe may take to end by itself, beyond its drain."""
 
 
 class ProbeProcess:
     """The probe process, from construction until `stop` or until this process is gone.
 
-    It ends when the pipe to its standard input does. Works alike where gevent has patched
-    ``subprocess``: its output goes to a file, which is read without ever waiting.
+    Its output goes to a file, which is read without ever waiting.
     """
 
     def __init__(self, options: ProbeOptions) -> None:
         self._patience_s = options.drain_s + STOP_TIMEOUT_S
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed by `stop`
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "wsload.protocols.chat.probe"],
-            stdin=subprocess.PIPE,
-            stdout=self._output,
-            stderr=self._errors,
-            env=_environment(),
-            # Ctrl-C in the terminal is for the parent, which stops the probe when it is done with it.
-            start_new_session=True,
-        )
+        self._child = ModuleProcess(MODULE, output=self._output)
         self.pid: int = self._child.pid
         self._position = 0
         self._parts: list[ProbeResult] = []
         self._result: ProbeResult | None = None
         self._code: int | None = None
-        assert self._child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended at once: `stop` tells why
-            self._child.stdin.write(options.to_json().encode() + b"\n")
-            self._child.stdin.flush()
+        self._child.tell(options.to_json().encode() + b"\n")
 
     @property
     def running(self) -> bool:
-        """Whether the process is still there."""
-        return self._child.poll() is None
+        return self._child.running
 
     def read(self) -> list[ProbeResult]:
         """What it has said since it was last asked, one result a second; never waits."""
@@ -70,9 +52,9 @@ class ProbeProcess:
 
     def end(self) -> list[ProbeResult]:
         """Stops it, by SIGKILL if it does not end in time; returns what `read` had not returned yet."""
-        if self._result is not None or self._code is not None:
+        if self._code is not None:
             return []
-        self._code = self._end()
+        self._code = self._child.end(self._patience_s)
         return self.read()
 
     def stop(self) -> ProbeResult:
@@ -83,35 +65,10 @@ class ProbeProcess:
         """
         if self._result is None:
             self.end()
-            code = self._code
             result = added(self._parts)
-            if code and not result.ended:
-                result = replace(result, problem=self._last_words() or f"it ended with exit code {code}")
+            if self._code and not result.ended:
+                said = self._child.last_words.removeprefix(f"{MODULE}: ")
+                result = replace(result, problem=said or f"it ended with exit code {self._code}")
             self._result = result
             self._output.close()
-            self._errors.close()
         return self._result
-
-    def _end(self) -> int:
-        child = self._child
-        assert child.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            child.stdin.close()
-        try:
-            child.wait(self._patience_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-        code: int = child.wait()
-        return code
-
-    def _last_words(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read(MAX_ERRORS_BYTES).decode(errors="replace").strip().split("\n")
-        return lines[-1].removeprefix("wsload.protocols.chat.probe: ")
-
-
-def _environment() -> dict[str, str]:
-    """This process's, where the child will find this very wsload."""
-    root = str(Path(wsload.__file__).parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

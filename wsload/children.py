@@ -1,4 +1,8 @@
-"""Children that never outlive us: each in a process group of its own, ended by that group's id."""
+"""Child processes: their environment, their output, and that none outlives this process.
+
+A `ModuleProcess` is a part of wsload, and ends when the pipe to its standard input does. A `Command` can be
+anything: it gets a process group of its own, which a `Guard` ends should this process be killed outright.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,120 @@ import contextlib
 import os
 import shlex
 import signal
+import site
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import IO, Final, Self
 
-from wsload.commands.ab import watchdog
+from wsload import watchdog
 from wsload.errors import UsageError
+from wsload.words import printable
 
 STOP_TIMEOUT_S: Final = 10.0
-"""A child that SIGTERM has not ended within this time gets SIGKILL."""
+"""A command that SIGTERM has not ended within this time gets SIGKILL."""
 TAIL_LINES: Final = 12
+MAX_ERRORS_BYTES: Final = 64 * 1024
 _TAIL_BYTES: Final = 16 * 1024
 _STEP_S: Final = 0.02
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, in which Python also finds this very wsload."""
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def isolated_environment(home: Path) -> dict[str, str]:
+    """The same without the user's settings for Locust, in variables or in the home directory.
+
+    Packages in the real home directory are still found.
+    """
+    kept = {name: value for name, value in environment().items() if not name.startswith("LOCUST_")}
+    return {
+        **kept,
+        "HOME": str(home),
+        "PYTHONUSERBASE": site.getuserbase(),
+    }  # packages may be in the real one
+
+
+class ModuleProcess:
+    """``python -m`` with these words: a part of wsload in a process of its own.
+
+    It runs until `end`, or until this process is gone: the module has to end when the pipe to its standard
+    input does. Works alike where gevent has patched ``subprocess``. ``output`` is where its standard output
+    goes, as for `subprocess.Popen`.
+    """
+
+    def __init__(self, *words: str, output: int | IO[bytes]) -> None:
+        # A file, since a pipe that nobody empties would block the child one day.
+        self._errors_file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed by `end`
+        self._errors = ""
+        self._ending = False
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=self._errors_file,
+            env=environment(),
+            start_new_session=True,  # Ctrl-C in the terminal is for this process, which ends the child
+        )
+        self.pid: int = self._child.pid
+        self.output: IO[bytes] | None = self._child.stdout
+        """The pipe from its standard output, if ``output`` asked for one."""
+
+    @property
+    def running(self) -> bool:
+        return self._child.poll() is None
+
+    @property
+    def errors(self) -> str:
+        """What it has written to standard error."""
+        if self._errors_file.closed:
+            return self._errors
+        # pread, since the child writes where the file's own position is.
+        return os.pread(self._errors_file.fileno(), MAX_ERRORS_BYTES, 0).decode(errors="replace").strip()
+
+    @property
+    def last_words(self) -> str:
+        """The last line of that."""
+        return self.errors.rpartition("\n")[2].strip()
+
+    def tell(self, line: bytes) -> None:
+        """Writes to its standard input, if it is still there."""
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(line)
+            self._child.stdin.flush()
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """The exit code, once it has ended by itself; raises `subprocess.TimeoutExpired`."""
+        code: int = self._child.wait(timeout_s)
+        return code
+
+    def end(self, patience_s: float) -> int:
+        """Ends it, by SIGKILL if it does not end by itself in this time; returns its exit code.
+
+        A negative code is the signal that ended it. Ending it again is allowed.
+        """
+        child = self._child
+        if not self._ending:
+            # Said first: under gevent another greenlet may come while this one waits.
+            self._ending = True
+            assert child.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                child.stdin.close()
+            try:
+                child.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+            self._errors = self.errors
+            self._errors_file.close()
+        return self.wait()
 
 
 def words_of(command: str, option: str) -> list[str]:
@@ -78,7 +181,7 @@ class Guard:
             self._child.stdin.flush()
 
 
-class Child:
+class Command:
     """A running command whose output goes to a file; `stop` it.
 
     Raises `UsageError` naming ``what`` when the program can't be run.
@@ -102,7 +205,7 @@ class Child:
                 self._child = subprocess.Popen(
                     list(words),
                     cwd=cwd,
-                    env={**os.environ, **(env or {})},
+                    env=env,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -169,5 +272,5 @@ def tail(log: Path, lines: int = TAIL_LINES) -> str:
             text = file.read(_TAIL_BYTES).decode(errors="replace")
     except OSError:
         return ""
-    found = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.splitlines()]
+    found = [printable(line).rstrip() for line in text.splitlines()]
     return "\n".join([line for line in found if line][-lines:])
