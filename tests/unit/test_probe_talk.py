@@ -22,7 +22,7 @@ from wsload.errors import UsageError
 from wsload.protocols.chat.probe.options import ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult, added
 from wsload.protocols.chat.probe.talk import Probe
-from wsload.protocols.chat.probe.watch import Stopped, Watch
+from wsload.protocols.chat.probe.wire import Stopped, Waiter
 
 
 class Talking:
@@ -33,7 +33,7 @@ class Talking:
         self._order, watched = socket.socketpair()
         self._ends = [self._order, watched]
         settings = {"rate": 100.0, "drain_s": 0.2, "open_timeout_s": 0.5, "message_timeout_s": 0.5, **options}
-        self.probe = Probe(ProbeOptions(url=url, **settings), Watch([watched.fileno()]), self.parts.append)
+        self.probe = Probe(ProbeOptions(url=url, **settings), Waiter([watched.fileno()]), self.parts.append)
         self._thread = threading.Thread(target=self.probe.run)
         self._thread.start()
 
@@ -117,7 +117,7 @@ def test_echoes_that_never_come_are_lost(serving: Serving) -> None:
         probe.until(lambda seen: seen.lost >= 20)
         result = probe.stop()
         assert result.echoed == 0
-        assert "silent" in result.problem, "nothing at all came: the connection was opened anew"
+        assert "stopped answering" in result.problem, "nothing at all came: the connection was opened anew"
 
 
 def test_a_dropped_connection_is_opened_again_and_what_was_owed_is_lost(serving: Serving) -> None:
@@ -213,12 +213,12 @@ def test_it_stops_in_the_middle_of_an_opening(serving: Serving) -> None:
 
 def test_options_that_can_not_work_end_it_at_once() -> None:
     with pytest.raises(UsageError, match="URL"):
-        Probe(ProbeOptions(url="http://host/"), Watch([]), print).run()
+        Probe(ProbeOptions(url="http://host/"), Waiter([]), print).run()
 
 
 def test_the_order_to_stop_is_said_once() -> None:
     read, write = os.pipe()
-    watch = Watch([read])
+    watch = Waiter([read])
     soon = time.monotonic_ns() + 1
     assert not watch.wait(None, until_ns=soon)
     os.close(write)

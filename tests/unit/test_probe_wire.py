@@ -17,8 +17,7 @@ from support.certificates import Certificates
 from support.serving import Serving
 
 from wsload.protocols.chat.probe import stamps
-from wsload.protocols.chat.probe.watch import Watch
-from wsload.protocols.chat.probe.wire import Hangup, Wire, connect
+from wsload.protocols.chat.probe.wire import Hangup, Waiter, Wire, connect
 
 SECOND = 1_000_000_000
 
@@ -62,13 +61,13 @@ def test_a_socket_that_can_not_be_stamped_says_so() -> None:
 
 
 @pytest.fixture
-def watch() -> Iterator[Watch]:
+def watch() -> Iterator[Waiter]:
     one, other = socket.socketpair()
     with one, other:
-        yield Watch([one.fileno()])
+        yield Waiter([one.fileno()])
 
 
-def read(wire: Wire, watch: Watch, size: int) -> tuple[bytes, int | None]:
+def read(wire: Wire, watch: Waiter, size: int) -> tuple[bytes, int | None]:
     """So many bytes of plain text, and the stamp of the last of them."""
     data, stamp = bytearray(), None
     until_ns = time.monotonic_ns() + 20 * SECOND
@@ -89,7 +88,7 @@ async def echo(reader: Any, writer: Any) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux stamps")
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
 def test_the_kernel_says_when_bytes_left_and_arrived(
-    secure: bool, serving: Serving, watch: Watch, certificates: Certificates
+    secure: bool, serving: Serving, watch: Waiter, certificates: Certificates
 ) -> None:
     port = serving.tcp(echo, tls=certificates.server_context() if secure else None)
     until_ns = time.monotonic_ns() + 20 * SECOND
@@ -117,7 +116,7 @@ def test_the_kernel_says_when_bytes_left_and_arrived(
         wire.close()
 
 
-def test_a_large_message_goes_through_the_backlog(serving: Serving, watch: Watch) -> None:
+def test_a_large_message_goes_through_the_backlog(serving: Serving, watch: Waiter) -> None:
     gate = asyncio.Event()
 
     async def patient_echo(reader: Any, writer: Any) -> None:
@@ -138,7 +137,7 @@ def test_a_large_message_goes_through_the_backlog(serving: Serving, watch: Watch
     wire.close()
 
 
-def test_a_server_that_hangs_up_is_told_apart_from_silence(serving: Serving, watch: Watch) -> None:
+def test_a_server_that_hangs_up_is_told_apart_from_silence(serving: Serving, watch: Waiter) -> None:
     async def hang_up(reader: Any, writer: Any) -> None:
         await reader.read(1)
 
@@ -152,7 +151,7 @@ def test_a_server_that_hangs_up_is_told_apart_from_silence(serving: Serving, wat
     wire.close()
 
 
-def secured(port: int, watch: Watch, certificates: Certificates, patience_s: float = 20.0) -> Wire:
+def secured(port: int, watch: Waiter, certificates: Certificates, patience_s: float = 20.0) -> Wire:
     """A wire that has done, or tried, its TLS handshake; closed when that failed."""
     until_ns = time.monotonic_ns() + int(patience_s * SECOND)
     wire = connect("127.0.0.1", port, wait=watch.wait, until_ns=until_ns)
@@ -166,7 +165,7 @@ def secured(port: int, watch: Watch, certificates: Certificates, patience_s: flo
 
 
 def test_a_tls_server_that_ends_the_connection_has_hung_up(
-    serving: Serving, watch: Watch, certificates: Certificates
+    serving: Serving, watch: Waiter, certificates: Certificates
 ) -> None:
     async def once(reader: Any, writer: Any) -> None:
         writer.write(await reader.read(100))
@@ -188,7 +187,7 @@ async def greet(reader: Any, writer: Any) -> None:
 
 @pytest.mark.parametrize(("handler", "error"), [(hostile.silent, TimeoutError), (greet, ssl.SSLError)])
 def test_a_server_without_tls_is_not_talked_to(
-    serving: Serving, watch: Watch, certificates: Certificates, handler: Any, error: type[OSError]
+    serving: Serving, watch: Waiter, certificates: Certificates, handler: Any, error: type[OSError]
 ) -> None:
     port = serving.tcp(handler)
     with pytest.raises(error):

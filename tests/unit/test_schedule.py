@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from wsload.measure.schedule import SECOND_NS, ConstantRate, PoissonRate, Schedule, SwarmRate
+from wsload.measure.schedule import SECOND_NS, ConstantRate, PoissonRate, Schedule, SwarmRate, backoff
 
 rates = st.floats(0.001, 1e6)
 seeds = st.integers(0, 2**32)
@@ -157,3 +157,11 @@ def test_poisson_arrivals_scatter_as_they_should() -> None:
     assert len(taken) == pytest.approx(50_000, abs=5 * math.sqrt(50_000))
     quiet = sum((due // (SECOND_NS // 10)) % 2 == 0 for due in taken)
     assert quiet == pytest.approx(10_000, abs=5 * math.sqrt(10_000))
+
+
+def test_backoff_doubles_up_to_ten_seconds_and_spreads_out() -> None:
+    delays = list(itertools.islice(backoff(), 12))
+    for attempt, delay in enumerate(delays):
+        most = min(0.1 * 2**attempt, 10)
+        assert most / 2 <= delay <= most
+    assert delays != list(itertools.islice(backoff(), 12))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 SECOND_NS: Final = 1_000_000_000
@@ -136,3 +137,11 @@ class SwarmRate:
         else:
             count = 0
         return count
+
+
+def backoff() -> Iterator[float]:
+    """Seconds between attempts: from 0.1 doubling to 10, each with a random half, so that many spread out."""
+    delay = 0.1
+    while True:
+        yield delay * random.uniform(0.5, 1.0)
+        delay = min(delay * 2, 10.0)

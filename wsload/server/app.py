@@ -139,7 +139,7 @@ class ChatServer:
 
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, ChatConnection)
-        member, sends = self._room.enter(_date_ms())
+        member, sends = self._room.enter(time.time_ns() // 1_000_000)
         line = Line(peer=connection)
         self._connections[connection] = (member, line)
         # Of no more use, and 4 KiB.
@@ -169,7 +169,7 @@ class ChatServer:
         try:
             if not text:
                 raise Ignored("a binary frame")
-            sends = self._room.receive(member, data, _date_ms())
+            sends = self._room.receive(member, data, time.time_ns() // 1_000_000)
         except Ignored:
             self.account.ignored += 1
             if text and not _is_utf8(data):
@@ -208,10 +208,6 @@ class ChatServer:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._tasks.discard)
-
-
-def _date_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _is_utf8(data: bytes) -> bool:

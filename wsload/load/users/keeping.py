@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -20,6 +19,7 @@ from wsload.load.users.opening import Opening, pairs
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
 from wsload.load.ws.connection import TimedConnection
+from wsload.measure.schedule import backoff
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
@@ -290,11 +290,3 @@ class KeptConnection(Accounts):
 
 def _may_greet(connection: KeptConnection) -> bool:
     return _greeting.get() is connection
-
-
-def backoff() -> Iterator[float]:
-    """Seconds between attempts: from 0.1 doubling to 10, each with a random half, so that users spread out."""
-    delay = 0.1
-    while True:
-        yield delay * random.uniform(0.5, 1.0)
-        delay = min(delay * 2, 10.0)

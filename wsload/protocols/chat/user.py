@@ -11,7 +11,7 @@ from wsload.measure.names import register
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.protocols.chat.conversation.session import ChatSession
 from wsload.protocols.chat.names import COUNTERS, MESSAGE, METRICS
-from wsload.protocols.chat.probe.beside_run import Witness
+from wsload.protocols.chat.probe.cross_check import CrossCheck
 from wsload.protocols.chat.socket import ChatSocket
 
 register(metrics=METRICS, counters=COUNTERS)
@@ -54,9 +54,9 @@ class ChatUser(WebSocketUser):
         )
 
     @staticmethod
-    def second_witness(settings: Settings, target: str) -> Witness:
+    def second_witness(settings: Settings, target: str) -> CrossCheck:
         """Starts the probe of ``--ws-probe`` beside a run."""
-        return Witness(settings, target)
+        return CrossCheck(settings, target)
 
     @property
     def name(self) -> str:

@@ -1,5 +1,5 @@
-"""A small process of its own that measures the chat beside the users (``--ws-probe``), stamped by the
-kernel. It shares no code with them where that would repeat their mistakes.
+"""A separate process that measures the chat's service time beside the users (``--ws-probe``), by the kernel's
+timestamps. It deliberately shares none of their measuring or protocol code, nor its mistakes.
 
 May import: measure, results, load.options, protocols.chat.conversation.
 Never here: asyncio, websockets.

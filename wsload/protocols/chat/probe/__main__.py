@@ -1,7 +1,7 @@
-"""One probe, until standard input ends; a line of JSON a second on stdout.
+"""Runs one probe until standard input ends; prints a line of JSON a second.
 
-Without ``--url`` the first line of standard input holds the options, as JSON, so that what is
-secret in them shows in no list of processes.
+Without ``--url`` the first line of standard input holds the options as JSON, so that secrets don't show up in
+lists of processes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wsload.exit_codes import ExitCode
 from wsload.protocols.chat.probe.options import NAME, RATE, ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult
 from wsload.protocols.chat.probe.talk import Probe
-from wsload.protocols.chat.probe.watch import Watch
+from wsload.protocols.chat.probe.wire import Waiter
 
 MAX_LINE_BYTES: Final = 1 << 20
 
@@ -34,7 +34,7 @@ def main() -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
         gc.freeze()
-        Probe(options, Watch([sys.stdin.fileno(), stop.fileno()]), _emit).run()
+        Probe(options, Waiter([sys.stdin.fileno(), stop.fileno()]), _emit).run()
     except UsageError as error:
         print(f"wsload.protocols.chat.probe: {error}", file=sys.stderr)
         return ExitCode.USAGE
@@ -55,7 +55,7 @@ def _options() -> ProbeOptions:
 
 
 def _first_line(fd: int) -> str:
-    # By itself, not through sys.stdin, whose buffer would hide what `select` is to see.
+    # Not through sys.stdin, whose buffer would hide data from `select`.
     line = b""
     while not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
         read = os.read(fd, 1)
@@ -68,7 +68,7 @@ def _first_line(fd: int) -> str:
 def _emit(result: ProbeResult) -> None:
     try:
         os.write(sys.stdout.fileno(), result.to_json().encode() + b"\n")
-    except BrokenPipeError:  # nobody listens any more
+    except BrokenPipeError:  # the parent is gone
         sys.exit(ExitCode.BROKEN)
 
 

@@ -1,7 +1,7 @@
-"""WebSocket frames, the client's side, sans-I/O: just what a chat needs (RFC 6455 sections 5 and 7).
+"""A client's WebSocket frames, sans-I/O: just what the chat needs (RFC 6455 sections 5 and 7).
 
-No extension is ever offered, so a reserved bit is an error. Whether text is UTF-8 is left to the
-chat, which takes what is not for no message.
+Deliberately written independently of the engine's codec. No extension is ever offered, so a reserved bit is an
+error. Invalid UTF-8 is left to the chat, which ignores such a message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MASKED: Final = 0x80
 
 
 class Violation(ValueError):
-    """The server broke the protocol; ``code`` is the close code to fail the connection with."""
+    """The server violated the protocol; ``code`` is the close code to fail the connection with."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -44,10 +44,10 @@ def client_frame(opcode: int, payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Bytes in, messages and control frames out; ``max_bytes`` is the longest message taken.
+    """Bytes in, messages and control frames out; ``max_bytes`` is the longest message accepted.
 
-    A room's traffic is mostly others' posts: where it is told what to look for, whole text messages
-    without that are counted by their heads and never copied.
+    Most of a room's traffic is other users' posts: text messages without the bytes that are looked for are
+    skipped without being copied.
     """
 
     __slots__ = ("_buffer", "_max_bytes", "_message", "_message_opcode")
@@ -59,9 +59,9 @@ class FrameReader:
         self._message_opcode = TEXT
 
     def feed(self, data: bytes, wanted: bytes = b"") -> list[tuple[int, bytes]]:
-        """What these bytes complete: (opcode, payload), fragments put together.
+        """The messages and control frames that these bytes complete, as (opcode, payload).
 
-        Unfragmented text without ``wanted`` in it is left out. Raises `Violation`.
+        Unfragmented text that does not contain ``wanted`` is left out. Raises `Violation`.
         """
         buffer = self._buffer
         buffer += data

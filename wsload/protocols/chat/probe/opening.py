@@ -21,7 +21,7 @@ _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class OpeningError(Exception):
-    """The server did not open a WebSocket; the message says why, in one line without secrets."""
+    """The handshake failed; the message says why, in one line without secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Target:
 
     @classmethod
     def of(cls, url: str) -> Target:
-        """Raises `UsageError` for what is no absolute ``ws://`` or ``wss://`` URL."""
+        """Raises `UsageError` unless this is an absolute ``ws://`` or ``wss://`` URL."""
         try:
             parts = urlsplit(url)
             default = _PORTS[parts.scheme]
@@ -65,7 +65,7 @@ class Target:
 
 
 def request(target: Target, options: ProbeOptions, key: str) -> bytes:
-    """The request's bytes. Raises `UsageError` for a header that is more than one."""
+    """The request's bytes. Raises `UsageError` for a header with a line break."""
     headers = [
         ("Host", target.authority),
         ("Upgrade", "websocket"),
@@ -83,7 +83,7 @@ def request(target: Target, options: ProbeOptions, key: str) -> bytes:
 
 
 def check_response(head: bytes, options: ProbeOptions, key: str) -> None:
-    """Accepts the response's head, up to its empty line, or raises `OpeningError`."""
+    """Checks the response's head, up to its empty line; raises `OpeningError`."""
     status, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = status.partition(" ")
     code = rest[:3]
@@ -102,13 +102,13 @@ def check_response(head: bytes, options: ProbeOptions, key: str) -> None:
         raise OpeningError("bad handshake: an extension that was not offered")
     chosen = found.get("sec-websocket-protocol")
     if chosen not in (options.subprotocols or (None,)):
-        raise OpeningError("subprotocol: the server chose none of those offered")
+        raise OpeningError("subprotocol: the server chose none that was offered")
 
 
 def open_wire(options: ProbeOptions, wait: Wait) -> tuple[Wire, Arrival]:
-    """A wire on which the handshake is done, and what came right behind it.
+    """A wire that has completed the handshake, and the bytes that followed it.
 
-    Raises `OpeningError` or an `OSError`, of which `TimeoutError` is one.
+    Raises `OpeningError` or `OSError`, including `TimeoutError`.
     """
     target = Target.of(options.url)
     until_ns = time.monotonic_ns() + int(options.open_timeout_s * 1e9)

@@ -1,4 +1,4 @@
-"""What a probe is told: by its parent, as one line of JSON on standard input, since some of it is secret."""
+"""A probe's options: its parent sends them as one line of JSON on standard input, since some are secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME: Final = "wsload-probe"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeOptions:
-    """How to open, and how often to post; holds secrets, so it is never written anywhere."""
+    """How to open, and how often to post; holds secrets, so it is never stored."""
 
     url: str = field(repr=False)
     """What to open: absolute, ``ws://`` or ``wss://``."""
@@ -26,9 +26,9 @@ class ProbeOptions:
     name: str = NAME
     """The name to log in with."""
     clock: str = "elsewher"
-    """Names the clock of `time.monotonic_ns` in the posts' tokens; see `token`."""
+    """Identifies the clock of `time.monotonic_ns` in the posts' tokens, see `conversation.token`."""
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
-    """Offered in this order; with any offered, the server must choose one."""
+    """Offered in this order; if any are offered, the server must choose one."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Additional request headers, cookies and authorization among them."""
     ca_file: str = ""
@@ -40,14 +40,14 @@ class ProbeOptions:
     open_timeout_s: float = 10.0
     """For opening, and again for logging in, in seconds."""
     message_timeout_s: float = 10.0
-    """A post without its echo for so long is lost."""
+    """After this long without its echo a post is lost."""
     drain_s: float = 2.0
-    """At the end, echoes still owed are awaited for so long."""
+    """How long to wait for outstanding echoes at the end."""
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= MAX_RATE:
             raise UsageError(
-                f"the probe's rate {self.rate:g} is not above 0 and at most {MAX_RATE:g} a second"
+                f"the probe's rate {self.rate:g} must be above 0 and at most {MAX_RATE:g} a second"
             )
 
     def to_json(self) -> str:

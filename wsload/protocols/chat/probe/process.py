@@ -1,4 +1,4 @@
-"""The probe as a child process: started, listened to, and gone with its parent."""
+"""The probe as a child process: it never outlives its parent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ProbeProcess:
         return self._child.running
 
     def read(self) -> list[ProbeResult]:
-        """What it has said since it was last asked, one result a second; never waits."""
+        """The results since the last call, one a second; never waits."""
         new: list[ProbeResult] = []
         if self._result is None:
             data = b""
@@ -51,17 +51,16 @@ class ProbeProcess:
         return new
 
     def end(self) -> list[ProbeResult]:
-        """Stops it, by SIGKILL if it does not end in time; returns what `read` had not returned yet."""
+        """Stops it, by SIGKILL if it does not end in time; returns the results `read` had not returned."""
         if self._code is not None:
             return []
         self._code = self._child.end(self._patience_s)
         return self.read()
 
     def stop(self) -> ProbeResult:
-        """Stops it like `end`, and returns all that it saw.
+        """Stops it like `end`, and returns the sum of all results.
 
-        Stopping again is allowed. Where it did not end in order, ``ended`` is false and ``problem``
-        says what is known.
+        May be called again. If it did not end properly, ``ended`` is false and ``problem`` says what is known.
         """
         if self._result is None:
             self.end()

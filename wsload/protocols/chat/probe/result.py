@@ -1,4 +1,4 @@
-"""What a probe saw: a second of it, which is one line of its output, or its whole life."""
+"""A probe's results: of one second, which is a line of its output, or of its whole run."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _SUMS: Final = ("sent", "echoed", "lost", "late", "unsent", "opens", "failures",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """Service times and counts; see `added` for how the parts make the whole."""
+    """Service times and counts; `added` adds up the parts."""
 
     histogram: Histogram = field(default_factory=Histogram)
-    """Service times, from a post's leaving to its echo's arrival, in ns."""
+    """Service times, from a post's sending to its echo's arrival, in ns."""
     sent: int = 0
     """Posts sent."""
     echoed: int = 0
-    """Posts that came back in time: as many as there are service times."""
+    """Posts whose echo came in time: as many as there are service times."""
     lost: int = 0
-    """Posts given up: after their time-out, with their connection, or at the end."""
+    """Posts given up: at their timeout, with their connection, or at the end."""
     late: int = 0
-    """Echoes of posts that had been given up."""
+    """Echoes that came after their post was given up."""
     unsent: int = 0
-    """Posts that were due while there was no login."""
+    """Posts that were due while not logged in."""
     opens: int = 0
-    """Logins completed: all but the first are reconnections."""
+    """Logins completed: all but the first are reconnects."""
     failures: int = 0
     """Openings and logins that failed, and connections that were lost."""
     kernel: int = 0
-    """Service times of which both ends are the kernel's stamps."""
+    """Service times with the kernel's timestamps at both ends."""
     receipt: int = 0
-    """Those of which only the arrival is, the sending this process's own."""
+    """Service times with the kernel's timestamp of the arrival only."""
     problem: str = ""
-    """What failed last, in one line; empty when nothing did."""
+    """The last failure, in one line; empty if there was none."""
     ended: bool = False
-    """Whether the probe said that this is all: otherwise it was cut short."""
+    """Whether this is the last result: without one the probe was cut short."""
 
     @property
     def stamps(self) -> str:
-        """Whose stamps the service times are, for people."""
+        """Where the service times' timestamps come from, for people."""
         total = self.histogram.total
         if not total:
             return "none"
@@ -81,7 +81,7 @@ class ProbeResult:
 
 
 def added(parts: Iterable[ProbeResult]) -> ProbeResult:
-    """The sum of a probe's parts, in their order: what failed last, and whether it ended, is the last's."""
+    """The sum of a probe's results, in their order."""
     parts = list(parts)
     return ProbeResult(
         histogram=merged(part.histogram for part in parts),

@@ -1,7 +1,7 @@
-"""Time stamps that the Linux kernel puts on a TCP socket's bytes (Documentation/networking/timestamping.rst).
+"""Timestamps that the Linux kernel gives a TCP socket's bytes (Documentation/networking/timestamping.rst).
 
-Both are software stamps of CLOCK_REALTIME: one for when a segment was given to the network device,
-one for when it came from there. So they may be subtracted from each other, and from nothing else.
+Both are software timestamps of CLOCK_REALTIME: when a segment was handed to the network device, and when one
+came from there. They may be subtracted from each other, but from no other clock.
 The numbers below are those of ``asm-generic/socket.h``, ``linux/net_tstamp.h`` and
 ``linux/errqueue.h``; Python's ``socket`` module does not have them.
 """
@@ -39,9 +39,9 @@ Ancillary = list[tuple[int, int, bytes]]
 
 
 def enable(sock: socket.socket) -> bool:
-    """Asks for stamps on a connected TCP socket from which nothing was sent yet; says whether it will.
+    """Asks for timestamps on a connected TCP socket that has sent nothing yet; returns whether there will be any.
 
-    Sent bytes are numbered from 0 on; a stamp names the last byte of what one ``send`` took.
+    Sent bytes are numbered from 0; a timestamp names the last byte of one ``send``.
     """
     if sys.platform != "linux":
         return False
@@ -53,7 +53,7 @@ def enable(sock: socket.socket) -> bool:
 
 
 def received_ns(ancillary: Ancillary) -> int | None:
-    """When the last segment of what was read arrived: ns of CLOCK_REALTIME; None without a stamp."""
+    """When the last segment of what was read arrived: ns of CLOCK_REALTIME; None without a timestamp."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPING) and len(data) >= _STAMPS.size:
             seconds, nanoseconds, *_ = _STAMPS.unpack_from(data)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.schedule import ConstantRate
+from wsload.measure.schedule import ConstantRate, backoff
 from wsload.protocols.chat.conversation.session import (
     ChatSession,
     Echo,
@@ -24,33 +23,32 @@ from wsload.protocols.chat.probe.frames import CLOSE, PING, PONG, TEXT, FrameRea
 from wsload.protocols.chat.probe.opening import OpeningError, open_wire
 from wsload.protocols.chat.probe.options import ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult
-from wsload.protocols.chat.probe.watch import Stopped, Watch
-from wsload.protocols.chat.probe.wire import Arrival, Wire
+from wsload.protocols.chat.probe.wire import Arrival, Stopped, Waiter, Wire
 
 SECOND_NS: Final = 1_000_000_000
 MAX_MESSAGE_BYTES: Final = 16 << 20
-"""The list of a room's users is the longest message."""
+"""The longest message is the list of a room's users."""
 MAX_PENDING: Final = 1_000
 READS_IN_A_ROW: Final = 16
-"""So many reads before the schedule has its turn, even in a flood."""
+"""After this many the schedule gets its turn, even under a flood."""
 GOODBYE_NS: Final = SECOND_NS
-"""At the end, the server has so long to close."""
+"""How long the server may take to close, at the end."""
 _NEVER: Final = 1 << 62
 
 
 class _Ended(Exception):
-    """The connection is of no more use; the message says why."""
+    """The connection can't be used any more; the message says why."""
 
 
 class Probe:
-    """One user in the room, who posts by the clock and knows its own posts again.
+    """One user in the room, which posts on a schedule and recognizes the echoes of its own posts.
 
-    ``emit`` is given what was seen once a second, and at the end the rest, marked as such.
+    ``emit`` gets the results of each second, and at the end the rest, marked as the last.
     """
 
-    def __init__(self, options: ProbeOptions, watch: Watch, emit: Callable[[ProbeResult], object]) -> None:
+    def __init__(self, options: ProbeOptions, waiter: Waiter, emit: Callable[[ProbeResult], object]) -> None:
         self._options = options
-        self._watch = watch
+        self._waiter = waiter
         self._emit = emit
         sender = secrets.token_hex(6)
         self._session = ChatSession(options.name, clock=options.clock, sender=sender)
@@ -68,18 +66,18 @@ class Probe:
         self._problem = ""
 
     def run(self) -> None:
-        """Talks until the order to stop; a connection that fails is opened again, with backoff.
+        """Runs until it is told to stop; a connection that fails is opened again, with backoff.
 
         Raises `UsageError` for options that can't work.
         """
         self._line_ns = time.monotonic_ns() + SECOND_NS
-        delays = _backoff()
+        delays = backoff()
         try:
             while True:
                 opens = self._counts["opens"]
                 self._live()
                 if self._counts["opens"] != opens:
-                    delays = _backoff()
+                    delays = backoff()
                 self._wait(None, until_ns=time.monotonic_ns() + int(next(delays) * SECOND_NS))
         except Stopped:
             self._wind_up()
@@ -88,7 +86,7 @@ class Probe:
     # One connection
 
     def _live(self) -> None:
-        """From its opening to its failure."""
+        """One connection, from its opening to its failure."""
         try:
             self._open()
             while True:
@@ -107,7 +105,7 @@ class Probe:
         self._take(arrival)
 
     def _wind_up(self) -> None:
-        """Posts no more, awaits the echoes still owed, and says goodbye."""
+        """Stops posting, waits for outstanding echoes, and closes the connection."""
         self._due_ns = _NEVER
         if self._wire is None:
             return
@@ -131,7 +129,7 @@ class Probe:
             self._lose(post)
 
     def _turn(self, until_ns: int) -> None:
-        """Does what is due, and takes in what arrives until something is due again."""
+        """Sends what is due, then receives until something is due again."""
         wire = self._wire
         assert wire is not None
         now = time.monotonic_ns()
@@ -173,10 +171,10 @@ class Probe:
     def _post(self, due_ns: int) -> None:
         assert self._wire is not None
         post, data = self._session.post(
-            "probe", date_ms=_date_ms(), due_ns=due_ns, sent_ns=time.monotonic_ns()
+            "probe", date_ms=time.time_ns() // 1_000_000, due_ns=due_ns, sent_ns=time.monotonic_ns()
         )
         frame = client_frame(TEXT, data)
-        # Again, right before the system call: all there is where the kernel does not say.
+        # Taken again right before the system call: the fallback where the kernel gives no timestamp.
         post.sent_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         post.waiter = self._wire.send(frame), wall_ns
         self._counts["sent"] += 1
@@ -187,7 +185,7 @@ class Probe:
                 return
             self._lose(post)
             if self._heard_ns < post.sent_ns:
-                raise _Ended("timeout: the server has fallen silent")
+                raise _Ended("timeout: the server stopped answering")
 
     def _lose(self, post: Post) -> None:
         self._session.give_up(post)
@@ -221,13 +219,13 @@ class Probe:
         elif isinstance(event, Late):
             self._counts["late"] += 1
         elif isinstance(event, Identified):
-            self._wire.send(client_frame(TEXT, self._session.login(_date_ms())))
+            self._wire.send(client_frame(TEXT, self._session.login(time.time_ns() // 1_000_000)))
         elif isinstance(event, Joined):
             self._counts["opens"] += 1
             self._begin_schedule()
 
     def _begin_schedule(self) -> None:
-        """With the first login; after a later one, what was due meanwhile is not made up for."""
+        """Starts it at the first login; after a later one, posts that became due meanwhile are not made up for."""
         now = time.monotonic_ns()
         if not self._start_ns:
             self._start_ns = self._due_ns = now + self._schedule.due_ns()
@@ -236,13 +234,13 @@ class Probe:
             self._due_ns = self._start_ns + self._schedule.due_ns()
 
     def _service_ns(self, wire: Wire, post: Post, arrival: Arrival) -> int:
-        """From the post's leaving to its echo's arrival, by the best stamps there are."""
+        """From the post's sending to its echo's arrival, by the best timestamps there are."""
         own_ns = arrival.read_ns - post.sent_ns
         number, wall_ns = post.waiter
         left_ns = wire.sent_ns(number)
         if arrival.kernel_ns is not None:
             seen_ns = arrival.kernel_ns - (left_ns or wall_ns)
-            # What the kernel saw lies within what this process saw, unless the wall clock was set.
+            # The kernel's interval lies within this process's, unless the wall clock was set meanwhile.
             if 0 <= seen_ns <= own_ns + own_ns // 100:
                 self._counts["kernel" if left_ns else "receipt"] += 1
                 return seen_ns
@@ -251,12 +249,12 @@ class Probe:
     # Reporting
 
     def _wait(self, what: Any, *, until_ns: int, write: bool = False) -> bool:
-        """As `Watch.wait`, and reports each second meanwhile."""
+        """Like `Waiter.wait`, but also reports once a second."""
         while True:
             if time.monotonic_ns() >= self._line_ns:
                 self._line()
             step_ns = min(until_ns, self._line_ns)
-            if self._watch.wait(what, until_ns=step_ns, write=write):
+            if self._waiter.wait(what, until_ns=step_ns, write=write):
                 return True
             if step_ns == until_ns:
                 return False
@@ -281,15 +279,3 @@ def _described(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)
-
-
-def _date_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _backoff() -> Iterator[float]:
-    """Seconds between attempts: from 0.1 doubling to 5, each with a random half."""
-    delay = 0.1
-    while True:
-        yield delay * random.uniform(0.5, 1.0)
-        delay = min(delay * 2, 5.0)

@@ -1,16 +1,18 @@
-"""A TCP connection, plain or under TLS, that tells when its bytes really left and arrived.
+"""A TCP connection, plain or under TLS, that knows when its bytes really left and arrived; and waiting for it.
 
-TLS is done in memory, between the socket and the caller, so that the kernel's stamps apply to the
-very bytes that carry a message: a record's plain text has the stamp of the record.
+TLS is done in memory, between the socket and the caller, so that the kernel's timestamps apply to the very bytes
+that carry a message: a record's plain text gets the timestamp of the record.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -18,23 +20,53 @@ from wsload.protocols.chat.probe import stamps
 
 READ_BYTES: Final = 65_536
 SENT_REMEMBERED: Final = 4_096
-"""So many stamps of what was sent are kept until somebody asks."""
+"""How many timestamps of sent bytes are kept until they are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Bytes that were read at once."""
+    """Bytes from one read."""
 
     data: bytes
-    """Plain text; may be empty, when what came was TLS's own."""
+    """Plain text; empty where only TLS's own records came."""
     read_ns: int
     """When they had been read, by ``time.monotonic_ns``."""
     kernel_ns: int | None
-    """When the last of them arrived, by the kernel's CLOCK_REALTIME; None where it did not say."""
+    """When the last of them arrived, by the kernel's CLOCK_REALTIME; None without a timestamp."""
+
+
+class Stopped(Exception):
+    """The probe was told to stop; raised once."""
+
+
+class Waiter:
+    """Waits for sockets and for the order to stop: data or the end of any of the descriptors ``stops``.
+
+    Those of the probe are its standard input, which ends with its parent, and the pipe that signals write to.
+    """
+
+    def __init__(self, stops: Sequence[int]) -> None:
+        self._stops = list(stops)
+
+    def wait(self, what: Any, *, until_ns: int, write: bool = False) -> bool:
+        """Whether the socket can be read (or ``write``) before this time of ``time.monotonic_ns``.
+
+        ``what`` is a socket, or anything with a ``fileno``; None waits for the time alone. Raises `Stopped`
+        at the first order to stop; later ones are not watched for.
+        """
+        left_s = max(0.0, (until_ns - time.monotonic_ns()) / 1e9)
+        read: list[Any] = [*self._stops, what] if what is not None else self._stops
+        readable, writable, _ = select.select(read, [what] if write else [], [], left_s)
+        for stop in self._stops:
+            if stop in readable:
+                os.read(stop, 4096)
+                self._stops = []
+                raise Stopped
+        return bool(readable or writable)
 
 
 class Wait(Protocol):
-    """Waits for a socket: see `wsload.protocols.chat.probe.watch.Watch.wait`."""
+    """See `Waiter.wait`."""
 
     def __call__(self, what: Any, *, until_ns: int, write: bool = False) -> bool: ...
 
@@ -44,7 +76,7 @@ class Hangup(ConnectionError):
 
 
 class Wire:
-    """An open connection; `close` it. The socket is non-blocking: wait for it yourself."""
+    """An open connection; `close` it. The socket is non-blocking: the caller waits for it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -61,12 +93,12 @@ class Wire:
         return self._sock.fileno()
 
     def close(self) -> None:
-        """Drops the connection, whatever is still on its way."""
+        """Drops the connection, with whatever is still in flight."""
         self._sock.close()
 
     @property
     def backlog(self) -> bool:
-        """Whether something waits until the socket can be written: call `flush` then."""
+        """Whether bytes wait for the socket to become writable: call `flush` then."""
         return bool(self._backlog)
 
     def start_tls(self, context: ssl.SSLContext, host: str, *, wait: Wait, until_ns: int) -> None:
@@ -88,14 +120,14 @@ class Wire:
                 return
 
     def send(self, data: bytes) -> int:
-        """Sends, or keeps in the backlog; returns the number of the last byte, for `sent_ns`."""
+        """Sends what the socket takes and queues the rest; returns the number of the last byte, for `sent_ns`."""
         if self._tls is not None:
             self._tls.write(data)
             data = self._encrypted_out.read()
         return self._enqueue(data)
 
     def flush(self) -> None:
-        """Writes of the backlog what the socket takes."""
+        """Writes as much of the backlog as the socket takes."""
         with contextlib.suppress(BlockingIOError):
             while self._backlog:
                 del self._backlog[: self._sock.send(self._backlog)]
@@ -103,7 +135,7 @@ class Wire:
     def receive(self) -> Arrival | None:
         """What has arrived; None when there is nothing now. Raises `Hangup` or another `OSError`.
 
-        To be called until it is None or raises: TLS may have ended where TCP has not.
+        Call it until it returns None or raises: TLS may have ended while TCP has not.
         """
         if self._ended:
             raise Hangup("the server ended the TLS connection")
@@ -112,14 +144,14 @@ class Wire:
         except BlockingIOError:
             return None
         read_ns = time.monotonic_ns()
-        # A read that is full may have ended in the middle of a segment, whose stamp it then lacks.
+        # A full read may have ended in the middle of a segment, and then lacks that segment's timestamp.
         kernel_ns = stamps.received_ns(ancillary) if len(data) < READ_BYTES else None
         if self._tls is not None:
             data = self._decrypted(data)
         return Arrival(data=data, read_ns=read_ns, kernel_ns=kernel_ns)
 
     def sent_ns(self, number: int) -> int | None:
-        """When the byte with this number left, by the kernel's CLOCK_REALTIME; asked for once."""
+        """When the byte with this number left, by the kernel's CLOCK_REALTIME; can be asked once."""
         self._read_sent()
         return self._sent.pop(number & 0xFFFFFFFF, None)
 
@@ -149,7 +181,7 @@ class Wire:
         return bytes(plain)
 
     def _read_sent(self) -> None:
-        # While there are any of these, the socket counts as readable.
+        # Entries of the error queue make the socket readable.
         if not self._stamped:
             return
         with contextlib.suppress(BlockingIOError):
@@ -157,7 +189,7 @@ class Wire:
                 _, ancillary, _, _ = self._sock.recvmsg(0, stamps.ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
                 found = stamps.sent_ns(ancillary)
                 if found is not None:
-                    # A segment that is sent again is stamped again: the first time counts.
+                    # A retransmitted segment gets another timestamp: the first one counts.
                     self._sent.setdefault(*found)
         while len(self._sent) > SENT_REMEMBERED:
             del self._sent[next(iter(self._sent))]
@@ -166,7 +198,7 @@ class Wire:
 def connect(host: str, port: int, *, wait: Wait, until_ns: int) -> Wire:
     """Connects to the first address of the host that answers.
 
-    Raises `OSError` (of the first address, when none does), of which `TimeoutError` is one.
+    Raises the first address's `OSError`, which may be a `TimeoutError`, if none answers.
     """
     first: OSError | None = None
     for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):

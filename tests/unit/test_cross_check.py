@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.measure.histogram import Histogram
-from wsload.protocols.chat.probe.agreement import MARGIN, MARGIN_NS, MIN_VALUES, disagreement, silence
+from wsload.protocols.chat.probe.cross_check import MARGIN, MARGIN_NS, MIN_VALUES, disagreement, too_little
 from wsload.protocols.chat.probe.result import ProbeResult
 
 MS = 1_000_000
@@ -68,11 +68,11 @@ def test_the_tail_takes_more_values(number: int, judged: bool) -> None:
 
 
 def test_a_probe_that_saw_enough_and_ended_is_not_silent() -> None:
-    assert silence(ProbeResult(histogram=steady(1, MIN_VALUES), ended=True)) is None
+    assert too_little(ProbeResult(histogram=steady(1, MIN_VALUES), ended=True)) is None
 
 
 def test_a_probe_that_can_not_testify_says_why() -> None:
-    never = silence(ProbeResult(problem="Connection refused", ended=True))
+    never = too_little(ProbeResult(problem="Connection refused", ended=True))
     assert never is not None and "0 echoes of 0 posts (Connection refused)" in never.text
-    killed = silence(ProbeResult(histogram=steady(1), echoed=1000, sent=1000))
-    assert killed is not None and "cut short after 1000 echoes" in killed.text
+    killed = too_little(ProbeResult(histogram=steady(1), echoed=1000, sent=1000))
+    assert killed is not None and "cut short after 1,000 echoes" in killed.text

@@ -1,0 +1,113 @@
+"""The probe beside a run: its service times as the metric ``probe``, and a warning where the users' are higher.
+
+Both time the same thing at the same server, from a post's sending to its echo's arrival: the users by the clock of
+their own event loop, the probe by the kernel's timestamps. Users whose figures are clearly higher have measured
+their own load generator.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from wsload.load.options.settings import Settings
+from wsload.measure.histogram import Histogram, merged
+from wsload.measure.interval import Interval, Totals
+from wsload.protocols.chat.probe.options import ProbeOptions
+from wsload.protocols.chat.probe.process import ProbeProcess
+from wsload.protocols.chat.probe.result import ProbeResult
+from wsload.results.machine import clock_id
+from wsload.results.run import RunWarning
+from wsload.words import counted, milliseconds, number
+
+METRIC: Final = "probe"
+PERCENTILES: Final = (50.0, 99.0)
+MARGIN: Final = 0.2
+"""The users' figure may be above the probe's by this share …"""
+MARGIN_NS: Final = 200_000
+"""… or by this time, whichever is more."""
+MIN_VALUES: Final = 100
+"""With fewer values on either side nothing is compared …"""
+MIN_BEYOND: Final = 3
+"""… nor is a percentile with fewer values beyond it, which a single value could move."""
+
+
+class CrossCheck:
+    """A probe process that runs as long as the run does."""
+
+    def __init__(self, settings: Settings, target: str) -> None:
+        self._probe = ProbeProcess(
+            ProbeOptions(
+                url=target,
+                clock=clock_id(),
+                headers=settings.opening.headers,
+                ca_file=settings.ca_file,
+                client_cert=settings.client_cert,
+                insecure=settings.insecure,
+                open_timeout_s=settings.open_timeout_s,
+                message_timeout_s=settings.message_timeout_ns / 1e9,
+                drain_s=settings.drain_s,
+            )
+        )
+
+    def join(self, interval: Interval) -> Interval:
+        """The interval with the probe's values since the last one."""
+        new = merged(part.histogram for part in self._probe.read())
+        if not new.total:
+            return interval
+        return replace(interval, histograms={**interval.histograms, METRIC: new})
+
+    def end(self) -> Interval | None:
+        """Stops the probe; returns an interval with its last values, if there are any."""
+        rest = merged(part.histogram for part in self._probe.end())
+        if not rest.total:
+            return None
+        return Interval(start_s=time.time(), length_s=0.001, histograms={METRIC: rest})
+
+    def testimony(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
+        """After the end: warnings about the users' figures, and the probe's own counts for summary.json."""
+        result = self._probe.stop()
+        service = totals.histograms.get("message.service", Histogram())
+        found = [too_little(result), disagreement(service, result.histogram)]
+        counts = {"stamps": result.stamps, "sent": result.sent, "echoed": result.echoed, "lost": result.lost}
+        return [warning for warning in found if warning is not None], counts
+
+
+def disagreement(service: Histogram, probe: Histogram) -> RunWarning | None:
+    """A warning where the users' service time is above the probe's by more than 20 % and 200 µs.
+
+    Compared at p50 and p99; the text holds every figure that is too far off. A probe that is slower than the users
+    says nothing against them: alone on its connection it may well be.
+    """
+    values = min(service.total, probe.total)
+    judged = [each for each in PERCENTILES if values >= max(MIN_VALUES, MIN_BEYOND / (1 - each / 100))]
+    apart = [
+        f"p{percentile:g} {milliseconds(users_ns)}, {milliseconds(probe_ns)} by the probe"
+        for percentile, users_ns, probe_ns in zip(
+            judged, service.percentiles(judged), probe.percentiles(judged), strict=True
+        )
+        if users_ns - probe_ns > max(MARGIN_NS, MARGIN * probe_ns)
+    ]
+    if not apart:
+        return None
+    return RunWarning(
+        name="probe",
+        text=f"the users' service time is above the probe's: {'; '.join(apart)}",
+        remedy="the difference is the load generator's own: run fewer users per process (--processes), or use "
+        "another machine than the server's",
+    )
+
+
+def too_little(result: ProbeResult) -> RunWarning | None:
+    """A warning where the probe can't be compared with: it saw too little, or was cut short."""
+    if result.ended and result.histogram.total >= MIN_VALUES:
+        return None
+    reason = f" ({result.problem})" if result.problem else ""
+    echoes = counted(result.echoed, "echo", "echoes")
+    if not result.ended:
+        text = f"the probe was cut short after {echoes}{reason}"
+    else:
+        text = f"the probe saw {echoes} of {number(result.sent)} posts{reason}: too few to compare with"
+    remedy = "" if result.problem else "a run of 10 s or more is long enough"
+    return RunWarning(name="probe-silent", text=text, remedy=remedy)
