@@ -7,6 +7,7 @@ thread makes the `Interval`. Samples that Locust should see too are handed on in
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from typing import Any, Final, Protocol
 
@@ -31,13 +32,15 @@ class Listener(Protocol):
         """New failures, in order."""
 
 
-def _counts() -> Any:
-    """The running counters, a slot for each registered one, so that counting is one attribute's increment."""
-    names = counters()
-    blank = type("Counts", (), {"__slots__": names})()
-    for name in names:
-        setattr(blank, name, 0)
-    return blank
+@functools.cache
+def _counts_class(names: tuple[str, ...]) -> Any:
+    """A class with a slot for each counter, so that counting is one attribute's increment."""
+
+    def __init__(self: Any) -> None:  # noqa: N807
+        for name in names:
+            setattr(self, name, 0)
+
+    return type("Counts", (), {"__slots__": names, "__init__": __init__})
 
 
 class Snapshot:
@@ -80,8 +83,8 @@ class Recorder:
     counted by `add`. `declare` makes the lists of a name that a user class brings.
     """
 
-    __slots__ = ("_closes", "_counters", "_declared", "_failed", "_failures", "_histograms", "_limit", "_new",
-                 "count", "kinds", "listener", "sizes", "values")  # fmt: skip
+    __slots__ = ("_closes", "_counters", "_failed", "_failures", "_histograms", "_limit", "_new",
+                 "count", "declared", "kinds", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
@@ -90,14 +93,15 @@ class Recorder:
         self.listener = listener
         self.kinds: Final[dict[str, Kind]] = {}
         """Every name declared so far."""
-        self._declared: dict[str, Figures] = {}
+        self.declared: Final[dict[str, Figures]] = {}
+        """What `declare` gave, by the name it was asked for."""
         self._limit = NameLimit()
         self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
         self._start()
 
     def _start(self) -> None:
-        self.count = _counts()
+        self.count = _counts_class(counters())()
         self._counters: Counter[str] = Counter()
         self._histograms: dict[str, Histogram] = {}
         self._failures: Counter[tuple[str, str]] = Counter()
@@ -109,14 +113,14 @@ class Recorder:
         Beyond `wsload.measure.names.MOST_NAMES` they are those of ``other``. Raises `ValueError` for a name
         that can't be one.
         """
-        found = self._declared.get(name)
+        found = self.declared.get(name)
         if found is not None:
             return found
         cleaned = clean(name)
         admitted = self._limit.admit(cleaned)
         found = Figures.of(admitted)
         if admitted == cleaned:
-            self._declared[name] = found
+            self.declared[name] = found
         else:
             self._counters["names_gathered"] += 1
         if admitted not in self.kinds:

@@ -14,7 +14,7 @@ from wsload.measure.names import Figures
 from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
-    from wsload.load.users.owner import Owner
+    from wsload.load.users.owner import Owner, Progress
 
 PAUSE_NS: Final = 10_000_000
 TIMEOUT: Final = "timeout"
@@ -57,11 +57,12 @@ def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns
 class Accounts:
     """Counts what an owner's connection could not send, and what it sent in vain."""
 
-    __slots__ = ("context", "engine", "owner", "recorder")
+    __slots__ = ("context", "engine", "owner", "progress", "recorder")
 
     def __init__(self, owner: Owner, context: ProcessContext) -> None:
         self.owner = owner
         self.context = context
+        self.progress: Progress = owner._life
         self.engine = context.engine
         self.recorder = context.engine.recorder
 
@@ -98,7 +99,7 @@ class Accounts:
         """Raises the error where the answer is awaited, if it is."""
         waiter.set_exception(error)
         waiter.add_done_callback(_retrieve)
-        self.owner._progressed()
+        self.progress.turned = True
 
     async def pause(self) -> None:
         """Before a call fails at once: else a loop around it would take the whole thread."""

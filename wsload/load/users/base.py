@@ -165,9 +165,6 @@ class DeclaredUser(User):
     def _resolve(self, url: str | None) -> str:
         return self._context.settings.resolve(url, self.url, self.host)
 
-    def _progressed(self) -> None:
-        self._life.turned = True
-
     def _ended(self) -> None:
         self._context.engine.recorder.count.users_ended += 1
         self._life.stop(kill=True)

@@ -10,7 +10,8 @@ from typing import Any
 from wsload.errors import UsageError
 from wsload.load.users.opening import Opening
 from wsload.load.users.pairing import Match
-from wsload.load.users.socket import MESSAGE, Check, Socket
+from wsload.load.users.requests import MESSAGE, Check
+from wsload.load.users.socket import Socket
 
 
 class ExtraSocket:
@@ -80,7 +81,7 @@ class ExtraSocket:
         timeout: float | None = None,
     ) -> Awaitable[Any]:
         """As `WebSocketUser.round_trip`, on this connection."""
-        return self._socket.request(data, match=match, name=name, check=check, timeout=timeout, by_turn=True)
+        return self._socket.request(data, match=match, name=name, check=check, timeout=timeout)
 
     def send(self, data: str | bytes) -> Awaitable[None]:
         """As `WebSocketUser.send`, on this connection."""

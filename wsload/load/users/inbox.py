@@ -55,7 +55,7 @@ class Inbox:
             self._socket.recorder.count.unread += 1
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-            self._socket.owner._progressed()
+            self._socket.progress.turned = True
 
     def take(self) -> str | bytes:
         """The first message."""

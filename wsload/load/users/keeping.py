@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STABLE_NS: Final = 5_000_000_000
 """A connection that lasted so long resets the backoff."""
 _now_ns = time.monotonic_ns
+_OPEN = State.OPEN
 _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
 """The connection whose `on_connect` runs in this context."""
 
@@ -187,7 +188,7 @@ class KeptConnection(Accounts):
     @property
     def settled(self) -> bool:
         """Whether no connection is on its way."""
-        return self.state not in UNSETTLED
+        return self.state is _OPEN or self.state not in UNSETTLED
 
     async def when_settled(self) -> None:
         """Returns once the connection is open again, or no longer wanted."""

@@ -22,6 +22,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from wsload.errors import OpenError, WorkloadError
 from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.states import State
 from wsload.load.users.tasks import TaskStack
 
 _now_ns = time.monotonic_ns
@@ -39,6 +40,8 @@ class Phase(enum.Enum):
     LEAVING = "leaving"
     GONE = "gone"
 
+
+_RESTING, _BUSY, _OPEN = Phase.RESTING, Phase.BUSY, State.OPEN
 
 ON_STOP: Final[Mapping[Phase, Phase]] = {
     Phase.NEW: Phase.ENDING,
@@ -193,16 +196,28 @@ class Life:
             )
             await self._due_tasks.work(None if self.context.settings.rate else self.schedule)
             return
-        user, timers = self.user, self.context.engine.timers
+        user, stack, timers = self.user, self.stack, self.context.engine.timers
+        socket, only = user._socket, stack.only
         while True:
-            if not user._socket.settled:
+            if socket.state is not _OPEN and not socket.settled:
                 self._go_on(Phase.RESTING)
-                await user._socket.when_settled()
-            self._go_on(Phase.BUSY)
+                await socket.when_settled()
+            if self.phase is not _RESTING:
+                self._go_on(_RESTING)
+            self.phase = _BUSY
             self.turned = False
-            waits = await self._step()
-            self._go_on(Phase.RESTING)
-            wait_s = self.stack.wait_time() if waits else 0
+            try:
+                waits = True
+                if only is not None:
+                    await only(user)  # what `_step` does, without a coroutine for it
+                else:
+                    waits = await self._step()
+            except (Exception, SystemExit) as error:
+                waits = await self._raised(only, error)
+            if self.phase is not _BUSY:
+                raise StopUser
+            self.phase = _RESTING
+            wait_s = (stack.sets[-1] if stack.sets else user).wait_time() if waits else 0
             if wait_s > 0:
                 await timers.sleep_until(_now_ns() + int(wait_s * 1e9))
             elif not self.turned:
@@ -210,20 +225,29 @@ class Life:
 
     async def _step(self) -> bool:
         """Runs the next task; says whether the wait time comes next."""
-        task = None
+        task = self.stack.only
         try:
-            task, holder = await self.stack.next()
-            await task(holder)
-        except WorkloadError:
-            pass  # counted when it was raised
-        except (InterruptTaskSet, RescheduleTaskImmediately, RescheduleTask) as error:
-            if isinstance(error, InterruptTaskSet):
-                await self.stack.leave()
-            return isinstance(error, RescheduleTask) or not getattr(error, "reschedule", True)
-        except (StopUser, StopTest):
-            raise
+            if task is not None:
+                await task(self.user)
+            else:
+                task, holder = await self.stack.next()
+                await task(holder)
         except (Exception, SystemExit) as error:
-            self._failed(getattr(task, "__name__", "tasks"), error)
+            return await self._raised(task, error)
+        return True
+
+    async def _raised(self, task: Any, error: BaseException) -> bool:
+        """What follows from what a task raised; says whether the wait time comes next."""
+        if isinstance(error, WorkloadError):
+            return True  # counted when it was raised
+        if isinstance(error, InterruptTaskSet):
+            await self.stack.leave()
+            return not error.reschedule
+        if isinstance(error, RescheduleTask | RescheduleTaskImmediately):
+            return isinstance(error, RescheduleTask)
+        if isinstance(error, StopUser | StopTest):
+            raise error
+        self._failed(getattr(task, "__name__", "tasks"), error)
         return True
 
     def _failed(self, task: str, error: BaseException) -> None:

@@ -9,11 +9,19 @@ from wsload.errors import WorkloadError
 from wsload.load.users.opening import Opening
 
 
+class Progress(Protocol):
+    """Whether the loop has had its turn since a task began."""
+
+    turned: bool
+
+
 class Owner(Protocol):
     """Who a connection belongs to: its hooks, and what the connection reports."""
 
     expected_closes: frozenset[int]
     """Close codes that are no failures."""
+    _life: Any
+    """The owner's `Progress`."""
 
     async def on_opening(self) -> Opening | None:
         """Called before every opening of the main connection."""
@@ -41,6 +49,3 @@ class Owner(Protocol):
 
     def _ended(self) -> None:
         """The user can't go on."""
-
-    def _progressed(self) -> None:
-        """Something arrived that a task may wait for: the loop has had its turn since."""

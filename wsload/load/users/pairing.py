@@ -30,37 +30,25 @@ Match = Callable[[Any], object]
 class Request:
     """A request that was sent: ``due_ns`` when it was meant to be, ``sent_ns`` when it was (monotonic)."""
 
-    __slots__ = ("check", "data", "due_ns", "figures", "general", "key", "lag_ns", "match", "sent_ns",
-                 "timer", "waiter")  # fmt: skip
+    # Most requests need no more than five of these: the others are their class's until they are set.
+    key: Hashable = None
+    match: Match | None = None
+    check: Callable[[Any], str | None] | None = None
+    lag_ns = 0
+    """How late the load generator started the task that sent it."""
+    data: str | bytes = b""
+    """What was sent; kept where the answer may have to be compared with it."""
+    general = False
+    """Whether its answer is told by its turn alone."""
+    timer: Any = None
+    """For the caller's use: a time-out of its own."""
+    waiter: Any = None
+    """For the caller's use: who awaits the answer."""
 
-    def __init__(
-        self,
-        figures: Figures,
-        due_ns: int,
-        sent_ns: int,
-        lag_ns: int = 0,
-        *,
-        key: Hashable = None,
-        match: Match | None = None,
-        check: Callable[[Any], str | None] | None = None,
-        data: str | bytes = b"",
-    ) -> None:
+    def __init__(self, figures: Figures, due_ns: int, sent_ns: int) -> None:
         self.figures = figures
         self.due_ns = due_ns
         self.sent_ns = sent_ns
-        self.lag_ns = lag_ns
-        """How late the load generator started the task that sent it."""
-        self.key = key
-        self.match = match
-        self.check = check
-        self.data = data
-        """What was sent; kept where the answer may have to be compared with it."""
-        self.general = key is None and match is None
-        """Whether its answer is told by its turn alone."""
-        self.waiter: Any = None
-        """For the caller's use: who awaits the answer."""
-        self.timer: Any = None
-        """For the caller's use: a time-out of its own."""
 
 
 class Doubt(enum.StrEnum):
@@ -101,66 +89,88 @@ _UNASKED: Final = Found(Kind.PUSH, doubt=Doubt.UNASKED)
 class Pairing:
     """The requests of one connection, from its opening to its end."""
 
-    __slots__ = ("_answered", "_by_key", "_general", "_in_order", "_lost", "_overlapped", "_seen")
+    __slots__ = (
+        "_answered",
+        "_by_key",
+        "_general",
+        "_lost",
+        "_seen",
+        "in_order",
+        "outstanding",
+        "overlapped",
+    )
 
     def __init__(self) -> None:
+        self.outstanding = 0
+        """How many requests have neither an answer nor been given up."""
+        self.in_order: deque[Request] | None = None  # not every user has one, and it takes 600 bytes
+        """Those without keys."""
+        self.overlapped = False
+        """Whether more than one of these was outstanding since none was."""
         self._by_key: dict[Hashable, Request] = {}
-        self._in_order: deque[Request] | None = None  # not every user has one, and it takes 600 bytes
-        self._overlapped = False
         self._general: dict[object, Match | None] = {}
         self._seen: object = None
         self._answered: dict[Hashable, str] = {}
         self._lost: dict[Hashable, str] = {}
 
-    def __len__(self) -> int:
-        return len(self._by_key) + (len(self._in_order) if self._in_order else 0)
-
     def __iter__(self) -> Iterator[Request]:
         """The outstanding requests."""
         yield from list(self._by_key.values())
-        yield from list(self._in_order or ())
-
-    @property
-    def by_turn(self) -> bool:
-        """Whether any answer on this connection is, or was, told by its turn alone."""
-        return bool(self._general)
+        yield from list(self.in_order or ())
 
     # Sending
 
-    def add(self, request: Request) -> None:
-        """A request is about to be sent. Raises `ValueError` when one with its key is in flight already."""
-        if request.key is not None:
-            if request.key in self._by_key:
-                raise ValueError(f"a request with the key {request.key!r} is still in flight")
-            self._by_key[request.key] = request
-            return
-        if request.match is None:
-            self._general.setdefault(None, None)
+    def add(self, request: Request, key: Hashable) -> None:
+        """A request with a key is about to be sent. Raises `ValueError` when one with this key is in flight."""
+        if key in self._by_key:
+            raise ValueError(f"a request with the key {key!r} is still in flight")
+        self._by_key[key] = request
+        self.outstanding += 1
+
+    def add_in_order(self, request: Request, match: Match | None) -> None:
+        """A request without a key is about to be sent."""
+        if match is None:
+            request.general = True
+            if None not in self._general:
+                self._general[None] = None
         else:
-            identity = _identity(request.match)
-            request.general = identity == self._seen or identity in self._general
-            if request.general:
-                self._general.setdefault(identity, request.match)
+            request.match = match
+            identity = _identity(match)
+            if identity == self._seen or identity in self._general:
+                request.general = True
+                self._general[identity] = match
             self._seen = identity
-        if self._in_order is None:
-            self._in_order = deque()
-        self._overlapped = self._overlapped or bool(self._in_order)
-        self._in_order.append(request)
+        if self.in_order is None:
+            self.in_order = deque()
+        elif self.in_order:
+            self.overlapped = True
+        self.in_order.append(request)
+        self.outstanding += 1
 
     def give_up(self, request: Request) -> Doubt | None:
         """No answer is expected any more. Returns a doubt where others may have got the wrong one for it."""
         if request.key is not None:
             if self._by_key.pop(request.key, None) is not None:
+                self.outstanding -= 1
                 _remember(self._lost, request.key, request.figures.name)
             return None
-        if self._in_order is None or request not in self._in_order:
+        if self.in_order is None or request not in self.in_order:
             return None
-        self._in_order.remove(request)
-        doubt = Doubt.UNANSWERED if self._overlapped and request.general else None
-        self._overlapped = self._overlapped and bool(self._in_order)
+        doubt = Doubt.UNANSWERED if self.overlapped and request.general else None
+        self._take_from_queue(request)
         return doubt
 
     # Receiving
+
+    def answered(self, key: Hashable) -> Request | None:
+        """The outstanding request with this key, which is answered now."""
+        request = self._by_key.pop(key, None)
+        if request is not None:
+            self.outstanding -= 1
+            self._answered[key] = request.figures.name
+            if len(self._answered) > REMEMBERED:
+                del self._answered[next(iter(self._answered))]
+        return request
 
     def receive(self, message: Any, key: Hashable) -> Found:
         """What a message is; ``key`` is what the user class read from it, None where it answers nobody.
@@ -168,33 +178,35 @@ class Pairing:
         Raises whatever a request's ``match`` raises.
         """
         if key is not None:
-            request = self._by_key.pop(key, None)
+            request = self.answered(key)
             if request is not None:
-                _remember(self._answered, key, request.figures.name)
                 return Found(Kind.ANSWER, request)
             if key in self._lost:
                 return Found(Kind.LATE, name=self._lost.pop(key))
             if key in self._answered:
                 return Found(Kind.DUPLICATE, name=self._answered[key])
-        for request in self._in_order or ():
+        for request in self.in_order or ():
             if request.match is None or request.match(message):
-                return self._take(request, message)
+                return self._answered_in_order(request, message)
         if key is None and any(match is None or match(message) for match in self._general.values()):
             return _UNASKED
         return _PUSH
 
-    def _take(self, request: Request, message: Any) -> Found:
-        queue = self._in_order
-        assert queue is not None
-        if queue[0] is request:
-            queue.popleft()
-        else:
-            queue.remove(request)
-        overlapped = self._overlapped and request.general
-        doubt = Doubt.QUOTES_ANOTHER if overlapped and _quotes_another(message, request, queue) else None
-        if not queue:
-            self._overlapped = False
+    def _answered_in_order(self, request: Request, message: Any) -> Found:
+        overlapped = self.overlapped and request.general
+        self._take_from_queue(request)
+        assert self.in_order is not None
+        quotes = overlapped and _quotes_another(message, request, self.in_order)
+        doubt = Doubt.QUOTES_ANOTHER if quotes else None
         return Found(Kind.ANSWER, request, doubt=doubt, overlapped=overlapped)
+
+    def _take_from_queue(self, request: Request) -> None:
+        queue = self.in_order
+        assert queue is not None
+        queue.remove(request)
+        self.outstanding -= 1
+        if not queue:
+            self.overlapped = False
 
 
 def _remember(keys: dict[Hashable, str], key: Hashable, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from wsload.errors import WorkloadError
 from wsload.load.users.due import current_due
-from wsload.load.users.socket import LONGEST_KIND
+from wsload.load.users.requests import LONGEST_KIND
 from wsload.measure.names import Kind
 
 UNFINISHED = "unfinished at the end"

@@ -26,17 +26,14 @@ def task(weight: Any = 1) -> Any:
 class TaskStack:
     """The TaskSets that a user is in, innermost last; none while it runs the tasks of its own class."""
 
-    __slots__ = ("_user", "sets")
+    __slots__ = ("_user", "only", "sets")
 
     def __init__(self, user: Any) -> None:
         self._user = user
         self.sets: list[Any] = []
-
-    @property
-    def wait_time(self) -> Callable[[], float]:
-        """The wait time of the innermost TaskSet, or the user's."""
-        found: Callable[[], float] = (self.sets[-1] if self.sets else self._user).wait_time
-        return found
+        single = len(user.tasks) == 1 and not inspect.isclass(user.tasks[0])
+        self.only: Callable[[Any], Awaitable[object]] | None = user.tasks[0] if single else None
+        """The only task there is, where it is no TaskSet: nothing is to be chosen then."""
 
     async def next(self) -> tuple[Callable[[Any], Awaitable[object]], Any]:
         """The next task, and what it is called with; enters TaskSets on the way.

@@ -11,7 +11,8 @@ from wsload.load.users.base import DeclaredUser
 from wsload.load.users.extra import ExtraSocket
 from wsload.load.users.opening import Opening
 from wsload.load.users.pairing import Match
-from wsload.load.users.socket import Check, Socket
+from wsload.load.users.requests import Check
+from wsload.load.users.socket import Socket
 from wsload.load.users.steps import Step
 from wsload.measure.names import Kind
 
@@ -93,7 +94,7 @@ class WebSocketUser(DeclaredUser):
         answer that comes late could not be told from the next one.
         """
         socket: Socket = self._socket
-        return socket.request(data, match=match, name=name, check=check, timeout=timeout, by_turn=True)
+        return socket.request(data, match=match, name=name, check=check, timeout=timeout)
 
     def send(self, data: str | bytes) -> Awaitable[None]:
         """Sends a text (str) or binary (bytes) message now; awaiting it waits while the transport's buffer is full.

@@ -144,7 +144,7 @@ class ChatSocket(KeptConnection):
         waiter = post.waiter
         if waiter is not None and not waiter.done():
             waiter.set_result((at_ns - post.due_ns) / 1e9)
-        self.owner._progressed()
+        self.progress.turned = True
         if self._drained is not None:
             self._check_drained()
 

@@ -1,0 +1,274 @@
+"""A user's WebSocket: requests and their answers, messages sent and received, all recorded under their names.
+
+Everything runs on the loop's thread. A request is sent when it is made, not when it is awaited, and it is recorded
+when its answer arrives, whoever awaits it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from typing import TYPE_CHECKING, Any, Final
+
+from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
+from wsload.load.users import pairing
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, record_answer
+from wsload.load.users.due import current_due
+from wsload.load.users.keeping import KeptConnection
+from wsload.load.users.pairing import Doubt, Found, Match, Pairing, Request
+from wsload.load.users.process import ProcessContext
+from wsload.load.users.states import State
+from wsload.measure.names import Figures, Kind
+
+if TYPE_CHECKING:
+    from wsload.load.users.owner import Owner
+
+LINGER_NS: Final = 20_000_000
+"""An answer too many is waited for at the end, for as long as the slowest took and this."""
+MESSAGE: Final = "message"
+"""What a request is called that is given no name."""
+_now_ns = time.monotonic_ns
+_OPEN = State.OPEN
+
+Check = Callable[[Any], str | None]
+
+
+class RequestingConnection(KeptConnection):
+    """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
+
+    __slots__ = ("_drained", "_in_order", "_longest_ns",
+                 "_pairing", "_turn_names", "at_ns", "key_of", "name")  # fmt: skip
+
+    def __init__(
+        self,
+        owner: Owner,
+        context: ProcessContext,
+        *,
+        main: bool,
+        reconnects: bool,
+        name: str = MESSAGE,
+        key_of: Callable[[Any], Hashable] | None = None,
+    ) -> None:
+        super().__init__(owner, context, main=main, reconnects=reconnects)
+        self.name = name
+        """What its requests are called that are given no name."""
+        self.key_of = key_of
+        self._pairing = Pairing()
+        self._drained: asyncio.Future[None] | None = None
+        self._longest_ns = 0
+        self._turn_names: set[str] = set()
+        """Names of the requests of this connection whose answers are told by their turn."""
+        self._in_order: Figures | None = None
+        """The last of them."""
+        self.at_ns = 0
+        """When the message that was handed over last had arrived (monotonic)."""
+
+    def _began(self) -> None:
+        self._pairing = Pairing()
+        self._turn_names.clear()
+        self._in_order = None
+
+    def request(
+        self,
+        data: str | bytes,
+        *,
+        key: Hashable = None,
+        match: Match | None = None,
+        name: str | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Any]:
+        """Sends a request; awaiting gives its answer. See `WebSocketUser.request` and `round_trip`."""
+        name = name or self.name
+        figures = self.recorder.declared.get(name) or self.recorder.declare(name, Kind.REQUEST)
+        connection = self.connection if self.state is _OPEN else self.usable()
+        pairing = self._pairing
+        if connection is None or pairing.outstanding >= self.context.settings.max_in_flight:
+            return self.unsent(
+                figures.name, NotConnected("too many in flight" if connection else "not connected")
+            )
+        due_ns = sent_ns = _now_ns()
+        due = current_due.get()
+        if due.due_ns:
+            due_ns, lag_ns = due.take(sent_ns)
+            request = Request(figures, due_ns, sent_ns)
+            request.lag_ns = lag_ns
+        else:
+            request = Request(figures, sent_ns, sent_ns)
+        if key is None:
+            request.data = data
+            pairing.add_in_order(request, match)
+            if figures is not self._in_order:
+                self._in_order = figures
+                self._turn_names.add(figures.name)
+        else:
+            request.key = key
+            try:
+                pairing.add(request, key)
+            except ValueError as error:
+                raise UsageError(f"{error}: give each request a key of its own") from None
+        try:
+            raw = data.encode() if isinstance(data, str) else data
+            connection.send_now(raw, text=raw is not data)
+        except BaseException as error:
+            pairing.give_up(request)
+            if isinstance(error, NotConnected):
+                return self.unsent(figures.name, error)
+            raise
+        if check is not None:
+            request.check = check
+        if timeout is not None:
+            deadline_ns = sent_ns + int(timeout * 1e9)
+            request.timer = self.engine.timers.at(deadline_ns, self._give_up, request, TIMEOUT)
+        self.recorder.count.requests += 1
+        self.engine.in_flight += 1
+        waiter: asyncio.Future[Any] = self.engine.loop.create_future()
+        request.waiter = waiter
+        return waiter
+
+    # Receiving
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        message: str | bytes = data.decode() if text else data
+        key, request, pairing = None, None, self._pairing
+        if self.key_of is not None:
+            try:
+                key = self.key_of(message)
+            except Exception as error:
+                self.owner._report("key_of", error)
+            if key is not None:
+                request = pairing.answered(key)
+        elif pairing.in_order and pairing.in_order[0].match is None and not pairing.overlapped:
+            request = pairing.in_order.popleft()
+            pairing.outstanding -= 1
+        if request is not None:
+            self._answer(request, message, at_ns, len(data))
+        else:
+            self._receive_other(key, message, at_ns, len(data))
+
+    def _answer(self, request: Request, message: str | bytes, at_ns: int, size: int) -> None:
+        if request.check is not None and (refused := self._checked(request.check, message)) is not None:
+            self._refused(request, refused, at_ns)
+        else:
+            record_answer(self.recorder, request.figures, request, at_ns, size)
+        if request.key is None and at_ns - request.sent_ns > self._longest_ns:
+            self._longest_ns = at_ns - request.sent_ns
+        self.engine.in_flight -= 1
+        if request.timer is not None:
+            request.timer.cancel()
+        if self._drained is not None:
+            self._check_drained()
+        waiter = request.waiter
+        if not waiter.done():
+            self.at_ns = at_ns
+            waiter.set_result(message)
+        self.progress.turned = True
+
+    def _refused(self, request: Request, kind: str, at_ns: int) -> None:
+        figures, recorder, response_ns = request.figures, self.recorder, at_ns - request.due_ns
+        recorder.count.refused += 1
+        recorder.values[figures.failed].append(response_ns)
+        recorder.failed(figures.name, str(kind)[:LONGEST_KIND], response_ns)
+
+    def _checked(self, check: Check, message: str | bytes) -> str | None:
+        try:
+            return check(message)
+        except Exception as error:
+            self.owner._report("check", error)
+            return type(error).__name__
+
+    def _check_drained(self) -> None:
+        if not self._pairing.outstanding:
+            self._stop_draining()
+
+    def _stop_draining(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
+        """A message that is not plainly the answer to one request."""
+        try:
+            found = self._pairing.receive(message, key)
+        except Exception as error:
+            self.owner._report("match", error)
+            found = Found(pairing.Kind.PUSH)
+        recorder = self.recorder
+        if found.doubt is not None:
+            self._doubt(found.doubt)
+        if found.request is not None:
+            if found.overlapped:
+                recorder.add(f"{found.request.figures.name}.overlapped")
+            self._answer(found.request, message, at_ns, size)
+        elif found.kind is pairing.Kind.LATE:
+            recorder.count.late += 1
+            recorder.add(f"{found.name}.late")
+        elif found.kind is pairing.Kind.DUPLICATE:
+            recorder.count.duplicates += 1
+            recorder.add(f"{found.name}.duplicates")
+        else:
+            recorder.count.pushes += 1
+            self._pushed(message, at_ns, size)
+
+    def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
+        """A message that answers no request: for subclasses."""
+
+    def _doubt(self, doubt: Doubt) -> None:
+        """Marks every name whose answers on this connection were told by their turn."""
+        self.recorder.count.unpaired += 1
+        for name in self._turn_names:
+            self.recorder.add(f"{name}.unpaired")
+            self.recorder.add(f"{name}: {doubt}")
+
+    # Giving up
+
+    def visit(self, now_ns: int) -> None:
+        if self._pairing.outstanding:
+            oldest_ns = now_ns - self.context.settings.message_timeout_ns
+            for request in self._pairing:
+                if request.sent_ns < oldest_ns and request.timer is None:
+                    self._give_up(request, TIMEOUT)
+
+    def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
+        """The request is lost: no answer came in time, or the connection is gone."""
+        doubt = self._pairing.give_up(request)
+        self.lost(request.figures, request.due_ns, kind)
+        if doubt is not None and kind in (TIMEOUT, UNANSWERED):
+            self._doubt(doubt)
+        self.engine.in_flight -= 1
+        if request.timer is not None:
+            request.timer.cancel()
+        if self._drained is not None:
+            self._check_drained()
+        timed_out = kind == TIMEOUT
+        if request.waiter is not None and not request.waiter.done():
+            error = MessageTimeout if timed_out else ConnectionLost
+            self.fail(request.waiter, error(kind, detail))
+        if timed_out and request.general:
+            # Its answer, should it still come, would be taken for the next one's.
+            self.recycle()
+
+    def _lost(self, kind: str, reason: str) -> None:
+        for request in self._pairing:
+            self._give_up(request, kind, reason)
+
+    async def drain(self, allowed_s: float) -> None:
+        """Waits for outstanding answers, for so long at most; what has none by then is lost."""
+        deadline_ns = _now_ns() + int(allowed_s * 1e9)
+        if self._pairing.outstanding and allowed_s > 0:
+            self._drained = self.engine.loop.create_future()
+            timer = self.engine.timers.at(deadline_ns, self._stop_draining)
+            try:
+                await self._drained
+            finally:
+                timer.cancel()
+                self._drained = None
+        for request in self._pairing:
+            self._give_up(request, UNANSWERED)
+        if self._turn_names and self.connection is not None:
+            # An answer too many would show that answers went to the wrong requests: it is given time to come.
+            await self.engine.timers.sleep_until(min(deadline_ns, _now_ns() + self._longest_ns + LINGER_NS))
+
+
+LONGEST_KIND: Final = 80
+"""Characters of a kind of failure that a user class names."""
