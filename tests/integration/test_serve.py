@@ -295,7 +295,7 @@ def test_what_faults_did_stands_in_the_truth_file_and_is_what_the_client_saw(tmp
 def test_every_connection_is_closed_by_order_and_new_ones_are_taken() -> None:
     async def scene(url: str) -> None:
         async with guest(url, "ada") as ada, guest(url) as stranger:
-            assert await ada.until_closed() == (1013, "as ordered by --fault close")
+            assert await ada.until_closed() == (1013, "as requested by --fault close")
             assert (await stranger.until_closed())[0] == 1013
         async with guest(url, "ada") as ada:
             assert ada.name == "ada"

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
-from wsload.server.faults import GARBAGE, Fate, Faults, Plan, parse
+from wsload.server.faults import GARBAGE, Action, FaultPlan, Faults, parse_faults
 
 MS = 1_000_000
 S = 1_000 * MS
 
 shares = st.floats(0, 1 / 3)
 plans = st.builds(
-    Plan,
+    FaultPlan,
     delay_ns=st.integers(1, S),
     exponential=st.booleans(),
     drop=shares,
@@ -32,23 +32,23 @@ arrivals = st.lists(st.integers(0, 10 * S), min_size=1, max_size=50)
 @pytest.mark.parametrize(
     ("specifications", "plan"),
     [
-        ([], Plan()),
-        (["stall=200ms/2s"], Plan(stall_ns=200 * MS, period_ns=2 * S)),
-        (["delay=5ms"], Plan(delay_ns=5 * MS)),
-        (["delay=exp:1.5ms"], Plan(delay_ns=1_500_000, exponential=True)),
-        (["delay=250us"], Plan(delay_ns=250_000)),
-        (["delay=250µs"], Plan(delay_ns=250_000)),
-        (["drop=0.1%", "duplicate=1%"], Plan(drop=0.001, duplicate=0.01)),
-        (["reorder=100%", "garbage=2%"], Plan(reorder=1.0, garbage=0.02)),
-        (["refuse=10%", "slow-handshake=1m"], Plan(refuse=0.1, slow_handshake_ns=60 * S)),
+        ([], FaultPlan()),
+        (["stall=200ms/2s"], FaultPlan(stall_ns=200 * MS, period_ns=2 * S)),
+        (["delay=5ms"], FaultPlan(delay_ns=5 * MS)),
+        (["delay=exp:1.5ms"], FaultPlan(delay_ns=1_500_000, exponential=True)),
+        (["delay=250us"], FaultPlan(delay_ns=250_000)),
+        (["delay=250µs"], FaultPlan(delay_ns=250_000)),
+        (["drop=0.1%", "duplicate=1%"], FaultPlan(drop=0.001, duplicate=0.01)),
+        (["reorder=100%", "garbage=2%"], FaultPlan(reorder=1.0, garbage=0.02)),
+        (["refuse=10%", "slow-handshake=1m"], FaultPlan(refuse=0.1, slow_handshake_ns=60 * S)),
         (
             ["close=1011@30s", "close=1006@0s", "close=4999@1m"],
-            Plan(closes=((30 * S, 1011), (0, 1006), (60 * S, 4999))),
+            FaultPlan(closes=((30 * S, 1011), (0, 1006), (60 * S, 4999))),
         ),
     ],
 )
-def test_specifications_make_a_plan(specifications: list[str], plan: Plan) -> None:
-    assert parse(specifications) == plan
+def test_specifications_make_a_plan(specifications: list[str], plan: FaultPlan) -> None:
+    assert parse_faults(specifications) == plan
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_specifications_make_a_plan(specifications: list[str], plan: Plan) -> No
         (["delay=0ms"], "above 0"),
         (["delay=exp:"], "'delay=exp:': a duration is"),
         (["delay=norm:5ms"], "a duration is a number"),
-        (["stall=200ms"], "length and period"),
+        (["stall=200ms"], "a stall is LENGTH/PERIOD"),
         (["stall=2s/200ms"], r"the stall \(2s\) must be shorter than its period \(200ms\)"),
         (["stall=2s/2s"], "shorter"),
         (["stall=0s/2s"], "above 0"),
         (["drop=0.1"], "a share is a number with %, such as 3%"),
         (["drop=101%"], "at most 100%"),
         (["drop=nan%"], "a share is a number"),
-        (["drop=1%", "drop=2%"], "'drop=2%': drop was ordered before"),
+        (["drop=1%", "drop=2%"], "'drop=2%': drop is given twice"),
         (["drop=50%", "duplicate=30%", "reorder=30%"], "more than 100%"),
-        (["close=1011"], "write the close code and when"),
+        (["close=1011"], "a close is CODE@TIME"),
         (["close=1005@1s"], "'1005' can't be sent"),
         (["close=x@1s"], "'x' can't be sent"),
         (["close=¹@1s"], "can't be sent"),
@@ -82,30 +82,30 @@ def test_a_mistyped_specification_is_one_line_that_quotes_it(
     specifications: list[str], complaint: str
 ) -> None:
     with pytest.raises(UsageError, match=complaint) as caught:
-        parse(specifications)
+        parse_faults(specifications)
     assert "\n" not in str(caught.value)
 
 
 @given(plans, st.integers(), arrivals)
-def test_the_same_seed_decides_the_same(plan: Plan, seed: int, times: list[int]) -> None:
+def test_the_same_seed_decides_the_same(plan: FaultPlan, seed: int, times: list[int]) -> None:
     first, second = Faults(plan, seed=seed), Faults(plan, seed=seed)
     assert [first.post(time) for time in times] == [second.post(time) for time in times]
     assert [first.refuses() for _ in times] == [second.refuses() for _ in times]
 
 
 @given(plans, st.integers(), arrivals)
-def test_another_fault_ordered_too_strikes_no_one_else(plan: Plan, seed: int, times: list[int]) -> None:
-    alone = Plan(drop=plan.drop, duplicate=plan.duplicate, reorder=plan.reorder)
+def test_another_fault_ordered_too_strikes_no_one_else(plan: FaultPlan, seed: int, times: list[int]) -> None:
+    alone = FaultPlan(drop=plan.drop, duplicate=plan.duplicate, reorder=plan.reorder)
     among, apart = Faults(plan, seed=seed), Faults(alone, seed=seed)
     fates = []
     for time in times:
         among.refuses()
-        fates.append((among.post(time).fate, apart.post(time).fate))
+        fates.append((among.post(time).action, apart.post(time).action))
     assert all(ours is theirs for ours, theirs in fates)
 
 
 @given(plans, st.integers(), arrivals)
-def test_no_reply_is_due_before_its_delay_is_over(plan: Plan, seed: int, times: list[int]) -> None:
+def test_no_reply_is_due_before_its_delay_is_over(plan: FaultPlan, seed: int, times: list[int]) -> None:
     faults = Faults(plan, seed=seed)
     for time in times:
         waited = faults.post(time).due_ns - time
@@ -117,7 +117,7 @@ def test_nothing_is_due_within_a_stall(
     stall: int, apart: int, delay: int, origin: int, times: list[int]
 ) -> None:
     period = stall + apart
-    faults = Faults(Plan(stall_ns=stall, period_ns=period, delay_ns=delay), seed=1)
+    faults = Faults(FaultPlan(stall_ns=stall, period_ns=period, delay_ns=delay), seed=1)
     faults.post(origin)
     for time in times:
         due = faults.post(origin + time).due_ns
@@ -132,7 +132,7 @@ def test_nothing_is_due_within_a_stall(
 
 
 def test_stalls_are_counted_from_the_first_post() -> None:
-    faults = Faults(parse(["stall=200ms/2s"]), seed=1)
+    faults = Faults(parse_faults(["stall=200ms/2s"]), seed=1)
     assert faults.stall_origin_ns is None
     assert faults.post(5 * S).due_ns == 5 * S
     assert faults.stall_origin_ns == 5 * S
@@ -142,16 +142,18 @@ def test_stalls_are_counted_from_the_first_post() -> None:
 
 
 def test_shares_are_what_was_ordered() -> None:
-    faults = Faults(parse(["drop=10%", "duplicate=20%", "reorder=30%", "garbage=25%", "refuse=40%"]), seed=1)
+    faults = Faults(
+        parse_faults(["drop=10%", "duplicate=20%", "reorder=30%", "garbage=25%", "refuse=40%"]), seed=1
+    )
     many = 20_000
     verdicts = [faults.post(0) for _ in range(many)]
-    fates = Counter(verdict.fate for verdict in verdicts)
+    fates = Counter(verdict.action for verdict in verdicts)
     refused = sum(faults.refuses() for _ in range(many))
     garbage = sum(verdict.garbage is not None for verdict in verdicts)
     for got, share in (
-        (fates[Fate.DROP], 0.1),
-        (fates[Fate.DUPLICATE], 0.2),
-        (fates[Fate.REORDER], 0.3),
+        (fates[Action.DROP], 0.1),
+        (fates[Action.DUPLICATE], 0.2),
+        (fates[Action.REORDER], 0.3),
         (garbage, 0.25),
         (refused, 0.4),
     ):
@@ -160,24 +162,24 @@ def test_shares_are_what_was_ordered() -> None:
 
 
 def test_an_exponential_delay_has_its_mean_and_its_tail() -> None:
-    faults = Faults(parse(["delay=exp:5ms"]), seed=1)
+    faults = Faults(parse_faults(["delay=exp:5ms"]), seed=1)
     waits = sorted(faults.post(0).due_ns for _ in range(20_000))
     assert sum(waits) / len(waits) == pytest.approx(5 * MS, rel=0.05)
     assert waits[int(0.99 * len(waits))] == pytest.approx(-math.log(0.01) * 5 * MS, rel=0.1)
 
 
 def test_zero_and_all_are_never_and_always() -> None:
-    none = Faults(parse(["drop=0%", "refuse=0%", "garbage=0%"]), seed=3)
-    every = Faults(parse(["drop=100%", "refuse=100%"]), seed=3)
+    none = Faults(parse_faults(["drop=0%", "refuse=0%", "garbage=0%"]), seed=3)
+    every = Faults(parse_faults(["drop=100%", "refuse=100%"]), seed=3)
     for _ in range(1_000):
-        assert none.post(0).fate is Fate.ECHO
+        assert none.post(0).action is Action.ECHO
         assert none.post(0).garbage is None
         assert not none.refuses()
-        assert every.post(0).fate is Fate.DROP
+        assert every.post(0).action is Action.DROP
         assert every.refuses()
 
 
 def test_garbage_of_every_kind_comes_in_turn() -> None:
-    faults = Faults(parse(["garbage=100%"]), seed=1)
+    faults = Faults(parse_faults(["garbage=100%"]), seed=1)
     kinds = [faults.post(0).garbage for _ in range(2 * len(GARBAGE))]
     assert kinds == [*range(len(GARBAGE)), *range(len(GARBAGE))]

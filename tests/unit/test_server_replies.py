@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from wsload.server.account import Account, Truth
 from wsload.server.connection import Outgoing
-from wsload.server.faults import GARBAGE, Faults, Plan, parse
-from wsload.server.replies import HOLD_NS, Line, Replies
+from wsload.server.faults import GARBAGE, FaultPlan, Faults, parse_faults
+from wsload.server.replies import HOLD_NS, Replies, Sender
 
 MS = 1_000_000
 GARBAGE_DATA = {data for data, _ in GARBAGE}
@@ -86,12 +86,12 @@ class Setting:
     """A room of peers around a `Replies`."""
 
     def __init__(
-        self, plan: Plan | None, *, seed: int = 1, peers: int = 2, truth: Truth | None = None
+        self, plan: FaultPlan | None, *, seed: int = 1, peers: int = 2, truth: Truth | None = None
     ) -> None:
         self.world = World()
         self.account = Account()
         self.peers = [FakePeer(self.world) for _ in range(peers)]
-        self.lines = [Line(peer=peer) for peer in self.peers]
+        self.lines = [Sender(peer=peer) for peer in self.peers]
         self.replies = Replies(
             loop=self.world,
             peers=self.peers,
@@ -107,7 +107,7 @@ class Setting:
 
 
 def setting(*faults: str, **settings: int) -> Setting:
-    return Setting(parse(faults) if faults else None, **settings)
+    return Setting(parse_faults(faults) if faults else None, **settings)
 
 
 def test_a_post_goes_to_its_sender_at_once_and_to_the_others_in_the_next_turn() -> None:
@@ -216,7 +216,7 @@ def test_what_still_waits_when_the_server_stops_is_unsent() -> None:
 def test_the_truth_file_says_what_happened_to_each(tmp_path: Path) -> None:
     path = tmp_path / "truth.jsonl"
     truth = Truth(path)
-    room = Setting(parse(["delay=5ms", "reorder=100%", "stall=1s/10s"]), truth=truth)
+    room = Setting(parse_faults(["delay=5ms", "reorder=100%", "stall=1s/10s"]), truth=truth)
     token = "~ws.aaaaaaaa.bbbbbbbbbbbb.0000000f.00000000000000ff~"
     room.world.run_until(3)
     room.post(0, f'{{"text":"x {token} y"}}'.encode())
@@ -240,7 +240,7 @@ def test_the_truth_file_says_what_happened_to_each(tmp_path: Path) -> None:
 
 shares = st.floats(0, 1 / 3)
 plans = st.builds(
-    Plan,
+    FaultPlan,
     delay_ns=st.integers(1, 50 * MS),
     exponential=st.booleans(),
     stall_ns=st.integers(0, 20 * MS),
@@ -258,7 +258,7 @@ steps = st.lists(
 
 @given(plans, st.integers(), steps)
 def test_the_account_is_what_the_connections_saw(
-    plan: Plan, seed: int, steps: list[tuple[int, int, str]]
+    plan: FaultPlan, seed: int, steps: list[tuple[int, int, str]]
 ) -> None:
     room = Setting(plan, seed=seed, peers=3)
     posted: dict[bytes, int] = {}

@@ -1,6 +1,6 @@
-"""The chat server to load: ``wsload serve``, and embedded in a locustfile. It keeps an account of its own,
-and has faults to order.
+"""The chat server to load: ``wsload serve``, and embedded in a locustfile. It injects faults on request and keeps
+an account of what it did.
 
 May import: measure, load.engine, load.ws, protocols.
-Never here: figures of the load generator.
+Never here: the load generator's figures.
 """

@@ -1,17 +1,17 @@
-"""What the server did, for a test to hold the client's figures against: totals, and the truth file.
+"""The server's own account, to check a client's figures against: totals, and the truth file.
 
 The truth file is JSON lines, each with a ``kind``:
 
     {"kind":"start","seed":1,"faults":["delay=5ms"],"started_ns":…}
-    {"kind":"stalls","origin_ns":…}                    with the first post, when stalls were ordered
+    {"kind":"stalls","origin_ns":…}                    with the first post, if there are stalls
     {"kind":"post","token":"~ws.…~","received_ns":…,"sent_ns":…,"wait_ns":…,"done":["echoed"]}
-    {"kind":"totals","posts":…,"echoed":…,…}           last, when the server was stopped in order
+    {"kind":"totals","posts":…,"echoed":…,…}           last, if the server was stopped properly
 
-Times are ``time.monotonic_ns`` of the server's host. ``received_ns`` is when the post reached the
-process, ``sent_ns`` when its first reply was written to the sender (null if never), ``wait_ns`` how
-long it was made to wait on purpose; ``token`` is null for a post without one. ``done`` holds one of
-``echoed``, ``dropped``, ``unsent`` (its sender was gone), and besides it ``duplicated``,
-``reordered`` (answered after a later post of the same connection, for whatever reason), ``garbage``.
+Times are ``time.monotonic_ns`` of the server's host: ``received_ns`` is when the post reached the process, ``sent_ns``
+when its first reply was written to the sender (null if never), ``wait_ns`` how long a fault delayed it. ``token`` is
+null for a post without one. ``done`` holds one of ``echoed``, ``dropped`` and ``unsent`` (its sender was gone), and
+possibly ``duplicated``, ``reordered`` (answered after a later post of the same connection, for whatever reason) and
+``garbage``.
 """
 
 from __future__ import annotations
@@ -28,54 +28,54 @@ from wsload.errors import UsageError
 from wsload.protocols.chat.conversation import token
 
 FLUSH_S = 1.0
-"""So often the truth file is written to."""
+"""How often the truth file is written."""
 
 _AND = '","'
 
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """Totals since the start. ``posts`` = ``echoed`` + ``dropped`` + ``unsent``, once all is answered."""
+    """Totals since the start. Once all posts are answered, ``posts`` = ``echoed`` + ``dropped`` + ``unsent``."""
 
     opens: int = 0
     """Handshakes completed."""
     refused: int = 0
-    """Handshakes answered 503 by order."""
+    """Handshakes answered 503 by a fault."""
     full: int = 0
-    """Handshakes answered 503 since the process may open no more files."""
+    """Handshakes answered 503 because the process may open no more files."""
     logins: int = 0
-    """Names given, also to those who logged in before."""
+    """Names given, including new names for users already logged in."""
     renamed: int = 0
-    """Logins that got another name than they wanted."""
+    """Logins that got a different name than they asked for."""
     posts: int = 0
-    """Posts received and handed on, or struck by a fault."""
+    """Posts accepted, whether they were answered or hit by a fault."""
     echoed: int = 0
-    """Posts whose sender got its own back, however often."""
+    """Posts echoed to their sender, once or twice."""
     dropped: int = 0
-    """Posts not answered, by order."""
+    """Posts left unanswered by a fault."""
     unsent: int = 0
-    """Posts whose sender, or the server, was gone before the answer."""
+    """Posts whose sender was gone, or the server stopped, before the answer."""
     duplicated: int = 0
     """Posts answered twice."""
     reordered: int = 0
     """Posts answered after a later post of the same connection."""
     garbage: int = 0
-    """Frames of garbage sent."""
+    """Garbage frames sent."""
     deliveries: int = 0
-    """Posts written to others than their senders, each time."""
+    """Posts written to users other than their sender."""
     ignored: int = 0
-    """Messages that are none, or came out of turn."""
+    """Messages that were malformed, or came out of turn."""
     overrun: int = 0
-    """Clients dropped because they did not read."""
+    """Clients dropped because they read too slowly."""
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 
 
 class Truth:
-    """The truth file: lines are kept in memory and written once a second off the loop's thread.
+    """The truth file; lines are buffered in memory and written once a second, outside the loop's thread.
 
-    All its methods raise `UsageError` when the file can't be written.
+    All methods raise `UsageError` when the file can't be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,14 +87,14 @@ class Truth:
         self._lines: list[str] = []
 
     def note(self, kind: str, **values: object) -> None:
-        """A line of another kind than a post's."""
+        """Adds a line of any kind but ``post``."""
         self._lines.append(json.dumps({"kind": kind, **values}) + "\n")
 
     def post(
         self, message: bytes, received_ns: int, sent_ns: int | None, wait_ns: int, done: Sequence[str]
     ) -> None:
-        """The line of one post; ``message`` is its raw bytes, which hold the token."""
-        # Formatted here and now (1.5 µs): a thousand lines at once would hold the loop for milliseconds.
+        """Adds the line of one post; ``message`` is its raw bytes, which hold the token."""
+        # Formatted right away (1.5 µs): a thousand lines at once would block the loop for milliseconds.
         self._lines.append(
             f'{{"kind":"post","token":{_token(message)},"received_ns":{received_ns},'
             f'"sent_ns":{"null" if sent_ns is None else sent_ns},"wait_ns":{wait_ns},'
@@ -102,7 +102,7 @@ class Truth:
         )
 
     async def flush_until(self, over: asyncio.Event) -> None:
-        """Writes once a second, in another thread, until it is over."""
+        """Writes once a second, in another thread, until the event is set."""
         loop = asyncio.get_running_loop()
         while not over.is_set():
             with contextlib.suppress(TimeoutError):
@@ -111,7 +111,7 @@ class Truth:
             await loop.run_in_executor(None, self._write, self._taken())
 
     def close(self, account: Account) -> None:
-        """Writes the rest and the totals."""
+        """Writes the remaining lines and the totals."""
         self.note("totals", **account.as_dict())
         self._write(self._taken())
         self._file.close()
@@ -126,7 +126,7 @@ class Truth:
             self._file.flush()
         except OSError as error:
             with contextlib.suppress(OSError):
-                self._file.close()  # or the interpreter complains at its end that it can't
+                self._file.close()  # or the interpreter complains at exit
             raise self._failed(error) from None
 
     def _failed(self, error: OSError) -> UsageError:
@@ -135,5 +135,5 @@ class Truth:
 
 def _token(message: bytes) -> str:
     start = token.find(message)
-    # Its characters are such that JSON needs no escapes.
+    # A token has no characters that JSON would escape.
     return "null" if start < 0 else f'"{message[start : start + token.LENGTH].decode()}"'

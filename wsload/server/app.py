@@ -22,33 +22,34 @@ from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.server import page
 from wsload.server.account import Account, Truth
 from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection, outgoing
-from wsload.server.faults import Faults, parse
-from wsload.server.options import Options
-from wsload.server.replies import Line, Replies
+from wsload.server.faults import Faults, parse_faults
+from wsload.server.options import ServerOptions
+from wsload.server.replies import Replies, Sender
 from wsload.server.room import Ignored, Member, Room, Send, To
 
 BACKLOG: Final = 4096
-"""Connections the kernel may hold until they are accepted (``net.core.somaxconn`` permitting)."""
+"""Connections that may wait to be accepted (limited by ``net.core.somaxconn``)."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
-"""A longer message fails its connection with 1009."""
+"""A longer message closes its connection with 1009."""
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 STOP_TIMEOUT_S: Final = 3.0
 LEAVES_S: Final = 0.02
+"""Users that leave within this time are announced by one user list."""
 SPARE_FILES: Final = 32
-"""What the process opens beside its connections."""
+"""File descriptors that the process needs besides its connections'."""
 
 
 class ChatServer:
     """One room on one listening socket.
 
-    Call `start`, then wait for whatever ends it, then `stop`. ``on_full`` is called with the number of
-    connections, once, when one more could not be taken in for want of files.
+    Call `start`, wait for whatever ends the server, then call `stop`. ``on_full`` is called once, with the number
+    of connections, when another one was refused because no more files may be opened.
     """
 
     def __init__(
         self,
-        options: Options,
+        options: ServerOptions,
         *,
         loop: asyncio.AbstractEventLoop,
         truth: Truth | None = None,
@@ -60,9 +61,9 @@ class ChatServer:
         self._options = options
         self._loop = loop
         self._room = Room(quiet=options.quiet_roster)
-        self._connections: dict[ChatConnection, tuple[Member, Line]] = {}
+        self._connections: dict[ChatConnection, tuple[Member, Sender]] = {}
         self._timers = TimerQueue(loop) if options.faults else None
-        self._faults = Faults(parse(options.faults), seed=options.seed) if options.faults else None
+        self._faults = Faults(parse_faults(options.faults), seed=options.seed) if options.faults else None
         self._replies = Replies(
             loop=loop,
             peers=self._connections.keys(),
@@ -76,7 +77,7 @@ class ChatServer:
         self._server: Server | None = None
 
     async def start(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Serves on this socket from now on."""
+        """Starts to serve on this socket."""
         options = self._options
         slow_s = self._faults.plan.slow_handshake_ns / 1e9 if self._faults else 0.0
         self._server = await serve(
@@ -93,7 +94,7 @@ class ChatServer:
             ping_interval=None,  # the kernel's keepalive does it, see `run`
             max_size=MAX_MESSAGE_BYTES,
             write_limit=MAX_BUFFERED_BYTES,
-            # "A wrapper or a subclass", says the library's documentation; its annotation knows the latter.
+            # The library documents "a wrapper or a subclass", but its annotation only allows the latter.
             create_connection=cast(
                 "type[ServerConnection]",
                 functools.partial(ChatConnection, on_message=self._on_message, on_overrun=self._on_overrun),
@@ -107,10 +108,10 @@ class ChatServer:
                 self._timers.at(started_ns + after_ns, self._close_all, code)
 
     async def stop(self) -> None:
-        """Closes every connection with 1001; what still waits for its answer gets none."""
+        """Closes every connection with 1001; posts that are still delayed get no answer."""
         assert self._server is not None
         self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
-        # Not for ever: the library waits for handshakes that dawdle, or are made to.
+        # With a limit, because the library waits for slow handshakes, which a fault may cause.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._server.wait_closed()
@@ -124,7 +125,7 @@ class ChatServer:
         if "Upgrade" not in request.headers:
             return page.response(connection, request)
         assert self._server is not None
-        # Without this the system's limit would drop connections before anybody could say why.
+        # Otherwise the system's limit would drop connections without any explanation.
         if len(self._server.handler_tasks) + SPARE_FILES > file_limit():
             if not self.account.full:
                 self._on_full(len(self._connections))
@@ -134,15 +135,15 @@ class ChatServer:
             await self._timers.sleep_until(time.monotonic_ns() + self._faults.plan.slow_handshake_ns)
             if self._faults.refuses():
                 self.account.refused += 1
-                return connection.respond(503, "Refused, as ordered by --fault refuse.\n")
+                return connection.respond(503, "Refused, as requested by --fault refuse.\n")
         return None
 
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, ChatConnection)
         member, sends = self._room.enter(time.time_ns() // 1_000_000)
-        line = Line(peer=connection)
-        self._connections[connection] = (member, line)
-        # Of no more use, and 4 KiB.
+        sender = Sender(peer=connection)
+        self._connections[connection] = (member, sender)
+        # They are not needed any more, and take 4 KiB.
         assert connection.request is not None
         connection.request.headers.clear()
         connection.response = None
@@ -152,20 +153,19 @@ class ChatServer:
             await connection.wait_closed()
         finally:
             del self._connections[connection]
-            self._replies.release(line)
+            self._replies.release(sender)
             if self._room.leave(member) and self._leave_told:
-                # All that leave within a moment make one roster.
                 self._leave_told = False
                 self._loop.call_later(LEAVES_S, self._tell_leave)
 
     # Talking
 
     def _on_message(self, connection: ChatConnection, data: bytes, text: bool) -> None:
-        if connection not in self._connections:  # it did not wait for the end of the handshake
+        if connection not in self._connections:  # sent before the handshake was over
             self.account.ignored += 1
             return
-        # One that is being closed still talks until it has heard of it: its posts are accounted for.
-        member, line = self._connections[connection]
+        # A connection that is being closed may still send for a while: its posts count too.
+        member, sender = self._connections[connection]
         try:
             if not text:
                 raise Ignored("a binary frame")
@@ -176,7 +176,7 @@ class ChatServer:
                 self._keep(connection.fail(CloseCode.INVALID_DATA, "a text frame that is not UTF-8"))
             return
         if sends[0].to is To.POST:
-            self._replies.post(line, data, sends[0].data, connection.received_ns)
+            self._replies.post(sender, data, sends[0].data, connection.received_ns)
         else:
             self.account.logins, self.account.renamed = self._room.logins, self._room.renamed
             self._send(connection, sends)
@@ -203,10 +203,10 @@ class ChatServer:
             if code == CloseCode.ABNORMAL_CLOSURE:
                 connection.transport.abort()
             else:
-                self._keep(connection.fail(code, "as ordered by --fault close"))
+                self._keep(connection.fail(code, "as requested by --fault close"))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
-        self._tasks.add(task)  # the loop itself holds tasks weakly
+        self._tasks.add(task)  # the loop only keeps weak references to tasks
         task.add_done_callback(self._tasks.discard)
 
 

@@ -1,9 +1,8 @@
 """The server's side of a connection: messages go straight from ``data_received`` to the chat.
 
-The library's receive queue costs a task's wake-up per message, and its ``broadcast`` encodes the
-frame anew for every connection: a delivery to one of 100 connections took 7.4 µs of CPU with it
-and takes 4.8 µs here, most of it the system call. The handshake, control frames, extensions, failing
-and closing stay the library's.
+The library's receive queue wakes a task for every message, and its ``broadcast`` encodes the frame again for every
+connection: a delivery to one of 100 connections took 7.4 µs of CPU with it and takes 4.8 µs here, most of which is
+the system call. The handshake, control frames, extensions, failing and closing remain the library's.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from websockets.server import ServerProtocol
 from wsload.load.ws.lean import shed_extras, shed_queue
 
 MAX_BUFFERED_BYTES: Final = 8 << 20
-"""A client that is this far behind in reading is dropped, since a broadcast waits for nobody."""
+"""A client that is this far behind in reading is dropped, since a broadcast waits for no one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +31,13 @@ class Outgoing:
     data: bytes
     """The payload."""
     frame: bytes
-    """The whole frame, for connections without an extension."""
+    """The complete frame, for connections without an extension."""
     opcode: Opcode
     """TEXT or BINARY."""
 
 
 def outgoing(data: bytes, *, text: bool = True) -> Outgoing:
-    """This payload, ready to be sent."""
+    """Encodes this payload."""
     opcode = Opcode.TEXT if text else Opcode.BINARY
     return Outgoing(data=data, frame=Frame(opcode, data).serialize(mask=False), opcode=opcode)
 
@@ -50,7 +49,7 @@ class ChatConnection(ServerConnection):
     ``on_overrun`` is called when the client is dropped for reading too slowly.
     """
 
-    # Beside the library's own: an object of more than 30 attributes gets a dict of 1.3 KiB.
+    # Slots, because an object with more than 30 attributes, the library's included, gets a dict of 1.3 KiB.
     __slots__ = ("_fragments", "_fragments_text", "_on_message", "_on_overrun", "received_ns")
 
     def __init__(

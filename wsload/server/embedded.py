@@ -1,4 +1,4 @@
-"""The embedded chat server, for a run without ``--host``: in a process of its own, gone with the run."""
+"""The embedded chat server for a run without ``--host``: a separate process that ends with the run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ logger = logging.getLogger("wsload")
 
 
 def embedded_server(*options: str) -> None:
-    """To be called in a locustfile: without ``--host``, load a chat server of wsload's own.
+    """Call this in a locustfile to load wsload's own chat server when no ``--host`` is given.
 
-    It is started on a free loopback port by the process that owns the run (a worker is told the
-    host by its master) and stopped when that ends, however it ends. ``options`` are those of
-    ``wsload serve``.
+    The process that owns the run starts it on a free loopback port (workers get the host from their master), and it
+    stops when that process ends, however it ends. ``options`` are those of ``wsload serve``.
     """
 
     def start(environment: Any, **_: Any) -> None:
@@ -31,7 +30,7 @@ def embedded_server(*options: str) -> None:
         environment.host = server.url
         environment.parsed_options.host = server.url
         for user_class in environment.user_classes:
-            user_class.host = server.url  # a start form with an empty host means it too
+            user_class.host = server.url  # so that an empty host in the start form means it too
         atexit.register(server.stop)
         events.quit.add_listener(lambda **_: stop(server))
         logger.info(
@@ -41,6 +40,6 @@ def embedded_server(*options: str) -> None:
     def stop(server: ServerProcess) -> None:
         server.stop()
         if server.errors:
-            logger.warning("wsload's own chat server said: %s", server.errors)
+            logger.warning("wsload's own chat server wrote: %s", server.errors)
 
     events.init.add_listener(start)

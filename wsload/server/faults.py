@@ -1,22 +1,22 @@
-"""Faults to order: what ``--fault`` asks for, and what it means for each post and handshake.
+"""Fault injection: what ``--fault`` asks for, and what it means for each post and handshake.
 
 A specification is ``kind=value``:
 
-    stall=S/P          no post is answered in the last S of every P, counted from the first post;
-                       when a stall ends, everything it held is answered at once
-    delay=D            every reply is held for D, each on its own (pipelined)
-    delay=exp:D        … for a time of its own, exponentially distributed with mean D
+    stall=S/P          in every period P, counted from the first post, nothing is answered for the last S;
+                       what was held is answered when the stall ends
+    delay=D            every reply is delayed by D, independently of the others (pipelined)
+    delay=exp:D        … by a random time, exponentially distributed with mean D
     drop=R             this share of the posts is never answered
     duplicate=R        … is answered twice
-    reorder=R          … is answered after the sender's next post (or after 1.5 s without one)
-    garbage=R          … is answered with a frame of garbage as well
+    reorder=R          … is answered after the sender's next post (or after 1.5 s, if there is none)
+    garbage=R          … is answered with a garbage frame as well
     refuse=R           this share of the handshakes is answered 503
-    slow-handshake=D   every handshake is held for D
+    slow-handshake=D   every handshake is delayed by D
     close=CODE@D       D after the start, every connection is closed with CODE (1006: without a
                        close frame); may be given several times
 
-D, S, P are times (``200us``, ``5ms``, ``2s``, ``1m``), R is a share (``0.1%``). Everything random
-is drawn from the seed, in the order of arrival: the same seed drops the same posts.
+D, S, P are durations (``200us``, ``5ms``, ``2s``, ``1m``), R is a share (``0.1%``). Random decisions are drawn from the
+seed in order of arrival: the same seed drops the same posts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ GARBAGE: Final = (
     (b"\x00\xff\xfe binary", False),
     (b'["an array", "not an object"]', True),
 )
-"""(payload, whether in a text frame) of the frames that ``garbage`` sends in turn."""
+"""The frames that ``garbage`` sends in turn: (payload, whether it is text)."""
 
 EXAMPLES: Final = (
     "stall=200ms/2s, delay=5ms, delay=exp:5ms, drop=0.1%, duplicate=1%, reorder=1%, garbage=1%, "
@@ -47,19 +47,19 @@ _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1006, 1015), *ra
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What was ordered; all zero is a healthy server."""
+class FaultPlan:
+    """The faults to inject; all zero is a healthy server."""
 
     stall_ns: int = 0
     """Length of a stall."""
     period_ns: int = 0
-    """From the end of a stall to the end of the next."""
+    """From the end of one stall to the end of the next."""
     delay_ns: int = 0
-    """What every reply is held for, or the mean of it."""
+    """Delay of every reply, or its mean."""
     exponential: bool = False
-    """Whether the delay is drawn for each reply."""
+    """Whether each reply's delay is random."""
     drop: float = 0.0
-    """Share of posts without an answer, 0 to 1."""
+    """Share of posts that are not answered, 0 to 1."""
     duplicate: float = 0.0
     """Share answered twice."""
     reorder: float = 0.0
@@ -69,13 +69,13 @@ class Plan:
     refuse: float = 0.0
     """Share of the handshakes answered 503."""
     slow_handshake_ns: int = 0
-    """What every handshake is held for."""
+    """Delay of every handshake."""
     closes: tuple[tuple[int, int], ...] = ()
     """(ns after the start, close code), in the order given."""
 
 
-class Fate(enum.Enum):
-    """What becomes of a post; one of these, besides its delay."""
+class Action(enum.Enum):
+    """How a post is answered, apart from its delay."""
 
     ECHO = enum.auto()
     DROP = enum.auto()
@@ -84,40 +84,39 @@ class Fate(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What was decided about one post."""
+class Treatment:
+    """The decision about one post."""
 
     due_ns: int
-    """When to answer it, on the clock of the time given."""
-    fate: Fate
-    """How to answer it."""
+    """When to answer it, by the clock of its arrival."""
+    action: Action
     garbage: int | None
-    """Which of `GARBAGE` goes with the answer."""
+    """Index in `GARBAGE` of the frame to send with the answer."""
 
 
 class Faults:
-    """Decides for one run; pure but for its random streams and the stalls' origin.
+    """Decides about each post and handshake of one run; its only state is random streams and the stalls' origin.
 
-    The streams are apart, so that ordering one fault does not change whom another strikes.
+    Each kind of fault has its own random stream, so that adding one does not change which posts another hits.
     """
 
-    def __init__(self, plan: Plan, *, seed: int) -> None:
+    def __init__(self, plan: FaultPlan, *, seed: int) -> None:
         self.plan = plan
         self.stall_origin_ns: int | None = None
-        """When the first post came: stalls are counted from here."""
+        """When the first post came; stalls are counted from then."""
         self._delays = random.Random(f"{seed}:delays")
-        self._fates = random.Random(f"{seed}:fates")
+        self._actions = random.Random(f"{seed}:fates")
         self._garbage = random.Random(f"{seed}:garbage")
         self._handshakes = random.Random(f"{seed}:handshakes")
         self._garbage_sent = 0
 
-    def post(self, received_ns: int) -> Verdict:
+    def post(self, received_ns: int) -> Treatment:
         """Decides about one post that arrived at this time (ns, any monotonic clock)."""
         if self.stall_origin_ns is None:
             self.stall_origin_ns = received_ns
-        return Verdict(
+        return Treatment(
             due_ns=self._unstalled(received_ns + self._delay(), self.stall_origin_ns),
-            fate=self._fate(),
+            action=self._action(),
             garbage=self._which_garbage(),
         )
 
@@ -138,18 +137,18 @@ class Faults:
         left_ns = plan.period_ns - (ready_ns - origin_ns) % plan.period_ns
         return ready_ns + left_ns if left_ns <= plan.stall_ns else ready_ns
 
-    def _fate(self) -> Fate:
+    def _action(self) -> Action:
         plan = self.plan
-        drawn = self._fates.random()
-        for part, fate in (
-            (plan.drop, Fate.DROP),
-            (plan.duplicate, Fate.DUPLICATE),
-            (plan.reorder, Fate.REORDER),
+        drawn = self._actions.random()
+        for part, action in (
+            (plan.drop, Action.DROP),
+            (plan.duplicate, Action.DUPLICATE),
+            (plan.reorder, Action.REORDER),
         ):
             if drawn < part:
-                return fate
+                return action
             drawn -= part
-        return Fate.ECHO
+        return Action.ECHO
 
     def _which_garbage(self) -> int | None:
         if self._garbage.random() >= self.plan.garbage:
@@ -158,27 +157,27 @@ class Faults:
         return (self._garbage_sent - 1) % len(GARBAGE)
 
 
-def parse(specifications: Sequence[str]) -> Plan:
-    """The plan that these ``kind=value`` specifications order.
+def parse_faults(specifications: Sequence[str]) -> FaultPlan:
+    """The plan that these ``kind=value`` specifications ask for.
 
     Raises `UsageError` with one line that quotes the specification and says what is allowed.
     """
-    plan = Plan()
+    plan = FaultPlan()
     seen: set[str] = set()
     for specification in specifications:
         kind, _, value = specification.partition("=")
         if kind not in _PARSERS:
             raise UsageError(f"--fault {specification!r}: no such fault; there are {EXAMPLES}")
         if kind in seen and kind != "close":
-            raise UsageError(f"--fault {specification!r}: {kind} was ordered before")
+            raise UsageError(f"--fault {specification!r}: {kind} is given twice")
         seen.add(kind)
         try:
-            ordered = _PARSERS[kind](value)
+            changes = _PARSERS[kind](value)
         except ValueError as error:
             raise UsageError(f"--fault {specification!r}: {error}") from None
-        if "closes" in ordered:
-            ordered["closes"] = plan.closes + ordered["closes"]
-        plan = replace(plan, **ordered)
+        if "closes" in changes:
+            changes["closes"] = plan.closes + changes["closes"]
+        plan = replace(plan, **changes)
     if plan.drop + plan.duplicate + plan.reorder > 1:
         raise UsageError("--fault: drop, duplicate and reorder together are more than 100%")
     return plan
@@ -187,7 +186,7 @@ def parse(specifications: Sequence[str]) -> Plan:
 def _positive_ns(text: str) -> int:
     time_ns = duration_ns(text)
     if not time_ns:
-        raise ValueError("the time must be above 0")
+        raise ValueError("the duration must be above 0")
     return time_ns
 
 
@@ -203,7 +202,7 @@ def _share(kind: str) -> Callable[[str], dict[str, Any]]:
 def _stall(text: str) -> dict[str, Any]:
     length, slash, period = text.partition("/")
     if not slash:
-        raise ValueError("write the stall's length and period: 200ms/2s")
+        raise ValueError("a stall is LENGTH/PERIOD, such as 200ms/2s")
     stall_ns, period_ns = _positive_ns(length), _positive_ns(period)
     if stall_ns >= period_ns:
         raise ValueError(f"the stall ({length}) must be shorter than its period ({period})")
@@ -218,9 +217,9 @@ def _delay(text: str) -> dict[str, Any]:
 def _close(text: str) -> dict[str, Any]:
     code, at, after = text.partition("@")
     if not at:
-        raise ValueError("write the close code and when: 1011@30s")
+        raise ValueError("a close is CODE@TIME, such as 1011@30s")
     if not (code.isascii() and code.isdigit() and int(code) in _CLOSE_CODES):
-        raise ValueError(f"close code {code!r} can't be sent; use 1000-1003, 1006-1014 or 3000-4999")
+        raise ValueError(f"close code {code!r} can't be sent: use 1000-1003, 1006-1014 or 3000-4999")
     return {"closes": ((duration_ns(after), int(code)),)}
 
 

@@ -1,4 +1,4 @@
-"""How to serve, as one value."""
+"""The options of ``wsload serve``."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from pathlib import Path
 from typing import Final
 
 READY_PREFIX: Final = "wsload serve: "
-"""What the first line on stdout begins with, once the server listens; its URL is the rest."""
+"""Begins the first line on stdout, printed once the server listens; the rest is its URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to serve; checked by `wsload.server.run.run`."""
+class ServerOptions:
+    """Checked by `wsload.server.run.run`."""
 
     host: str = "127.0.0.1"
     """Name or address to listen on."""
     port: int = 8765
     """0 for a free one."""
     tls_cert: Path | None = None
-    """PEM file with the certificate chain: serve ``wss://``."""
+    """PEM file with the certificate chain; makes it a ``wss://`` server."""
     tls_key: Path | None = None
-    """PEM file with its key, unless it is in ``tls_cert``."""
+    """PEM file with the key, unless it is in ``tls_cert``."""
     quiet_roster: bool = False
-    """Tell a login to the newcomer only."""
+    """Announce a login to the newcomer only."""
     compression: bool = False
-    """Agree to permessage-deflate."""
+    """Accept permessage-deflate."""
     faults: tuple[str, ...] = ()
     """See `wsload.server.faults`."""
     seed: int = 1
-    """For everything random in the faults."""
+    """Of the faults' random decisions."""
     truth: Path | None = None
     """Where to write the truth file, see `wsload.server.account`."""

@@ -1,4 +1,4 @@
-"""What a browser gets from the chat server: one page on ``/`` to join the room with."""
+"""The page at ``/`` with which a browser joins the room."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _NONCE = "{{nonce}}"
 
 
 def response(connection: ServerConnection, request: Request) -> Response | None:
-    """The answer to a plain HTTP request: the page, 404, or None for what the library refuses."""
+    """The response to a plain HTTP request: the page, 404, or None to let the library refuse it."""
     if request.method != "GET":
         return None
     if request.path.partition("?")[0] != "/":
-        return connection.respond(http.HTTPStatus.NOT_FOUND, "There is only / here.\n")
+        return connection.respond(http.HTTPStatus.NOT_FOUND, "Not found: the page is at /.\n")
     nonce = secrets.token_urlsafe(16)
     text = resources.files("wsload.server").joinpath("page.html").read_text(encoding="utf-8")
     answer = connection.respond(http.HTTPStatus.OK, text.replace(_NONCE, nonce))

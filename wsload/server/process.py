@@ -1,4 +1,4 @@
-"""The chat server as a child process: started, waited for, and stopped with its parent."""
+"""The chat server as a child process: it never outlives its parent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ServerProcess:
         self._output = b""
         self.pid: int = self._child.pid
         self.account: dict[str, int] | None = None
-        """The server's totals, once it was stopped in order."""
+        """The server's totals, once it has stopped properly."""
         try:
             self.url = self._await_url(timeout_s)
         except BaseException:
@@ -62,7 +62,7 @@ class ServerProcess:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Stops the server, by SIGKILL if it does not end in this time; returns its exit code.
 
-        Stopping again is allowed. A negative code is the signal that ended it.
+        May be called again. A negative code is the signal that ended it.
         """
         code = self._child.end(timeout_s)
         output = self._child.output
@@ -98,7 +98,7 @@ class ServerProcess:
         return self._child.last_words.removeprefix("wsload: ") or "it said nothing"
 
     def _read_account(self, fd: int) -> dict[str, int] | None:
-        # The child is gone: what it wrote is there, and then the end.
+        # The child is gone: all that it wrote can be read without waiting.
         while read := os.read(fd, 4096):
             self._output += read
         try:

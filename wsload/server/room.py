@@ -1,10 +1,10 @@
-"""The chat room, sans-I/O: who is in it, what a message means, and who is told what.
+"""The chat room, sans-I/O: who is in it, what a message means, and who gets which messages.
 
-The rules are those of the sample server of the MDN guide "Writing WebSocket client applications":
-a taken name gets a number and its owner a ``rejectusername``; a login or a leave is a new
-``userlist`` for everyone; a post goes to everyone, its sender too, with anything like ``<…>``
-taken out of its text. Unlike the sample, which trusts the ``id`` a client claims and hands on
-whatever it does not know, the room goes by the connection and raises `Ignored`.
+The rules are those of the sample server of the MDN guide "Writing WebSocket client applications": a name that is
+taken gets a number appended, and its user a ``rejectusername``; after a login or a leave everyone gets a new
+``userlist``; a post goes to everyone, including its sender, with anything like ``<…>`` removed from its text. The
+sample trusts the ``id`` that a client claims and forwards messages it doesn't know; the room goes by the connection
+and raises `Ignored`.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from typing import Any, Final
 from wsload.protocols.chat.conversation import messages
 
 QUIET_ROSTER_NAMES: Final = 100
-"""A quiet room's newcomer is told the newest so many names, its own first: the full list of N users
-would cost a ramp N² names even so."""
+"""A newcomer to a quiet room gets only this many names, the newest first: full lists would make N logins cost N²
+names even there."""
 
 _TAG: Final = re.compile(r"<[^>]+>")
 
 
 class Ignored(ValueError):
-    """Nothing the room acts on; the message says why."""
+    """The room does not act on this message; the text says why."""
 
 
 class To(enum.Enum):
-    """Who is to get a message."""
+    """Who gets a message."""
 
     SELF = enum.auto()
-    """Only the user whose doing it was."""
+    """Only the user who caused it."""
     ALL = enum.auto()
-    """Every connection, the user's own too."""
+    """Every connection, including the user's own."""
     POST = enum.auto()
-    """As `ALL`, but it answers a post: what faults may hold, drop, repeat or reorder."""
+    """Like `ALL`, but it answers a post, so that faults apply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,6 @@ class Send:
     """One message to be sent."""
 
     to: To
-    """Who gets it."""
     data: bytes
     """The payload of a text frame."""
 
@@ -55,38 +54,38 @@ class Member:
     """One connection, as the room knows it."""
 
     id: int
-    """Given by the room, never used twice."""
+    """Assigned by the room, never reused."""
     name: str | None = None
     """Unique in the room; None before the login."""
 
 
 class Room:
-    """One chat room; ``quiet`` tells a login to the newcomer only, and a leave to nobody."""
+    """One chat room; a ``quiet`` one announces a login to the newcomer only, and a leave to nobody."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.logins = 0
-        """Names given so far, new names of those who had one too."""
+        """Names given so far, including new names for users who had one."""
         self.renamed = 0
-        """How many of them were not the name that was wanted."""
+        """How many of these were not the name asked for."""
         self._names: dict[str, None] = {}  # in order of login
         self._last_id = 0
         self._suffix = 0
 
     @property
     def names(self) -> list[str]:
-        """Who is logged in, in order of login."""
+        """The users logged in, in order of login."""
         return list(self._names)
 
     def enter(self, date_ms: int) -> tuple[Member, Sequence[Send]]:
-        """A new connection: who it is from now on, and what it is told."""
+        """A new connection: its member, and what to send it."""
         self._last_id += 1
         return Member(id=self._last_id), [Send(to=To.SELF, data=messages.identity(self._last_id, date_ms))]
 
     def receive(self, member: Member, data: bytes | str, date_ms: int) -> Sequence[Send]:
-        """What follows from one text message of a member, in the order in which it is to be sent.
+        """What to send because of one text message from a member, in this order.
 
-        Raises `Ignored` for what is no chat message or comes out of turn.
+        Raises `Ignored` for a message that is malformed or comes out of turn.
         """
         try:
             message = messages.decode(data)
@@ -99,7 +98,7 @@ class Room:
         raise Ignored(f"unknown type {message['type'][:40]!r}")
 
     def leave(self, member: Member) -> Sequence[Send]:
-        """The connection is gone: its name is free again."""
+        """The connection is gone: frees its name, and returns what to send."""
         if member.name is None:
             return ()
         del self._names[member.name]
@@ -107,7 +106,7 @@ class Room:
         return () if self.quiet else [Send(to=To.ALL, data=self.roster())]
 
     def roster(self) -> bytes:
-        """The ``userlist`` message as of now."""
+        """The current ``userlist`` message."""
         if self.quiet:
             return messages.user_list(list(islice(reversed(self._names), QUIET_ROSTER_NAMES)))
         return messages.user_list(self.names)

@@ -1,4 +1,4 @@
-"""Runs the chat server as a process: its socket, its limits, its end."""
+"""Runs the chat server as a process: its socket, its limits, how it ends."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from wsload.errors import UsageError
 from wsload.load.engine.limits import file_limit, raise_file_limit
 from wsload.server.account import Account, Truth
 from wsload.server.app import BACKLOG, ChatServer
-from wsload.server.faults import parse
-from wsload.server.options import Options
+from wsload.server.faults import parse_faults
+from wsload.server.options import ServerOptions
 from wsload.words import counted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(options: Options, *, ready: Callable[[str], None], until_eof: bool = False) -> Account:
-    """Serves until SIGINT or SIGTERM, or the end of standard input; returns the totals.
+def run(options: ServerOptions, *, ready: Callable[[str], None], until_eof: bool = False) -> Account:
+    """Serves until SIGINT or SIGTERM, or until standard input ends; returns the totals.
 
-    ``ready`` is called with the URL once the server listens. Raises `UsageError` for options that
-    can't work, such as a port in use, and for a truth file that can't be written, also later.
+    ``ready`` is called with the URL once the server listens. Raises `UsageError` for options that can't work, such
+    as a port in use, and, then or later, for a truth file that can't be written.
     """
-    parse(options.faults)
+    parse_faults(options.faults)
     tls = _tls(options)
-    # What a client does wrong is counted, not logged.
+    # Clients' errors are counted, not logged.
     logging.getLogger("websockets").setLevel(logging.CRITICAL)
     raise_file_limit()
     with _listening(options) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -46,7 +46,7 @@ def run(options: Options, *, ready: Callable[[str], None], until_eof: bool = Fal
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there; a name counts as what it resolves to.
+    """Whether only this machine can reach a server on this host; a name counts as what it resolves to.
 
     Raises `UsageError` for a name that does not resolve.
     """
@@ -55,7 +55,7 @@ def is_loopback(host: str) -> bool:
 
 
 async def _serve(
-    options: Options,
+    options: ServerOptions,
     listening: socket.socket,
     tls: ssl.SSLContext | None,
     truth: Truth | None,
@@ -70,8 +70,8 @@ async def _serve(
         threading.Thread(target=_await_eof, args=(loop, over), daemon=True).start()
     server = ChatServer(options, loop=loop, truth=truth, on_full=_say_full)
     await server.start(listening, tls)
-    # What was imported lives as long as the process, and thousands of connections live long: looking
-    # for garbage among them took 100 ms at 5,000 connections, in the midst of what is being measured.
+    # Imported modules live as long as the process, and so do thousands of connections: collecting garbage among
+    # 5,000 connections took 100 ms, in the middle of a measurement.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
@@ -80,7 +80,7 @@ async def _serve(
         await (over.wait() if truth is None else truth.flush_until(over))
     finally:
         for number in _SIGNALS:
-            loop.remove_signal_handler(number)  # a second one ends the process at once
+            loop.remove_signal_handler(number)  # a second signal ends the process at once
         await server.stop()
     if truth is not None:
         truth.close(server.account)
@@ -98,15 +98,15 @@ def _say_full(connections: int) -> None:
 
 
 def _await_eof(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
-    # os.read, since a thread inside sys.stdin when the interpreter ends aborts the process.
+    # os.read, since a thread that is inside sys.stdin when the interpreter exits aborts the process.
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    with contextlib.suppress(RuntimeError):  # the loop is closed: it was over before
+    with contextlib.suppress(RuntimeError):  # the loop is already closed
         loop.call_soon_threadsafe(over.set)
 
 
-def _listening(options: Options) -> socket.socket:
+def _listening(options: ServerOptions) -> socket.socket:
     family, address = _resolved(options.host, options.port)
     try:
         listening = socket.create_server(address, family=family, backlog=BACKLOG)
@@ -115,8 +115,8 @@ def _listening(options: Options) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"{place}: the port is in use; choose another, or 0 for a free one") from None
         raise UsageError(f"{place}: {error.strerror}") from None
-    # Accepted sockets inherit it: a peer that vanished is noticed after 40 s. The library's pings do
-    # that too, for 2 KiB and a task a connection, and are traffic in what is being measured.
+    # Accepted sockets inherit this: a peer that vanished is noticed after 40 s. The library's pings would do the
+    # same for 2 KiB and a task per connection, and would add traffic to what is being measured.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)
@@ -126,7 +126,7 @@ def _listening(options: Options) -> socket.socket:
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """The first address that the host's name stands for."""
+    """The first address that the host name resolves to."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):  # UnicodeError: what IDNA can't encode
@@ -139,14 +139,14 @@ def _url(listening: socket.socket, tls: ssl.SSLContext | None) -> str:
     return f"{'wss' if tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def _tls(options: Options) -> ssl.SSLContext | None:
+def _tls(options: ServerOptions) -> ssl.SSLContext | None:
     if options.tls_cert is None:
         if options.tls_key is not None:
             raise UsageError("--tls-key: needs --tls-cert too")
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # A password is never asked for: an encrypted key is an error like others.
+        # Never asks for a password: an encrypted key is an error.
         context.load_cert_chain(options.tls_cert, options.tls_key, password="")
     except (OSError, ValueError) as error:  # SSLError is an OSError
         names = " ".join(str(name) for name in (options.tls_cert, options.tls_key) if name)

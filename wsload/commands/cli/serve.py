@@ -58,7 +58,7 @@ def serve(
     It speaks the protocol of the chat in MDN's WebSocket guide: subprotocol "json", which a client
     must offer. Open its address in a browser to join the room and watch. It stops on Ctrl-C.
     """
-    from wsload.server.options import READY_PREFIX, Options
+    from wsload.server.options import READY_PREFIX, ServerOptions
     from wsload.server.run import is_loopback, run
 
     if not is_loopback(host):
@@ -66,7 +66,7 @@ def serve(
             f"wsload serve: {host} is not a loopback address: whoever reaches it can join and load this room",
             file=sys.stderr,
         )
-    options = Options(
+    options = ServerOptions(
         host=host,
         port=port,
         tls_cert=tls_cert,
