@@ -1,7 +1,7 @@
 """wsload's figures beside the truth: a server that does what was ordered, and its own account of it.
 
 ``pytest -n0 -s tests/truth/test_ground_truth.py`` prints the tables; a failed test always does. A run
-that wsload itself calls late is repeated, twice at most (see `prove`); no tolerance ever grows. Where
+that wsload itself calls late is repeated, twice at most (see `run_setting`); no tolerance ever grows. Where
 the system allows it the runs have real-time priority, since what is tested is the measuring, not how
 the machine divides itself between this and its neighbours.
 """
@@ -15,7 +15,7 @@ from rich.console import Console
 from support.undisturbed import undisturbed
 
 from wsload.commands.cli.selftest import selftest
-from wsload.commands.selftest.judging import Verdict, prove
+from wsload.commands.selftest.judging import SettingResult, run_setting
 from wsload.commands.selftest.settings import SETTINGS, Setting
 from wsload.commands.selftest.showing import results_view
 
@@ -32,26 +32,26 @@ def in_peace() -> Iterator[None]:
         yield
 
 
-def show(verdict: Verdict) -> None:
+def show(result: SettingResult) -> None:
     """Prints the table, which pytest keeps for a failure."""
-    Console(width=110, color_system=None).print(results_view([verdict]))
+    Console(width=110, color_system=None).print(results_view([result]))
 
 
-def fact(verdict: Verdict, what: str) -> int:
+def fact(result: SettingResult, what: str) -> int:
     """What the server counted."""
-    (found,) = [fact.truth for fact in verdict.facts if fact.what == what]
+    (found,) = [fact.truth for fact in result.counts if fact.what == what]
     return found
 
 
 @pytest.mark.parametrize("setting", [each for each in SETTINGS if not each.quick], ids=lambda each: each.name)
 def test_the_figures_are_true(setting: Setting) -> None:
-    verdict = prove(setting)
-    show(verdict)
-    assert verdict.passed
-    assert verdict.comparisons
-    assert fact(verdict, "answered") >= LEAST_POSTS
+    result = run_setting(setting)
+    show(result)
+    assert result.passed
+    assert result.percentiles
+    assert fact(result, "answered") >= LEAST_POSTS
     if setting.judged != "delays":
-        assert fact(verdict, "out of order") == 0, "a stall, or the same delay for all, keeps the order"
+        assert fact(result, "out of order") == 0, "a stall, or the same delay for all, keeps the order"
 
 
 def test_the_command_says_so_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from wsload.commands.selftest.judging import REPEATS, Verdict, judge, prove
+from wsload.commands.selftest.judging import REPEATS, SettingResult, judge, run_setting
 from wsload.commands.selftest.settings import LINGER_S, SETTINGS, Setting
 from wsload.commands.selftest.showing import results_view, sentence
 from wsload.commands.selftest.trial import Posts, Trial, read_posts, timer_kind
@@ -85,14 +85,14 @@ def trial(
     return Trial(
         setting=setting,
         posts=posts,
-        dues=due,
+        due_ns=due,
         account=Account(posts=count, echoed=count, logins=1).as_dict(),
         info=RunInfo(build="b", target="ws://host/", started_at=0.0, valid=valid, warnings=warnings),
         totals=totals,
     )
 
 
-def text(*verdicts: Verdict) -> str:
+def text(*verdicts: SettingResult) -> str:
     console = Console(file=StringIO(), width=120, color_system=None)
     console.print(results_view(verdicts))
     return console.file.getvalue()  # type: ignore[attr-defined]
@@ -102,13 +102,13 @@ def text(*verdicts: Verdict) -> str:
 def test_figures_that_are_true_pass(setting: Setting) -> None:
     verdict = judge(trial(setting))
     assert verdict.passed, text(verdict)
-    assert len(verdict.comparisons) >= 4
+    assert len(verdict.percentiles) >= 4
     assert bool(verdict.controls) == (setting.judged == "stalls")
 
 
 def test_the_formula_stands_beside_the_truth() -> None:
     by_percentile = {
-        each.percentile: each for each in judge(trial(STALLING)).comparisons if each.metric == "message"
+        each.percentile: each for each in judge(trial(STALLING)).percentiles if each.metric == "message"
     }
     for percentile, wanted_ms in ((95, 100), (99, 180), (99.9, 198)):
         wanted_ns, found = pytest.approx(wanted_ms * MS, abs=2 * MS), by_percentile[percentile]
@@ -147,7 +147,7 @@ def test_a_recorder_that_omits_what_was_due_during_a_stall_fails(poisson: bool) 
     service = posts.answered + 40 * US - posts.sent
     made = trial(setting, posts=posts, message=service)
     # Such a recorder calls due what it sent.
-    verdict = judge(replace(made, dues=posts.sent))
+    verdict = judge(replace(made, due_ns=posts.sent))
     assert not verdict.passed
     assert not all(control.within for control in verdict.controls), "also the load was not what was ordered"
 
@@ -176,13 +176,13 @@ def test_one_miscount_fails(counters: dict[str, int], what: str) -> None:
     verdict = judge(trial(STALLING, counters=counters))
     assert not verdict.counted
     assert not verdict.passed
-    assert what in [fact.what for fact in verdict.facts if not fact.holds]
+    assert what in [fact.what for fact in verdict.counts if not fact.exact]
     assert f"{what}: " in text(verdict)
 
 
 def test_a_time_below_what_the_server_took_fails() -> None:
     verdict = judge(trial(BY_KIND["delays"], way_back_ns=-100 * US))
-    (fact,) = [fact for fact in verdict.facts if fact.what == "faster than the server answered"]
+    (fact,) = [fact for fact in verdict.counts if fact.what == "recorded faster than the server answered"]
     assert fact.read > 0
     assert not verdict.passed
 
@@ -195,8 +195,8 @@ def test_the_lost_are_at_least_as_old_as_they_were(age_s: float, holds: bool) ->
     made.totals.histograms["message.lost"] = Histogram.of([round(age_s * 1e9) + 400 * MS])
     made.totals.counters["lost"] = 1
     verdict = judge(replace(made, account={**made.account, "dropped": 1, "echoed": last}))
-    young = [fact for fact in verdict.facts if fact.what == "lost and counted with less than their age"]
-    assert [fact.holds for fact in young] == [holds]
+    young = [fact for fact in verdict.counts if fact.what == "lost posts recorded with less than their age"]
+    assert [fact.exact for fact in young] == [holds]
 
 
 # Repeating
@@ -209,16 +209,16 @@ def runner(*trials: Trial) -> tuple[Callable[[Setting], Trial], list[Trial]]:
 
 def test_a_run_that_fails_and_accuses_itself_is_repeated_and_that_is_said() -> None:
     run, left = runner(trial(STALLING, way_back_ns=9 * MS, valid=False), trial(STALLING))
-    verdict = prove(STALLING, run)
+    verdict = run_setting(STALLING, run)
     assert not left
     assert verdict.passed
     assert verdict.repeated == ("not valid: sends were late",)
-    assert "repeated, since wsload said so itself: not valid: sends were late" in text(verdict)
+    assert "repeated, because wsload itself warned: not valid: sends were late" in text(verdict)
 
 
 def test_an_invalid_run_does_not_pass_however_good_its_figures() -> None:
     run, left = runner(*(trial(STALLING, valid=False) for _ in range(9)))
-    verdict = prove(STALLING, run)
+    verdict = run_setting(STALLING, run)
     assert not verdict.passed
     assert len(verdict.repeated) == REPEATS
     assert len(left) == 9 - 1 - REPEATS
@@ -226,17 +226,17 @@ def test_an_invalid_run_does_not_pass_however_good_its_figures() -> None:
 
 def test_sends_later_than_the_tolerance_are_an_accusation_too() -> None:
     run, left = runner(trial(STALLING, way_back_ns=6 * MS, lag_ns=5 * MS), trial(STALLING))
-    assert prove(STALLING, run).repeated == ("it was late by 5.00 ms at p99",)
+    assert run_setting(STALLING, run).repeated == ("it was late by 5.00 ms at p99",)
     assert not left
     late = trial(STALLING, way_back_ns=6 * MS)
     late.totals.histograms["loop_lag"] = Histogram.of([4 * MS] * 50)
     run, left = runner(late, trial(STALLING))
-    assert prove(STALLING, run).repeated == ("it was late by 4.00 ms at p99",)
+    assert run_setting(STALLING, run).repeated == ("it was late by 4.00 ms at p99",)
 
 
 def test_a_punctual_run_gets_no_second_chance() -> None:
     run, left = runner(trial(STALLING, way_back_ns=6 * MS), trial(STALLING))
-    verdict = prove(STALLING, run)
+    verdict = run_setting(STALLING, run)
     assert not verdict.passed
     assert verdict.repeated == ()
     assert len(left) == 1
@@ -244,7 +244,7 @@ def test_a_punctual_run_gets_no_second_chance() -> None:
 
 def test_a_miscount_gets_no_second_chance_however_late_the_client_was() -> None:
     run, left = runner(trial(STALLING, valid=False, counters={"lost": 1}), trial(STALLING))
-    assert not prove(STALLING, run).passed
+    assert not run_setting(STALLING, run).passed
     assert len(left) == 1
 
 
@@ -270,7 +270,7 @@ def test_the_sentence_says_how_far_to_trust() -> None:
     assert said.startswith("The figures can be trusted on this machine: every p99 under stalls was within 0.")
     assert said.endswith("posts went out at most 0.050 ms late at p99 (timerfd).")
     late = judge(trial(STALLING, way_back_ns=9 * MS))
-    assert "as busy as it is now: p99 under stalls was 5 %" in sentence([*good, late], "timerfd")
+    assert "as busy as it is now: p99 under stalls was off by 5 %" in sentence([*good, late], "timerfd")
     miscounted = judge(trial(STALLING, counters={"lost": 1}))
     assert sentence([*good, miscounted], "call_later").startswith("Don't trust wsload here")
 

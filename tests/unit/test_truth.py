@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.commands.selftest.truth import (
-    Comparison,
+    PercentileCheck,
     Stalls,
     delay_tolerance_ns,
     due_times,
@@ -163,11 +163,13 @@ def test_tolerances() -> None:
 
 def test_an_error_counts_in_both_directions() -> None:
     high, low, edge = (
-        Comparison(metric="message", percentile=99, truth_ns=180 * MS, read_ns=read, tolerance_ns=3_600_000)
+        PercentileCheck(
+            metric="message", percentile=99, truth_ns=180 * MS, read_ns=read, tolerance_ns=3_600_000
+        )
         for read in (183_600_001, 176_399_999, 183_600_000)
     )
     assert (high.within, low.within, edge.within) == (False, False, True)
     assert edge.error == pytest.approx(0.02)
     assert low.error_ns == -3_600_001
-    nothing = Comparison(metric="message", percentile=99, truth_ns=0, read_ns=5, tolerance_ns=10)
+    nothing = PercentileCheck(metric="message", percentile=99, truth_ns=0, read_ns=5, tolerance_ns=10)
     assert nothing.error == 0.0

@@ -14,23 +14,23 @@ def selftest(
         bool, typer.Option("--quick", help="Three settings instead of nine, in half a minute.")
     ] = False,
 ) -> int:
-    """Hold wsload's figures against a known truth, on this machine.
+    """Check wsload's figures against a known truth, on this machine.
 
-    The embedded server is ordered to stall, to delay, to lose and to repeat messages, and writes down
-    what it did with each; Locust loads it, and the two accounts are compared. Takes about a minute and
-    a half. Exits with 0 when all is within its tolerance, else with 1.
+    The embedded server stalls, delays, drops and repeats messages on request, and records what it did with
+    each; Locust loads it, and the two accounts are compared. Takes about a minute and a half. Exits with 0
+    if all figures are within their tolerance, otherwise with 1.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from wsload.commands.selftest.judging import prove
+    from wsload.commands.selftest.judging import run_setting
     from wsload.commands.selftest.settings import SETTINGS, Setting
     from wsload.commands.selftest.showing import results_view, sentence
     from wsload.commands.selftest.trial import TICK_S, Trial, run_trial, timer_kind
 
     settings = [setting for setting in SETTINGS if setting.quick or not quick]
     console = Console(highlight=False, markup=False, emoji=False)
-    verdicts = []
+    results = []
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -46,7 +46,7 @@ def selftest(
         for number, setting in enumerate(settings):
             done_s = sum(setting.duration_s for setting in settings[:number])
             progress.update(bar, description=setting.name, completed=done_s)
-            verdicts.append(prove(setting, run))
-    console.print(results_view(verdicts))
-    console.print(f"\n{sentence(verdicts, timer_kind())}", soft_wrap=True)
-    return ExitCode.OK if all(verdict.passed for verdict in verdicts) else ExitCode.FAILED
+            results.append(run_setting(setting, run))
+    console.print(results_view(results))
+    console.print(f"\n{sentence(results, timer_kind())}", soft_wrap=True)
+    return ExitCode.OK if all(result.passed for result in results) else ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""``wsload selftest``: holds wsload's figures to a known truth on this machine.
+"""``wsload selftest``: checks wsload's figures against a known truth on this machine.
 
 May import: measure, results, judge, report, load.engine, load.users, protocols.chat, server.
 Never here: typer.

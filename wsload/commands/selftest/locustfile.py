@@ -1,4 +1,4 @@
-"""What the selftest runs under Locust: people who post when it is due, and nothing else."""
+"""The selftest's load: users who post when a post is due, and do nothing else."""
 
 import asyncio
 import atexit
@@ -7,30 +7,30 @@ from pathlib import Path
 
 import wsload
 from wsload.commands.selftest.settings import LINGER_S
-from wsload.commands.selftest.trial import DUES
+from wsload.commands.selftest.trial import DUE_TIMES
 from wsload.load.users.due import current_due
 
-_dues: list[int] = []
+_due_ns: list[int] = []
 
 
 async def post(user: wsload.ChatUser) -> None:
     """The only task."""
-    _dues.append(current_due.get().due_ns)
+    _due_ns.append(current_due.get().due_ns)
     await user.say("x")
 
 
 class Poster(wsload.ChatUser):
-    """Posts when ``--ws-rate`` says so."""
+    """Posts at ``--ws-rate``."""
 
-    tasks = [post]  # noqa: RUF012 so it is with Locust
+    tasks = [post]  # noqa: RUF012 as Locust wants it
 
 
 class Lingerer(Poster):
-    """Stays a while after its last post, for what others posted and what the server holds back."""
+    """Stays for a while after its last post, for other users' posts and for those that the server holds back."""
 
     async def on_stop(self) -> None:
         await asyncio.sleep(LINGER_S)
 
 
-# At the very end: written while echoes are owed, it would make the loop late for them.
-atexit.register(lambda: Path(DUES).write_text(json.dumps(_dues)))
+# At the very end: writing while echoes are outstanding would make the loop late for them.
+atexit.register(lambda: Path(DUE_TIMES).write_text(json.dumps(_due_ns)))

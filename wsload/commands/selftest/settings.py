@@ -1,4 +1,4 @@
-"""What the selftest runs: faults ordered of the server, and the load that meets them."""
+"""The selftest's runs: the server's faults and the load."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wsload.commands.selftest.truth import Stalls
+from wsload.words import number
 
 MS: Final = 1_000_000
 """In ns."""
 
 AROUND_S: Final = 2.3
-"""What starting a server and Locust takes, and ending them."""
+"""How long it takes to start and stop a server and Locust."""
 MESSAGE_TIMEOUT_S: Final = 3
 DRAIN_MS: Final = 400
 LINGER_S: Final = 2.0
-"""All for the run in which posts are lost and held back: its users stay for longer than the server
-holds a post that is to be reordered, and some of the lost time out while others are too young."""
+"""These three are for the run with lost and reordered posts: its users stay for longer than the server holds a
+post to be reordered, and some lost posts time out while others are still too young at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +25,21 @@ class Setting:
     """One run of a few seconds."""
 
     name: str
-    """For people, and unique."""
+    """Shown to people; unique."""
     faults: tuple[str, ...]
     """For ``wsload serve --fault``."""
     rate: float
-    """Posts a second, all users together."""
+    """Posts per second of all users together."""
     seconds: int
-    """Of the run; posting begins a little later."""
+    """Length of the run; posting begins a little later."""
     poisson: bool = False
-    """Whether posts are due at random."""
+    """Whether arrivals are random."""
     users: int = 1
-    """More than one adds deliveries, which the server has to make too."""
+    """More than one adds deliveries."""
     stalls: Stalls | None = None
     """The stalls among the faults."""
     judged: Literal["stalls", "delays", "pipeline", "counts"]
-    """What of it is held against the truth, besides the counts, which always are."""
+    """What is checked besides the counts."""
     user_class: str = "Poster"
     """Of the selftest's locustfile."""
     options: tuple[str, ...] = ()
@@ -48,12 +49,12 @@ class Setting:
 
     @property
     def duration_s(self) -> float:
-        """About how long it takes with everything around it."""
+        """About how long it takes, start and stop included."""
         return self.seconds + AROUND_S + (LINGER_S if self.user_class == "Lingerer" else 0)
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """For ``locust``: who, how many, how often."""
+        """For ``locust``: the user class, the number of users, the rate."""
         users = str(self.users)
         rate = f"{'poisson:' if self.poisson else ''}{self.rate:g}"
         return (self.user_class, "-u", users, "-r", users, "--ws-rate", rate, *self.options)
@@ -63,7 +64,7 @@ def _stalling(stall: str, period: str, stalls: Stalls, rate: float, seconds: int
     """The same stalls at a constant rate, and under Poisson arrivals."""
     even, random = (
         Setting(
-            name=f"stall {stall}/{period}, {'Poisson ' if poisson else ''}{rate:,.0f}/s",
+            name=f"stall {stall}/{period}, {'Poisson ' if poisson else ''}{number(round(rate))}/s",
             faults=(f"stall={stall}/{period}",),
             rate=rate,
             seconds=seconds,

@@ -1,4 +1,4 @@
-"""The selftest's results for a terminal: the table, what went wrong, and one sentence."""
+"""The selftest's results in the terminal: a table, what went wrong, and a sentence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from wsload.commands.selftest.judging import Verdict
-from wsload.commands.selftest.truth import Comparison
+from wsload.commands.selftest.judging import SettingResult
+from wsload.commands.selftest.truth import PercentileCheck
 from wsload.words import change, milliseconds, ms, number, percent
 
 _HEADS = (
@@ -23,24 +23,24 @@ _HEADS = (
 )
 
 
-def results_view(verdicts: Sequence[Verdict]) -> Group:
-    """The table of every setting, and below it what there is to say about each."""
+def results_view(results: Sequence[SettingResult]) -> Group:
+    """The table of all settings, and below it the remarks about each."""
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1), pad_edge=False, show_edge=False)
     grid.add_column("setting\n  percentile")
     for title, unit in _HEADS:
         grid.add_column(f"{title}\n{unit}", justify="right", no_wrap=True)
     parts: list[RenderableType] = []
-    for verdict in verdicts:
-        _add_rows(grid, verdict)
-        parts += [Text(f"{verdict.setting.name}: {line}", style=style) for line, style in _notes(verdict)]
+    for result in results:
+        _add_rows(grid, result)
+        parts += [Text(f"{result.setting.name}: {line}", style=style) for line, style in _notes(result)]
     return Group(grid, "", *parts)
 
 
-def _add_rows(grid: Table, verdict: Verdict) -> None:
-    if not verdict.comparisons:
+def _add_rows(grid: Table, result: SettingResult) -> None:
+    if not result.percentiles:
         return
-    grid.add_row(Text(verdict.setting.name, style="bold"))
-    for each in verdict.comparisons:
+    grid.add_row(Text(result.setting.name, style="bold"))
+    for each in result.percentiles:
         metric = "" if each.metric == "message" else f"{each.metric.removeprefix('message.')} "
         cells = (
             f"  {metric}p{each.percentile:g}",
@@ -54,51 +54,51 @@ def _add_rows(grid: Table, verdict: Verdict) -> None:
         grid.add_row(*map(Text, cells), style="" if each.within else "bold red")
 
 
-def _notes(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """Sentences about a setting, with their style."""
-    for reason in verdict.repeated:
-        yield f"repeated, since wsload said so itself: {reason}", "yellow"
-    for warning in verdict.warnings:
-        yield f"not valid: {warning}", "red" if verdict.comparisons else "yellow"
-    for control in verdict.controls:
+def _notes(result: SettingResult) -> Iterator[tuple[str, str]]:
+    """Remarks about a setting, with their style."""
+    for reason in result.repeated:
+        yield f"repeated, because wsload itself warned: {reason}", "yellow"
+    for warning in result.warnings:
+        yield f"not valid: {warning}", "red" if result.percentiles else "yellow"
+    for control in result.controls:
         if not control.within:
             yield (
-                f"the load did not come as the formula wants it: p99 of what was ordered is "
+                f"the load did not arrive as scheduled: p99 of the injected delays is "
                 f"{milliseconds(control.read_ns)} instead of {milliseconds(control.truth_ns)}",
                 "red",
             )
-    wrong = [fact for fact in verdict.facts if not fact.holds]
-    for fact in wrong:
-        yield f"{fact.what}: {number(fact.read)} by wsload, {number(fact.truth)} in truth", "bold red"
-    if not wrong and verdict.setting.judged == "counts":
-        found = ", ".join(f"{number(fact.truth)} {fact.what}" for fact in verdict.facts if fact.truth)
+    wrong = [each for each in result.counts if not each.exact]
+    for each in wrong:
+        yield f"{each.what}: wsload counted {number(each.read)}, the server {number(each.truth)}", "bold red"
+    if not wrong and result.setting.judged == "counts":
+        found = ", ".join(f"{number(each.truth)} {each.what}" for each in result.counts if each.truth)
         yield f"counted exactly: {found}", "green"
 
 
-def sentence(verdicts: Sequence[Verdict], timer_kind: str) -> str:
-    """How far the figures can be trusted, in one plain sentence."""
-    lag = max(verdict.send_lag_p99_ns for verdict in verdicts)
+def sentence(results: Sequence[SettingResult], timer_kind: str) -> str:
+    """How far the figures can be trusted, in one sentence."""
+    lag = max(result.send_lag_p99_ns for result in results)
     late = f"posts went out at most {milliseconds(lag)} late at p99 ({timer_kind})"
-    if not all(verdict.counted for verdict in verdicts):
-        return f"Don't trust wsload here: it did not count what the server did; {late}."
-    stalls = _worst(verdicts, "stalls")
-    delays = _worst(verdicts, "delays")
+    if not all(result.counted for result in results):
+        return f"Don't trust wsload here: its counts differ from the server's; {late}."
+    stalls = _worst(results, "stalls")
+    delays = _worst(results, "delays")
     p99 = percent(abs(stalls.error)) if stalls is not None else "nothing"
     single = milliseconds(abs(delays.error_ns)) if delays is not None else "nothing"
-    if all(verdict.passed for verdict in verdicts):
+    if all(result.passed for result in results):
         return (
             f"The figures can be trusted on this machine: every p99 under stalls was within {p99} of the "
             f"truth, every percentile of known delays within {single}, every count exact; {late}."
         )
     return (
-        f"The figures can't be trusted on this machine, as busy as it is now: p99 under stalls "
-        f"was {p99} off, known delays {single}, though every count was exact; {late}."
+        f"The figures can't be trusted on this machine, as busy as it is now: p99 under stalls was off by "
+        f"{p99}, known delays by {single}, though every count was exact; {late}."
     )
 
 
-def _worst(verdicts: Iterable[Verdict], judged: str) -> Comparison | None:
-    """The comparison that is the furthest off: of stalls at p99, as a share; of delays in time."""
-    found = [each for verdict in verdicts if verdict.setting.judged == judged for each in verdict.comparisons]
+def _worst(results: Iterable[SettingResult], judged: str) -> PercentileCheck | None:
+    """The percentile with the largest error: for stalls that of p99, relative; for delays in ns."""
+    found = [each for result in results if result.setting.judged == judged for each in result.percentiles]
     if judged == "stalls":
         found = [each for each in found if each.percentile == 99 and each.metric == "message"]
         return max(found, key=lambda each: abs(each.error), default=None)

@@ -1,4 +1,4 @@
-"""One run of a setting: a fresh server with a truth file, the real ``locust`` command, and what both left."""
+"""One run of a setting: a fresh server with a truth file, the real ``locust`` command, and the results of both."""
 
 from __future__ import annotations
 
@@ -29,49 +29,49 @@ from wsload.results.run import RunInfo
 from wsload.server.process import ServerProcess
 
 LOCUSTFILE: Final = Path(__file__).with_name("locustfile.py")
-DUES: Final = "dues.json"
-"""What the locustfile leaves beside itself."""
+DUE_TIMES: Final = "due_times.json"
+"""Written by the locustfile, beside itself."""
 SPARE_S: Final = 60
-"""A locust that runs so much longer than it was told is killed."""
+"""How much longer than its run time locust may take before it is killed."""
 EXIT_CODES: Final = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNTRUSTED)
-"""A run with its results, with failures, or not valid."""
+"""Those of a run that left results: passed, with failures, or not valid."""
 TICK_S: Final = 0.2
-"""So often whoever waits for a run is told that it goes on."""
+"""How often the caller hears that a run is still going on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posts:
-    """The server's account of each post it got, in the order of arrival; arrays of shape (n,), ns.
+    """The server's account of each post, in order of arrival; arrays of shape (n,), times in ns.
 
     All times are of one clock, since client and server share the host.
     """
 
     sender: Times
-    """A number for each sender."""
+    """The sender's number."""
     number: Times
-    """The sender's count, from 0."""
+    """The post's number among its sender's, from 0."""
     sent: Times
     """When the client sent it, as its token says."""
     received: Times
     """When it reached the server."""
     wait: Times
-    """How long it was made to wait on purpose."""
+    """How long a fault delayed it."""
     answered: Times
     """When its answer was written; 0 for one that was dropped."""
 
     def where(self, chosen: object) -> Posts:
-        """Only the posts that a mask or an order of places chooses."""
+        """The posts that a mask or an array of indices selects."""
         return Posts(**{name: getattr(self, name)[chosen] for name in self.__slots__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a run left on both sides."""
+    """The results of both sides of a run."""
 
     setting: Setting
     posts: Posts
-    dues: Times
-    """When wsload's schedule wanted each post sent, in that order; shape (n,), ns."""
+    due_ns: Times
+    """When each post was due by wsload's schedule, in that order; shape (n,)."""
     account: dict[str, int]
     """The server's totals, see `wsload.server.account.Account`."""
     info: RunInfo
@@ -80,14 +80,14 @@ class Trial:
     """What wsload recorded, read back from the results directory."""
 
     def lag_p99_ns(self, metric: str) -> int:
-        """How late wsload was by its own account: ``send_lag`` or ``loop_lag``."""
+        """How late wsload was, as it measured itself: ``send_lag`` or ``loop_lag``."""
         return self.totals.histograms.get(metric, Histogram()).percentile(99)
 
 
 def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> Trial:
     """Runs a setting once; ``tick`` is called every `TICK_S`.
 
-    Raises `WsloadError` when the server or locust did not do its part.
+    Raises `WsloadError` when the server or locust failed.
     """
     with tempfile.TemporaryDirectory(prefix="wsload-selftest-") as name:
         directory = Path(name)
@@ -98,14 +98,14 @@ def run_trial(setting: Setting, *, tick: Callable[[], None] = lambda: None) -> T
                 setting.arguments, seconds=setting.seconds, host=server.url, directory=directory, tick=tick
             )
         if server.account is None:
-            raise WsloadError(f"the chat server left no account: {server.errors or 'it said nothing'}")
+            raise WsloadError(f"the chat server left no account: {server.errors or 'it wrote nothing'}")
         posts = read_posts(truth)
         if not len(posts.sent):
-            raise WsloadError("not one post reached the chat server")
+            raise WsloadError("no post reached the chat server")
         return Trial(
             setting=setting,
             posts=posts,
-            dues=np.array(json.loads((directory / DUES).read_bytes()), dtype=np.int64),
+            due_ns=np.array(json.loads((directory / DUE_TIMES).read_bytes()), dtype=np.int64),
             account=server.account,
             info=run.info,
             totals=run.totals(),
@@ -120,10 +120,9 @@ def run_locust(
     directory: Path,
     tick: Callable[[], None] = lambda: None,
 ) -> StoredRun:
-    """Runs the selftest's locustfile, headless, with these further arguments; returns its results.
+    """Runs the selftest's locustfile headless, with these further arguments; returns its results.
 
-    They are in ``directory``, where there are no others yet. Raises `WsloadError` when locust
-    ended in any other way than with results, or did not end.
+    ``directory`` must not hold results yet. Raises `WsloadError` if locust left no results, or did not end.
     """
     shutil.copy(LOCUSTFILE, directory / "locustfile.py")
     fixed = ("-f", "locustfile.py", "--headless", "--only-summary", "--ws-results", "results")
@@ -147,7 +146,7 @@ def run_locust(
             child.stop()
     results = directory / "results"
     if child.returncode not in EXIT_CODES or not results.is_dir():
-        said = child.tail(1) or "it said nothing"
+        said = child.tail(1) or "it wrote nothing"
         raise WsloadError(f"locust ended with exit code {child.returncode}: {said}")
     return open_run(find_runs(results)[-1])
 
@@ -170,7 +169,7 @@ def read_posts(truth: Path) -> Posts:
 
 
 def timer_kind() -> str:
-    """By which clock due times are kept on this system, see `wsload.load.engine.timers`."""
+    """What wakes the engine at due times on this system, see `wsload.load.engine.timers`."""
     loop = asyncio.new_event_loop()
     timers = TimerQueue(loop)
     try:
