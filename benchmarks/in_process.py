@@ -14,7 +14,7 @@ from typing import Any, Final
 from locust import constant, task
 from locust.env import Environment
 from locust.exception import StopUser
-from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
@@ -25,7 +25,8 @@ from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
 from wsload.load.ws.connection import TimedConnection
-from wsload.load.ws.logger import QuietLogger
+from wsload.load.ws.handshake import Handshake
+from wsload.load.ws.upgrading import Upgrade
 from wsload.protocols.chat.conversation import messages, token
 
 MESSAGE: Final = "x" * 100
@@ -61,19 +62,30 @@ class Wire(asyncio.Transport):
         self._loop = loop
         self._answer = answer
         self._number = -1
-        self.connection: TimedConnection
+        self._protocol: Any = None
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+
+    def _arrive(self, data: bytes) -> None:
+        self._protocol.data_received(data)
+
+    def _end(self) -> None:
+        self._protocol.connection_lost(None)
 
     def write(self, data: Any) -> None:
         if data[0] == CLOSE[0]:
-            self._loop.call_soon(self.connection.data_received, CLOSE)
-            self._loop.call_soon(self.connection.connection_lost, None)
+            self._loop.call_soon(self._arrive, CLOSE)
+            self._loop.call_soon(self._end)
             return
         answers = self._answer(self._number)
         if self._number < 0:
             answers = [_upgraded(data), *answers]
         self._number += 1
         for answer in answers:
-            self._loop.call_soon(self.connection.data_received, answer)
+            # Its protocol's own method, as uvloop calls it; before the upgrade it is another's.
+            receive = self._arrive if self._number <= 0 else self._protocol.data_received
+            self._loop.call_soon(receive, answer)
 
     def is_closing(self) -> bool:
         return False
@@ -129,12 +141,11 @@ class InProcess:
         self.loop.run_until_complete(user_class(environment)._life.live(0))
 
     async def _open(self, answer: Callable[[int], list[bytes]]) -> TimedConnection:
-        protocol = ClientProtocol(parse_uri(HOST), logger=QuietLogger(None))  # type: ignore[arg-type]
         wire = Wire(self.loop, answer)
-        wire.connection = TimedConnection(protocol, recorder=self.engine.recorder, ping_interval=None)
-        wire.connection.connection_made(wire)
-        await wire.connection.handshake()
-        return wire.connection
+        upgrade = Upgrade(Handshake(parse_uri(HOST), headers=Headers()), recorder=self.engine.recorder)
+        wire.set_protocol(upgrade)
+        upgrade.connection_made(wire)
+        return await upgrade.opened
 
     def freeze(self) -> None:
         """What the end of each second costs."""

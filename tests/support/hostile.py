@@ -57,6 +57,22 @@ async def endless_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWr
         await writer.drain()
 
 
+async def endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Refuses, and goes on and on about it."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 1000000000\r\n\r\n")
+    while True:
+        writer.write(b"\x00" * 1000)
+        await writer.drain()
+
+
+async def no_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Refuses, announces why, and leaves it at that."""
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n")
+    await reader.read(-1)
+
+
 async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Closes the connection without a word."""
     await reader.readuntil(b"\r\n\r\n")

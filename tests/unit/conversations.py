@@ -109,7 +109,6 @@ WRONG = {
     "reserved bit": (b"\xc1\x01x", 1002),
     "lone continuation": (b"\x80\x01x", 1002),
     "text amid fragments": (frame(Opcode.TEXT, b"a", fin=False) + frame(Opcode.TEXT, b"b"), 1002),
-    "close amid fragments": (frame(Opcode.TEXT, b"a", fin=False) + b"\x88\x02\x03\xe8", 1002),
     "long ping": (b"\x89\x7e\x00\x80" + b"x" * 128, 1002),
     "ping in fragments": (b"\x09\x01x", 1002),
     "close of one byte": (b"\x88\x01\x03", 1002),

@@ -25,8 +25,7 @@ class Client:
 
     def __init__(self, **options: Any) -> None:
         self.recorder = Recorder()
-        self.logged: list[str] = []
-        self.opener = Opener(OpenOptions(on_log=self.logged.append, **options), self.recorder)
+        self.opener = Opener(OpenOptions(**options), self.recorder)
 
     async def open(
         self, url: str, *subprotocols: str, intended_ns: int | None = None, **asked: Any
@@ -39,15 +38,19 @@ class Client:
         )
 
     async def fails(self, url: str, *subprotocols: str) -> str:
-        """Fails to open, as it should; the kind, once it is sure that it was counted."""
+        """The kind of `failure`."""
+        return (await self.failure(url, *subprotocols)).kind
+
+    async def failure(self, url: str, *subprotocols: str, **asked: Any) -> OpenError:
+        """Fails to open, as it should; the error, once it is sure that it was counted."""
         with pytest.raises(OpenError) as caught:
-            await self.open(url, *subprotocols)
+            await self.open(url, *subprotocols, **asked)
         interval = self.interval()
         assert interval.failures == {("open", caught.value.kind): 1}
         assert interval.counters["open_failures"] == 1 and "opens" not in interval.counters
         assert "open" not in interval.histograms
         assert "\n" not in str(caught.value)
-        return caught.value.kind
+        return caught.value
 
     def interval(self) -> Interval:
         return self.recorder.freeze(start_s=0, length_s=1, gauges={}).interval()
@@ -101,3 +104,12 @@ def responding(response: str) -> TcpHandler:
         await writer.drain()
 
     return handle
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Returns once this is true, which may take some turns of the loop."""
+    for _ in range(10_000):
+        if true():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not come true")

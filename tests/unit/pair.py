@@ -7,23 +7,22 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from websockets.client import ClientProtocol
-from websockets.extensions.permessage_deflate import (
-    ClientPerMessageDeflateFactory,
-    ServerPerMessageDeflateFactory,
-)
+from websockets.datastructures import Headers
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.handshake import Handshake
 from wsload.load.ws.logger import QuietLogger
+from wsload.load.ws.upgrading import Upgrade
 from wsload.measure.interval import Interval
 from wsload.measure.recorder import Recorder
 
 URI = parse_uri("ws://127.0.0.1:1/")
 MAX_SIZE = 1000
-QUIET: Any = QuietLogger(None)
+QUIET: Any = QuietLogger()
 
 Message = tuple[bytes, bool]
 
@@ -36,7 +35,11 @@ class Wire(asyncio.Transport):
         self.written: list[bytes] = []
         self.aborted = asyncio.Event()
         self.closing = False
-        self.limits: tuple[int | None, int | None] = (None, None)
+        self.reading = True
+        self.protocol: Any = None
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def write(self, data: Any) -> None:
         assert not self.closing, "written to after its end"
@@ -51,13 +54,7 @@ class Wire(asyncio.Transport):
         return sum(map(len, self.written))
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        self.limits = high, low
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self.closing = True
+        pass
 
     def is_closing(self) -> bool:
         return self.closing
@@ -70,9 +67,12 @@ class Wire(asyncio.Transport):
         self.aborted.set()
 
     def pause_reading(self) -> None:
-        raise AssertionError("nobody asked for that")
+        assert self.reading and not self.closing
+        self.reading = False
 
-    resume_reading = pause_reading
+    def resume_reading(self) -> None:
+        assert not self.reading and not self.closing
+        self.reading = True
 
 
 class Listener:
@@ -96,27 +96,21 @@ class Listener:
 class Pair:
     """A `TimedConnection` and the library's server protocol, without a network between them."""
 
-    def __init__(
-        self, *, deflate: bool = False, max_size: int | None = MAX_SIZE, close_timeout: float = 9
-    ) -> None:
+    def __init__(self, *, deflate: bool = False, max_size: int = MAX_SIZE, close_timeout: float = 9) -> None:
         self.recorder = Recorder()
         self.server = ServerProtocol(
             extensions=[ServerPerMessageDeflateFactory()] if deflate else None, logger=QUIET
         )
-        protocol = ClientProtocol(
-            URI,
-            extensions=[ClientPerMessageDeflateFactory()] if deflate else None,
-            max_size=max_size,
-            logger=QUIET,
-        )
         self.wire = Wire()
         self.listener = Listener()
-        self.client = TimedConnection(
-            protocol, recorder=self.recorder, ping_interval=None, close_timeout=close_timeout
+        self.upgrade = Upgrade(
+            Handshake(URI, headers=Headers(), compression=deflate),
+            recorder=self.recorder,
+            limit=max_size,
+            close_timeout_s=close_timeout,
         )
-        self.client.connection_made(self.wire)
-        protocol.send_request(protocol.connect())
-        self.client.send_data()
+        self.wire.set_protocol(self.upgrade)
+        self.upgrade.connection_made(self.wire)
         self.server.receive_data(self.wire.take())
         (request,) = self.server.events_received()
         self.server.send_response(self.server.accept(request))  # type: ignore[arg-type]
@@ -126,9 +120,29 @@ class Pair:
     def open(cls, **settings: Any) -> Pair:
         """The same, its handshake done and its listener attached."""
         pair = cls(**settings)
-        pair.client.data_received(pair.response)
+        pair.arrive(pair.response)
         pair.client.attach(pair.listener)
         return pair
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake is done."""
+        return self.upgrade.opened.done()
+
+    @property
+    def client(self) -> TimedConnection:
+        """The connection, once the handshake is done."""
+        return self.upgrade.opened.result()
+
+    def arrive(self, data: bytes) -> None:
+        """These bytes come from the network."""
+        self.wire.protocol.data_received(data)
+
+    def lose(self, error: Exception | None = None) -> None:
+        """The TCP connection is gone."""
+        self.wire.closing = True
+        protocol, self.wire.protocol = self.wire.protocol, None
+        protocol.connection_lost(error)
 
     def said(self) -> bytes:
         """What the server has to send."""

@@ -12,27 +12,30 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.datastructures import Headers
 from websockets.exceptions import (
-    ConnectionClosedError,
     InvalidHeader,
     InvalidMessage,
     InvalidProxyMessage,
-    InvalidStatus,
     NegotiationError,
     ProxyError,
-    SecurityError,
 )
-from websockets.frames import Close
-from websockets.http11 import Response
 
 from wsload.load.engine.compat import counted_already
-from wsload.load.ws.failures import closed_kind, failed_kind, failure_kind
+from wsload.load.ws.dialing import NotLocal
+from wsload.load.ws.failures import failure_kind
+from wsload.load.ws.handshake import HungUp, Refused, SpeaksTls
+from wsload.load.ws.redirects import BadRedirect
 
 
-def refused() -> ssl.SSLCertVerificationError:
+def refused(says: str = "self-signed certificate") -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
-    error.verify_message = "self-signed certificate"
+    error.verify_message = says
+    return error
+
+
+def tls(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
     return error
 
 
@@ -50,24 +53,28 @@ KINDS = [
     (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "reset"),
     (BrokenPipeError(errno.EPIPE, "Broken pipe"), "reset"),
     (ConnectionResetError(), "reset"),
-    (EOFError(), "reset"),
+    (EOFError(), "hung up"),
+    (HungUp("without an answer"), "hung up"),
+    (NotLocal(errno.EADDRNOTAVAIL, "192.0.2.1 is not an address of this host"), "source address"),
+    (FileNotFoundError(errno.ENOENT, "No such file or directory"), "no socket"),
     (OSError(errno.EHOSTUNREACH, "No route to host"), "unreachable"),
     (OSError(errno.ENETUNREACH, "Network is unreachable"), "unreachable"),
     (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
     (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "no free port"),
     (OSError(errno.EIO, "Input/output error"), "os error"),
     (refused(), "tls"),
-    (ssl.SSLError(1, "wrong version number"), "tls"),
-    (InvalidStatus(Response(503, "Service Unavailable", Headers())), "bad status 503"),
+    (ssl.SSLError(1, "decryption failed"), "tls"),
+    (tls("WRONG_VERSION_NUMBER"), "not a TLS port"),
+    (tls("SSLV3_ALERT_HANDSHAKE_FAILURE"), "tls"),
+    (SpeaksTls(), "a TLS port"),
+    (Refused(status=503, phrase="Service Unavailable", headers={}), "bad status 503"),
     (NegotiationError("unsupported subprotocol: xml"), "subprotocol"),
     (NegotiationError("unsupported extension: name = x"), "extension"),
     (InvalidHeader("Upgrade", "h2c"), "bad handshake"),
     (caused(InvalidMessage("no valid response"), EOFError("closed while reading")), "bad handshake"),
-    (SecurityError("more than 10 redirects"), "redirect"),
+    (BadRedirect("more than 10"), "redirect"),
     (ProxyError("failed to connect"), "proxy"),
     (caused(InvalidProxyMessage("no valid response"), EOFError()), "proxy"),
-    (ConnectionClosedError(Close(1013, "try again later"), None), "closed 1013"),
-    (ConnectionClosedError(None, None), "closed 1006"),
     (ZeroDivisionError("a bug"), "ZeroDivisionError"),
 ]
 
@@ -82,6 +89,16 @@ def test_the_detail_says_what_the_kind_does_not() -> None:
     assert failure_kind(NegotiationError("unsupported subprotocol: xml"))[1] == "unsupported subprotocol: xml"
     assert failure_kind(caused(InvalidMessage("no"), EOFError("closed early")))[1] == "closed early"
     assert "--ws-open-timeout" in failure_kind(TimeoutError())[1]
+    strict = failure_kind(refused("CA cert does not include key usage extension"))[1]
+    assert "key usage" in strict and "--ws-ca-file" in strict
+
+
+@given(
+    st.text(max_size=300), st.sampled_from([InvalidHeader, BadRedirect, NegotiationError, ZeroDivisionError])
+)
+def test_a_detail_is_one_line(text: str, kind: Any) -> None:
+    name, detail = failure_kind(kind(text))
+    assert name.isprintable() and "\n" not in detail and "\r" not in detail
 
 
 @given(st.sampled_from(sorted(errno.errorcode)), st.sampled_from([OSError, ConnectionError]))
@@ -112,22 +129,3 @@ def test_a_handshake_that_fails_when_nobody_waits_any_more_was_counted() -> None
             runner.run(neglect(error))
     assert [counted_already(context) for context in complaints] == [True, False, True, False, False, False]
     assert not counted_already({"message": "an timers's callback failed", "exception": OSError()})
-
-
-@pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1013, 3000, 4999])
-def test_a_close_by_the_other_side_is_named_by_its_code(code: int) -> None:
-    assert closed_kind(code) == f"closed {code}"
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (1002, "protocol error"),
-        (1007, "invalid UTF-8"),
-        (1009, "message too big"),
-        (1011, "ping timeout"),
-        (1000, "closed 1000"),
-    ],
-)
-def test_a_connection_that_this_side_failed_is_named_by_the_cause(code: int, kind: str) -> None:
-    assert failed_kind(code) == kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +216,10 @@ def test_messages_go_both_ways_with_and_without_compression(compression: bool) -
 
     async def body() -> None:
         async with served(echo, compression="deflate") as port:
-            connection = await Client(compression=compression).open(f"ws://127.0.0.1:{port}/")
-            assert bool(connection.protocol.extensions) == compression
+            client = Client(compression=compression)
+            connection = await client.open(f"ws://127.0.0.1:{port}/")
+            connection.send_now(b"x" * 5000, text=True)
+            assert (client.recorder.count.bytes_out < 100) == compression
             received: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
 
             class Sink:
@@ -227,6 +230,7 @@ def test_messages_go_both_ways_with_and_without_compression(compression: bool) -
                     pass
 
             connection.attach(Sink())
+            assert await received.get() == (b"x" * 5000, True)
             for sent in ((b"x" * 5000, True), (b"\x00\xff", False), (b"", True)):
                 connection.send_now(sent[0], text=sent[1])
                 assert await received.get() == sent
@@ -252,19 +256,78 @@ def test_source_addresses_take_turns() -> None:
     run(body)
 
 
-def test_a_redirect_is_followed() -> None:
+def redirecting(location: str) -> TcpHandler:
+    return responding(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.mark.parametrize("form", ["ws://127.0.0.1:{port}/new", "http://127.0.0.1:{port}/new"])
+def test_a_redirect_is_followed_and_timed(form: str) -> None:
+    seen: list[str] = []
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request.path)
+
     async def body() -> None:
-        async with served() as port:
+        async with served(note) as port, served_tcp(redirecting(form.format(port=port))) as old:
+            client = Client()
+            connection = await client.open(f"ws://127.0.0.1:{old}/")
+            await connection.wait_closed()
+            interval = client.interval()
+            assert interval.counters["opens"] == 1
+            counts = {metric: found.total for metric, found in interval.histograms.items()}
+            assert counts == {"open": 1, "open.tcp": 2, "open.redirect": 1, "open.upgrade": 1}
+        assert seen == ["/new"]
 
-            def redirect(location: str) -> TcpHandler:
-                return responding(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+    run(body)
 
-            async with served_tcp(redirect(f"ws://127.0.0.1:{port}/new")) as old:
-                client = Client()
-                connection = await client.open(f"ws://127.0.0.1:{old}/")
-                assert connection.request is not None and connection.request.path == "/new"
-                assert client.interval().counters["opens"] == 1
-                await connection.close()
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_what_was_meant_for_one_host_does_not_go_to_another(elsewhere: bool) -> None:
+    seen: list[Request] = []
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request)
+
+    async def first(connection: ServerConnection, request: Request) -> Any:
+        if request.path != "/":
+            return None
+        response = connection.respond(302, "")
+        response.headers["Location"] = target
+        return response
+
+    target = "/new"
+
+    async def body() -> None:
+        nonlocal target
+        async with served(note, process_request=first) as port, served(note) as other:
+            if elsewhere:
+                target = f"ws://127.0.0.1:{other}/new"
+            client = Client(
+                headers=(("X-Api-Key", "s3cret"), ("Cookie", "a=s3cret"), ("Authorization", "s3cret")),
+                origin="https://page.example",
+                connect_to=f"127.0.0.1:{port}",
+            )
+            connection = await client.open("ws://nowhere.invalid:1/", cookies=[("sid", "s3cret")])
+            await connection.wait_closed()
+        (request,) = seen
+        assert request.path == "/new" and request.headers["Origin"] == "https://page.example"
+        assert ("s3cret" in str(dict(request.headers.raw_items()))) is not elsewhere
+        assert ("X-Api-Key" in request.headers) is not elsewhere
+
+    run(body)
+
+
+def test_a_redirect_to_tls_is_verified_as_the_run_verifies(certificates: Certificates) -> None:
+    async def body() -> None:
+        async with AsyncExitStack() as servers:
+            port = await servers.enter_async_context(served(ssl=certificates.server_context()))
+            old = await servers.enter_async_context(served_tcp(redirecting(f"wss://localhost:{port}/")))
+            trusting = ssl.create_default_context(cafile=str(certificates.authority))
+            connection = await Client(tls=trusting).open(f"ws://127.0.0.1:{old}/")
+            await connection.close()
+            assert await Client().fails(f"ws://127.0.0.1:{old}/") == "tls"
 
     run(body)
 

@@ -17,35 +17,57 @@ from support.certificates import Certificates
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.opening import OpenOptions
 
-HTTP = {
-    "200": (hostile.status(200), "bad status 200"),
-    "404": (hostile.status(404), "bad status 404"),
-    "503": (hostile.status(503), "bad status 503"),
-    "garbage": (hostile.raw_garbage, "bad handshake"),
-    "wrong accept": (hostile.wrong_accept, "bad handshake"),
-    "endless headers": (hostile.endless_headers, "timeout"),
-    "silent": (hostile.silent, "timeout"),
+SERVERS = {
+    "200": (hostile.status(200), "bad status 200", "200 Whatever; body: hello"),
+    "404": (hostile.status(404), "bad status 404", "404 Whatever; body: hello"),
+    "503": (hostile.status(503), "bad status 503", "503 Whatever; body: hello"),
+    "503 with a time": (
+        responding("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 9\r\n\r\ncome back"),
+        "bad status 503",
+        "503 Busy; Retry-After: 120; body: come back",
+    ),
+    "chunked body": (
+        responding("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwho? what\r\n0\r\n\r\n"),
+        "bad status 403",
+        "403 No; body: who? what",
+    ),
+    "body of many lines": (
+        responding("HTTP/1.1 403 No\r\n\r\n<html>\n<body>no</body>"),
+        "bad status 403",
+        "403 No; body: <html>",
+    ),
+    "body that is not text": (responding("HTTP/1.1 403 No\r\n\r\n\x00\x1b[31m"), "bad status 403", "403 No"),
+    "body without end": (hostile.endless_body, "bad status 403", "403 No"),
+    "body that never comes": (hostile.no_body, "bad status 403", "403 No"),
+    "garbage": (hostile.raw_garbage, "bad handshake", "not HTTP/1.1"),
+    "wrong accept": (hostile.wrong_accept, "bad handshake", "Sec-WebSocket-Accept"),
+    "endless headers": (hostile.endless_headers, "bad handshake", "longer than 64 KiB"),
+    "silent": (hostile.silent, "timeout", "--ws-open-timeout"),
+    "hangs up": (hostile.hang_up, "hung up", "without an answer"),
+    "hangs up in its answer": (hostile.cut_response, "hung up", "after 48 bytes"),
+    "TLS alert": (responding("\x15\x03\x01\x00\x02\x02\x46"), "a TLS port", "use wss://"),
+    "nginx for TLS": (
+        responding(
+            "HTTP/1.1 400 Bad Request\r\nContent-Length: 60\r\n\r\n"
+            "400 The plain HTTP request was sent to HTTPS port, they say."
+        ),
+        "a TLS port",
+        "use wss://",
+    ),
 }
 
 
-@pytest.mark.parametrize("server", HTTP)
-def test_a_server_that_does_not_upgrade_is_named(server: str) -> None:
-    handler, kind = HTTP[server]
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_does_not_upgrade_is_named_and_quoted(server: str) -> None:
+    handler, kind, detail = SERVERS[server]
 
     async def body() -> None:
         async with served_tcp(handler) as port:
             client = Client(timeout_s=0.2 if kind == "timeout" else 20)
-            assert await client.fails(f"ws://127.0.0.1:{port}/") == kind
-            assert client.logged == []
-
-    run(body)
-
-
-@pytest.mark.parametrize("handler", [hostile.hang_up, hostile.cut_response])
-def test_a_server_that_hangs_up_is_named(handler: hostile.TcpHandler) -> None:
-    async def body() -> None:
-        async with served_tcp(handler) as port:
-            assert await Client().fails(f"ws://127.0.0.1:{port}/") in ("reset", "bad handshake")
+            error = await client.failure(f"ws://127.0.0.1:{port}/")
+            assert error.kind == kind
+            assert detail in error.detail
+            assert error.detail.isprintable() and len(error.detail) < 300
 
     run(body)
 
@@ -74,8 +96,9 @@ def test_tls_failures_are_named_and_leave_nothing_open(certificates: Certificate
         async with served(ssl=certificates.server_context()) as port, served() as plain_port:
             for _ in range(3):
                 assert await Client().fails(f"wss://127.0.0.1:{port}/") == "tls"
-                assert await Client(tls=trusting).fails(f"wss://127.0.0.1:{plain_port}/") in ("tls", "reset")
-                assert await Client().fails(f"ws://127.0.0.1:{port}/") in ("bad handshake", "reset")
+                plain = await Client(tls=trusting).fails(f"wss://127.0.0.1:{plain_port}/")
+                assert plain in ("not a TLS port", "reset")
+                assert await Client().fails(f"ws://127.0.0.1:{port}/") in ("a TLS port", "hung up", "reset")
 
     run(body)
     before = len(os.listdir("/dev/fd"))
@@ -87,13 +110,52 @@ def test_tls_failures_are_named_and_leave_nothing_open(certificates: Certificate
 def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Certificates) -> None:
     async def body() -> None:
         tls = certificates.server_context() if hops == "to plain ws" else None
-        location = "ws://127.0.0.1:1/" if tls else "/again"
+        location = "ws://me:s3cret@127.0.0.1:1/?token=s3cret" if tls else "/again?token=s3cret"
         handler = responding(
             f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
         )
         async with served_tcp(handler, ssl=tls) as port:
             client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
-            assert await client.fails(f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/") == "redirect"
+            error = await client.failure(f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/")
+            assert error.kind == "redirect"
+            assert f"ws://127.0.0.1:{1 if tls else port}" in error.detail and "s3cret" not in error.detail
+
+    run(body)
+
+
+def test_a_redirect_to_what_is_no_websocket_is_named() -> None:
+    async def body() -> None:
+        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/"):
+            handler = responding(f"HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+            async with served_tcp(handler) as port:
+                error = await Client().failure(f"ws://127.0.0.1:{port}/")
+                assert (error.kind, "s3cret" in str(error)) == ("redirect", False)
+
+    run(body)
+
+
+def test_a_source_address_of_another_host_is_named() -> None:
+    async def body() -> None:
+        async with served() as port:
+            error = await Client(source_ips=("192.0.2.1",)).failure(f"ws://127.0.0.1:{port}/")
+            assert (error.kind, error.detail) == (
+                "source address",
+                "192.0.2.1 is not an address of this host",
+            )
+
+    run(body)
+
+
+def test_a_certificate_s_fault_is_told(certificates: Certificates) -> None:
+    async def body() -> None:
+        async with served(ssl=certificates.server_context()) as port:
+            error = await Client().failure(f"wss://127.0.0.1:{port}/")
+            assert error.kind == "tls" and "certificate" in error.detail
+            trusting = ssl.create_default_context(cafile=str(certificates.authority))
+            error = await Client(tls=trusting).failure(
+                f"wss://127.0.0.1:{port}/", server_name="another.example"
+            )
+            assert error.kind == "tls" and "another.example" in error.detail
 
     run(body)
 
@@ -117,7 +179,7 @@ def test_a_proxy_that_refuses_is_named() -> None:
         (ConnectionResetError(), "reset"),
         (OSError("something"), "os error"),
         (TimeoutError(), "timeout"),
-        (EOFError(), "reset"),
+        (EOFError(), "hung up"),
         (LookupError("a bug"), "LookupError"),
     ],
 )

@@ -18,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from wsload.load.engine.limits import file_limit
 from wsload.load.engine.timers import TimerQueue
+from wsload.load.ws.compat import connections_of
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.server import page
 from wsload.server.account import Account, Truth
@@ -126,7 +127,7 @@ class ChatServer:
             return page.response(connection, request)
         assert self._server is not None
         # Otherwise the system's limit would drop connections without any explanation.
-        if len(self._server.handler_tasks) + SPARE_FILES > file_limit():
+        if connections_of(self._server) + SPARE_FILES > file_limit():
             if not self.account.full:
                 self._on_full(len(self._connections))
             self.account.full += 1
@@ -201,7 +202,7 @@ class ChatServer:
     def _close_all(self, code: int) -> None:
         for connection in list(self._connections):
             if code == CloseCode.ABNORMAL_CLOSURE:
-                connection.transport.abort()
+                connection.drop()
             else:
                 self._keep(connection.fail(code, "as requested by --fault close"))
 

@@ -13,12 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from websockets.asyncio.server import ServerConnection
-from websockets.frames import CONT, DATA_OPCODES, TEXT, Frame, Opcode
-from websockets.protocol import OPEN, Event
+from websockets.frames import CONT, TEXT, Frame, Opcode
 from websockets.server import ServerProtocol
 
-from wsload.load.ws.lean import shed_extras, shed_queue
+from wsload.load.ws.compat import FrameConnection
 
 MAX_BUFFERED_BYTES: Final = 8 << 20
 """A client that is this far behind in reading is dropped, since a broadcast waits for no one."""
@@ -42,7 +40,7 @@ def outgoing(data: bytes, *, text: bool = True) -> Outgoing:
     return Outgoing(data=data, frame=Frame(opcode, data).serialize(mask=False), opcode=opcode)
 
 
-class ChatConnection(ServerConnection):
+class ChatConnection(FrameConnection):
     """A connection that hands whole messages to ``on_message(connection, data, text)``.
 
     ``received_ns`` (monotonic) is when the bytes being processed reached this process.
@@ -61,24 +59,11 @@ class ChatConnection(ServerConnection):
         **settings: Any,
     ) -> None:
         super().__init__(protocol, *args, **settings)
-        shed_extras(self)
         self._on_message = on_message
         self._on_overrun = on_overrun
         self._fragments: bytearray | None = None
         self._fragments_text = False
         self.received_ns = 0
-
-    def deliver(self, message: Outgoing) -> bool:
-        """Writes the message to the transport at once; False when the connection is not open."""
-        protocol = self.protocol
-        if protocol.state is not OPEN or self.transport.is_closing():
-            return False
-        if protocol.extensions:
-            (protocol.send_text if message.opcode is TEXT else protocol.send_binary)(message.data)
-            self.send_data()
-        else:
-            self.transport.write(message.frame)
-        return True
 
     def fail(self, code: int, reason: str) -> asyncio.Task[None]:
         """Closes the connection with this code; the task ends when it is closed."""
@@ -86,26 +71,20 @@ class ChatConnection(ServerConnection):
 
     # Callbacks of asyncio.Protocol and of the library
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        shed_queue(self)
-
     def data_received(self, data: bytes) -> None:
         self.received_ns = time.monotonic_ns()
         super().data_received(data)
 
-    def process_event(self, event: Event) -> None:
-        if self.request is None or not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:
-            super().process_event(event)
-        elif event.fin and event.opcode is not CONT:
-            self._on_message(self, bytes(event.data), event.opcode is TEXT)
+    def receive_frame(self, frame: Frame) -> None:
+        if frame.fin and frame.opcode is not CONT:
+            self._on_message(self, bytes(frame.data), frame.opcode is TEXT)
         else:
-            self._process_fragment(event)
+            self._process_fragment(frame)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._on_overrun()
-        self.transport.abort()
+        self.drop()
 
     def _process_fragment(self, frame: Frame) -> None:
         if self._fragments is None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from wsload.measure.names import GAUGES, counters, labels
+from wsload.measure.names import GAUGES, counters, label
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -51,7 +51,7 @@ def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
             f"wsload.{counter}",
             observe(partial(_counter, counter)),
             unit=_UNITS.get(counter, "1"),
-            description=labels().label(counter),
+            description=label(counter),
         )
     meter.create_observable_counter(
         "wsload.failures", observe(_failures), description="Failures by what was tried and how it failed"

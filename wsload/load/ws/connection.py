@@ -1,78 +1,91 @@
-"""The connection: the library's `ClientConnection`, with a stamp on everything that arrives.
+"""One open WebSocket connection of a client, every arrival stamped.
 
-Passed to ``websockets.asyncio.client.connect`` as ``create_connection``, its documented seam. What
-is on every message's path is done here: whole, unfragmented text and binary frames go from
-``data_received`` straight to the sink, and sends go straight to the transport. All else (the
-handshake, control frames, fragments, extensions, failing and closing the connection) stays the
-library's; it is always fed whole frames, so its parser and ours never disagree about where the
-stream stands.
+The library does the opening handshake and the compression; frames are wsload's own. What is on the
+usual message's path is done here: a whole text frame goes from ``data_received`` straight to the sink,
+and a send straight to the transport. All else is read by `Incoming`; the connection's life is the table
+in `wsload.load.ws.states`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from typing import Any
+from collections.abc import Callable
 
-from websockets.asyncio.client import ClientConnection
-from websockets.client import ClientProtocol
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.protocol import OPEN, Event
-
-from wsload.errors import NotConnected
+from wsload.errors import NotConnected, UsageError
 from wsload.load.engine.timers import Timer
-from wsload.load.ws.end import End, Sink, end_of
-from wsload.load.ws.frames import BINARY, TEXT, client_frame
-from wsload.load.ws.lean import shed_cycles, shed_extras, shed_queue
+from wsload.load.ws.deflate import Deflate
+from wsload.load.ws.end import End, Ending, Sink
+from wsload.load.ws.frames import BINARY, CLOSE, LARGE, PING, RSV1, TEXT, client_frame
+from wsload.load.ws.incoming import Incoming
+from wsload.load.ws.reader import CLOSE_CODES, Reader, parse_close
+from wsload.load.ws.rules import Rule, Violation
+from wsload.load.ws.states import TABLE, Event, State
+from wsload.load.ws.writing import Writer, release, wait_in
 from wsload.measure.recorder import Recorder
 
 _now_ns = time.monotonic_ns
+_OPEN = State.OPEN
 
 
-class TimedConnection(ClientConnection):
-    """A client connection that stamps what arrives and hands it to a `Sink`.
+class TimedConnection(asyncio.Protocol):
+    """A connection that stamps what arrives and hands it to a `Sink`.
 
-    What arrives before `attach` is kept with its stamps. ``made_ns``, ``response_ns``: monotonic
-    times of the transport's readiness (after TLS) and of the complete response to the upgrade.
+    It begins open: `Upgrade` makes it when the handshake is done. What arrives before `attach` is kept
+    with its stamps. ``made_ns``, ``response_ns``: monotonic times of the transport's readiness (after
+    TLS) and of the complete answer to the upgrade.
+
+    The recorder's ``bytes_in`` and ``bytes_out`` count what went over the wire after the opening
+    handshake: frames with their heads, compressed where they were, and control frames; without TLS's own.
     """
 
-    # Beside the library's own: an object of more than 30 attributes gets a dict of 1.3 KiB.
-    __slots__ = ("_at_ns", "_closing", "_early", "_fragments", "_fragments_text", "_framing", "_limit",
-                 "_partial", "_ping_sent_ns", "_recorder", "_sink", "made_ns", "next_ping", "pong_due",
-                 "response_ns")  # fmt: skip
+    __slots__ = ("__weakref__", "_close_timeout_s", "_closers", "_deflate", "_direct", "_ending",
+                 "_incoming", "_limit", "_loop", "_lost", "_ping_sent_ns", "_recorder", "_sink", "_state",
+                 "_timer", "_writer", "made_ns", "next_ping", "pong_due", "response_ns", "subprotocol",
+                 "transport")  # fmt: skip
 
-    def __init__(self, protocol: ClientProtocol, *, recorder: Recorder, **settings: Any) -> None:
-        super().__init__(protocol, **settings)
-        shed_extras(self)
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        *,
+        recorder: Recorder,
+        limit: int = 1 << 20,
+        close_timeout_s: float = 5.0,
+        deflate: Deflate | None = None,
+        subprotocol: str | None = None,
+        made_ns: int = 0,
+        response_ns: int = 0,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.transport = transport
+        self.subprotocol = subprotocol
+        self.made_ns = made_ns
+        self.response_ns = response_ns
         self._recorder = recorder
-        self._limit = protocol.max_message_size or sys.maxsize
-        self._framing = False
+        self._limit = limit
+        self._close_timeout_s = close_timeout_s
+        self._state = State.OPEN
+        self._ending = Ending()
+        self._deflate = deflate
+        self._writer = Writer(recorder, transport)
+        self._incoming = Incoming(self, Reader(limit, deflate), recorder=recorder, loop=self._loop)
         self._sink: Sink | None = None
-        self._early: list[tuple[bytes, bool, int]] = []
-        self._partial = b""
-        self._fragments: list[bytes] = []
-        self._fragments_text = False
-        self._closing: asyncio.TimerHandle | None = None
-        self._at_ns = self._ping_sent_ns = 0
+        self._direct: Callable[[bytes, bool, int], None] | None = None
+        self._lost = False
+        self._closers: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._ping_sent_ns = 0
         self.next_ping: Timer | None = None
         self.pong_due: Timer | None = None
-        self.made_ns = self.response_ns = 0
 
     def attach(self, sink: Sink) -> None:
-        """From now on the sink is told: first what arrived since the handshake, and a close if any.
-
-        The headers of request and response are forgotten: 4 KiB a connection.
-        """
+        """From now on the sink is told: first what arrived since the handshake, and the end if it came."""
         self._sink = sink
-        for message in (self.request, self.response):
-            if message is not None:
-                message.headers.clear()
-        early, self._early = self._early, []
-        for data, text, at_ns in early:
-            sink.receive_message(data, text, at_ns)
-        if self.connection_lost_waiter.done():
-            sink.receive_close(self._code, self.close_reason or "")
+        self._incoming.attach(sink.receive_message)
+        if self._state is State.CLOSED:
+            self._tell_end()
+        elif not self._incoming.deferred:
+            self.caught_up()
 
     # Sending
 
@@ -81,28 +94,32 @@ class TimedConnection(ClientConnection):
 
         Raises `NotConnected` when the connection is not open; nothing was sent then.
         """
-        protocol = self.protocol
-        if protocol.state is not OPEN:
+        if self._state is not _OPEN:
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
         count.sent += 1
-        if protocol.extensions:
-            (protocol.send_text if text else protocol.send_binary)(data)
-            self.send_data()
-            count.bytes_out += len(data)
+        if self._deflate is not None or len(data) >= LARGE:
+            self._send_otherwise(TEXT if text else BINARY, data)
             return
         frame = client_frame(data, text=text)
         count.bytes_out += len(frame)
         self.transport.write(frame)
 
+    def _send_otherwise(self, first: int, data: bytes) -> None:
+        if self._deflate is None:
+            self._writer.write(first, data)
+            return
+        self._writer.write(first | RSV1, self._deflate.deflate(data, text=first == TEXT))
+        self._incoming.allowance += self._limit
+
     @property
     def writable(self) -> bool:
         """Whether the transport's buffer is below its high-water mark."""
-        return not self.paused
+        return not self._writer.paused
 
     async def ready_to_write(self) -> None:
-        """Returns once the transport's buffer has room again."""
-        await self.drain()
+        """Returns once the transport's buffer has room again, or the connection is gone."""
+        await self._writer.ready()
 
     @property
     def buffered_bytes(self) -> int:
@@ -111,183 +128,172 @@ class TimedConnection(ClientConnection):
 
     def ping_now(self) -> bool:
         """Sends a ping, to be recorded as ``ping`` when its pong arrives; False while one is unanswered."""
-        if self.protocol.state is not OPEN or self._ping_sent_ns:
+        if self._state is not _OPEN or self._ping_sent_ns:
             return False
-        now = self._ping_sent_ns = _now_ns()
-        self.protocol.send_ping(now.to_bytes(8, "big"))
-        self.send_data()
+        self._ping_sent_ns = _now_ns()
+        self._writer.write(PING, self._ping_sent_ns.to_bytes(8, "big"))
         return True
 
     def pong_overdue(self) -> None:
-        """Fails the connection with 1011, as the library's own keepalive does."""
-        if self.protocol.state is OPEN:
-            self._fail(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
+        """Fails the connection with 1011: the pong did not come in time."""
+        if self._state is _OPEN:
+            self.fail(Violation(Rule.PING))
+
+    # Ending
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Closes the connection in order; returns once it is gone, after ``close_timeout_s`` at the latest.
+
+        Raises `UsageError` for a code or a reason that no close frame may have.
+        """
+        payload = reason.encode()
+        if code not in CLOSE_CODES or len(payload) > 123:
+            raise UsageError(
+                f"can't close with code {code} and {len(payload)} bytes of reason: a code is 1000 to 1003, "
+                "1007 to 1014 or 3000 to 4999, and a reason has up to 123 bytes"
+            )
+        if self._state is _OPEN:
+            self._send_close(code, payload)
+            self._move(Event.CLOSE_SENT)
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Returns once the connection is gone."""
+        if self._state is not State.CLOSED:
+            await wait_in(self._closers)
 
     def abort(self) -> None:
         """Drops the connection without a closing handshake."""
-        self.transport.abort()
+        self._drop("aborted")
 
-    # Receiving: callbacks of asyncio.Protocol and of the library
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made_ns = _now_ns()
-        super().connection_made(transport)
-        shed_queue(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._at_ns = _now_ns()
-        self._recorder.count.bytes_in += len(data)
-        if self._framing:
-            self._receive_frames(self._partial + data if self._partial else data)
-        elif self.response is None:
-            self._receive_response(data)
-        else:
-            self._feed(data)
-
-    def _receive_response(self, data: bytes) -> None:
-        # Only the response's head goes to the library with this chunk, so that frames behind it
-        # come through our own parser like all others.
-        tail = self._partial
-        end = (tail + data).find(b"\r\n\r\n")
-        if end < 0:
-            self._partial = (tail + data)[-3:]
-            super().data_received(data)
-            return
-        self._partial = b""
-        head = end + 4 - len(tail)
-        super().data_received(data[:head])
-        # From here on frames are cut out here, until the closing begins.
-        self._framing = self.protocol.state is OPEN
-        if len(data) == head:
-            return
-        if self._framing:
-            self._receive_frames(data[head:])
-        else:
-            super().data_received(data[head:])
-
-    def _receive_frames(self, data: bytes) -> None:
-        sink, count, at_ns = self._sink, self._recorder.count, self._at_ns
-        position, end = 0, len(data)
-        while end - position >= 2:
-            if not self._framing:
-                self._hand_over(data[position:])
-                return
-            head, length = data[position], data[position + 1]
-            start = position + 2
-            if length > 125:
-                if length > 127:  # masked, which no server may do
-                    self._hand_over(data[position:])
-                    return
-                size = 2 if length == 126 else 8
-                if end - start < size:
-                    break
-                length = int.from_bytes(data[start : start + size], "big")
-                start += size
-            stop = start + length
-            if length > self._limit:
-                self._hand_over(data[position:])
-                return
-            if stop > end:
-                break
-            if (head == TEXT or head == BINARY) and not self._fragments:
-                message = data[start:stop]
-                if sink is not None and head == TEXT and message.isascii():
-                    # Most of what comes: `_deliver` without the call.
-                    count.received += 1
-                    sink.receive_message(message, True, at_ns)
-                else:
-                    self._deliver(message, head == TEXT)
-            else:
-                self._feed(data[position:stop])
-            position = stop
-        self._partial = data[position:]
-
-    def _hand_over(self, data: bytes) -> None:
-        # All of it: the library fails the connection by the first frame's head, or has closed it.
-        self._partial = b""
-        self._framing = False
-        self._feed(data)
-
-    def _feed(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.protocol.close_expected():
-            # Which frames still count, and which are passed over, the library knows.
-            self._framing = False
-            self._limit_closing()
-
-    def process_event(self, event: Event) -> None:
-        if self.response is None:
-            self.response_ns = self._at_ns
-            super().process_event(event)
-            return
-        assert isinstance(event, Frame)
-        opcode = event.opcode
-        if opcode is Opcode.PONG:
-            self._receive_pong(bytes(event.data))
-        elif opcode is Opcode.CONT or not event.fin:
-            if opcode is not Opcode.CONT:
-                self._fragments_text = opcode is Opcode.TEXT
-            self._fragments.append(bytes(event.data))
-            if event.fin:
-                whole = b"".join(self._fragments)
-                self._fragments.clear()
-                self._deliver(whole, self._fragments_text)
-        elif opcode is Opcode.TEXT or opcode is Opcode.BINARY:
-            self._deliver(bytes(event.data), opcode is Opcode.TEXT)
-
-    def _deliver(self, data: bytes, text: bool) -> None:
-        if text and not data.isascii():
-            try:
-                data.decode()
-            except UnicodeDecodeError:
-                # RFC 6455 section 8.1: text that is not UTF-8 fails the connection.
-                self._recorder.failed("message", "invalid UTF-8")
-                self._fail(CloseCode.INVALID_DATA, "invalid UTF-8")
-                return
-        self._recorder.count.received += 1
-        if self._sink is None:
-            self._early.append((data, text, self._at_ns))
-        else:
-            self._sink.receive_message(data, text, self._at_ns)
-
-    def _receive_pong(self, payload: bytes) -> None:
-        if self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
-            self._recorder.values["ping"].append(self._at_ns - self._ping_sent_ns)
-            self._ping_sent_ns = 0
-            if self.pong_due is not None:
-                self.pong_due.cancel()
-
-    def _fail(self, code: CloseCode, reason: str) -> None:
-        self._framing = False
-        self.protocol.fail(code, reason)
-        self.send_data()
-        self._limit_closing()
-
-    def _limit_closing(self) -> None:
-        # A server that does not hang up, as it should, would keep the connection half-closed for ever.
-        if self._closing is None:
-            self._closing = self.loop.call_later(self.close_timeout or 10, self.transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        shed_cycles(self)
-        for timer in (self._closing, self.next_ping, self.pong_due):
-            if timer is not None:
-                timer.cancel()
-        if self.response is not None and self.protocol.handshake_exc is None:
-            self._recorder.closed(self._code)
-        if self._sink is not None:
-            self._sink.receive_close(self._code, self.close_reason or "")
+    def fail(self, violation: Violation) -> None:
+        """Fails the connection for the rule that was broken (RFC 6455 section 7.1.7)."""
+        if self._ending.violation is None:
+            self._ending.violation = violation
+        if self._state is _OPEN:
+            self._send_close(violation.code, violation.kind.encode())
+        self._move(Event.FAILED)
 
     @property
     def end(self) -> End:
         """How it ended, once it is gone."""
-        return end_of(self.protocol)
+        return self._ending.end()
 
     @property
     def end_kind(self) -> str:
+        """The kind of failure that this end is if nobody wanted it: see `End.kind`."""
         return self.end.kind
 
     @property
-    def _code(self) -> int:
-        return int(self.close_code or CloseCode.ABNORMAL_CLOSURE)
+    def state(self) -> State:
+        """Where the connection is in its life."""
+        return self._state
+
+    def _send_close(self, code: int, reason: bytes) -> None:
+        self._ending.sent = code
+        self._writer.write(CLOSE, b"" if code == 1005 else code.to_bytes(2, "big") + reason)
+
+    def _move(self, event: Event) -> None:
+        self._state = state = TABLE.get((self._state, event), self._state)
+        self._direct = None
+        if state is State.ENDING:
+            self._ending.amid_frame = self._incoming.stop()
+            if self._lost:
+                self._loop.call_soon(self._gone)
+        # A server that does not hang up, as it should, would keep the connection half-closed for ever.
+        if state in (State.CLOSING, State.ENDING) and self._timer is None:
+            self._timer = self._loop.call_later(self._close_timeout_s, self._drop, "close timeout")
+
+    def _drop(self, why: str) -> None:
+        if self._state is not State.CLOSED:
+            self._ending.dropped = self._ending.dropped or why
+            self._move(Event.FAILED)
+            self.transport.abort()
+
+    # Called by the transport
+
+    def data_received(self, data: bytes) -> None:
+        at_ns = _now_ns()
+        count = self._recorder.count
+        size = len(data)
+        count.bytes_in += size
+        receive = self._direct
+        if receive is not None and size > 1 and data[0] == TEXT:
+            # Nothing is pending: most often what comes is one whole message.
+            length = data[1]
+            message = b""
+            if length < 126:
+                message = data[2:]
+            elif length == 126 and size > 3:
+                length = data[2] << 8 | data[3]
+                message = data[4:]
+            if length == len(message) and message.isascii():
+                count.received += 1
+                try:
+                    receive(message, True, at_ns)
+                except Exception as error:
+                    self._incoming.report(error)
+                return
+        self._direct = None
+        self._incoming.receive(data, at_ns)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ending.error = exc
+        self._lost = True
+        if self._incoming.deferred:
+            self._move(Event.HUNG_UP)
+        else:
+            self._gone()
+
+    def pause_writing(self) -> None:
+        self._writer.paused = True
+
+    def resume_writing(self) -> None:
+        self._writer.resume()
+
+    # Called by what reads
+
+    def control(self, first: int, payload: bytes, at_ns: int) -> None:
+        """One control frame. Raises `Violation`."""
+        if first == PING:
+            self._writer.pong(payload)
+        elif first == CLOSE:
+            self._ending.received = code, _ = parse_close(payload)
+            if self._state is _OPEN:
+                self._ending.server_first = True
+                self._send_close(code, payload[2:])
+            self._move(Event.CLOSE_RECEIVED)
+        elif self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
+            self._recorder.values["ping"].append(at_ns - self._ping_sent_ns)
+            self._ping_sent_ns = 0
+            if self.pong_due is not None:
+                self.pong_due.cancel()
+
+    def caught_up(self) -> None:
+        """All that had come has been read."""
+        if self._lost:
+            self._gone()
+            return
+        direct = self._state is _OPEN and self._sink is not None and self._limit >= 1 << 16
+        if direct and self._incoming.between_messages:
+            self._direct = self._sink.receive_message  # type: ignore[union-attr]
+
+    def _gone(self) -> None:
+        if self._state is not State.ENDING:
+            self._ending.amid_frame = self._incoming.stop()
+        self._move(Event.LOST)
+        for timer in (self._timer, self.next_ping, self.pong_due):
+            if timer is not None:
+                timer.cancel()
+        self._writer.release()
+        release(self._closers)
+        self._recorder.closed(self.end.counted)
+        self._tell_end()
+
+    def _tell_end(self) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            # The two refer to each other: what only the garbage collector could find would stay for long.
+            del self._incoming
+            end = self.end
+            sink.receive_close(end.code, end.reason)

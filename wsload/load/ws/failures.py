@@ -1,4 +1,4 @@
-"""Names for what goes wrong: one short kind per cause, the same in every table, log and check."""
+"""Names for what goes wrong with an opening: one short kind per cause, the same wherever it is shown."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable
+from typing import Any, Final
 
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidMessage,
-    InvalidStatus,
-    NegotiationError,
-    ProxyError,
-    SecurityError,
-)
-from websockets.frames import CloseCode
+from websockets.exceptions import InvalidHandshake, NegotiationError, ProxyError
 
-_ERRNO_KINDS = {
+from wsload.load.ws.dialing import NotLocal
+from wsload.load.ws.handshake import HungUp, Refused, SpeaksTls
+from wsload.load.ws.redirects import BadRedirect
+
+_ERRNO_KINDS: Final = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
     errno.EPIPE: "reset",
@@ -30,53 +27,88 @@ _ERRNO_KINDS = {
     errno.EADDRNOTAVAIL: "no free port",
     errno.ENOENT: "no socket",
 }
+_PLAIN_PORT: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
+)
+"""What OpenSSL calls an answer that is not TLS."""
+_STRICT: Final = ("key usage extension", "Basic Constraints", "Key Identifier", "not marked critical")
+"""In OpenSSL's messages about certificates that only a strict verification refuses."""
 
-_OWN_CODES: dict[int, str] = {
-    CloseCode.PROTOCOL_ERROR: "protocol error",
-    CloseCode.INVALID_DATA: "invalid UTF-8",
-    CloseCode.MESSAGE_TOO_BIG: "message too big",
-    CloseCode.INTERNAL_ERROR: "ping timeout",
-}
-
-
-def failure_kind(error: BaseException) -> tuple[str, str]:
-    """The kind of a failure to open, and its detail in one line (never with a header in it)."""
-    if isinstance(error, TimeoutError | asyncio.TimeoutError) and not getattr(error, "errno", None):
-        return "timeout", "the opening took longer than --ws-open-timeout"
-    if isinstance(error, InvalidStatus):
-        return f"bad status {error.response.status_code}", "the server answered the upgrade with that status"
-    if isinstance(error, ProxyError):
-        return "proxy", str(error)
-    if isinstance(error, SecurityError):
-        return "redirect", str(error)
-    if isinstance(error, NegotiationError):
-        kind = "subprotocol" if "subprotocol" in str(error) else "extension"
-        return kind, str(error)
-    if isinstance(error, InvalidMessage):
-        return "bad handshake", str(error.__cause__ or error)
-    if isinstance(error, InvalidHandshake):
-        return "bad handshake", str(error)
-    if isinstance(error, ConnectionClosed):
-        return closed_kind(error.rcvd.code if error.rcvd else 1006), str(error)
-    if isinstance(error, socket.gaierror):
-        return "dns", error.strerror or str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "tls", error.verify_message
-    if isinstance(error, ssl.SSLError):
-        return "tls", getattr(error, "reason", None) or str(error)
-    if isinstance(error, OSError):
-        fallback = "reset" if isinstance(error, ConnectionError) else "os error"
-        return _ERRNO_KINDS.get(error.errno or 0, fallback), error.strerror or str(error)
-    if isinstance(error, EOFError):
-        return "reset", "the server hung up during the handshake"
-    return type(error).__name__, str(error)
+Named = tuple[str, str]
+"""The kind of a failure, and its detail."""
 
 
-def closed_kind(code: int) -> str:
-    """The kind of failure that an unwanted close is: ``closed 1006``."""
-    return f"closed {code}"
+def failure_kind(error: BaseException) -> Named:
+    """The kind of a failure to open, and its detail in one line (never with a secret in it)."""
+    for classes, named in _NAMED:
+        if isinstance(error, classes):
+            kind, detail = named(error)
+            return kind, " ".join(detail.split())
+    return type(error).__name__, " ".join(str(error).split())
 
 
-def failed_kind(code: int) -> str:
-    """The kind of failure for which this side closed with a code, the other having broken a rule."""
-    return _OWN_CODES.get(code, closed_kind(code))
+def _timeout(error: Any) -> Named:
+    if getattr(error, "errno", None):
+        return _os_error(error)
+    return "timeout", "the opening took longer than --ws-open-timeout"
+
+
+def _refused(error: Refused) -> Named:
+    told = [f"{error.status} {error.phrase}".strip()]
+    if "retry-after" in error.headers:
+        told.append(f"Retry-After: {_printable(error.headers['retry-after'])[:40]}")
+    if error.first_line:
+        told.append(f"body: {error.first_line}")
+    if error.status == 400 and "https" in error.first_line.lower():
+        return "a TLS port", "the server speaks TLS there: use wss://"
+    return f"bad status {error.status}", "; ".join(told)
+
+
+def _negotiation(error: Exception) -> Named:
+    return "subprotocol" if "subprotocol" in str(error) else "extension", _printable(str(error))
+
+
+def _handshake(error: Exception) -> Named:
+    return "bad handshake", _printable(str(error.__cause__ or error))
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> Named:
+    says = error.verify_message
+    if any(sign.lower() in says.lower() for sign in _STRICT):
+        says += "; Python verifies strictly from 3.13 on, and with --ws-ca-file it does not"
+    return "tls", says
+
+
+def _tls(error: ssl.SSLError) -> Named:
+    reason = getattr(error, "reason", None) or str(error)
+    if reason in _PLAIN_PORT:
+        return "not a TLS port", f"the server does not speak TLS there: use ws:// ({reason})"
+    return "tls", reason
+
+
+def _os_error(error: OSError) -> Named:
+    fallback = "reset" if isinstance(error, ConnectionError) else "os error"
+    return _ERRNO_KINDS.get(error.errno or 0, fallback), error.strerror or str(error)
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)[:200]
+
+
+_NAMED: Final[tuple[tuple[Any, Callable[[Any], Named]], ...]] = (
+    ((TimeoutError, asyncio.TimeoutError), _timeout),
+    (Refused, _refused),
+    (SpeaksTls, lambda _: ("a TLS port", "the server speaks TLS there: use wss://")),
+    (HungUp, lambda error: ("hung up", f"the server closed the connection {error}")),
+    (BadRedirect, lambda error: ("redirect", str(error))),
+    (NotLocal, lambda error: ("source address", error.strerror)),
+    (ProxyError, lambda error: ("proxy", _printable(str(error)))),
+    (NegotiationError, _negotiation),
+    (InvalidHandshake, _handshake),
+    (socket.gaierror, lambda error: ("dns", error.strerror or str(error))),
+    (ssl.SSLCertVerificationError, _certificate),
+    (ssl.SSLError, _tls),
+    (OSError, _os_error),
+    (EOFError, lambda _: ("hung up", "the server closed the connection during the handshake")),
+)
+"""In this order: a class before the classes that it belongs to."""

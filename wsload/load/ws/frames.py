@@ -1,4 +1,4 @@
-"""A client's frames as they go out (RFC 6455 section 5.2): whole messages, masked."""
+"""A client's frames as they go out (RFC 6455 section 5.2): whole messages and control frames, masked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ import random
 import struct
 from typing import Final
 
-from websockets.frames import Opcode
+from wsload.load.ws.compat import apply_mask
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # the library was built without its C part
-    from websockets.utils import apply_mask
-
-TEXT: Final = 0x80 | Opcode.TEXT
+FIN: Final = 0x80
+RSV1: Final = 0x40
+TEXT: Final = FIN | 0x1
 """The first byte of a whole text message."""
-BINARY: Final = 0x80 | Opcode.BINARY
+BINARY: Final = FIN | 0x2
 """The first byte of a whole binary message."""
+CLOSE: Final = FIN | 0x8
+PING: Final = FIN | 0x9
+PONG: Final = FIN | 0xA
+
+LARGE: Final = 1 << 16
+"""From this size on a payload is not copied behind its frame's head, but written after it."""
 
 _MASKED: Final = 0x80
 _SHORT_TEXT: Final = [bytes((TEXT, _MASKED | length)) for length in range(126)]
@@ -32,9 +35,16 @@ def client_frame(data: bytes, *, text: bool) -> bytes:
     return _head(TEXT if text else BINARY, length) + mask + apply_mask(data, mask)
 
 
-def _head(opcode: int, length: int) -> bytes:
+def frame_parts(first: int, data: bytes | memoryview) -> list[bytes]:
+    """A frame with this first byte, to be written part by part: a large payload is copied only to mask it."""
+    mask = _bits(32).to_bytes(4, "big")
+    head, payload = _head(first, len(data)) + mask, apply_mask(data, mask)
+    return [head, payload] if len(payload) >= LARGE else [head + payload]
+
+
+def _head(first: int, length: int) -> bytes:
     if length < 126:
-        return struct.pack("!BB", opcode, _MASKED | length)
+        return struct.pack("!BB", first, _MASKED | length)
     if length < 65536:
-        return struct.pack("!BBH", opcode, _MASKED | 126, length)
-    return struct.pack("!BBQ", opcode, _MASKED | 127, length)
+        return struct.pack("!BBH", first, _MASKED | 126, length)
+    return struct.pack("!BBQ", first, _MASKED | 127, length)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import _socket  # the C class: gevent, where it patches, replaces socket.socket by one that waits on its hub
 import asyncio
-import functools
-import ipaddress
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import NegotiationError
+from websockets.uri import parse_uri
 
 from wsload.errors import OpenError, UsageError
 from wsload.load.engine.timers import TimerQueue
+from wsload.load.ws.compat import USER_AGENT
 from wsload.load.ws.connection import TimedConnection
+from wsload.load.ws.dialing import Route, dial
 from wsload.load.ws.failures import failure_kind
+from wsload.load.ws.handshake import Handshake, Refused
 from wsload.load.ws.keepalive import Keepalive
-from wsload.load.ws.logger import QuietLogger
+from wsload.load.ws.redirects import (
+    MOST_REDIRECTS,
+    BadRedirect,
+    headers_for_another_host,
+    origin_of,
+    same_origin,
+    target_of,
+)
 from wsload.load.ws.request import Pairs, request_headers
+from wsload.load.ws.upgrading import Upgrade
 from wsload.load.ws.url import parse_address, unix_target
 from wsload.measure.recorder import Recorder
 
@@ -56,109 +60,19 @@ class OpenOptions:
     """A ping unanswered for so long fails the connection; None for never."""
     source_ips: tuple[str, ...] = ()
     """Local addresses to open from, round robin; empty for the system's choice."""
-    on_log: Callable[[str], None] | None = field(default=None, repr=False)
-    """Told of what the library would log as an error."""
 
 
-class _HandedSocket(_socket.socket):
-    """A socket that uvloop takes over: libuv closes the descriptor, and by then its number may be another's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What one opening asks for."""
 
-    uvloop lets go of sockets of Python's own class by ``detach``, but of any other by ``close``.
-    """
-
-    close = _socket.socket.detach  # type: ignore[assignment]
-
-    def abandon(self) -> None:
-        """Closes a socket that was not handed over."""
-        super().close()
-
-
-@functools.lru_cache(maxsize=1024)
-def _literal_family(host: str) -> int | None:
-    """The address family of a host that is given as an address; None for a name."""
-    try:
-        return _socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET
-    except ValueError:
-        return None
-
-
-class _PhasedConnect(connect):
-    """The library's ``connect``, with name look-up and TCP connection done here, to time them."""
-
-    def __init__(
-        self,
-        uri: str,
-        *,
-        address: tuple[str, int] | str | None,
-        source_ip: str | None,
-        record: Callable[[str, int], None],
-        **settings: Any,
-    ):
-        super().__init__(uri, **settings)
-        self._address = address
-        self._named = self.ws_uri.host, self.ws_uri.port
-        self._source_ip = source_ip
-        self._record = record
-        self.ready_ns = 0
-
-    async def open_tcp_connection(self) -> ClientConnection:
-        if self.proxy is not None:
-            return await super().open_tcp_connection()
-        loop = asyncio.get_running_loop()
-        sock = await self._connected(loop, await self._addresses(loop))
-        # Only for the call: with a socket of ours left in its settings the library follows no redirect.
-        unix = {"unix": True} if sock.family == _socket.AF_UNIX else {}
-        self.create_connection_kwargs.update(sock=sock, **unix)
-        try:
-            connection = await super().open_tcp_connection()
-        finally:
-            for name in ("sock", *unix):
-                del self.create_connection_kwargs[name]
-        assert isinstance(connection, TimedConnection)
-        if self.ws_uri.secure:
-            self._record(".tls", connection.made_ns - self.ready_ns)
-        return connection
-
-    async def _addresses(self, loop: asyncio.AbstractEventLoop) -> list[tuple[int, Any]]:
-        host, port = named = self.ws_uri.host, self.ws_uri.port
-        if self._address is not None and named == self._named:
-            if isinstance(self._address, str):
-                return [(_socket.AF_UNIX, self._address)]
-            host, port = self._address
-        family = _literal_family(host)
-        if family is not None:
-            return [(family, (host, port))]
-        start = time.monotonic_ns()
-        found = await loop.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
-        self._record(".dns", time.monotonic_ns() - start)
-        return [(family, address) for family, _, _, _, address in found]
-
-    async def _connected(self, loop: asyncio.AbstractEventLoop, addresses: list[tuple[int, Any]]) -> Any:
-        start = time.monotonic_ns()
-        errors: list[OSError] = []
-        for family, address in addresses:
-            sock = _HandedSocket(family, _socket.SOCK_STREAM)
-            try:
-                sock.setblocking(False)
-                if family != _socket.AF_UNIX:
-                    sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-                if self._source_ip is not None and family != _socket.AF_UNIX:
-                    # Lets the kernel choose the port at connect, so that one address serves
-                    # 28,000 connections per destination (ip(7), IP_BIND_ADDRESS_NO_PORT).
-                    sock.setsockopt(_socket.IPPROTO_IP, getattr(_socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
-                    sock.bind((self._source_ip, 0))
-                await loop.sock_connect(sock, address)  # type: ignore[arg-type]  # all uvloop needs of it
-            except OSError as error:
-                sock.abandon()
-                errors.append(error)
-            except BaseException:
-                sock.abandon()
-                raise
-            else:
-                self.ready_ns = time.monotonic_ns()
-                self._record(".tcp", self.ready_ns - start)
-                return sock
-        raise errors[0]
+    url: str
+    headers: Headers
+    subprotocols: tuple[str, ...]
+    server_name: str | None
+    connect_to: str | None
+    source_ip: str | None
+    metric: str
 
 
 class Opener:
@@ -171,7 +85,6 @@ class Opener:
         self._options = options
         self._recorder = recorder
         self._keepalive = _keepalive(options, timers)
-        self._logger = QuietLogger(options.on_log)
         self._opened = 0
 
     async def open(
@@ -195,16 +108,22 @@ class Opener:
 
         Raises `OpenError`, counted by its kind, and `UsageError` for what can't be asked for.
         """
-        recorder = self._recorder
+        options, recorder = self._options, self._recorder
+        origin = () if options.origin is None else (("Origin", options.origin),)
+        source_ips = options.source_ips
+        asked = _Asked(
+            url=url,
+            headers=request_headers((*options.headers, *origin), headers, cookies),
+            subprotocols=subprotocols,
+            server_name=server_name,
+            connect_to=options.connect_to if connect_to is None else connect_to,
+            source_ip=source_ips[self._opened % len(source_ips)] if source_ips else None,
+            metric=metric,
+        )
+        self._opened += 1
         try:
-            connection = await self._connect(
-                url,
-                subprotocols=subprotocols,
-                headers=request_headers(self._options.headers, headers, cookies),
-                server_name=server_name,
-                connect_to=self._options.connect_to if connect_to is None else connect_to,
-                metric=metric,
-            )
+            async with asyncio.timeout(options.timeout_s):
+                connection = await self._open(asked)
         except UsageError:
             raise
         except Exception as error:
@@ -215,63 +134,77 @@ class Opener:
         if self._keepalive is not None:
             self._keepalive.start(connection)
         recorder.count.opens += 1
-        recorder.values[f"{metric}.upgrade"].append(connection.response_ns - connection.made_ns)
-        recorder.values[metric].append(connection.response_ns - intended_ns)
+        self._record(f"{metric}.upgrade", connection.response_ns - connection.made_ns)
+        self._record(metric, connection.response_ns - intended_ns)
         return connection
 
-    async def _connect(
-        self,
-        url: str,
-        *,
-        subprotocols: tuple[str, ...],
-        headers: Headers,
-        server_name: str | None,
-        connect_to: str | None,
-        metric: str,
-    ) -> TimedConnection:
-        options = self._options
+    def _record(self, metric: str, spent_ns: int) -> None:
+        # The phases of other openings than ``open`` are not declared, and not kept.
+        if (values := self._recorder.values.get(metric)) is not None:
+            values.append(spent_ns)
 
-        def create(protocol: ClientProtocol, **settings: Any) -> TimedConnection:
-            return TimedConnection(protocol, recorder=self._recorder, **settings)
+    async def _open(self, asked: _Asked) -> TimedConnection:
+        """Opens what was asked for, or where a redirect leads."""
+        url, headers, began_ns = asked.url, asked.headers, time.monotonic_ns()
+        for hop in range(MOST_REDIRECTS + 1):
+            redirected_ns = time.monotonic_ns() - began_ns
+            try:
+                connection = await self._open_one(asked, url, headers)
+            except Refused as refusal:
+                target = target_of(refusal, url)
+                if target is None:
+                    raise
+                if unix_target(url) is not None or not same_origin(parse_uri(url), parse_uri(target)):
+                    headers = headers_for_another_host(headers)
+                url = target
+            else:
+                if hop:
+                    self._record(f"{asked.metric}.redirect", redirected_ns)
+                return connection
+        raise BadRedirect(f"more than {MOST_REDIRECTS}, the last to {origin_of(url)}")
 
-        address: tuple[str, int] | str | None = parse_address(connect_to) if connect_to else None
+    async def _open_one(self, asked: _Asked, url: str, headers: Headers) -> TimedConnection:
+        options, recorder = self._options, self._recorder
         unix = unix_target(url)
-        if unix is not None:
-            address, url = unix
-        settings: dict[str, Any] = {}
-        if url.startswith("wss:"):
-            if options.tls is not None:
-                settings["ssl"] = options.tls
-            if server_name is not None:
-                settings["server_hostname"] = server_name
-        source_ip = options.source_ips[self._opened % len(options.source_ips)] if options.source_ips else None
-        self._opened += 1
-        origin = headers.get("Origin", options.origin)
-        if "Origin" in headers:
-            del headers["Origin"]
-        connection = await _PhasedConnect(
-            url,
+        uri = parse_uri(unix[1] if unix else url)
+        address: tuple[str, int] | str = unix[0] if unix else (uri.host, uri.port)
+        # What was asked of the first host is not asked of another.
+        first = url == asked.url or (unix is None and same_origin(uri, parse_uri(asked.url)))
+        if first and unix is None and asked.connect_to is not None:
+            address = parse_address(asked.connect_to)
+        route = Route(
+            uri=uri,
             address=address,
-            source_ip=source_ip,
-            record=lambda phase, spent_ns: self._recorder.values[metric + phase].append(spent_ns),
-            origin=origin,
-            subprotocols=list(subprotocols) or None,
-            compression="deflate" if options.compression else None,
-            additional_headers=headers or None,
-            proxy=None if unix else options.proxy,
-            open_timeout=options.timeout_s,
-            close_timeout=options.close_timeout_s,
-            ping_interval=None,  # `Keepalive` pings: a task per connection costs 2 KiB
-            max_size=options.max_message_bytes,
-            logger=self._logger,
-            create_connection=create,
-            **settings,
+            server_name=asked.server_name if first and asked.server_name is not None else uri.host,
+            tls=options.tls,
+            proxy=options.proxy,
+            source_ip=asked.source_ip,
         )
-        assert isinstance(connection, TimedConnection)
-        if subprotocols and connection.subprotocol is None:
-            connection.abort()
-            raise NegotiationError(f"no subprotocol chosen, {', '.join(subprotocols)} offered")
-        return connection
+        handshake = Handshake(
+            uri,
+            headers=headers,
+            subprotocols=asked.subprotocols,
+            compression=options.compression,
+            user_agent=USER_AGENT,
+        )
+
+        def upgrade() -> Upgrade:
+            return Upgrade(
+                handshake,
+                recorder=recorder,
+                limit=options.max_message_bytes,
+                close_timeout_s=options.close_timeout_s,
+            )
+
+        def record(phase: str, spent_ns: int) -> None:
+            self._record(asked.metric + phase, spent_ns)
+
+        begun = await dial(route, upgrade, record)
+        try:
+            return await begun.opened
+        except BaseException:
+            begun.abort()
+            raise
 
 
 def _keepalive(options: OpenOptions, timers: TimerQueue | None) -> Keepalive | None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from wsload.measure.names import register
-
 MESSAGE: Final = "message"
 """The name of a post as a request: from when it was due until its own echo arrived."""
 
@@ -24,5 +22,3 @@ COUNTERS: Final = {
     "malformed": "malformed messages",
     "binary": "binary messages",
 }
-
-register(metrics=METRICS, counters=COUNTERS)

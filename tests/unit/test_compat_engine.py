@@ -1,0 +1,63 @@
+"""Canaries: what wsload needs of uvloop beyond its documentation is still there, and does that."""
+
+from __future__ import annotations
+
+import _socket
+import asyncio
+import os
+import socket
+from importlib.metadata import version
+
+import pytest
+import uvloop
+from opening_client import run, served_tcp, until
+
+from wsload.load.engine import compat, timerfd
+
+UVLOOP = f"uvloop {version('uvloop')}"
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(-1)
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+def test_a_socket_that_is_not_python_s_own_is_connected_handed_over_and_closed_once(end: str) -> None:
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, uvloop.Loop)
+        async with served_tcp(hang_up) as port:
+            sock = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
+            sock.setblocking(False)
+            await compat.connect_socket(loop, sock, ("127.0.0.1", port))
+            transport, _ = await loop.create_connection(asyncio.Protocol, sock=sock)  # type: ignore[arg-type]
+            number = sock.fileno()
+            getattr(transport, end)()
+            await until(lambda: sock.fileno() < 0)
+            with socket.socket() as another:
+                # Its descriptor's number is free again, and nobody closes it a second time.
+                assert another.fileno() <= number, f"{UVLOOP} no longer closes a socket that it was given"
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                os.fstat(another.fileno())
+
+    run(body)
+
+
+def test_a_socket_that_is_not_handed_over_is_abandoned() -> None:
+    sock = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
+    sock.abandon()
+    assert sock.fileno() == -1
+
+
+def test_a_timerfd_is_armed_for_a_time() -> None:
+    fd = timerfd.create()
+    if fd < 0:
+        pytest.skip("no timerfd here")
+    try:
+        with pytest.raises(BlockingIOError):
+            os.read(fd, 8)
+        timerfd.arm(fd, 1)
+        assert len(os.read(fd, 8)) == 8
+    finally:
+        os.close(fd)

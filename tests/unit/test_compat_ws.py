@@ -1,0 +1,174 @@
+"""Canaries: what wsload needs of `websockets` beyond its documentation is still there, and does that.
+
+Each failure names the version installed, and what wsload would lose.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opening_client import until
+from pair import URI
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import serve
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+import wsload
+from wsload.load.ws import compat
+from wsload.load.ws.deflate import Deflate
+from wsload.load.ws.handshake import Handshake
+
+
+@contextlib.contextmanager
+def needed(name: str, purpose: str) -> Iterator[None]:
+    """Whatever goes wrong inside is reported as what this name is needed for."""
+    try:
+        yield
+    except Exception as error:
+        pytest.fail(
+            f"websockets {version('websockets')}: {name} has changed; wsload needs it {purpose}: {error!r}"
+        )
+
+
+def test_masks() -> None:
+    with needed("speedups.apply_mask", "to mask what is sent"):
+        assert compat.apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
+        assert compat.apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
+
+
+def answered(handshake: Handshake) -> Any:
+    """The library's server's answer to a handshake."""
+    server = ServerProtocol()
+    server.receive_data(handshake.request_bytes())
+    (request,) = server.events_received()
+    return server.accept(request)  # type: ignore[arg-type]
+
+
+def test_the_result_of_a_handshake() -> None:
+    with needed("ClientProtocol.handshake_exc, .subprotocol, .extensions", "to know what was agreed on"):
+        protocol = ClientProtocol(URI)
+        protocol.connect()
+        assert compat.handshake_result(protocol) == (None, None, [])
+        protocol.receive_data(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        error, subprotocol, extensions = compat.handshake_result(protocol)
+        assert isinstance(error, Exception) and subprotocol is None and extensions == []
+
+
+def test_the_opening_is_done_by_its_sans_io_part() -> None:
+    with needed("ClientProtocol", "for the opening handshake"):
+        handshake = Handshake(URI, headers=Headers([("X-One", "1")]), user_agent=compat.USER_AGENT)
+        assert b"\r\nX-One: 1\r\n" in handshake.request_bytes()
+        handshake = Handshake(URI, headers=Headers())
+        response = answered(handshake)
+        assert handshake.receive(response.serialize() + b"tail") == b"tail"
+
+
+def test_compression_by_its_extension() -> None:
+    with needed("PerMessageDeflate.encode and .decode", "to compress messages"):
+        from websockets.extensions.permessage_deflate import PerMessageDeflate
+
+        one, other = (Deflate(PerMessageDeflate(False, False, 15, 15)) for _ in range(2))
+        packed = bytes(one.deflate(b"x" * 1000, text=True))
+        assert len(packed) < 100
+        assert other.inflate(packed, first=True, final=True, limit=1000) == b"x" * 1000
+
+
+def test_proxies() -> None:
+    with needed("proxy.parse_proxy", "to read --ws-proxy"):
+        proxy = compat.parse_proxy("http://ada:secret@proxy.example:3128")
+        assert (proxy.scheme, proxy.host, proxy.port) == ("http", "proxy.example", 3128)
+    with needed("asyncio.client.connect_http_proxy", "to go through --ws-proxy"):
+        inspect.signature(compat.connect_http_proxy).bind(proxy, URI, user_agent_header="x", ssl=True)
+    with needed("asyncio.client.connect_socks_proxy", "to go through --ws-proxy"):
+        inspect.signature(compat.connect_socks_proxy).bind(proxy, URI)
+    with needed("http11.USER_AGENT", "to say who asks"):
+        assert "websockets" in compat.USER_AGENT
+
+
+def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -> None:
+    class Connection(compat.FrameConnection):
+        __slots__ = ("frames",)
+
+        def receive_frame(self, frame: Frame) -> None:
+            self.frames.append((frame.opcode, bytes(frame.data)))
+
+    class Message:
+        data, frame, opcode = b"hello", b"\x81\x05hello", Opcode.TEXT
+
+    async def main() -> None:
+        async def handle(connection: Any) -> None:
+            connection.frames = []
+            assert connection.deliver(Message())
+            await asyncio.sleep(0)
+            assert compat.connections_of(server) == 1
+            await until(lambda: bool(connection.frames))
+            assert connection.frames == [(Opcode.TEXT, b"answer")]
+            connection.drop()
+            await connection.wait_closed()
+            assert not connection.deliver(Message())
+            done.set_result(None)
+
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for compression in (None, "deflate"):
+            done = asyncio.get_running_loop().create_future()
+            async with serve(handle, "127.0.0.1", 0, create_connection=Connection) as server:
+                port = next(iter(server.sockets)).getsockname()[1]
+                async with connect(f"ws://127.0.0.1:{port}/", compression=compression, proxy=None) as client:
+                    assert await client.recv() == "hello"
+                    await client.send("answer")
+                    await client.wait_closed()
+                await asyncio.wait_for(done, 10)
+
+    with needed(
+        "Connection.process_event, .recv_messages, .drain_waiters, .send_data", "to serve at its speed"
+    ):
+        asyncio.run(main())
+
+
+PRIVATE = frozenset(
+    {
+        *(
+            "open_tcp_connection",
+            "create_connection_kwargs",
+            "process_redirect",
+            "recv_messages",
+            "drain_waiters",
+        ),
+        *(
+            "parser_exc",
+            "connection_lost_waiter",
+            "handshake_exc",
+            "send_data",
+            "send_context",
+            "process_event",
+        ),
+        *("parser", "handler_tasks", "speedups", "keepalive_task", "set_connection_exc", "response_rcvd"),
+        *("connect_http_proxy", "connect_socks_proxy", "parse_proxy", "apply_mask", "send_in_progress"),
+    }
+)
+"""Names of the library that its documentation does not have, such as may be tempting."""
+
+
+def test_nothing_undocumented_is_used_anywhere_else() -> None:
+    package = Path(wsload.__file__).parent
+    found = []
+    for path in package.rglob("*.py"):
+        if path == Path(compat.__file__):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [node.attr] if isinstance(node, ast.Attribute) else []
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("websockets"):
+                names = [alias.name for alias in node.names]
+            found += [f"{path.relative_to(package)}: {name}" for name in names if name in PRIVATE]
+    assert found == []

@@ -1,0 +1,198 @@
+"""Reading a connection's frames without keeping the loop from the others: a budget for every turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from wsload.load.ws.frames import BINARY, TEXT
+from wsload.load.ws.limits import IDLE_PER_S, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard, cost
+from wsload.load.ws.reader import Reader
+from wsload.load.ws.rules import Violation
+from wsload.measure.recorder import Recorder
+
+Receive = Callable[[bytes, bool, int], object]
+"""Takes a message, whether it is text, and the monotonic time in ns at which it arrived."""
+
+
+class Owner(Protocol):
+    """The connection whose frames are read."""
+
+    transport: asyncio.Transport
+
+    def control(self, first: int, payload: bytes, at_ns: int) -> None:
+        """One control frame. Raises `Violation`."""
+
+    def fail(self, violation: Violation) -> None:
+        """The server broke a rule; nothing more is read."""
+
+    def caught_up(self) -> None:
+        """All that had come has been read."""
+
+
+class Incoming:
+    """Reads what arrives, in order, with the stamp of its arrival, as far as the turn's budget goes.
+
+    What is left is read in the next turns of the loop; until then nothing is read from the socket.
+    Messages are kept until `attach`.
+    """
+
+    __slots__ = ("_at_ns", "_early", "_guard", "_loop", "_owner", "_reader", "_receive", "_recorder",
+                 "allowance", "deferred")  # fmt: skip
+
+    def __init__(
+        self, owner: Owner, reader: Reader, *, recorder: Recorder, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._owner = owner
+        self._reader: Reader | None = reader
+        self._recorder = recorder
+        self._loop = loop
+        self._early: list[tuple[bytes, bool, int]] = []
+        self._receive: Receive | None = None
+        self._guard: Guard | None = None
+        self._at_ns = 0
+        self.allowance = 0
+        """Bytes that messages may inflate to beyond what any server's may."""
+        self.deferred = False
+        """Whether something is left to be read in a later turn."""
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether all was read, and the next byte begins a frame and a message."""
+        return self._reader is not None and not self.deferred and not self._reader.amid_frame
+
+    def attach(self, receive: Receive) -> None:
+        """Hands out what was kept, and from now on every message as it comes."""
+        self._receive = receive
+        early, self._early = self._early, []
+        for data, text, at_ns in early:
+            self._hand(receive, data, text, at_ns)
+        if len(early) >= MOST_EARLY and not self.deferred:
+            self._resume()
+
+    def receive(self, data: bytes, at_ns: int) -> None:
+        """More bytes, which arrived at this time."""
+        if self._reader is None:
+            return
+        self._at_ns = at_ns
+        self._reader.feed(data)
+        if not self.deferred:
+            self._read()
+
+    def stop(self) -> bool:
+        """Discards what is left and what still comes; returns whether the stream stopped amid a frame."""
+        amid_frame = self._reader is not None and self._reader.amid_frame
+        self._reader = None
+        if self.deferred:
+            self.deferred = False
+            self._resume()
+        return amid_frame
+
+    def _read(self) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        try:
+            more = self._read_some(reader)
+            self._check(reader)
+        except Violation as violation:
+            self._owner.fail(violation)
+            return
+        if self._reader is None:
+            return
+        if more:
+            if not self.deferred and not self._owner.transport.is_closing():
+                self._owner.transport.pause_reading()
+            self.deferred = True
+            self._loop.call_soon(self._read)
+            return
+        if self.deferred:
+            self.deferred = False
+            self._resume()
+        self._owner.caught_up()
+
+    def _read_some(self, reader: Reader) -> bool:
+        """Reads until nothing is left, or of the budget; returns whether it was the budget."""
+        left = PER_TURN
+        while left > 0:
+            rest = reader.take()
+            if rest is not None:
+                data, at = rest
+                at, left = self._read_whole(reader, data, at, left)
+                reader.give_back(at)
+                if self._reader is None or not left:
+                    continue
+            found = reader.next()
+            if found is None:
+                return False
+            first, payload = found
+            left -= cost(len(payload))
+            if first == TEXT or first == BINARY:
+                self._recorder.count.received += 1
+                self._hand(self._receive, payload, first == TEXT, self._at_ns)
+            else:
+                self._owner.control(first, payload, self._at_ns)
+            if self._reader is None:
+                return False
+        return True
+
+    def _read_whole(self, reader: Reader, data: bytes, at: int, left: int) -> tuple[int, int]:
+        """Hands out short whole messages of ASCII, most of what comes, at the least cost.
+
+        Returns how far it came, and what is left of the budget.
+        """
+        receive, at_ns, size, limit = self._receive, self._at_ns, len(data), reader.limit
+        count = self._recorder.count
+        if receive is None:
+            return at, left
+        while left > 0 and size - at > 1 and data[at] == TEXT:
+            length, start = data[at + 1], at + 2
+            if length > 125:
+                if length != 126 or size - at < 4:
+                    break
+                length, start = data[at + 2] << 8 | data[at + 3], at + 4
+            stop = start + length
+            if stop > size or length > limit:
+                break
+            message = data[start:stop]
+            if not message.isascii():
+                break
+            at = stop
+            left -= 1
+            count.received += 1
+            try:
+                receive(message, True, at_ns)
+            except Exception as error:
+                self.report(error)
+            if self._reader is None:
+                break
+        return at, left
+
+    def _hand(self, receive: Receive | None, data: bytes, text: bool, at_ns: int) -> None:
+        if receive is None:
+            self._keep(data, text, at_ns)
+            return
+        try:
+            receive(data, text, at_ns)
+        except Exception as error:
+            self.report(error)
+
+    def report(self, error: Exception) -> None:
+        """What a message's receiver raised; it is not the server's fault, so the connection goes on."""
+        self._loop.call_exception_handler({"message": "a message's receiver failed", "exception": error})
+
+    def _keep(self, data: bytes, text: bool, at_ns: int) -> None:
+        self._early.append((data, text, at_ns))
+        if len(self._early) == MOST_EARLY and not self._owner.transport.is_closing():
+            self._owner.transport.pause_reading()
+
+    def _resume(self) -> None:
+        if not self._owner.transport.is_closing() and len(self._early) < MOST_EARLY:
+            self._owner.transport.resume_reading()
+
+    def _check(self, reader: Reader) -> None:
+        """Fails a connection that sends too much of what is useless."""
+        if reader.idle > IDLE_PER_S or reader.suspicious > SUSPICIOUS_PER_S:
+            self._guard = self._guard or Guard()
+            self._guard.check(self._at_ns, reader.idle, reader.suspicious - self.allowance)

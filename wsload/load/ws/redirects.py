@@ -1,0 +1,55 @@
+"""Redirects of the opening handshake: where to go next, and what goes along."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urljoin
+
+from websockets.datastructures import Headers
+from websockets.uri import WebSocketURI, parse_uri
+
+from wsload.errors import UsageError
+from wsload.load.ws.handshake import Refused
+from wsload.load.ws.url import resolve_url
+
+MOST_REDIRECTS: Final = 10
+_STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
+_KEPT: Final = frozenset({"user-agent", "origin", "accept", "accept-language", "accept-encoding"})
+"""Headers that go along to another host: what a client says of itself, and no secret."""
+
+
+class BadRedirect(Exception):  # the server's
+    """A redirect that is not followed, and why."""
+
+
+def target_of(refusal: Refused, url: str) -> str | None:
+    """The URL to open instead, absolute; None when the answer is no redirect. Raises `BadRedirect`."""
+    location = refusal.headers.get("location")
+    if refusal.status not in _STATUSES or not location:
+        return None
+    # urljoin knows http's rules for relative references, but not ws's.
+    base = "http" + url.removeprefix("ws")
+    try:
+        target = resolve_url(urljoin(base, location))
+    except (UsageError, ValueError):
+        raise BadRedirect(f"status {refusal.status} to what is no WebSocket URL") from None
+    if url.startswith("wss:") and not target.startswith("wss:"):
+        raise BadRedirect(f"from wss:// to {origin_of(target)}, which is not secure")
+    return target
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a ``ws://`` or ``wss://`` URL: no path, no query and no user."""
+    uri = parse_uri(url)
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    return f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}"
+
+
+def same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:
+    """Whether both have scheme, host and port in common."""
+    return (one.secure, one.host, one.port) == (other.secure, other.host, other.port)
+
+
+def headers_for_another_host(headers: Headers) -> Headers:
+    """Without the user's own headers, cookies and authorization, which were meant for the first host."""
+    return Headers([pair for pair in headers.raw_items() if pair[0].lower() in _KEPT])
