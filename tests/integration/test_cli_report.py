@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 import pytest
 from support.made_runs import STARTED_AT, make_run, second
 
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
 Wsload = Callable[..., subprocess.CompletedProcess[str]]
-FAST = CheckOutcome(expression="message.p99 < 50ms", passed=True, wanted="< 50 ms", got="3 ms")
+FAST = CheckOutcome(expression="message.p99 < 50ms", state=CheckState.PASSED, wanted="< 50 ms", got="3 ms")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def results(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(results: Path) -> Path:
-    return make_run(results, [second(0, [1, 2, 3], gauges={"users": 4})], checks=(FAST,))
+    return make_run(results, [second(0, [1, 2, 3] * 200, gauges={"users": 4})], checks=(FAST,))
 
 
 def make_invalid(results: Path) -> Path:
@@ -55,7 +55,7 @@ def make_invalid(results: Path) -> Path:
 
 def newer(run: Path) -> None:
     path = run / "run.json"
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema": 2}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema": 3}))
 
 
 # report
@@ -134,7 +134,7 @@ def test_a_run_of_a_newer_schema_is_refused_plainly(wsload: Wsload, run: Path) -
     for command in (["report", run], ["check", run, "lost < 1"]):
         done = wsload(*command)
         assert done.returncode == 2
-        assert "written by a newer wsload (schema 2; this one reads up to 1): upgrade" in done.stderr
+        assert "written by a newer wsload (schema 3; this one reads up to 2): upgrade" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
@@ -158,7 +158,7 @@ def test_the_list_has_a_row_a_run_and_names_what_it_cant_read(
     rows = {row.split()[2]: row for row in done.stdout.splitlines() if row.startswith("2024-")}
     assert list(rows) == ["overdriven", "v1", "killed"]
     assert rows["v1"].split() == [
-        *("2024-11-22", "12:36", "v1", "4", "3.00", "2.00", "3.00", "1", "passed", "yes", run.name)
+        *("2024-11-22", "12:36", "v1", "4", "600", "2.00", "3.00", "1", "passed", "yes", run.name)
     ]
     assert "NOT VALID" in rows["overdriven"] and "INCOMPLETE" in rows["killed"]
     assert "written by a newer wsload" in done.stderr
@@ -193,10 +193,21 @@ def test_checks_that_pass_exit_0_with_a_line_each(wsload: Wsload, run: Path) -> 
 
 
 def test_one_check_that_fails_exits_1(wsload: Wsload, run: Path) -> None:
-    done = wsload("check", run, "message.p99 < 50ms", "message.p50 < 1ms", "open.p99 < 1s")
+    done = wsload("check", run, "message.p99 < 50ms", "message.p50 < 1ms", "sell.p99 < 1s")
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["passed", "FAILED", "FAILED"]
-    assert "got no samples" in done.stdout
+    assert "got no samples: the run has no 'sell'" in done.stdout
+
+
+def test_a_check_on_too_few_values_is_not_judged_and_exits_3(wsload: Wsload, results: Path) -> None:
+    run = make_run(results, [second(0, [1] * 50)])
+    done = wsload("check", run, "message.p99 < 50ms", "message.p50 < 50ms")
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[0].endswith(
+        "50 values: p99 of so few can't be told from chance: 500 are enough"
+    )
+    assert [line[:10].rstrip() for line in done.stdout.splitlines()] == ["NOT JUDGED", "passed  me"]
+    assert wsload("check", run, "message.p99 < 50ms", "lost > 1").returncode == 1
 
 
 def test_without_expressions_the_runs_own_checks_are_judged_again(wsload: Wsload, run: Path) -> None:

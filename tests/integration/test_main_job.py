@@ -52,7 +52,7 @@ def assert_complete(finished: Finished) -> None:
     assert {path.name for path in finished.directory.iterdir()} >= set(FILES)
     assert open_run(finished.directory).problems == ()
     run, summary = finished.run, finished.summary
-    assert run["schema"] == summary["schema"] == 1
+    assert run["schema"] == summary["schema"] == 2
     assert run["started_at"] < run["ended_at"]
     assert {"build", "target", "options", "versions", "host", "valid", "warnings", "checks"} <= run.keys()
 

@@ -15,7 +15,7 @@ from wsload.measure.interval import Interval
 from wsload.report.history import history_page
 from wsload.report.html import write_report
 from wsload.results.reader import open_run
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
@@ -52,7 +52,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target=f"ws://127.0.0.1/{EVIL}",
         options={"ws_url": EVIL * 3},
         warnings=(RunWarning(name="cpu", text=EVIL, remedy=EVIL, invalidates=True),),
-        checks=(CheckOutcome(expression=EVIL, passed=False, wanted=EVIL, got=EVIL),),
+        checks=(CheckOutcome(expression=EVIL, state=CheckState.FAILED, wanted=EVIL, got=EVIL),),
         valid=False,
     )
     return write_report(run)

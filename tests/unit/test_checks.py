@@ -1,157 +1,26 @@
-"""The grammar of checks, its error messages, and what a run's figures make of them."""
+"""What a run's figures make of its checks."""
 
 from __future__ import annotations
 
 import operator
+from math import comb
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from intervals import COUNTERS, METRICS
+from test_check_grammar import parts
 
-from wsload.errors import UsageError
-from wsload.judge.run.checks import Check, evaluate, parse_check
+from wsload.judge.figures.samples import BEYOND, at_most, enough, needed
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.grammar import parse_check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.results.run import CheckOutcome
+from wsload.measure.names import Kind, Labels
+from wsload.results.run import CheckOutcome, CheckState
 
 MS = 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "statistic", "sign", "bound"),
-    [
-        ("message.p99 < 50ms", "message", "p99", "<", 50e6),
-        ("message.p99<50 ms", "message", "p99", "<", 50e6),
-        ("  message.p99.99   <=  1.1  s ", "message", "p99.99", "<=", 1.1e9),
-        ("open.tls.p50 < 250us", "open.tls", "p50", "<", 250e3),
-        ("open.tls.p50 < 250µs", "open.tls", "p50", "<", 250e3),
-        ("open.tls.p50 < 250μs", "open.tls", "p50", "<", 250e3),
-        ("ping.min > 1ns", "ping", "min", ">", 1),
-        ("message.service.mean < 0.5ms", "message.service", "mean", "<", 5e5),
-        ("message.lost.max <= 10s", "message.lost", "max", "<=", 1e10),
-        ("message.count >= 1000", "message", "count", ">=", 1000),
-        ("message.rate >= 99.5/s", "message", "rate", ">=", 99.5),
-        ("lost <= 0", "lost", "", "<=", 0),
-        ("lost.rate < 0.1%", "lost", "rate", "<", 0.1),
-        ("lost.rate < 2/s", "lost", "rate", "<", 2),
-        ("failures < 1", "failures", "", "<", 1),
-        ("failures.rate <= 0.1 %", "failures", "rate", "<=", 0.1),
-        ("bytes_in.rate < 1000000 /s", "bytes_in", "rate", "<", 1e6),
-        ("cpu_ns < 10s", "cpu_ns", "", "<", 1e10),
-        ("cpu_ns.rate < 85%", "cpu_ns", "rate", "<", 85),
-    ],
-)
-def test_what_the_grammar_allows(text: str, name: str, statistic: str, sign: str, bound: float) -> None:
-    check = parse_check(text)
-    assert (check.name, check.statistic, check.operator, check.bound) == (name, statistic, sign, bound)
-
-
-@pytest.mark.parametrize(
-    ("text", "said", "at"),
-    [
-        ("mesage.p99 < 50ms", "there is no 'mesage': did you mean message or", "mesage"),
-        ("open.dnss.p50 < 1ms", "there is no 'open.dnss': did you mean open.dns or", "open.dnss"),
-        ("lots < 1", "there is no 'lots': did you mean lost or", "lots"),
-        ("qqqq < 1", "there are message, message.service,", "qqqq"),
-        ("message < 3ms", "which figure of message? Add one, as in message.p99", " < 3ms"),
-        ("message.p9x < 50ms", "'p9x' is no statistic: did you mean p99 or", "p9x"),
-        ("message.avg < 50ms", "'avg' is no statistic: did you mean mean?", "avg"),
-        ("message.median < 50ms", "did you mean p50", "median"),
-        ("message.p100 < 50ms", "did you mean max?", "p100"),
-        ("message.p999 < 50ms", "did you mean p99.9 or", "p999"),
-        ("message.stuff < 50ms", "use p50, p90, p95, p99, p99.9, p99.99, min, mean, max,", "stuff"),
-        ("message.p0 < 50ms", "say min", "p0"),
-        ("lost.p99 < 1", "lost is a total: it has a rate, and no p99", "p99"),
-        ("failures.count < 1", "failures is a total", "count"),
-        ("message.p99 50ms", "a comparison is missing", "50ms"),
-        ("message.p99 == 50ms", "'==' is no comparison: use < <= > or >=", "=="),
-        ("message.p99 =< 50ms", "'=<' is no comparison", "=<"),
-        ("message.p99 < ms", "a number from 0 is missing", "ms"),
-        ("message.p99 < -5ms", "a number from 0 is missing", "-5ms"),
-        ("message.p99 <", "a number from 0 is missing", ""),
-        ("message.p99 < 50", "message.p99 needs a unit: write ms, s, us, µs, ns", ""),
-        ("message.p99 < 50 parsecs", "not measured in 'parsecs': write ms, s, us, µs, ns", "parsecs"),
-        ("message.p99 < 50%", "not measured in '%'", "%"),
-        ("message.p99 < 1e3ms", "not measured in 'e3ms'", "e3ms"),
-        ("message.p99 < 50ms or so", "not measured in 'ms or so'", "ms or so"),
-        ("message.count < 5ms", "not measured in 'ms': it takes a bare number", "ms"),
-        ("message.rate > 5", "needs a unit: write /s", ""),
-        ("message.rate > 5%", "not measured in '%': write /s", "%"),
-        ("lost < 1%", "it takes a bare number", "%"),
-        ("lost.rate < 1", "lost.rate needs a unit: write /s, %", ""),
-        ("sent.rate < 1%", "not measured in '%': write /s", "%"),
-        ("cpu_ns < 1", "cpu_ns needs a unit", ""),
-        ("cpu_ns.rate < 1/s", "not measured in '/s': write %", "/s"),
-        ("< 50ms", "begins with what to check", "<"),
-    ],
-)
-def test_a_mistake_is_quoted_and_pointed_at(text: str, said: str, at: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_check(text)
-    first, quoted, caret = str(caught.value).split("\n")
-    assert first.startswith(f"check '{text}': ")
-    assert said in first
-    assert quoted == f"    {text}"
-    wanted = text.rindex(at) if at else len(text)
-    assert caret == " " * (4 + wanted) + "^"
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "an empty check"),
-        (" \n ", "an empty check"),
-        ("x" * 300, "longer than 200"),
-        ("a\x1b[2J<1", r"\x1b"),
-    ],
-)
-def test_what_is_no_line_of_text_is_refused_in_one_line(text: str, said: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        parse_check(text)
-    assert said in str(caught.value)
-    assert str(caught.value).isprintable()
-
-
-@given(st.text())
-def test_any_text_is_understood_or_refused(text: str) -> None:
-    try:
-        check = parse_check(text)
-    except UsageError:
-        pass
-    else:
-        assert check.expression == " ".join(text.replace("μs", "µs").split())
-
-
-PLAIN = [*(counter for counter in COUNTERS if counter != "cpu_ns"), "failures"]
-subjects = st.one_of(
-    st.tuples(
-        st.sampled_from(METRICS), st.sampled_from(("p50", "p99.9", "min", "mean", "max")), st.just("ms")
-    ),
-    st.tuples(st.sampled_from(METRICS), st.just("count"), st.just("")),
-    st.tuples(st.sampled_from(METRICS), st.just("rate"), st.just("/s")),
-    st.tuples(st.sampled_from(PLAIN), st.just(""), st.just("")),
-    st.tuples(st.sampled_from(PLAIN), st.just("rate"), st.just("/s")),
-)
-parts = st.tuples(subjects, st.sampled_from(("<", "<=", ">", ">=")), st.integers(0, 10**6))
-
-
-@given(parts, st.sampled_from(("", " ")))
-def test_what_is_written_by_the_grammar_is_read_back(
-    part: tuple[tuple[str, str, str], str, int], space: str
-) -> None:
-    (name, statistic, unit), sign, number = part
-    subject = f"{name}.{statistic}" if statistic else name
-    check = parse_check(f"{subject}{space}{sign}{space}{number}{space}{unit}")
-    assert check == Check(
-        expression=f"{subject}{space}{sign}{space}{number}{space}{unit}".strip(),
-        name=name,
-        statistic=statistic,
-        operator=sign,
-        bound=number * (MS if unit == "ms" else 1),
-        unit=unit,
-    )
-
+PASSED, FAILED, UNJUDGED = CheckState.PASSED, CheckState.FAILED, CheckState.UNJUDGED
 
 RUN = Totals.of(
     [
@@ -174,41 +43,43 @@ RUN = Totals.of(
 
 
 @pytest.mark.parametrize(
-    ("text", "passed", "wanted", "got"),
+    ("text", "state", "wanted", "got"),
     [
-        ("message.p50 < 50ms", True, "< 50 ms", "10.0024 ms"),
-        ("message.p95 < 50ms", False, "< 50 ms", "100.008 ms"),
-        ("message.p99.9 <= 0.2s", True, "<= 0.2 s", "0.100008 s"),
-        ("message.min > 9000us", True, "> 9000 us", "9994.24 us"),
-        ("message.max < 100ms", False, "< 100 ms", "100.008 ms"),
-        ("message.mean < 18ms", True, "< 18 ms", "17.3434 ms"),
-        ("message.count >= 98", True, ">= 98", "98"),
-        ("message.count > 98", False, "> 98", "98"),
-        ("message.rate >= 9.8/s", True, ">= 9.8/s", "9.8/s"),
-        ("open.rate < 0.4 /s", False, "< 0.4/s", "0.4/s"),
-        ("message.lost.count <= 2", True, "<= 2", "2"),
-        ("lost <= 1", False, "<= 1", "2"),
-        ("late <= 0", True, "<= 0", "0"),
-        ("lost.rate <= 2%", True, "<= 2 %", "2 %"),
-        ("lost.rate < 2%", False, "< 2 %", "2 %"),
-        ("timeouts.rate <= 1%", True, "<= 1 %", "1 %"),
-        ("duplicates.rate <= 5%", True, "<= 5 %", "5 %"),
-        ("unsent.rate <= 20%", True, "<= 20 %", "20 %"),
-        ("lost.rate <= 0.2/s", True, "<= 0.2/s", "0.2/s"),
-        ("failures < 5", False, "< 5", "5"),
-        ("failures.rate < 4%", False, "< 4 %", "4.54545 %"),
-        ("failures.rate < 1/s", True, "< 1/s", "0.5/s"),
-        ("open_failures.rate <= 20%", True, "<= 20 %", "20 %"),
-        ("login_failures.rate <= 20%", False, "<= 20 %", "25 %"),
-        ("bytes_in.rate < 600000/s", True, "< 600000/s", "500000/s"),
-        ("bytes_in <= 5000000", True, "<= 5000000", "5000000"),
-        ("cpu_ns <= 4s", True, "<= 4 s", "4 s"),
-        ("cpu_ns.rate < 85%", True, "< 85 %", "40 %"),
+        ("message.p50 < 50ms", PASSED, "< 50 ms", "10.0024 ms"),
+        ("message.p95 < 50ms", FAILED, "< 50 ms", "100.008 ms"),
+        ("message.p95 <= 0.2s", PASSED, "<= 0.2 s", "0.100008 s"),
+        ("message.min > 9000us", PASSED, "> 9000 us", "9994.24 us"),
+        ("message.count >= 98", PASSED, ">= 98", "98"),
+        ("message.count > 98", FAILED, "> 98", "98"),
+        ("message.rate >= 9.8/s", PASSED, ">= 9.8/s", "9.8/s"),
+        ("open.rate < 0.4 /s", FAILED, "< 0.4/s", "0.4/s"),
+        ("message.lost.count <= 2", PASSED, "<= 2", "2"),
+        ("lost <= 1", FAILED, "<= 1", "2"),
+        ("late <= 0", PASSED, "<= 0", "0"),
+        ("lost.rate <= 2%", PASSED, "<= 2 %", "2 %"),
+        ("lost.rate < 2%", FAILED, "< 2 %", "2 %"),
+        ("timeouts.rate <= 1%", PASSED, "<= 1 %", "1 %"),
+        ("duplicates.rate <= 5%", PASSED, "<= 5 %", "5 %"),
+        ("unsent.rate <= 20%", PASSED, "<= 20 %", "20 %"),
+        ("lost.rate <= 0.2/s", PASSED, "<= 0.2/s", "0.2/s"),
+        ("failures < 5", FAILED, "< 5", "5"),
+        ("failures.rate < 4%", FAILED, "< 4 %", "4.54545 %"),
+        ("failures.rate < 1/s", PASSED, "< 1/s", "0.5/s"),
+        ("open_failures.rate <= 20%", PASSED, "<= 20 %", "20 %"),
+        ("login_failures.rate <= 20%", FAILED, "<= 20 %", "25 %"),
+        ("bytes_in.rate < 600000/s", PASSED, "< 600000/s", "500000/s"),
+        ("bytes_in <= 5000000", PASSED, "<= 5000000", "5000000"),
+        ("cpu_ns <= 4s", PASSED, "<= 4 s", "4 s"),
+        ("cpu_ns.rate < 85%", PASSED, "< 85 %", "40 %"),
+        ("message.lost < 2", FAILED, "< 2", "2"),
+        ("message.lost.rate <= 2%", PASSED, "<= 2 %", "2 %"),
+        ("message.failed < 1", PASSED, "< 1", "0"),
+        ("open.lost < 1", PASSED, "< 1", "0"),
     ],
 )
-def test_a_run_is_judged(text: str, passed: bool, wanted: str, got: str) -> None:
+def test_a_run_is_judged(text: str, state: CheckState, wanted: str, got: str) -> None:
     outcome = evaluate(parse_check(text), RUN)
-    assert outcome == CheckOutcome(expression=text, passed=passed, wanted=wanted, got=got)
+    assert outcome == CheckOutcome(expression=text, state=state, wanted=wanted, got=got)
 
 
 @pytest.mark.parametrize(
@@ -216,21 +87,21 @@ def test_a_run_is_judged(text: str, passed: bool, wanted: str, got: str) -> None
 )
 def test_without_samples_a_check_fails_and_says_so(text: str) -> None:
     outcome = evaluate(parse_check(text), RUN)
-    assert (outcome.passed, outcome.got) == (False, "no samples")
+    assert (outcome.state, outcome.got) == (FAILED, "no samples")
 
 
 @pytest.mark.parametrize("text", ["lost.rate < 100%", "unsent.rate < 100%", "failures.rate < 100%"])
 def test_a_share_of_nothing_is_no_sample(text: str) -> None:
     idle = Totals.of([Interval(start_s=1.0, length_s=1.0, gauges={"users": 1})])
     outcome = evaluate(parse_check(text), idle)
-    assert (outcome.passed, outcome.got) == (False, "no samples")
-    assert evaluate(parse_check("lost <= 0"), idle).passed
+    assert (outcome.state, outcome.got) == (FAILED, "no samples")
+    assert evaluate(parse_check("lost <= 0"), idle).state is PASSED
 
 
 @pytest.mark.parametrize("text", ["lost <= 0", "failures < 1", "message.count < 5", "message.rate < 5/s"])
 def test_a_run_that_recorded_nothing_passes_nothing(text: str) -> None:
     outcome = evaluate(parse_check(text), Totals())
-    assert (outcome.passed, outcome.got) == (False, "no samples")
+    assert (outcome.state, outcome.got) == (FAILED, "no samples")
 
 
 OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -241,10 +112,182 @@ def test_the_outcome_is_the_comparison(part: tuple[tuple[str, str, str], str, in
     (name, statistic, unit), sign, number = part
     expression = f"{name}.{statistic} {sign} {number}{unit}" if statistic else f"{name} {sign} {number}"
     outcome = evaluate(parse_check(expression), RUN)
-    if outcome.got != "no samples":
+    if outcome.got == "no samples":
+        assert outcome.state is FAILED
+        assert name not in RUN.histograms
+    elif outcome.got.startswith(("more than", "none answered")):
+        assert outcome.state is FAILED
+        assert name.startswith("message")
+    elif not outcome.got.endswith("values"):
         got = float(outcome.got.removesuffix("/s").removesuffix(" ms"))
         if got != pytest.approx(number, rel=1e-5):
-            assert outcome.passed == OPERATORS[sign](got, number)
+            assert outcome.state is (PASSED if OPERATORS[sign](got, number) else FAILED)
+
+
+# Lost and failed rank above every answered one
+
+
+def run_of(histograms: dict[str, Histogram], **more: Any) -> Totals:
+    return Totals.of([Interval(start_s=1.0, length_s=10.0, histograms=histograms, **more)])
+
+
+LOSSY = run_of(
+    {
+        "buy it": Histogram.of([MS] * 9_700),
+        "buy it.service": Histogram.of([MS] * 9_700),
+        "buy it.lost": Histogram.of([20 * MS] * 200),
+        "buy it.failed": Histogram.of([1000] * 100),
+    },
+    names={"buy it": Kind.REQUEST},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "got"),
+    [
+        ("p95 < 5ms", PASSED, "1.00045 ms"),
+        ("p98 < 5ms", FAILED, "more than 1.00045 ms"),
+        ("p98 < 50s", FAILED, "more than 0.00100045 s"),
+        ("p98 > 1us", FAILED, "more than 1000.45 us"),
+        ("max < 50s", FAILED, "more than 0.00100045 s"),
+        ("mean < 1.3ms", FAILED, "1.38029 ms"),  # 200 at their age, 100 like the slowest answer
+        ("mean < 1.4ms", PASSED, "1.38029 ms"),
+        ("min < 5ms", PASSED, "0.999936 ms"),
+        ("count >= 9700", PASSED, "9700"),
+        ("service.p98 < 5ms", FAILED, "more than 1.00045 ms"),
+        ("lost < 200", FAILED, "200"),
+        ("lost.rate <= 2%", PASSED, "2 %"),
+        ("lost.rate <= 20/s", PASSED, "20/s"),
+        ("lost.p95 < 50ms", PASSED, "20.0049 ms"),
+        ("failed.rate < 1%", FAILED, "1 %"),
+        ("failed.p50 < 5us", PASSED, "1.023 us"),
+    ],
+)
+def test_lost_and_failed_rank_above_every_answered_one(text: str, state: CheckState, got: str) -> None:
+    outcome = evaluate(parse_check(f'"buy it".{text}'), LOSSY)
+    assert (outcome.state, outcome.got) == (state, got)
+
+
+def test_with_nothing_answered_nothing_passes() -> None:
+    lost = run_of({"buy.lost": Histogram.of([MS] * 1000)})
+    for statistic in ("p50", "mean", "min", "max"):
+        assert evaluate(parse_check(f"buy.{statistic} < 50s"), lost).state is FAILED
+    assert evaluate(parse_check("buy.p50 < 50s"), lost).got == "none answered"
+
+
+@given(
+    st.lists(st.integers(1000, 10**8), min_size=1, max_size=300),
+    st.lists(st.integers(1000, 10**8), max_size=50),
+    st.sampled_from(("p1", "p50", "p90", "p99", "mean", "max")),
+    st.integers(0, 200),
+)
+def test_losing_a_message_never_helps_a_check(
+    answered: list[int], ages: list[int], statistic: str, bound: int
+) -> None:
+    """Each lost message replaced by an answer as fast as the slowest can only be better."""
+    check = parse_check(f"buy.{statistic} < {bound}ms")
+    lossy = evaluate(check, run_of({"buy": Histogram.of(answered), "buy.lost": Histogram.of(ages)}))
+    kept = evaluate(check, run_of({"buy": Histogram.of([*answered, *[max(answered)] * len(ages)])}))
+    order = [FAILED, UNJUDGED, PASSED]
+    assert order.index(lossy.state) <= order.index(kept.state)
+
+
+# Few values
+
+
+@pytest.mark.parametrize(
+    ("values", "text", "state", "got"),
+    [
+        ([MS] * 50, "p99 < 50ms", UNJUDGED, "50 values"),
+        ([MS] * 49 + [60 * MS], "p99 < 50ms", UNJUDGED, "50 values"),
+        ([MS] * 47 + [60 * MS] * 3, "p99 < 50ms", FAILED, "60.031 ms"),
+        ([MS] * 298, "p99 < 50ms", UNJUDGED, "298 values"),
+        ([MS] * 299, "p99 < 50ms", PASSED, "1.00045 ms"),
+        ([MS] * 494 + [60 * MS] * 6, "p99 < 50ms", FAILED, "60.031 ms"),
+        ([MS] * 495 + [60 * MS] * 5, "p99 < 50ms", PASSED, "1.00045 ms"),
+        ([MS] * 4, "p50 < 50ms", UNJUDGED, "4 values"),
+        ([MS] * 5, "p50 < 50ms", PASSED, "1.00045 ms"),
+        ([MS] * 5, "p50 > 50ms", FAILED, "1.00045 ms"),
+        ([MS] * 50, "p1 > 0.5ms", UNJUDGED, "50 values"),
+        ([MS] * 299, "p1 > 0.5ms", PASSED, "1.00045 ms"),
+        ([MS] * 5, "max < 50ms", PASSED, "1.00045 ms"),
+        ([MS] * 5, "count < 6", PASSED, "5"),
+    ],
+)
+def test_a_percentile_of_few_values_is_judged_only_where_they_leave_no_doubt(
+    values: list[int], text: str, state: CheckState, got: str
+) -> None:
+    outcome = evaluate(parse_check(f"open.{text}"), run_of({"open": Histogram.of(values)}))
+    assert outcome.state is state
+    if state is UNJUDGED:
+        assert outcome.got == got
+        assert "are enough" in outcome.reason
     else:
-        assert not outcome.passed
-        assert name not in RUN.histograms
+        assert outcome.got == got
+
+
+@given(st.integers(1, 400), st.sampled_from((0.5, 0.9, 0.99, 0.999, 0.01)), st.data())
+def test_the_chance_is_that_of_the_binomial_distribution(trials: int, chance: float, data: Any) -> None:
+    successes = data.draw(st.integers(-1, trials))
+    exact = sum(
+        comb(trials, number) * chance**number * (1 - chance) ** (trials - number)
+        for number in range(successes + 1)
+    )
+    assert at_most(successes, trials, chance) == pytest.approx(exact, abs=1e-9)
+
+
+@given(st.sampled_from((50.0, 90.0, 95.0, 99.0, 99.9, 99.99, 1.0)))
+def test_how_many_values_a_percentile_needs(percentile: float) -> None:
+    count = needed(percentile)
+    assert enough(percentile, count) and not enough(percentile, count - 1)
+    assert count * min(percentile, 100 - percentile) / 100 == pytest.approx(BEYOND)
+
+
+# Names the run doesn't know
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("sell.p99 < 5ms", "the run has no 'sell'"),
+        ('"buy ti".p99 < 5ms', "the run has no 'buy ti': did you mean buy it"),
+        ("gaps < 5", "the run has no 'gaps'"),
+        ("sell.lost < 5", "the run has no 'sell.lost'"),
+        ("sell.rate > 5/s", "the run has no 'sell'"),
+    ],
+)
+def test_a_name_the_run_does_not_know_fails_and_says_so(text: str, reason: str) -> None:
+    outcome = evaluate(parse_check(text), LOSSY)
+    assert (outcome.state, outcome.got) == (FAILED, "no samples")
+    assert outcome.reason.startswith(reason)
+
+
+def test_counters_of_the_user_class_and_of_the_stored_protocol_are_known() -> None:
+    totals = run_of({}, counters={"items sold": 20, "gaps": 0})
+    assert evaluate(parse_check('"items sold" >= 20'), totals).state is PASSED
+    assert evaluate(parse_check('"items sold".rate >= 2/s'), totals).state is PASSED
+    assert evaluate(parse_check("gaps < 1"), totals).state is PASSED
+    known = Labels(counters={"hiccups": "of another protocol"})
+    assert evaluate(parse_check("hiccups < 1", known), totals).state is FAILED
+    assert evaluate(parse_check("hiccups < 1", known), totals, known).state is PASSED
+
+
+def test_shares_are_of_all_named_requests() -> None:
+    """Not of steps, which are made of requests, and not of values."""
+    totals = run_of(
+        {
+            "a": Histogram.of([MS] * 60),
+            "b": Histogram.of([MS] * 30),
+            "b.failed": Histogram.of([MS] * 5),
+            "b.lost": Histogram.of([MS] * 5),
+            "step": Histogram.of([MS] * 20),
+            "tick": Histogram.of([MS] * 999),
+        },
+        names={"a": Kind.REQUEST, "b": Kind.REQUEST, "step": Kind.STEP, "tick": Kind.VALUE},
+        counters={"lost": 5, "refused": 5, "opens": 10},
+        failures={("b", "timeout"): 5, ("b", "refused"): 5},
+    )
+    assert evaluate(parse_check("lost.rate < 50%"), totals).got == "5 %"
+    assert evaluate(parse_check("refused.rate < 50%"), totals).got == "5 %"
+    assert evaluate(parse_check("b.lost.rate < 50%"), totals).got == "12.5 %"
+    assert evaluate(parse_check("failures.rate < 50%"), totals).got == f"{100 * 10 / 130:.6g} %"

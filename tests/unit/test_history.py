@@ -10,7 +10,7 @@ from support.made_runs import STARTED_AT, make_run, second
 from wsload.judge.run.history import RunLine, builds, run_line
 from wsload.judge.run.standing import Standing, standing
 from wsload.results.reader import open_run
-from wsload.results.run import CheckOutcome, RunInfo
+from wsload.results.run import CheckOutcome, CheckState, RunInfo
 
 INFO = RunInfo(build="v1", target="", started_at=STARTED_AT, valid=True)
 json_values = st.recursive(
@@ -28,20 +28,25 @@ def line(build: str, at: int, p50: int, *, standing: Standing = Standing.VALID) 
         rate=1.0,
         p50_ns={"message": p50},
         p99_ns={"message": 2 * p50},
-        passed=0,
-        checks=0,
+        checks={},
         standing=standing,
     )
 
 
 def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
     checks = tuple(
-        CheckOutcome(expression=f"lost < {limit}", passed=limit > 1, wanted="", got="") for limit in (1, 2, 3)
+        CheckOutcome(expression="lost < 1", state=state, wanted="", got="")
+        for state in (CheckState.PASSED, CheckState.FAILED, CheckState.PASSED)
     )
     path = make_run(tmp_path, [second(0, [1.0] * 20, gauges={"users": 7})], checks=checks)
     run = open_run(path)
     found = run_line(path.name, run.info, run.problems, run.summary())
-    assert (found.build, found.users, found.rate, found.passed, found.checks) == ("v1", 7, 20.0, 2, 3)
+    assert (found.build, found.users, found.rate, found.checks) == (
+        "v1",
+        7,
+        20.0,
+        {CheckState.PASSED: 2, CheckState.FAILED: 1},
+    )
     assert found.p50_ns["message"] == found.p99_ns["message"] == pytest.approx(1e6, rel=0.001)
     assert found.standing is Standing.VALID
 

@@ -21,7 +21,7 @@ from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import OWN, PARTS, split
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
 prometheus_client = pytest.importorskip("prometheus_client")
 
@@ -124,7 +124,7 @@ SECOND = Interval(
 def test_json_lines_tell_each_second_and_the_end() -> None:
     totals = Totals.of([SECOND])
     warning = RunWarning(name="cpu", text="CPU 99 %", remedy="less", invalidates=True)
-    check = CheckOutcome(expression="lost < 1", passed=False, wanted="< 1", got="1")
+    check = CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="1")
     run = run_of(totals, valid=False, summary=summarize(totals), warnings=[warning], checks=[check])
     stream = io.StringIO()
     progress = JsonProgress(run, stream)
@@ -165,7 +165,7 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
         "lost": 1,
         "failures": 1,
         "warnings": [{"name": "cpu", "text": "CPU 99 %", "remedy": "less", "invalidates": True}],
-        "checks": [{"expression": "lost < 1", "passed": False, "wanted": "< 1", "got": "1"}],
+        "checks": [check.to_json()],
     }
 
 

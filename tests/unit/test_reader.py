@@ -105,8 +105,8 @@ def test_damage_is_refused_naming_file_and_line(tmp_path: Path) -> None:
     (path / "summary.json").write_bytes(b'{"schema": 7}')
     with pytest.raises(ResultsError, match=r"summary\.json: written by a newer wsload \(schema 7"):
         open_run(path).summary()
-    (path / "run.json").write_bytes(b'{"schema": 2}')
-    with pytest.raises(ResultsError, match=r"run\.json: written by a newer wsload \(schema 2"):
+    (path / "run.json").write_bytes(b'{"schema": 3}')
+    with pytest.raises(ResultsError, match=r"run\.json: written by a newer wsload \(schema 3"):
         open_run(path)
 
 

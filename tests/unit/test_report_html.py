@@ -20,7 +20,7 @@ from wsload.measure.interval import Interval
 from wsload.report.html import render, write_report
 from wsload.report.page import page
 from wsload.report.run_report import read_report
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
 EVIL = """<script>alert("1")</script><img src=x onerror='alert(2)'>]]>&amp;{{ 7*7 }}\u2028"""
 
@@ -79,7 +79,7 @@ def test_a_run_that_is_not_valid_begins_with_a_red_banner_and_the_reason(tmp_pat
         RunWarning(name="clock", text="no timerfd"),
         RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
     )
-    checks = (CheckOutcome(expression="lost < 1", passed=False, wanted="< 1", got="7"),)
+    checks = (CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="7"),)
     run = make_run(tmp_path, [second(0, [1])], valid=False, warnings=warnings, checks=checks)
     found = report_of(run)
     assert ("p", {"class": "banner bad"}) in found.tags
@@ -124,7 +124,7 @@ def test_a_run_that_measured_nothing_has_a_report(tmp_path: Path) -> None:
 
 def test_a_run_of_a_newer_wsload_is_refused(tmp_path: Path) -> None:
     path = make_run(tmp_path, [second(0, [1])])
-    (path / "run.json").write_bytes(b'{"schema": 2}\n')
+    (path / "run.json").write_bytes(b'{"schema": 3}\n')
     with pytest.raises(ResultsError, match="written by a newer wsload"):
         write_report(path)
     assert not (path / "report.html").exists()
@@ -150,7 +150,7 @@ def evil_run(results: Path) -> Path:
         target=f"ws://127.0.0.1/{EVIL}",
         options={"ws_url": EVIL, "ws_rate": EVIL, "tags": [EVIL]},
         warnings=(RunWarning(name=EVIL, text=EVIL, remedy=EVIL),),
-        checks=(CheckOutcome(expression=EVIL, passed=False, wanted=EVIL, got=EVIL),),
+        checks=(CheckOutcome(expression=EVIL, state=CheckState.FAILED, wanted=EVIL, got=EVIL),),
     )
 
 

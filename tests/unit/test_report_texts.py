@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from intervals import METRICS
 from support.made_runs import make_run, second
 
-from wsload.measure.names import meaning
+from wsload.measure.names import Kind, Labels, labels
 from wsload.report.conditions import shown
 from wsload.report.junit import junit
 from wsload.report.markdown import escaped, markdown
 from wsload.report.plain_data import as_csv, as_json
 from wsload.report.run_report import RunReport, read_report
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
-PASSED = CheckOutcome(expression="message.p50 < 2ms", passed=True, wanted="< 2 ms", got="1 ms")
-FAILED = CheckOutcome(expression="lost < 1", passed=False, wanted="< 1", got="7")
+PASSED = CheckOutcome(expression="message.p50 < 2ms", state=CheckState.PASSED, wanted="< 2 ms", got="1 ms")
+FAILED = CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="7")
 BUSY = RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True)
 EVIL = "<script>|x|\n# `a` *b* [c](d) & \x1b[31m"
 
@@ -48,7 +48,7 @@ def killed(tmp_path: Path) -> RunReport:
 
 @pytest.fixture
 def evil(tmp_path: Path) -> RunReport:
-    check = CheckOutcome(expression=EVIL, passed=False, wanted=EVIL, got=EVIL)
+    check = CheckOutcome(expression=EVIL, state=CheckState.FAILED, wanted=EVIL, got=EVIL)
     run = [second(0, [1], failures={("open", EVIL): 2}, counters={EVIL: 1})]
     return read_report(make_run(tmp_path, run, build=EVIL, target=EVIL, checks=(check,)))
 
@@ -151,7 +151,9 @@ def test_values_of_options_are_shown_plainly(value: object, expected: str) -> No
 
 
 def test_every_metric_is_explained() -> None:
-    meanings = [meaning(metric) for metric in METRICS]
-    assert all(meanings) and len(set(meanings)) > len(METRICS) - 4  # the parts of requests share theirs
-    assert meaning("buy a book") == "response time of buy a book: from when it was due until its own answer"
-    assert meaning("rare", {"rare": "as stored with the run"}) == "as stored with the run"
+    meanings = [labels().meaning(metric) for metric in METRICS]
+    assert all(meanings) and len(set(meanings)) == len(METRICS)
+    kinds = {labels().meaning("buy a book", kind) for kind in Kind}
+    assert len(kinds) == len(Kind)
+    assert labels().meaning("buy a book.service").startswith("service time")
+    assert Labels(metrics={"rare": "as stored with the run"}).meaning("rare") == "as stored with the run"

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import ResultsError
+from wsload.measure.names import Labels
 from wsload.results.run import (
     MAX_JSON_BYTES,
     CheckOutcome,
+    CheckState,
     RunInfo,
     RunWarning,
     read_json_file,
@@ -29,7 +31,12 @@ INFO = RunInfo(
     warnings=(
         RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
     ),
-    checks=(CheckOutcome(expression="message.p99 < 50ms", passed=True, wanted="< 50 ms", got="12.4 ms"),),
+    checks=(
+        CheckOutcome(
+            expression="message.p99 < 50ms", state=CheckState.PASSED, wanted="< 50 ms", got="12.4 ms"
+        ),
+    ),
+    labels=Labels(counters={"sold": "books sold"}),
 )
 times = st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -47,14 +54,23 @@ infos = st.builds(
         st.builds(RunWarning, name=texts, text=texts, remedy=texts, invalidates=st.booleans()), max_size=2
     ).map(tuple),
     checks=st.lists(
-        st.builds(CheckOutcome, expression=texts, passed=st.booleans(), wanted=texts, got=texts), max_size=2
+        st.builds(
+            CheckOutcome,
+            expression=texts,
+            state=st.sampled_from(CheckState),
+            wanted=texts,
+            got=texts,
+            reason=texts,
+        ),
+        max_size=2,
     ).map(tuple),
+    labels=st.builds(Labels, metrics=st.dictionaries(texts, texts), counters=st.dictionaries(texts, texts)),
 )
 
 
-def test_the_file_holds_the_keys_of_schema_1() -> None:
+def test_the_file_holds_the_keys_of_its_schema() -> None:
     assert json.loads(INFO.to_json()) == {
-        "schema": 1,
+        "schema": 2,
         "build": "v1",
         "target": "ws://127.0.0.1:8000/",
         "started_at": "2024-11-22T12:36:00.123Z",
@@ -72,8 +88,15 @@ def test_the_file_holds_the_keys_of_schema_1() -> None:
             }
         ],
         "checks": [
-            {"expression": "message.p99 < 50ms", "passed": True, "wanted": "< 50 ms", "got": "12.4 ms"}
+            {
+                "expression": "message.p99 < 50ms",
+                "passed": True,
+                "wanted": "< 50 ms",
+                "got": "12.4 ms",
+                "reason": "",
+            }
         ],
+        "labels": {"metrics": {}, "counters": {"sold": "books sold"}},
     }
 
 
@@ -103,7 +126,7 @@ def changed(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (changed(schema=2), r"written by a newer wsload \(schema 2; this one reads up to 1\): upgrade"),
+        (changed(schema=3), r"written by a newer wsload \(schema 3; this one reads up to 2\): upgrade"),
         (changed(schema=0), "schema 0 is unknown"),
         (changed(schema=True), "'schema' is a bool"),
         (changed(schema="absent"), "'schema' is missing"),

@@ -10,6 +10,7 @@ from intervals import intervals
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import Kind
 from wsload.results.reader import open_run
 from wsload.results.writer import RunWriter
 
@@ -48,6 +49,7 @@ def test_the_figures_of_a_known_run() -> None:
             gauges={"in_flight": 0, "users": 7},
             failures={("open", "refused"): 1, ("message", "timeout"): 2},
             closes={4000: 1, 1006: 2},
+            names={"message": Kind.REQUEST},
         )
         for second in (10.0, 11.0)
     )
@@ -64,12 +66,13 @@ def test_the_figures_of_a_known_run() -> None:
     assert list(found["metrics"]) == ["message", "ping"]  # type: ignore[call-overload]
     del found["metrics"]
     assert found == {
-        "schema": 1,
+        "schema": 2,
         "duration_s": 2.0,
         "counters": {"sent": 1000, "zebra": 2},
         "peaks": {"users": 7},
         "failures": {"message: timeout": 4, "open: refused": 2},
         "closes": {"1006": 4, "4000": 2},
+        "names": {"message": "request"},
     }
     assert list(found["failures"]) == ["message: timeout", "open: refused"]  # type: ignore[call-overload]
 
@@ -77,13 +80,14 @@ def test_the_figures_of_a_known_run() -> None:
 def test_a_run_that_recorded_nothing_has_a_summary_too() -> None:
     assert summarize(Totals()) == Summary()
     assert summarize(Totals()).to_json() == {
-        "schema": 1,
+        "schema": 2,
         "duration_s": 0.0,
         "metrics": {},
         "counters": {},
         "peaks": {},
         "failures": {},
         "closes": {},
+        "names": {},
     }
 
 

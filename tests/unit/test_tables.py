@@ -8,7 +8,7 @@ from intervals import COUNTERS, intervals
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import GAUGES, label
+from wsload.measure.names import GAUGES, labels
 from wsload.report import tables
 
 BUILDERS = (tables.metrics_table, tables.counters_table, tables.failures_table, tables.closes_table)
@@ -31,9 +31,9 @@ def test_counters_are_shown_with_their_unit(name: str, value: int, shown: str) -
 
 
 def test_every_counter_and_level_has_words_for_people() -> None:
-    labels = [*map(label, COUNTERS), *GAUGES.values()]
-    assert all(labels) and len(set(labels)) == len(labels)
-    assert label("gaps_in_the_feed") == "gaps in the feed"
+    found = [*map(labels().label, COUNTERS), *GAUGES.values()]
+    assert all(found) and len(set(found)) == len(found)
+    assert labels().label("gaps_in_the_feed") == "gaps in the feed"
 
 
 @settings(max_examples=30)

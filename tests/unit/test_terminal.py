@@ -11,7 +11,7 @@ from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.report.terminal import run_view, show_run
-from wsload.results.run import CheckOutcome, RunInfo, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 
 PATH = Path("results/20241122T123600Z-v1")
 INFO = RunInfo(build="v1", target="ws://127.0.0.1:8000/", started_at=0.0, valid=True)
@@ -25,8 +25,10 @@ DOUBTFUL = RunInfo(
         RunWarning(name="clock", text="no timerfd on this system"),
     ),
     checks=(
-        CheckOutcome(expression="message.p99 < 50ms", passed=True, wanted="< 50 ms", got="12.4 ms"),
-        CheckOutcome(expression="lost == 0", passed=False, wanted="== 0", got="3"),
+        CheckOutcome(
+            expression="message.p99 < 50ms", state=CheckState.PASSED, wanted="< 50 ms", got="12.4 ms"
+        ),
+        CheckOutcome(expression="lost == 0", state=CheckState.FAILED, wanted="== 0", got="3"),
     ),
 )
 EVERYTHING = summarize(

@@ -18,7 +18,7 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.results import counters, hlog
 from wsload.results.reader import open_run
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 from wsload.results.writer import RunWriter
 
 Create = Callable[..., RunWriter]
@@ -141,7 +141,7 @@ def test_totals_run_along(create: Create, tmp_path: Path) -> None:
 def test_the_end_writes_summary_verdict_warnings_and_checks(create: Create, tmp_path: Path) -> None:
     writer = create(tmp_path)
     warning = RunWarning(name="cpu", text="CPU 96 %", invalidates=True)
-    check = CheckOutcome(expression="lost == 0", passed=True, wanted="== 0", got="0")
+    check = CheckOutcome(expression="lost == 0", state=CheckState.PASSED, wanted="== 0", got="0")
     writer.finish({"schema": 1}, ended_at=START + 20, valid=False, warnings=[warning], checks=[check])
     run = open_run(writer.path)
     assert run.problems == ()

@@ -30,6 +30,7 @@ from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
 from wsload.measure.interval import Interval
+from wsload.results.run import CheckState
 
 logger = logging.getLogger("wsload")
 
@@ -131,10 +132,13 @@ class Lifecycle:
         run = self.run
         if run is None or self.environment.process_exit_code is not None:
             return
+        states = {check.state for check in run.checks}
         if not run.valid and not run.allow_invalid:
             self.environment.process_exit_code = ExitCode.UNTRUSTED
-        elif not all(check.passed for check in run.checks):
+        elif CheckState.FAILED in states:
             self.environment.process_exit_code = ExitCode.FAILED
+        elif CheckState.UNJUDGED in states:
+            self.environment.process_exit_code = ExitCode.UNTRUSTED
 
     def quit(self) -> None:
         if self.run is not None:

@@ -9,7 +9,7 @@ those given up, and the times ``buy.failed`` of those answered by a refusal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -108,10 +108,15 @@ _COUNTERS: dict[str, str] = {
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
 }
-_SUFFIX_MEANINGS: Final = {
-    SERVICE: "service time: from when it was actually sent",
-    LOST: "age of those given up, when they were",
-    FAILED: "time to an answer that was a refusal",
+_KINDS: Final = {
+    Kind.REQUEST: "response time: from when the request was due until its own answer arrived",
+    Kind.STEP: "from the start of the step until its end",
+    Kind.VALUE: "as the user class recorded it",
+}
+_PARTS: Final = {
+    SERVICE: "service time: from when the request was actually sent until its own answer arrived",
+    LOST: "age of the requests given up, when they were",
+    FAILED: "time to an answer that was a refusal, or until the step failed",
 }
 GAUGES: Final[Mapping[str, str]] = {
     "users": "peak users",
@@ -147,22 +152,26 @@ def counters() -> tuple[str, ...]:
     return tuple(_COUNTERS)
 
 
-def meaning(metric: str, labels: Mapping[str, str] | None = None) -> str:
-    """What a metric measures, for people; ``labels`` are those stored with a run."""
-    if found := (labels or {}).get(metric) or _METRICS.get(metric):
-        return found
-    base, suffix = split(metric)
-    return _SUFFIX_MEANINGS.get(suffix, f"response time of {base}: from when it was due until its own answer")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What metrics mean and what counters are called, for people: of this process, or stored with a run."""
+
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, str] = field(default_factory=dict)
+
+    def meaning(self, metric: str, kind: Kind = Kind.REQUEST) -> str:
+        """What a metric measures, the first part of whose name is of this kind."""
+        suffix = split(metric)[1]
+        return self.metrics.get(metric) or _METRICS.get(metric) or _PARTS.get(suffix) or _KINDS[kind]
+
+    def label(self, counter: str) -> str:
+        """What a counter is called."""
+        return self.counters.get(counter) or _COUNTERS.get(counter) or counter.replace("_", " ")
 
 
-def label(counter: str, labels: Mapping[str, str] | None = None) -> str:
-    """A counter's label, for people; ``labels`` are those stored with a run."""
-    return (labels or {}).get(counter) or _COUNTERS.get(counter) or counter.replace("_", " ")
-
-
-def labels() -> dict[str, str]:
-    """Every registered name with its label or meaning: what a run stores to be read without its protocol."""
-    return {**_METRICS, **_COUNTERS}
+def labels() -> Labels:
+    """Of every registered name: what a run stores to be read without its protocol."""
+    return Labels(metrics=dict(_METRICS), counters=dict(_COUNTERS))
 
 
 def split(metric: str) -> tuple[str, str]:

@@ -32,10 +32,7 @@ def checks_table(checks: tuple[CheckOutcome, ...]) -> Table:
     return Table(
         title="Checks",
         columns=tuple(Column(title=title, align=_LEFT) for title in ("", "check", "wanted", "got")),
-        rows=tuple(
-            ("passed" if check.passed else "failed", check.expression, check.wanted, check.got)
-            for check in checks
-        ),
+        rows=tuple((check.state, check.expression, check.wanted, check.explained) for check in checks),
     )
 
 

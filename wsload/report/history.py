@@ -9,6 +9,7 @@ from wsload.judge.run.history import METRICS, BuildLine, RunLine, builds
 from wsload.judge.run.standing import Standing
 from wsload.report.page import page
 from wsload.report.tables import Column, Table
+from wsload.results.run import CheckState
 from wsload.words import ms, number, printable, rate, when
 
 HISTORY: Final = "history.html"
@@ -50,10 +51,11 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
 
 
 def _checks(line: RunLine) -> str:
-    if not line.checks:
-        return NOTHING
-    failed = line.checks - line.passed
-    return f"{failed} of {line.checks} FAILED" if failed else f"{line.passed} passed"
+    number = sum(line.checks.values())
+    for state in (CheckState.FAILED, CheckState.UNJUDGED):
+        if found := line.checks.get(state):
+            return f"{found} of {number} {state.upper()}"
+    return f"{number} passed" if number else NOTHING
 
 
 def _ms(figures: Mapping[str, float], metric: str) -> str:

@@ -7,15 +7,15 @@ from typing import Final
 
 from wsload.errors import ResultsError
 from wsload.judge.run.standing import Standing
-from wsload.measure.names import meaning
 from wsload.report import conditions, tables
 from wsload.report.chart_data import chart_data
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
-from wsload.results.run import replace_file
+from wsload.results.run import CheckState, replace_file
 from wsload.words import ms, number, rate, when
 
 REPORT: Final = "report.html"
+_WORST_FIRST: Final = (CheckState.FAILED, CheckState.UNJUDGED, CheckState.PASSED)
 
 
 def write_report(run_dir: Path) -> Path:
@@ -43,21 +43,22 @@ def render(report: RunReport) -> bytes:
         standing=Standing,
         verdict=report.verdict,
         judged=report.judged,
-        failed=not all(check.passed for check in info.checks),
+        failed=any(check.state is not CheckState.PASSED for check in info.checks),
+        checks=sorted(info.checks, key=lambda check: _WORST_FIRST.index(check.state)),
         doubts=report.doubts,
         started_at=when(info.started_at),
         facts=conditions.facts(info, summary),
         figures=_figures(report),
         data=chart_data(report),
         metrics=tables.metrics_table(summary),
-        meanings={name: meaning(name) for name in summary.metrics},
+        meanings={name: info.labels.meaning(name, summary.kind(name)) for name in summary.metrics},
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),
         tallies=(
             tables.failures_table(summary),
             tables.closes_table(summary),
-            tables.counters_table(summary),
+            tables.counters_table(summary, info.labels),
         ),
         processes=conditions.processes_table(report.stored),
         about=(

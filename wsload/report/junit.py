@@ -5,12 +5,14 @@ Elements and attributes are those of the Ant task's schema, as Jenkins and GitLa
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from wsload.judge.run.standing import Standing
 from wsload.report.run_report import RunReport
+from wsload.results.run import CheckState
 from wsload.words import printable
 
 VALIDITY: Final = "the run is valid"
@@ -19,11 +21,11 @@ VALIDITY: Final = "the run is valid"
 def junit(report: RunReport) -> str:
     """The XML, with a final newline."""
     info = report.info
-    failed = sum(not check.passed for check in info.checks)
+    states = Counter(check.state for check in info.checks)
     counts = {
         "tests": str(len(info.checks) + 1),
-        "failures": str(failed + (report.standing is Standing.INVALID)),
-        "errors": str(int(report.standing is Standing.INCOMPLETE)),
+        "failures": str(states[CheckState.FAILED] + (report.standing is Standing.INVALID)),
+        "errors": str(states[CheckState.UNJUDGED] + (report.standing is Standing.INCOMPLETE)),
         "time": f"{report.summary.duration_s:.3f}",
     }
     name = printable(f"wsload {info.build}")
@@ -40,9 +42,10 @@ def junit(report: RunReport) -> str:
     _validity(suite, report)
     for check in info.checks:
         case = _case(suite, check.expression)
-        if not check.passed:
-            said = printable(f"wanted {check.wanted}, got {check.got}")
-            SubElement(case, "failure", {"type": "check", "message": said})
+        if check.state is not CheckState.PASSED:
+            said = printable(f"wanted {check.wanted}, got {check.explained}")
+            tag = "failure" if check.state is CheckState.FAILED else "error"
+            SubElement(case, tag, {"type": "check", "message": said})
     indent(root)
     return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(root, encoding='unicode')}\n"
 

@@ -44,7 +44,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         conditions.interruptions_table(report.interruptions),
         tables.failures_table(summary),
         tables.closes_table(summary),
-        tables.counters_table(summary),
+        tables.counters_table(summary, info.labels),
     ):
         if table.rows:
             yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.standing import Standing, standing
 from wsload.measure.interval import Totals
 from wsload.results.reader import open_run
-from wsload.results.run import RunInfo, RunWarning
+from wsload.results.run import CheckState, RunInfo, RunWarning
 from wsload.words import counted
 
 _VERDICTS: Final = {
@@ -57,12 +58,15 @@ class RunReport:
 
     @property
     def judged(self) -> str:
-        """How many checks failed, in one sentence; empty without checks."""
-        checks = self.info.checks
-        failed = sum(not check.passed for check in checks)
-        if failed:
-            return f"{failed} of {counted(len(checks), 'check')} failed."
-        return "All checks passed." if checks else ""
+        """How many checks failed or could not be judged, in one sentence; empty without checks."""
+        states = Counter(check.state for check in self.info.checks)
+        total = counted(len(self.info.checks), "check")
+        told = [
+            f"{states[state]} of {total} {what}."
+            for state, what in ((CheckState.FAILED, "failed"), (CheckState.UNJUDGED, "could not be judged"))
+            if states[state]
+        ]
+        return " ".join(told) or ("All checks passed." if states else "")
 
     @property
     def doubts(self) -> tuple[RunWarning, ...]:
@@ -91,7 +95,7 @@ def read_report(path: Path) -> RunReport:
         stored = run.summary() or {}
     except ResultsError as error:
         problems.append(str(error))
-    summary, series = summarize(totals), builder.series()
+    summary, series = summarize(totals, run.info.labels), builder.series()
     return RunReport(
         path=run.path,
         info=run.info,

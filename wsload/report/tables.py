@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from wsload.judge.figures.summary import Summary
-from wsload.measure.names import GAUGES, label
+from wsload.measure.names import GAUGES, Labels, labels
 from wsload.words import ms, number, rate, size, span
 
 
@@ -83,9 +83,10 @@ def metrics_table(summary: Summary) -> Table:
     )
 
 
-def counters_table(summary: Summary) -> Table:
-    """The counters that are not zero, and the highest levels."""
-    rows = [(label(name), counter_value(name, value)) for name, value in summary.counters.items()]
+def counters_table(summary: Summary, known: Labels | None = None) -> Table:
+    """The counters that are not zero, and the highest levels; ``known`` are the run's own labels."""
+    words = known or labels()
+    rows = [(words.label(name), counter_value(name, value)) for name, value in summary.counters.items()]
     rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
     return Table(
         title="Counters",

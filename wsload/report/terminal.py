@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -14,8 +14,14 @@ from rich.text import Text
 from wsload.judge.figures.summary import Summary
 from wsload.report import tables
 from wsload.report.grid import Grid
-from wsload.results.run import CheckOutcome, RunInfo, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.words import printable, span
+
+_CHECKS: Final = {
+    CheckState.PASSED: ("passed", "green"),
+    CheckState.FAILED: ("FAILED", "bold red"),
+    CheckState.UNJUDGED: ("NOT JUDGED", "bold yellow"),
+}
 
 
 def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | None = None) -> None:
@@ -38,7 +44,7 @@ def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
     """What `show_run` writes, as something rich can render."""
     metrics = tables.metrics_table(summary)
     failures = [tables.failures_table(summary), tables.closes_table(summary)]
-    counters = tables.counters_table(summary)
+    counters = tables.counters_table(summary, info.labels)
     parts: list[RenderableType] = ["", _verdict(info, summary)]
     parts += [_warning(warning) for warning in info.warnings]
     parts += [_check(check) for check in info.checks]
@@ -71,8 +77,9 @@ def _warning(warning: RunWarning) -> RenderableType:
 
 
 def _check(check: CheckOutcome) -> RenderableType:
-    verdict = ("passed", "green") if check.passed else ("FAILED", "bold red")
-    text = Text.assemble(verdict, f"  {printable(check.expression)}  (got {printable(check.got)})")
+    text = Text.assemble(
+        _CHECKS[check.state], f"  {printable(check.expression)}  (got {printable(check.explained)})"
+    )
     return Padding(text, (0, 0, 0, 2), expand=False)
 
 

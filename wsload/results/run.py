@@ -1,10 +1,15 @@
 """run.json: what a run was, under which conditions, and whether its figures can be trusted.
 
-Schema history, of run.json and summary.json together:
+Schema history, of a results directory's files together (`wsload/results/schemas/` holds each as JSON Schema):
     1   run.json: build, target, started_at, ended_at, options, versions, host, valid, warnings, checks.
         summary.json: duration_s, metrics, counters, peaks, failures, closes.
+        counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
+        histograms.hlog: untagged lines are the metric ``message``.
+    2   run.json: labels; a check's ``passed`` may be null (not judged), ``reason`` says why.
+        summary.json and counters.jsonl: names, what the user classes measured and of which kind.
+        histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
-A file of a newer schema is refused; keys that this version does not know are ignored.
+A file of a newer schema is refused, an older one is read; keys that this version does not know are ignored.
 """
 
 from __future__ import annotations
@@ -13,15 +18,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import orjson
 
 from wsload.errors import ResultsError
+from wsload.measure.names import Labels
 from wsload.redact import plain
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 MAX_JSON_BYTES: Final = 8 << 20
 """A JSON file of a results directory longer than this is refused."""
 
@@ -42,17 +49,47 @@ class RunWarning:
     """Whether the figures can't be vouched for."""
 
 
+class CheckState(StrEnum):
+    """How a check came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNJUDGED = "not judged"
+    """The run's figures don't allow a verdict: too few values, or not to be trusted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOutcome:
     """How one ``--ws-check`` came out."""
 
     expression: str
     """As the user wrote it: ``message.p99 < 50ms``."""
-    passed: bool
+    state: CheckState
     wanted: str
     """The bound, for people: ``< 50 ms``."""
     got: str
     """The figure, for people: ``12.4 ms``, or ``no samples``."""
+    reason: str = ""
+    """Why it could not be judged, or failed without a figure."""
+
+    @property
+    def explained(self) -> str:
+        """The figure, with the reason where there is one: ``50 values: p99 of so few can't be told …``."""
+        return f"{self.got}: {self.reason}" if self.reason else self.got
+
+    def to_json(self) -> dict[str, object]:
+        """As in run.json: ``passed`` is true, false, or null where there is no verdict."""
+        return {
+            "expression": plain(self.expression),
+            "passed": _PASSED[self.state],
+            "wanted": plain(self.wanted),
+            "got": plain(self.got),
+            "reason": plain(self.reason),
+        }
+
+
+_PASSED: Final = {CheckState.PASSED: True, CheckState.FAILED: False, CheckState.UNJUDGED: None}
+_STATES: Final = {passed: state for state, passed in _PASSED.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +114,8 @@ class RunInfo:
     """Whether the figures can be vouched for; None until the run has ended."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
+    labels: Labels = field(default_factory=Labels)
+    """What the metrics and counters of the run's protocol are called."""
 
     def to_json(self) -> bytes:
         """The file's contents, indented for people; times as UTC to the millisecond."""
@@ -92,7 +131,8 @@ class RunInfo:
                 "host": dict(self.host),
                 "valid": self.valid,
                 "warnings": [_plain_fields(warning) for warning in self.warnings],
-                "checks": [_plain_fields(check) for check in self.checks],
+                "checks": [check.to_json() for check in self.checks],
+                "labels": {"metrics": dict(self.labels.metrics), "counters": dict(self.labels.counters)},
             }
         )
 
@@ -125,16 +165,26 @@ class RunInfo:
             checks=tuple(
                 CheckOutcome(
                     expression=_take(each, "expression", str),
-                    passed=_take(each, "passed", bool),
+                    state=_STATES[_take(each, "passed", (bool, type(None)))],
                     wanted=_take(each, "wanted", str),
                     got=_take(each, "got", str),
+                    reason=str(each.get("reason", "")),
                 )
                 for each in _take(found, "checks", list)
             ),
+            labels=_labels(found) if "labels" in found else Labels(),
         )
 
 
-def _plain_fields(value: RunWarning | CheckOutcome) -> dict[str, object]:
+def _labels(found: dict[str, Any]) -> Labels:
+    labels = _take(found, "labels", dict)
+    return Labels(
+        metrics={str(name): str(text) for name, text in _take(labels, "metrics", dict).items()},
+        counters={str(name): str(text) for name, text in _take(labels, "counters", dict).items()},
+    )
+
+
+def _plain_fields(value: RunWarning) -> dict[str, object]:
     fields = asdict(value)
     return {key: plain(found) if isinstance(found, str) else found for key, found in fields.items()}
 
@@ -159,7 +209,7 @@ def load(data: bytes) -> dict[str, Any]:
             f"written by a newer wsload (schema {schema}; this one reads up to {SCHEMA}): "
             "upgrade wsload to read it"
         )
-    if schema != SCHEMA:
+    if schema < 1:
         raise ValueError(f"schema {schema} is unknown")
     return dict(found)
 

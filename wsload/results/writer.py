@@ -17,7 +17,7 @@ from typing import Final
 from wsload.words import stamp
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.interval import Interval, Totals, added
-from wsload.measure.names import in_order
+from wsload.measure.names import in_order, labels
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
 from wsload.redact import plain, redact_url, redacted
@@ -96,6 +96,7 @@ class RunWriter:
             options=redacted(options),
             versions=versions(),
             host=describe_host(),
+            labels=labels(),
         )
         try:
             return cls(_new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}"), info)
@@ -176,6 +177,7 @@ class RunWriter:
             valid=valid,
             warnings=tuple(found),
             checks=tuple(checks),
+            labels=labels(),
         )
         try:
             replace_file(self.path / SUMMARY, dump(summary))

@@ -3,7 +3,7 @@
 The modules import what is heavy inside their functions, so that ``wsload --help`` is quick; neither
 Locust nor gevent is ever loaded here. What a command returns is its exit code (None is 0).
 
-May import: measure, results, judge, report, load, server, commands.ab, commands.selftest.
+May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.selftest.
 Never here: work that takes more than a screen.
 """
 
@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+import wsload.protocols.chat.names  # noqa: F401  # registers what runs stored without labels counted
 from wsload.commands.cli.ab import ab
 from wsload.commands.cli.check import check
 from wsload.commands.cli.compare import compare

@@ -31,28 +31,37 @@ def check(
 ) -> int:
     """Judge a stored run: a line for each check, and the exit code for all.
 
-    Exit codes: 0 all passed, 1 one failed, 2 usage, 3 the run is not valid or not complete.
+    Exit codes: 0 all passed, 1 one failed, 2 usage, 3 the run is not valid or not complete, or a check could
+    not be judged.
     """
-    from wsload.judge.run.checks import evaluate, parse_check
+    from wsload.judge.run.checks import evaluate
+    from wsload.judge.run.grammar import parse_check
     from wsload.judge.run.standing import Standing, standing
     from wsload.results.reader import open_run
+    from wsload.results.run import CheckState
     from wsload.words import printable
 
     checks = [parse_check(text) for text in expressions or ()]
     stored = open_run(find_run(run, results))
+    known = stored.info.labels
     if not checks:
-        checks = [parse_check(judged.expression) for judged in stored.info.checks]
+        checks = [parse_check(judged.expression, known) for judged in stored.info.checks]
     if not checks:
         raise UsageError(
             f"wsload check: say what to check: {stored.path.name} was given no checks of its own"
         )
     totals = stored.totals()
-    outcomes = [evaluate(each, totals) for each in checks]
+    outcomes = [evaluate(each, totals, known) for each in checks]
+    words = {
+        CheckState.PASSED: ("passed", "green"),
+        CheckState.FAILED: ("FAILED", "red"),
+        CheckState.UNJUDGED: ("NOT JUDGED", "yellow"),
+    }
     width = max(len(outcome.expression) for outcome in outcomes)
     for outcome in outcomes:
-        word = "passed" if outcome.passed else "FAILED"
-        verdict = typer.style(word, fg="green" if outcome.passed else "red")
-        typer.echo(f"{verdict}  {outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.got}")
+        word, colour = words[outcome.state]
+        told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
+        typer.echo(f"{typer.style(word, fg=colour)}  {told}")
     found = standing(stored.info, stored.problems)
     if found is not Standing.VALID:
         reasons = [warning.text for warning in stored.info.warnings if warning.invalidates]
@@ -60,4 +69,9 @@ def check(
         print(f"wsload check: {stored.path.name} is {found}{f': {why}' if why else ''}", file=sys.stderr)
         if not allow_invalid:
             return ExitCode.UNTRUSTED
-    return ExitCode.OK if all(outcome.passed for outcome in outcomes) else ExitCode.FAILED
+    states = {outcome.state for outcome in outcomes}
+    if CheckState.FAILED in states:
+        return ExitCode.FAILED
+    if CheckState.UNJUDGED in states:
+        return ExitCode.UNTRUSTED
+    return ExitCode.OK

@@ -28,7 +28,11 @@ def list_runs(results: Results = RESULTS) -> None:
     doubtful = [
         place
         for place, row in enumerate(found.rows)
-        if any(word in cell for cell in row[-3:-1] for word in ("FAILED", "NOT VALID", "INCOMPLETE"))
+        if any(
+            word in cell
+            for cell in row[-3:-1]
+            for word in ("FAILED", "NOT JUDGED", "NOT VALID", "INCOMPLETE")
+        )
     ]
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:

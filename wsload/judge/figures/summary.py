@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import GAUGES, counters, in_order
+from wsload.measure.names import GAUGES, Kind, Labels, counters, for_people, in_order, split
 from wsload.results.run import SCHEMA
 
 
@@ -49,9 +49,15 @@ class Summary:
     """By (what was tried, kind of failure), most frequent first."""
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), in the order of the codes."""
+    names: Mapping[str, Kind] = field(default_factory=dict)
+    """What the user classes named, and what each is, in the order of ``metrics``."""
+
+    def kind(self, metric: str) -> Kind:
+        """What this metric's name stands for; requests were all there was in older runs."""
+        return self.names.get(split(metric)[0], Kind.REQUEST)
 
     def to_json(self) -> dict[str, object]:
-        """The contents of summary.json, schema 1: plain values with text keys."""
+        """The contents of summary.json: plain values with text keys."""
         return {
             "schema": SCHEMA,
             "duration_s": self.duration_s,
@@ -60,22 +66,25 @@ class Summary:
             "peaks": dict(self.peaks),
             "failures": {f"{what}: {kind}": number for (what, kind), number in self.failures.items()},
             "closes": {str(code): number for code, number in self.closes.items()},
+            "names": dict(self.names),
         }
 
 
-def summarize(totals: Totals) -> Summary:
-    """The figures of a run, or of any stretch of it."""
+def summarize(totals: Totals, known: Labels | None = None) -> Summary:
+    """The figures of a run, or of any stretch of it; ``known`` are the labels stored with it."""
+    order = (*counters(), *(known.counters if known else ()))
     return Summary(
         duration_s=round(totals.duration_s, 3),
         metrics={
             metric: _figures(totals.histograms[metric], totals.duration_s)
-            for metric in in_order(totals.histograms)
+            for metric in in_order(filter(for_people, totals.histograms))
             if totals.histograms[metric].total
         },
-        counters=_listed(totals.counters, counters()),
+        counters=_listed(totals.counters, tuple(dict.fromkeys(order))),
         peaks=_listed(totals.peaks, tuple(GAUGES)),
         failures=dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))),
         closes=dict(sorted(totals.closes.items())),
+        names={name: totals.names[name] for name in in_order(totals.names)},
     )
 
 

@@ -1,280 +1,215 @@
-"""Checks: what a run has to fulfil, as one line that a person can read and CI can judge.
+"""How a run comes out against its checks, which `wsload.judge.run.grammar` reads.
 
-    check     = subject operator number [unit]
-    subject   = metric "." statistic | total | total ".rate"
-    metric    = a metric's name: message, open.tls, login …
-    statistic = "p" percentile | "min" | "mean" | "max" | "count" | "rate"
-    percentile = a number above 0 and below 100: p50, p99, p99.99
-    total     = "failures" | a counter's name: lost, timeouts, unsent …
-    operator  = "<" | "<=" | ">" | ">="
-    number    = digits [ "." digits ]
-    unit      = "ns" | "us" | "µs" | "ms" | "s"    for times: p…, min, mean, max, and cpu_ns
-              | "/s"                               for every rate
-              | "%"                                for the rates that are shares, see below
-              | nothing                            for counts
+A request that was lost, refused or failed ranks above every answered one: a percentile of ``buy`` or
+``buy.service`` that lies among those in ``buy.lost`` and ``buy.failed`` is "more than" the slowest answer and
+fails the check, whatever the bound; so does ``max``. In ``mean`` each of them counts as much as the slowest
+answer, or its age where that is more. ``min``, ``count`` and ``rate`` are those of the answered.
 
-Spaces may stand between the parts: ``message.p99 < 50ms``, ``failures.rate <= 0.1 %``, ``lost < 1``.
-Percentiles, the mean and the extremes are those of the report's table, in which a lost message is
-not part of ``message`` (its age is in ``message.lost``): check ``lost.rate`` beside ``message.p99``.
+A percentile needs values beyond it (`wsload.judge.figures.samples`). With fewer than that a check is still
+judged where the values leave no doubt: where, if the percentile were on the other side of the bound, they
+would come out like this in fewer than 5 of 100 runs (by the binomial distribution: p99 < 50 ms passes with
+299 values below 50 ms, and fails with 3 of 50 above). Else it is not judged, and says how many it takes.
 
 In ``%`` a rate is a share, of what might have gone that way:
 
-- ``failures.rate``: of everything tried, failed or not: opens, logins, messages answered, failures;
+- ``failures.rate``: of everything tried: opens, logins, requests and steps that succeeded, and failures;
 - ``open_failures.rate`` and ``login_failures.rate``: of all opens, of all logins;
-- ``lost.rate``, ``timeouts.rate``, ``late.rate``, ``duplicates.rate``, ``out_of_order.rate``: of the
-  messages answered or lost;
-- ``unsent.rate``: of the messages answered, lost or unsent;
+- ``lost.rate``, ``timeouts.rate``, ``late.rate``, ``duplicates.rate``, ``out_of_order.rate`` and
+  ``refused.rate``: of the requests answered, refused or lost;
+- ``unsent.rate``: of these and the unsent;
+- ``buy.lost.rate`` and ``buy.failed.rate``: of the requests ``buy`` answered, failed or lost;
 - ``cpu_ns.rate``: of one core.
 
-A check on figures there are no samples for fails, and says so.
+A check on figures there are no samples for fails and says so, and so does one on a name that the run doesn't
+know.
 """
 
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from difflib import get_close_matches
-from typing import Final, NoReturn
+from typing import Final
 
-from wsload.errors import UsageError
+import numpy as np
+
+from wsload.judge.figures.samples import (
+    SLOWEST_NS,
+    at_most,
+    enough,
+    needed,
+    unanswered,
+    with_unanswered,
+)
+from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED, Check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import counters, metrics
-from wsload.results.run import CheckOutcome
-from wsload.words import UNITS_NS
+from wsload.measure.names import FAILED, LOST, OWN, Kind, Labels, labels, split
+from wsload.results.run import CheckOutcome, CheckState
 
-FAILURES: Final = "failures"
-
-
-def _metrics() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(("message", "message.service", "message.lost", *metrics())))
-
-
-def _totals() -> tuple[str, ...]:
-    return (FAILURES, *counters())
-
-
-TIMED: Final = "cpu_ns"
-"""The one counter that adds up a time."""
+DOUBT: Final = 0.05
+"""The chance that a check on few values is judged wrongly."""
 
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_TIMES: Final = {unit: UNITS_NS[unit] for unit in ("ns", "us", "µs", "ms", "s")}
-_UNITS: Final = {**_TIMES, "%": 1, "/s": 1, "": 1}
-_OF_MESSAGES: Final = ("lost", "timeouts", "late", "duplicates", "out_of_order")
-_SHARES: Final = (FAILURES, "open_failures", "login_failures", *_OF_MESSAGES, "unsent", TIMED)
-_STATISTIC: Final = re.compile(r"p\d{1,2}(\.\d{1,6})?|min|mean|max|count|rate")
-_SUBJECT: Final = re.compile(rf"(?P<name>.+)\.(?P<statistic>{_STATISTIC.pattern})")
-_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
-_STATISTICS: Final = (
-    "p50",
-    "p90",
-    "p95",
-    "p99",
-    "p99.9",
-    "p99.99",
-    "min",
-    "mean",
-    "max",
-    "count",
-    "rate",
-)
-_OTHER_NAMES: Final = {"avg": "mean", "average": "mean", "med": "p50", "median": "p50", "p100": "max",
-                       "p999": "p99.9", "p9999": "p99.99"}  # fmt: skip
-_LONGEST: Final = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check, understood."""
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """What the run's figures say of a check."""
 
-    expression: str
-    """As the user wrote it, with single spaces."""
-    name: str
-    """The metric or the total."""
-    statistic: str
-    """As in the grammar; empty for a total itself."""
-    operator: str
-    """``<``, ``<=``, ``>`` or ``>=``."""
-    bound: float
-    """In ns for times, in % for shares, in numbers a second for rates."""
-    unit: str
-    """As written, and used again to show what was got."""
-
-    @property
-    def wanted(self) -> str:
-        """The bound, for people."""
-        return f"{self.operator} {self.shown(self.bound)}"
-
-    def shown(self, value: float) -> str:
-        """A figure of the bound's kind, for people, in the unit the user chose."""
-        scaled = value / _UNITS[self.unit]
-        figure = f"{scaled:.6g}" if abs(scaled) < 100_000 else f"{scaled:.12g}"
-        return figure + ("" if self.unit in ("", "/s") else " ") + self.unit
+    text: str
+    """The figure, for people."""
+    state: CheckState
+    reason: str = ""
 
 
-class _Reader:
-    """The expression, and how far it was read."""
+def evaluate(check: Check, totals: Totals, known: Labels | None = None) -> CheckOutcome:
+    """How the check comes out over the whole of a run, or any stretch of it.
 
-    def __init__(self, text: str) -> None:
-        self.text = " ".join(text.replace("μs", "µs").split())  # Greek mu, as some keyboards type it
-        self.at = 0
-        if not self.text:
-            raise UsageError("an empty check: write one as in 'message.p99 < 50ms'")
-        if len(self.text) > _LONGEST:
-            raise UsageError(f"check '{self.text[:40]}…': longer than {_LONGEST} characters")
-        if not self.text.isprintable():
-            raise UsageError(f"check {self.text!a}: has characters that can't be printed")
-
-    def take(self, pattern: str | re.Pattern[str]) -> str:
-        """The next part, if it looks like this, without the spaces before it; else nothing."""
-        while self.text[self.at : self.at + 1] == " ":
-            self.at += 1
-        found = re.compile(pattern).match(self.text, self.at)
-        return found[0] if found else ""
-
-    def refuse(self, problem: str, further: int = 0) -> NoReturn:
-        """Raises the error that quotes the expression and points at the place, or so much further on."""
-        place = " " * (self.at + further)
-        raise UsageError(f"check '{self.text}': {problem}\n    {self.text}\n    {place}^")
-
-
-def parse_check(text: str) -> Check:
-    """The check that this expression asks for; see the grammar above.
-
-    Raises `UsageError` that quotes the expression, points at the place and says what is allowed.
+    ``known`` are the names that a stored run's protocol brought, beside those of this process.
     """
-    reader = _Reader(text)
-    subject = reader.take(r"[^\s<>=!]+")
-    if not subject:
-        reader.refuse("begins with what to check, as in 'message.p99 < 50ms'")
-    name, statistic = _subject(reader, subject)
-    reader.at += len(subject)
-    sign = reader.take(r"[<>=!]+")
-    if sign not in _OPERATORS:
-        reader.refuse(
-            f"'{sign}' is no comparison: use < <= > or >="
-            if sign
-            else "a comparison is missing: < <= > or >="
-        )
-    reader.at += len(sign)
-    number = reader.take(_NUMBER)
-    if not number:
-        reader.refuse("a number from 0 is missing, such as 50 or 0.1")
-    reader.at += len(number)
-    unit = reader.take(r".*")
-    allowed = _units(name, statistic)
-    if unit not in allowed:
-        problem = f"{subject} is not measured in '{unit}'" if unit else f"{subject} needs a unit"
-        rule = "it takes a bare number" if allowed == ("",) else f"write {_listed(allowed)}"
-        reader.refuse(f"{problem}: {rule}")
-    bound = float(Decimal(number) * _UNITS[unit])
-    return Check(
-        expression=reader.text, name=name, statistic=statistic, operator=sign, bound=bound, unit=unit
-    )
-
-
-def _subject(reader: _Reader, subject: str) -> tuple[str, str]:
-    if subject in _totals():
-        return subject, ""
-    if subject in _metrics():
-        reader.refuse(f"which figure of {subject}? Add one, as in {subject}.p99", len(subject))
-    found = _SUBJECT.fullmatch(subject)
-    name, statistic = (found["name"], found["statistic"]) if found else (subject, "")
-    if name in _metrics():
-        if statistic.startswith("p") and not float(statistic[1:]):
-            reader.refuse("percentiles lie above 0: for the smallest value, say min", len(name) + 1)
-        return name, statistic
-    if name in _totals():
-        if statistic != "rate":
-            reader.refuse(f"{name} is a total: it has a rate, and no {statistic}", len(name) + 1)
-        return name, statistic
-    metric = max((each for each in _metrics() if name.startswith(f"{each}.")), key=len, default=None)
-    if metric and not statistic:
-        statistic = name[len(metric) + 1 :]
-        hint = _near(_OTHER_NAMES.get(statistic, statistic), _STATISTICS)
-        reader.refuse(
-            f"'{statistic}' is no statistic{hint or f': use {_listed(_STATISTICS)}'}", len(metric) + 1
-        )
-    hint = _near(name, _metrics() + _totals())
-    return reader.refuse(
-        f"there is no '{name}'"
-        + (hint or f": there are {_listed(_metrics())}, and the totals {_listed(_totals())}")
-    )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
-def _near(name: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(name, known, n=3)
-    return f": did you mean {' or '.join(near)}?" if near else ""
-
-
-def _units(name: str, statistic: str) -> tuple[str, ...]:
-    if statistic == "rate":
-        if name == TIMED:
-            return ("%",)
-        return ("/s", "%") if name in _SHARES else ("/s",)
-    if statistic == "count" or (not statistic and name != TIMED):
-        return ("",)
-    return ("ms", "s", "us", "µs", "ns")
-
-
-def evaluate(check: Check, totals: Totals) -> CheckOutcome:
-    """How the check comes out over the whole of a run (or any stretch of it)."""
-    got = _figure(check, totals) if totals.intervals else None
+    got = _got(check, totals, known or labels()) if totals.intervals else _none("nothing was recorded")
     return CheckOutcome(
-        expression=check.expression,
-        passed=got is not None and _OPERATORS[check.operator](got, check.bound),
-        wanted=check.wanted,
-        got="no samples" if got is None else check.shown(got),
+        expression=check.expression, state=got.state, wanted=check.wanted, got=got.text, reason=got.reason
     )
 
 
-def _figure(check: Check, totals: Totals) -> float | None:
-    """The figure in the bound's unit; None when there are no samples for it."""
+def _none(reason: str) -> _Got:
+    return _Got("no samples", CheckState.FAILED, reason)
+
+
+def _judged(check: Check, value: float) -> _Got:
+    passed = _OPERATORS[check.operator](value, check.bound)
+    return _Got(check.shown(value), CheckState.PASSED if passed else CheckState.FAILED)
+
+
+def _got(check: Check, totals: Totals, known: Labels) -> _Got:
     name, statistic = check.name, check.statistic
-    if name in _metrics():
-        histogram = totals.histograms.get(name, Histogram())
-        match statistic:
-            case "count":
-                return histogram.total
-            case "rate":
-                return _ratio(histogram.total, totals.duration_s)
-        if not histogram.total:
-            return None
-        match statistic:
-            case "min":
-                return histogram.min_ns
-            case "mean":
-                return histogram.mean_ns
-            case "max":
-                return histogram.max_ns
-        return histogram.percentile(float(statistic[1:]))
+    own, part = split(name)
+    of_metric = own in OWN or own in totals.names or any(split(each)[0] == own for each in totals.histograms)
+    if not statistic and part in (LOST, FAILED):
+        return _part(check, totals) if of_metric else _unknown(name, totals, known)
+    if statistic and of_metric:
+        return _of_metric(check, totals)
+    counters = {FAILURES, *totals.counters, *labels().counters, *known.counters}
+    if statistic in ("", "rate") and name in counters:
+        return _of_total(check, totals)
+    return _unknown(name, totals, known)
+
+
+def _unknown(name: str, totals: Totals, known: Labels) -> _Got:
+    there = [*totals.names, *totals.histograms, *totals.counters, *known.metrics, *known.counters]
+    near = get_close_matches(name, dict.fromkeys(there), n=3)
+    hint = f": did you mean {' or '.join(near)}?" if near else ""
+    return _none(f"the run has no '{name}'{hint}")
+
+
+def _of_metric(check: Check, totals: Totals) -> _Got:
+    name, statistic = check.name, check.statistic
+    answered = totals.histograms.get(name, Histogram())
+    match statistic:
+        case "count":
+            return _judged(check, answered.total)
+        case "rate" if check.unit == "%":
+            return _part(check, totals)
+        case "rate":
+            return _ratio(check, answered.total, totals.duration_s)
+    missing = unanswered(name, totals.histograms)
+    ranked = with_unanswered(answered, missing)
+    if not ranked.total:
+        return _none(f"there are no values of {name}")
+    if statistic.startswith("p"):
+        return _percentile(check, answered, ranked)
+    if not answered.total:
+        return _none(f"no {name} was answered, {ranked.total:,} were lost or failed")
+    match statistic:
+        case "min":
+            return _judged(check, answered.min_ns)
+        case "max" if missing is not None:
+            return _more_than(check, answered)
+        case "max":
+            return _judged(check, answered.max_ns)
+    if missing is None:
+        return _judged(check, answered.mean_ns)
+    ages_ns, counts = missing.buckets()
+    ages = float(np.maximum(ages_ns, answered.max_ns) @ counts) + missing.overflow * float(SLOWEST_NS)
+    return _judged(check, (answered.mean_ns * answered.total + ages) / ranked.total)
+
+
+def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
+    percentile = float(check.statistic[1:])
+    value_ns = ranked.percentile(percentile)
+    if not enough(percentile, ranked.total):
+        state = _by_few(check, ranked, percentile)
+        if state is CheckState.UNJUDGED:
+            wanted = needed(percentile)
+            reason = f"{check.statistic} of so few can't be told from chance: {wanted:,} are enough"
+            return _Got(f"{ranked.total:,} values", state, reason)
+    if ranked.total > answered.total and value_ns >= SLOWEST_NS:
+        return _more_than(check, answered)
+    return _judged(check, value_ns)
+
+
+def _by_few(check: Check, ranked: Histogram, percentile: float) -> CheckState:
+    """Whether few values settle on which side of the bound the percentile lies."""
+    edges_ns, counts = ranked.buckets()
+    wrong = int(counts[~_OPERATORS[check.operator](edges_ns, check.bound)].sum())
+    below = percentile / 100
+    allowed = 1 - below if check.operator in ("<", "<=") else below
+    if at_most(wrong, ranked.total, allowed) <= DOUBT:
+        return CheckState.PASSED
+    if 1 - at_most(wrong - 1, ranked.total, allowed) <= DOUBT:
+        return CheckState.FAILED
+    return CheckState.UNJUDGED
+
+
+def _more_than(check: Check, answered: Histogram) -> _Got:
+    reason = "it lies among those that were lost or failed, which rank above all that were answered"
+    text = f"more than {check.shown(answered.max_ns)}" if answered.total else "none answered"
+    return _Got(text, CheckState.FAILED, reason)
+
+
+def _part(check: Check, totals: Totals) -> _Got:
+    """How many of a name were lost or failed, or their share."""
+    name, part = split(check.name)
+    numbers = {each: _total(totals, name + each) for each in ("", LOST, FAILED)}
+    if not check.statistic:
+        return _judged(check, numbers[part])
+    return _ratio(check, 100 * numbers[part], sum(numbers.values()))
+
+
+def _of_total(check: Check, totals: Totals) -> _Got:
+    name = check.name
     number = sum(totals.failures.values()) if name == FAILURES else totals.counters.get(name, 0)
-    if not statistic:
-        return number
+    if not check.statistic:
+        return _judged(check, number)
     if check.unit == "/s":
-        return _ratio(number, totals.duration_s)
-    return _ratio(100 * number, _whole(name, totals))
+        return _ratio(check, number, totals.duration_s)
+    return _ratio(check, 100 * number, _whole(name, totals))
 
 
 def _whole(name: str, totals: Totals) -> float:
     """What a share is a share of; see the module's first lines."""
     count = totals.counters
-    answered = totals.histograms["message"].total if "message" in totals.histograms else 0
-    if name == FAILURES:
-        return count["opens"] + count["logins"] + answered + sum(totals.failures.values())
-    if name in ("open_failures", "login_failures"):
-        return count[name] + count["opens" if name == "open_failures" else "logins"]
     if name == TIMED:
         return totals.duration_s * 1e9
-    return answered + count["lost"] + (count["unsent"] if name == "unsent" else 0)
+    if name in ("open_failures", "login_failures"):
+        return count[name] + count["opens" if name == "open_failures" else "logins"]
+    named = {split(metric)[0] for metric in totals.histograms} - OWN | totals.names.keys()
+    kinds = {each: totals.names.get(each, Kind.REQUEST) for each in named}
+    if name == FAILURES:
+        succeeded = sum(_total(totals, each) for each, kind in kinds.items() if kind is not Kind.VALUE)
+        logins = count["logins"] if "login" not in kinds else 0
+        return count["opens"] + logins + succeeded + sum(totals.failures.values())
+    requests = [each for each, kind in kinds.items() if kind is Kind.REQUEST]
+    whole = count["lost"] + sum(_total(totals, each) + _total(totals, each + FAILED) for each in requests)
+    return whole if name in OF_REQUESTS else whole + count["unsent"]
 
 
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _total(totals: Totals, metric: str) -> int:
+    histogram = totals.histograms.get(metric)
+    return histogram.total + histogram.overflow if histogram is not None else 0
+
+
+def _ratio(check: Check, part: float, whole: float) -> _Got:
+    return _judged(check, part / whole) if whole else _none("it is a share of nothing")

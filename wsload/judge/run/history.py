@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from wsload.judge.run.standing import Standing, standing
-from wsload.results.run import RunInfo
+from wsload.results.run import CheckState, RunInfo
 
 METRICS: Final = ("message", "open", "login", "delivery")
 """What a history follows."""
@@ -30,10 +31,8 @@ class RunLine:
     p50_ns: Mapping[str, int]
     """By metric, of `METRICS`; one without values is absent."""
     p99_ns: Mapping[str, int]
-    passed: int
-    """Checks passed."""
-    checks: int
-    """Checks judged."""
+    checks: Mapping[CheckState, int]
+    """How many checks came out how."""
     standing: Standing
 
 
@@ -65,8 +64,7 @@ def run_line(
         rate=float(rate) if isinstance(rate, int | float) else None,
         p50_ns=_figures(metrics, "p50_ns"),
         p99_ns=_figures(metrics, "p99_ns"),
-        passed=sum(check.passed for check in info.checks),
-        checks=len(info.checks),
+        checks=Counter(check.state for check in info.checks),
         standing=standing(info, problems),
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from wsload.errors import UsageError
-from wsload.judge.run.checks import Check, parse_check
+from wsload.judge.run.grammar import Check, parse_check
 from wsload.load.options.parsing import (
     addresses,
     byte_count,

@@ -107,7 +107,7 @@ class Run:
                 "ended": ended,
             },
             "warnings": [asdict(warning) for warning in (self.warnings if ended else running)],
-            "checks": [asdict(check) for check in checks],
+            "checks": [check.to_json() for check in checks],
         }
 
     def append_own(self, interval: Interval) -> None:

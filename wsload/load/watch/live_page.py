@@ -42,7 +42,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
-        data = {"base": f"{base}/{KEY}", "labels": labels(), "meanings": CLOSE_MEANINGS}
+        data = {"base": f"{base}/{KEY}", "labels": labels().counters, "meanings": CLOSE_MEANINGS}
         return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
 
     def live_json() -> Response:

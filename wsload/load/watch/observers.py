@@ -90,7 +90,7 @@ class JsonProgress:
                 "lost": summary.counters.get("lost", 0),
                 "failures": sum(summary.failures.values()),
                 "warnings": [asdict(warning) for warning in run.warnings],
-                "checks": [asdict(check) for check in run.checks],
+                "checks": [check.to_json() for check in run.checks],
             },
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from wsload.measure.names import GAUGES, counters, label
+from wsload.measure.names import GAUGES, counters, labels
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -51,7 +51,7 @@ def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
             f"wsload.{counter}",
             observe(partial(_counter, counter)),
             unit=_UNITS.get(counter, "1"),
-            description=label(counter),
+            description=labels().label(counter),
         )
     meter.create_observable_counter(
         "wsload.failures", observe(_failures), description="Failures by what was tried and how it failed"

@@ -28,8 +28,7 @@ from wsload.measure.names import (
     counters,
     for_people,
     in_order,
-    label,
-    meaning,
+    labels,
     metrics,
     split,
 )
@@ -103,14 +102,14 @@ def _families(run: Run) -> Iterator[Any]:
     valid = not any(warning["invalidates"] for warning in run.live(0)["warnings"])
     yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
     for metric in filter(OWN.__contains__, metrics()):
-        yield _histograms(metric, meaning(metric), {(): totals.histograms.get(metric)})
+        yield _histograms(metric, labels().meaning(metric), {(): totals.histograms.get(metric)})
     for (named, suffix), found in _named(totals).items():
         yield _histograms(f"{named}{suffix}", _ABOUT[suffix].format(named), found, labels=("name",))
     for name in counters():
         value: float = totals.counters.get(name, 0)
         yield CounterMetricFamily(
             f"wsload_{_COUNTER_NAMES.get(name, name)}",
-            f"So far: {label(name)}.",
+            f"So far: {labels().label(name)}.",
             value=value / 1e9 if name.endswith("_ns") else value,
         )
     counted = CounterMetricFamily("wsload_counted", "Counted by the user classes.", labels=["name"])

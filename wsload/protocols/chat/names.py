@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from wsload.measure.names import register
+
 MESSAGE: Final = "message"
 """The name of a post as a request: from when it was due until its own echo arrived."""
 
@@ -22,3 +24,5 @@ COUNTERS: Final = {
     "malformed": "malformed messages",
     "binary": "binary messages",
 }
+
+register(metrics=METRICS, counters=COUNTERS)

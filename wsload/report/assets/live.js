@@ -113,10 +113,12 @@
       item.append(element("strong", warning.text), " ", element("span", warning.remedy));
       return item;
     }));
-    const [passed, failed] = ended ? ["passed", "failed"] : ["passing", "failing"];
+    const words = ended ? { true: "passed", false: "failed", null: "not judged" } : { true: "passing", false: "failing", null: "too early" };
+    const classes = { true: "passed", false: "failed", null: "not-judged" };
     byId("checks").replaceChildren(...found.checks.map((check) => {
-      const item = element("li", null, check.passed ? "passed" : "failed");
-      item.append(element("strong", check.passed ? passed : failed), " ", element("code", check.expression), " ", element("span", `got ${check.got}`));
+      const item = element("li", null, classes[check.passed]);
+      const got = check.reason ? `${check.got}: ${check.reason}` : check.got;
+      item.append(element("strong", words[check.passed]), " ", element("code", check.expression), " ", element("span", `got ${got}`));
       return item;
     }));
   }

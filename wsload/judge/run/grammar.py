@@ -1,0 +1,266 @@
+"""Checks: what a run has to fulfil, as one line that a person can read and CI can judge.
+
+    check      = subject operator number [unit]
+    subject    = name "." statistic | name part | name part ".rate" | total | total ".rate"
+    name       = a request's, step's or value's name, or a metric's: message, open.tls, "sub first"
+    part       = ".lost" | ".failed"       how many requests of that name were lost, or were refused or failed
+    statistic  = "p" percentile | "min" | "mean" | "max" | "count" | "rate"
+    percentile = a number above 0 and below 100: p50, p99, p99.99
+    total      = "failures" | a counter's name: lost, timeouts, unsent, "items sold" …
+    operator   = "<" | "<=" | ">" | ">="
+    number     = digits [ "." digits ]
+    unit       = "ns" | "us" | "µs" | "ms" | "s"    for times: p…, min, mean, max, and cpu_ns
+               | "/s"                               for every rate
+               | "%"                                for rates that are shares: `wsload.judge.run.checks`
+               | nothing                            for counts
+
+Spaces may stand between the parts: ``message.p99 < 50ms``, ``failures.rate <= 0.1 %``, ``lost < 1``. A name
+stands in single or double quotes (``"sub first".p99 < 50ms``), in which a backslash takes the next character
+as it is. Without quotes it may be anything without quotes and ``< > = !`` that isn't mistaken for something
+else: for a total, for a metric misspelt, for a name and its statistic.
+
+Which names there are is only known after the run, so an unknown one is refused here only if it resembles one
+of wsload's own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Final, NoReturn
+
+from wsload.errors import UsageError
+from wsload.measure.names import FAILED, LOST, SUFFIXES, Labels, labels, split
+
+FAILURES: Final = "failures"
+"""The total of all failures, which is no counter."""
+TIMED: Final = "cpu_ns"
+"""The one counter that adds up a time."""
+
+_OPERATORS: Final = ("<", "<=", ">", ">=")
+TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+UNITS: Final = {**TIMES, "%": 1, "/s": 1, "": 1}
+OF_REQUESTS: Final = ("lost", "timeouts", "late", "duplicates", "out_of_order", "refused")
+"""Counters whose rates may be shares of all requests."""
+_SHARES: Final = (FAILURES, "open_failures", "login_failures", *OF_REQUESTS, "unsent", TIMED)
+_STATISTIC: Final = re.compile(r"p\d{1,2}(\.\d{1,6})?|min|mean|max|count|rate")
+_SUBJECT: Final = re.compile(rf"(?P<name>.+)\.(?P<statistic>{_STATISTIC.pattern})")
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_QUOTED: Final = re.compile(r"""(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote))[^\\])+)(?P=quote)""")
+_STATISTICS: Final = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "min", "mean", "max", "count", "rate")
+_OTHER_NAMES: Final = {"avg": "mean", "average": "mean", "med": "p50", "median": "p50", "p100": "max",
+                       "p999": "p99.9", "p9999": "p99.99"}  # fmt: skip
+_LONGEST: Final = 300
+_RESEMBLING: Final = 0.75
+"""As `difflib` measures it: ``lots`` and ``lost`` resemble each other that much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check, understood."""
+
+    expression: str
+    """As the user wrote it, with single spaces."""
+    name: str
+    """The metric, its part, or the total."""
+    statistic: str
+    """As in the grammar; empty for a number of events."""
+    operator: str
+    """``<``, ``<=``, ``>`` or ``>=``."""
+    bound: float
+    """In ns for times, in % for shares, in numbers a second for rates."""
+    unit: str
+    """As written, and used again to show what was got."""
+
+    @property
+    def wanted(self) -> str:
+        """The bound, for people."""
+        return f"{self.operator} {self.shown(self.bound)}"
+
+    def shown(self, value: float) -> str:
+        """A figure of the bound's kind, for people, in the unit the user chose."""
+        scaled = value / UNITS[self.unit]
+        figure = f"{scaled:.6g}" if abs(scaled) < 100_000 else f"{scaled:.12g}"
+        return figure + ("" if self.unit in ("", "/s") else " ") + self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a check is about, and what it may be compared with."""
+
+    name: str
+    statistic: str
+    known: bool
+    """Whether the core or a protocol knows it."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        if self.statistic == "rate":
+            if self.name == TIMED:
+                return ("%",)
+            share = self.name in _SHARES or split(self.name)[1] in (LOST, FAILED)
+            return ("/s", "%") if share else ("/s",)
+        if self.statistic == "count" or (not self.statistic and self.name != TIMED):
+            return ("",)
+        return ("ms", "s", "us", "µs", "ns")
+
+
+class _Reader:
+    """The expression, and how far it was read."""
+
+    def __init__(self, text: str) -> None:
+        self.text = " ".join(text.split())
+        self.at = 0
+        if not self.text:
+            raise UsageError("an empty check: write one as in 'message.p99 < 50ms'")
+        if len(self.text) > _LONGEST:
+            raise UsageError(f"check '{self.text[:40]}…': longer than {_LONGEST} characters")
+        if not self.text.isprintable():
+            raise UsageError(f"check {self.text!a}: has characters that can't be printed")
+
+    def take(self, pattern: str | re.Pattern[str]) -> str:
+        """The next part, if it looks like this, without the spaces before it; else nothing."""
+        while self.text[self.at : self.at + 1] == " ":
+            self.at += 1
+        found = re.compile(pattern).match(self.text, self.at)
+        return found[0] if found else ""
+
+    def refuse(self, problem: str, further: int = 0) -> NoReturn:
+        """Raises the error that quotes the expression and points at the place, or so much further on."""
+        place = " " * (self.at + further)
+        raise UsageError(f"check '{self.text}': {problem}\n    {self.text}\n    {place}^")
+
+
+def parse_check(text: str, known: Labels | None = None) -> Check:
+    """The check that this expression asks for; see the grammar above.
+
+    ``known`` are the names that a stored run's protocol brought, beside those of this process. Raises
+    `UsageError` that quotes the expression, points at the place and says what is allowed.
+    """
+    reader = _Reader(text)
+    quoted = bool(reader.take(r"[\"']"))
+    # Without an operator the first word is the subject, so that the place of the mistake is right.
+    written = reader.take(_QUOTED if quoted else r"[^<>=!]+(?=[<>=!])|[^\s<>=!]+").rstrip()
+    if not written:
+        reader.refuse(
+            "the name has no closing quote"
+            if quoted
+            else "begins with what to check, as in 'message.p99 < 50ms'"
+        )
+    names = _Names(reader, known or labels())
+    if quoted:
+        reader.at += len(written)
+        tail = reader.take(r"\.[^\s<>=!]*")
+        subject = names.quoted(written, tail)
+        written, place = written + tail, len(tail)
+    else:
+        subject, place = names.unquoted(written), len(written)
+    reader.at += place
+    sign = reader.take(r"[<>=!]+")
+    if sign not in _OPERATORS:
+        reader.refuse(
+            f"'{sign}' is no comparison: use < <= > or >="
+            if sign
+            else "a comparison is missing: < <= > or >="
+        )
+    reader.at += len(sign)
+    number = reader.take(_NUMBER)
+    if not number:
+        reader.refuse("a number from 0 is missing, such as 50 or 0.1")
+    reader.at += len(number)
+    unit = reader.take(r".*").replace("μs", "µs")  # Greek mu, as some keyboards type it
+    allowed = subject.units
+    if unit in TIMES and not subject.known and not subject.statistic:
+        reader.refuse(f"which figure of {written}? Add one, as in {written}.p99")
+    if unit not in allowed:
+        problem = f"{written} is not measured in '{unit}'" if unit else f"{written} needs a unit"
+        rule = "it takes a bare number" if allowed == ("",) else f"write {', '.join(allowed)}"
+        reader.refuse(f"{problem}: {rule}")
+    bound = float(Decimal(number) * UNITS[unit])
+    return Check(
+        expression=reader.text,
+        name=subject.name,
+        statistic=subject.statistic,
+        operator=sign,
+        bound=bound,
+        unit=unit,
+    )
+
+
+class _Names:
+    """Tells names, parts and statistics apart."""
+
+    def __init__(self, reader: _Reader, known: Labels) -> None:
+        own = labels()
+        self._reader = reader
+        self._metrics = tuple({**own.metrics, **known.metrics})
+        self._totals = (FAILURES, *{**own.counters, **known.counters})
+
+    def quoted(self, written: str, tail: str) -> _Subject:
+        """A name in quotes, and what follows it."""
+        name = re.sub(r"\\(.)", r"\1", written[1:-1])
+        found = re.fullmatch(
+            rf"(?P<part>{'|'.join(map(re.escape, SUFFIXES))})?(\.(?P<statistic>{_STATISTIC.pattern}))?", tail
+        )
+        if not found:
+            statistic = re.sub(rf"^({'|'.join(map(re.escape, SUFFIXES))})(?=\.)", "", tail)
+            self._no_statistic(statistic[1:], len(tail) - len(statistic) + 1)
+        self._above_zero(found["statistic"] or "", len(found["part"] or "") + 1)
+        if found["part"] and not found["statistic"]:
+            return self._part(written, name, found["part"], len(tail))
+        return _Subject(name + (found["part"] or ""), found["statistic"] or "", known=False)
+
+    def unquoted(self, written: str) -> _Subject:
+        """A name, its part and its statistic, as far as they can be told apart."""
+        if written in self._totals:
+            return _Subject(written, "", known=True)
+        found = _SUBJECT.fullmatch(written)
+        name, statistic = (found["name"], found["statistic"]) if found else (written, "")
+        base, part = split(name)
+        if name in self._totals:
+            if statistic != "rate":
+                self._reader.refuse(f"{name} is a total: it has a rate, and no {statistic}", len(name) + 1)
+            return _Subject(name, statistic, known=True)
+        self._above_zero(statistic, len(name) + 1)
+        known = name in self._metrics or base in self._metrics
+        if not known:
+            self._resembling(written, name, statistic)
+        if part and not statistic:
+            return self._part(base, base, part, len(written))
+        if known and not statistic:
+            self._reader.refuse(f"which figure of {name}? Add one, as in {name}.p99", len(written))
+        return _Subject(name, statistic, known)
+
+    def _part(self, written: str, name: str, part: str, place: int) -> _Subject:
+        if part in (LOST, FAILED):
+            return _Subject(name + part, "", known=True)
+        return self._reader.refuse(
+            f"which figure of {written}{part}? Add one, as in {written}{part}.p99", place
+        )
+
+    def _resembling(self, written: str, name: str, statistic: str) -> None:
+        """Refuses what is more likely a misspelling than the name of a request."""
+        of_metric = max((each for each in self._metrics if name.startswith(f"{each}.")), key=len, default="")
+        tail = written[len(of_metric) + 1 :] if of_metric else written.rpartition(".")[2]
+        before = of_metric or written.rpartition(".")[0]
+        if not statistic and before and (of_metric or tail in _OTHER_NAMES or re.match(r"p\d", tail)):
+            self._no_statistic(tail, len(before) + 1)
+        pool = [*self._metrics] if statistic not in ("", "rate") else [*self._metrics, *self._totals]
+        own = split(name)[0]
+        if get_close_matches(own, pool, cutoff=_RESEMBLING):
+            near = get_close_matches(own, pool)
+            self._reader.refuse(
+                f"there is no '{own}': did you mean {' or '.join(near)}? A name of your own that resembles "
+                "one of wsload's stands in quotes"
+            )
+
+    def _no_statistic(self, tail: str, place: int) -> NoReturn:
+        near = get_close_matches(_OTHER_NAMES.get(tail, tail), _STATISTICS, n=3)
+        hint = f": did you mean {' or '.join(near)}?" if near else f": use {', '.join(_STATISTICS)}"
+        self._reader.refuse(f"'{tail}' is no statistic{hint}", place)
+
+    def _above_zero(self, statistic: str, place: int) -> None:
+        if statistic.startswith("p") and not float(statistic[1:]):
+            self._reader.refuse("percentiles lie above 0: for the smallest value, say min", place)
