@@ -1,0 +1,24 @@
+"""The documentation: Sphinx with Markdown (MyST) and the Furo theme.
+
+websockets, Locust and Trio are documented with Sphinx too: it makes the reference from the docstrings, resolves
+links between pages and code, fails on a broken one, and needs no network.
+"""
+
+from importlib.metadata import version as _version
+
+project = "wsload"
+author = "the wsload developers"
+release = _version("wsload")
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+myst_enable_extensions = ["deflist", "fieldlist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+nitpicky = False
+html_theme = "furo"
+html_title = "wsload"
+html_static_path: list[str] = []
+default_role = "code"
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+suppress_warnings = ["myst.xref_missing"]
