@@ -6,7 +6,7 @@ LOWEST := $(VENV)-lowest
 CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
 	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
-.PHONY: demo test lowest lint types bench clean
+.PHONY: demo test lowest lint types docs bench clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo --ws-allow-invalid
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev  ## Style
 
 types: $(VENV)/.dev  ## Types
 	$(BIN)/mypy
+
+docs: $(VENV)/.dev  ## The documentation, into docs/_build/html
+	LOCUST_SKIP_MONKEY_PATCH=1 $(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.bench  ## wsload beside the others, about eight minutes
 	$(BIN)/python -m benchmarks
