@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import ssl
 from argparse import Namespace
@@ -202,6 +203,29 @@ def test_pings_are_turned_off() -> None:
         20,
         0.5,
     )
+
+
+@pytest.mark.parametrize("option", ["ws_proxy", "ws_connect_to"])
+def test_the_probe_goes_the_plain_way_only(option: str) -> None:
+    given = {"ws_proxy": "http://127.0.0.1:3128", "ws_connect_to": "127.0.0.1:80"}[option]
+    with pytest.raises(UsageError, match="--ws-probe"):
+        settings_of(ws_probe=True, **{option: given})
+
+
+def test_authorities_of_a_file_are_verified_alike_with_every_python(certificates: Certificates) -> None:
+    tls = settings_of(ws_ca_file=str(certificates.authority)).opening.tls
+    assert tls is not None and not tls.verify_flags & ssl.VERIFY_X509_STRICT
+    assert tls.verify_mode is ssl.CERT_REQUIRED and tls.check_hostname
+    system, usual = settings_of().opening.tls, ssl.create_default_context()
+    assert system is not None and system.verify_flags == usual.verify_flags
+
+
+def test_a_proxy_that_needs_a_package_says_so() -> None:
+    if importlib.util.find_spec("python_socks") is None:
+        with pytest.raises(UsageError, match="pip install python-socks"):
+            settings_of(ws_proxy="socks5h://127.0.0.1:1080")
+    else:
+        assert settings_of(ws_proxy="socks5h://127.0.0.1:1080").opening.proxy
 
 
 def test_a_source_address_and_a_proxy_exclude_each_other() -> None:

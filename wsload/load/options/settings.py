@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import importlib.util
 import ssl
 import tomllib
 from argparse import Namespace
@@ -17,6 +18,7 @@ from typing import Any
 
 from wsload.errors import UsageError
 from wsload.judge.run.grammar import Check, parse_check
+from wsload.load.options import tls
 from wsload.load.options.parsing import (
     addresses,
     byte_count,
@@ -95,15 +97,16 @@ class Settings:
             json_progress=read("ws_json_progress", bool, False),
             probe=read("ws_probe", bool, False),
             ca_file=read("ws_ca_file", str, ""),
-            client_cert=tuple(filter(None, read("ws_client_cert", str, "").split(",", 1))),
+            client_cert=read("ws_client_cert", _files, ""),
             opening=_opening(read),
             results=Path(read("ws_results", str, "") or "results"),
             build=read("ws_build", str, ""),
         )
         if settings.opening.proxy and settings.opening.source_ips:
             raise UsageError("argument --ws-source-ip: it has no effect through --ws-proxy: leave one out")
-        if settings.probe and settings.opening.proxy:
-            raise UsageError("argument --ws-probe: it can't go through --ws-proxy: leave one out")
+        for option, given in (("proxy", settings.opening.proxy), ("connect-to", settings.opening.connect_to)):
+            if settings.probe and given:
+                raise UsageError(f"argument --ws-probe: the probe does not know --ws-{option}: leave one out")
         return settings
 
     def target(self, class_url: str, host: str | None) -> str:
@@ -168,26 +171,20 @@ def _opening(read: _Reader) -> OpenOptions:
 
 
 def _tls(read: _Reader) -> ssl.SSLContext:
-    def trusted(path: str) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=path or None)
+    context: ssl.SSLContext = read("ws_ca_file", tls.trusting, "")
 
-    context: ssl.SSLContext = read("ws_ca_file", trusted, "")
-
-    def load_certificate(text: str) -> None:
+    def present(text: str) -> None:
         if text:
-            certificate, _, key = text.partition(",")
-            context.load_cert_chain(certificate, key or None, password=_no_password)
+            tls.present(context, _files(text))
 
-    read("ws_client_cert", load_certificate, "")
+    read("ws_client_cert", present, "")
     if read("ws_insecure", bool, False):
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        tls.verify_nothing(context)
     return context
 
 
-def _no_password() -> str:
-    # Otherwise OpenSSL would ask the terminal for it, and a run without one would hang.
-    raise ValueError("its key is encrypted: decrypt it first, no password is asked for")
+def _files(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",", 1)))
 
 
 def _texts(values: Any) -> list[str]:
@@ -248,6 +245,8 @@ def _basic(text: str) -> str:
 def _proxy(text: str) -> str:
     if text and text.split("://", 1)[0] not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
         raise ValueError("a proxy is a URL with http, https, socks4(a) or socks5(h)")
+    if text.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+        raise ValueError("a SOCKS proxy needs the package python-socks: pip install python-socks")
     return text
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from wsload.errors import UsageError
+from wsload.load.options import tls
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 
 RATE: Final = 20.0
@@ -71,12 +72,11 @@ class ProbeOptions:
         """The context for ``wss://``. Raises `UsageError` naming the file that can't be used."""
         named = f"{self.ca_file} {' '.join(self.client_cert)}".strip()
         try:
-            context = ssl.create_default_context(cafile=self.ca_file or None)
+            context = tls.trusting(self.ca_file)
             if self.client_cert:
-                context.load_cert_chain(*self.client_cert)
+                tls.present(context, self.client_cert)
         except OSError as error:  # SSLError is one
             raise UsageError(f"{named}: {getattr(error, 'reason', None) or error.strerror}") from None
         if self.insecure:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+            tls.verify_nothing(context)
         return context
