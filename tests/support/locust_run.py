@@ -95,7 +95,7 @@ class Finished:
     def rows(self) -> dict[str, Row]:
         """Locust's own last table, by name; its CSV files are up to a second behind at the end."""
         table = self.stderr.rpartition("Type     Name   ")[0].rpartition("Type     Name   ")[2]
-        found = re.findall(r"^(?:WS)? +(\S+) +(\d+) +(\d+)\(", table, re.MULTILINE)
+        found = re.findall(r"^(?:\S+)? +(\S.*?) +(\d+) +(\d+)\(", table, re.MULTILINE)
         return {
             name: Row(requests=int(requests), failures=int(failures)) for name, requests, failures in found
         }

@@ -71,17 +71,30 @@ class Engine:
     # From other threads
 
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
-        """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught."""
+        """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught.
+
+        That a task called ``sys.exit`` is such an exception, and does not end the loop.
+        """
         self.loop.set_exception_handler(
             lambda _, context: None if counted_already(context) else on_error(context)
         )
         asyncio.set_event_loop(self.loop)
         self.timers = TimerQueue(self.loop)
         try:
-            self.loop.run_forever()
+            while self._run_until_exit(on_error):
+                pass
         finally:
             self.timers.close()
             self.loop.close()
+
+    def _run_until_exit(self, on_error: Callable[[dict[str, Any]], None]) -> bool:
+        """Whether the loop was left by an exception that asyncio lets through, rather than by `stop`."""
+        try:
+            self.loop.run_forever()
+        except (SystemExit, KeyboardInterrupt) as error:
+            on_error({"message": "an exit was asked for", "exception": error})
+            return True
+        return False
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Calls the function on the loop's thread, soon."""

@@ -1,15 +1,15 @@
 """The one seam between gevent's hub and the engine's thread: the only file that knows both.
 
-Into the loop: `Engine.call`. Back to the hub: a deque, and one gevent ``async`` watcher whose
-``send`` is the only gevent call ever made off the hub's thread. gevent's own events are set on the
-hub's thread only, and the loop's thread never logs: Locust patched logging's locks.
+Into the loop: `Engine.call`. Back to the hub: two lanes of jobs, and one gevent ``async`` watcher whose
+``send`` is the only gevent call ever made off the hub's thread. What the run depends on (completions,
+intervals, log records) has a lane of its own, which runs no code of a user: a listener of Locust's events
+that blocks, or that ends the run, holds up the lane of the listeners only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import collections
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
@@ -21,13 +21,14 @@ import gevent.monkey
 
 from wsload.load.engine.loop import Engine
 from wsload.load.locust.compat import give_logging_real_locks
+from wsload.load.locust.lane import Lane
 from wsload.load.locust.threads import RealThreadPool, start_real_thread
 
 SWITCH_INTERVAL_S: Final = 1e-4
 """With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
 END_TIMEOUT_S: Final = 2.0
-SLICE: Final = 200
-"""So many jobs are done on the hub before other greenlets get their turn."""
+LISTENERS_TIMEOUT_S: Final = 5.0
+"""Listeners of Locust's events that have not returned by then are not waited for any longer."""
 
 
 class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
@@ -64,11 +65,12 @@ class Bridge:
     def __init__(self, on_log: Callable[[str], None]) -> None:
         give_logging_real_locks()  # user classes log on the loop's thread, and in threads of their own
         self._on_log = on_log
-        self._jobs: collections.deque[tuple[Callable[..., object], tuple[Any, ...]]] = collections.deque()
-        self._woken = gevent.event.Event()
+        self.on_exit: Callable[[BaseException], object] = lambda _: None
+        """Called on the hub when ``sys.exit`` was called on the loop's thread."""
+        self._jobs = Lane(on_log)
+        self.listeners: Final = Lane(on_log)
         self._watcher = gevent.get_hub().loop.async_(ref=False)
-        self._watcher.start(self._woken.set)
-        self._worker = gevent.spawn(self._work)
+        self._watcher.start(self._wake)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.engine: Final = Engine()
         self.engine.loop.set_default_executor(RealThreadPool(self.engine.loop))
@@ -92,14 +94,26 @@ class Bridge:
 
     def _on_loop_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            self.to_hub(self.on_exit, error)
+            return
         lines = "".join(traceback.format_exception(error)) if error else ""
         self.to_hub(self._on_log, f"{context.get('message')}\n{lines}".strip())
 
-    # From the loop's thread
+    def _wake(self) -> None:
+        self._jobs.wake()
+        self.listeners.wake()
+
+    # From any thread
 
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
-        """Has the hub's thread call the job soon, in order."""
-        self._jobs.append((job, args))
+        """Has the hub's thread call the job soon, in order. The job must not run a user's code."""
+        self._jobs.add(job, *args)
+        self._watcher.send()
+
+    def to_listeners(self, job: Callable[..., object], *args: Any) -> None:
+        """The same for jobs that call listeners of Locust's events, or anything else that may block."""
+        self.listeners.add(job, *args)
         self._watcher.send()
 
     # From the hub's thread
@@ -117,9 +131,13 @@ class Bridge:
 
         return self.submit(call(), Completion()).get(timeout_s=60)
 
-    def settle(self) -> None:
-        """Returns once everything the loop had handed over so far has been done."""
+    def settle(self) -> bool:
+        """Returns once everything the loop had handed over so far has been done.
+
+        Listeners are waited for `LISTENERS_TIMEOUT_S`; says whether they have returned by then.
+        """
         self.ask(int)
+        return self.listeners.settle(LISTENERS_TIMEOUT_S)
 
     def _start(self, coroutine: Coroutine[Any, Any, Any], completion: Completion) -> None:
         completion.task = self.engine.loop.create_task(coroutine)
@@ -129,19 +147,3 @@ class Bridge:
         completion.task = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         self.to_hub(completion.finish, None if error else task.result(), error)
-
-    def _work(self) -> None:
-        jobs = self._jobs
-        while True:
-            self._woken.wait()
-            self._woken.clear()
-            done = 0
-            while jobs:
-                job, args = jobs.popleft()
-                try:
-                    job(*args)
-                except Exception:
-                    self._on_log(traceback.format_exc())
-                done += 1
-                if done % SLICE == 0:
-                    gevent.sleep(0)

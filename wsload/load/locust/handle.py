@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Any, Final, NoReturn
 
 import gevent
+from locust.exception import StopTest
 
 from wsload.load.locust.bridge import Completion
+from wsload.load.locust.ending import stop_test
 
 PATIENCE_S: Final = 5.0
 """A user that was dropped is not waited for any longer."""
@@ -56,9 +58,12 @@ class UserHandle(Completion):
         if self.dead:
             return
         super().finish(result, error)
-        # As those of a greenlet that has ended: else user and handle would keep each other.
+        (user,) = self.args
+        # As those of a greenlet that has ended: else user and stay would keep each other.
         self.args = ()
-        if error is not None:
+        if isinstance(error, StopTest):
+            stop_test(user.environment, error)
+        elif isinstance(error, Exception):  # else the process is ending
             gevent.spawn(_raise, error)
 
 

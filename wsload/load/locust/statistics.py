@@ -8,6 +8,7 @@ soon as somebody else listens to ``request``, each sample is fired as an event.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
@@ -16,62 +17,84 @@ from locust.stats import StatsEntry
 from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
+from wsload.load.locust.ending import Listeners
 from wsload.measure.recorder import Failure
 
-TYPE: Final = "WS"
-"""The request type of wsload's rows."""
+
+class _Type(str):
+    __slots__ = ()
+
+
+TYPE: Final = _Type("WS")
+"""The request type of wsload's rows. Events that wsload fires are known by this very object."""
 ROWS: Final = frozenset(("open", "login", "message", "close"))
 """The metrics that are rows in Locust's table."""
 
 
-class LocustFeed:
-    """The recorder's tap: takes samples on the loop's thread, hands them to Locust on the hub's."""
+class StatisticsFeed:
+    """Hears of every sample on the loop's thread and hands it to Locust on the hub's.
 
-    def __init__(self, bridge: Bridge, environment: Any) -> None:
+    ``url`` is what listeners get as the ``url`` of each request; ``known`` are names that Locust has the
+    figures of already.
+    """
+
+    def __init__(
+        self, bridge: Bridge, environment: Any, url: str = "", known: Collection[str] = frozenset()
+    ) -> None:
         self._bridge = bridge
         self._environment = environment
+        self._url = url
+        self._known = known
+        self._listeners = Listeners(environment)
 
     # On the loop's thread
 
     def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        if metric in ROWS:
-            self._bridge.to_hub(self._feed, metric, values, sizes)
+        if metric in ROWS and metric not in self._known:
+            self._bridge.to_listeners(self._feed, metric, values, sizes)
 
     def failures(self, failures: list[Failure]) -> None:
-        self._bridge.to_hub(self._fail, failures)
+        if unknown := [failure for failure in failures if failure[0] not in self._known]:
+            self._bridge.to_listeners(self._fail, unknown)
 
     # On the hub
 
     def _feed(self, name: str, values: list[int], sizes: list[int]) -> None:
-        if self._only_locust_listens():
+        if only_aggregates_are_wanted(self._environment):
             stats = self._environment.stats
             milliseconds = np.array(values, dtype=np.int64) / 1e6
             for entry in (stats.total, stats.get(name, TYPE)):
                 log_many(entry, milliseconds, sum(sizes))
             return
         for place, value in enumerate(values):
-            self._environment.events.request.fire(
-                request_type=TYPE,
-                name=name,
-                response_time=value / 1e6,
-                response_length=sizes[place] if sizes else 0,
-                exception=None,
-                context={},
-            )
+            self._fire(name, value / 1e6, sizes[place] if sizes else 0, None)
 
     def _fail(self, failures: list[Failure]) -> None:
         for what, kind, age_ns in failures:
-            self._environment.events.request.fire(
-                request_type=TYPE,
-                name=what,
-                response_time=age_ns / 1e6 if age_ns >= 0 else None,
-                response_length=0,
-                exception=WorkloadError(kind),
-                context={},
-            )
+            self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, WorkloadError(kind))
 
-    def _only_locust_listens(self) -> bool:
-        return all(map(is_locusts_own, listeners(self._environment.events.request)))
+    def _fire(self, name: str, time_ms: float | None, length: int, error: WorkloadError | None) -> None:
+        """Fires one ``request``, with every argument that Locust documents."""
+        self._listeners.call(
+            self._environment.events.request.fire,
+            request_type=TYPE,
+            name=name,
+            response_time=time_ms,
+            response_length=length,
+            response=None,
+            context={},
+            exception=error,
+            start_time=time.time() - (time_ms or 0) / 1e3,
+            url=self._url,
+        )
+
+
+def only_aggregates_are_wanted(environment: Any) -> bool:
+    """Whether nobody listens to ``request`` but Locust's own statistics and wsload."""
+    return all(
+        is_locusts_own(listener) or getattr(listener, "__module__", "").startswith("wsload.")
+        for listener in listeners(environment.events.request)
+    )
 
 
 def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:

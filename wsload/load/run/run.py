@@ -57,6 +57,7 @@ class Run:
         """Raises `UsageError` where the results can't be written."""
         self._settings = settings
         self.allow_invalid = settings.allow_invalid
+        self.json_progress = settings.json_progress
         self.warnings: list[RunWarning] = []
         """What was noticed on the way; the judgement adds its own."""
         self.checks: list[CheckOutcome] = []
@@ -69,7 +70,7 @@ class Run:
         self.writer = RunWriter.create(
             settings.results,
             build=settings.build or "dev",
-            target=_target(environment, settings),
+            target=target(environment, settings),
             options=vars(environment.parsed_options),
             started_at=time.time(),
         )
@@ -163,7 +164,7 @@ class Run:
             show_run(self.writer.info, self.summary, self.writer.path, file=file)
 
 
-def _target(environment: Any, settings: Settings) -> str:
+def target(environment: Any, settings: Settings) -> str:
     """What is loaded, as far as one URL says it: the first user class's."""
     for user_class in environment.user_classes:
         try:
@@ -178,6 +179,6 @@ def _second_witness(environment: Any, settings: Settings) -> SecondWitness:
     for user_class in environment.user_classes:
         start = getattr(user_class, "second_witness", None)
         if start is not None:
-            witness: SecondWitness = start(settings, _target(environment, settings))
+            witness: SecondWitness = start(settings, target(environment, settings))
             return witness
     raise UsageError("argument --ws-probe: no user class brings a probe; ChatUser does")

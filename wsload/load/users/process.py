@@ -121,7 +121,7 @@ class ProcessContext:
         first = (type(user), text) not in self._reported and len(self._reported) < MOST_REPORTED
         if first:
             self._reported.add((type(user), text))
-        self.bridge.to_hub(self._tell_user_error, user, error, text if first else "")
+        self.bridge.to_listeners(self._tell_user_error, user, error, text if first else "")
 
     def _tell_user_error(self, user: Any, error: Exception, text: str) -> None:
         self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)

@@ -1,0 +1,96 @@
+"""Requests that are not wsload's: what tasks, HttpUsers and others fire as Locust's ``request`` event.
+
+They are in wsload's results too, under their names, as values: Locust documents the event as the way to
+record a time of one's own.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import math
+from typing import Any, Final
+
+from wsload.load.engine.loop import Engine
+from wsload.load.locust.statistics import TYPE
+from wsload.measure.names import OTHER, Kind, clean
+
+MOST_KINDS: Final = 100
+"""Different kinds of failures that are told apart; further ones are counted together."""
+LONGEST_KIND: Final = 100
+"""Characters."""
+
+
+class _Recorded(str):
+    """The request type of an event that is recorded already."""
+
+    __slots__ = ()
+
+
+class OtherRequests:
+    """Takes in ``request`` events on any thread; records them on the loop's."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._fired: collections.deque[tuple[str, str, int, str]] = collections.deque()
+        self._known: dict[tuple[str, str], str] = {}
+        self.names: Final[set[str]] = set()
+        """What such requests are called in the results; belongs to the loop's thread."""
+        self._kinds: set[str] = set()
+
+    def on_request(
+        self, request_type: str, name: str, response_time: Any = None, exception: Any = None, **_: Any
+    ) -> None:
+        """A listener of the event, with ``response_time`` in ms, or None where nothing was timed."""
+        if request_type is TYPE or isinstance(request_type, _Recorded):
+            return
+        timed = isinstance(response_time, int | float) and 0 <= response_time < math.inf
+        time_ns = int(response_time * 1e6) if timed else -1
+        self._fired.append((str(request_type), str(name), time_ns, self._kind_of(exception)))
+        if len(self._fired) == 1:
+            self._engine.call(self._record)
+
+    def recorded(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Records an event before it is fired; returns what to fire it with."""
+        with contextlib.suppress(TypeError):  # without a name: Locust's own listener will say so
+            self.on_request(**arguments)
+            return arguments | {"request_type": _Recorded(arguments["request_type"])}
+        return arguments
+
+    def _kind_of(self, exception: Any) -> str:
+        if not exception:
+            return ""
+        name = f"{type(exception).__name__}: " if isinstance(exception, BaseException) else ""
+        kind = (name + " ".join(str(exception).split()))[:LONGEST_KIND].rstrip(": ") or "failed"
+        if kind not in self._kinds and len(self._kinds) >= MOST_KINDS:
+            return "other failures"
+        self._kinds.add(kind)
+        return kind
+
+    # On the loop's thread
+
+    def _record(self) -> None:
+        recorder = self._engine.recorder
+        while self._fired:
+            request_type, name, time_ns, kind = self._fired.popleft()
+            known = self._name_of(request_type, name)
+            if kind:
+                recorder.failed(known, kind, time_ns)
+            elif time_ns >= 0:
+                recorder.values[known].append(time_ns)
+
+    def _name_of(self, request_type: str, name: str) -> str:
+        """The name in the results: the request's own, unless something else is measured under that name."""
+        key = request_type, name
+        if key not in self._known:
+            self._known[key] = self._declare(name, f"{name} ({request_type})")
+            self.names.add(self._known[key])
+        return self._known[key]
+
+    def _declare(self, *candidates: str) -> str:
+        recorder = self._engine.recorder
+        for name in candidates:
+            with contextlib.suppress(ValueError):
+                if clean(name) not in recorder.kinds:
+                    return recorder.declare(name, Kind.VALUE).name
+        return recorder.declare(OTHER, Kind.VALUE).name

@@ -1,0 +1,170 @@
+"""What the beginning and the end of a run mean in each kind of process: local, master, worker."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any, Final, Protocol
+
+from locust.runners import MasterRunner, WorkerRunner
+
+from wsload.load.cluster.collector import Collector
+from wsload.load.cluster.wire import from_wire, to_wire
+from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
+from wsload.load.options.settings import Settings
+from wsload.load.recording import Recording
+from wsload.load.run.run import Run, target
+from wsload.load.users.process import ProcessContext
+from wsload.measure.interval import Interval
+from wsload.redact import redact_url
+
+logger = logging.getLogger("wsload")
+
+LAST_WORD_S: Final = 10.0
+"""Beyond draining and closing, a master waits so long for its workers' last intervals."""
+
+
+class Role(Protocol):
+    """What one process does for a run."""
+
+    def begin(self, settings: Settings) -> Run | None:
+        """Starts a run; returns it where its results are kept. Raises `UsageError`."""
+
+    def end(self) -> None:
+        """Returns when all that was recorded is in the run, or on its way to it."""
+
+    def admit(self, admitted: bool) -> None:
+        """Whether users that Locust starts from now on take part."""
+
+    def retarget(self) -> None:
+        """Called twice a second during a run: tells the pacers among how many users to spread the rate."""
+
+
+def role_of(environment: Any) -> Role:
+    """The role of this process."""
+    if isinstance(environment.runner, MasterRunner):
+        return Master(environment)
+    return Worker(environment) if isinstance(environment.runner, WorkerRunner) else Local(environment)
+
+
+class Local:
+    """The only process: it has the users and the results."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._recording = Recording(environment)
+
+    def begin(self, settings: Settings) -> Run:
+        run = Run(self._environment, settings)
+        self._recording.start(run.append_own, run.writer.info.target)
+        return run
+
+    def end(self) -> None:
+        self._recording.stop()
+
+    def admit(self, admitted: bool) -> None:
+        ProcessContext.of(self._environment).refused = not admitted
+
+    def retarget(self) -> None:
+        ProcessContext.of(self._environment).retarget(wanted_users(self._environment.runner))
+
+
+class Worker:
+    """Has users, and sends what they record to the master."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._runner = environment.runner
+        self._recording = Recording(environment)
+        self._runner.register_message("wsload_target", self._on_target)
+        self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
+        # Listeners of `quitting` are called in reverse order: this one before the runner's own, so that
+        # the master has the last interval before it hears that the worker quits.
+        environment.events.quitting.add_listener(lambda **_: self._runner.stop())
+
+    def begin(self, settings: Settings) -> None:
+        self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
+        self._tell("wsload_started")
+
+    def end(self) -> None:
+        self._recording.stop()
+        try:
+            send_last_statistics(self._runner)
+        finally:
+            self._tell("wsload_done")
+
+    def admit(self, admitted: bool) -> None:
+        ProcessContext.of(self._environment).refused = not admitted
+
+    def retarget(self) -> None:
+        """The master does it."""
+
+    def _tell(self, message: str, **data: Any) -> None:
+        run_id = getattr(self._environment.parsed_options, "ws_run_id", "")
+        self._runner.send_message(message, {"run": run_id, **data})
+
+    def _send_interval(self, interval: Interval) -> None:
+        self._tell("wsload_interval", interval=to_wire(interval))
+
+    def _on_target(self, environment: Any, msg: Any) -> None:
+        ProcessContext.of(environment).retarget(int(msg.data["users"]))
+
+    def _on_finish(self, environment: Any, msg: Any) -> None:
+        # A worker that is already stopping will get to its end by itself.
+        if not is_ending(self._runner):
+            self._runner.stop()
+
+
+class Master:
+    """Has the results, of what the workers send."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._runner = environment.runner
+        self._run: Run | None = None
+        self._collector: Collector | None = None
+        """Of the run that goes on."""
+        self._runner.register_message("wsload_started", self._on_started)
+        self._runner.register_message("wsload_interval", self._on_interval)
+        self._runner.register_message("wsload_done", self._on_done)
+
+    def begin(self, settings: Settings) -> Run:
+        self._run = run = Run(self._environment, settings)
+        self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        self._collector = Collector(run.append)
+        run.processes = self._collector.workers.values
+        return run
+
+    def end(self) -> None:
+        """Asks the workers to end, whatever ending this is, and waits for their last intervals."""
+        assert self._collector is not None and self._run is not None
+        settings = Settings.of(self._environment.parsed_options)
+        self._runner.send_message("wsload_finish", {})
+        patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_WORD_S
+        self._collector.wait(worker_is_gone(self._runner), patience_s)
+        self._run.warnings += self._collector.finish()
+        self._collector = None
+
+    def admit(self, admitted: bool) -> None:
+        """It has no users."""
+
+    def retarget(self) -> None:
+        self._runner.send_message("wsload_target", {"users": wanted_users(self._runner)})
+
+    def _collector_for(self, msg: Any) -> Collector | None:
+        mine = msg.data.get("run") == getattr(self._environment.parsed_options, "ws_run_id", None)
+        return self._collector if mine else None
+
+    def _on_started(self, environment: Any, msg: Any) -> None:
+        if collector := self._collector_for(msg):
+            collector.started(msg.node_id)
+
+    def _on_interval(self, environment: Any, msg: Any) -> None:
+        if collector := self._collector_for(msg):
+            collector.add(msg.node_id, from_wire(msg.data["interval"]))
+        else:
+            logger.warning("An interval of worker %s came after its run had ended: not counted", msg.node_id)
+
+    def _on_done(self, environment: Any, msg: Any) -> None:
+        if collector := self._collector_for(msg):
+            collector.done(msg.node_id)
