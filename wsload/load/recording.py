@@ -11,7 +11,7 @@ from locust.runners import LocalRunner
 
 from wsload.load.locust.bridge import LISTENERS_TIMEOUT_S
 from wsload.load.locust.compat import wanted_users
-from wsload.load.locust.ending import end_process
+from wsload.load.locust.ending import end_run
 from wsload.load.locust.forwarding import accept_calls_from_any_thread
 from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.statistics import StatisticsFeed
@@ -42,7 +42,7 @@ class Recording:
             self._others = OtherRequests(engine)
             environment.events.request.add_listener(self._others.on_request)
             accept_calls_from_any_thread(environment, bridge, self._others)
-            bridge.on_exit = partial(end_process, environment)
+            bridge.on_exit = partial(end_run, environment, "sys.exit was called in a user class")
         engine.recorder.listener = StatisticsFeed(bridge, environment, url, self._others.names)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))

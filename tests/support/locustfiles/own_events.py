@@ -33,7 +33,7 @@ class Browser(HttpUser):
         FIRED["/missing failed"] += 1
 
 
-class Recorder(WebSocketUser):
+class Timekeeper(WebSocketUser):
     url = os.environ["TEST_ECHO"]
     wait_time = constant(0.02)
 
@@ -49,14 +49,14 @@ class Recorder(WebSocketUser):
         )
 
     @task
-    async def record(self):
+    async def keep_times(self):
         self.fire("my own", 250)
         self.fire("my own", 1, exception=ValueError("sold out"))
         self.fire("open", 40)  # wsload measures something else under that name
         self.fire("not timed", None)
 
     @task
-    async def measure(self):
+    async def keep_one_time(self):
         with self.environment.events.request.measure("OWN", "measured"):
             FIRED["measured"] += 1
 

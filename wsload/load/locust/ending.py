@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import gevent
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 logger = logging.getLogger("wsload")
 
-
-def stop_test(environment: Any, reason: BaseException) -> None:
-    """``StopTest`` was raised: stops the run, and ends the process too where there is no web UI."""
-    logger.error("Stopping the run: %s", reason or type(reason).__name__)
-    gevent.spawn(environment.runner.quit if environment.web_ui is None else environment.runner.stop)
+_endings: Final[weakref.WeakKeyDictionary[Any, gevent.Greenlet]] = weakref.WeakKeyDictionary()
 
 
-def end_process(environment: Any, reason: BaseException) -> None:
-    """``sys.exit`` was called: ends the run and the process; the run's own exit code goes before it."""
-    code = reason.code if isinstance(reason, SystemExit) else str(reason) or type(reason).__name__
-    logger.warning("Ending the run: sys.exit(%s) in a user class", "" if code is None else repr(code))
-    if code and environment.process_exit_code is None:
-        environment.process_exit_code = code if isinstance(code, int) else 1
-    gevent.spawn(_end, environment)
+def end_run(environment: Any, reason: str, error: BaseException) -> None:
+    """A user class raised ``StopTest``, which stops the run, or called ``sys.exit``, which ends the process too.
+
+    ``reason`` says where, for the log. Without a web UI either ends the process. The exit code is that of
+    ``sys.exit``, unless the run has one of its own.
+    """
+    if (ending := _endings.get(environment)) is not None and not ending.dead:
+        return  # all users at once, probably
+    if isinstance(error, StopTest):
+        logger.error("Stopping the run: %s%s", reason, f": {error}" if str(error) else "")
+        leaves = environment.web_ui is None
+    else:
+        code = error.code if isinstance(error, SystemExit) else 1
+        logger.warning("Ending the run: %s%s", reason, "" if code is None else f" ({code})")
+        if code and environment.process_exit_code is None:
+            environment.process_exit_code = code if isinstance(code, int) else 1
+        leaves = True
+    if environment.runner is not None:  # run_single_user has none, and ends with its user
+        _endings[environment] = gevent.spawn(_end, environment, leaves)
 
 
-def _end(environment: Any) -> None:
-    environment.runner.quit()
-    if environment.web_ui is not None:
-        environment.web_ui.stop()
+def _end(environment: Any, leaves: bool) -> None:
+    if leaves:
+        environment.runner.quit()
+        if environment.web_ui is not None:
+            environment.web_ui.stop()
+    else:
+        environment.runner.stop()
 
 
 class Listeners:
@@ -45,9 +57,9 @@ class Listeners:
         try:
             fire(**arguments)
         except StopTest as error:
-            stop_test(self._environment, error)
+            end_run(self._environment, "a listener raised StopTest", error)
         except (SystemExit, KeyboardInterrupt) as error:
-            end_process(self._environment, error)
+            end_run(self._environment, "a listener called sys.exit", error)
         except (StopUser, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately) as error:
             if not self._warned:
                 self._warned = True

@@ -13,7 +13,7 @@ import gevent
 from locust.exception import StopTest
 
 from wsload.load.locust.bridge import Completion
-from wsload.load.locust.ending import stop_test
+from wsload.load.locust.ending import end_run
 
 PATIENCE_S: Final = 5.0
 """A user that was dropped is not waited for any longer."""
@@ -62,7 +62,7 @@ class UserHandle(Completion):
         # As those of a greenlet that has ended: else user and stay would keep each other.
         self.args = ()
         if isinstance(error, StopTest):
-            stop_test(user.environment, error)
+            end_run(user.environment, f"{type(user).__name__} raised StopTest", error)
         elif isinstance(error, Exception):  # else the process is ending
             gevent.spawn(_raise, error)
 

@@ -174,8 +174,8 @@ class DeclaredUser(User):
             return hook(*args)
         except StopUser:
             self._life.stop(kill=True)
-        except StopTest:
-            self._context.quit(f"{_called(hook)} raised StopTest")
+        except StopTest as error:
+            self._context.quit(f"{_called(hook)} raised StopTest", error)
         except Exception as error:
             self._report(_called(hook), error)
         return None

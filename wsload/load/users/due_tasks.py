@@ -147,7 +147,7 @@ class DueTasks:
         self.running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             if isinstance(error, StopTest):
-                self.context.quit("a task raised StopTest")
+                self.context.quit("a task raised StopTest", error)
             self._on_end()
         if not self._overlap:
             self._free_ns = _now_ns()

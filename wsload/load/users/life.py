@@ -253,7 +253,7 @@ class Life:
     def _failed(self, task: str, error: BaseException) -> None:
         """A task raised: that is its failure."""
         if isinstance(error, SystemExit):
-            self.context.quit(f"{type(self.user).__name__}.{task} called sys.exit({error.code!r})")
+            self.context.quit(f"{type(self.user).__name__}.{task} called sys.exit", error)
             raise StopUser from error
         assert isinstance(error, Exception)
         self.user._report(f"task {task}", error)

@@ -9,13 +9,12 @@ import weakref
 from argparse import Namespace
 from typing import Any, Final
 
-import gevent
-
 from wsload.errors import UsageError
 from wsload.load.engine.loop import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge
+from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
 from wsload.load.ws.opening import Opener
 from wsload.results.machine import clock_id
@@ -103,14 +102,9 @@ class ProcessContext:
         """The engine behind the bridge."""
         return self.bridge.engine
 
-    def quit(self, reason: str) -> None:
-        """From the loop: ends the whole run, as a user class asked for."""
-        self.bridge.to_hub(self._quit, reason)
-
-    def _quit(self, reason: str) -> None:
-        logger.warning("The run ends: %s", reason)
-        if self.environment.runner is not None:
-            gevent.spawn(self.environment.runner.quit)
+    def quit(self, reason: str, error: BaseException) -> None:
+        """From the loop: ends the whole run, as a user class asked for by ``StopTest`` or ``SystemExit``."""
+        self.bridge.to_hub(end_run, self.environment, reason, error)
 
     def next_number(self) -> int:
         """Numbers the users of this process from 1."""
