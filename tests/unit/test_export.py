@@ -48,9 +48,9 @@ def test_or_to_a_file(run: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say which format: --hgrm or --csv"),
-        (["--hgrm", "--csv"], "say which format: --hgrm or --csv"),
-        (["--hgrm"], "--metric 'message': .* has no values of it; there are: open"),
+        ([], "choose a format: --hgrm or --csv"),
+        (["--hgrm", "--csv"], "choose a format: --hgrm or --csv"),
+        (["--hgrm"], "--metric 'message': .* has no such metric; it has: open"),
         (["--hgrm", "--metric", "open", "--output", "/nowhere/x"], "--output '/nowhere/x': can't be written"),
     ],
 )

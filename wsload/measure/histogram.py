@@ -1,12 +1,11 @@
 """HDR histograms on numpy counts: the only module that imports ``hdrh``.
 
 The bucket layout, the value at a percentile and the mean are those of the Java reference
-implementation (HdrHistogram 2.1.12, ``AbstractHistogram.java``). Of ``hdrh`` only the C routines for
-the V2 encoding's variable-length numbers are used: its percentiles round half up instead of taking
-the ceiling, its statistics iterate in Python, and building one of its objects costs as much as the
-whole encoding.
+implementation (HdrHistogram 2.1.12, ``AbstractHistogram.java``). Only the C routines
+of ``hdrh`` for the V2 encoding's variable-length numbers are used: its percentiles round half up instead of taking the
+ceiling, its statistics iterate in Python, and constructing one of its objects costs as much as the whole encoding.
 
-All values are integers of nanoseconds.
+All values are integers, in nanoseconds.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from hdrh.codec import encode as encode_varints
 from numpy.typing import NDArray
 
 LOWEST_NS: Final = 1_000
-"""Values are told apart from this size up; the unit of the smallest buckets is 512 ns."""
+"""The lowest value that is told apart from 0; the smallest buckets are 512 ns wide."""
 HIGHEST_NS: Final = 60_000_000_000
-"""The range asked for: one minute. The layout tracks up to `TRACKABLE_NS`."""
+"""The highest value asked for: one minute. The layout tracks up to `TRACKABLE_NS`."""
 DIGITS: Final = 3
 """Significant decimal digits kept: a recorded value is off by at most 0.1 % (or 512 ns)."""
 
@@ -36,14 +35,14 @@ _HALF_BITS: Final = _SUB_BITS - 1
 _HALF: Final = 1 << _HALF_BITS
 SUB_BUCKETS: Final = 2 * _HALF
 BUCKETS: Final = (HIGHEST_NS >> (_UNIT_BITS + _SUB_BITS)).bit_length() + 1
-"""The reference's two figures of the layout, which its tools print."""
+"""The layout in the reference's terms, as its tools print it."""
 LENGTH: Final = (BUCKETS + 1) * _HALF
 """Number of counts in the array."""
 TRACKABLE_NS: Final = (1 << (_UNIT_BITS + _SUB_BITS + BUCKETS - 1)) - 1
-"""The largest value with a bucket of its own; anything above is out of range."""
+"""The largest value that has a bucket; anything above is out of range."""
 
 MAX_ENCODED_BYTES: Final = 1 << 20
-"""An encoded histogram longer than this is refused: a full one of our layout is under 170 KB."""
+"""An encoded histogram longer than this is refused: a full one of this layout is under 170 kB."""
 _MAX_LENGTH: Final = 1 << 20
 _MAX_COUNT: Final = 1 << 40
 
@@ -59,7 +58,7 @@ _MAX_VARINT: Final = 9
 def _edges(
     index: NDArray[np.int64], unit_bits: int, half_bits: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lower edges and the sizes of the buckets at these places of a layout."""
+    """The lower edges and sizes of the buckets at these indices of a layout."""
     half = 1 << half_bits
     shift = np.maximum((index >> half_bits) - 1, 0) + unit_bits
     low = np.where(index < 2 * half, index, (index & (half - 1)) + half) << shift
@@ -80,10 +79,10 @@ def _indexes(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 class Histogram:
-    """Counts of values in ns, in the HDR layout of 1 µs to 60 s at three digits.
+    """Counts of values in ns, in the HDR layout of 1 µs to 60 s with three digits.
 
-    ``counts`` has shape ``(LENGTH,)``; ``overflow`` counts the values that were negative or above
-    `TRACKABLE_NS` and so are in no bucket. Merging is associative and commutative, and the empty
+    ``counts`` has shape ``(LENGTH,)``; ``overflow`` counts values that were negative or above `TRACKABLE_NS`, and so
+    are in no bucket. Merging is associative and commutative, and the empty
     histogram is its identity.
     """
 
@@ -102,12 +101,12 @@ class Histogram:
         return histogram
 
     def record(self, values: Sequence[int]) -> None:
-        """Adds values in ns, all at once (about 20 ns a value); those out of range are counted."""
+        """Adds values in ns, all at once (about 20 ns per value); those out of range are counted as overflow."""
         if not values:
             return
         try:
             array = np.array(values, dtype=np.int64)
-        except OverflowError:  # beyond 64 bits, as a forged time stamp can make it
+        except OverflowError:  # beyond 64 bits, as from a forged timestamp
             array = np.array([value if 0 <= value <= TRACKABLE_NS else -1 for value in values])
         inside = array[(array >= 0) & (array <= TRACKABLE_NS)]
         self.overflow += len(array) - len(inside)
@@ -132,20 +131,20 @@ class Histogram:
             return NotImplemented
         return self.overflow == other.overflow and bool(np.array_equal(self.counts, other.counts))
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
         return f"<Histogram of {self.total} values, max {self.max_ns} ns>"
 
     @property
     def min_ns(self) -> int:
-        """The smallest value's bucket, its lower edge (0 when empty)."""
+        """The lower edge of the smallest value's bucket (0 when empty)."""
         found = np.flatnonzero(self.counts)
         return int(_LOW[found[0]]) if len(found) else 0
 
     @property
     def max_ns(self) -> int:
-        """The largest value's bucket, its upper edge (0 when empty), as the reference reports it."""
+        """The upper edge of the largest value's bucket (0 when empty), as the reference reports it."""
         found = np.flatnonzero(self.counts)
         return int(_HIGH[found[-1]]) if len(found) else 0
 
@@ -164,9 +163,9 @@ class Histogram:
     def percentiles(self, wanted: Sequence[float]) -> list[int]:
         """The values in ns at these percentiles (0 to 100); zeros when empty.
 
-        The rank is the ceiling of ``percentile · total / 100`` computed just below the percentile
-        asked for, and the value the upper edge of the bucket that holds that rank (its lower edge
-        for percentile 0): ``AbstractHistogram.getValueAtPercentile`` of the Java reference.
+        The rank is the ceiling of ``percentile · total / 100``, computed just below the percentile asked for, and the
+        value is the upper edge of the bucket with that rank (for percentile 0 its lower edge), as in
+        ``AbstractHistogram.getValueAtPercentile`` of the Java reference.
         """
         if not self.total:
             return [0] * len(wanted)
@@ -190,14 +189,14 @@ class Histogram:
         return int(self.counts[place + 1 :].sum())
 
     def buckets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The upper edges (ns) and the counts of the buckets that are not empty; both shape (n,)."""
+        """The upper edges (ns) and counts of the non-empty buckets; both of shape (n,)."""
         found = np.flatnonzero(self.counts)
         return _HIGH[found], self.counts[found]
 
     def encode(self) -> bytes:
-        """The V2 compressed form (zlib), base64-encoded: what a histogram log line carries.
+        """The V2 compressed encoding (zlib) in base64, as in a histogram log; takes about 0.1 ms.
 
-        ``overflow`` is no part of the format. About 0.1 ms.
+        ``overflow`` is not part of the format.
         """
         used = LENGTH - int(np.argmax(self.counts[::-1] > 0)) if self.total else 0
         buffer = np.empty(_HEADER.size + used * _MAX_VARINT, dtype=np.uint8)
@@ -211,13 +210,12 @@ class Histogram:
 
     @classmethod
     def decode(cls, encoded: bytes | str) -> Histogram:
-        """The histogram that `encode` wrote; another HDR layout is re-recorded into this one.
+        """Reads what `encode` wrote, in about 0.06 ms; values of another HDR layout are recorded into this one.
 
         Raises `ValueError` for anything that is not a V2 histogram, or is unreasonably large.
-        About 0.06 ms.
         """
         if len(encoded) > MAX_ENCODED_BYTES:
-            raise ValueError("longer than a histogram can be")
+            raise ValueError("too long for a histogram")
         try:
             payload = _unpacked(base64.b64decode(encoded, validate=True))
             cookie, size, offset, digits, lowest, highest, _ = _HEADER.unpack_from(payload)
@@ -232,7 +230,7 @@ class Histogram:
         except (IndexError, OverflowError) as error:
             raise ValueError(f"damaged counts ({error})") from error
         if counts.max() > _MAX_COUNT:
-            raise ValueError("counts beyond reason")
+            raise ValueError("unreasonable counts")
         histogram = cls()
         if (unit_bits, half_bits, length) == (_UNIT_BITS, _HALF_BITS, LENGTH):
             histogram.counts = counts
@@ -253,12 +251,12 @@ def _unpacked(data: bytes) -> bytes:
     decompressor = zlib.decompressobj()
     payload = decompressor.decompress(data[_ENVELOPE.size :], MAX_ENCODED_BYTES)
     if not decompressor.eof:
-        raise ValueError("cut short, or unpacks to more than a histogram can be")
+        raise ValueError("cut short, or too long for a histogram")
     return payload
 
 
 def _layout(lowest: int, highest: int, digits: int) -> tuple[int, int, int]:
-    """Unit bits, half bits and number of counts of the layout that an encoding names."""
+    """Unit bits, half bits and number of counts of an encoding's layout."""
     if not (1 <= digits <= 5 and 1 <= lowest <= highest // 2):
         raise ValueError("an impossible histogram layout")
     unit_bits = lowest.bit_length() - 1
@@ -266,7 +264,7 @@ def _layout(lowest: int, highest: int, digits: int) -> tuple[int, int, int]:
     buckets = (highest >> (unit_bits + sub_bits)).bit_length() + 1
     length = (buckets + 1) << (sub_bits - 1)
     if length > _MAX_LENGTH or unit_bits + sub_bits + buckets > 63:
-        raise ValueError("more buckets than any latency needs")
+        raise ValueError("too many buckets")
     return unit_bits, sub_bits - 1, length
 
 

@@ -1,4 +1,4 @@
-"""What one stretch of time recorded, as a frozen value: the unit that travels, merges and is written."""
+"""What was recorded in one interval of time, as a frozen value: it is sent, merged and stored as a unit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """One stretch of recording, usually a second of one process.
+    """One interval of recording, usually a second of one process.
 
-    Merging is associative and commutative over intervals of the same second, with the empty
-    interval as identity; sums add, and so do the gauges of different processes.
+    Merging intervals of the same second is associative and commutative, and the empty interval is its identity;
+    counters add up, and so do the gauges of different processes.
     """
 
     start_s: float = 0.0
@@ -34,7 +34,7 @@ class Interval:
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure): ``("open", "refused")``."""
     closes: Mapping[int, int] = field(default_factory=dict)
-    """By close code (RFC 6455 section 7.4), closes of either side."""
+    """By close code (RFC 6455 section 7.4), whichever side closed."""
     names: Mapping[str, Kind] = field(default_factory=dict)
     """The requests, steps and values that were first named in this interval, and what they are."""
 
@@ -47,7 +47,7 @@ class Interval:
 def merge(intervals: Iterable[Interval]) -> Interval:
     """The sum of intervals that cover the same time in different processes.
 
-    Starts at the earliest start and reaches to the latest end; gauges add up.
+    It extends from the earliest start to the latest end; gauges add up.
     """
     parts = [part for part in intervals if part]
     if not parts:
@@ -100,8 +100,8 @@ _RANK = {kind: place for place, kind in enumerate(Kind)}
 class Totals:
     """A run's intervals added up over time: the running state from which summaries are made.
 
-    Unlike `merge`, which joins processes, this goes along the time axis: levels do not add up, so of
-    the gauges the last and the highest value are kept.
+    Unlike `merge`, which joins processes, this adds along the time axis, where levels do not add up: of the gauges
+    the last and highest values are kept.
     """
 
     __slots__ = (
@@ -126,7 +126,7 @@ class Totals:
         self.end_s = 0.0
         """Wall clock, seconds since the epoch: the latest end."""
         self.duration_s = 0.0
-        """The time covered: where intervals overlap it counts once, where there is none not at all."""
+        """The time covered: overlapping intervals count once, gaps don't count."""
         self.histograms: dict[str, Histogram] = {}
         self.counters: Counter[str] = Counter()
         self.gauges: dict[str, int] = {}
@@ -146,7 +146,7 @@ class Totals:
         return totals
 
     def add(self, interval: Interval) -> None:
-        """Adds the next interval; it is copied from, never kept."""
+        """Adds the next interval; it is copied, not kept."""
         if not interval:
             return
         end_s = interval.start_s + interval.length_s

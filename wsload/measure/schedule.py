@@ -1,8 +1,8 @@
-"""When sends are due: pure arithmetic on nanoseconds, no clock read, no sleeping.
+"""When sends are due: pure arithmetic on nanoseconds, without reading clocks or sleeping.
 
-A schedule answers one question, like vegeta's ``Pacer``: how long after the start is send number
-``n`` due? The answer never depends on how earlier sends went, which is what makes the workload
-*open*: a stalled server does not slow the arrivals down, so no latency is omitted.
+Like vegeta's ``Pacer``, a schedule answers one question: how long after the start is send number ``n`` due? The answer
+never depends on how earlier sends went. That makes the workload *open*: a stalled server does not slow down arrivals,
+so there is no coordinated omission.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ class Schedule(Protocol):
     """An endless, non-decreasing series of due times."""
 
     rate: float
-    """Due times a second, on average."""
+    """Due times per second, on average."""
 
     def due_ns(self) -> int:
-        """The next due time, in ns after the schedule's start; each call moves on by one."""
+        """The next due time, in ns after the schedule's start; each call advances by one."""
         ...
 
     def skip(self, number: int) -> None:
-        """Moves on by so many, in constant time."""
+        """Skips this many due times, in constant time."""
         ...
 
 
 class ConstantRate:
-    """``rate`` sends a second, evenly spaced, the first one ``phase`` (0 to 1) of a gap after the start.
+    """``rate`` sends per second, evenly spaced, the first one ``phase`` (0 to 1) of a gap after the start.
 
-    Due times are computed from their number, so they do not drift: the n-th is exact to 1 ns.
+    Due times are computed from their number, so they don't drift: the n-th is exact to 1 ns.
     """
 
     __slots__ = ("_number", "_phase", "rate")
 
     def __init__(self, rate: float, phase: float = 0.0) -> None:
         if not 0 < rate < SECOND_NS:
-            raise ValueError(f"a rate is a number of sends a second above 0, not {rate}")
+            raise ValueError(f"a rate must be above 0 sends per second and finite, not {rate}")
         self.rate = rate
         self._phase = phase
         self._number = 0
@@ -51,12 +51,12 @@ class ConstantRate:
         return due
 
     def skip(self, number: int) -> None:
-        """Moves on by so many."""
+        """Skips this many due times."""
         self._number += number
 
 
 class PoissonRate:
-    """``rate`` sends a second on average, with independent exponential gaps: a Poisson process.
+    """``rate`` sends per second on average, with independent exponential gaps: a Poisson process.
 
     The same ``seed`` gives the same series.
     """
@@ -65,7 +65,7 @@ class PoissonRate:
 
     def __init__(self, rate: float, seed: int | None = None) -> None:
         if not 0 < rate < SECOND_NS:
-            raise ValueError(f"a rate is a number of sends a second above 0, not {rate}")
+            raise ValueError(f"a rate must be above 0 sends per second and finite, not {rate}")
         self.rate = rate
         self._random = random.Random(seed)
         self._t_ns = 0.0
@@ -75,24 +75,23 @@ class PoissonRate:
         return int(self._t_ns)
 
     def skip(self, number: int) -> None:
-        """Moves on by so many average gaps."""
+        """Skips this many average gaps."""
         self._t_ns += number / self.rate * SECOND_NS
 
 
 class SwarmRate:
-    """Arrivals at a rate that may change at any time: constant gaps or Poisson, none lost or doubled.
+    """Arrivals, evenly spaced or Poisson, at a rate that may change at any time without losing or doubling one.
 
-    Time is stretched, not skipped: arrival ``n`` is due when the integral of the rate reaches the
-    n-th point of a unit-rate series (the time-scale transformation of a Poisson process; Cinlar,
-    "Introduction to Stochastic Processes", 1975, section 4.7). So however often the rate changes,
-    the number of arrivals is the integral of the rate, and a rate of 0 pauses.
+    Arrival ``n`` is due when the integral of the rate reaches the n-th point of a unit-rate series (the time-scale
+    transformation of a Poisson process; Cinlar, "Introduction to Stochastic Processes", 1975, section 4.7). So however
+    often the rate changes, the number of arrivals is the integral of the rate, and a rate of 0 pauses them.
     """
 
     __slots__ = ("_at_ns", "_next_point", "_passed", "_random", "rate")
 
     def __init__(self, start_ns: int, *, poisson: bool = False, seed: int | None = None) -> None:
         self.rate = 0.0
-        """Arrivals a second from the last change on."""
+        """Arrivals per second since the last change."""
         self._at_ns = start_ns
         self._passed = 0.0
         self._random = random.Random(seed) if poisson else None
@@ -102,15 +101,15 @@ class SwarmRate:
         return self._random.expovariate(1.0) if self._random is not None else 1.0
 
     def change(self, now_ns: int, rate: float) -> None:
-        """From ``now_ns`` on arrivals come at this rate; ``now_ns`` never goes back."""
+        """Sets the rate from ``now_ns`` on; ``now_ns`` never decreases."""
         if rate < 0:
-            raise ValueError(f"a rate is not negative, as {rate} is")
+            raise ValueError(f"a rate can't be negative: {rate}")
         self._passed += self.rate * (now_ns - self._at_ns) / SECOND_NS
         self._at_ns = now_ns
         self.rate = rate
 
     def next_ns(self) -> int | None:
-        """When the next arrival is due at the present rate; None while the rate is 0."""
+        """When the next arrival is due at the current rate; None while the rate is 0."""
         if not self.rate:
             return None
         return self._at_ns + int((self._next_point - self._passed) * SECOND_NS / self.rate)
@@ -120,11 +119,10 @@ class SwarmRate:
         self._next_point += self._gap()
 
     def shed(self, now_ns: int, keep: int) -> int:
-        """Passes over what was due by ``now_ns``, but for the newest ``keep`` arrivals; returns how many.
+        """Drops the arrivals due by ``now_ns``, except for the newest ``keep``; returns how many were dropped.
 
-        Takes constant time. Poisson arrivals are passed over as a stretch of time, in which their number
-        is drawn (normally distributed: a stretch of 1,000 expected arrivals or more) and after which the
-        process goes on as it would have, having no memory.
+        Takes constant time. Of Poisson arrivals an interval is dropped at once, if 1,000 or more are expected in it:
+        their number is drawn from the normal distribution, and the process, which has no memory, goes on after it.
         """
         overdue = self._passed + self.rate * (now_ns - self._at_ns) / SECOND_NS - self._next_point
         excess = overdue - keep

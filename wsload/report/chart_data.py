@@ -1,4 +1,4 @@
-"""The figures that a run's page hands to its charts, as plain JSON values; times in ms."""
+"""The data of a run page's charts, as plain JSON values; times in ms."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from wsload.judge.figures.shape import Shape
 from wsload.report.run_report import RunReport
 
 MOST_KINDS: Final = 5
-"""So many kinds of failure are told apart over time; the others are one."""
+"""How many kinds of failure are drawn separately over time; the others are added up."""
 MOST_TRACKS: Final = 8
 HEATED: Final = ("message", "message.service", "delivery", "open")
 
 
 def chart_data(report: RunReport) -> dict[str, Any]:
-    """Everything that ``report.js`` draws; read there, by the same names."""
+    """Everything that ``report.js`` draws, by the names it uses."""
     series = report.series
     return {
         "width": series.width_s,
@@ -35,7 +35,7 @@ def chart_data(report: RunReport) -> dict[str, Any]:
 
 
 def _short(value: float) -> float:
-    """Three digits, or all before the point: what the histograms resolve, and as few bytes as can be."""
+    """Rounded to three digits, the histograms' resolution, but to no less than a whole number: saves bytes."""
     return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
@@ -44,7 +44,7 @@ def _moment(seconds: float) -> float:
 
 
 def _ms(values_ns: Iterable[int | None]) -> list[float | None]:
-    """In ms; a zero, which is below the histograms' resolution, has no place on a logarithmic axis."""
+    """In ms; a zero, which is below the histograms' resolution, can't be drawn on a logarithmic axis."""
     return [_short(value / 1e6) if value else None for value in values_ns]
 
 
@@ -57,7 +57,7 @@ def _track(track: Track) -> list[list[float | None]]:
 
 
 def _heat(heat: Heat) -> dict[str, Any]:
-    """Each column as its lowest row and the counts from there upwards."""
+    """Each column as its lowest row, followed by the counts from there upwards."""
     return {
         "width": heat.width_s,
         "at": [_moment(at) for at in heat.at_s],
@@ -72,7 +72,7 @@ def _column(cells: tuple[tuple[int, int], ...]) -> list[int]:
 
 
 def _levels(series: Series) -> dict[str, list[int | None]]:
-    """Of users the most, of connections the fewest in each slot: what is lacking shows."""
+    """The most users and the fewest connections in each slot, so that missing connections show."""
     found = {}
     if "users" in series.levels:
         found["users"] = list(series.levels["users"].highest)

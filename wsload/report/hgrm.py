@@ -1,8 +1,8 @@
 """The percentile distribution (``.hgrm``) of the HdrHistogram tools, which their plotters read.
 
-Lines and formats are those of ``AbstractHistogram.outputPercentileDistribution`` and the steps those
-of ``PercentileIterator`` (HdrHistogram 2.1, Java): at each halving of the distance to 100 % a fixed
-number of steps, the last line at the maximum.
+Lines and formats are those of ``AbstractHistogram.outputPercentileDistribution``, and the steps those of
+``PercentileIterator`` (HdrHistogram 2.1, Java): a fixed number for each halving of the distance to 100 %, and a last
+line at the maximum.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from wsload.measure.histogram import BUCKETS, DIGITS, SUB_BUCKETS, Histogram
 from wsload.results.hlog import java_date
 
 TICKS_PER_HALF: Final = 5
-"""Steps per halving, as the Java tool's default."""
+"""Steps per halving, the Java tool's default."""
 
 
 def distribution(histogram: Histogram, *, started_at: float | None = None, csv: bool = False) -> str:
-    """What ``HistogramLogProcessor`` prints for a log with these values in ns; values become ms.
+    """What ``HistogramLogProcessor`` prints for a log with these values, in ms.
 
-    ``started_at`` (wall clock, seconds since the epoch) adds its first line, the start time.
+    ``started_at`` (wall clock, seconds since the epoch) adds a first line with the start time.
     """
     lines = []
     if started_at is not None:
@@ -56,7 +56,7 @@ def distribution(histogram: Histogram, *, started_at: float | None = None, csv: 
 
 
 def _steps(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
-    """Value in ns, percentile level (0 to 100) and how many values lie up to it."""
+    """Value in ns, percentile level (0 to 100) and the number of values up to it."""
     if not histogram.total:
         return
     values, counts = histogram.buckets()
@@ -74,6 +74,6 @@ def _steps(histogram: Histogram) -> Iterator[tuple[int, float, int]]:
 
 
 def _fixed(value: float, digits: int) -> str:
-    """A number as Java's ``%.<digits>f`` prints it: its shortest decimal form, halves rounded up."""
+    """A number as Java's ``%.<digits>f`` prints it: the shortest decimal form, rounded half up."""
     step = Decimal(1).scaleb(-digits)
     return f"{Decimal(repr(float(value))).quantize(step, ROUND_HALF_UP):f}"

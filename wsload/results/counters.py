@@ -1,4 +1,4 @@
-"""counters.jsonl: what an interval counted, one JSON object a line.
+"""counters.jsonl: the counts of each interval, one JSON object a line.
 
     {"t": 1732278960.123, "length_s": 1.0, "histograms": 9, "counters": {"sent": 50}, "gauges": {"users": 50},
      "failures": {"open: refused": 2}, "closes": {"1006": 2}, "names": {"buy": "request"}}
@@ -60,9 +60,9 @@ def joined(what: str, kind: str) -> str:
 
 
 def read(path: Path) -> Iterator[CountsLine]:
-    """The file's lines in their order; a last line without its end is dropped.
+    """The file's lines in order; a last line without a line break is dropped.
 
-    Raises `ResultsError` naming file and line for anything else that is no line of ours.
+    Raises `ResultsError` naming file and line for any other line that is not one of ours.
     """
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
         try:

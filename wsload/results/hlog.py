@@ -9,10 +9,9 @@ Header lines, number formats and legend are those of ``HistogramLogWriter.java``
     Tag=open,0.000,1.000,12.345,HISTFAAAA…
     0.000,1.000,1.234,HISTFAAAA…
 
-Values are ns, the maximum is in ms for people. ``message`` is the untagged series, since Java's
-``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any. Time stamps
-are relative to the base time, which equals the start time: that both the Java tools and npm
-``hdr-histogram-js`` read alike.
+Values are ns; the maximum, for people, is in ms. ``message`` is the untagged series, because Java's
+``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any. Timestamps are relative to
+the base time, which equals the start time, so that the Java tools and npm ``hdr-histogram-js`` read them alike.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from wsload.errors import ResultsError
 from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
 
 UNTAGGED: Final = "message"
-"""The metric whose lines carry no tag."""
+"""The metric whose lines have no tag."""
 MAX_LINE_BYTES: Final = MAX_ENCODED_BYTES + 200
 
 _SAFE: Final = "!\"#$&'()*+/:;<=>?@[]^`{|}"
-"""What a tag may hold as it is; all else, and the percent sign, is percent-encoded (RFC 3986)."""
+"""Special characters that a tag may contain; all others, and the percent sign, are percent-encoded (RFC 3986)."""
 
 _VERSION: Final = re.compile(r"#\[Histogram log format version (\d{1,4})\.(\d{1,4})\]")
 _TIME: Final = re.compile(r"#\[(StartTime|BaseTime): (\d{1,12}(?:\.\d{1,9})?) ")
@@ -57,7 +56,7 @@ class LogLine:
 
 
 def header(start_ms: int) -> bytes:
-    """The lines that open a log whose time stamps count from ``start_ms`` (ms since the epoch)."""
+    """The first lines of a log whose timestamps are relative to ``start_ms`` (ms since the epoch)."""
     seconds = f"{start_ms / 1000:.3f} (seconds since epoch)"
     return (
         "#[Histogram log format version 1.3]\n"
@@ -82,10 +81,10 @@ def line(metric: str, histogram: Histogram, *, offset_ms: int, length_ms: int) -
 
 
 def read(path: Path) -> Iterator[LogLine]:
-    """The log's lines in their order; one line is in memory at a time.
+    """The log's lines in order, one at a time.
 
-    A last line without its end, as a killed writer leaves it, is dropped (see `is_cut`).
-    Raises `ResultsError` naming file and line for anything that is no histogram log.
+    A last line without a line break, as a killed writer leaves it, is dropped (see `is_cut`). Raises
+    `ResultsError` naming file and line for anything that is not a histogram log.
     """
     base_ms = 0
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
@@ -123,7 +122,7 @@ def _parsed(text: str, base_ms: int) -> LogLine:
 
 
 def whole_lines(path: Path, limit: int) -> Iterator[bytes]:
-    """The file's lines without their ends; a last line that has no end is left out.
+    """The file's lines without their line breaks; a last line without one is left out.
 
     Raises `ResultsError` for a line longer than ``limit`` bytes, or a file that can't be read.
     """
@@ -141,7 +140,7 @@ def whole_lines(path: Path, limit: int) -> Iterator[bytes]:
 
 
 def is_cut(path: Path) -> bool:
-    """Whether the file's last line has no end: its writer was killed in the middle of it.
+    """Whether the file's last line has no line break: its writer was killed in the middle of it.
 
     Raises `ResultsError` when it can't be read.
     """

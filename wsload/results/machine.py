@@ -1,4 +1,4 @@
-"""The machine and the software under the load generator, as far as they bear on its figures."""
+"""The load generator's machine and software, as far as they affect its figures."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PACKAGES: Final = ("wsload", "locust", "websockets", "uvloop", "orjson", "numpy"
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _CLOCK_OFFSETS: Final = Path("/proc/self/timens_offsets")
-"""Containers with a time namespace read a shifted monotonic clock."""
+"""In a container with a time namespace the monotonic clock is shifted."""
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def versions() -> dict[str, str]:
-    """The installed versions by package, from their metadata: nothing is imported."""
+    """The installed versions by package, read from metadata without importing anything."""
     found = {}
     for package in PACKAGES:
         try:
@@ -32,7 +32,7 @@ def versions() -> dict[str, str]:
 
 
 def describe_host() -> dict[str, object]:
-    """The machine: ``cpu`` model, ``cores`` we may use, ``memory_bytes``, ``system``, ``python``."""
+    """The machine: ``cpu`` model, ``cores`` available to this process, ``memory_bytes``, ``system``, ``python``."""
     return {
         "cpu": _cpu_model(),
         "cores": _cores(),
@@ -44,10 +44,10 @@ def describe_host() -> dict[str, object]:
 
 @cache
 def clock_id() -> str:
-    """Eight characters of ``[0-9a-z]``: the same in all processes whose monotonic clock is the same.
+    """Eight characters of ``[0-9a-z]``, the same in all processes that share a monotonic clock.
 
-    Made of the boot's identity, since the monotonic clock starts with the boot; where the system
-    tells none, it is this process's own, and deliveries between processes are not timed.
+    Derived from the boot's id, because the monotonic clock starts at boot. Where the system has none, each process
+    gets its own id, and deliveries between processes are not timed.
     """
     boot = _boot_id() or secrets.token_hex(16)
     number = int.from_bytes(hashlib.sha256(boot.encode()).digest()[:8], "big")
@@ -95,7 +95,7 @@ def _memory_bytes() -> int | None:
 
 
 def _sysctl(name: str) -> str:
-    """A value of macOS's kernel; empty anywhere else."""
+    """A sysctl value of macOS; empty elsewhere."""
     if platform.system() != "Darwin":
         return ""
     done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True, check=False, timeout=5)

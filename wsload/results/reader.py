@@ -1,4 +1,4 @@
-"""Reads a results directory, also one whose run was killed or still goes on."""
+"""Reads a results directory, including one whose run was killed or is still going on."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """A results directory on disk; its logs are read when asked for, an interval at a time."""
+    """A results directory; its logs are read on request, one interval at a time."""
 
     path: Path
     info: RunInfo
     problems: tuple[str, ...]
-    """What is missing or cut off, one plain sentence each; empty for a run that ended well."""
+    """What is missing or cut off, one sentence each; empty for a run that ended properly."""
 
     def intervals(self) -> Iterator[Interval]:
-        """What the run appended, in that order; what a file lacks is absent from the intervals.
+        """The run's intervals in order; what is missing from a file is missing from them.
 
         Raises `ResultsError` naming file and line when a file is damaged.
         """
@@ -38,9 +38,9 @@ class StoredRun:
         return Totals.of(self.intervals())
 
     def summary(self) -> dict[str, Any] | None:
-        """summary.json, or None where the run left none.
+        """summary.json, or None if there is none.
 
-        Raises `ResultsError` when it is damaged, or of a schema that is not known.
+        Raises `ResultsError` when it is damaged, or of an unknown schema.
         """
         path = self.path / SUMMARY
         return _loaded(path) if path.is_file() else None
@@ -49,7 +49,7 @@ class StoredRun:
 def open_run(path: Path) -> StoredRun:
     """The run stored in this directory.
 
-    Raises `ResultsError` when it is none, is damaged, or was written by a newer wsload.
+    Raises `ResultsError` when there is none, it is damaged, or it was written by a newer wsload.
     """
     run = path / RUN
     data = read_json_file(run)
@@ -61,7 +61,7 @@ def open_run(path: Path) -> StoredRun:
 
 
 def find_runs(results_dir: Path) -> list[Path]:
-    """The run directories in a results directory, oldest first (by their names); empty for none.
+    """The run directories in a results directory, oldest first (by name).
 
     Raises `ResultsError` when the directory can't be read.
     """
@@ -73,7 +73,7 @@ def find_runs(results_dir: Path) -> list[Path]:
 
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
-        yield f"{RUN}: the run has no end: it still goes on, or was killed"
+        yield f"{RUN}: the run has no end: it is still going on, or was killed"
     for name in (HISTOGRAMS, COUNTS, SUMMARY):
         if not (path / name).is_file():
             yield f"{name} is missing"
@@ -90,10 +90,10 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 
 def _joined(lines: Iterator[hlog.LogLine], counts: Iterator[counters.CountsLine]) -> Iterator[Interval]:
-    """Puts the two halves of each interval together.
+    """Joins each interval's histograms and counts.
 
-    Lines of the histogram log whose counts were never written, because the disk was full or the
-    writer was killed between the two, become intervals of their own.
+    Histograms without counts, because the disk was full or the writer was killed between the two files, become
+    intervals of their own.
     """
     line = next(lines, None)
     for counted in counts:

@@ -1,8 +1,8 @@
-"""Writes a results directory while the run goes on, an interval at a time.
+"""Writes a results directory during the run, one interval at a time.
 
-Each interval goes to the system in one write per file before `RunWriter.append` returns: whoever is
-killed loses the interval that was not yet appended, and no more. A full disk never stops the load:
-what could not be written is counted, and said in `RunWriter.problem` and among the warnings.
+Each interval is handed to the system with one write per file before `RunWriter.append` returns, so a process that is
+killed loses at most the current interval. A full disk never stops the load: intervals that could not be written are
+counted, and reported in `RunWriter.problem` and among the warnings.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LONGEST_NAME: Final = 60
 
 
 class _Log:
-    """A file that grows by whole pieces: one that could not be written whole leaves no trace."""
+    """A file to which only complete pieces are appended: a partial write is undone."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
         self._size = 0
 
     def append(self, piece: bytes) -> None:
-        """Raises `OSError`; the file is then as it was before."""
+        """Raises `OSError`, and then leaves the file as it was."""
         view = memoryview(piece)
         try:
             while view:
@@ -56,17 +56,17 @@ class _Log:
 
 
 class RunWriter:
-    """The results directory of a run that goes on; made by `create`, ended by `finish`."""
+    """The results directory of a run in progress; made by `create`, completed by `finish`."""
 
     def __init__(self, path: Path, info: RunInfo) -> None:
         self.path = path
         """The run's directory."""
         self.info = info
-        """What run.json says by now."""
+        """The current contents of run.json."""
         self.totals = Totals()
-        """Everything appended so far, also what could not be written."""
+        """Everything appended so far, including what could not be written."""
         self.problem: str | None = None
-        """What kept intervals from being written, in one line; None while all is well."""
+        """Why intervals could not be written, in one line; None if all were."""
         self._unwritten = 0
         self._start_ms = round(info.started_at * 1000)
         replace_file(path / RUN, info.to_json())
@@ -84,10 +84,10 @@ class RunWriter:
         options: Mapping[str, object],
         started_at: float,
     ) -> RunWriter:
-        """A new directory ``<YYYYMMDDThhmmssZ>-<build>`` in ``results_dir``, with its run.json.
+        """Makes a new directory ``<YYYYMMDDThhmmssZ>-<build>`` in ``results_dir``, with its run.json.
 
-        ``started_at`` is wall clock, seconds since the epoch. ``options`` and ``target`` may hold
-        secrets: they are stored without. Raises `UsageError` when the directory can't be written.
+        ``started_at`` is wall clock, seconds since the epoch. ``options`` and ``target`` may hold secrets, which
+        are removed. Raises `UsageError` when the directory can't be written.
         """
         info = RunInfo(
             build=plain(build),
@@ -109,8 +109,8 @@ class RunWriter:
     def append(self, interval: Interval) -> None:
         """Adds the next interval to the files and to `totals`; about 3 ms for 14 metrics.
 
-        Times are rounded to the ms that the log holds, and never lie before the run's start. Does
-        not raise when the disk is full or gone; see `problem`.
+        Times are rounded to ms, as the log stores them, and are never before the run's start. Does not raise when
+        the disk is full or gone; see `problem`.
         """
         if not interval:
             return
@@ -143,7 +143,7 @@ class RunWriter:
             )
 
     def close(self) -> None:
-        """Closes the logs without an end: the directory stays that of a run that was cut short."""
+        """Closes the logs without completing the run: the directory remains that of a run that was cut short."""
         self._histograms.close()
         self._counts.close()
 
@@ -156,10 +156,10 @@ class RunWriter:
         warnings: Iterable[RunWarning] = (),
         checks: Iterable[CheckOutcome] = (),
     ) -> None:
-        """Closes the logs, writes summary.json, and last the final run.json.
+        """Closes the logs, and writes summary.json and the final run.json.
 
-        ``summary`` is what `wsload.judge.figures.summary.Summary.to_json` gives; ``ended_at`` is wall
-        clock, seconds since the epoch. Raises `ResultsError` when the files can't be written.
+        ``summary`` comes from `wsload.judge.figures.summary.Summary.to_json`; ``ended_at`` is wall clock, seconds
+        since the epoch. Raises `ResultsError` when the files can't be written.
         """
         self.close()
         found = list(warnings)

@@ -1,10 +1,10 @@
 """The ``wsload`` command. A command is a function in a module of this package, registered below.
 
-The modules import what is heavy inside their functions, so that ``wsload --help`` is quick; neither
-Locust nor gevent is ever loaded here. What a command returns is its exit code (None is 0).
+Heavy modules are imported inside the functions, so that ``wsload --help`` is quick; neither Locust nor gevent is ever
+loaded here. A command returns its exit code (None is 0).
 
 May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.selftest.
-Never here: work that takes more than a screen.
+Never here: the commands' actual work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from wsload.exit_codes import ExitCode
 
 app = typer.Typer(
     name="wsload",
-    help="Load generator and latency benchmark for WebSocket chat servers: what goes with the Locust runs.",
+    help="Load generator and latency benchmark for WebSocket services: serve, report, check, compare.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -42,11 +42,11 @@ app.command(short_help="Make a report of a stored run.")(report)
 app.command(short_help="Judge a stored run by checks.")(check)
 app.command("list", short_help="List the stored runs.")(list_runs)
 app.command(cls=ManyPaths, short_help="Say whether build B is slower than A.")(compare)
-app.command(short_help="Measure builds A and B in turns, and compare them.")(ab)
+app.command(short_help="Measure builds A and B in turn, and compare them.")(ab)
 app.command(short_help="Write a percentile distribution (.hgrm).")(export)
-app.command(short_help="Hold wsload to a known truth, on this machine.")(selftest)
-app.command(short_help="Run a chat server to load, or to try things on.")(serve)
-app.command(short_help="List what wsload adds to the locust command.")(options)
+app.command(short_help="Check wsload's figures against a known truth.")(selftest)
+app.command(short_help="Run a chat server to load.")(serve)
+app.command(short_help="List the options that wsload adds to locust.")(options)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,4 +1,4 @@
-"""``wsload export``: a stored run's figures in the formats of other tools."""
+"""``wsload export``: a stored run's percentiles in other tools' formats."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from wsload.results.run import replace_file
 
 def export(
     run: Annotated[Path, typer.Argument(help="A results directory: results/<run>.", show_default=False)],
-    hgrm: Annotated[
-        bool, typer.Option("--hgrm", help="The percentile distribution as the HdrHistogram tools print it.")
-    ] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="The percentile distribution as CSV.")] = False,
+    hgrm: Annotated[bool, typer.Option("--hgrm", help="As the HdrHistogram tools print it.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
     metric: Annotated[str, typer.Option(help="Which metric to export.")] = "message",
     output: Annotated[
         Path | None,
@@ -29,12 +27,12 @@ def export(
 ) -> None:
     """Write one metric's percentile distribution, in ms, for HdrHistogram's plotters or a spreadsheet."""
     if hgrm == csv:
-        raise UsageError("wsload export: say which format: --hgrm or --csv")
+        raise UsageError("wsload export: choose a format: --hgrm or --csv")
     stored = open_run(run)
     histograms = stored.totals().histograms
     if metric not in histograms:
-        there = ", ".join(in_order(histograms)) or "none at all"
-        raise UsageError(f"--metric {metric!r}: {run} has no values of it; there are: {there}")
+        there = ", ".join(in_order(histograms)) or "none"
+        raise UsageError(f"--metric {metric!r}: {run} has no such metric; it has: {there}")
     text = distribution(histograms[metric], started_at=stored.info.started_at, csv=csv)
     if output is None:
         sys.stdout.write(text)

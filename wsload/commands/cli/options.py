@@ -1,4 +1,4 @@
-"""``wsload options``: the options that wsload adds to Locust, which Locust's own ``--help`` can't show."""
+"""``wsload options``: the options that wsload adds to Locust, which its ``--help`` can't show."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from wsload.load.options.table import add_options
 
 
 def options() -> None:
-    """List the --ws-… options that a locustfile of wsload's user classes adds to the locust command.
+    """List the --ws-… options that a locustfile with wsload's user classes adds to the locust command.
 
-    Each can be given as LOCUST_WS_… too, in locust.conf, or in pyproject.toml's [tool.locust].
-    Locust's own --help is made before it reads the locustfile, so it can't list them.
+    Each of them can also be set by a LOCUST_WS_… variable, in locust.conf, or in pyproject.toml's
+    [tool.locust]. Locust prints its own --help before it reads the locustfile, so it can't list them.
     """
     parser = _Parser(usage=argparse.SUPPRESS, add_help=False)
     add_options(parser)
@@ -20,7 +20,7 @@ def options() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse's, not minding what only Locust's knows."""
+    """Ignores the settings that only Locust's parser knows."""
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
         for known_to_locust in ("env_var", "include_in_web_ui", "is_secret"):

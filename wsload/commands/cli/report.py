@@ -22,7 +22,7 @@ STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
 class Format(StrEnum):
-    """What a report can be made as."""
+    """A report's format."""
 
     HTML = "html"
     MARKDOWN = "markdown"
@@ -63,9 +63,9 @@ def report(
     ] = False,
     results: Results = RESULTS,
 ) -> None:
-    """Make a report of a stored run, also of one that was killed.
+    """Make a report of a stored run, including one that was killed.
 
-    Markdown is also appended to the file that GITHUB_STEP_SUMMARY names, when it is set.
+    If GITHUB_STEP_SUMMARY is set, Markdown is also appended to the file that it names.
     """
     if history:
         _history(run, format_, output, results)
@@ -91,7 +91,7 @@ def report(
 
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:
-    """Writes the file, or standard output for none; ``told`` says where it is."""
+    """Writes to the file, or to standard output; ``told`` prints the file's name."""
     from wsload.results.run import replace_file
 
     if output is None:

@@ -1,4 +1,4 @@
-"""Which runs a command is about: directories, names, or the latest one."""
+"""Which runs a command works on: directories, names, or the latest one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Results = Annotated[
         "--results",
         metavar="DIR",
         envvar="LOCUST_WS_RESULTS",
-        help="Where the runs' directories are.",
+        help="The directory that holds the runs.",
     ),
 ]
 RESULTS: Final = Path("results")
@@ -39,7 +39,7 @@ _STAMP: Final = re.compile(r"\d{8}T\d{6}Z-")
 
 
 def find_run(run: str, results: Path) -> Path:
-    """The directory that is meant.
+    """The run's directory.
 
     Raises `UsageError` when there is none, `ResultsError` when the results can't be read.
     """
@@ -49,7 +49,7 @@ def find_run(run: str, results: Path) -> Path:
         found = find_runs(results) if results.is_dir() else []
         if not found:
             raise UsageError(f"there are no runs in {results}: name another directory with --results")
-        # Directories that somebody named otherwise come after those that say when they began.
+        # Directories that were renamed, and don't begin with a timestamp, are considered last.
         return max(found, key=lambda path: (_STAMP.match(path.name) is not None, path.name))
     for path in (Path(run), results / run):
         if path.is_dir():
@@ -58,10 +58,10 @@ def find_run(run: str, results: Path) -> Path:
 
 
 def read_lines(results: Path) -> tuple[list[RunLine], list[str]]:
-    """A line for each run in the directory, oldest first, and what could not be read.
+    """A line for each run in the directory, oldest first, and the problems of those that can't be read.
 
-    A run without a summary, as a killed one, is added up from its logs. Raises `ResultsError` when
-    the directory can't be read.
+    A run without a summary, such as a killed one, is added up from its logs. Raises `ResultsError` when the
+    directory can't be read.
     """
     from wsload.judge.figures.summary import summarize
     from wsload.judge.run.history import run_line

@@ -13,57 +13,57 @@ import typer
 def serve(
     host: Annotated[
         str,
-        typer.Option(help="Name or address to listen on; beyond loopback, the network can join."),
+        typer.Option(help="Name or address to listen on. Other than loopback, the network can join."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8765,
     tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Certificate chain (PEM): serve wss://.")
+        Path | None, typer.Option(metavar="FILE", help="Certificate chain (PEM), to serve wss://.")
     ] = None,
     tls_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its key (PEM), unless it is in the same file.")
+        Path | None, typer.Option(metavar="FILE", help="Its key (PEM), if it is not in the same file.")
     ] = None,
     quiet_roster: Annotated[
         bool,
         typer.Option(
             "--quiet-roster",
-            help="For large rooms: tell a login to the newcomer only (the newest 100 names and its own), "
-            "and a leave to nobody.",
+            help="For large rooms: announce a login only to the newcomer (with the newest 100 names), and a "
+            "leave to nobody.",
         ),
     ] = False,
     compression: Annotated[
-        bool, typer.Option("--compression", help="Agree to permessage-deflate when a client offers it.")
+        bool, typer.Option("--compression", help="Accept permessage-deflate when a client offers it.")
     ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND=VALUE",
-            help="Misbehave on purpose, repeatable: stall=200ms/2s, delay=5ms, delay=exp:5ms, drop=0.1%, "
+            help="Inject a fault (repeatable): stall=200ms/2s, delay=5ms, delay=exp:5ms, drop=0.1%, "
             "duplicate=1%, reorder=1%, garbage=1%, refuse=10%, slow-handshake=1s, close=1011@30s.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all that is random in the faults.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the faults' random decisions.")] = 1,
     truth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write what was done with each post there, as JSON lines."),
+        typer.Option(metavar="FILE", help="Write there what was done with each post, as JSON lines."),
     ] = None,
     account: Annotated[
-        bool, typer.Option("--account", help="Print the totals as one line of JSON at the end.")
+        bool, typer.Option("--account", help="At the end, print the totals as a line of JSON.")
     ] = False,
     until_eof: Annotated[
         bool, typer.Option("--until-eof", hidden=True, help="Stop at the end of standard input.")
     ] = False,
 ) -> None:
-    """Run a WebSocket chat server to load, or to try things on.
+    """Run a WebSocket chat server, to load it or to try things out.
 
-    It speaks the protocol of the chat in MDN's WebSocket guide: subprotocol "json", which a client
-    must offer. Open its address in a browser to join the room and watch. It stops on Ctrl-C.
+    It speaks the protocol of the chat in MDN's WebSocket guide, with the subprotocol "json", which clients
+    must offer. Open its address in a browser to join the room and watch. Stop it with Ctrl-C.
     """
     from wsload.server.options import READY_PREFIX, ServerOptions
     from wsload.server.run import is_loopback, run
 
     if not is_loopback(host):
         print(
-            f"wsload serve: {host} is not a loopback address: whoever reaches it can join and load this room",
+            f"wsload serve: {host} is not a loopback address: anyone who can reach it can join and load this room",
             file=sys.stderr,
         )
     options = ServerOptions(

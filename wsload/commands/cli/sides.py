@@ -1,4 +1,4 @@
-"""Which runs stand on which side of a comparison."""
+"""Which runs belong to which side of a comparison."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FIELDS: Final = ("build", "name")
 
 
 class ManyPaths(TyperCommand):
-    """A command whose ``--a`` and ``--b`` take all the words up to the next option.
+    """A command whose ``--a`` and ``--b`` take all words up to the next option.
 
-    So that the shell may expand their patterns: ``--a results/*-v1 --b results/*-v2``.
+    The shell may then expand their patterns: ``--a results/*-v1 --b results/*-v2``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Gives each of the words its own ``--a``."""
+        """Gives each word its own ``--a``."""
         return super().parse_args(ctx, spread(args))
 
 
@@ -44,18 +44,18 @@ def spread(words: Sequence[str]) -> list[str]:
 
 
 def two(words: Sequence[str], results: Path) -> tuple[list[Path], list[Path]]:
-    """One run a side, the baseline first; raises `UsageError` for any other number."""
+    """One run per side, the baseline first; raises `UsageError` for any other number."""
     if len(words) != 2:
         raise UsageError(
-            f"wsload compare: {len(words)} runs, and which belong to which side? Write --a RUN… --b RUN…"
+            f"wsload compare: to which side do these {len(words)} runs belong? Write --a RUN… --b RUN…"
         )
     return [find_run(words[0], results)], [find_run(words[1], results)]
 
 
 def matching(option: str, patterns: Sequence[str] | None, results: Path) -> list[Path]:
-    """The runs that the words of one side name, in any of the usual ways, each once."""
+    """The runs named by one side's words (directories, names or patterns), each once."""
     if not patterns:
-        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
+        raise UsageError(f"wsload compare: {option} is missing: both sides need runs")
     found: dict[Path, None] = {}
     for pattern in patterns:
         if not glob.has_magic(pattern) or Path(pattern).is_dir():
@@ -70,20 +70,20 @@ def matching(option: str, patterns: Sequence[str] | None, results: Path) -> list
 
 
 def selected(option: str, condition: str | None, results: Path) -> list[Path]:
-    """The runs in the results directory that fulfil FIELD=PATTERN."""
+    """The runs in the results directory that match FIELD=PATTERN."""
     from wsload.results.reader import find_runs, open_run
 
     if not condition:
-        raise UsageError(f"wsload compare: {option} is missing: each side needs its runs")
+        raise UsageError(f"wsload compare: {option} is missing: both sides need runs")
     field, equals, pattern = condition.partition("=")
     if not equals or field not in _FIELDS or not pattern:
-        raise UsageError(f"{option} {condition!r}: build=LABEL or name=PATTERN is wanted")
+        raise UsageError(f"{option} {condition!r}: use build=LABEL or name=PATTERN")
     found = []
     for path in find_runs(results):
         try:
             run = open_run(path)
         except ResultsError as error:
-            print(f"wsload compare: left out: {error}", file=sys.stderr)
+            print(f"wsload compare: ignored: {error}", file=sys.stderr)
             continue
         if fnmatchcase(run.info.build if field == "build" else path.name, pattern):
             found.append(path)

@@ -1,4 +1,4 @@
-"""What a run shows: its summary, its course over time, its distributions.
+"""What a run shows: its summary, its figures over time, its distributions.
 
 May import: measure, results.
 Never here: verdicts.

@@ -1,4 +1,4 @@
-"""Counts over time and latency: the heat map, which shows what percentiles hide (two modes, stripes)."""
+"""The heat map: counts by time and latency, which shows what percentiles hide (several modes, stripes)."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ Buckets = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heat:
-    """How many values lie in each cell of time and latency; cells without values are absent."""
+    """The number of values in each cell of time and latency; empty cells are absent."""
 
     width_s: float
-    """How long a column is."""
+    """Length of a column."""
     at_s: tuple[float, ...] = ()
-    """Where each column begins, on the axis of the slots it was made of."""
+    """Start of each column, on the time axis of its slots."""
     cells: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """For each column its (row, count) in the order of rows; see `row_edge_ns`."""
+    """For each column its (row, count), ordered by row; see `row_edge_ns`."""
 
 
 def row_edge_ns(row: int) -> float:
-    """The lower edge of a row, ns; row 0 begins at 1 ns, and rows are equally high on a log axis."""
+    """The lower edge of a row in ns; row 0 begins at 1 ns, and all rows are equally high on a log axis."""
     return float(10 ** (row / ROWS_PER_DECADE))
 
 
 def heat_map(slots: Sequence[Buckets | None], at_s: Sequence[float], width_s: float) -> Heat:
-    """The heat map of consecutive slots; neighbours share a column where there are too many.
+    """The heat map of consecutive slots; if there are too many, neighbours share a column.
 
-    ``at_s`` says where each slot begins and ``width_s`` how long all of them are.
+    ``at_s`` holds each slot's start, ``width_s`` the length of a slot.
     """
     merge = 1
     while len({at // (width_s * merge) for at in at_s}) > MOST_COLUMNS:

@@ -8,29 +8,29 @@ from typing import Final
 from wsload.judge.figures.series import Series
 
 SHARE: Final = 0.1
-"""A slot that loses so large a part of the connections begins an interruption."""
+"""A slot that loses at least this share of the connections begins an interruption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption:
-    """A stretch of slots in which many connections were lost and made again."""
+    """Consecutive slots in which many connections were lost and reopened."""
 
     start_s: float
-    """Where its first slot begins, on the series' axis."""
+    """Start of its first slot, on the series' time axis."""
     end_s: float
-    """Where its last slot ends."""
+    """End of its last slot."""
     lost: int
-    """Connections that closed without the client's wish."""
+    """Connections that closed without the client having asked for it."""
     reconnected: int
-    """Users who came back."""
+    """Users who reconnected."""
     refused: int
-    """Attempts to open that failed."""
+    """Failed attempts to open a connection."""
 
 
 def interruptions(series: Series) -> tuple[Interruption, ...]:
-    """The run's interruptions in their order.
+    """The run's interruptions, in order of time.
 
-    One goes on for as long as slots lose, refuse or regain connections, or users lack theirs.
+    An interruption lasts as long as slots lose, refuse or reopen connections, or users are without one.
     """
     nothing = (0,) * len(series.at_s)
     closes = [counts for (what, _), counts in series.failures.items() if what == "close"]

@@ -1,9 +1,9 @@
-"""A run along its time axis: what charts draw.
+"""A run over time: the data that charts draw.
 
-Intervals are put into slots of equal length, at first a second. When there come to be more slots
-than a chart can show, neighbours are merged and slots are twice as long. Histograms are merged before
-percentiles are taken, counters are added, of levels the lowest and the highest are kept: nothing is
-averaged. Memory is bounded by the number of slots, however long the run.
+Intervals are put into slots of equal length, initially a second. When there are more slots than a chart can show,
+neighbours are merged and the slot length doubles. Histograms are merged before percentiles are taken, counters are
+added, and of levels the lowest and highest are kept: nothing is averaged. The number of slots bounds the memory,
+however long the run.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from wsload.measure.names import in_order
 MOST_SLOTS: Final = 600
 SECOND_S: Final = 1.0
 LEAST_COVERED: Final = 0.25
-"""Of a slot, before its counts are taken for a rate: the last one is often a moment long."""
+"""The share of a slot that must have been recorded for a rate: the last slot is often very short."""
 UNTRACKED: Final = (*PHASES, "message.lost", "close", "gc_pause")
-"""Metrics of which only the sum over the run is of interest."""
+"""Metrics that are only of interest over the whole run."""
 
 _PERCENTILES: Final = (50.0, 99.0, 99.9, 100.0)
 _NO_FIGURES: Final = (None,) * len(_PERCENTILES)
@@ -35,7 +35,7 @@ _NO_FIGURES: Final = (None,) * len(_PERCENTILES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One metric's figures, slot by slot, in ns; None where a slot has no values."""
+    """One metric's figures per slot, in ns; None for a slot without values."""
 
     count: tuple[int, ...]
     p50_ns: tuple[int | None, ...]
@@ -46,7 +46,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One gauge, slot by slot; None where nothing was said."""
+    """One gauge per slot; None where it was not recorded."""
 
     lowest: tuple[int | None, ...]
     highest: tuple[int | None, ...]
@@ -54,16 +54,16 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A run along its time axis; all tuples have an element a slot."""
+    """A run over time; every tuple has one element per slot."""
 
     start_s: float = 0.0
-    """Wall clock, seconds since the epoch: where the time axis begins."""
+    """Start of the time axis: wall clock, seconds since the epoch."""
     width_s: float = SECOND_S
-    """How long a slot is."""
+    """Length of a slot."""
     at_s: tuple[float, ...] = ()
-    """Where each slot begins, counted from ``start_s``; slots without any interval are absent."""
+    """Start of each slot, relative to ``start_s``; slots without an interval are absent."""
     covered_s: tuple[float, ...] = ()
-    """How much of the slot was recorded: what rates divide by."""
+    """How much of each slot was recorded: the divisor of its rates."""
     tracks: Mapping[str, Track] = field(default_factory=dict)
     """By metric."""
     heat: Mapping[str, Heat] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Series:
     """By (what was tried, kind of failure), most frequent first."""
 
     def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
-        """Counts of the slots as numbers a second; None where too little was recorded to tell."""
+        """The slots' counts per second; None where too little was recorded."""
         least_s = LEAST_COVERED * self.width_s
         return tuple(
             count / covered if covered >= least_s else None
@@ -85,7 +85,7 @@ class Series:
 
 
 class _Sparse(NamedTuple):
-    """A histogram's places and counts that are not zero: a fraction of its memory, and of the time to add."""
+    """A histogram's non-zero counts and their indices: a fraction of its memory, and of the time to add it."""
 
     places: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -111,7 +111,7 @@ class _Slot:
 
     def __init__(self) -> None:
         self.pieces: dict[str, list[_Sparse]] = {}
-        """By metric; their sum is meant."""
+        """By metric; their sum counts."""
         self.counters: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         self.covered_s = 0.0
@@ -120,18 +120,18 @@ class _Slot:
         self.highest: dict[str, int] = {}
 
     def pack(self) -> None:
-        """Makes one piece of several."""
+        """Merges each metric's pieces into one."""
         for metric, pieces in self.pieces.items():
             if len(pieces) > 1:
                 self.pieces[metric] = [_Sparse.of(_sum(pieces))]
 
     def packed(self, metric: str) -> _Sparse | None:
-        """The one piece of a metric, after `pack`."""
+        """A metric's only piece, after `pack`."""
         pieces = self.pieces.get(metric)
         return pieces[0] if pieces else None
 
     def absorb(self, later: _Slot) -> None:
-        """Adds the slot that follows."""
+        """Adds the next slot."""
         for metric, pieces in later.pieces.items():
             self.pieces.setdefault(metric, []).extend(pieces)
         self.counters.update(later.counters)
@@ -148,27 +148,27 @@ class _Slot:
 
 
 class SeriesBuilder:
-    """Takes a run's intervals one after the other, and keeps none of them."""
+    """Takes a run's intervals one by one, without keeping them."""
 
     def __init__(self, most_slots: int = MOST_SLOTS) -> None:
-        """``most_slots`` is 2 or more."""
+        """``most_slots`` is at least 2."""
         self._most = most_slots
         self._origin_s = 0.0
-        """Where slot 0 begins; meaningless as long as there are none."""
+        """Start of slot 0; meaningless while there are no slots."""
         self._width_s = SECOND_S
         self._slots: dict[int, _Slot] = {}
         self._open = _Slot()
-        """The slot that was last added to, which may be in pieces."""
+        """The latest slot that was added to; it may be unpacked."""
         self._end_s = 0.0
-        """How far the intervals have come."""
+        """The latest end of an interval."""
 
     def add(self, interval: Interval) -> None:
-        """Adds the next interval: to the slot that holds its middle."""
+        """Adds the next interval to the slot that contains its middle."""
         if not interval:
             return
         end_s = interval.start_s + interval.length_s
         if not self._slots:
-            # The first interval is often shorter; those after it fill a slot each from its end on.
+            # The first interval is often shorter; the following ones fill one slot each from its end on.
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
         if place not in self._slots and len(self._slots) == self._most:
@@ -185,7 +185,7 @@ class SeriesBuilder:
         slot.failures.update(interval.failures)
         slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
         slot.end_s = max(slot.end_s, end_s)
-        if end_s > self._end_s:  # else it is a part that came late, whose levels are a part's only
+        if end_s > self._end_s:  # otherwise it is one worker's, come late: its levels are not the whole
             self._end_s = end_s
             slot.see(interval.gauges, interval.gauges)
 
@@ -193,10 +193,10 @@ class SeriesBuilder:
         return int((moment_s - self._origin_s) // self._width_s)
 
     def _widen(self) -> None:
-        """Makes slots twice as long, until there is room for another."""
+        """Doubles the slot length until there is room for another slot."""
         while len(self._slots) >= self._most:
             narrow, self._slots = self._slots, {}
-            first = min(narrow)  # counted from there, any two slots meet after some doublings
+            first = min(narrow)  # relative to this, any two slots meet after enough doublings
             self._origin_s += first * self._width_s
             self._width_s *= 2
             for place in sorted(narrow):

@@ -1,4 +1,4 @@
-"""Shapes of a whole run: the percentile curve, and where the time to open went."""
+"""Distributions of a whole run: percentile curves, and how the time to open divides into phases."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ GRID: Final = tuple(
         | {25.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999}
     )
 )
-"""Percentiles spaced evenly on the logarithmic axis of nines, five to each halving of the rest."""
+"""Percentiles evenly spaced on a logarithmic axis of 1 - p, five for each halving of it."""
 
 PHASES: Final = ("open.dns", "open.tcp", "open.tls", "open.upgrade")
-"""One after the other, inside ``open``."""
+"""Consecutive parts of ``open``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """A distribution by its percentiles, from 0 to the last that still has a value beyond, and 100."""
+    """A distribution by its percentiles, from 0 to the maximum."""
 
     count: int
     percentiles: tuple[float, ...]
-    """Evenly spaced on the axis of nines."""
+    """Evenly spaced on a logarithmic axis of 1 - p."""
     values_ns: tuple[int, ...]
 
 
 def shape(histogram: Histogram) -> Shape:
     """The percentile curve; empty for an empty histogram.
 
-    The last point is the maximum, at the percentile at which only that one value is left.
+    The last point is the maximum, at the percentile beyond which only one value is left.
     """
     if not histogram.total:
         return Shape(count=0, percentiles=(), values_ns=())
@@ -49,19 +49,19 @@ def shape(histogram: Histogram) -> Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """The mean time to open, in its parts: means add up, as percentiles do not. All in ns."""
+    """The mean time to open and its parts, in ns. Means add up, unlike percentiles."""
 
     phases: Mapping[str, float]
-    """By metric, in their order; one that no opening had is absent."""
+    """By metric, in order of time; phases that no opening had are absent."""
     waiting_ns: float
-    """What is left of ``open``: a late start, and the waits between attempts."""
+    """The rest of ``open``: a late start, and waiting between attempts."""
 
 
 def opening(histograms: Mapping[str, Histogram]) -> Opening:
     """How the mean of ``open`` divides into its phases.
 
-    A phase that only some openings had (no name to resolve, no TLS) counts for those. Phases of
-    openings that failed are in their histograms too: they are taken to be like the others.
+    A phase that only some openings had (a name to resolve, TLS) counts for those. The histograms also hold the
+    phases of openings that failed: these are assumed to be like the others.
     """
     whole = histograms.get("open", Histogram())
     phases = {}

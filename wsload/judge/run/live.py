@@ -1,4 +1,4 @@
-"""A run while it goes on: a point a second, and the percentile curves of the whole run and of just now."""
+"""A run in progress: one point a second, and percentile curves of the whole run and of its last seconds."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 
 RECENT_S: Final = 10
-"""What "just now" means, in intervals of a second."""
+"""How many of the latest one-second intervals make the recent curve."""
 MOST_POINTS: Final = 7_200
-"""Two hours of seconds; older points are in the report only."""
+"""Two hours of seconds; older points are only in the report."""
 PERCENTILES: Final = (50, 99, 99.9)
 
 Point = dict[str, float | None]
-"""One interval in a few figures, see `point`."""
+"""A few figures of one interval, see `point`."""
 
 
 def point(interval: Interval) -> Point:
-    """An interval's figures, plain values: its end ``at`` in seconds since the epoch, message percentiles
-    in ms (None without a message), levels at its end, rates a second, and what was lost or failed in it.
+    """An interval's figures as plain values: its end ``at`` in seconds since the epoch, message percentiles in ms
+    (None without a message), levels at its end, rates per second, and how many were lost or failed.
     """
     message = interval.histograms.get("message", Histogram())
     counters, length_s = interval.counters, max(interval.length_s, 1e-9)
@@ -47,30 +47,30 @@ def point(interval: Interval) -> Point:
 
 
 class LiveView:
-    """Takes each interval as it is written, and answers what a live page asks for.
+    """Takes each interval as it is written, and provides the live page's data.
 
-    Costs the hub 0.1 ms an interval; all else is made when asked for (3 ms), once an interval at most.
+    Costs the hub 0.1 ms per interval; everything else is computed on request (3 ms), at most once per interval.
     """
 
     def __init__(self, totals: Totals) -> None:
         self._totals = totals
         self._points: collections.deque[Point] = collections.deque(maxlen=MOST_POINTS)
         self.taken = 0
-        """How many intervals there were."""
+        """How many intervals were added."""
         self._recent: collections.deque[Histogram] = collections.deque(maxlen=RECENT_S)
         self._figures: tuple[int, dict[str, Any]] = (-1, {})
 
     def add(self, interval: Interval) -> Point:
-        """Takes the next interval of the run; returns its point."""
+        """Adds the next interval; returns its point."""
         self._recent.append(interval.histograms.get("message", Histogram()))
         self.taken += 1
         self._points.append(point(interval))
         return self._points[-1]
 
     def snapshot(self, since: int, processes: Iterable[Watch]) -> dict[str, Any]:
-        """Everything by now, as plain values; of the points those after the first ``since``. Times in ms.
+        """The current figures as plain values, times in ms, and the points after the first ``since``.
 
-        ``taken`` is what to ask ``since`` next time.
+        Pass the returned ``taken`` as ``since`` next time.
         """
         if self._figures[0] != self.taken:
             self._figures = self.taken, self._now(processes)
