@@ -31,7 +31,7 @@ def test_who_is_started_together_arrives_evenly_over_a_second(
     assert began_ns <= due[0] <= began_ns + SECOND_NS / number
     assert due[-1] <= began_ns + SECOND_NS
     gaps = [later - earlier for earlier, later in itertools.pairwise(due)]
-    assert not gaps or max(gaps) - min(gaps) <= 1
+    assert not gaps or max(gaps) - min(gaps) <= 2  # ns: rounding
 
 
 def test_alone_in_its_process_the_first_comes_at_once() -> None:
