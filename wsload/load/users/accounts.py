@@ -32,7 +32,15 @@ class _Done:
         return iter(())
 
 
+class _Turn:
+    """An awaitable that gives the loop its turn, once."""
+
+    def __await__(self) -> Any:
+        yield
+
+
 DONE: Final = _Done()
+TURN: Final = _Turn()
 
 
 class Answered(Protocol):

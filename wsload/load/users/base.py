@@ -172,13 +172,17 @@ class DeclaredUser(User):
     def _call(self, hook: Callable[..., Any], *args: Any) -> Any:
         try:
             return hook(*args)
-        except StopUser:
-            self._life.stop(kill=True)
-        except StopTest as error:
-            self._context.quit(f"{_called(hook)} raised StopTest", error)
+        except (StopUser, StopTest) as error:
+            self._stopped_by(error, _called(hook))
         except Exception as error:
             self._report(_called(hook), error)
         return None
+
+    def _stopped_by(self, error: StopUser | StopTest, what: str) -> None:
+        if isinstance(error, StopTest):
+            self._context.quit(f"{what} raised StopTest", error)
+        else:
+            self._life.stop(kill=True)
 
     def _report(self, what: str, error: Exception) -> None:
         self._context.engine.recorder.failed(what, type(error).__name__)

@@ -84,6 +84,7 @@ class Inbox:
             while self._messages:
                 yield self.take()
             if not self._live:
+                await self._socket.pause()
                 return
             try:
                 await self._next(None)

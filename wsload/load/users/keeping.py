@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
+from locust.exception import StopTest, StopUser
+
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.accounts import Accounts
 from wsload.load.users.opening import Opening, pairs
@@ -100,6 +102,9 @@ class KeptConnection(Accounts):
                 try:
                     await self._attempt(due_ns, failed)
                     await self._greet()
+                except (StopUser, StopTest):
+                    await self.close()
+                    raise
                 except Exception as error:
                     if not isinstance(error, WorkloadError):
                         self.owner._report("on_opening" if self.connection is None else "on_connect", error)
@@ -211,6 +216,8 @@ class KeptConnection(Accounts):
         try:
             await self.open_persistently(due_ns)
             self.recorder.count.reconnects += 1
+        except (StopUser, StopTest) as error:
+            self.owner._stopped_by(error, "on_connect")
         finally:
             self._keeper = None
 

@@ -92,7 +92,12 @@ class Life:
         if following is Phase.FINISHING:
             if self._due_tasks is not None:
                 self._due_tasks.stop()
-        elif self._task is not None:
+        else:
+            # Not at once: a hook that runs in the user's own task may have asked for it.
+            self.context.engine.loop.call_soon(self._cut_short)
+
+    def _cut_short(self) -> None:
+        if self._task is not None and self.phase is Phase.ENDING:
             self._task.cancel()
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from locust.exception import StopTest, StopUser
+
 from wsload.errors import WorkloadError
 from wsload.load.users.opening import Opening
 
@@ -46,6 +48,9 @@ class Owner(Protocol):
 
     def _report(self, what: str, error: Exception) -> None:
         """A bug in the user class: counted as a failure of ``what``, and shown."""
+
+    def _stopped_by(self, error: StopUser | StopTest, what: str) -> None:
+        """The user class raised this in ``what``: the user, or the whole run, is to end."""
 
     def _ended(self) -> None:
         """The user can't go on."""

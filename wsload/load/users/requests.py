@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 LINGER_NS: Final = 20_000_000
-"""An answer too many is waited for at the end, for as long as the slowest took and this."""
+"""An answer too many is waited for at the end, for as long as the slowest took and this …"""
+LINGER_TURNS: Final = 3
+"""… and for as long as it took to send the last so many requests: had that many messages been taken for answers
+of requests before their own, the last answers would still be owed for so long."""
 MESSAGE: Final = "message"
 """What a request is called that is given no name."""
 _now_ns = time.monotonic_ns
@@ -38,7 +41,7 @@ class RequestingConnection(KeptConnection):
     """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
 
     __slots__ = ("_drained", "_in_order", "_longest_ns",
-                 "_pairing", "_turn_names", "at_ns", "key_of", "name")  # fmt: skip
+                 "_pairing", "_turn_names", "_turns", "at_ns", "key_of", "name")  # fmt: skip
 
     def __init__(
         self,
@@ -61,12 +64,15 @@ class RequestingConnection(KeptConnection):
         """Names of the requests of this connection whose answers are told by their turn."""
         self._in_order: Figures | None = None
         """The last of them."""
+        self._turns: list[int] = []
+        """When the last of these requests were sent."""
         self.at_ns = 0
         """When the message that was handed over last had arrived (monotonic)."""
 
     def _began(self) -> None:
         self._pairing = Pairing()
         self._turn_names.clear()
+        self._turns = []
         self._in_order = None
 
     def request(
@@ -99,6 +105,7 @@ class RequestingConnection(KeptConnection):
         if key is None:
             request.data = data
             pairing.add_in_order(request, match)
+            self._turns = [*self._turns[-LINGER_TURNS:], sent_ns]
             if figures is not self._in_order:
                 self._in_order = figures
                 self._turn_names.add(figures.name)
@@ -267,7 +274,8 @@ class RequestingConnection(KeptConnection):
             self._give_up(request, UNANSWERED)
         if self._turn_names and self.connection is not None:
             # An answer too many would show that answers went to the wrong requests: it is given time to come.
-            await self.engine.timers.sleep_until(min(deadline_ns, _now_ns() + self._longest_ns + LINGER_NS))
+            last_ns = _now_ns() + self._longest_ns + LINGER_NS + self._turns[-1] - self._turns[0]
+            await self.engine.timers.sleep_until(min(deadline_ns, last_ns))
 
 
 LONGEST_KIND: Final = 80

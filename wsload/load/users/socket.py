@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import NotConnected, UsageError
-from wsload.load.users.accounts import DONE
+from wsload.load.users.accounts import DONE, TURN
 from wsload.load.users.inbox import Inbox
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.requests import MESSAGE, RequestingConnection
@@ -14,11 +14,14 @@ from wsload.load.users.requests import MESSAGE, RequestingConnection
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
+BURST: Final = 64
+"""Messages that a loop may send in a row without the event loop getting its turn."""
+
 
 class Socket(RequestingConnection):
     """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
 
-    __slots__ = ("_inbox", "_on_message")
+    __slots__ = ("_burst", "_inbox", "_on_message")
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Socket(RequestingConnection):
     ) -> None:
         super().__init__(owner, context, main=main, reconnects=reconnects, name=name, key_of=key_of)
         self._on_message = on_message
+        self._burst = 0
         self._inbox: Inbox | None = None  # made when something is to be received
 
     @property
@@ -70,7 +74,10 @@ class Socket(RequestingConnection):
             self._write(connection, data)
         except NotConnected as error:
             return self.unsent(self.name, error)
-        return DONE if connection.writable else connection.ready_to_write()
+        if not connection.writable:
+            return connection.ready_to_write()
+        self._burst = (self._burst + 1) % BURST
+        return DONE if self._burst else TURN
 
     def send_nowait(self, data: str | bytes) -> None:
         """Sends a message at once, for plain hooks. Raises `NotConnected`, counted as unsent."""
