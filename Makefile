@@ -24,6 +24,7 @@ lint: $(VENV)/.dev  ## Style
 
 types: $(VENV)/.dev  ## Types
 	$(BIN)/mypy
+	$(BIN)/mypy locustfiles
 
 docs: $(VENV)/.dev  ## The documentation, into docs/_build/html
 	LOCUST_SKIP_MONKEY_PATCH=1 $(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

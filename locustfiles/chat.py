@@ -4,9 +4,7 @@ An open workload: posts are due by the clock, whatever the server does. Without 
 server of wsload's own is started for the run.
 """
 
-from locust import task
-
-from wsload import ChatUser, constant_rate, embedded_server
+from wsload import ChatUser, constant_rate, embedded_server, task
 
 embedded_server("--quiet-roster")
 
@@ -15,5 +13,5 @@ class Chatter(ChatUser):
     wait_time = constant_rate(1)
 
     @task
-    async def post(self):
+    async def post(self) -> None:
         await self.say("hello")

@@ -3,15 +3,15 @@
 locust -f locustfiles/echo.py --host ws://127.0.0.1:9000
 """
 
-from locust import constant, task
+from locust import constant
 
-from wsload import WebSocketUser
+from wsload import WebSocketUser, task
 
 
 class Echo(WebSocketUser):
     wait_time = constant(1)
 
     @task
-    async def ping_pong(self):
+    async def ping_pong(self) -> None:
         reply = await self.round_trip("x" * 100)
         assert reply == "x" * 100

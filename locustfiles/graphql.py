@@ -1,0 +1,66 @@
+"""GraphQL over ``graphql-transport-ws``: `locust -f locustfiles/graphql.py --host ws://127.0.0.1:4000`.
+
+A query's figure is the time to its result. A subscription has two: to its first event, and to its end.
+"""
+
+import asyncio
+import itertools
+import json
+from typing import Any
+
+from wsload import WebSocketUser, constant_rate, task
+
+
+def errors(message: str) -> str | None:
+    """The kind of failure that a result tells of."""
+    found = json.loads(message)
+    return "GraphQL errors" if found["type"] == "error" or found["payload"].get("errors") else None
+
+
+class Reader(WebSocketUser):
+    url = "/graphql"
+    subprotocols = ("graphql-transport-ws",)
+    wait_time = constant_rate(5)
+    ids = itertools.count(1)
+
+    def key_of(self, message: str) -> Any:
+        found = json.loads(message)
+        if found["type"] == "complete" or found.get("id") in self.streams:
+            return None
+        return found.get("id", found["type"])
+
+    def on_message(self, message: str) -> None:
+        found = json.loads(message)
+        if found["id"] in self.streams:
+            self.streams[found["id"]].put_nowait(found["type"])
+
+    async def on_connect(self) -> None:
+        self.streams: dict[str, asyncio.Queue[str]] = {}
+        await self.request('{"type": "connection_init"}', key="connection_ack", name="connect")
+
+    def operation(self, query: str) -> tuple[str, str]:
+        number = str(next(self.ids))
+        return json.dumps({"id": number, "type": "subscribe", "payload": {"query": query}}), number
+
+    @task(5)
+    async def look_up(self) -> None:
+        data, number = self.operation("{ book(id: 7) { title } }")
+        await self.request(data, key=number, name="book", check=errors)
+
+    @task
+    async def look_up_what_is_banned(self) -> None:
+        data, number = self.operation("{ banned { title } }")
+        await self.request(data, key=number, name="banned", check=errors)
+
+    @task
+    async def watch_arrivals(self) -> None:
+        data, number = self.operation("subscription { arrival { title } }")
+        events = self.streams[number] = asyncio.Queue()
+        async with asyncio.timeout(5):
+            with self.measure("arrivals, to the end"):
+                with self.measure("arrivals, to the first"):
+                    await self.send(data)
+                    await events.get()
+                while await events.get() != "complete":
+                    pass
+        del self.streams[number]

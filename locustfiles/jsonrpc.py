@@ -1,0 +1,48 @@
+"""JSON-RPC 2.0 beside pushed prices: `locust -f locustfiles/jsonrpc.py --host ws://127.0.0.1:9000`.
+
+Each method is a name in the results, such as ``getBook``; an error that the server answers is a failure of
+that name. How old each pushed price was is a figure too.
+"""
+
+import itertools
+import json
+import time
+from typing import Any
+
+from wsload import WebSocketUser, constant_rate, task
+
+
+def error_of(answer: str) -> str | None:
+    """The kind of failure that an answer tells of."""
+    error = json.loads(answer).get("error")
+    return f"error {error['code']}" if error else None
+
+
+class Trader(WebSocketUser):
+    wait_time = constant_rate(5)
+    ids = itertools.count(1)
+
+    def key_of(self, message: str) -> Any:
+        return json.loads(message).get("id")
+
+    def on_message(self, message: str) -> None:
+        price = json.loads(message)["params"]
+        self.record("age of prices", seconds=time.time() - price["at"] / 1000)
+
+    async def call(self, method: str, **params: Any) -> Any:
+        number = next(self.ids)
+        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+        answer = await self.request(json.dumps(request), key=number, name=method, check=error_of)
+        return json.loads(answer).get("result")
+
+    async def on_connect(self) -> None:
+        await self.call("subscribe", channel="prices")
+
+    @task(3)
+    async def look(self) -> None:
+        book = await self.call("getBook", symbol="ACME")
+        assert book["bids"], "an empty book"
+
+    @task
+    async def order(self) -> None:
+        await self.call("placeOrder", symbol="ACME", side="buy", quantity=1)

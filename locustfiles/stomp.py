@@ -1,0 +1,60 @@
+"""STOMP 1.2 over WebSocket, as RabbitMQ's web-stomp speaks it:
+
+    locust -f locustfiles/stomp.py --host ws://127.0.0.1:15674
+
+A message that asks for a receipt is a request; what the subscription delivers is a time of its own.
+"""
+
+import itertools
+import time
+
+from wsload import WebSocketUser, constant_rate, task
+
+
+def frame(command: str, body: str = "", **headers: object) -> str:
+    """A frame; underscores in the headers' names stand for hyphens."""
+    lines = [command, *(f"{name.replace('_', '-')}:{value}" for name, value in headers.items())]
+    return "\n".join(lines) + f"\n\n{body}\0"
+
+
+def parsed(message: str) -> tuple[str, dict[str, str], str]:
+    """A frame's command, headers and body."""
+    head, _, body = message.partition("\n\n")
+    command, *lines = head.split("\n")
+    return command, dict(line.split(":", 1) for line in lines), body.rstrip("\0\n")
+
+
+def error_of(message: str) -> str | None:
+    """The kind of failure that an answer tells of."""
+    command, headers, _ = parsed(message)
+    return headers.get("message", "error") if command == "ERROR" else None
+
+
+class Publisher(WebSocketUser):
+    url = "/ws"
+    subprotocols = ("v12.stomp",)
+    wait_time = constant_rate(5)
+    ids = itertools.count(1)
+
+    def key_of(self, message: str) -> str | None:
+        command, headers, _ = parsed(message)
+        return command if command == "CONNECTED" else headers.get("receipt-id")
+
+    def on_message(self, message: str) -> None:
+        command, _, body = parsed(message)
+        if command == "MESSAGE":
+            self.record("delivery to subscribers", seconds=time.monotonic() - float(body))
+
+    async def on_connect(self) -> None:
+        hello = frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest")
+        await self.request(hello, key="CONNECTED", name="CONNECT", check=error_of)
+        await self.command("SUBSCRIBE", id=0, destination="/topic/readings")
+
+    async def command(self, command: str, body: str = "", **headers: object) -> None:
+        receipt = str(next(self.ids))
+        data = frame(command, body, receipt=receipt, **headers)
+        await self.request(data, key=receipt, name=command, check=error_of)
+
+    @task
+    async def publish(self) -> None:
+        await self.command("SEND", str(time.monotonic()), destination="/topic/readings")

@@ -1,0 +1,96 @@
+"""Each example locustfile against the real service it is for, judged by what it leaves in its results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.locust_run import ROOT, Finished
+from support.services import mosquitto, node, rabbitmq
+from support.undisturbed import undisturbed
+
+LOCUSTFILES = ROOT / "locustfiles"
+USERS = 5
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture
+def run(run_locust: Callable[..., Finished]) -> Run:
+    """Runs an example for four seconds; its checks judge what it measured."""
+
+    def run(name: str, port: int, *checks: str) -> Finished:
+        judged = [word for check in checks for word in ("--ws-check", check)]
+        with undisturbed():
+            return run_locust(
+                *("-f", LOCUSTFILES / f"{name}.py", "--headless", "-u", str(USERS), "-r", str(USERS)),
+                *("-t", "4s", "--host", f"ws://127.0.0.1:{port}", *judged),
+            )
+
+    return run
+
+
+def p50_ms(finished: Finished, name: str) -> float:
+    return finished.summary["metrics"][name]["p50_ns"] / 1e6
+
+
+def assert_judged(finished: Finished, returncode: int = 0) -> None:
+    """It ended as wanted: every check was judged on figures, and nothing went wrong beside them."""
+    assert finished.returncode == returncode, finished.stdout + finished.stderr
+    assert "Traceback" not in finished.stderr, finished.stderr
+    assert all(check["passed"] for check in finished.run["checks"]), finished.run["checks"]
+    assert not [warning for warning in finished.run["warnings"] if warning["invalidates"]]
+    assert finished.counter("lost") == finished.counter("duplicates") == finished.counter("late") == 0
+
+
+@pytest.mark.xdist_group("npm")
+def test_json_rpc(run: Run, node_modules: Path) -> None:
+    with node("jsonrpc.js", node_modules) as port:
+        finished = run("jsonrpc", port, "getBook.p50 < 20ms", "getBook.p50 > 10ms", "placeOrder.p50 < 20ms")
+    assert_judged(finished, 1)  # one order in ten is refused, which is a failure
+    assert finished.count("subscribe") == USERS
+    assert finished.count("getBook") > 40
+    orders = finished.count("placeOrder") + finished.count("placeOrder.failed")
+    assert finished.failures == {"placeOrder: error -32001": orders // 10}
+    assert finished.count("age of prices") > 400
+
+
+@pytest.mark.xdist_group("npm")
+def test_socket_io(run: Run, node_modules: Path) -> None:
+    with node("socketio.js", node_modules) as port:
+        finished = run("socketio", port, "order.p50 > 20ms", "order.p50 < 30ms", "news.p50 < 20ms")
+    assert_judged(finished, 1)
+    assert finished.count("connect") == finished.counter("opens") == USERS, "pings were answered"
+    assert finished.failures == {"order: refused": finished.count("order.failed")}
+    assert finished.count("news") > 200
+
+
+@pytest.mark.xdist_group("npm")
+def test_graphql(run: Run, node_modules: Path) -> None:
+    with node("graphql.js", node_modules) as port:
+        finished = run(
+            "graphql", port, "book.p50 > 10ms", "book.p50 < 20ms", '"arrivals, to the end".p50 > 100ms'
+        )
+    assert_judged(finished, 1)
+    assert finished.failures == {"banned: GraphQL errors": finished.count("banned.failed")}
+    assert finished.count("arrivals, to the first") >= finished.count("arrivals, to the end") > 3
+    assert 20 <= p50_ms(finished, "arrivals, to the first") < 40
+
+
+def test_mqtt(run: Run, tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as port:
+        finished = run("mqtt", port, "PUBLISH.p50 < 50ms", '"delivery to subscribers".p50 < 50ms')
+    assert_judged(finished)
+    assert finished.count("CONNECT") == finished.count("SUBSCRIBE") == USERS
+    assert finished.count("PUBLISH") > 60
+    assert finished.count("delivery to subscribers") > 4 * finished.count("PUBLISH")
+
+
+def test_stomp(run: Run, tmp_path: Path) -> None:
+    with rabbitmq(tmp_path) as port:
+        finished = run("stomp", port, "SEND.p50 < 50ms", '"delivery to subscribers".p50 < 50ms')
+    assert_judged(finished)
+    assert finished.count("CONNECT") == finished.count("SUBSCRIBE") == USERS
+    assert finished.count("SEND") > 60
+    assert finished.count("delivery to subscribers") > 4 * finished.count("SEND")
