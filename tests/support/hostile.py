@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
+from support import autobahn
 from support.serving import TcpHandler, WebSocketHandler
 
 # Instead of an opening handshake
@@ -270,3 +272,33 @@ def huge_in_pieces(size: int) -> OnPost:
 
 def _message(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
+
+
+# Servers that are out for harm: upgraded, they send without end
+
+
+def flooding(first: bytes, over_and_over: bytes, *, deflate: bool = False) -> TcpHandler:
+    """Upgrades the connection, and sends these frames without end and without reading."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await autobahn.upgrade(reader, writer, "" if deflate else None)
+        writer.write(first)
+        while True:
+            writer.write(over_and_over)
+            await writer.drain()
+
+    return handle
+
+
+def bomb(size: int) -> bytes:
+    """A binary frame of so many zeros, deflated a thousand-fold."""
+    deflater = zlib.compressobj(wbits=-15)
+    data = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return autobahn.frame(autobahn.BINARY, data[:-4], rsv=4)
+
+
+endless_fragments = flooding(
+    autobahn.frame(autobahn.TEXT, fin=False), autobahn.frame(autobahn.CONT, fin=False) * 10_000
+)
+bombs = flooding(b"", bomb(1 << 20) * 20, deflate=True)
+pings = flooding(b"", autobahn.frame(autobahn.PING, b"x" * 100) * 500)

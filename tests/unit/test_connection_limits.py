@@ -10,7 +10,7 @@ import pytest
 from pair import Pair, frame, on_loop
 from websockets.frames import Frame, Opcode
 
-from wsload.load.ws.limits import IDLE_PER_S, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard
+from wsload.load.ws.limits import IDLE_PER_S, MOST_DISCARDED, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard
 from wsload.load.ws.rules import Violation
 from wsload.load.ws.states import State
 
@@ -194,6 +194,21 @@ def test_one_bomb_is_too_big() -> None:
         assert pair.closed_with == 1009
         pair.lose()
         assert pair.client.end.kind == "message too big"
+
+    on_loop(body)
+
+
+@pytest.mark.parametrize("ending", [b"\x83", b"\x88\x02\x03\xe8"], ids=["failed", "closed"])
+def test_a_server_that_goes_on_and_on_after_the_end_is_dropped(ending: bytes) -> None:
+    async def body() -> None:
+        pair = Pair.open()
+        pair.arrive(ending)
+        pair.arrive(bytes(MOST_DISCARDED))
+        assert not pair.wire.closing
+        pair.arrive(b"x")
+        assert pair.wire.aborted.is_set()
+        pair.lose()
+        assert pair.client.end.kind == ("reserved opcode" if ending == b"\x83" else "closed 1000")
 
     on_loop(body)
 

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wsload.load.ws.frames import BINARY, TEXT
-from wsload.load.ws.limits import IDLE_PER_S, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard, cost
+from wsload.load.ws.limits import (
+    IDLE_PER_S,
+    MOST_DISCARDED,
+    MOST_EARLY,
+    PER_TURN,
+    SUSPICIOUS_PER_S,
+    Guard,
+    cost,
+)
 from wsload.load.ws.reader import Reader
 from wsload.load.ws.rules import Violation
 from wsload.measure.recorder import Recorder
@@ -38,7 +46,7 @@ class Incoming:
     Messages are kept until `attach`.
     """
 
-    __slots__ = ("_at_ns", "_early", "_guard", "_loop", "_owner", "_reader", "_receive", "_recorder",
+    __slots__ = ("_at_ns", "_discarded", "_early", "_guard", "_loop", "_owner", "_reader", "_receive", "_recorder",
                  "allowance", "deferred")  # fmt: skip
 
     def __init__(
@@ -51,7 +59,7 @@ class Incoming:
         self._early: list[tuple[bytes, bool, int]] = []
         self._receive: Receive | None = None
         self._guard: Guard | None = None
-        self._at_ns = 0
+        self._at_ns = self._discarded = 0
         self.allowance = 0
         """Bytes that messages may inflate to beyond what any server's may."""
         self.deferred = False
@@ -74,6 +82,7 @@ class Incoming:
     def receive(self, data: bytes, at_ns: int) -> None:
         """More bytes, which arrived at this time."""
         if self._reader is None:
+            self._discard(len(data))
             return
         self._at_ns = at_ns
         self._reader.feed(data)
@@ -88,6 +97,11 @@ class Incoming:
             self.deferred = False
             self._resume()
         return amid_frame
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > MOST_DISCARDED and not self._owner.transport.is_closing():
+            self._owner.transport.abort()
 
     def _read(self) -> None:
         reader = self._reader

@@ -6,12 +6,14 @@ from typing import Final
 
 from wsload.load.ws.rules import Rule, Violation
 
-PER_TURN: Final = 256
+PER_TURN: Final = 100
 """A connection's budget in one turn of the loop: a frame costs 1, and 1 more for every 4 KiB it holds.
 
-That is about a millisecond. What is left is read in the next turns, after the other sockets, with the
-stamp of its arrival; until then nothing more is read from this connection's socket.
+That is a fraction of a millisecond. What is left is read in the next turns, after the other sockets, with
+the stamp of its arrival; until then nothing more is read from this connection's socket.
 """
+MOST_DISCARDED: Final = 1 << 20
+"""Bytes that a server may still send after the connection has failed or closed, before it is dropped."""
 IDLE_PER_S: Final = 10_000
 """Control frames and empty fragments; more fail the connection."""
 SUSPICIOUS_PER_S: Final = 16 << 20
