@@ -9,14 +9,16 @@ in `wsload.load.ws.states`.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
 
 from wsload.errors import NotConnected, UsageError
 from wsload.load.engine.timers import Timer
+from wsload.load.ws.compat import apply_mask
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.end import End, Ending, Sink
-from wsload.load.ws.frames import BINARY, CLOSE, LARGE, PING, RSV1, TEXT, client_frame
+from wsload.load.ws.frames import BINARY, CLOSE, LARGE, PING, RSV1, SHORT_TEXT, TEXT, client_frame
 from wsload.load.ws.incoming import Incoming
 from wsload.load.ws.reader import CLOSE_CODES, Reader, parse_close
 from wsload.load.ws.rules import Rule, Violation
@@ -25,6 +27,7 @@ from wsload.load.ws.writing import Writer, release, wait_in
 from wsload.measure.recorder import Recorder
 
 _now_ns = time.monotonic_ns
+_bits = random.getrandbits
 _OPEN = State.OPEN
 
 
@@ -98,10 +101,15 @@ class TimedConnection(asyncio.Protocol):
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
         count.sent += 1
-        if self._deflate is not None or len(data) >= LARGE:
+        size = len(data)
+        if self._deflate is not None or size >= LARGE:
             self._send_otherwise(TEXT if text else BINARY, data)
             return
-        frame = client_frame(data, text=text)
+        if text and size < 126:
+            mask = _bits(32).to_bytes(4, "big")
+            frame = SHORT_TEXT[size] + mask + apply_mask(data, mask)
+        else:
+            frame = client_frame(data, text=text)
         count.bytes_out += len(frame)
         self.transport.write(frame)
 

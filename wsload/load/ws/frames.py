@@ -22,17 +22,15 @@ LARGE: Final = 1 << 16
 """From this size on a payload is not copied behind its frame's head, but written after it."""
 
 _MASKED: Final = 0x80
-_SHORT_TEXT: Final = [bytes((TEXT, _MASKED | length)) for length in range(126)]
+SHORT_TEXT: Final = [bytes((TEXT, _MASKED | length)) for length in range(126)]
+"""The heads of whole text messages of under 126 bytes, by their length: most of what is sent."""
 _bits = random.getrandbits
 
 
 def client_frame(data: bytes, *, text: bool) -> bytes:
     """One message as one frame, under a mask of its own."""
     mask = _bits(32).to_bytes(4, "big")
-    length = len(data)
-    if text and length < 126:
-        return _SHORT_TEXT[length] + mask + apply_mask(data, mask)
-    return _head(TEXT if text else BINARY, length) + mask + apply_mask(data, mask)
+    return _head(TEXT if text else BINARY, len(data)) + mask + apply_mask(data, mask)
 
 
 def frame_parts(first: int, data: bytes | memoryview) -> list[bytes]:
