@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.locust_run import ROOT, Finished
-from support.services import mosquitto, node, rabbitmq
+from support.services import mosquitto, node, rabbitmq, token_chat
 from support.undisturbed import undisturbed
 
 LOCUSTFILES = ROOT / "locustfiles"
@@ -94,3 +94,11 @@ def test_stomp(run: Run, tmp_path: Path) -> None:
     assert finished.count("CONNECT") == finished.count("SUBSCRIBE") == USERS
     assert finished.count("SEND") > 60
     assert finished.count("delivery to subscribers") > 4 * finished.count("SEND")
+
+
+def test_a_chat_behind_a_login(run: Run) -> None:
+    with token_chat() as port:
+        finished = run("token_chat", port, '"log in".p50 > 20ms', '"log in".p50 < 200ms', "say.p50 > 10ms")
+    assert_judged(finished)
+    assert finished.count("log in") == finished.counter("opens") == USERS
+    assert finished.count("say") > 20

@@ -1,0 +1,51 @@
+"""A chat behind an HTTP login, in a message format of its own:
+
+    locust -f locustfiles/token_chat.py --host ws://127.0.0.1:8000
+
+Each opening, reconnections too, logs in first and brings the token that it got.
+"""
+
+import asyncio
+import itertools
+import json
+import secrets
+from typing import Any
+from urllib.request import Request, urlopen
+
+from wsload import Opening, WebSocketUser, constant_rate, task
+
+
+def log_in(url: str, name: str) -> str:
+    """The token for this account; blocks, so it is called in a thread."""
+    account = json.dumps({"name": name, "password": name[::-1]}).encode()
+    with urlopen(Request(url, account, {"Content-Type": "application/json"}), timeout=10) as reply:
+        return str(json.load(reply)["token"])
+
+
+def refused(message: str) -> str | None:
+    """The kind of failure that an answer tells of."""
+    return "refused" if json.loads(message)[0] == "refused" else None
+
+
+class Guest(WebSocketUser):
+    wait_time = constant_rate(2)
+    references = itertools.count(1)
+
+    async def on_opening(self) -> Opening:
+        self.name = f"guest-{secrets.token_hex(4)}"
+        with self.measure("log in"):
+            token = await asyncio.to_thread(log_in, f"{self.host}/login".replace("ws", "http", 1), self.name)
+        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {token}"})
+
+    def key_of(self, message: str) -> Any:
+        match json.loads(message):
+            case ["said", who, reference, _] if who == self.name:
+                return reference
+            case ["refused", reference, _]:
+                return reference
+        return None
+
+    @task
+    async def say(self) -> None:
+        reference = str(next(self.references))
+        await self.request(json.dumps(["say", reference, "hello"]), key=reference, name="say", check=refused)
