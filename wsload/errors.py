@@ -36,6 +36,12 @@ class NothingMeasured(WsloadError):
     exit_code = ExitCode.NOTHING_MEASURED
 
 
+class Untrusted(WsloadError):
+    """The load generator can't vouch for what was measured."""
+
+    exit_code = ExitCode.UNTRUSTED
+
+
 class ServerFailed(WsloadError):
     """The server under test did not start, or ended while it was needed."""
 

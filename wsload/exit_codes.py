@@ -2,8 +2,8 @@
 
 | code | name | meaning |
 |---:|---|---|
-| 0 | `ExitCode.OK` | all went well: checks passed, the candidate is not slower |
-| 1 | `ExitCode.FAILED` | a check failed, the candidate is slower, the selftest was off |
+| 0 | `ExitCode.OK` | all went well: checks passed, the candidate is shown not to be slower |
+| 1 | `ExitCode.FAILED` | a check failed, the candidate is slower or fails more, the selftest was off |
 | 2 | `ExitCode.USAGE` | a mistake in the command or its files; nothing was measured |
 | 3 | `ExitCode.UNTRUSTED` | the figures can't be trusted: the load generator was the bottleneck |
 | 4 | `ExitCode.INCONCLUSIVE` | it can't be told yet, or the experiment was cut short |

@@ -10,6 +10,7 @@ import numpy as np
 from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.report.comparison.server import Sample, ServerFigures
 from wsload.results.run import RunWarning
 from wsload.results.writer import RunWriter
@@ -39,12 +40,16 @@ def store_run(
     valid: bool | None = True,
     seconds: int = 12,
     options: Mapping[str, object] = OPTIONS,
-    metrics: tuple[str, ...] = ("open", "login", "message", "delivery"),
+    metrics: tuple[str, ...] = ("open", "login", "message"),
+    requests: tuple[str, ...] = ("message",),
     per_second: int = 200,
+    lost: int = 0,
+    refused: int = 0,
 ) -> Path:
     """A run of 2 to 6 ms messages, ``factor`` times as slow; ``at`` is its place in the order.
 
-    ``valid`` None is a run that was killed.
+    Each second it loses ``lost`` of its messages, and ``refused`` openings fail. ``valid`` None is a run
+    that was killed.
     """
     rng = np.random.default_rng([at, len(build)])
     scatter = np.exp(0.004 * rng.normal())
@@ -61,9 +66,16 @@ def store_run(
                 histograms={
                     metric: Histogram.of(found.astype(np.int64).tolist())
                     for metric, found in zip(metrics, values, strict=True)
-                },
-                counters={"sent": per_second, "cpu_ns": 200_000_000},
+                }
+                | ({"message.lost": Histogram.of([1_000_000] * lost)} if lost else {}),
+                counters={"sent": per_second, "lost": lost, "cpu_ns": 200_000_000},
                 gauges={"users": 20},
+                failures={
+                    key: count
+                    for key, count in ((("message", "connection lost"), lost), (("open", "refused"), refused))
+                    if count
+                },
+                names=dict.fromkeys(requests, Kind.REQUEST) if second == 0 else {},
             )
         )
     if valid is None:
@@ -76,9 +88,12 @@ def store_run(
 
 
 def store_sides(
-    results: Path, *, slower: float = 1.0, pairs: int = 4, bad: tuple[int, ...] = ()
+    results: Path, *, slower: float = 1.0, pairs: int = 4, bad: tuple[int, ...] = (), **candidates: int
 ) -> tuple[list[Path], list[Path]]:
-    """Runs of v1 and v2 in the order A B B A…; those whose places are in ``bad`` are not valid."""
+    """Runs of v1 and v2 in the order A B B A…; those whose places are in ``bad`` are not valid.
+
+    ``candidates`` are settings of `store_run` for v2 alone.
+    """
     sides: tuple[list[Path], list[Path]] = ([], [])
     for at, letter in enumerate(("ABBA" * pairs)[: 2 * pairs]):
         candidate = letter == "B"
@@ -88,6 +103,7 @@ def store_sides(
             at=at,
             factor=slower if candidate else 1.0,
             valid=at not in bad,
+            **(candidates if candidate else {}),
         )
         sides[candidate].append(path)
     return sides

@@ -13,13 +13,15 @@ from support.serving import Serving
 from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
 
-from wsload.commands.ab.conduct import LOCUST_LOG, STAGE, Conductor
+from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
 from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.load import Load
 from wsload.commands.ab.plan import Build, Plan, Slot
 from wsload.commands.ab.progress import Shown
-from wsload.errors import UsageError, WsloadError
+from wsload.errors import Untrusted, UsageError, WsloadError
+from wsload.exit_codes import ExitCode
+from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.results.reader import open_run
 
@@ -226,7 +228,7 @@ def test_a_clear_verdict_stops_an_experiment_that_may(plan: Plan, conduct: Condu
     comparison = report_of(tmp_path, experiment).comparison
     assert comparison.verdict is Verdict.SLOWER
     # Judged at the level of a look on the way, so the looks that were taken are paid for.
-    assert comparison.gate.alpha == experiment.plan.looks.early_level
+    assert comparison.gate.alpha == experiment.plan.looks.early * plan.gate.alpha
     assert report_of(tmp_path, experiment, gate=Gate(ratio=5)).comparison.verdict is not Verdict.SLOWER
 
 
@@ -234,7 +236,8 @@ def test_and_no_other_does(plan: Plan, conduct: Conduct, tmp_path: Path) -> None
     conductor = conduct(replace(plan, pairs=4), Loader(slower=2.0))
     conductor.go_on()
     assert conductor.experiment.ended is Ending.PLANNED
-    assert report_of(tmp_path, conductor.experiment).comparison.gate == plan.gate
+    report = report_of(tmp_path, conductor.experiment)
+    assert report.comparison.gate == replace(plan.gate, alpha=PLANNED * plan.gate.alpha)
 
 
 def test_through_to_its_end_it_is_judged_at_the_last_looks_level(
@@ -243,13 +246,56 @@ def test_through_to_its_end_it_is_judged_at_the_last_looks_level(
     with pytest.raises(KeyboardInterrupt):
         conduct(replace(plan, stop_early=True), Loader(told={5: KeyboardInterrupt()})).go_on()
     report = report_of(tmp_path, load(tmp_path))
-    assert report.comparison.gate.alpha == plan.looks.last_level
+    looks = replace(plan, stop_early=True).looks
+    assert report.comparison.gate.alpha == looks.last * plan.gate.alpha
     assert report.warnings[-1].startswith("the experiment is not finished: 4 of 6 runs")
 
 
 def test_nothing_can_be_said_of_an_experiment_without_runs(plan: Plan, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="side A has no runs"):
         report_of(tmp_path, Experiment(plan=plan, created_at=0.0))
+
+
+# Pairs that are added
+
+
+def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them(
+    plan: Plan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conduct(plan, Loader(slower=1.05)).go_on()
+    loader = Loader(slower=1.05)
+    loader.made = [("", "")] * 10  # the runs that it makes are later ones
+    conductor = conduct(load(tmp_path).extended(4), loader)
+    conductor.go_on()
+    assert [name for name, _ in loader.made[10:]] == ["v2", "v1", "v1", "v2", "v2", "v1", "v1", "v2"]
+    assert conductor.experiment.ended is Ending.PLANNED
+    comparison = report_of(tmp_path, conductor.experiment).comparison
+    assert comparison.gate.alpha == pytest.approx(PLANNED * (1 - PLANNED) * plan.gate.alpha)
+    assert {each.pairs for each in comparison.judgements} == {7}
+    assert load(tmp_path).extended(2).more == (4, 2)
+
+
+# Runs that are of no use
+
+
+@pytest.mark.parametrize(("repeats", "done"), [(0, 3), (2, 1)])
+def test_attempts_that_are_all_not_valid_end_the_experiment(
+    plan: Plan, conduct: Conduct, tmp_path: Path, repeats: int, done: int
+) -> None:
+    loader = Loader(told=dict.fromkeys(range(1, 99), False))
+    conductor = conduct(replace(plan, pairs=10, repeats=repeats), loader)
+    with pytest.raises(Untrusted, match=f"4 attempts in a row were of no use.*{LATE}") as caught:
+        conductor.go_on()
+    assert caught.value.exit_code == ExitCode.UNTRUSTED
+    assert len(loader.made) == MOST_INVALID
+    assert len(load(tmp_path).done) == done
+    assert load(tmp_path).ended is None  # it can be resumed, when the machine is quieter
+
+
+def test_one_that_is_valid_in_between_keeps_it_going(plan: Plan, conduct: Conduct) -> None:
+    loader = Loader(told={1: False, 2: False, 4: False, 5: False, 7: False, 8: False})
+    conduct(plan, loader).go_on()
+    assert len(loader.made) == 12
 
 
 # What is shown on the way

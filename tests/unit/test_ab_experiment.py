@@ -87,6 +87,47 @@ def test_after_a_break_half_a_pair_is_made_again() -> None:
     assert after(4).without_half_pair() == (after(4), None)
 
 
+# Pairs that are added
+
+
+def test_pairs_are_added_to_what_has_ended_and_go_on_in_turns() -> None:
+    longer = after(6).extended(2)
+    assert (longer.pairs, longer.ended, longer.whole_pairs) == (5, None, 3)
+    assert [slot.letter for slot in longer.left] == ["B", "A", "A", "B"]
+    assert [longer.stage(slot) for slot in (1, 6, 7, 10)] == [0, 0, 1, 1]
+    assert longer.missing().startswith("6 of 10 runs were made, 3 of 5 pairs are whole")
+    again = replace(longer, ended=Ending.PLANNED).extended(3)
+    assert (again.more, again.pairs) == ((2, 3), 8)
+    assert [again.stage(slot) for slot in (10, 11, 16)] == [1, 2, 2]
+    assert Experiment.from_json(again.to_json()) == again
+
+
+@pytest.mark.parametrize(
+    ("experiment", "pairs", "said"),
+    [
+        (after(4), 5, "not finished, resume it first .4 of 6 runs were made"),
+        (replace(after(4), ended=Ending.EARLY), 5, "stopped early, its verdict was clear"),
+        (after(6), 1, "--more 1: from 2 to 197 pairs can be added"),
+        (after(6), 198, "--more 198: from 2 to 197"),
+    ],
+)
+def test_where_none_can_be_added_it_is_said(experiment: Experiment, pairs: int, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        experiment.extended(pairs)
+
+
+def test_experiments_of_the_schema_before_are_read() -> None:
+    old = json.loads(after(2).to_json())
+    del old["more"], old["plan"]["directory"]
+    every = [f"{metric}.p{p}" for metric in ("open", "login", "message", "delivery") for p in (50, 95, 99)]
+    old["plan"]["gate"] = {"ratio": 0.05, "shift_ns": 100_000, "same_within": 0.1, "alpha": 0.05,
+                           "run_deviation": 0.049, "drift": 0.01, "judged": every}  # fmt: skip
+    found = Experiment.from_json(json.dumps(old | {"schema": 1}).encode())
+    assert found == replace(after(2), plan=replace(PLAN, gate=Gate(ratio=0.05)))
+    old["plan"]["gate"]["judged"] = ["message.p99"]
+    assert Experiment.from_json(json.dumps(old | {"schema": 1}).encode()).plan.gate.judged == ("message.p99",)
+
+
 # experiment.json
 
 outcomes = st.builds(
@@ -108,7 +149,7 @@ def test_what_is_written_is_read_again(found: Outcome, ended: Ending | None) -> 
 def test_the_file_says_which_run_was_which(tmp_path: Path) -> None:
     save(tmp_path, after(3))
     found = json.loads((tmp_path / EXPERIMENT).read_bytes())
-    assert found["schema"] == 1
+    assert found["schema"] == 2
     assert [(run["pair"], run["side"], run["run"]) for run in found["runs"]] == [
         (1, "A", "run-1"),
         (1, "B", "run-2"),
@@ -131,7 +172,10 @@ RUN = json.loads(after(1).to_json())["runs"][0]
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (changed(schema=2), "written by a newer wsload .schema 2; this one reads up to 1.: upgrade"),
+        (changed(schema=3), "written by a newer wsload .schema 3; this one reads up to 2.: upgrade"),
+        (changed(more=[1]), "more pairs than an experiment can have"),
+        (changed(more=[2000]), "more pairs than an experiment can have"),
+        (changed(more="x"), "invalid literal"),
         (changed(schema="x"), "schema 'x' is unknown"),
         (b"{", "Expecting"),
         (b"[]", "not an experiment"),

@@ -103,9 +103,9 @@ def test_a_plan_that_can_not_be_is_refused(changes: dict[str, object], said: str
     assert "abc" not in str(caught.value)
 
 
-def test_the_stopping_rule_is_made_for_the_plans_pairs_and_alpha() -> None:
-    looks = replace(PLAN, pairs=7, gate=Gate(alpha=0.1)).looks
-    assert (looks.pairs, looks.alpha) == (7, 0.1)
+def test_the_stopping_rule_is_made_for_the_plans_pairs() -> None:
+    assert (replace(PLAN, pairs=7).looks.pairs, replace(PLAN, pairs=7).looks.early_looks) == (7, 0)
+    assert replace(PLAN, pairs=7, stop_early=True).looks.early_looks == 4
 
 
 # What the first handshake has to do as the load will
@@ -147,12 +147,12 @@ def test_the_plan_in_words() -> None:
 def test_power_is_told_for_what_is_judged_together() -> None:
     needed, assumed = power_lines(replace(PLAN, gate=Gate(judged=("message.p99",))), 0.10)
     assert needed == (
-        "To find a slow-down of 10 % in 4 of 5 experiments takes 11 pairs, about 16 min 52 s; "
-        "the 10 planned find it in 76 of 100"
+        "To find a slow-down of 10 % in 4 of 5 experiments takes 10 pairs, about 15 min 20 s; "
+        "the 10 planned find it in 80 of 100"
     )
     assert "a pair's ratio scatters by 6.9 %" in assumed and "1 statistic is judged" in assumed
     everything, _ = power_lines(PLAN, 0.10)
-    assert "takes 20 pairs" in everything
+    assert "takes 17 pairs" in everything
 
 
 def test_an_effect_below_the_gate_can_not_be_found() -> None:

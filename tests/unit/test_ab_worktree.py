@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from wsload.children import Guard
 from wsload.commands.ab.plan import Build, Plan
-from wsload.commands.ab.worktree import Worktrees, resolved
+from wsload.commands.ab.worktree import PREFIX, Worktrees, remove_stale, resolved
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 
@@ -153,3 +154,67 @@ def test_builds_without_a_ref_need_no_git(
     bare = replace(PLAN, a=replace(PLAN.a, ref=""), b=replace(PLAN.b, ref=""))
     with Worktrees(bare, logs=tmp_path, guard=guard) as trees:
         assert trees.cwd(Side.BASELINE) is None
+
+
+# What a killed experiment left
+
+
+def leave(tmp_path: Path, *, old: bool = True) -> Path:
+    """A directory with a worktree, as SIGKILL leaves them."""
+    root = tmp_path / f"{PREFIX}left"
+    git("worktree", "add", "--quiet", "--detach", str(root / "a"), "v1")
+    (root / "b").mkdir()
+    if old:
+        os.utime(root, (0, 0))
+    return root
+
+
+@pytest.mark.usefixtures("repository")
+def test_what_nobody_holds_is_removed(tmp_path: Path) -> None:
+    root = leave(tmp_path)
+    remove_stale()
+    assert not root.exists()
+    assert git("worktree", "list").count("\n") == 0
+
+
+@pytest.mark.usefixtures("repository")
+def test_from_another_directory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = leave(tmp_path)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.chdir(tmp_path)
+        remove_stale()
+    assert not root.exists()
+    assert git("worktree", "list").count("\n") == 0
+
+
+@pytest.mark.usefixtures("repository")
+def test_what_is_held_or_just_made_stays(tmp_path: Path) -> None:
+    root = leave(tmp_path, old=False)
+    remove_stale()
+    assert root.is_dir()
+    os.utime(root, (0, 0))
+    held = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        remove_stale()
+        assert (root / "a" / "first").exists()
+    finally:
+        os.close(held)
+
+
+@pytest.mark.usefixtures("repository")
+def test_an_experiment_holds_its_own(tmp_path: Path, guard: Guard) -> None:
+    with Worktrees(plan(), logs=tmp_path, guard=guard) as trees:
+        (root,) = tmp_path.glob(f"{PREFIX}*")
+        os.utime(root, (0, 0))
+        remove_stale()
+        place = trees.cwd(Side.BASELINE)
+        assert place is not None and place.is_dir()
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_link_of_that_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / f"{PREFIX}link").symlink_to(tmp_path / "mine")
+    remove_stale()
+    assert (tmp_path / "mine").is_dir()

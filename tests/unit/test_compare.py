@@ -3,93 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.made_figures import ATTEMPTS, MS, STATISTICS, made, outcomes, slower_by
 
-from wsload.judge.compare.bootstrap import blocks_of
 from wsload.judge.compare.compare import Comparison, compare
-from wsload.judge.compare.pairs import PARTS, RunFigures, Side, compared, figures_of
-from wsload.judge.compare.verdict import JUDGEABLE, Gate, Verdict
-from wsload.measure.histogram import Histogram, merged
-from wsload.measure.interval import Interval
+from wsload.judge.compare.pairs import Basis, RunFigures, Side
+from wsload.judge.compare.verdict import SLOWER_SHARE, Gate, Judgement, Verdict
 
-MS = 1_000_000
-SCATTER = (0.98, 1.01, 1.03, 0.99, 1.0, 1.02, 0.97, 1.01)
-"""Factors by which runs of one build differ here."""
-
-
-def made(
-    order: str,
-    figure: Callable[[str, str], float],
-    *,
-    names: Sequence[str] = JUDGEABLE,
-    invalid: Sequence[str] = (),
-    drift: float = 0.0,
-) -> list[RunFigures]:
-    """Runs in this order; ``figure(letter, statistic)`` is the build's true value in ms."""
-    runs = []
-    for at, letter in enumerate(order):
-        name = f"{letter}{order[: at + 1].count(letter)}"
-        factor = SCATTER[at % len(SCATTER)] * (1 + drift) ** at
-        runs.append(
-            RunFigures(
-                name=name,
-                side=Side.BASELINE if letter == "A" else Side.CANDIDATE,
-                started_s=1.7e9 + at,
-                values={each: round(figure(letter, each) * factor * MS) for each in names},
-                valid=name not in invalid,
-            )
-        )
-    return runs
-
-
-def slower_by(percent: float, *slow: str) -> Callable[[str, str], float]:
-    return lambda letter, name: 20 * (1 + percent / 100 * (letter == "B" and name in (slow or JUDGEABLE)))
+ABBA = "ABBA" * 4
 
 
 def verdicts(comparison: Comparison) -> dict[str, Verdict]:
     return {each.name: each.verdict for each in comparison.judgements}
 
 
-ABBA = "ABBA" * 4
-MIRRORED = {
-    (Verdict.SLOWER, Verdict.FASTER),
-    (Verdict.FASTER, Verdict.SLOWER),
-    (Verdict.SAME, Verdict.SAME),
-    (Verdict.SAME, Verdict.INCONCLUSIVE),
-    (Verdict.INCONCLUSIVE, Verdict.SAME),
-    (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE),
-}
-"""What both sides' points of view may say of one ratio: "within 10 %" is not the same seen from either."""
+def judgement(comparison: Comparison, name: str) -> Judgement:
+    (found,) = (each for each in comparison.judgements if each.name == name)
+    return found
+
+
+# Verdicts of the whole
 
 
 def test_builds_that_are_the_same() -> None:
-    comparison = compare(made(ABBA, slower_by(0)))
-    assert comparison.verdict is Verdict.SAME
+    comparison = compare(made(ABBA))
+    assert comparison.verdict is Verdict.NOT_SLOWER
     assert comparison.exit_code == 0
-    assert [each.name for each in comparison.judgements] == list(JUDGEABLE)
+    assert [each.name for each in comparison.judgements] == list(STATISTICS)
     assert comparison.pairs[:3] == (("A1", "B1"), ("A2", "B2"), ("A3", "B3"))
     assert comparison.warnings == ()
-    assert not comparison.within_run_only
+    assert comparison.unjudged == ()
+    assert comparison.basis is Basis.PAIRS
 
 
 def test_one_slow_statistic_is_named_and_fails_the_whole() -> None:
-    comparison = compare(made(ABBA, slower_by(15, "login.p95")))
-    assert comparison.verdict is Verdict.SLOWER
-    assert comparison.exit_code == 1
+    comparison = compare(made(ABBA, slower_by(15, "login.p99")))
+    assert (comparison.verdict, comparison.exit_code) == (Verdict.SLOWER, 1)
+    slow = judgement(comparison, "login.p99")
     assert [name for name, verdict in verdicts(comparison).items() if verdict is Verdict.SLOWER] == [
-        "login.p95"
+        slow.name
     ]
-    (slow,) = (each for each in comparison.judgements if each.verdict is Verdict.SLOWER)
-    assert slow.low < 1.15 < slow.high
-    assert slow.judged_low <= slow.low
-    assert slow.shift_ns == pytest.approx(3 * MS, rel=0.25)
-    assert slow.level == pytest.approx(0.05 / len(JUDGEABLE))
+    assert slow.low is not None and slow.high is not None
+    assert 1.03 < slow.low < 1.15 < slow.high
+    assert slow.shift == pytest.approx(6 * MS, rel=0.25)
+    assert slow.level == pytest.approx(SLOWER_SHARE * 0.05 / len(STATISTICS))
 
 
 def test_a_faster_build_passes() -> None:
@@ -106,188 +68,307 @@ def test_slower_wins_over_faster() -> None:
 
 
 def test_too_much_scatter_is_inconclusive_and_says_what_it_would_take() -> None:
-    runs = made("ABBA", slower_by(9))
-    comparison = compare(runs)
+    comparison = compare(made("ABBA", slower_by(9)))
     assert (comparison.verdict, comparison.exit_code) == (Verdict.INCONCLUSIVE, 4)
     assert all(each.more_pairs for each in comparison.judgements)
 
 
-def test_the_interval_is_the_textbook_one() -> None:
+def test_faster_by_a_doubtful_amount_is_shown_not_to_be_slower() -> None:
+    """An interval of −26 to +3.5 % was no answer before, though the build is not slower for certain."""
+    wide = (1.0, 1.1, 0.9, 1.0, 1.2, 0.9, 0.95, 1.0)
+    comparison = compare(made(ABBA, slower_by(-8), scatter=wide), Gate(judged=("message.p50",)))
+    (each,) = comparison.judgements
+    assert each.low is not None and each.high is not None
+    assert each.low < 0.9 < each.high < 1.1
+    assert (each.verdict, comparison.exit_code) == (Verdict.NOT_SLOWER, 0)
+
+
+def test_the_bounds_are_the_textbook_ones() -> None:
     ratios = (1.02, 1.10, 1.05, 1.07)
     runs = []
     for at, ratio in enumerate(ratios):
-        for side, value in ((Side.BASELINE, 20 * MS), (Side.CANDIDATE, round(20 * MS * ratio))):
+        for side, value in ((Side.BASELINE, 20.0), (Side.CANDIDATE, 20 * ratio)):
             place = 2 * at + (side is Side.CANDIDATE) * (1 if at % 2 == 0 else -1)
             runs.append(
-                RunFigures(name=f"{side}{at}", side=side, started_s=place, values={"open.p50": value})
+                RunFigures(name=f"{side}{at}", side=side, started_s=place, outcomes={"open": outcomes(value)})
             )
-    (found,) = compare(runs, Gate(judged=("open.p50",))).judgements
+    comparison = compare(runs, Gate(judged=("open.p50",)))
+    (found,) = comparison.judgements
     logs = np.log(ratios)
-    reach = 3.1824 * logs.std(ddof=1) / 2
-    assert found.ratio == pytest.approx(math.exp(logs.mean()), rel=1e-6)
-    assert found.low == pytest.approx(math.exp(logs.mean() - reach), rel=1e-5)
-    assert found.high == pytest.approx(math.exp(logs.mean() + reach), rel=1e-5)
-    assert (found.judged_low, found.judged_high) == (found.low, found.high)
-    assert found.shift_ns == pytest.approx(20 * MS * 0.06)
-    assert found.deviation == pytest.approx(logs.std(ddof=1))
+    error = logs.std(ddof=1) / 2
+    assert found.change == pytest.approx(math.exp(logs.mean()), rel=1e-3)
+    assert found.low == pytest.approx(math.exp(logs.mean() - 2.60543 * error), rel=1e-3)  # t(0.96; 3)
+    assert found.high == pytest.approx(math.exp(logs.mean() + 2.35336 * error), rel=1e-3)  # t(0.95; 3)
+    assert found.deviation == pytest.approx(logs.std(ddof=1), rel=0.02)
+    assert found.baseline == pytest.approx(20 * MS, rel=1e-3)
+
+
+# Everything in a row comes from the same runs
+
+
+def test_what_a_row_shows_of_both_sides_never_contradicts_its_change() -> None:
+    """Medians over the runs said A 10.8, B 10.1 and +50.7 % in one row."""
+    a, b = (10.8, 10.9, 2.0, 10.7), (10.1, 10.2, 31.0, 10.0)
+    runs = [
+        RunFigures(name=f"{letter}{at}", side=side, started_s=2 * at + (side is Side.CANDIDATE) * (-1) ** at,
+                   outcomes={"open": outcomes(values[at])})
+        for at in range(4) for letter, side, values in (("A", Side.BASELINE, a), ("B", Side.CANDIDATE, b))
+    ]  # fmt: skip
+    found = judgement(compare(runs), "open.p50")
+    assert found.change > 1
+    assert found.candidate > found.baseline
+    assert found.candidate / found.baseline == pytest.approx(found.change)
+    assert found.shift == pytest.approx(found.candidate - found.baseline)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.floats(0.1, 1000), st.floats(0.1, 1000)), min_size=2, max_size=6))
+def test_signs_agree_whatever_the_runs(pairs: list[tuple[float, float]]) -> None:
+    runs = [
+        RunFigures(
+            name=f"{side}{at}", side=side, started_s=2 * at + place, outcomes={"open": outcomes(value)}
+        )
+        for at, pair in enumerate(pairs)
+        for place, (side, value) in enumerate(zip(Side, pair, strict=True))
+    ]
+    for each in compare(runs).judgements:
+        assert each.candidate / each.baseline == pytest.approx(each.change)
+        assert each.low is not None and each.high is not None
+        assert each.low <= each.change * (1 + 1e-9) and each.change <= each.high * (1 + 1e-9)
+
+
+# Lost and failed
+
+
+def test_a_build_that_drops_messages_is_not_faster_however_fast_the_rest_is() -> None:
+    runs = made(ABBA, slower_by(-50), lost=lambda letter, at: 3_000 * (letter == "B"))
+    for gate in (Gate(), Gate(judged=("message.p50",)), Gate(judged=("open",))):
+        comparison = compare(runs, gate)
+        assert (comparison.verdict, comparison.exit_code) == (Verdict.FAILS_MORE, 1)
+    lost = judgement(comparison, "message.lost")
+    assert (lost.baseline, lost.candidate) == (0, pytest.approx(0.6))
+
+
+def test_failures_against_none_are_not_the_same() -> None:
+    comparison = compare(made(ABBA, failed=lambda letter, at: 100 * (letter == "B")))
+    assert (comparison.verdict, comparison.exit_code) == (Verdict.FAILS_MORE, 1)
+    assert verdicts(comparison)["message.failed"] is Verdict.FAILS_MORE
+
+
+def test_failing_less_or_losing_nothing_passes() -> None:
+    comparison = compare(made(ABBA, lost=lambda letter, at: (40 + at) * (letter == "A")))
+    assert verdicts(comparison)["message.lost"] is Verdict.NOT_SLOWER
+    assert comparison.exit_code == 4  # the baseline's p99 lies among its lost in half of the runs
+    assert compare(made(ABBA, lost=lambda letter, at: 4 * (letter == "A"))).exit_code == 0
+
+
+def test_losses_that_are_the_builds_alike_are_no_regression() -> None:
+    found = compare(made(ABBA, lost=lambda letter, at: 3 + at % 3))
+    assert verdicts(found)["message.lost"] is not Verdict.FAILS_MORE
+    assert found.exit_code in (0, 4)
+
+
+def test_a_loss_that_one_run_shows_can_not_be_told_from_chance() -> None:
+    comparison = compare(made(ABBA, lost=lambda letter, at: 30 * (letter == "B" and at == 1)))
+    assert verdicts(comparison)["message.lost"] is Verdict.INCONCLUSIVE
+    assert comparison.exit_code == 4
+
+
+@given(st.integers(1, 3))
+def test_a_build_that_loses_more_is_never_called_faster(lost: int) -> None:
+    """Not even where the loss is too small to count, or could be chance."""
+    runs = made("ABBA" * 4, slower_by(-30), answered=40_000, lost=lambda letter, at: lost * (letter == "B"))
+    comparison = compare(runs)
+    assert verdicts(comparison)["message.p50"] is Verdict.FASTER
+    assert comparison.verdict is Verdict.NOT_SLOWER
+
+
+def test_percentiles_that_lie_among_the_lost_are_more_than_all_that_was_measured() -> None:
+    comparison = compare(made(ABBA, lost=lambda letter, at: 100))
+    assert comparison.exit_code == 4
+    (found,) = comparison.unjudged
+    assert found.name == "message.p99"
+    assert "among the lost or failed" in found.reason
+    assert found.more == (True, True)
+    assert found.blocks
+    assert found.candidate == pytest.approx(40 * MS, rel=0.01)
+    assert "message.p50" in verdicts(comparison)
+
+
+def test_losing_slow_answers_moves_the_percentiles_up() -> None:
+    """Of 2,000 posts 30 are lost: the p99 of all is what was the p99.5 of the answered."""
+    assert outcomes(20).percentile(99) == pytest.approx(40 * MS, rel=1e-3)
+    losing = outcomes(20, answered=ATTEMPTS, lost=19)
+    assert losing.percentile(98) == pytest.approx(40 * MS, rel=1e-3) != outcomes(20).percentile(98)
+    assert losing.percentile(99.1) == math.inf
+
+
+# What can't be judged
+
+
+def test_few_samples_are_not_judged_and_do_not_stand_in_the_way() -> None:
+    comparison = compare(made(ABBA, answered=999))
+    assert {each.name: each.blocks for each in comparison.unjudged} == {
+        f"{metric}.p99": False for metric in ("message", "open", "login")
+    }
+    assert all("fewer than 1,000 values in a run" in each.reason for each in comparison.unjudged)
+    assert set(verdicts(comparison)) == {"message.p50", "open.p50", "login.p50"}
+    assert comparison.exit_code == 0
+    assert compare(made(ABBA, answered=1_000)).unjudged == ()
+
+
+def test_what_was_asked_for_by_name_is_needed_for_a_good_end() -> None:
+    comparison = compare(made(ABBA, answered=50), Gate(judged=("open.p99", "message.p50")))
+    assert [each.blocks for each in comparison.unjudged] == [True]
+    assert comparison.exit_code == 4
+    assert compare(made(ABBA), Gate(judged=("nothing like it",))).exit_code == 4
+
+
+def test_a_metric_that_one_side_lacks_is_never_passed_over() -> None:
+    def cut(run: RunFigures) -> RunFigures:
+        return replace(run, outcomes={name: run.outcomes[name] for name in run.outcomes if name != "login"})
+
+    runs = made(ABBA)
+    comparison = compare([cut(run) if run.side is Side.CANDIDATE else run for run in runs])
+    assert comparison.exit_code == 4
+    assert [each.name for each in comparison.unjudged] == ["login.p50", "login.p99"]
+    assert comparison.unjudged[0].reason == "no values in the candidate’s runs"
+    nowhere = compare([cut(run) for run in runs])
+    assert (nowhere.exit_code, nowhere.unjudged, len(nowhere.judgements)) == (0, (), 4)
+
+
+def test_percentiles_the_load_generator_can_not_vouch_for_are_left_out_by_name() -> None:
+    comparison = compare(made(ABBA, trusted=lambda letter, at: {"message": 95.0, "open": 99.9}))
+    (found,) = comparison.unjudged
+    assert (found.name, found.blocks) == ("message.p99", False)
+    assert "too late to vouch for it" in found.reason
+    assert comparison.exit_code == 0
+
+
+def test_a_pair_that_is_not_trusted_drops_out_of_that_row_alone() -> None:
+    comparison = compare(made(ABBA, trusted=lambda letter, at: {"message": 95.0} if at == 2 else {}))
+    pairs = {each.name: each.pairs for each in comparison.judgements}
+    assert pairs.pop("message.p99") == 7
+    assert set(pairs.values()) == {8}
+
+
+def test_nothing_recorded_at_all_is_inconclusive() -> None:
+    assert compare(made("ABBA", metrics=())).exit_code == 4
+
+
+def test_names_are_data() -> None:
+    runs = made(
+        ABBA, slower_by(30, "log in.p99"), metrics=("log in", "buy", "open"), requests=("log in", "buy")
+    )
+    comparison = compare(runs)
+    assert [each.name for each in comparison.judgements] == [
+        "log in.p50", "log in.p99", "buy.p50", "buy.p99", "open.p50", "open.p99"
+    ]  # fmt: skip
+    assert verdicts(comparison)["log in.p99"] is Verdict.SLOWER
+    only = compare(runs, Gate(judged=("buy.p95", "log in")))
+    assert [each.name for each in only.judgements] == ["buy.p95", "log in.p50", "log in.p99"]
+
+
+def test_runs_that_agree_to_the_bucket_are_still_not_infinitely_sure() -> None:
+    (found, _) = compare(made("ABBA", scatter=(1.0,), metrics=("open",))).judgements
+    assert found.verdict is Verdict.NOT_SLOWER
+    assert found.low is not None and found.high is not None
+    assert 0.98 < found.low < 1 < found.high < 1.02
+
+
+# Which runs
 
 
 def test_drift_is_no_build_when_runs_alternate_and_is_allowed_for_when_they_do_not() -> None:
-    balanced = compare(made(ABBA, slower_by(0), drift=0.01))
-    assert balanced.verdict is Verdict.SAME
-    in_blocks = compare(made("A" * 8 + "B" * 8, slower_by(0), drift=0.01))
+    assert compare(made(ABBA, drift=0.01)).exit_code == 0
+    in_blocks = compare(made("A" * 8 + "B" * 8, drift=0.01))
     assert in_blocks.verdict is Verdict.INCONCLUSIVE
-    assert all(each.low > 1.03 for each in in_blocks.judgements)
     assert "did not alternate" in in_blocks.warnings[0]
-    far = compare(made("A" * 8 + "B" * 8, slower_by(60)))
-    assert far.verdict is Verdict.SLOWER
+    assert compare(made("A" * 8 + "B" * 8, slower_by(60))).verdict is Verdict.SLOWER
 
 
 def test_runs_that_are_not_valid_are_left_out_and_named() -> None:
-    runs = made(ABBA, slower_by(0), invalid=("B3",))
-    wild = [run if run.valid else replace(run, values=dict.fromkeys(run.values, 2_000 * MS)) for run in runs]
+    runs = made(ABBA, invalid=("B3",))
+    wild = [run if run.valid else replace(run, outcomes={"open": outcomes(2_000)}) for run in runs]
     comparison = compare(wild)
     assert comparison == compare(runs)
-    assert comparison.verdict is Verdict.SAME
+    assert comparison.exit_code == 0
     assert {each.name for each in comparison.excluded} == {"A3", "B3"}
     assert len(comparison.pairs) == 7
 
 
 def test_a_side_without_valid_runs() -> None:
-    comparison = compare(made("ABBA", slower_by(0), invalid=("B1", "B2")))
+    comparison = compare(made("ABBA", invalid=("B1", "B2")))
     assert (comparison.verdict, comparison.exit_code) == (Verdict.NO_VALID_RUNS, 3)
     assert comparison.judgements == ()
     assert {each.name for each in comparison.excluded} == {"A1", "A2", "B1", "B2"}
     assert compare([]).exit_code == 3
 
 
-def test_a_metric_that_one_side_lacks_is_never_passed_over() -> None:
-    def cut(run: RunFigures) -> RunFigures:
-        return replace(run, values={name: run.values[name] for name in run.values if "login" not in name})
-
-    runs = made(ABBA, slower_by(0))
-    comparison = compare([cut(run) if run.side is Side.CANDIDATE else run for run in runs])
-    assert comparison.exit_code == 4
-    assert [each.name for each in comparison.unjudged] == ["login.p50", "login.p95", "login.p99"]
-    assert comparison.unjudged[0].reason.startswith("no samples in the candidate's runs: B1, B2")
-    nowhere = compare([cut(run) for run in runs])
-    assert nowhere.exit_code == 0
-    assert nowhere.unjudged == ()
-    assert len(nowhere.judgements) == 9
-
-
-def test_nothing_recorded_at_all_is_inconclusive() -> None:
-    assert compare(made("ABBA", slower_by(0), names=())).exit_code == 4
-
-
 def test_unlike_conditions_become_warnings() -> None:
-    runs = [
-        replace(run, conditions={"users": "100" if run.name == "B2" else "50"})
-        for run in made("ABBA", slower_by(0))
-    ]
-    assert compare(runs).warnings == ("the runs differ in users: 50 in A1, B1, A2; 100 in B2",)
+    runs = [replace(run, conditions={"users": "100" if run.name == "B2" else "50"}) for run in made("ABBA")]
+    assert compare(runs).warnings == ("the runs differ in users: 50 in A1, A2, B1; 100 in B2",)
 
 
-def test_runs_that_agree_to_the_bucket_are_still_not_infinitely_sure() -> None:
-    runs = [
-        RunFigures(name=str(at), side=side, started_s=at, values={"open.p50": 20 * MS})
-        for at, side in enumerate((Side.BASELINE, Side.CANDIDATE, Side.CANDIDATE, Side.BASELINE))
-    ]
-    (found,) = compare(runs, Gate(judged=("open.p50",))).judgements
-    assert found.verdict is Verdict.SAME
-    assert found.low < 1 < found.high
-    assert found.within < 0.01
+# One run a side
 
 
-@given(st.floats(0.5, 2.0), st.permutations(JUDGEABLE))
-def test_swapping_the_sides_turns_the_ratio_over(factor: float, order: list[str]) -> None:
-    def figure(letter: str, name: str) -> float:
-        return 20 * (factor if letter == "B" else 1) * (1 + order.index(name) / 100)
+def test_one_run_a_side_is_not_judged_without_knowing_how_runs_scatter() -> None:
+    """It assumed 4.9 %, and at a real 20 % called builds slower or faster in 45 % of cases."""
+    for slower in (0, 10, 100):
+        comparison = compare(made("AB", slower_by(slower)))
+        assert (comparison.basis, comparison.exit_code) == (Basis.NONE, 4)
+        assert {each.low for each in comparison.judgements} == {None}
+        assert all(each.change > 0 for each in comparison.judgements)
 
+
+def test_a_scatter_that_is_stated_is_taken_for_known() -> None:
+    gate = Gate(judged=("message.p50",), scatter=(("", 0.05),))
+    comparison = compare(made("AB", slower_by(40), scatter=(1.0,)), gate)
+    (found,) = comparison.judgements
+    assert (comparison.basis, comparison.exit_code) == (Basis.STATED, 1)
+    reach = 1.75069 * math.sqrt(2) * 0.05 + math.log(1.01)  # z(0.96), and a run of drift
+    assert found.low == pytest.approx(1.4 * math.exp(-reach), rel=1e-3)
+    assert (
+        compare(made("AB", slower_by(40), scatter=(1.0,)), replace(gate, scatter=(("", 0.3),))).exit_code == 4
+    )
+
+
+def test_a_scatter_can_be_stated_by_percentile_and_statistic() -> None:
+    gate = Gate(scatter=(("p50", 0.02), ("message.p99", 0.2)))
+    comparison = compare(made("AB", slower_by(25), scatter=(1.0,)), gate)
+    assert verdicts(comparison) == {
+        "message.p50": Verdict.SLOWER, "message.p99": Verdict.INCONCLUSIVE,
+        "open.p50": Verdict.SLOWER, "login.p50": Verdict.SLOWER,
+    }  # fmt: skip
+    assert {each.name for each in comparison.unjudged} == {"open.p99", "login.p99"}
+
+
+def test_one_run_against_many_is_judged_by_the_many() -> None:
+    same, slow = (compare(made("AAAAAAAA" + "B", slower_by(by))) for by in (0, 60))
+    assert same.basis is slow.basis is Basis.RUNS
+    assert len(same.used) == 9 and same.pairs == ()
+    assert same.exit_code in (0, 4)
+    assert (slow.verdict, slow.exit_code) == (Verdict.SLOWER, 1)
+    assert slow.judgements[0].baseline == pytest.approx(20 * MS, rel=0.02)
+
+
+def test_pairs_are_used_where_they_leave_few_runs_unused() -> None:
+    assert compare(made("ABBA" + "A")).basis is Basis.PAIRS
+    assert compare(made("ABBA" + "A" * 6)).basis is Basis.RUNS
+
+
+# Symmetry
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(0.5, 2.0))
+def test_swapping_the_sides_turns_the_change_over(factor: float) -> None:
     def swapped(run: RunFigures) -> RunFigures:
         return replace(run, side=Side.CANDIDATE if run.side is Side.BASELINE else Side.BASELINE)
 
-    runs = made(ABBA, figure)
+    runs = made(ABBA, slower_by(100 * factor - 100))
     there, back = compare(runs), compare([swapped(run) for run in runs])
     for one, other in zip(there.judgements, back.judgements, strict=True):
-        assert one.ratio == pytest.approx(1 / other.ratio)
-        assert one.low == pytest.approx(1 / other.high)
-        assert (one.verdict, other.verdict) in MIRRORED
-
-
-def lone(side: Side, *, scale: float, seconds: int = 30, lost: int = 0, opens: bool = False) -> RunFigures:
-    """One run with its seconds: exponential latencies on a floor of 20 ms, times ``scale``."""
-    rng = np.random.default_rng(11 if side is Side.BASELINE else 12)
-    intervals = []
-    for at in range(seconds):
-        values = 20 * MS * scale * (1 + 0.2 * rng.exponential(size=200))
-        histograms = {"message": Histogram.of(values.astype(int).tolist())}
-        if lost:
-            histograms["message.lost"] = Histogram.of([10_000 * MS] * lost)
-        if opens and at == 0:
-            histograms["open"] = Histogram.of([5 * MS] * 50)
-        intervals.append(Interval(start_s=at, length_s=1.0, histograms=histograms))
-    whole = {
-        metric: merged(each.histograms[metric] for each in intervals if metric in each.histograms)
-        for metric in intervals[0].histograms
-    }
-    assert compared(whole, "message").total == seconds * (200 + lost)
-    return RunFigures(
-        name=side.value, side=side, started_s=side is Side.CANDIDATE,
-        values=figures_of(whole), blocks=blocks_of(intervals, PARTS),
-    )  # fmt: skip
-
-
-def one_a_side(**candidate: float) -> Comparison:
-    return compare([lone(Side.BASELINE, scale=1), lone(Side.CANDIDATE, **candidate)])  # type: ignore[arg-type]
-
-
-def test_one_run_a_side_says_so_and_allows_for_the_scatter_between_runs() -> None:
-    comparison = one_a_side(scale=1.1)
-    assert comparison.within_run_only
-    assert comparison.exit_code == 4
-    assert "one run a side" in comparison.warnings[0]
-    for each in comparison.judgements:
-        assert each.low > 1.03, "within the runs alone it would look clear"
-        assert each.judged_low < 1.03
-        assert "drift between runs is not covered" in each.sentence
-        assert each.more_pairs is not None
-
-
-def test_one_run_a_side_still_finds_what_no_drift_explains() -> None:
-    comparison = one_a_side(scale=2)
-    assert (comparison.verdict, comparison.exit_code) == (Verdict.SLOWER, 1)
-    assert all("drift between runs is not covered" in each.sentence for each in comparison.judgements)
-
-
-def test_losing_the_slow_answers_does_not_make_a_build_faster() -> None:
-    comparison = one_a_side(scale=1, lost=5)
-    assert verdicts(comparison)["message.p99"] is Verdict.SLOWER
-
-
-def test_a_metric_of_a_few_seconds_is_not_judged_from_one_run() -> None:
-    comparison = compare([lone(side, scale=1, opens=True) for side in Side])
-    assert {each.name for each in comparison.unjudged} == {"open.p50", "open.p95", "open.p99"}
-    assert "too few seconds of baseline" in comparison.unjudged[0].reason
-    assert {each.name.split(".")[0] for each in comparison.judgements} == {"message"}
-
-
-def test_a_metric_that_one_of_two_runs_lacks_is_named() -> None:
-    a, b = lone(Side.BASELINE, scale=1), lone(Side.CANDIDATE, scale=1)
-    comparison = compare([a, replace(b, values={}, blocks={})])
-    assert comparison.exit_code == 4
-    assert [each.name for each in comparison.unjudged] == ["message.p50", "message.p95", "message.p99"]
-    assert "no samples in the candidate's runs: candidate" in comparison.unjudged[0].reason
-
-
-def test_fewer_than_two_valid_pairs_fall_back_to_the_closest_runs() -> None:
-    a, b = lone(Side.BASELINE, scale=1), lone(Side.CANDIDATE, scale=1)
-    bad = RunFigures(name="bad", side=Side.CANDIDATE, started_s=-1.0, values=b.values, valid=False)
-    spare = RunFigures(name="spare", side=Side.BASELINE, started_s=-9.0, values=a.values)
-    comparison = compare([spare, bad, a, b])
-    assert comparison.pairs == (("baseline", "candidate"),)
-    assert comparison.within_run_only
-    assert {each.name: each.reason for each in comparison.excluded} == {
-        "bad": "not valid",
-        "spare": "its partner bad is not valid",
-    }
+        assert one.change == pytest.approx(1 / other.change)
+        assert one.baseline == pytest.approx(other.candidate)

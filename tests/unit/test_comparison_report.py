@@ -15,15 +15,24 @@ from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.html import chart_data, render, write_page
 from wsload.report.comparison.server import SERVER
-from wsload.report.comparison.tables import basis_sentence, judgements_table, runs_table, sides_table
+from wsload.report.comparison.tables import judgements_table, runs_table, sides_table
 from wsload.report.comparison.text import as_json, as_text, markdown
+from wsload.report.comparison.words import basis_sentence, headline, shortened
 
 GATE = Gate()
 NASTY = "<script>alert(1)</script>|`*_\x1b[31m"
 
 
-def compared(tmp_path: Path, **settings: object) -> ComparisonReport:
-    return make_report(*store_sides(tmp_path, **settings), gate=GATE)
+def compared(tmp_path: Path, gate: Gate = GATE, **settings: object) -> ComparisonReport:
+    return make_report(*store_sides(tmp_path, **settings), gate=gate)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def rows(report: ComparisonReport) -> dict[str, tuple[str, ...]]:
+    return {row[0]: row for row in judgements_table(report).rows}
 
 
 # The verdict
@@ -32,44 +41,72 @@ def compared(tmp_path: Path, **settings: object) -> ComparisonReport:
 def test_a_slower_build_is_named_with_its_metrics(tmp_path: Path) -> None:
     report = compared(tmp_path, slower=1.5)
     assert report.comparison.exit_code == 1
-    assert report.headline.startswith(
-        "B (v2) is slower than A (v1): open, login, message, delivery; message p50 by 1."
+    assert re.match(
+        r"B \(v2\) is slower than A \(v1\): message, open, login; message.p50 by 1.\d\d ms, \+\d\d.\d %$",
+        headline(report),
     )
     assert report.warnings == ()
-    assert set(report.curves) == {"open", "login", "message", "delivery"}
+    assert set(report.curves) == {"open", "login", "message"}
+    assert rows(report)["message.p99"][-1] == "slower"
 
 
 def test_a_faster_one_too(tmp_path: Path) -> None:
     report = compared(tmp_path, slower=0.5)
     assert report.comparison.exit_code == 0
-    assert report.headline.startswith("B (v2) is faster than A (v1): open, login, message, delivery; ")
+    assert headline(report).startswith("B (v2) is faster than A (v1): message, open, login; ")
 
 
-def test_the_same_is_said_with_its_bound(tmp_path: Path) -> None:
-    sides = store_sides(tmp_path, pairs=6)
-    report = make_report(*sides, gate=Gate(judged=("message.p50",)))
-    assert report.comparison.verdict is Verdict.SAME
+def test_not_slower_is_said_with_its_bound(tmp_path: Path) -> None:
+    report = compared(tmp_path, pairs=6)
+    assert report.comparison.verdict is Verdict.NOT_SLOWER
     assert re.fullmatch(
-        r"B \(v2\) is as fast as A \(v1\), within [\d.]+ % in all that was judged", report.headline
+        r"B \(v2\) is not slower than A \(v1\): by at most [\d.]+ % in all that was judged", headline(report)
     )
+    assert rows(report)["message.p50"][-1] == "not slower"
+
+
+def test_a_change_that_does_not_matter_is_worded_by_its_time(tmp_path: Path) -> None:
+    """+65 % of 0.15 ms was "same within 65.1 %"."""
+    gate = Gate(shift_ns=3_000_000, judged=("message.p50",))
+    report = compared(tmp_path, gate, slower=1.65, pairs=6)
+    assert (report.comparison.verdict, report.comparison.exit_code) == (Verdict.NOT_SLOWER, 0)
+    row = rows(report)["message.p50"]
+    assert row[-1] == "within 3.00 ms"
+    assert re.match(r"\+6\d.\d %", row[3])
+    assert headline(report).endswith("by at most 3.00 ms in all that was judged")
 
 
 def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> None:
-    sides = store_sides(tmp_path, pairs=2)
-    report = make_report(
-        *sides, gate=Gate(judged=("message.p99", "message.p50"), same_within=0.04, shift_ns=0)
-    )
+    report = compared(tmp_path, Gate(judged=("message",), same_within=0.01, shift_ns=0), pairs=2)
     assert report.comparison.exit_code == 4
-    assert report.headline == (
-        "It can't be told yet whether B (v2) is slower than A (v1) in message: nothing is shown to be slower"
-    )
-    assert re.search(r"inconclusive \(\+\d+ pairs\)", str(judgements_table(report).rows))
+    assert headline(report) == ("It can't be told yet whether B (v2) is slower than A (v1): message may be")
+    assert re.search(r"can’t tell \(\+\d+\)", str(judgements_table(report).rows))
+    assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
+
+
+def test_a_build_that_loses_more_fails_more_however_fast_it_is(tmp_path: Path) -> None:
+    report = compared(tmp_path, Gate(judged=("message.p50",)), slower=0.4, lost=300)
+    assert (report.comparison.verdict, report.comparison.exit_code) == (Verdict.FAILS_MORE, 1)
+    assert headline(report) == "B (v2) fails more than A (v1): 60 % of message lost, against 0 %"
+    found = rows(report)
+    assert found["message.lost"][1:4] == ("0 %", "60 %", "+60 pp")
+    assert found["message.lost"][-1] == "fails more"
+    assert found["message.p50"][2].startswith(">") and found["message.p50"][-1] == "not judged"
+    assert "message.p50 (lies among the lost or failed" in " ".join(judgements_table(report).notes)
+    assert '"message.p50": null' in as_json(report).decode()
+    assert "fails more" in markdown(report)
+
+
+def test_refused_openings_count_whatever_is_judged(tmp_path: Path) -> None:
+    report = compared(tmp_path, Gate(judged=("message.p50",)), slower=0.5, refused=100)
+    assert report.comparison.exit_code == 1
+    assert headline(report).startswith("B (v2) fails more than A (v1): 33.3 % of open failed, against 0 %")
 
 
 def test_without_valid_runs_nothing_is_compared(tmp_path: Path) -> None:
     report = compared(tmp_path, bad=tuple(range(8)))
     assert report.comparison.exit_code == 3
-    assert report.headline == "Nothing can be compared: without a valid run of A (v1) and B (v2)"
+    assert headline(report) == "Nothing can be compared: no valid run of A (v1) or B (v2)"
     assert basis_sentence(report) == ""
     assert sides_table(report).rows == ()
     assert runs_table(report).rows[0][-1] == "no"
@@ -84,20 +121,58 @@ def test_what_only_one_side_recorded_can_not_be_judged(tmp_path: Path) -> None:
     b = [store_run(tmp_path, "v2", at=at, metrics=("message",)) for at in (1, 2)]
     report = make_report(a, b, gate=Gate(judged=("message.p50", "login.p99"), same_within=0.5))
     assert report.comparison.exit_code == 4
-    assert report.headline == "login.p99 could not be judged: nothing is shown to be slower"
-    assert "not judged: no samples in the candidate's runs" in str(judgements_table(report).rows[-1])
+    assert headline(report).endswith("whether B (v2) is slower than A (v1): login.p99 could not be judged")
+    assert "Not judged: login.p99 (no values in the candidate’s runs)." in judgements_table(report).notes
     assert set(report.curves) == {"message"}
+
+
+def test_few_samples_are_a_footnote_by_name(tmp_path: Path) -> None:
+    report = compared(tmp_path, per_second=50, pairs=6)
+    report = make_report(
+        [store_run(tmp_path / "a", "v1", at=at, per_second=50) for at in (0, 3)],
+        [store_run(tmp_path / "a", "v2", at=at, per_second=50) for at in (1, 2)],
+        gate=GATE,
+    )
+    assert set(rows(report)) == {"message.p50", "open.p50", "login.p50"}
+    assert judgements_table(report).notes[0] == (
+        "Not judged: message.p99, open.p99 and login.p99 (fewer than 1,000 values in a run, so fewer than 10 "
+        "beyond it)."
+    )
 
 
 def test_runs_that_recorded_nothing_judged_are_inconclusive(tmp_path: Path) -> None:
     sides = [
-        [store_run(tmp_path, name, at=at, metrics=("ping",)) for at in (2, at0)]
+        [store_run(tmp_path, name, at=at, metrics=("ping",), requests=()) for at in (2, at0)]
         for at0, name in ((0, "v1"), (1, "v2"))
     ]
     report = make_report(*sides, gate=GATE)
     assert report.comparison.exit_code == 4
-    assert report.headline.startswith("The runs recorded nothing that is judged")
+    assert headline(report) == "The runs recorded nothing that is judged"
     assert b"comparison" in render(report)
+
+
+def test_the_p50_and_p99_of_every_request_are_judged(tmp_path: Path) -> None:
+    names = ("get book", "buy")
+    a, b = (
+        [store_run(tmp_path, build, at=at, metrics=names, requests=names) for at in places]
+        for build, places in (("v1", (0, 3)), ("v2", (1, 2)))
+    )
+    report = make_report(a, b, gate=GATE)
+    assert set(rows(report)) == {"get book.p50", "get book.p99", "buy.p50", "buy.p99"}
+    only = make_report(a, b, gate=Gate(judged=("get book.p95",)))
+    assert set(rows(only)) == {"get book.p95"}
+    assert runs_table(only).columns[3].title == "get book p50"
+
+
+def test_a_statistic_that_no_run_has_is_the_users_mistake(tmp_path: Path) -> None:
+    sides = store_sides(tmp_path)
+    with pytest.raises(
+        UsageError, match=r"--judge 'mesage.p99': did you mean 'message'\? The runs have message, "
+    ):
+        make_report(*sides, gate=Gate(judged=("mesage.p99",)))
+    report = make_report(*sides, gate=Gate(judged=("mesage.p99",)), mixed=True)  # after hours of runs
+    assert report.comparison.exit_code == 4
+    assert "Not judged: mesage.p99 (no run has it)." in judgements_table(report).notes
 
 
 # Conditions
@@ -105,15 +180,18 @@ def test_runs_that_recorded_nothing_judged_are_inconclusive(tmp_path: Path) -> N
 
 def test_runs_under_other_conditions_are_refused_unless_forced(tmp_path: Path) -> None:
     a = [store_run(tmp_path, "v1", at=at) for at in (0, 3)]
-    b = [store_run(tmp_path, "v2", at=at, options=OPTIONS | {"num_users": 40}) for at in (1, 2)]
-    with pytest.raises(
-        UsageError, match=r"the runs differ in users: 20 in .*; 40 in .*; --force compares"
-    ) as caught:
+    b = [
+        store_run(tmp_path, "v2", at=at, options=OPTIONS | {"num_users": 40, "ws_rate": "9"}) for at in (1, 2)
+    ]
+    with pytest.raises(UsageError) as caught:
         make_report(a, b, gate=GATE)
-    assert "\n" not in str(caught.value)
+    assert str(caught.value) == (
+        "the runs differ in --ws-rate: not given in the baseline; 9 in the candidate; and they differ in "
+        "users; --force compares them all the same"
+    )
     report = make_report(a, b, gate=GATE, force=True)
-    assert report.warnings[0].startswith("the runs differ in users")
-    assert len(report.warnings) == 1
+    assert report.warnings[1].startswith("the runs differ in users: 20 in the baseline; 40 in the candidate")
+    assert len(report.warnings) == 2
 
 
 def test_forced_runs_that_are_not_valid_are_named(tmp_path: Path) -> None:
@@ -123,21 +201,34 @@ def test_forced_runs_that_are_not_valid_are_named(tmp_path: Path) -> None:
 
 
 def test_loads_that_were_not_the_same_are_warned_of(tmp_path: Path) -> None:
-    a = [store_run(tmp_path, "v1", at=at) for at in (0, 3)]
-    b = [store_run(tmp_path, "v2", at=at, per_second=100) for at in (1, 2)]
-    report = make_report(a, b, gate=GATE)
+    report = compared(tmp_path, per_second=100)
     assert report.warnings[-1].startswith(
         "the load was not the same: 200 messages a second were sent to A and 100 to B"
     )
 
 
-def test_one_run_a_side_never_goes_without_its_warning(tmp_path: Path) -> None:
+def test_one_run_a_side_says_that_it_can_not_be_told_and_how_to_go_on(tmp_path: Path) -> None:
     a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1, factor=3)
     report = make_report([a], [b], gate=GATE)
-    assert report.comparison.within_run_only
+    assert report.comparison.exit_code == 4
     for shown in (as_text(report), markdown(report), render(report).decode()):
-        assert "one run a side: how runs of one build differ" in " ".join(shown.split())
-    assert set(report.curves) == {"open", "login", "message", "delivery"}
+        assert "by one run a side, as runs of one build differ too" in one_line(shown)
+        assert "--scatter 5%" in one_line(shown)
+    row = rows(report)["message.p50"]
+    assert row[3].startswith("+") and row[4:] == ("–", "–")
+    assert set(report.curves) == {"open", "login", "message"}
+    stated = make_report([a], [b], gate=Gate(scatter=(("", 0.05),)))
+    assert stated.comparison.exit_code == 1
+    assert "the scatter between runs is as stated, not measured" in one_line(as_text(stated))
+
+
+def test_many_runs_against_one(tmp_path: Path) -> None:
+    a = [store_run(tmp_path, "v1", at=at) for at in range(5)]
+    report = make_report(a, [store_run(tmp_path, "v2", at=5, factor=2)], gate=GATE)
+    assert report.comparison.exit_code == 1
+    assert basis_sentence(report).startswith("5 runs of A and 1 run of B, unpaired, of 12 s, 20 users")
+    assert [row[-1] for row in runs_table(report).rows] == ["yes"] * 6
+    assert report.curves["message"][0].low is not None
 
 
 def test_a_side_without_runs_is_the_users_mistake(tmp_path: Path) -> None:
@@ -148,7 +239,7 @@ def test_a_side_without_runs_is_the_users_mistake(tmp_path: Path) -> None:
 def test_sides_of_one_build_are_told_apart_by_their_letters(tmp_path: Path) -> None:
     a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v1", at=1)
     report = make_report([a], [b], gate=GATE)
-    assert (report.a, report.b) == ("A", "B")
+    assert "whether B is slower than A by one run" in headline(report)
 
 
 # Markup
@@ -217,29 +308,57 @@ def test_in_the_terminal_nothing_foreign_steers_it(tmp_path: Path) -> None:
     assert "server’s CPU, of one core" in text
 
 
-@pytest.mark.parametrize("columns", ["60", "80", "120"])
-def test_figures_fit_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    lines = as_text(compared(tmp_path, slower=1.2)).splitlines()
-    if columns != "60":
-        assert max(map(len, lines)) <= int(columns)
-    assert lines[0].startswith("SLOWER  B (v2) is slower than A (v1)")
-    assert sum("message.p99" in line for line in lines) == 1
+@pytest.mark.parametrize("columns", [80, 100, 120])
+@pytest.mark.parametrize("name", ["message", "get the order book of a market by its name"])
+def test_no_column_is_lost_whatever_the_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int, name: str
+) -> None:
+    """At 80 columns it printed no metric names, no A and no B."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = (name, "open", "login")
+    a, b = (
+        [store_run(tmp_path, build, at=at, metrics=names, requests=(name,), factor=factor) for at in places]
+        for build, places, factor in (("a build of a long name", (0, 3), 1), ("v2", (1, 2), 1.2))
+    )
+    lines = as_text(make_report(a, b, gate=Gate(judged=(name, "open.p99", "login.p95")))).splitlines()
+    assert max(map(len, lines)) <= columns
+    heads = next(line for line in lines if "between" in line)
+    assert re.split(r"\s{1,}", heads.strip()) == ["statistic", "A", "B", "change", "between", "verdict"]
+    row = next(line for line in lines if re.match(r"\S.*\d\.\d\d ", line))
+    assert len(re.findall(r"\d\.\d\d ", row)) >= 2
+    table = lines[lines.index(heads) :]
+    shown = "".join(line[: heads.index("A") - 4].strip() for line in table).replace(" ", "")
+    assert f"{name}.p50".replace(" ", "") in shown
+
+
+def test_footnotes_come_once_and_not_in_every_row(tmp_path: Path) -> None:
+    text = as_text(compared(tmp_path, slower=1.2))
+    assert text.count("by the lower bound") == 1
+    assert all(len(row[-1]) < 20 for row in judgements_table(compared(tmp_path / "b", pairs=2)).rows)
 
 
 def test_in_markdown_what_is_foreign_stays_text(tmp_path: Path) -> None:
     text = markdown(nasty(tmp_path))
     assert "<script>" not in text
-    rows = [line for line in text.splitlines() if line.startswith("| message.p99")]
-    assert len(rows) == 1 and rows[0].count("|") == 7
+    found = [line for line in text.splitlines() if line.startswith("| message.p99")]
+    assert len(found) == 1 and found[0].count("|") == 7
     assert text.endswith("</details>\n")
 
 
 def test_json_has_everything_for_programs(tmp_path: Path) -> None:
     data = json.loads(as_json(compared(tmp_path, slower=1.5, bad=(0,))))
-    assert (data["schema"], data["verdict"], data["exit_code"]) == (1, "slower", 1)
+    assert (data["schema"], data["verdict"], data["exit_code"]) == (2, "slower", 1)
     assert data["sides"] == {"A": "v1", "B": "v2"}
-    assert len(data["judgements"]) == 12 and data["judgements"][0]["sentence"].startswith("slower by")
+    assert len(data["judgements"]) == 6
+    first = data["judgements"][0]
+    assert (first["name"], first["unit"], first["verdict"]) == ("message.p50", "ns", "slower")
+    assert first["low"] < first["ratio"] < first["high"]
     assert [run["side"] for run in data["runs"]] == list("ABBAABBA")
     assert data["runs"][0]["doubt"] == f"not valid: {LATE.text}"
+    assert data["runs"][0]["values"]["message.p50"] > 1e6
     assert len(data["pairs"]) == 3 and len(data["excluded"]) == 2
+
+
+def test_many_names_are_counted_instead() -> None:
+    assert shortened(["a", "b"]) == "a, b"
+    assert shortened(list("abcdef")) == "a, b, c, d, 2 more"

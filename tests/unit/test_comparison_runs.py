@@ -8,8 +8,11 @@ from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
-from wsload.report.comparison.runs import NOT_GIVEN, read_runs
+from wsload.judge.figures.summary import Summary
+from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload, read_runs
 from wsload.report.comparison.server import SERVER, read_server
+from wsload.results.reader import open_run
+from wsload.results.run import RunInfo
 
 
 def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
@@ -17,15 +20,27 @@ def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
     runs = read_runs(list(reversed(baseline)), candidate)
     assert [run.side for run in runs] == [Side.BASELINE, Side.CANDIDATE, Side.CANDIDATE, Side.BASELINE]
     assert runs[0].name == baseline[0].name
-    assert set(runs[0].histograms) == {"open", "login", "message", "delivery"}
+    assert set(runs[0].figures.outcomes) == {"open", "login", "message"}
+    assert runs[0].figures.requests == {"message"}
     assert runs[0].sent_rate == 200
-    assert runs[0].figures.values["message.p50"] == runs[0].summary.metrics["message"].p50_ns
+    assert runs[0].figures.outcomes["message"].percentile(50) == runs[0].summary.metrics["message"].p50_ns
 
 
-def test_second_by_second_only_where_there_is_one_run_a_side(tmp_path: Path) -> None:
-    baseline, candidate = store_sides(tmp_path, pairs=2)
-    assert all(not run.figures.blocks for run in read_runs(baseline, candidate))
-    assert all(run.figures.blocks for run in read_runs(baseline[:1], candidate))
+def test_of_runs_that_did_not_store_their_names_the_request_is_the_chats(tmp_path: Path) -> None:
+    (run, _) = read_runs([store_run(tmp_path, "v1", requests=())], [store_run(tmp_path, "v2", at=1)])
+    assert run.figures.requests == {"message"}
+
+
+def test_what_was_lost_and_refused_is_read_with_its_name(tmp_path: Path) -> None:
+    (run, _) = read_runs([store_run(tmp_path, "v1", lost=3, refused=2)], [store_run(tmp_path, "v2", at=1)])
+    message, opening = run.figures.outcomes["message"], run.figures.outcomes["open"]
+    assert (message.answered, message.lost, message.failed) == (2_400, 36, 0)
+    assert (opening.answered, opening.lost, opening.failed) == (2_400, 0, 24)
+
+
+def test_runs_know_their_stage(tmp_path: Path) -> None:
+    a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1)
+    assert [run.figures.stage for run in read_runs([a], [b], stages={b: 2})] == [0, 2]
 
 
 def test_of_runs_that_do_not_vouch_for_their_figures_the_reason_is_kept(tmp_path: Path) -> None:
@@ -48,9 +63,22 @@ def test_a_damaged_log_spoils_only_what_was_doubtful_before(tmp_path: Path) -> N
     assert read_runs([killed], [store_run(tmp_path, "v3")])[0].doubt
 
 
+def test_a_line_damaged_late_in_a_log_is_named_and_with_force_the_rest_is_used(tmp_path: Path) -> None:
+    a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1)
+    log = a / "histograms.hlog"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:-3], b"Tag=open,11.000,1.000,1.0,garbage\n", *lines[-2:]]))
+    with pytest.raises(ResultsError, match=r"histograms.hlog, line \d+"):
+        read_runs([a], [b])
+    (damaged, _) = read_runs([a], [b], force=True)
+    assert damaged.figures.valid
+    assert damaged.doubt.startswith("damaged: ") and "histograms.hlog, line" in damaged.doubt
+    assert 2_000 <= damaged.figures.outcomes["message"].attempts < 2_400
+
+
 def test_a_run_stands_on_one_side_once(tmp_path: Path) -> None:
     path = store_run(tmp_path, "v1")
-    with pytest.raises(UsageError, match="stands there twice"):
+    with pytest.raises(UsageError, match="is named twice"):
         read_runs([path], [path.parent / "." / path.name])
 
 
@@ -91,3 +119,36 @@ def test_damaged_ones_are_refused(tmp_path: Path, change: dict[str, object]) -> 
     (tmp_path / SERVER).write_text(json.dumps(json.loads(SERVED.to_json()) | change))
     with pytest.raises(ResultsError, match=r"server.json: not a server's figures"):
         read_server(tmp_path)
+
+
+# What is on record of the load
+
+
+def test_a_workload_on_record_is_compared_key_by_key(tmp_path: Path) -> None:
+    a, b = (open_run(store_run(tmp_path, build, at=at)) for at, build in enumerate(("v1", "v2")))
+    summary = Summary()
+    load = {"kind": "open", "rate": 100.0, "locustfile": {"sha256": "ab"}, "git": "c0ffee"}
+
+    def differing(one: object, other: object) -> set[str]:
+        infos = [Recorded(a.info, one), Recorded(b.info, other)]
+        first, second = conditions_of([(info, summary) for info in infos])  # type: ignore[list-item]
+        return {name for name in first if first[name] != second[name]}
+
+    assert differing(load, load) == set()
+    assert differing(load, load | {"git": "other"}) == set()
+    assert differing(load, load | {"kind": "closed"}) == {"workload, kind"}
+    assert differing(load, load | {"locustfile": {"sha256": "cd"}}) == {"workload, locustfile"}
+    assert differing(load, {"kind": "open"}) == {"workload, rate", "workload, locustfile"}
+    assert differing(load, {}) == set()  # a run of before: nothing is known
+    assert not has_workload(a.info)
+
+
+class Recorded:
+    """A run's info with a workload on record."""
+
+    def __init__(self, info: RunInfo, workload: object) -> None:
+        self._info = info
+        self.workload = workload
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._info, name)

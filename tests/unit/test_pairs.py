@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.judge.compare.pairs import RunFigures, Side, closest, compared, figures_of, pair_up, unlike
-from wsload.measure.histogram import Histogram
+from wsload.judge.compare.pairs import Basis, RunFigures, Side, design, pair_up, unlike
 
 SIDES = {"A": Side.BASELINE, "B": Side.CANDIDATE}
 
@@ -18,9 +17,7 @@ def made(order: str, *, invalid: tuple[str, ...] = ()) -> list[RunFigures]:
     for at, letter in enumerate(order):
         name = f"{letter}{order[: at + 1].count(letter)}"
         runs.append(
-            RunFigures(
-                name=name, side=SIDES[letter], started_s=1.7e9 + 60 * at, values={}, valid=name not in invalid
-            )
+            RunFigures(name=name, side=SIDES[letter], started_s=1.7e9 + 60 * at, valid=name not in invalid)
         )
     return runs
 
@@ -56,13 +53,43 @@ def test_runs_without_a_partner_are_named() -> None:
     }
 
 
-def test_the_closest_valid_runs_are_found_across_pairs() -> None:
-    runs = made("AABB", invalid=("A1", "B2"))
-    assert not pair_up(runs).pairs
-    found = closest(runs)
+def used(order: str, *, invalid: tuple[str, ...] = (), stated: bool = False) -> tuple[Basis, str, str] | None:
+    found = design(made(order, invalid=invalid), stated=stated)
+    if found is None:
+        return None
+    return found.basis, *(" ".join(run.name for run in side) for side in (found.baseline, found.candidate))
+
+
+@pytest.mark.parametrize(
+    ("order", "invalid", "found"),
+    [
+        ("ABBA", (), (Basis.PAIRS, "A1 A2", "B1 B2")),
+        ("ABBAAA", (), (Basis.PAIRS, "A1 A2", "B1 B2")),
+        ("ABBAAAA", (), (Basis.RUNS, "A1 A2 A3 A4 A5", "B1 B2")),
+        ("ABBA", ("B1",), (Basis.RUNS, "A1 A2", "B2")),
+        ("AAAB", (), (Basis.RUNS, "A1 A2 A3", "B1")),
+        ("AABB", ("A1", "B2"), (Basis.NONE, "A2", "B1")),
+        ("AB", (), (Basis.NONE, "A1", "B1")),
+        ("AB", ("B1",), None),
+        ("", (), None),
+    ],
+)
+def test_what_the_runs_allow(
+    order: str, invalid: tuple[str, ...], found: tuple[Basis, str, str] | None
+) -> None:
+    assert used(order, invalid=invalid) == found
+
+
+def test_a_stated_scatter_is_for_one_run_a_side_alone() -> None:
+    assert used("AB", stated=True) == (Basis.STATED, "A1", "B1")
+    assert used("ABBA", stated=True) == (Basis.PAIRS, "A1 A2", "B1 B2")
+
+
+def test_of_unpaired_runs_the_distance_in_the_order_is_kept() -> None:
+    found = design(made("AAAAAB"))
     assert found is not None
-    assert [run.name for run in found] == ["A2", "B1"]
-    assert closest(made("AB", invalid=("B1",))) is None
+    assert found.offset == 3.0
+    assert found.pairs == ()
 
 
 @given(st.permutations(made("ABBAABBAAB", invalid=("A2", "B4"))))
@@ -80,25 +107,16 @@ def test_every_run_is_in_one_pair_or_excluded_with_a_reason(order: str, bad: set
 
 
 def test_conditions_that_differ_are_named_with_their_runs() -> None:
-    def run(name: str, **conditions: str) -> RunFigures:
-        return RunFigures(name=name, side=Side.BASELINE, started_s=0.0, values={}, conditions=conditions)
+    def run(name: str, side: Side = Side.BASELINE, **conditions: str) -> RunFigures:
+        return RunFigures(name=name, side=side, started_s=0.0, conditions=conditions)
 
     assert unlike([run("a", users="50"), run("b", users="50")]) == ()
     assert unlike([run("a", users="50", rate="9"), run("b", users="100", rate="9"), run("c", rate="9")]) == (
         "the runs differ in users: 50 in a; 100 in b; not known in c",
     )
-
-
-def test_lost_messages_count_with_their_age() -> None:
-    histograms = {
-        "message": Histogram.of([1_000_000] * 98),
-        "message.lost": Histogram.of([10_000_000_000] * 2),
-        "open": Histogram.of([2_000_000]),
-        "ping": Histogram.of([50_000]),
-    }
-    figures = figures_of(histograms)
-    assert set(figures) == {f"{metric}.p{p}" for metric in ("message", "open") for p in (50, 95, 99)}
-    assert figures["message.p50"] == pytest.approx(1_000_000, rel=1e-3)
-    assert figures["message.p99"] == pytest.approx(10_000_000_000, rel=1e-3)
-    assert compared(histograms, "message").total == 100
-    assert compared(histograms, "delivery") == Histogram()
+    sides = [run(str(at), side, load=f"{side} load") for at in range(9) for side in Side]
+    assert unlike(sides) == (
+        "the runs differ in load: baseline load in the baseline; candidate load in the candidate",
+    )
+    many = [run(str(at), users="50" if at else "9") for at in range(6)]
+    assert unlike(many) == ("the runs differ in users: 9 in 0; 50 in 1, 2, 3 and 2 more",)

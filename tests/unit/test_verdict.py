@@ -1,198 +1,177 @@
-"""The gate's decisions, their order and their words."""
+"""The gate's decisions on one statistic and on the whole, and its own limits."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
-from wsload.judge.compare.inference import Estimate
-from wsload.judge.compare.power import chance
-from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, more_pairs
+from wsload.judge.compare.inference import Estimate, Evidence
+from wsload.judge.compare.verdict import Decisions, Gate, decide
 
 GATE = Gate()
 MS = 1_000_000
 
 
-def ratio(percent: float, spread: float = 0.01) -> Estimate:
-    """An estimate of so many percent, whose 95 % interval reaches about ±2.3 spreads (ten pairs)."""
-    return Estimate(mean=math.log1p(percent / 100), error=spread, df=9)
+def decided(
+    percents: list[float],
+    *,
+    spread: float = 0.01,
+    base_ms: float = 20,
+    shares: list[tuple[float, float, float]] = [],  # noqa: B006
+    gate: Gate = GATE,
+) -> Decisions:
+    """Times that differ by so many percent (ten pairs, so the bounds reach about 2 spreads), then shares:
+    (baseline, candidate, error).
+    """
+    logs = [math.log1p(percent / 100) for percent in percents]
+    baseline = np.array([base_ms * MS] * len(logs) + [a for a, _, _ in shares])
+    candidate = np.array([base_ms * MS * math.exp(log) for log in logs] + [b for _, b, _ in shares])
+    estimate = Estimate(
+        mean=np.array(logs + [b - a for a, b, _ in shares]),
+        error=np.array([spread] * len(logs) + [error for _, _, error in shares]),
+        df=np.full(len(baseline), 9),
+        slack=np.zeros(len(baseline)),
+    )
+    return decide(Evidence((estimate,)), gate, baseline=baseline, candidate=candidate, times=len(logs))
 
 
-def judged(estimate: Estimate, *, base_ms: float = 20, shift_ms: float | None = None) -> Verdict:
-    shift = base_ms * math.expm1(estimate.mean) if shift_ms is None else shift_ms
-    return decide(estimate, level=0.05, gate=GATE, baseline_ns=base_ms * MS, shift_ns=shift * MS)[0]
+def word(found: Decisions, at: int = 0) -> str:
+    if found.worse[at]:
+        return "worse"
+    return "better" if found.better[at] else "cleared" if found.cleared[at] else "open"
 
 
 @pytest.mark.parametrize(
-    ("percent", "verdict"),
+    ("percent", "said"),
+    [(10, "worse"), (5.3, "worse"), (4.9, "cleared"), (0, "cleared"), (-4, "cleared"), (-10, "better")],
+)
+def test_slower_wants_the_lower_bound_above_the_gate(percent: float, said: str) -> None:
+    assert word(decided([percent])) == said
+
+
+def test_what_is_neither_far_nor_near_is_open() -> None:
+    assert word(decided([5], spread=0.04)) == "open"
+    assert word(decided([0], spread=0.06)) == "open"
+
+
+def test_only_the_upper_bound_decides_whether_it_is_not_slower() -> None:
+    """−26 to +3.5 % is not slower, for certain."""
+    assert word(decided([-13], spread=0.09)) == "cleared"
+
+
+@pytest.mark.parametrize(
+    ("percent", "base_ms", "said"),
     [
-        (10, Verdict.SLOWER),
-        (5.5, Verdict.SLOWER),
-        (5, Verdict.SAME),
-        (0, Verdict.SAME),
-        (-4, Verdict.SAME),
-        (-10, Verdict.FASTER),
+        (65, 0.15, "open"),  # 98 µs, but it might be 103
+        (60, 0.15, "cleared"),  # at most 97 µs
+        (50, 0.19, "open"),  # 95 µs, at most 101
+        (50, 0.3, "worse"),  # 150 µs
+        (-40, 0.3, "better"),  # 120 µs
+        (-25, 0.3, "cleared"),  # 75 µs
     ],
 )
-def test_the_gate_wants_the_whole_interval_beyond_it(percent: float, verdict: Verdict) -> None:
-    assert judged(ratio(percent)) is verdict
+def test_a_shift_that_does_not_matter_is_no_regression(percent: float, base_ms: float, said: str) -> None:
+    assert word(decided([percent], base_ms=base_ms)) == said
 
 
-def test_what_is_neither_far_nor_near_is_inconclusive() -> None:
-    assert judged(ratio(5, spread=0.04)) is Verdict.INCONCLUSIVE
-    assert judged(ratio(0, spread=0.05)) is Verdict.INCONCLUSIVE
+def test_a_correction_counts_for_slower_and_not_for_not_slower() -> None:
+    assert word(decided([5.5])) == "worse"
+    assert word(decided([5.5] + [0] * 11)) == "cleared"
 
 
-def test_a_shift_that_does_not_matter_is_no_regression() -> None:
-    assert judged(ratio(50), base_ms=0.1) is Verdict.SAME  # 50 µs of 100: at most 54
-    assert judged(ratio(50), base_ms=0.19) is Verdict.INCONCLUSIVE  # 95 µs: might be above 100
-    assert judged(ratio(50), base_ms=0.3) is Verdict.SLOWER  # 150 µs
-    assert judged(ratio(-40), base_ms=0.3) is Verdict.FASTER  # 120 µs
-    assert judged(ratio(-25), base_ms=0.3) is Verdict.SAME  # 75 µs: at most 80
+def test_more_statistics_never_make_a_lower_bound_higher() -> None:
+    alone, together = decided([6.0]), decided([6.0, 0.0, 0.0])
+    assert together.low[0] < alone.low[0]
+    assert together.high[0] == alone.high[0]
 
 
-def test_the_correction_counts_for_slower_and_not_for_same() -> None:
-    estimate = ratio(6)
-    kwargs = {"gate": GATE, "baseline_ns": 20 * MS, "shift_ns": 1.2 * MS}
-    assert decide(estimate, level=0.05, **kwargs)[0] is Verdict.SLOWER
-    verdict, within = decide(estimate, level=0.05 / 12, **kwargs)
-    assert verdict is Verdict.SAME
-    assert within == pytest.approx(1.06 * math.exp(2.262 * 0.01) - 1, abs=1e-4)
+# Shares
 
 
-mirrored = {Verdict.SLOWER: Verdict.FASTER, Verdict.FASTER: Verdict.SLOWER}
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "error", "said"),
+    [
+        (0.0, 0.6, 0.01, "worse"),
+        (0.0, 0.002, 0.0005, "worse"),
+        (0.0, 0.00005, 0.000001, "cleared"),  # surely more, and less than one in ten thousand
+        (0.0, 0.002, 0.002, "open"),
+        (0.01, 0.0101, 0.0003, "cleared"),
+        (0.01, 0.0101, 0.002, "open"),
+        (0.01, 0.0, 0.01, "cleared"),  # it lost none
+        (0.5, 0.1, 0.01, "cleared"),
+    ],
+)
+def test_failing_more_is_worse_and_failing_less_is_nothing(
+    baseline: float, candidate: float, error: float, said: str
+) -> None:
+    assert word(decided([], shares=[(baseline, candidate, error)])) == said
 
 
-@given(st.floats(-0.5, 0.5), st.floats(0.001, 0.2), st.floats(0.3, 100))
-def test_slower_and_faster_mirror_each_other(log_ratio: float, spread: float, base_ms: float) -> None:
-    there = Estimate(mean=log_ratio, error=spread, df=9)
-    back = replace(there, mean=-log_ratio)
-    shift = base_ms * math.expm1(log_ratio)
-    verdict, reverse = (
-        judged(there, base_ms=base_ms, shift_ms=shift),
-        judged(back, base_ms=base_ms, shift_ms=-shift),
-    )
-    if {verdict, reverse} & mirrored.keys():
-        assert reverse is mirrored[verdict]
+def test_shares_and_times_are_judged_together() -> None:
+    found = decided([5.5], shares=[(0.0, 0.01, 0.001)])
+    assert [word(found, at) for at in range(2)] == ["worse", "worse"]
+    assert found.level[1] < found.level[0]  # Holm: the surer one first
 
 
-@given(st.floats(-0.3, 0.3), st.floats(0.001, 0.2), st.integers(0, 200_000_000))
-def test_same_keeps_its_word(log_ratio: float, spread: float, base_ns: int) -> None:
-    estimate = Estimate(mean=log_ratio, error=spread, df=9)
-    shift = base_ns * math.expm1(log_ratio)
-    verdict, within = decide(estimate, level=0.05, gate=GATE, baseline_ns=base_ns, shift_ns=shift)
-    low, high = estimate.interval(0.05)
-    assert 1 - within <= math.exp(low) * (1 + 1e-12)
-    assert math.exp(high) <= (1 + within) * (1 + 1e-12)
-    if verdict is Verdict.SAME:
-        assert within <= GATE.same_within or within * base_ns <= GATE.shift_ns
+# The whole
 
 
-def more(estimate: Estimate, *, pairs: int = 10, deviation: float, base_ms: float = 20) -> int | None:
-    shift = base_ms * MS * math.expm1(estimate.mean)
-    return more_pairs(
-        estimate,
-        pairs=pairs,
-        deviation=deviation,
-        level=0.05,
-        gate=GATE,
-        baseline_ns=base_ms * MS,
-        shift_ns=shift,
-    )
+def test_one_worse_fails_all_and_all_must_be_cleared_to_pass() -> None:
+    assert decided([20, -20]).fail
+    assert not decided([20, -20]).passes
+    assert decided([0, -20]).passes
+    assert not decided([0, -20]).fail
+    mixed = decided([0, -20], shares=[(0.0, 0.001, 0.001)])
+    assert not mixed.passes and not mixed.fail
 
 
-def test_the_pairs_still_missing_bring_an_answer_four_times_in_five() -> None:
-    deviation = 0.15
-    estimate = ratio(8, deviation / math.sqrt(10))
-    missing = more(estimate, deviation=deviation)
-    assert missing is not None
-    distance = math.log(1.08 / 1.03)
-    assert chance(distance, 10 + missing, deviation, 0.05) == pytest.approx(0.8, abs=0.01)
+@given(st.lists(st.floats(-50, 100), min_size=1, max_size=6), st.floats(0.001, 0.3))
+def test_a_whole_never_passes_and_fails(percents: list[float], spread: float) -> None:
+    found = decided(percents, spread=spread)
+    assert not (found.fail and found.passes)
+    assert not (found.better & found.worse).any()
+    assert (found.low <= found.high).all()
 
 
-def test_the_nearer_answer_counts() -> None:
-    to_slower = more(ratio(9, 0.05), deviation=0.15)
-    to_same = more(ratio(4, 0.05), deviation=0.15)
-    between = more(ratio(6.5, 0.05), deviation=0.15)
-    assert to_slower is not None
-    assert to_same is not None
-    assert between is not None
-    assert max(to_slower, to_same) < between
+@given(st.floats(-50, 100), st.floats(0.001, 0.3), st.floats(0, 0.2), st.floats(0.01, 0.5))
+def test_a_stricter_gate_calls_less_slower_and_clears_less(
+    percent: float, spread: float, ratio: float, within: float
+) -> None:
+    loose = decided([percent], spread=spread, gate=replace(GATE, ratio=ratio, same_within=within))
+    strict = decided([percent], spread=spread, gate=replace(GATE, ratio=2 * ratio, same_within=within / 2))
+    assert strict.worse[0] <= loose.worse[0]
+    assert strict.cleared[0] <= loose.cleared[0]
 
 
-def test_where_no_number_of_pairs_would_tell_there_is_none() -> None:
-    hopeless = Estimate(mean=math.log(1.05), error=0.03, df=9, slack=0.1)
-    assert more(hopeless, deviation=0.1) is None
-    assert more(ratio(5, 0.02), deviation=100.0) is None
-
-
-def judgement(**changes: object) -> Judgement:
-    base = Judgement(
-        name="message.p99",
-        baseline_ns=20 * MS,
-        candidate_ns=22 * MS,
-        shift_ns=2 * MS,
-        ratio=1.1,
-        low=1.05,
-        high=1.152,
-        level=0.025,
-        judged_low=1.04,
-        judged_high=1.17,
-        pairs=10,
-        deviation=0.07,
-        verdict=Verdict.SLOWER,
-        within=0.152,
-        more_pairs=None,
-        within_run_only=False,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
-
-
-def test_verdicts_in_words() -> None:
-    assert judgement().sentence == "slower by 2.00 ms, +10.0 % (+5.0 % to +15.2 %)"
-    assert judgement(verdict=Verdict.SAME, within=0.0411).sentence == "same within 4.2 %, 0.822 ms"
-    unclear = judgement(verdict=Verdict.INCONCLUSIVE)
-    assert unclear.sentence == "inconclusive, +10.0 % (judged as +4.0 % to +17.0 %)"
-    assert replace(unclear, more_pairs=7).sentence.endswith("; about 7 more pairs of runs would tell")
-    assert replace(unclear, more_pairs=1).sentence.endswith("; about 1 more pair of runs would tell")
-
-
-def test_large_ratios_are_told_as_factors() -> None:
-    assert (
-        judgement(ratio=4.9, low=1.2, high=1e6).sentence == "slower by 2.00 ms, +390.0 % (+20.0 % to >×1000)"
-    )
-
-
-def test_two_pairs_that_contradict_each_other_are_inconclusive_and_finite() -> None:
-    wild = Estimate(mean=0.0, error=5.0, df=1)
-    verdict, within = decide(wild, level=0.05 / 12, gate=GATE, baseline_ns=20 * MS, shift_ns=0)
-    assert verdict is Verdict.INCONCLUSIVE
-    assert math.isfinite(within)
-
-
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_one_run_a_side_never_goes_without_its_warning(verdict: Verdict) -> None:
-    assert "drift between runs is not covered" in judgement(verdict=verdict, within_run_only=True).sentence
+# The gate's own limits
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"ratio": -0.1}, "the gate's ratio is a number from 0"),
-        ({"shift_ns": -1}, "the gate's shift"),
-        ({"drift": math.nan}, "the gate's drift"),
-        ({"run_deviation": math.inf}, "the gate's run-to-run deviation"),
-        ({"same_within": 0.0}, "'same within' takes a ratio above 0"),
-        ({"alpha": 1.0}, "between 0 and 1, not at 1.0"),
-        ({"judged": ("message.p98",)}, "can't judge message.p98: choose from open.p50"),
-        ({"judged": ()}, "can't judge nothing"),
+        ({"ratio": -0.1}, "ratio is a number from 0"),
+        ({"shift_ns": math.inf}, "shift is a number from 0"),
+        ({"drift": math.nan}, "drift is a number from 0"),
+        ({"same_within": 0.0}, "'same within' takes a share above 0"),
+        ({"failures_within": 0.0}, "'failures within' takes a share above 0"),
+        ({"scatter": (("p99", 0.0),)}, "the scatter of p99 takes a share above 0"),
+        ({"alpha": 0.0}, "false alarm lies between 0 and 50 %"),
+        ({"alpha": 0.5}, "false alarm lies between 0 and 50 %"),
     ],
 )
-def test_a_gate_that_makes_no_sense_is_refused(changes: dict[str, object], said: str) -> None:
+def test_a_gate_that_makes_no_sense_is_refused(changes: dict[str, float], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        replace(GATE, **changes)  # type: ignore[arg-type]
+        Gate(**changes)  # type: ignore[arg-type]
+
+
+def test_a_scatter_is_looked_up_from_the_particular_to_the_general() -> None:
+    gate = Gate(scatter=(("", 0.1), ("p99", 0.3), ("message.p99", 0.2)))
+    found = [gate.scatter_of(name) for name in ("message.p99", "open.p99", "open.p50")]
+    assert found == [0.2, 0.3, 0.1]
+    assert Gate().scatter_of("open.p50") is None

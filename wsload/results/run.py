@@ -32,6 +32,10 @@ SCHEMA: Final = 2
 MAX_JSON_BYTES: Final = 8 << 20
 """A JSON file of a results directory longer than this is refused."""
 
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9998
+"""Of runs: what lies between can be shown in any time zone."""
+
 T = TypeVar("T")
 
 
@@ -234,6 +238,8 @@ def _epoch(text: str) -> float:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"the time {text!r} has no time zone")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"the time {text!r} is not one at which a run was made")
     return moment.timestamp()
 
 

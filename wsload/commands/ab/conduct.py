@@ -17,7 +17,7 @@ from wsload.commands.ab.load import Load, make_load
 from wsload.commands.ab.plan import Slot, manner_of
 from wsload.commands.ab.server import Server
 from wsload.commands.ab.worktree import Worktrees
-from wsload.errors import NothingMeasured, WsloadError
+from wsload.errors import NothingMeasured, Untrusted, WsloadError
 from wsload.report.comparison.server import SERVER, SERVER_LOG
 from wsload.results.reader import StoredRun
 from wsload.results.run import replace_file
@@ -25,12 +25,14 @@ from wsload.results.run import replace_file
 LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
+MOST_INVALID: Final = 4
+"""So many attempts in a row that are not valid end the experiment: the next would be no better."""
 STAGE: Final = ".running"
 """Below the experiment's directory: the run that is being made."""
 
 
 class Follower(Protocol):
-    """Who wants to know how far the experiment is."""
+    """Receives progress updates of an experiment."""
 
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
         """This is being done now."""
@@ -64,6 +66,8 @@ class Conductor:
         self._follower = follower
         self._is_clear = is_clear
         self._load = load
+        self._invalid = 0
+        """Attempts that were not valid since the last that was."""
         self._manner = manner_of(experiment.plan.options, environment)
 
     def go_on(self) -> None:
@@ -104,6 +108,13 @@ class Conductor:
         reasons: list[str] = []
         while True:
             load = self._attempt(slot, guard, cwd)
+            self._invalid = self._invalid + 1 if load.problem and load.run is not None else 0
+            if self._invalid == MOST_INVALID:
+                self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
+                raise Untrusted(
+                    f"{MOST_INVALID} attempts in a row were of no use, so the experiment was stopped: "
+                    f"{load.problem}"
+                )
             last = len(reasons) == self.experiment.plan.repeats
             if not load.problem or (last and load.run is not None):
                 break

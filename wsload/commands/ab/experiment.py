@@ -2,6 +2,7 @@
 
 Schema history:
     1   created_at, ended, plan, runs.
+    2   more; in the plan directory; in the gate scatter, failures_within, failures_floor, no run_deviation.
 
 A file of a newer schema is refused; keys that this version does not know are ignored.
 """
@@ -15,10 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from wsload.commands.ab.plan import LETTERS, Build, Plan, Slot, order
+from wsload.commands.ab.plan import LETTERS, MOST_PAIRS, Build, Plan, Slot, order
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
@@ -26,7 +28,7 @@ from wsload.redact import plain
 from wsload.results.run import dump, read_json_file, replace_file
 from wsload.words import stamp
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
 DISCARDED: Final = "discarded"
 """Below the experiment's directory: warm-ups, and attempts that were made again."""
@@ -37,6 +39,8 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "float": (int, float),
     "bool": (bool,),
 }
+_ALL_JUDGED: Final = 12
+"""Names in the gate of schema 1 that stood for everything."""
 T = TypeVar("T")
 
 
@@ -76,10 +80,32 @@ class Experiment:
     """In the order of their slots, without gaps."""
     ended: Ending | None = None
     """None while runs are missing."""
+    more: tuple[int, ...] = ()
+    """Pairs added after it had ended, by extension (``--more``)."""
+
+    @property
+    def pairs(self) -> int:
+        """All the pairs of it, planned and added."""
+        return self.plan.pairs + sum(self.more)
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        return order(self.plan.pairs)
+        return order(self.pairs)
+
+    def stage(self, slot: int) -> int:
+        """Which stage the run in this slot belongs to: 0 for what was planned, 1 for the first extension."""
+        ends = accumulate((self.plan.pairs, *self.more))
+        return sum(slot > 2 * end for end in ends)
+
+    def extended(self, pairs: int) -> Experiment:
+        """With so many more pairs to make. Raises `UsageError` where it has not ended as planned."""
+        if self.ended is Ending.EARLY:
+            raise UsageError("--more: the experiment stopped early, its verdict was clear: start another")
+        if self.ended is None:
+            raise UsageError(f"--more: the experiment is not finished, resume it first ({self.missing()})")
+        if not 2 <= pairs <= MOST_PAIRS - self.pairs:
+            raise UsageError(f"--more {pairs}: from 2 to {MOST_PAIRS - self.pairs} pairs can be added")
+        return replace(self, more=(*self.more, pairs), ended=None)
 
     @property
     def left(self) -> tuple[Slot, ...]:
@@ -119,7 +145,7 @@ class Experiment:
         letters = " ".join(f"{slot.number} ({slot.letter})" for slot in self.left[:6])
         more = ", …" if len(self.left) > 6 else ""
         return (
-            f"{len(self.done)} of {len(self.slots)} runs were made, {self.whole_pairs} of {self.plan.pairs} "
+            f"{len(self.done)} of {len(self.slots)} runs were made, {self.whole_pairs} of {self.pairs} "
             f"pairs are whole; missing: {letters.replace(') ', '), ')}{more}"
         )
 
@@ -131,6 +157,7 @@ class Experiment:
                 "schema": SCHEMA,
                 "created_at": self.created_at,
                 "ended": self.ended,
+                "more": self.more,
                 "plan": _plain(plan),
                 "runs": [
                     {**asdict(outcome), "pair": slot.pair, "side": LETTERS[slot.side]}
@@ -145,7 +172,7 @@ class Experiment:
         try:
             found = json.loads(data)
             schema = found["schema"]
-            if schema != SCHEMA:
+            if schema not in (1, SCHEMA):
                 raise ValueError(
                     f"written by a newer wsload (schema {schema}; this one reads up to {SCHEMA}): "
                     "upgrade wsload to read it"
@@ -153,10 +180,11 @@ class Experiment:
                     else f"schema {schema!r} is unknown"
                 )
             experiment = cls(
-                plan=_plan(found["plan"]),
+                plan=_plan(found["plan"], schema),
                 created_at=float(found["created_at"]),
                 done=tuple(_made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
                 ended=None if found["ended"] is None else Ending(found["ended"]),
+                more=tuple(map(int, found.get("more", ()))),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not an experiment ({type(error).__name__}: {error})") from error
@@ -165,19 +193,28 @@ class Experiment:
             raise ValueError("names a run outside its own directory")
         if [outcome.slot for outcome in experiment.done] != list(range(1, len(names) + 1)):
             raise ValueError("the runs are not those of its plan, one after the other")
+        if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
+            raise ValueError("more pairs than an experiment can have")
         if len(names) > len(experiment.slots):
             raise ValueError("more runs than planned")
         return experiment
 
 
-def _plan(found: dict[str, Any]) -> Plan:
+def _plan(found: dict[str, Any], schema: int) -> Plan:
+    gate = found["gate"]
+    judged = tuple(gate["judged"])
     return _made(
         Plan,
         found,
         a=_made(Build, found["a"]),
         b=_made(Build, found["b"]),
         options=tuple(found["options"]),
-        gate=_made(Gate, found["gate"], judged=tuple(found["gate"]["judged"])),
+        gate=_made(
+            Gate,
+            gate,
+            judged=() if schema == 1 and len(judged) == _ALL_JUDGED else judged,
+            scatter=tuple((str(name), float(value)) for name, value in gate.get("scatter", ())),
+        ),
     )
 
 

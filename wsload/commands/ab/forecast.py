@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from wsload.commands.ab.plan import Plan, called, order
-from wsload.judge.compare.power import PAIR_DEVIATION, pairs_for_power, power_of
+from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
 from wsload.words import counted, percent, span
 
 _SHOWN = 6
@@ -33,10 +34,10 @@ def power_lines(plan: Plan, effect: float) -> Iterator[str]:
 
     Raises `UsageError` for an effect that the gate can't find.
     """
-    gate = plan.gate
-    metrics = len(gate.judged)
-    needed = pairs_for_power(effect, gate=gate.ratio, alpha=gate.alpha, metrics=metrics)
-    chance = power_of(effect, plan.pairs, gate=gate.ratio, alpha=gate.alpha, metrics=metrics)
+    gate = replace(plan.gate, alpha=plan.looks.last * plan.gate.alpha)
+    statistics = expected(gate)
+    needed = pairs_for_power(effect, gate)
+    chance = power_of(effect, plan.pairs, gate)
     seconds = 2 * needed * plan.slot_s
     yield (
         f"To find a slow-down of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
@@ -44,10 +45,10 @@ def power_lines(plan: Plan, effect: float) -> Iterator[str]:
     )
     yield (
         f"That is where a pair's ratio scatters by {percent(PAIR_DEVIATION)}, as on a busy machine, and "
-        f"{counted(metrics, 'statistic is', 'statistics are')} judged together"
+        f"{counted(statistics, 'statistic is', 'statistics are')} judged together"
         + (
             ": fewer pairs do on a quiet one"
-            if metrics == 1
+            if statistics == 1
             else ": fewer pairs do on a quiet one, or with --judge"
         )
     )

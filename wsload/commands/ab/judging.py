@@ -26,7 +26,7 @@ def report_of(
     baseline, candidate = (_paths(path, experiment, side) for side in Side)
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
-        # Stopped by the rule, its level is the one of a look on the way; else it is the last look.
+        # Stopped by the rule, its level is that of a look on the way; else it is a stage's last look.
         found = look(runs, plan.looks, gate or plan.gate, last=experiment.ended is not Ending.EARLY)
         assert found.comparison is not None
         return found.comparison
@@ -37,8 +37,9 @@ def report_of(
         gate=gate or plan.gate,
         force=force,
         mixed=True,  # gone on with elsewhere, or after an upgrade: the two runs of a pair were not
-        judge=judge if plan.stop_early else None,
+        judge=judge,
         names=(plan.a.name, plan.b.name),
+        stages=_stages(path, experiment),
     )
     more = [
         f"run {outcome.slot} ({outcome.run}) was made again: {reason}"
@@ -54,7 +55,8 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
     """Whether an experiment in this directory may stop, by its stopping rule."""
 
     def is_clear(experiment: Experiment) -> bool:
-        runs = read_runs(*(_paths(path, experiment, side) for side in Side))
+        sides = (_paths(path, experiment, side) for side in Side)
+        runs = read_runs(*sides, stages=_stages(path, experiment))
         found = look([run.figures for run in runs], experiment.plan.looks, experiment.plan.gate)
         return found.stop and experiment.ended is None
 
@@ -63,3 +65,7 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
 
 def _paths(path: Path, experiment: Experiment, wanted: Side) -> list[Path]:
     return [path / outcome.run for side, outcome in experiment.runs() if side is wanted]
+
+
+def _stages(path: Path, experiment: Experiment) -> dict[Path, int]:
+    return {path / outcome.run: experiment.stage(outcome.slot) for _, outcome in experiment.runs()}

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.sequential import EARLY_SHARE
 from wsload.judge.compare.sequential import Plan as Looks
 from wsload.judge.compare.verdict import Gate
 
@@ -77,6 +78,8 @@ class Plan:
     options: tuple[str, ...] = ()
     """More options for Locust, the same in all runs."""
     gate: Gate = field(default_factory=Gate)
+    directory: str = ""
+    """Where it was started: commands, git and Locust are run there. Empty for where it is gone on with."""
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
@@ -99,8 +102,8 @@ class Plan:
 
     @property
     def looks(self) -> Looks:
-        """The rule of ``--stop-early`` for this plan."""
-        return Looks(pairs=self.pairs, alpha=self.gate.alpha)
+        """How often its figures may be looked at, and with what part of alpha."""
+        return Looks(pairs=self.pairs, early_share=EARLY_SHARE if self.stop_early else 0.0)
 
     @property
     def slot_s(self) -> float:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import shutil
+import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
@@ -16,7 +20,10 @@ from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.words import span
 
+PREFIX: Final = "wsload-ab-"
+"""Begins the names of the temporary directories that hold worktrees."""
 SETUP_TIMEOUT_S: Final = 1_800.0
+_YOUNG_S: Final = 5.0
 _GIT_TIMEOUT_S: Final = 120.0
 
 
@@ -47,6 +54,8 @@ class Worktrees:
         self._places: dict[Side, Path] = {}
         self._trees: list[Path] = []
         self._root: Path | None = None
+        self._lock = -1
+        remove_stale()
         try:
             for side in Side:
                 if plan.build(side).ref:
@@ -77,13 +86,16 @@ class Worktrees:
                 _git("worktree", "remove", "--force", "--force", str(tree), what="git")
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
+            os.close(self._lock)
             self._root = None
 
     def _add(self, side: Side, build: Build, logs: Path, guard: Guard) -> None:
         letter = LETTERS[side]
         prefix = _git("rev-parse", "--show-prefix", what="git")
         if self._root is None:
-            self._root = Path(tempfile.mkdtemp(prefix="wsload-ab-"))
+            self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
+            self._lock = os.open(self._root, os.O_RDONLY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         tree = self._root / letter.lower()
         what = f"git worktree for {called(letter, build)}"
         self._trees.append(tree)
@@ -108,6 +120,30 @@ class Worktrees:
             raise ServerFailed(f"{what} did not end within {span(SETUP_TIMEOUT_S)}", child.tail())
         if code:
             raise ServerFailed(f"{what} ended with exit code {code}; its output is in {log}", child.tail())
+
+
+def remove_stale() -> None:
+    """Removes the worktrees and directories that experiments left which were killed outright.
+
+    A living experiment holds a lock on its own. Others' are left alone, and those that are just being made.
+    """
+    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError, UsageError):
+            found = root.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+                continue
+            if time.time() - found.st_mtime < _YOUNG_S:
+                continue
+            lock = os.open(root, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for tree in root.iterdir():
+                    with contextlib.suppress(UsageError):
+                        where = ("-C", str(tree))
+                        _git(*where, "worktree", "remove", "--force", "--force", str(tree), what="git")
+                shutil.rmtree(root, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def _git(*words: str, what: str) -> str:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from wsload.commands.cli.compare import Json, Markdown, tell
-from wsload.commands.cli.gate import Judged, MinRatio, MinShift, SameWithin, duration_s, gate_of, percent
+from wsload.commands.cli.compare import Json, Markdown
+from wsload.commands.cli.conducting import conduct, enter, print_plan
+from wsload.commands.cli.gate import (
+    FailuresWithin,
+    Judged,
+    MinRatio,
+    MinShift,
+    SameWithin,
+    duration_s,
+    gate_of,
+    percent,
+)
 from wsload.commands.cli.runs import RESULTS, Results
-from wsload.errors import UsageError, WsloadError
+from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from wsload.commands.ab.experiment import Experiment
-    from wsload.commands.ab.plan import Build, Plan
+    from wsload.commands.ab.plan import Build
 
-COMPARISON: Final = "comparison.html"
-_ON_RESUME: Final = ("resume", "results", "markdown", "json")
+_ON_RESUME: Final = ("resume", "more", "results", "markdown", "json")
 
 
 def ab(
@@ -135,10 +141,20 @@ def ab(
             show_default=False,
         ),
     ] = None,
+    more: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="With --resume: add so many pairs to a finished experiment. A part of the chance of "
+            "a false alarm was kept for that: it does not grow.",
+            show_default=False,
+        ),
+    ] = None,
     results: Results = RESULTS,
     min_ratio: MinRatio = None,
     min_shift: MinShift = None,
     same_within: SameWithin = None,
+    failures_within: FailuresWithin = None,
     judged: Judged = None,
     markdown: Markdown = False,
     json: Json = False,
@@ -156,14 +172,16 @@ def ab(
     Each run has a server started for it alone, which is loaded once it answers a WebSocket handshake.
     The order is A B B A A B B A…, so that a machine that drifts weighs on both alike. A run in which
     the load generator was the bottleneck is not valid: it is made again, and does not count when that
-    does not help. Commands are run without a shell, and stored in experiment.json as they are: pass
-    secrets in the environment.
+    does not help; four such in a row end the experiment. Commands are run without a shell, and stored in
+    experiment.json as they are: pass secrets in the environment.
 
     Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU
-    and memory, and comparison.html. Ctrl-C keeps what was measured; --resume goes on.
+    and memory, and comparison.html. Ctrl-C keeps what was measured; --resume goes on, from anywhere.
+    Where it could not be told, --resume EXPERIMENT --more N adds pairs.
 
-    Exit code: 0 not slower, 1 slower, 2 usage, 3 no valid runs, 4 inconclusive or cut short, 5 the load got
-    no answer, 6 a server did not start or ended by itself.
+    Exit code: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
+    or to fail more; 2 usage; 3 no valid runs; 4 it can't be told, or was cut short; 5 the load got no
+    answer; 6 a server did not start or ended by itself.
     """
     from wsload.commands.ab.experiment import Experiment, alone, load, new_directory
     from wsload.commands.ab.plan import Plan
@@ -173,9 +191,15 @@ def ab(
         raise UsageError("wsload ab: --markdown or --json, not both")
     if resume is not None:
         _refuse_changes(context)
-        place = resume if resume.is_dir() else results / resume
+        place = (resume if resume.is_dir() else results / resume).resolve()
         with alone(place):
-            return _conduct(place, load(place), markdown=markdown, json=json)
+            experiment = load(place)
+            if more is not None:
+                experiment = experiment.extended(more)
+            enter(experiment.plan.directory)
+            return conduct(place, experiment, markdown=markdown, json=json)
+    if more is not None:
+        raise UsageError("--more adds to an experiment: name it with --resume")
     length_s = _whole_s("--run-time", run_time)
     plan = Plan(
         a=_side("a", a, a_ref, a_name, build, serve, url),
@@ -190,59 +214,23 @@ def ab(
         stop_early=stop_early,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
         options=tuple(options or ()),
-        gate=gate_of(Gate(), min_ratio, min_shift, same_within, judged),
+        gate=gate_of(
+            Gate(),
+            min_ratio=min_ratio,
+            min_shift=min_shift,
+            same_within=same_within,
+            failures_within=failures_within,
+            judged=judged,
+        ),
+        directory=str(Path.cwd()),
     )
-    _print_plan(plan, None if power is None else percent("--power", power))
+    print_plan(plan, None if power is None else percent("--power", power))
     if plan_only:
         return ExitCode.OK
     now = time.time()
     path = new_directory(results, now)
     with alone(path):
-        return _conduct(path, Experiment(plan=plan, created_at=round(now, 3)), markdown=markdown, json=json)
-
-
-def _conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -> int:
-    """Makes the runs that are left, and compares what there is then."""
-    from wsload.commands.ab.conduct import Conductor
-    from wsload.commands.ab.judging import clear_in
-    from wsload.commands.ab.progress import Shown
-
-    cut_short = False
-    with Shown(len(experiment.slots)) as shown:
-        conductor = Conductor(
-            path, experiment, follower=shown, is_clear=clear_in(path), environment=dict(os.environ)
-        )
-        try:
-            conductor.go_on()
-        except KeyboardInterrupt:
-            cut_short = True
-        except WsloadError as error:
-            if tail := getattr(error, "tail", ""):
-                _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
-            if conductor.experiment.done:
-                _say(f"{conductor.experiment.missing()}\nTo go on: wsload ab --resume {path}")
-            raise
-    experiment = conductor.experiment
-    if cut_short:
-        _say(f"Cut short: {experiment.missing()}\nTo go on: wsload ab --resume {path}")
-        if experiment.whole_pairs == 0:
-            return ExitCode.INCONCLUSIVE
-    from wsload.commands.ab.judging import report_of
-
-    report = report_of(path, experiment)
-    tell(report, html=path / COMPARISON, markdown=markdown, json=json)
-    return ExitCode.INCONCLUSIVE if cut_short else report.comparison.exit_code
-
-
-def _print_plan(plan: Plan, effect: float | None) -> None:
-    from wsload.commands.ab.forecast import forecast, power_lines
-
-    for line in (*forecast(plan), *(() if effect is None else power_lines(plan, effect))):
-        _say(line)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        return conduct(path, Experiment(plan=plan, created_at=round(now, 3)), markdown=markdown, json=json)
 
 
 def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:

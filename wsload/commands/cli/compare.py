@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wsload.commands.cli.gate import Judged, MinRatio, MinShift, SameWithin, gate_of
+from wsload.commands.cli.gate import (
+    FailuresWithin,
+    Judged,
+    MinRatio,
+    MinShift,
+    SameWithin,
+    Scatter,
+    gate_of,
+)
 from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
 from wsload.errors import UsageError
@@ -59,7 +67,9 @@ def compare(
     min_ratio: MinRatio = None,
     min_shift: MinShift = None,
     same_within: SameWithin = None,
+    failures_within: FailuresWithin = None,
     judged: Judged = None,
+    scatter: Scatter = None,
     html: Html = None,
     markdown: Markdown = False,
     json: Json = False,
@@ -74,17 +84,30 @@ def compare(
     An experiment:       wsload compare results/ab-20241122T123600Z
 
     With several runs a side, the first run of A is held against the first of B, in the order in which
-    they were made, and so on; the interval of their ratio says how sure one may be. Make the runs in
-    the order A B B A A B …, or let wsload ab do it: otherwise a machine that drifts looks like a build
-    that is slower. One run a side can't tell a build from a bad moment, and the answer says so.
+    they were made, and so on; how the ratios scatter says how sure one may be. Make the runs in the order
+    A B B A A B …, or let wsload ab do it: otherwise a machine that drifts looks like a build that is
+    slower. Of many runs of A and few of B, the runs' own scatter is used. One run a side can't tell a
+    build from a bad minute: nothing is judged then, unless you say how runs scatter (--scatter).
 
-    Exit code: 0 not slower, 1 slower, 2 usage, 3 no valid runs, 4 inconclusive. Markdown is also
-    appended to the file that GITHUB_STEP_SUMMARY names, when it is set.
+    Lost and failed messages rank above every answered one, and a build that loses or refuses more is
+    never called faster or not slower.
+
+    Exit code: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
+    or to fail more; 2 usage; 3 no valid runs; 4 it can't be told. Markdown is also appended to the file
+    that GITHUB_STEP_SUMMARY names, when it is set.
     """
     from wsload.judge.compare.verdict import Gate
 
     def gate(before: Gate) -> Gate:
-        return gate_of(before, min_ratio, min_shift, same_within, judged)
+        return gate_of(
+            before,
+            min_ratio=min_ratio,
+            min_shift=min_shift,
+            same_within=same_within,
+            failures_within=failures_within,
+            judged=judged,
+            scatter=scatter,
+        )
 
     asked = gate(Gate())
     words = runs or []
@@ -101,6 +124,8 @@ def compare(
         from wsload.commands.ab.judging import report_of
 
         path = find_run(words[0], results)
+        if (path / "run.json").is_file():
+            raise UsageError(f"wsload compare: {path} is one run: compare it with which? Give two, A and B")
         experiment = load(path)
         report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force)
     else:
@@ -118,7 +143,7 @@ def compare(
 
 
 def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: bool) -> None:
-    """Writes what was asked for, then prints the comparison. Raises `UsageError` where it can't."""
+    """Writes what was asked for, then prints the comparison. Raises `UsageError` where the page can't be."""
     from wsload.report.comparison.text import as_json, as_text
     from wsload.report.comparison.text import markdown as as_markdown
 
@@ -126,15 +151,23 @@ def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: b
         from wsload.report.comparison.html import write_page
 
         write_page(report, html)
+    if json:
+        _write(as_json(report))
+    else:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        text = as_markdown(report) if markdown else as_text(report)
+        _write(text.encode(encoding, "replace"))  # a terminal that can't show a character shows "?"
+    if html is not None:
+        print(f"Charts: {html}", file=sys.stderr)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(as_markdown(report))
-        except OSError as error:
-            raise UsageError(f"GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}") from None
-    sys.stdout.write(
-        as_json(report).decode() if json else as_markdown(report) if markdown else as_text(report)
-    )
+        except OSError as error:  # the verdict is more than its copy
+            print(f"wsload: GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}", file=sys.stderr)
+
+
+def _write(data: bytes) -> None:
     sys.stdout.flush()
-    if html is not None:
-        print(f"Charts: {html}", file=sys.stderr)
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

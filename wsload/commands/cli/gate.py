@@ -18,7 +18,7 @@ MinRatio = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Slower means slower by more than this, with the whole interval. Default: 3%.",
+        help="Slower means slower by more than this, by the lower bound. Default: 3%.",
         show_default=False,
     ),
 ]
@@ -34,7 +34,15 @@ SameWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="The same means shown to differ by less than this. Default: 10%.",
+        help="Not slower means slower by at most this, or by --min-shift, by the upper bound. Default: 10%.",
+        show_default=False,
+    ),
+]
+FailuresWithin = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PERCENT",
+        help="No more failures means at most this much more of all attempts. Default: 0.1%.",
         show_default=False,
     ),
 ]
@@ -42,19 +50,33 @@ Judged = Annotated[
     list[str] | None,
     typer.Option(
         "--judge",
-        metavar="METRIC",
-        help="Judge only this, repeatable: a metric (message) or a statistic of it (message.p99). Default: "
-        "p50, p95 and p99 of open, login, message and delivery.",
+        metavar="NAME[.pNN]",
+        help="Judge only this, repeatable: the p50 and p99 of a metric (message), or one percentile of it "
+        "(message.p95, 'log in.p99'). Default: all requests and steps, open and login. What is lost or fails "
+        "is judged always.",
+        show_default=False,
+    ),
+]
+Scatter = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME=]PERCENT",
+        help="With one run a side: how much runs of one build differ, as a standard deviation, such as 5%; "
+        "repeatable, for a percentile or a statistic (p99=25%, message.p50=4%).",
+        show_default=False,
     ),
 ]
 
 
 def gate_of(
     before: Gate,
-    min_ratio: str | None,
-    min_shift: str | None,
-    same_within: str | None,
-    judged: Sequence[str] | None,
+    *,
+    min_ratio: str | None = None,
+    min_shift: str | None = None,
+    same_within: str | None = None,
+    failures_within: str | None = None,
+    judged: Sequence[str] | None = None,
+    scatter: Sequence[str] | None = None,
 ) -> Gate:
     """The gate with what the options change in it; raises `UsageError` naming the one that is wrong."""
     changes: dict[str, Any] = {}
@@ -64,19 +86,18 @@ def gate_of(
         changes["shift_ns"] = round(duration_s("--min-shift", min_shift) * 1e9)
     if same_within is not None:
         changes["same_within"] = percent("--same-within", same_within)
+    if failures_within is not None:
+        changes["failures_within"] = percent("--failures-within", failures_within)
     if judged:
-        changes["judged"] = _judged(judged)
+        changes["judged"] = tuple(dict.fromkeys(name.strip() for name in judged))
+    if scatter:
+        changes["scatter"] = tuple(_scatter(text) for text in scatter)
     return replace(before, **changes)
 
 
-def _judged(names: Sequence[str]) -> tuple[str, ...]:
-    from wsload.judge.compare.verdict import JUDGEABLE
-
-    metrics = {statistic: statistic.rpartition(".")[0] for statistic in JUDGEABLE}
-    for name in names:
-        if name not in JUDGEABLE and name not in metrics.values():
-            raise UsageError(f"--judge {name!r}: can't be judged; choose from {', '.join(JUDGEABLE)}")
-    return tuple(each for each in JUDGEABLE if each in names or metrics[each] in names)
+def _scatter(text: str) -> tuple[str, float]:
+    name, _, value = text.rpartition("=")
+    return name.strip(), percent("--scatter", value)
 
 
 def percent(option: str, text: str) -> float:

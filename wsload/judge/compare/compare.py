@@ -1,27 +1,23 @@
-"""Is build B slower than build A? Judged over pairs of runs, so that chance and drift are no builds.
+"""Is build B slower than build A, or does it fail more? Judged so that chance and drift are no builds.
 
-Per statistic: the logarithm of candidate over baseline, pair by pair; their mean with a t interval;
-Holm's correction over all that is judged; the gate of `wsload.judge.compare.verdict`. Simulated with a
-drift of 1 % a run and the scatter of real runs, a false *slower* comes in about one comparison of a
-thousand (``tests/truth/test_gate_simulation.py`` prints the table).
-
-With fewer than two pairs there is nothing to tell the builds from the runs: the interval then comes
-from the seconds within the two runs, widened by what runs usually scatter and drift, and every
-verdict says so.
+The chain: which runs stand against each other (`wsload.judge.compare.pairs`), which statistics they have
+(`selection`), how far these differ and how sure that is (`estimates`), and what the gate says (`verdict`).
+How often the answer is wrong, and how often it is found, is simulated in the documentation.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.exit_codes import ExitCode
-from wsload.judge.compare.estimates import Statistic, Unjudged, over_pairs, over_seconds
-from wsload.judge.compare.inference import as_ratio, holm_levels
-from wsload.judge.compare.pairs import Excluded, Pairing, RunFigures, closest, pair_up, unlike
-from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, more_pairs
+from wsload.judge.compare.estimates import Measured, measure
+from wsload.judge.compare.inference import as_ratio
+from wsload.judge.compare.pairs import Basis, Design, Excluded, RunFigures, design, pair_up, unlike
+from wsload.judge.compare.power import more_pairs
+from wsload.judge.compare.selection import Unjudged
+from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide
 from wsload.words import percent
 
 DEFAULT_GATE: Final = Gate()
@@ -32,23 +28,26 @@ class Comparison:
     """The candidate's runs against the baseline's."""
 
     verdict: Verdict
-    """Of the whole: *slower* if anything is; else *inconclusive* if anything is, or could not be
-    judged; else *faster* if anything is; else *same*."""
+    """Of the whole: *fails more* or *slower* if anything does or is; else *inconclusive* if anything is, or
+    could not be judged; else *faster* if anything is; else *not slower*."""
     judgements: tuple[Judgement, ...]
-    """In the order of ``gate.judged``; what neither side recorded is absent."""
+    """First times, then the shares of lost and failed attempts; what nobody lost or failed at is absent."""
     unjudged: tuple[Unjudged, ...]
     pairs: tuple[tuple[str, str], ...]
-    """The names (baseline, candidate) of the runs held against each other, in the order they ran."""
+    """The names (baseline, candidate) of the runs held against each other, in the order they ran; empty
+    where the runs are not paired."""
+    used: tuple[str, ...]
+    """The names of all the runs that went in."""
     excluded: tuple[Excluded, ...]
     warnings: tuple[str, ...]
-    within_run_only: bool
-    """One run a side: drift and scatter from run to run are assumed, not measured."""
+    basis: Basis
     gate: Gate
 
     @property
     def exit_code(self) -> ExitCode:
-        """What a command that judges by this comparison ends with."""
+        """0 not slower, 1 slower or failing more, 3 no valid runs, 4 it can't be told."""
         return {
+            Verdict.FAILS_MORE: ExitCode.FAILED,
             Verdict.SLOWER: ExitCode.FAILED,
             Verdict.NO_VALID_RUNS: ExitCode.UNTRUSTED,
             Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
@@ -58,110 +57,99 @@ class Comparison:
 def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
     """Judges the candidate's runs against the baseline's.
 
-    With fewer than two valid pairs, the two valid runs that ran closest together are compared by
-    their `RunFigures.blocks`. Conditions that differ become warnings: whether to go on with such
-    runs is the caller's question, see `unlike`.
+    With one run a side nothing is judged unless the gate knows how runs scatter. Conditions that differ
+    become warnings: whether to go on with such runs is the caller's question, see `unlike`.
     """
-    pairing = pair_up(runs)
-    alone = len(pairing.pairs) < 2
-    if alone:
-        two = closest(runs)
-        if two is None:
-            return _whole((), (), pairing, gate, unlike(runs), no_runs=True)
-        pairing = _only(two, pairing, runs)
-    used = [run for pair in pairing.pairs for run in pair]
-    warnings = [*unlike(used)]
-    if alone:
-        warnings.append(
-            "one run a side: how runs of one build differ from each other is not measured, only allowed for "
-            f"(scatter {percent(gate.run_deviation)} a run, drift {percent(gate.drift)}): make pairs of runs"
-        )
-    elif abs(pairing.offset) > 1:
-        warnings.append(
-            f"the runs did not alternate: the candidate ran {pairing.offset:+.1f} runs after the baseline "
-            f"on average, so a drift of {percent(gate.drift)} a run is allowed for: run in the order A B B A"
-        )
-    estimated = over_seconds(pairing, gate) if alone else over_pairs(pairing, gate)
-    found = [each for each in estimated if isinstance(each, Statistic)]
-    unjudged = tuple(each for each in estimated if isinstance(each, Unjudged))
-    limit = math.log1p(gate.ratio)
-    levels = holm_levels({each.name: each.estimate.p_beyond(limit) for each in found}, gate.alpha)
-    judgements = tuple(_judge(each, levels[each.name], gate, alone) for each in found)
-    return _whole(judgements, unjudged, pairing, gate, warnings, alone=alone)
-
-
-def _only(two: tuple[RunFigures, RunFigures], pairing: Pairing, runs: Sequence[RunFigures]) -> Pairing:
-    reasons = {each.name: each.reason for each in pairing.excluded}
-    left_out = [run for run in runs if run is not two[0] and run is not two[1]]
-    excluded = tuple(
-        Excluded(name=run.name, reason=reasons.get(run.name, "fewer than two valid pairs"))
-        for run in left_out
-    )
-    return Pairing(pairs=(two,), excluded=excluded, offset=1.0)
-
-
-def _judge(each: Statistic, level: float, gate: Gate, alone: bool) -> Judgement:
-    verdict, within = decide(
-        each.estimate, level=level, gate=gate, baseline_ns=each.baseline_ns, shift_ns=each.shift_ns
-    )
-    more = None
-    if verdict is Verdict.INCONCLUSIVE:
-        more = more_pairs(
-            each.estimate,
-            pairs=each.pairs,
-            deviation=each.deviation,
-            level=level,
+    chosen = design(runs, stated=bool(gate.scatter))
+    if chosen is None:
+        return Comparison(
+            verdict=Verdict.NO_VALID_RUNS,
+            judgements=(),
+            unjudged=(),
+            pairs=(),
+            used=(),
+            excluded=pair_up(runs).excluded,
+            warnings=unlike(runs),
+            basis=Basis.NONE,
             gate=gate,
-            baseline_ns=each.baseline_ns,
-            shift_ns=each.shift_ns,
         )
-    judged_low, judged_high = each.estimate.interval(level)
-    return Judgement(
-        name=each.name,
-        baseline_ns=each.baseline_ns,
-        candidate_ns=each.candidate_ns,
-        shift_ns=each.shift_ns,
-        ratio=as_ratio(each.estimate.mean),
-        low=as_ratio(each.measured[0]),
-        high=as_ratio(each.measured[1]),
-        level=level,
-        judged_low=as_ratio(judged_low),
-        judged_high=as_ratio(judged_high),
-        pairs=each.pairs,
-        deviation=each.deviation,
-        verdict=verdict,
-        within=within,
-        more_pairs=more,
-        within_run_only=alone,
-    )
-
-
-def _whole(
-    judgements: tuple[Judgement, ...],
-    unjudged: tuple[Unjudged, ...],
-    pairing: Pairing,
-    gate: Gate,
-    warnings: Sequence[str],
-    *,
-    alone: bool = False,
-    no_runs: bool = False,
-) -> Comparison:
-    verdicts = {each.verdict for each in judgements}
-    if no_runs:
-        overall = Verdict.NO_VALID_RUNS
-    elif Verdict.SLOWER in verdicts:
-        overall = Verdict.SLOWER
-    elif unjudged or not judgements or Verdict.INCONCLUSIVE in verdicts:
-        overall = Verdict.INCONCLUSIVE
-    else:
-        overall = Verdict.FASTER if Verdict.FASTER in verdicts else Verdict.SAME
+    measured, unjudged = measure(chosen, gate)
+    judgements = _judged(measured, gate) if len(measured.names) else ()
     return Comparison(
-        verdict=overall,
+        verdict=_whole(judgements, unjudged),
         judgements=judgements,
-        unjudged=unjudged,
-        pairs=tuple((a.name, b.name) for a, b in pairing.pairs),
-        excluded=pairing.excluded,
-        warnings=tuple(warnings),
-        within_run_only=alone,
+        unjudged=tuple(unjudged),
+        pairs=tuple((a.name, b.name) for a, b in chosen.pairs),
+        used=tuple(run.name for run in chosen.runs),
+        excluded=chosen.excluded,
+        warnings=(*unlike(chosen.runs), *_order_warning(chosen, gate)),
+        basis=chosen.basis,
         gate=gate,
     )
+
+
+def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
+    given = [_given(measured, at) for at in range(len(measured.names))]
+    if measured.evidence is None:
+        return tuple(given)
+    found = decide(
+        measured.evidence,
+        gate,
+        baseline=measured.baseline,
+        candidate=measured.candidate,
+        times=measured.times,
+    )
+    judgements = []
+    for at, each in enumerate(given):
+        shown = float if each.is_share else as_ratio
+        if found.worse[at]:
+            verdict = Verdict.FAILS_MORE if each.is_share else Verdict.SLOWER
+        elif found.better[at]:
+            verdict = Verdict.FASTER
+        else:
+            verdict = Verdict.NOT_SLOWER if found.cleared[at] else Verdict.INCONCLUSIVE
+        judgement = replace(
+            each,
+            low=shown(found.low[at]),
+            high=shown(found.high[at]),
+            level=float(found.level[at]),
+            deviation=float(measured.deviation[at]),
+            verdict=verdict,
+        )
+        judgements.append(replace(judgement, more_pairs=more_pairs(judgement, gate)))
+    return tuple(judgements)
+
+
+def _given(measured: Measured, at: int) -> Judgement:
+    """What can be said without knowing the scatter between runs."""
+    a, b, is_share = float(measured.baseline[at]), float(measured.candidate[at]), at >= measured.times
+    return Judgement(
+        name=measured.names[at],
+        is_share=is_share,
+        baseline=a,
+        candidate=b,
+        change=b - a if is_share else b / a,
+        pairs=int(measured.pairs[at]),
+        verdict=Verdict.INCONCLUSIVE,
+    )
+
+
+def _whole(judgements: Sequence[Judgement], unjudged: Sequence[Unjudged]) -> Verdict:
+    verdicts = {each.verdict for each in judgements}
+    for worse in (Verdict.FAILS_MORE, Verdict.SLOWER):
+        if worse in verdicts:
+            return worse
+    if not judgements or Verdict.INCONCLUSIVE in verdicts or any(each.blocks for each in unjudged):
+        return Verdict.INCONCLUSIVE
+    # Not even with a loss too small to count is a build called faster.
+    loses = any(each.is_share and each.change > 0 for each in judgements)
+    return Verdict.FASTER if Verdict.FASTER in verdicts and not loses else Verdict.NOT_SLOWER
+
+
+def _order_warning(chosen: Design, gate: Gate) -> list[str]:
+    if abs(chosen.offset) <= 1:
+        return []
+    return [
+        f"the runs did not alternate: on average the candidate ran {chosen.offset:+.1f} runs after the "
+        f"baseline, so a drift of {percent(gate.drift)} a run is allowed for; run in the order A B B A"
+    ]

@@ -1,22 +1,21 @@
 """The ratio of two builds at every percentile, for the picture beside the verdicts.
 
-These intervals are pointwise: each holds its own percentile's ratio at the stated confidence, not
-the whole curve at once. Verdicts come from `wsload.judge.compare.compare` alone.
+These intervals are pointwise: each holds its own percentile's ratio at the stated confidence, not the
+whole curve at once. Verdicts come from `wsload.judge.compare.compare` alone.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wsload.judge.compare.bootstrap import Blocks, log_ratios
-from wsload.judge.compare.inference import t_quantile
+from wsload.judge.compare.estimates import RESOLUTION, over_pairs, over_runs
+from wsload.judge.compare.inference import Floats, as_ratio
+from wsload.judge.compare.outcomes import Outcomes
+from wsload.judge.compare.pairs import Basis
 from wsload.judge.figures.shape import GRID
-from wsload.measure.histogram import Histogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class CurvePoint:
     percentile: float
     """0 to 100."""
     baseline_ns: float
-    """The median over the baseline's runs."""
+    """The geometric mean over the baseline's runs."""
     baseline_low_ns: float
     """The fastest of the baseline's runs."""
     baseline_high_ns: float
@@ -35,75 +34,62 @@ class CurvePoint:
     candidate_low_ns: float
     candidate_high_ns: float
     ratio: float
-    """Candidate over baseline, the geometric mean over the pairs."""
-    low: float
-    """The lower end of the ratio's interval."""
-    high: float
+    """Candidate over baseline."""
+    low: float | None
+    """The lower end of the ratio's interval; None where there is one run a side."""
+    high: float | None
     """The upper end."""
 
 
-def supported(histograms: Sequence[Histogram], percentiles: Sequence[float] = GRID) -> tuple[float, ...]:
-    """The percentiles beyond which each of the histograms still has at least one value."""
-    fewest = min((histogram.total for histogram in histograms), default=0)
-    return tuple(p for p in percentiles if fewest * (100 - p) >= 100)
+def supported(runs: Sequence[Outcomes], percentiles: Sequence[float] = GRID) -> tuple[float, ...]:
+    """The percentiles at which each run has an answer, and beyond which it still has an attempt."""
+    return tuple(
+        each
+        for each in percentiles
+        if all(run.attempts and run.beyond(each) and run.rank(each) <= run.answered for run in runs)
+    )
 
 
 def ratio_curve(
-    pairs: Sequence[tuple[Histogram, Histogram]], *, alpha: float = 0.05
+    baseline: Sequence[Outcomes], candidate: Sequence[Outcomes], *, basis: Basis, alpha: float = 0.05
 ) -> tuple[CurvePoint, ...]:
-    """The curve over at least two pairs of (baseline, candidate) runs; whole-run histograms.
+    """The curve of one metric over the runs that were used, paired or not as ``basis`` says.
 
-    The interval is the t interval of the pairs' mean log-ratio, as in the verdicts, before Holm's
-    correction. Ends where the smallest run has no samples left; empty when one has none.
+    The two-sided interval at confidence 1 − ``alpha`` is made as in the verdicts, without Holm's
+    correction. Empty where a run has no values.
     """
-    percentiles = supported([histogram for pair in pairs for histogram in pair])
+    percentiles = supported([*baseline, *candidate])
+    if not percentiles:
+        return ()
     a, b = (
-        np.array([pair[side].percentiles(percentiles) for pair in pairs], dtype=np.float64) for side in (0, 1)
+        np.array([[run.percentile(each) for each in percentiles] for run in side])
+        for side in (baseline, candidate)
     )
-    if not percentiles:
-        return ()
-    logs = np.log(b / a)
-    reach = t_quantile(1 - alpha / 2, len(pairs) - 1) * logs.std(axis=0, ddof=1) / math.sqrt(len(pairs))
-    mean = logs.mean(axis=0)
-    return _points(percentiles, a, b, mean, mean - reach, mean + reach)
-
-
-def ratio_curve_within(
-    baseline: tuple[Histogram, Blocks], candidate: tuple[Histogram, Blocks], *, alpha: float = 0.05
-) -> tuple[CurvePoint, ...]:
-    """The curve of one run a side: the interval is the block bootstrap's over the runs' seconds.
-
-    How runs of one build differ from each other is not in it: say so beside it.
-    """
-    percentiles = supported([baseline[0], candidate[0]])
-    if not percentiles:
-        return ()
-    a, b = (np.array([run[0].percentiles(percentiles)], dtype=np.float64) for run in (baseline, candidate))
-    logs = log_ratios(baseline[1], candidate[1], percentiles)
-    low, high = np.quantile(logs, [alpha / 2, 1 - alpha / 2], axis=0)
-    return _points(percentiles, a, b, np.log(b / a)[0], low, high)
-
-
-def _points(
-    percentiles: Sequence[float],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-) -> tuple[CurvePoint, ...]:
+    mean = np.log(b).mean(axis=0) - np.log(a).mean(axis=0)
+    low, high = _bounds(np.log(a), np.log(b), basis, alpha) or (None, None)
     return tuple(
         CurvePoint(
             percentile=percentile,
-            baseline_ns=float(np.median(a[:, at])),
+            baseline_ns=float(np.exp(np.log(a[:, at]).mean())),
             baseline_low_ns=float(a[:, at].min()),
             baseline_high_ns=float(a[:, at].max()),
-            candidate_ns=float(np.median(b[:, at])),
+            candidate_ns=float(np.exp(np.log(b[:, at]).mean())),
             candidate_low_ns=float(b[:, at].min()),
             candidate_high_ns=float(b[:, at].max()),
-            ratio=math.exp(mean[at]),
-            low=math.exp(low[at]),
-            high=math.exp(high[at]),
+            ratio=as_ratio(mean[at]),
+            low=None if low is None else as_ratio(low[at]),
+            high=None if high is None else as_ratio(high[at]),
         )
         for at, percentile in enumerate(percentiles)
     )
+
+
+def _bounds(a: Floats, b: Floats, basis: Basis, alpha: float) -> tuple[Floats, Floats] | None:
+    least = np.full(a.shape[1], RESOLUTION)
+    if basis is Basis.PAIRS:
+        evidence, _ = over_pairs(b - a, least=least)
+    elif basis is Basis.RUNS:
+        evidence, _ = over_runs(a, b, least=least, slack=np.zeros_like(least))
+    else:
+        return None
+    return evidence.at_least(alpha / 2), evidence.at_most(alpha / 2)

@@ -1,143 +1,179 @@
-"""From runs to estimates: the log-ratio of each statistic, with how sure one may be of it.
+"""From runs to estimates: how far each statistic differs between the builds, and how sure that is.
 
-Over pairs, by the scatter of the pairs' log-ratios; over one run a side, by the block bootstrap over
-the runs' seconds, widened by what runs usually scatter and drift.
+Times are compared by the logarithm of candidate over baseline, shares of lost and failed attempts by
+their difference. What tells the builds from chance is always the scatter between runs: over pairs, that
+of the pairs' ratios; with several runs on one side only, that of the runs; with one run a side, only what
+the user states. (What one run shows of itself, second by second, does not tell how the next one differs.)
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import groupby
-from statistics import median
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wsload.judge.compare.bootstrap import log_ratios
-from wsload.judge.compare.inference import Estimate
-from wsload.judge.compare.pairs import Pairing, RunFigures
+from wsload.judge.compare.inference import KNOWN, Estimate, Evidence, Floats, Ints
+from wsload.judge.compare.pairs import Basis, Design, RunFigures
+from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindrance, quantiles, shares, trusted
 from wsload.judge.compare.verdict import Gate
 
 RESOLUTION: Final = 0.001
 """Percentiles come in steps of a histogram's buckets, 0.1 %: runs are never taken to scatter less."""
-FEWEST_BLOCKS: Final = 10
-"""Seconds with samples that a run needs, and half of its seconds, before it is judged alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statistic:
-    """One statistic of both sides, before the gate has looked at it; times in ns."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """All that can be judged; each array has an entry a statistic: first the times, then the shares."""
 
-    name: str
-    estimate: Estimate
-    """Of the log-ratio, candidate over baseline, with all that must be allowed for."""
-    measured: tuple[float, float]
-    """The log-ratio's interval at confidence 1 - ``gate.alpha``, from what was measured alone."""
-    baseline_ns: float
-    """The median over the runs."""
-    candidate_ns: float
-    shift_ns: float
-    """The median of the pairs' differences."""
-    pairs: int
-    deviation: float
-    """The standard deviation of a pair's log-ratio."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unjudged:
-    """A statistic that could not be judged, and why."""
-
-    name: str
-    reason: str
+    names: tuple[str, ...]
+    times: int
+    """How many of the statistics are times, in ns; the rest are shares, from 0 to 1."""
+    baseline: Floats
+    """The geometric mean of times, the mean of shares, over the very runs that the estimate is made of."""
+    candidate: Floats
+    evidence: Evidence | None
+    """Of log-ratios and differences; None where nothing is known of the scatter between runs."""
+    deviation: Floats
+    """The standard deviation of a pair's log-ratio or difference; NaN where it is not known."""
+    pairs: Ints
+    """How many pairs went in; of unpaired runs, how many of the candidate's."""
 
 
-def over_pairs(pairing: Pairing, gate: Gate) -> list[Statistic | Unjudged]:
-    """Of each judged statistic that was recorded anywhere; at least two pairs."""
-    return [_missing(name, pairing) or _over_pairs(name, pairing, gate) for name in _recorded(pairing, gate)]
-
-
-def over_seconds(pairing: Pairing, gate: Gate) -> list[Statistic | Unjudged]:
-    """The same from the seconds of the one run that either side has."""
-    ((a, b),) = pairing.pairs
-    found: list[Statistic | Unjudged] = []
-    for metric, group in groupby(_recorded(pairing, gate), key=lambda name: name.rpartition(".p")[0]):
-        names = list(group)
-        problem = _too_short(a, metric) or _too_short(b, metric)
-        if missing := [gap for name in names if (gap := _missing(name, pairing))]:
-            found += missing
-        elif problem:
-            found += [Unjudged(name=name, reason=problem) for name in names]
-        else:
-            percentiles = [float(name.rpartition(".p")[2]) for name in names]
-            logs = log_ratios(a.blocks[metric], b.blocks[metric], percentiles)
-            found += [
-                _over_seconds(name, a.values, b.values, logs[:, at], gate) for at, name in enumerate(names)
-            ]
-    return found
-
-
-def _recorded(pairing: Pairing, gate: Gate) -> list[str]:
-    known = {name for pair in pairing.pairs for run in pair for name in run.values}
-    return [name for name in gate.judged if name in known]
-
-
-def _missing(name: str, pairing: Pairing) -> Unjudged | None:
-    without = [run for pair in pairing.pairs for run in pair if name not in run.values]
-    if not without:
-        return None
-    sides = {run.side for run in without}
-    where = f"in the {sides.pop()}'s runs" if len(sides) == 1 else "in runs of both sides"
-    names = ", ".join(run.name for run in without)
-    return Unjudged(name=name, reason=f"no samples {where}: {names}")
-
-
-def _too_short(run: RunFigures, metric: str) -> str:
-    blocks = run.blocks.get(metric)
-    if blocks is None or blocks.filled < max(FEWEST_BLOCKS, len(blocks.counts) / 2):
-        return f"samples in too few seconds of {run.name} to judge one run by"
-    return ""
-
-
-def _over_pairs(name: str, pairing: Pairing, gate: Gate) -> Statistic:
-    values = [(a.values[name], b.values[name]) for a, b in pairing.pairs]
-    logs = [math.log(b / a) for a, b in values]
-    mean = math.fsum(logs) / len(logs)
-    variance = math.fsum((log - mean) ** 2 for log in logs) / (len(logs) - 1)
-    deviation = max(math.sqrt(variance), RESOLUTION)
-    bare = Estimate(mean=mean, error=deviation / math.sqrt(len(logs)), df=len(logs) - 1)
-    return Statistic(
-        name=name,
-        estimate=replace(bare, slack=abs(pairing.offset) * math.log1p(gate.drift)),
-        measured=bare.interval(gate.alpha),
-        baseline_ns=median(a for a, _ in values),
-        candidate_ns=median(b for _, b in values),
-        shift_ns=median(b - a for a, b in values),
-        pairs=len(values),
+def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
+    """Estimates of all that the gate asks for, and what could not be estimated."""
+    wanted, unjudged = quantiles(design.runs, gate.judged)
+    found = [(each, _problem(each, design, gate)) for each in wanted]
+    unjudged += [problem for _, problem in found if problem is not None]
+    times = [each for each, problem in found if problem is None]
+    others = shares(design.runs)
+    a, b = (_matrix(side, times, others, design.runs) for side in (design.baseline, design.candidate))
+    if design.basis is Basis.PAIRS:  # a pair counts as a whole
+        gaps = np.isnan(a) | np.isnan(b)
+        a, b = np.where(gaps, np.nan, a), np.where(gaps, np.nan, b)
+    least = np.array([RESOLUTION] * len(times) + [_counting_deviation(each, design) for each in others])
+    slack = np.array([abs(design.offset) * math.log1p(gate.drift)] * len(times) + [0.0] * len(others))
+    evidence: Evidence | None = None
+    deviation = np.full(len(least), np.nan)
+    match design.basis:
+        case Basis.PAIRS:
+            stages = [run.stage for run in design.candidate]
+            evidence, deviation = over_pairs(b - a, least=least, slack=slack, stages=stages)
+        case Basis.RUNS:
+            evidence, deviation = over_runs(a, b, least=least, slack=slack)
+        case Basis.STATED:
+            stated = [gate.scatter_of(each.name) or 0.0 for each in times] + [0.0] * len(others)
+            evidence, deviation = as_stated(a, b, np.array(stated), least=least, slack=slack)
+    baseline, candidate = (np.nanmean(side, axis=0) for side in (a, b))
+    timed = np.arange(len(least)) < len(times)
+    measured = Measured(
+        names=(*(each.name for each in times), *others),
+        times=len(times),
+        baseline=np.where(timed, np.exp(baseline), baseline),
+        candidate=np.where(timed, np.exp(candidate), candidate),
+        evidence=evidence,
         deviation=deviation,
+        pairs=(~np.isnan(b)).sum(axis=0),
     )
+    return measured, unjudged
 
 
-def _over_seconds(
-    name: str,
-    a: Mapping[str, int],
-    b: Mapping[str, int],
-    logs: NDArray[np.float64],
-    gate: Gate,
-) -> Statistic:
-    low, high = np.quantile(logs, [gate.alpha / 2, 1 - gate.alpha / 2])
-    deviation = math.hypot(float(logs.std()), math.sqrt(2) * gate.run_deviation, RESOLUTION)
-    return Statistic(
-        name=name,
-        estimate=Estimate(
-            mean=math.log(b[name] / a[name]), error=deviation, df=None, slack=math.log1p(gate.drift)
-        ),
-        measured=(float(low), float(high)),
-        baseline_ns=a[name],
-        candidate_ns=b[name],
-        shift_ns=b[name] - a[name],
-        pairs=1,
-        deviation=deviation,
+def over_pairs(
+    differences: Floats, *, least: Floats | float, slack: Floats | float = 0.0, stages: Sequence[int] = ()
+) -> tuple[Evidence, Floats]:
+    """From pairs, shape (…, pairs, statistics); NaN marks a pair that does not count.
+
+    ``least`` is the smallest standard deviation to be believed; ``stages`` says which stage each pair
+    belongs to. A stage with fewer than two pairs says nothing. Also returns the deviations.
+    """
+    stage_of = np.array(stages or [0] * differences.shape[-2])
+    parts = [differences[..., stage_of == stage, :] for stage in dict.fromkeys(stage_of.tolist())]
+    found = tuple(
+        Estimate.of(part, axis=-2, least=least, slack=slack) for part in parts if part.shape[-2] > 1
     )
+    return Evidence(found), Estimate.of(differences, axis=-2, least=least).deviation
+
+
+def over_runs(a: Floats, b: Floats, *, least: Floats, slack: Floats) -> tuple[Evidence, Floats]:
+    """From unpaired runs, shape (runs, statistics), by the scatter that both sides share.
+
+    The two-sample t interval with pooled variance: G. Snedecor & W. Cochran, Statistical Methods, 1989, 6.9.
+    """
+    n_a, n_b = (np.sum(~np.isnan(side), axis=0) for side in (a, b))
+    squares = sum(np.nansum((side - np.nanmean(side, axis=0)) ** 2, axis=0) for side in (a, b))
+    df = n_a + n_b - 2
+    deviation = np.maximum(np.sqrt(squares / df), least / math.sqrt(2))
+    mean = np.nanmean(b, axis=0) - np.nanmean(a, axis=0)
+    error = deviation * np.sqrt(1 / n_a + 1 / n_b)
+    return Evidence((Estimate(mean=mean, error=error, df=df, slack=slack),)), math.sqrt(2) * deviation
+
+
+def as_stated(
+    a: Floats, b: Floats, scatter: Floats, *, least: Floats, slack: Floats
+) -> tuple[Evidence, Floats]:
+    """From one run a side and the scatter between runs that the user states, taken as known."""
+    deviation = np.maximum(math.sqrt(2) * scatter, least)
+    df = np.full(deviation.shape, KNOWN)
+    return Evidence((Estimate(mean=(b - a)[0], error=deviation, df=df, slack=slack),)), deviation
+
+
+def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
+    asked = bool(gate.judged)
+    if problem := hindrance(quantile, design.runs, asked=asked):
+        return problem
+    if not _vouched(quantile, design):
+        reason = "the load generator was too late to vouch for it in most runs"
+        return Unjudged(name=quantile.name, reason=reason, blocks=asked)
+    if design.basis is Basis.STATED and gate.scatter_of(quantile.name) is None:
+        return Unjudged(name=quantile.name, reason="its scatter between runs is not stated")
+    return None
+
+
+def _vouched(quantile: Quantile, design: Design) -> bool:
+    """Whether enough runs vouch for the percentile: half of the pairs, and two of each stage."""
+    if design.basis is not Basis.PAIRS:
+        sides = (design.baseline, design.candidate)
+        good = [sum(trusted(run, quantile) for run in side) for side in sides]
+        return min(good) > 0 and sum(good) >= min(3, len(design.runs))
+    stages = [(a.stage, trusted(a, quantile) and trusted(b, quantile)) for a, b in design.pairs]
+    every = {stage: [good for which, good in stages if which == stage] for stage, _ in stages}
+    return all(sum(good) >= max(2, len(good) / 2) for good in every.values() if len(good) > 1)
+
+
+def _matrix(
+    side: Sequence[RunFigures], times: Sequence[Quantile], others: Sequence[str], runs: Sequence[RunFigures]
+) -> Floats:
+    """Logarithms of the times, and the shares: a row a run. NaN is not trusted."""
+    rows = [[*_logs(run, times), *(_share(run, other, runs) for other in others)] for run in side]
+    return np.array(rows, dtype=np.float64).reshape(len(side), len(times) + len(others))
+
+
+def _logs(run: RunFigures, times: Sequence[Quantile]) -> Iterator[float]:
+    for each in times:
+        value_ns = run.outcomes[each.metric].percentile(each.percentile)
+        yield math.log(value_ns) if trusted(run, each) else math.nan
+
+
+def _share(run: RunFigures, other: str, runs: Sequence[RunFigures]) -> float:
+    hits, attempts = counted(run, other, runs)
+    return hits / attempts if attempts else 0.0
+
+
+def counting_deviation(hits: Floats, attempts_a: Floats, attempts_b: Floats, pairs: int) -> Floats:
+    """The least that a pair's difference of a share can scatter: what counting leaves to chance.
+
+    Of totals over the runs: ``hits`` of both sides, attempts of either. Binomial, with one success and one
+    failure added, so that none and all are not taken for certain.
+    """
+    share = (hits + 1) / (attempts_a + attempts_b + 2)
+    variance = share * (1 - share) * (1 / np.maximum(attempts_a, 1) + 1 / np.maximum(attempts_b, 1))
+    return np.asarray(np.sqrt(variance * pairs))
+
+
+def _counting_deviation(share: str, design: Design) -> float:
+    sides = (design.baseline, design.candidate)
+    counts = [np.array([counted(run, share, design.runs) for run in side], dtype=float) for side in sides]
+    (hits_a, attempts_a), (hits_b, attempts_b) = (side.sum(axis=0) for side in counts)
+    return float(counting_deviation(hits_a + hits_b, attempts_a, attempts_b, min(map(len, counts))))

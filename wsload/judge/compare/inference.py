@@ -1,63 +1,79 @@
-"""Student's t, the interval of a mean, and Holm's correction: what every comparison stands on.
+"""Student's t, one-sided bounds, Holm's correction and the combination of stages.
 
-Small and exact, so that comparing needs no scipy: the distribution function is the finite sum that
-holds for whole degrees of freedom, and the quantile is found from it by bisection.
+Small and exact, so that comparing needs no scipy: the distribution function is the finite sum that holds
+for whole degrees of freedom, and the quantile is found from it by bisection. Everything takes arrays: a
+comparison judges all its statistics at once, and the simulation thousands of comparisons.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from statistics import NormalDist
 from typing import Final
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
 NORMAL: Final = NormalDist()
 LARGE_DF: Final = 1_000
-"""Above so many degrees of freedom t is taken as normal: quantiles then differ by under 0.2 %."""
+"""Above this many degrees of freedom t is taken as normal: quantiles then differ by under 0.2 %."""
+KNOWN: Final = 0
+"""In place of degrees of freedom: the error is known, not estimated, so the distribution is normal."""
+_SMALLEST: Final = 1e-15
+"""Probabilities are told apart down to this: beyond it a normal score would be infinite."""
+_HALVINGS: Final = 60
 
 LARGEST_RATIO: Final = 1e6
 _LARGEST_LOG: Final = math.log(LARGEST_RATIO)
+
+_Function = Callable[..., Floats]
+_normal_cdf: _Function = np.vectorize(NORMAL.cdf, otypes=[np.float64])
+_normal_quantile: _Function = np.vectorize(NORMAL.inv_cdf, otypes=[np.float64])
 
 
 def as_ratio(log: float) -> float:
     """The ratio of this logarithm; none is told beyond a factor of `LARGEST_RATIO` either way.
 
-    Two pairs that contradict each other have intervals whose ends no number could hold.
+    Two pairs that contradict each other have bounds that no number could hold.
     """
     return math.exp(max(min(log, _LARGEST_LOG), -_LARGEST_LOG))
 
 
-def t_cdf(t: float, df: int | None) -> float:
+def t_cdf(t: ArrayLike, df: int) -> Floats:
     """The probability that Student's t with ``df`` degrees of freedom is at most ``t``.
 
-    ``df`` is a whole number from 1, or None for the normal distribution. Absolute error below
-    1e-13. Source: Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 26.7.3–26.7.4.
+    ``df`` is a whole number from 1, or `KNOWN` for the normal distribution. Absolute error below 1e-13.
+    Source: Abramowitz & Stegun, Handbook of Mathematical Functions (1964), 26.7.3–26.7.4.
     """
-    if df is None or df > LARGE_DF:
-        return NORMAL.cdf(t)
-    angle = math.atan2(t, math.sqrt(df))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    term = total = sine * cosine if df % 2 else sine
+    t = np.asarray(t, dtype=np.float64)
+    if df == KNOWN or df > LARGE_DF:
+        return _normal_cdf(t)
+    angle = np.arctan2(t, math.sqrt(df))
+    sine, cosine = np.sin(angle), np.cos(angle)
+    term = sine * cosine if df % 2 else sine
+    total = np.zeros_like(t) if df == 1 else term
     for k in range(3 if df % 2 else 2, df, 2):
-        term *= cosine * cosine * (k - 1) / k
-        total += term
-    if df == 1:
-        total = 0.0
+        term = term * cosine * cosine * (k - 1) / k
+        total = total + term
     inside = 2 / math.pi * (angle + total) if df % 2 else total
-    return (1 + inside) / 2
+    return np.asarray((1 + inside) / 2)
 
 
 @cache
-def t_quantile(p: float, df: int | None) -> float:
+def t_quantile(p: float, df: int) -> float:
     """The value that Student's t with ``df`` degrees of freedom stays below with probability ``p``.
 
     The inverse of `t_cdf` to about 1e-12 of its size. Raises `ValueError` unless 0 < p < 1.
     """
     if not 0 < p < 1:
         raise ValueError(f"a probability between 0 and 1, not {p}")
-    if df is None or df > LARGE_DF:
+    if df == KNOWN or df > LARGE_DF:
         return NORMAL.inv_cdf(p)
     if p < 0.5:
         return -t_quantile(1 - p, df)
@@ -75,49 +91,130 @@ def t_quantile(p: float, df: int | None) -> float:
     return high
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_quantiles: _Function = np.vectorize(t_quantile, otypes=[np.float64])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """A mean with its error, as the t distribution sees it."""
+    """Means with their errors, as the t distribution sees them: arrays of one shape, an entry a statistic."""
 
-    mean: float
-    """The estimate itself, here of a logarithm of a ratio."""
-    error: float
-    """Its standard error, above 0."""
-    df: int | None
-    """Degrees of freedom of the error; None when the error is taken as known (normal)."""
-    slack: float = 0.0
-    """What the mean may be off by beyond chance, from 0: both ends move out by so much."""
+    mean: Floats
+    error: Floats
+    """Standard errors, above 0."""
+    df: Ints
+    """Degrees of freedom of the errors, or `KNOWN`."""
+    slack: Floats
+    """What each mean may be off by beyond chance, from 0: every bound moves out by this much."""
 
-    def interval(self, alpha: float) -> tuple[float, float]:
-        """The two-sided interval at confidence ``1 - alpha``."""
-        reach = t_quantile(1 - alpha / 2, self.df) * self.error + self.slack
-        return self.mean - reach, self.mean + reach
+    @classmethod
+    def of(cls, values: Floats, *, axis: int, least: ArrayLike = 0.0, slack: ArrayLike = 0.0) -> Estimate:
+        """From repeated values along ``axis``, at least two of each; NaN marks one that is missing.
 
-    def p_beyond(self, limit: float) -> float:
-        """The two-sided p-value of "the truth lies within ±limit": 1.0 when the mean does.
-
-        Smaller than ``alpha`` exactly when `interval` at ``alpha`` lies outside ±limit on one side.
+        ``least`` bounds the standard deviation from below: what values can't tell of themselves, because
+        they are rounded or counted.
         """
-        distance = abs(self.mean) - limit - self.slack
-        if distance <= 0:
-            return 1.0
-        return min(2 * t_cdf(-distance / self.error, self.df), 1.0)
+        there = ~np.isnan(values)
+        n = there.sum(axis=axis)
+        mean = np.where(there, values, 0.0).sum(axis=axis) / n
+        off = np.where(there, values - np.expand_dims(mean, axis), 0.0)
+        deviation = np.maximum(np.sqrt((off**2).sum(axis=axis) / (n - 1)), least)
+        return cls(
+            mean=mean,
+            error=deviation / np.sqrt(n),
+            df=(n - 1).astype(np.int64),
+            slack=np.broadcast_to(np.asarray(slack, dtype=np.float64), mean.shape),
+        )
+
+    @property
+    def deviation(self) -> Floats:
+        """The standard deviations of the values that `of` took."""
+        return self.error * np.sqrt(self.df + 1)
+
+    def p_above(self, limit: ArrayLike) -> Floats:
+        """The one-sided p-values of "the truth is at most ``limit``"."""
+        return self._tail((np.asarray(limit) + self.slack - self.mean) / self.error)
+
+    def at_least(self, level: ArrayLike) -> Floats:
+        """What the truths exceed, each with confidence 1 − ``level``: there `p_above` is ``level``."""
+        return self.mean - self.slack - _quantiles(1 - np.asarray(level), self.df) * self.error
+
+    def mirrored(self) -> Estimate:
+        """The estimate of the negative."""
+        return replace(self, mean=-self.mean)
+
+    def _tail(self, t: Floats) -> Floats:
+        t, df = np.broadcast_arrays(t, self.df)
+        found = np.empty(t.shape)
+        for each in np.unique(df):
+            found[df == each] = t_cdf(t[df == each], int(each))
+        return found
 
 
-def holm_levels(p_values: Mapping[str, float], alpha: float) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What independent stages of an experiment say of the same quantities; mostly there is one stage.
+
+    Stages are combined by their p-values, as normal scores with equal weights that were fixed before
+    anything was measured. So a later stage's size may be chosen by what the earlier ones showed, and the
+    combined p-value is still one. Source: W. Lehmacher & G. Wassmer, Adaptive sample size calculations in
+    group sequential trials, Biometrics 55 (1999) 1286–1290.
+    """
+
+    stages: tuple[Estimate, ...]
+
+    def p_above(self, limit: ArrayLike) -> Floats:
+        """The one-sided p-values of "the truth is at most ``limit``"."""
+        if len(self.stages) == 1:
+            return self.stages[0].p_above(limit)
+        score = sum(_score(stage.p_above(limit)) for stage in self.stages) / math.sqrt(len(self.stages))
+        return _normal_cdf(-score)
+
+    def p_below(self, limit: ArrayLike) -> Floats:
+        """The one-sided p-values of "the truth is at least ``limit``"."""
+        return self._mirrored().p_above(-np.asarray(limit))
+
+    def at_least(self, level: ArrayLike) -> Floats:
+        """What the truths exceed, each with confidence 1 − ``level`` (an array, or one for all; below ½)."""
+        if len(self.stages) == 1:
+            return self.stages[0].at_least(level)
+        level = np.broadcast_to(np.asarray(level, dtype=np.float64), self.stages[0].mean.shape)
+        weaker = _normal_cdf(_normal_quantile(level) / math.sqrt(len(self.stages)))
+        low = np.minimum.reduce([stage.at_least(level) for stage in self.stages])
+        high = np.maximum.reduce([stage.at_least(weaker) for stage in self.stages])
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.p_above(middle) < level
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.asarray(low)
+
+    def at_most(self, level: ArrayLike) -> Floats:
+        """What the truths stay below, each with confidence 1 − ``level``."""
+        return -self._mirrored().at_least(level)
+
+    def _mirrored(self) -> Evidence:
+        return Evidence(tuple(stage.mirrored() for stage in self.stages))
+
+
+def _score(p: Floats) -> Floats:
+    return -_normal_quantile(np.clip(p, _SMALLEST, 1 - _SMALLEST))
+
+
+def holm_levels(p_values: Floats, alpha: float) -> Floats:
     """The level each hypothesis is judged at: it is rejected when its p-value is below its level.
 
-    The k-th smallest of m p-values (k from 0) is held against ``alpha / (m - k)``; from the first
-    one that is not below on, all keep that one's level, so none of them can be rejected. The chance
-    of even one false rejection is at most ``alpha``, however the tests depend on each other.
+    Along the last axis, the k-th smallest of m p-values (k from 0) is held against ``alpha / (m - k)``;
+    from the first one that is not below on, all keep that one's level, so none of them can be rejected.
+    The chance of even one false rejection is at most ``alpha``, however the tests depend on each other.
     Source: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
     Statistics 6 (1979) 65–70.
     """
-    levels: dict[str, float] = {}
-    stopped: float | None = None
-    for k, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
-        level = alpha / (len(p_values) - k) if stopped is None else stopped
-        if stopped is None and p_values[name] >= level:
-            stopped = level
-        levels[name] = level
+    m = p_values.shape[-1]
+    if not m:
+        return np.empty_like(p_values)
+    steps = alpha / (m - np.arange(m))
+    order = np.argsort(p_values, axis=-1, kind="stable")
+    kept = np.take_along_axis(p_values, order, axis=-1) >= steps
+    first = np.where(kept.any(axis=-1), kept.argmax(axis=-1), m - 1)
+    levels = np.empty_like(p_values)
+    np.put_along_axis(levels, order, steps[np.minimum(np.arange(m), first[..., None])], axis=-1)
     return levels

@@ -1,9 +1,9 @@
-"""The runs of a comparison as values, and which run stands against which.
+"""The runs of a comparison as values, and which of them are held against each other.
 
-Latencies drift: the machine warms up, neighbours come and go. Runs made in the order A B B A, and
-held against each other pair by pair, cancel a steady drift; runs made all A, then all B, turn it
-into a difference between the builds. So pairs follow the order in which the runs were made, and
-what of the order's balance is missing is measured.
+Latencies drift: the machine warms up, neighbours come and go. Runs made in the order A B B A, and held
+against each other pair by pair, cancel a steady drift; runs made all A, then all B, turn it into a
+difference between the builds. So pairs follow the order in which the runs were made, and what is missing
+of the order's balance is measured.
 """
 
 from __future__ import annotations
@@ -13,23 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from wsload.judge.compare.bootstrap import Blocks
-from wsload.measure.histogram import Histogram, merged
+from wsload.judge.compare.outcomes import Outcomes
 
-PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "open": ("open",),
-    "login": ("login",),
-    "message": ("message", "message.lost"),
-    "delivery": ("delivery",),
-}
-"""The metrics that are compared, and the histograms that make up each.
-
-Lost messages count in ``message`` with the age they were given up at, which is the least their
-response time can be: a build must not look faster for losing its slow answers.
-"""
-PERCENTILES: Final = (50, 95, 99)
-"""The percentiles that are judged; p99.9 of a run of a minute is too uncertain to be (its 95 %
-interval holds the truth in 50–90 % of cases at 1,000 messages a second)."""
+_MOST_NAMES: Final = 3
 
 
 class Side(StrEnum):
@@ -48,15 +34,18 @@ class RunFigures:
     side: Side
     started_s: float
     """When it began, seconds since the epoch: gives the order."""
-    values: Mapping[str, int]
-    """By statistic (``message.p99``), in ns; see `figures_of`."""
+    outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
+    """By name: ``open``, ``message``, and all else that the run timed or failed at."""
+    requests: frozenset[str] = frozenset()
+    """Which of these are requests or steps that a user class named."""
+    trusted: Mapping[str, float] = field(default_factory=dict)
+    """By name, the highest percentile the load generator can vouch for; those absent are not limited."""
     valid: bool = True
-    """Whether the run vouches for its figures."""
+    """Whether the run vouches for any of its figures."""
     conditions: Mapping[str, str] = field(default_factory=dict)
     """What must be alike in all the runs, by name: ``users``, ``rate``, ``machine`` …"""
-    blocks: Mapping[str, Blocks] = field(default_factory=dict)
-    """By metric: the run second by second, from ``blocks_of(intervals, PARTS)``; needed only where
-    there is one run a side."""
+    stage: int = 0
+    """Which stage of an experiment it belongs to: 0 for what was planned, 1 for the first extension …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,28 +68,48 @@ class Pairing:
     balanced A B B A blocks, 1 for A B A B, n for n runs of A and then n of B."""
 
 
-def compared(histograms: Mapping[str, Histogram], metric: str) -> Histogram:
-    """One compared metric's values out of a run's whole histograms; empty when there are none."""
-    return merged(histograms[part] for part in PARTS[metric] if part in histograms)
+class Basis(StrEnum):
+    """What tells the builds from the scatter between runs."""
+
+    PAIRS = "pairs"
+    """At least two pairs: the scatter of the pairs' ratios."""
+    RUNS = "runs"
+    """Several runs on one side, too few on the other to pair them: the runs' scatter on either side."""
+    STATED = "stated"
+    """One run a side, and a scatter between runs that the user states."""
+    NONE = "none"
+    """One run a side, and nothing known of the scatter between runs: nothing can be judged."""
 
 
-def figures_of(histograms: Mapping[str, Histogram]) -> dict[str, int]:
-    """What `RunFigures.values` takes, in ns; a metric without samples is absent."""
-    found: dict[str, int] = {}
-    for metric in PARTS:
-        histogram = compared(histograms, metric)
-        if histogram.total:
-            for percentile, value in zip(PERCENTILES, histogram.percentiles(PERCENTILES), strict=True):
-                found[f"{metric}.p{percentile}"] = value
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """The runs that are used, and on what basis."""
+
+    basis: Basis
+    baseline: tuple[RunFigures, ...]
+    """In the order they ran; with `Basis.PAIRS`, the i-th belongs to the candidate's i-th."""
+    candidate: tuple[RunFigures, ...]
+    excluded: tuple[Excluded, ...]
+    offset: float
+    """See `Pairing.offset`; without pairs, the distance of the sides' mean places in the order."""
+
+    @property
+    def pairs(self) -> tuple[tuple[RunFigures, RunFigures], ...]:
+        """The runs by pairs; empty where they are not used so."""
+        paired = self.basis is not Basis.RUNS
+        return tuple(zip(self.baseline, self.candidate, strict=True)) if paired else ()
+
+    @property
+    def runs(self) -> tuple[RunFigures, ...]:
+        return self.baseline + self.candidate
 
 
 def pair_up(runs: Iterable[RunFigures]) -> Pairing:
     """The i-th baseline run against the i-th candidate run, both in the order they ran.
 
     Runs that are not valid take their place in the order, and only then drop out with their partner:
-    leaving them out first would shift all later pairs against each other. Ties of start time keep
-    the given order.
+    leaving them out first would shift all later pairs against each other. Ties of start time keep the
+    given order.
     """
     ordered = sorted(runs, key=lambda run: run.started_s)
     place = {id(run): number for number, run in enumerate(ordered)}
@@ -125,27 +134,56 @@ def pair_up(runs: Iterable[RunFigures]) -> Pairing:
     )
 
 
-def closest(runs: Iterable[RunFigures]) -> tuple[RunFigures, RunFigures] | None:
-    """The valid baseline and the valid candidate run that ran closest together; None without them."""
+def design(runs: Sequence[RunFigures], *, stated: bool = False) -> Design | None:
+    """How these runs can be compared; None where a side has no valid run.
+
+    Pairs are used where there are two or more and they leave at most half of a side's valid runs unused;
+    ``stated`` says that the scatter between runs is known for one run a side.
+    """
+    pairing = pair_up(runs)
     ordered = sorted((run for run in runs if run.valid), key=lambda run: run.started_s)
-    usable = [
-        (abs(at - other), a, b)
-        for at, a in enumerate(ordered)
-        for other, b in enumerate(ordered)
-        if a.side is Side.BASELINE and b.side is Side.CANDIDATE
-    ]
-    return min(usable, key=lambda each: each[0])[1:] if usable else None
+    places: dict[Side, list[int]] = {side: [] for side in Side}
+    for place, run in enumerate(ordered):
+        places[run.side].append(place)
+    a, b = (tuple(ordered[place] for place in places[side]) for side in Side)
+    if not (a and b):
+        return None
+    if len(pairing.pairs) >= 2 and max(len(a), len(b)) <= 2 * len(pairing.pairs):
+        return Design(
+            basis=Basis.PAIRS,
+            baseline=tuple(pair[0] for pair in pairing.pairs),
+            candidate=tuple(pair[1] for pair in pairing.pairs),
+            excluded=pairing.excluded,
+            offset=pairing.offset,
+        )
+    alone = Basis.STATED if stated else Basis.NONE
+    mean_a, mean_b = (sum(places[side]) / len(places[side]) for side in Side)
+    return Design(
+        basis=Basis.RUNS if len(ordered) > 2 else alone,
+        baseline=a,
+        candidate=b,
+        excluded=tuple(Excluded(name=run.name, reason="not valid") for run in runs if not run.valid),
+        offset=mean_b - mean_a,
+    )
 
 
 def unlike(runs: Sequence[RunFigures]) -> tuple[str, ...]:
-    """A sentence for each condition in which the runs differ, naming the runs; none when they are alike."""
-    names = sorted({name for run in runs for name in run.conditions})
+    """A sentence for each condition in which the runs differ; none when they are alike."""
     found = []
-    for name in names:
-        by_value: dict[str, list[str]] = {}
+    for name in sorted({name for run in runs for name in run.conditions}):
+        by_value: dict[str, list[RunFigures]] = {}
         for run in runs:
-            by_value.setdefault(run.conditions.get(name, "not known"), []).append(run.name)
+            by_value.setdefault(run.conditions.get(name, "not known"), []).append(run)
         if len(by_value) > 1:
-            groups = "; ".join(f"{value} in {', '.join(which)}" for value, which in by_value.items())
-            found.append(f"the runs differ in {name}: {groups}")
+            groups = (f"{value} in {_which(some, runs)}" for value, some in by_value.items())
+            found.append(f"the runs differ in {name}: {'; '.join(groups)}")
     return tuple(found)
+
+
+def _which(some: Sequence[RunFigures], runs: Sequence[RunFigures]) -> str:
+    """The side that these runs are, or their names, not more of them than one reads."""
+    for side in Side:
+        if some == [run for run in runs if run.side is side]:
+            return f"the {side}"
+    names = [run.name for run in some[:_MOST_NAMES]]
+    return ", ".join(names) + (f" and {len(some) - len(names)} more" if len(some) > len(names) else "")

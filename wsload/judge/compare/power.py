@@ -1,7 +1,7 @@
 """How many pairs of runs it takes: the power of the paired t test behind the gate.
 
-All effects are of ratios: 0.10 is 10 % slower. Deviations are those of the log-ratio of one pair:
-`Judgement.deviation` of an earlier comparison says what one's own machine and server have.
+All effects are ratios: 0.10 is 10 % slower. Deviations are those of the log-ratio of one pair:
+`Judgement.deviation` of an earlier comparison is that of one's own machine and server.
 """
 
 from __future__ import annotations
@@ -14,32 +14,38 @@ import numpy as np
 
 from wsload.errors import UsageError
 from wsload.judge.compare.inference import NORMAL, t_quantile
-from wsload.words import number, percent
+from wsload.judge.compare.selection import PERCENTILE, PERCENTILES
+from wsload.judge.compare.verdict import SLOWER_SHARE, Gate, Judgement, Verdict
+from wsload.words import percent
 
 RUN_DEVIATION: Final = 0.049
 """How far runs of one build scatter: the standard deviation of the logarithm of a percentile.
 
-Calibrated on repeated 60 s runs on a shared two-core machine, where ten pairs found a true +10 %
-three times in four, and five pairs 38 times in a hundred. A quieter machine does better.
+Calibrated on repeated 60 s runs on a shared two-core machine. A quieter machine does better. Only plans are
+made with it: verdicts stand on the scatter that the runs themselves show.
 """
 PAIR_DEVIATION: Final = RUN_DEVIATION * math.sqrt(2)
 """The same for the log-ratio of a pair of independent runs: 0.069."""
+STATISTICS: Final = 6
+"""How many statistics a plan expects to be judged together unless it names them: p50 and p99 of opening,
+logging in and one request."""
 MOST_PAIRS: Final = 10_000
 """No plan is made for more."""
+POWER: Final = 0.8
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
 @cache
-def chance(distance: float, pairs: int, deviation: float, alpha: float) -> float:
-    """The chance that the lower end of the interval of the mean clears a limit ``distance`` below the truth.
+def chance(distance: float, pairs: int, deviation: float, level: float) -> float:
+    """The chance that the mean's lower bound clears a limit ``distance`` below the truth.
 
-    ``distance`` and ``deviation`` are in log-ratio, ``alpha`` is two-sided. This is the upper tail of
-    the noncentral t distribution: the normal tail averaged over the chi distribution of the sample's
-    deviation (Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 2, 1995, chapter 31).
+    ``distance`` and ``deviation`` are in log-ratio, ``level`` is one-sided. This is the upper tail of the
+    noncentral t distribution: the normal tail averaged over the chi distribution of the sample's deviation
+    (Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 2, 1995, chapter 31).
     """
     df = pairs - 1
-    critical = t_quantile(1 - alpha / 2, df)
+    critical = t_quantile(1 - level, df)
     shift = distance * math.sqrt(pairs) / deviation
     reach = 8 / math.sqrt(2 * df)
     low, high = max(0.0, 1 - reach), 1 + reach
@@ -52,7 +58,7 @@ def chance(distance: float, pairs: int, deviation: float, alpha: float) -> float
     return float(density @ tails)
 
 
-def pairs_about(distance: float, *, power: float, deviation: float, alpha: float) -> float:
+def pairs_about(distance: float, *, power: float, deviation: float, level: float) -> float:
     """About the number of pairs whose `chance` is ``power``, off by one or two when there are few.
 
     Source: W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35
@@ -60,48 +66,33 @@ def pairs_about(distance: float, *, power: float, deviation: float, alpha: float
     """
     if distance <= 0:
         return math.inf
-    z = NORMAL.inv_cdf(1 - alpha / 2)
+    z = NORMAL.inv_cdf(1 - level)
     return ((z + NORMAL.inv_cdf(power)) * deviation / distance) ** 2 + z * z / 2
 
 
-def pairs_needed(distance: float, *, power: float, deviation: float, alpha: float) -> int | None:
+def pairs_needed(distance: float, *, power: float, deviation: float, level: float) -> int | None:
     """The least number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
-    guess = pairs_about(distance, power=power, deviation=deviation, alpha=alpha)
+    guess = pairs_about(distance, power=power, deviation=deviation, level=level)
     if guess > MOST_PAIRS:
         return None
     pairs = max(math.ceil(guess), 2)
-    while pairs > 2 and chance(distance, pairs - 1, deviation, alpha) >= power:
+    while pairs > 2 and chance(distance, pairs - 1, deviation, level) >= power:
         pairs -= 1
-    while chance(distance, pairs, deviation, alpha) < power:
+    while chance(distance, pairs, deviation, level) < power:
         pairs += 1
     return pairs
 
 
-def power_of(
-    effect: float,
-    pairs: int,
-    *,
-    deviation: float = PAIR_DEVIATION,
-    gate: float = 0.03,
-    alpha: float = 0.05,
-    metrics: int = 1,
-) -> float:
-    """The chance that the gate calls one metric slower when it truly is, by ``effect``.
+def power_of(effect: float, pairs: int, gate: Gate, *, deviation: float = PAIR_DEVIATION) -> float:
+    """The chance that the gate calls one statistic slower when it truly is, by ``effect``.
 
-    ``gate`` is the ratio that the interval's lower end must clear; ``metrics`` is how many are
-    judged together (the chance is the one at the first, strictest step of Holm's correction).
+    It is the chance at the first, strictest step of Holm's correction over the statistics that are judged.
     """
-    return chance(math.log((1 + effect) / (1 + gate)), pairs, deviation, alpha / metrics)
+    return chance(_distance(effect, gate), pairs, deviation, _level(gate))
 
 
 def pairs_for_power(
-    effect: float,
-    power: float = 0.8,
-    *,
-    deviation: float = PAIR_DEVIATION,
-    gate: float = 0.03,
-    alpha: float = 0.05,
-    metrics: int = 1,
+    effect: float, gate: Gate, *, power: float = POWER, deviation: float = PAIR_DEVIATION
 ) -> int:
     """The number of pairs that finds a true slow-down of ``effect`` with probability ``power``.
 
@@ -109,16 +100,51 @@ def pairs_for_power(
     """
     if not 0 < power < 1:
         raise UsageError(f"a power lies between 0 and 100 %, not at {percent(power)}")
-    if effect <= gate:
+    if effect <= gate.ratio:
         raise UsageError(
-            f"a change of {percent(effect)} can't be found by a gate of {percent(gate)}: "
+            f"a change of {percent(effect)} can't be found by a gate of {percent(gate.ratio)}: "
             "ask for a larger change or set a lower gate"
         )
-    distance = math.log((1 + effect) / (1 + gate))
-    pairs = pairs_needed(distance, power=power, deviation=deviation, alpha=alpha / metrics)
+    pairs = pairs_needed(_distance(effect, gate), power=power, deviation=deviation, level=_level(gate))
     if pairs is None:
         raise UsageError(
-            f"a change of {percent(effect)} would take more than {number(MOST_PAIRS)} pairs of runs: "
+            f"a change of {percent(effect)} would take more than {MOST_PAIRS:,} pairs of runs: "
             "ask for a larger change, set a lower gate or make the runs longer"
         )
     return pairs
+
+
+def expected(gate: Gate) -> int:
+    """How many statistics a plan expects to be judged together."""
+    return sum(1 if PERCENTILE.fullmatch(name) else len(PERCENTILES) for name in gate.judged) or STATISTICS
+
+
+def more_pairs(judgement: Judgement, gate: Gate) -> int | None:
+    """About how many more pairs an inconclusive statistic needs, for an answer in 4 cases of 5.
+
+    Whichever is nearer: worse or not, if the change stays what it is. None where it is not inconclusive,
+    where nothing is known of the scatter, and where no reasonable number would do.
+    """
+    if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.deviation or judgement.level is None:
+        return None
+    if judgement.is_share:
+        change, limit, margin, least = judgement.change, 0.0, gate.failures_within, gate.failures_floor
+    else:
+        change, limit, least = math.log(judgement.change), math.log1p(gate.ratio), gate.shift_ns
+        margin = math.log1p(max(gate.same_within, gate.shift_ns / judgement.baseline))
+    goals = [(margin - change, gate.alpha)]
+    if judgement.shift > least:
+        goals.append((change - limit, judgement.level))
+    needed = min(
+        pairs_about(distance, power=POWER, deviation=judgement.deviation, level=level)
+        for distance, level in goals
+    )
+    return max(math.ceil(needed) - judgement.pairs, 1) if needed <= MOST_PAIRS else None
+
+
+def _distance(effect: float, gate: Gate) -> float:
+    return math.log((1 + effect) / (1 + gate.ratio))
+
+
+def _level(gate: Gate) -> float:
+    return SLOWER_SHARE * gate.alpha / expected(gate)

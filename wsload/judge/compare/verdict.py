@@ -1,28 +1,48 @@
-"""The gate: what counts as slower, faster, the same, or not known yet."""
+"""The gate: what counts as slower, as failing more, and as shown to be neither.
+
+A comparison answers two questions, each with its own proof:
+
+- Is anything *slower*, or does anything *fail more*? Shown where the lower bound of the change lies above
+  the gate. Many statistics are asked at once, so Holm's correction keeps the chance of even one wrong
+  answer at alpha.
+- Is everything *not slower*? Shown where each upper bound lies below what still counts as the same.
+  Claiming it of everything takes each to be shown, so no correction is needed: an intersection-union
+  test (R. Berger, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 1982,
+  295–300). A build that is slower by that much passes with a chance of at most alpha.
+
+What is neither can't be told yet. All functions take arrays, so that the simulation in the documentation
+asks the very rules that judge.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wsload.errors import UsageError
-from wsload.judge.compare.inference import Estimate, as_ratio
-from wsload.judge.compare.pairs import PARTS, PERCENTILES
-from wsload.judge.compare.power import MOST_PAIRS, RUN_DEVIATION, pairs_about
-from wsload.words import change, counted, milliseconds, percent_up
+from wsload.judge.compare.inference import Evidence, Floats, holm_levels
 
-JUDGEABLE: Final = tuple(f"{metric}.p{percentile}" for metric in PARTS for percentile in PERCENTILES)
-"""Every statistic that a comparison can judge."""
+Bools = NDArray[np.bool_]
+
+SLOWER_SHARE: Final = 0.8
+"""The part of alpha that goes to calling something slower or failing more; the rest goes to *faster*, which
+nobody has to act on."""
 
 
 class Verdict(StrEnum):
     """What a comparison says, of one statistic or of the whole."""
 
+    FAILS_MORE = "fails more"
+    """It loses or refuses more."""
     SLOWER = "slower"
     FASTER = "faster"
-    SAME = "same"
+    NOT_SLOWER = "not slower"
+    """Shown not to be slower, nor to fail more, by as much as would count."""
     INCONCLUSIVE = "inconclusive"
     NO_VALID_RUNS = "no valid runs"
     """Of the whole only: a side has no run that vouches for its figures."""
@@ -33,18 +53,24 @@ class Gate:
     """The limits of the verdicts; the defaults are what was found to work."""
 
     ratio: float = 0.03
-    """*Slower* needs the whole interval of the ratio above 1 + this (and *faster* below 1 / (1 + this))."""
+    """*Slower* needs the lower bound of the change above this (*faster* its upper below 1 / (1 + this))."""
     shift_ns: int = 100_000
-    """*Slower* and *faster* need the median of the pairs' differences beyond this, in ns."""
+    """*Slower* and *faster* need a change beyond this, in ns; what is surely below it is *not slower*."""
     same_within: float = 0.10
-    """*Same* needs the whole interval within ±this; ten pairs, the default, are made to find 10 %.
-    An interval that lies within ±``shift_ns`` is *same* too: more of what does not matter."""
+    """*Not slower* needs the upper bound of the change below this: what ten pairs, the default, can tell."""
+    failures_within: float = 0.001
+    """The same for shares of lost and failed attempts: at most one in a thousand above the baseline's."""
+    failures_floor: float = 0.0001
+    """*Fails more* needs a change beyond this: below one attempt in ten thousand nobody looks."""
     alpha: float = 0.05
-    """The chance of a wrong *slower* or *faster* among all the judged statistics; two-sided."""
-    judged: tuple[str, ...] = JUDGEABLE
-    """The statistics that are judged together, any of `JUDGEABLE`."""
-    run_deviation: float = RUN_DEVIATION
-    """How runs of one build scatter, where the runs can't tell: with one run a side."""
+    """The chance of a wrong *slower*, *faster* or *fails more* among everything judged; also the chance of
+    a wrong *not slower*."""
+    judged: tuple[str, ...] = ()
+    """The statistics to judge, ``message.p99``, or metrics, ``message``; empty for the defaults, see
+    `wsload.judge.compare.selection`."""
+    scatter: tuple[tuple[str, float], ...] = ()
+    """How runs of one build scatter, as the standard deviation of a percentile's logarithm, where the runs
+    can't tell: for a statistic, a percentile (``p99``), or all (an empty name)."""
     drift: float = 0.01
     """How much latency may drift from one run to the next, where the order does not cancel it."""
 
@@ -52,127 +78,131 @@ class Gate:
         for name, value in (
             ("ratio", self.ratio),
             ("shift", self.shift_ns),
-            ("run-to-run deviation", self.run_deviation),
+            ("floor of failures", self.failures_floor),
             ("drift", self.drift),
         ):
             if not 0 <= value < math.inf:
                 raise UsageError(f"the gate's {name} is a number from 0, not {value}")
-        if not self.judged or not set(self.judged) <= set(JUDGEABLE):
-            raise UsageError(
-                f"can't judge {', '.join(self.judged) or 'nothing'}: choose from {', '.join(JUDGEABLE)}"
-            )
-        if not 0 < self.same_within < math.inf:
-            raise UsageError(f"'same within' takes a ratio above 0, not {self.same_within}")
-        if not 0 < self.alpha < 1:
-            raise UsageError(f"the chance of a false alarm lies between 0 and 1, not at {self.alpha}")
+        for name, value in (
+            ("'same within'", self.same_within),
+            ("'failures within'", self.failures_within),
+            *((f"the scatter of {what or 'runs'}", value) for what, value in self.scatter),
+        ):
+            if not 0 < value < math.inf:
+                raise UsageError(f"{name} takes a share above 0, not {value}")
+        if not 0 < self.alpha < 0.5:
+            raise UsageError(f"the chance of a false alarm lies between 0 and 50 %, not at {self.alpha}")
+
+    def scatter_of(self, statistic: str) -> float | None:
+        """How that statistic scatters between runs, as far as it was stated."""
+        stated = dict(self.scatter)
+        return stated.get(statistic, stated.get(statistic.rpartition(".")[2], stated.get("")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decisions:
+    """What the evidence shows; arrays with an entry a statistic."""
+
+    worse: Bools
+    """Slower, or failing more."""
+    better: Bools
+    """Faster; shares are not asked."""
+    cleared: Bools
+    """Neither slower nor failing more by as much as would count."""
+    low: Floats
+    """The change's lower bound, as *worse* was judged by it: corrected for all that is asked."""
+    high: Floats
+    """Its upper bound, as *cleared* was judged by it."""
+    level: Floats
+    """What Holm's correction left of alpha for *worse*."""
+
+    @property
+    def fail(self) -> Bools:
+        """Whether the whole fails, exit code 1: anything is worse."""
+        return np.asarray(self.worse.any(axis=-1))
+
+    @property
+    def passes(self) -> Bools:
+        """Whether the whole passes, exit code 0: nothing is worse, and everything is shown not to be."""
+        return np.asarray((self.cleared | self.better).all(axis=-1) & ~self.fail)
+
+
+def decide(
+    evidence: Evidence, gate: Gate, *, baseline: Floats, candidate: Floats, times: int | None = None
+) -> Decisions:
+    """Judges log-ratios of times and, behind the first ``times`` of them, differences of shares.
+
+    Shape (…, statistics). ``baseline`` and ``candidate`` are the means the change lies between.
+    """
+    count = baseline.shape[-1]
+    timed = np.arange(count) < (count if times is None else times)
+    shift = candidate - baseline
+    beyond = np.where(timed, gate.shift_ns, gate.failures_floor)
+    limit = np.where(timed, math.log1p(gate.ratio), 0.0)
+    with np.errstate(divide="ignore"):
+        same = np.maximum(math.log1p(gate.same_within), np.log1p(gate.shift_ns / baseline))
+    margin = np.where(timed, same, gate.failures_within)
+    above, below = evidence.p_above(limit), np.where(timed, evidence.p_below(-limit), 1.0)
+    level = holm_levels(above, SLOWER_SHARE * gate.alpha)
+    faster = below < holm_levels(below, (1 - SLOWER_SHARE) * gate.alpha)
+    high = evidence.at_most(gate.alpha)
+    return Decisions(
+        worse=(above < level) & (shift > beyond),
+        better=faster & (shift < -beyond),
+        cleared=(high <= margin) | (~timed & (candidate == 0)),
+        low=evidence.at_least(level),
+        high=high,
+        level=level,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """One statistic of the candidate against the baseline's."""
+    """One statistic of the candidate against the baseline's, all from the same runs."""
 
     name: str
-    """The statistic: ``message.p99``."""
-    baseline_ns: float
-    """The median over the baseline's runs."""
-    candidate_ns: float
-    """The median over the candidate's runs."""
-    shift_ns: float
-    """The median of the pairs' differences, candidate minus baseline."""
-    ratio: float
-    """Candidate over baseline: the geometric mean over the pairs; 1.1 is 10 % slower."""
-    low: float
-    """The lower end of the ratio's interval at confidence 1 - ``gate.alpha``, for this statistic alone
-    and as measured: with nothing allowed for that was not."""
-    high: float
-    """The upper end."""
-    level: float
-    """What Holm's correction left of ``gate.alpha`` for this statistic."""
-    judged_low: float
-    """The lower end of the interval that the gate looks at: at confidence 1 - ``level``, and widened by
-    what the order of the runs leaves open (see `Gate.drift`, `Gate.run_deviation`)."""
-    judged_high: float
-    """The upper end."""
+    """The statistic: ``message.p99``, or ``message.lost`` for a share."""
+    is_share: bool
+    """Whether it is a share of all attempts, from 0 to 1, and not a time in ns."""
+    baseline: float
+    """The geometric mean of times, the mean of shares, over the runs that went in."""
+    candidate: float
+    change: float
+    """Of times candidate over baseline, 1.1 is 10 % slower; of shares candidate minus baseline."""
     pairs: int
-    """Pairs of runs that went in; 1 for one run a side."""
-    deviation: float
-    """The standard deviation of the pairs' log-ratios; with one run a side, an assumed one."""
+    """Pairs of runs that went in; of unpaired runs, the candidate's."""
     verdict: Verdict
-    within: float
-    """The ratio lies within ±this: 0.042 is *the same within 4.2 %*, where the verdict is *same*."""
-    more_pairs: int | None
-    """About how many more pairs would bring an answer in four cases of five, if the ratio stays what
-    it is; None unless the verdict is *inconclusive*, and where no reasonable number would."""
-    within_run_only: bool
-    """One run a side: how runs of one build differ from each other was assumed, not measured."""
+    low: float | None = None
+    """What the change is at least, corrected for all that is judged together (`Decisions.low`). This and
+    what follows is None where nothing is known of the scatter between runs."""
+    high: float | None = None
+    """What the change is at most (`Decisions.high`)."""
+    level: float | None = None
+    """The chance that ``low`` is wrong, as corrected; that of ``high`` is the gate's alpha."""
+    deviation: float | None = None
+    """The standard deviation of the pairs' log-ratios or differences."""
+    more_pairs: int | None = None
+    """About how many more pairs would bring an answer in four cases of five, if the change stays what it
+    is; None unless the verdict is *inconclusive*, and where no reasonable number would."""
 
     @property
-    def sentence(self) -> str:
-        """The verdict in words, never without the warning that belongs to it."""
-        by = change(self.ratio)
-        match self.verdict:
-            case Verdict.SLOWER | Verdict.FASTER:
-                text = f"{self.verdict} by {milliseconds(abs(self.shift_ns))}, {by}"
-                text += f" ({change(self.low)} to {change(self.high)})"
-            case Verdict.SAME:
-                reach_ns = self.within * self.baseline_ns
-                text = f"same within {percent_up(self.within)}, {milliseconds(reach_ns)}"
-            case _:
-                text = f"inconclusive, {by}"
-                text += f" (judged as {change(self.judged_low)} to {change(self.judged_high)})"
-                if self.more_pairs is not None:
-                    text += f"; about {counted(self.more_pairs, 'more pair')} of runs would tell"
-        if self.within_run_only:
-            text += " – one run a side: drift between runs is not covered, only allowed for"
-        return text
+    def shift(self) -> float:
+        """Candidate minus baseline, in ns or as a share."""
+        return self.candidate - self.baseline
 
-
-def decide(
-    estimate: Estimate, *, level: float, gate: Gate, baseline_ns: float, shift_ns: float
-) -> tuple[Verdict, float]:
-    """The verdict on one log-ratio, and the ±ratio within which it certainly lies.
-
-    *Slower* and *faster* are judged at ``level`` (see `holm_levels`). *Same* is judged at the gate's
-    own alpha: claiming sameness of everything takes each to be shown, which needs no correction
-    (R. Berger, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 1982).
-    """
-    limit = math.log1p(gate.ratio)
-    low, high = estimate.interval(level)
-    if low > limit and shift_ns > gate.shift_ns:
-        return Verdict.SLOWER, _within(estimate, gate)
-    if high < -limit and shift_ns < -gate.shift_ns:
-        return Verdict.FASTER, _within(estimate, gate)
-    within = _within(estimate, gate)
-    if within <= gate.same_within or within * baseline_ns <= gate.shift_ns:
-        return Verdict.SAME, within
-    return Verdict.INCONCLUSIVE, within
-
-
-def _within(estimate: Estimate, gate: Gate) -> float:
-    low, high = estimate.interval(gate.alpha)
-    return max(abs(as_ratio(low) - 1), abs(as_ratio(high) - 1))
-
-
-def more_pairs(
-    estimate: Estimate,
-    *,
-    pairs: int,
-    deviation: float,
-    level: float,
-    gate: Gate,
-    baseline_ns: float,
-    shift_ns: float,
-) -> int | None:
-    """About how many more pairs an inconclusive statistic needs, for an answer in 4 cases of 5.
-
-    Whichever is nearer: beyond the gate, or within what counts as the same, the estimate standing.
-    """
-    size = abs(estimate.mean)
-    same = math.log1p(max(gate.same_within, gate.shift_ns / baseline_ns)) - size - estimate.slack
-    goals = [(same, gate.alpha)]
-    if abs(shift_ns) > gate.shift_ns:
-        goals.append((size - math.log1p(gate.ratio) - estimate.slack, level))
-    needed = min(
-        pairs_about(distance, power=0.8, deviation=deviation, alpha=alpha) for distance, alpha in goals
-    )
-    return max(math.ceil(needed) - pairs, 1) if needed <= MOST_PAIRS else None
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "unit": "share" if self.is_share else "ns",
+            "baseline": self.baseline,
+            "candidate": self.candidate,
+            "shift": self.shift,
+            "ratio": None if self.is_share else self.change,
+            "low": self.low,
+            "high": self.high,
+            "level": self.level,
+            "pairs": self.pairs,
+            "deviation": self.deviation,
+            "verdict": self.verdict,
+            "more_pairs": self.more_pairs,
+        }

@@ -53,8 +53,8 @@
   function forest() {
     const rows = data.judged;
     if (!rows.length) return;
-    const range = ratioRange(rows.flatMap((row) => [row.low, row.high]));
-    const shade = { slower: "g", faster: "c", same: "f", inconclusive: "b" };
+    const range = ratioRange(rows.flatMap((row) => [row.low, row.ratio, row.high]));
+    const shade = { slower: "g", faster: "c", "not slower": "f", inconclusive: "b" };
     function paint(plot) {
       clipped(plot, (ctx, bbox) => {
         const at = (ratio) => plot.valToPos(ratio, "x", true);
@@ -66,10 +66,12 @@
           const y = plot.valToPos(rows.length - 1 - index, "y", true);
           ctx.strokeStyle = ctx.fillStyle = colour(shade[row.verdict]);
           ctx.lineWidth = 2 * devicePixelRatio;
-          ctx.beginPath();
-          ctx.moveTo(at(row.low), y);
-          ctx.lineTo(at(row.high), y);
-          ctx.stroke();
+          if (row.low != null) {
+            ctx.beginPath();
+            ctx.moveTo(at(row.low), y);
+            ctx.lineTo(at(row.high), y);
+            ctx.stroke();
+          }
           ctx.beginPath();
           ctx.arc(at(row.ratio), y, 4.5 * devicePixelRatio, 0, 2 * Math.PI);
           ctx.fill();
@@ -128,7 +130,7 @@
 
   function ratio() {
     const found = data.curves[metric];
-    const range = ratioRange([...found.low, ...found.high]);
+    const range = ratioRange([...found.low, ...found.ratio, ...found.high]);
     const gate = (plot) => clipped(plot, (ctx, bbox) => {
       const at = (value) => plot.valToPos(value, "y", true);
       ctx.fillStyle = colour("grid");

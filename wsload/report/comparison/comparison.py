@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from difflib import get_close_matches
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from wsload.errors import UsageError
 from wsload.judge.compare.compare import Comparison, compare
-from wsload.judge.compare.curve import CurvePoint, ratio_curve, ratio_curve_within
-from wsload.judge.compare.pairs import PARTS, RunFigures, Side, unlike
-from wsload.judge.compare.verdict import Gate, Judgement, Verdict
-from wsload.report.comparison.runs import ComparedRun, read_runs
-from wsload.words import change, listed, milliseconds, percent_up, printable, rate
+from wsload.judge.compare.curve import CurvePoint, ratio_curve
+from wsload.judge.compare.pairs import RunFigures, Side, unlike
+from wsload.judge.compare.selection import metrics_of, quantiles
+from wsload.judge.compare.verdict import Gate
+from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
+from wsload.words import listed, printable, rate
 
 LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RATES_APART: Final = 0.05
 """Sides whose message rates differ by more than this get a warning."""
+MOST_CURVES: Final = 20
+"""Metrics that are drawn."""
+_LONGEST_NAME: Final = 60
 
 Judge = Callable[[Sequence[RunFigures]], Comparison]
 
@@ -33,6 +37,8 @@ class ComparisonReport:
     """What each side's build is called; differs between the sides."""
     runs: tuple[ComparedRun, ...]
     """All that were read, in the order they were made."""
+    metrics: tuple[str, ...]
+    """Those shown run by run and drawn, the main one first."""
     curves: Mapping[str, tuple[CurvePoint, ...]]
     """By metric, the builds' percentiles and their ratio over the runs that were used."""
     warnings: tuple[str, ...]
@@ -40,62 +46,16 @@ class ComparisonReport:
 
     def of(self, side: Side) -> tuple[ComparedRun, ...]:
         """That side's runs which were used."""
-        place = 0 if side is Side.BASELINE else 1
-        used = {pair[place] for pair in self.comparison.pairs}
-        return tuple(run for run in self.runs if run.name in used)
-
-    @property
-    def a(self) -> str:
-        """The baseline, for people: ``A (v1)``, or just ``A``."""
-        return self._called(Side.BASELINE)
-
-    @property
-    def b(self) -> str:
-        """The candidate."""
-        return self._called(Side.CANDIDATE)
-
-    def _called(self, side: Side) -> str:
-        letter, name = LETTERS[side], self.names[side]
-        return letter if name == letter else f"{letter} ({name})"
-
-    @property
-    def headline(self) -> str:
-        """The verdict in one sentence."""
-        judged = self.comparison.judgements
-        match self.comparison.verdict:
-            case Verdict.SLOWER | Verdict.FASTER as verdict:
-                which = next(
-                    (each for each in judged if each.verdict is verdict and each.name.startswith("message.")),
-                    next(each for each in judged if each.verdict is verdict),
-                )
-                by = f"{milliseconds(abs(which.shift_ns))}, {change(which.ratio)}"
-                where = f"{named(judged, verdict)}; {which.name.replace('.', ' ')} by {by}"
-                return f"{self.b} is {verdict} than {self.a}: {where}"
-            case Verdict.SAME:
-                widest = max(each.within for each in judged)
-                return f"{self.b} is as fast as {self.a}, within {percent_up(widest)} in all that was judged"
-            case Verdict.INCONCLUSIVE:
-                return f"{self._open_questions()}: nothing is shown to be slower"
-            case _:
-                without = [
-                    self._called(side)
-                    for side in Side
-                    if not any(run.figures.valid for run in self.side(side))
-                ]
-                return f"Nothing can be compared: without a valid run of {listed(without)}"
+        return tuple(run for run in self.side(side) if run.name in self.comparison.used)
 
     def side(self, side: Side) -> tuple[ComparedRun, ...]:
         """All of that side's runs, used or not."""
         return tuple(run for run in self.runs if run.side is side)
 
-    def _open_questions(self) -> str:
-        judged = self.comparison.judgements
-        unjudged = [each.name for each in self.comparison.unjudged]
-        if not judged and not unjudged:
-            return "The runs recorded nothing that is judged"
-        if names := named(judged, Verdict.INCONCLUSIVE):
-            return f"It can't be told yet whether {self.b} is slower than {self.a} in {names}"
-        return f"{listed(unjudged)} could not be judged"
+    def called(self, side: Side) -> str:
+        """A side, for people: ``A (v1)``, or just ``A``."""
+        letter, name = LETTERS[side], self.names[side]
+        return letter if name == letter else f"{letter} ({name})"
 
 
 def make_report(
@@ -107,34 +67,66 @@ def make_report(
     mixed: bool = False,
     judge: Judge | None = None,
     names: tuple[str, str] | None = None,
+    stages: Mapping[Path, int] | None = None,
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
-    ``mixed`` makes warnings of conditions that differ; ``force`` does, and uses runs that are not
-    valid too. Raises `UsageError` for sides without runs, and for runs made under different
-    conditions; `ResultsError` for runs that can't be read.
+    ``mixed`` makes warnings of conditions that differ, and of statistics that no run has; ``force`` does
+    the first, and uses runs that are not valid too. Raises `UsageError` for sides without runs, for runs
+    made under different conditions and for statistics that no run has; `ResultsError` for runs that can't
+    be read.
     """
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
             raise UsageError(f"side {letter} has no runs")
-    runs = read_runs(baseline, candidate, force=force)
+    runs = read_runs(baseline, candidate, force=force, stages=stages)
     figures = [run.figures for run in runs]
     differences = unlike(figures)
     if differences and not (force or mixed):
-        raise UsageError(f"{differences[0]}; --force compares them all the same")
+        raise UsageError(f"{_refusal(differences)}; --force compares them all the same")
+    if not mixed:
+        _check_judged(figures, gate)
     comparison = (judge or (lambda found: compare(found, gate)))(figures)
-    by_name = {run.name: run for run in runs}
-    pairs = [(by_name[a], by_name[b]) for a, b in comparison.pairs]
+    used = {side: [run for run in runs if run.side is side and run.name in comparison.used] for side in Side}
     forced = [
         f"{run.name} is used all the same (--force): {run.doubt}" for run in runs if run.doubt and force
     ]
+    warnings = [
+        *comparison.warnings,
+        *differences,
+        *forced,
+        *_unrecorded(runs),
+        *_rates_apart(used[Side.BASELINE], used[Side.CANDIDATE]),
+    ]
+    judged = [each.metric for each in quantiles(figures, gate.judged)[0]]
+    metrics = tuple(dict.fromkeys([*judged, *metrics_of(figures)]))[:MOST_CURVES]
     return ComparisonReport(
         comparison=comparison,
         names=_side_names(runs, names),
         runs=runs,
-        curves=_curves(pairs, comparison),
-        warnings=tuple(dict.fromkeys([*comparison.warnings, *differences, *forced, *_rates_apart(pairs)])),
+        metrics=metrics,
+        curves=_curves(metrics, comparison, used),
+        warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _refusal(differences: Sequence[str]) -> str:
+    """The first difference in full, the others by what differs."""
+    first, *others = differences
+    more = [each.split(":", 1)[0].removeprefix("the runs differ in ") for each in others]
+    return f"{first}; and they differ in {listed(more)}" if more else first
+
+
+def _check_judged(figures: Sequence[RunFigures], gate: Gate) -> None:
+    known = sorted({name for run in figures for name in run.requests & run.outcomes.keys()})
+    known += [name for name in ("open", "login", "delivery") if any(name in run.outcomes for run in figures)]
+    for unknown in quantiles(figures, gate.judged)[1]:
+        near = get_close_matches(unknown.name.rpartition(".p")[0] or unknown.name, known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"--judge {unknown.name!r}: {meant}The runs have {listed(known[:10]) or 'nothing to judge'}: "
+            f"name one of these, or a percentile of it, as in {(near or known or ['message'])[0]}.p99"
+        )
 
 
 def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> dict[Side, str]:
@@ -144,14 +136,21 @@ def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> d
         side: printable(", ".join(dict.fromkeys(run.info.build for run in runs if run.side is side)))
         for side in Side
     }
-    told_apart = len(set(found.values())) == len(found) and all(len(name) <= 60 for name in found.values())
-    return found if told_apart else dict(LETTERS)
+    short = all(len(name) <= _LONGEST_NAME for name in found.values())
+    return found if short and len(set(found.values())) == len(found) else dict(LETTERS)
 
 
-def _rates_apart(pairs: Sequence[tuple[ComparedRun, ComparedRun]]) -> list[str]:
-    if not pairs:
+def _unrecorded(runs: Sequence[ComparedRun]) -> list[str]:
+    without = [run.name for run in runs if not has_workload(run.info)]
+    if not without or len(without) == len(runs):
         return []
-    a, b = (median(run.sent_rate for run in side) for side in zip(*pairs, strict=True))
+    return [f"{without[0]} does not say what load it was: whether all runs had the same can't be checked"]
+
+
+def _rates_apart(baseline: Sequence[ComparedRun], candidate: Sequence[ComparedRun]) -> list[str]:
+    if not (baseline and candidate):
+        return []
+    a, b = (median(run.sent_rate for run in side) for side in (baseline, candidate))
     if abs(a - b) <= RATES_APART * max(a, b):
         return []
     return [
@@ -161,31 +160,13 @@ def _rates_apart(pairs: Sequence[tuple[ComparedRun, ComparedRun]]) -> list[str]:
 
 
 def _curves(
-    pairs: Sequence[tuple[ComparedRun, ComparedRun]], comparison: Comparison
+    metrics: Sequence[str], comparison: Comparison, used: Mapping[Side, Sequence[ComparedRun]]
 ) -> dict[str, tuple[CurvePoint, ...]]:
-    alpha = comparison.gate.alpha
-    found: dict[str, tuple[CurvePoint, ...]] = {}
-    for metric in PARTS:
-        if not pairs or any(metric not in run.histograms for pair in pairs for run in pair):
-            continue
-        if comparison.within_run_only:
-            a, b = ((run.histograms[metric], run.figures.blocks[metric]) for run in pairs[0])
-            found[metric] = ratio_curve_within(a, b, alpha=alpha)
-        else:
-            both = [(a.histograms[metric], b.histograms[metric]) for a, b in pairs]
-            found[metric] = ratio_curve(both, alpha=alpha)
+    found = {}
+    for metric in metrics:
+        # The order in which they were made is the order of the pairs, too.
+        sides = [[run.figures.outcomes.get(metric) for run in used[side]] for side in Side]
+        a, b = ([each for each in side if each is not None] for side in sides)
+        if a and b and len(a) + len(b) == sum(map(len, sides)):
+            found[metric] = ratio_curve(a, b, basis=comparison.basis, alpha=comparison.gate.alpha)
     return {metric: curve for metric, curve in found.items() if curve}
-
-
-def named(judgements: Sequence[Judgement], verdict: Verdict) -> str:
-    """The statistics with this verdict: ``message, delivery p50 and p99``; empty for none.
-
-    A metric all of whose judged statistics have it stands for these.
-    """
-    found = []
-    for metric, group in groupby(judgements, key=lambda each: each.name.rpartition(".")[0]):
-        every = list(group)
-        having = [each.name.rpartition(".")[2] for each in every if each.verdict is verdict]
-        if having:
-            found.append(metric if len(having) == len(every) else f"{metric} {listed(having)}")
-    return ", ".join(found)

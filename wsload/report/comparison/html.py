@@ -8,26 +8,27 @@ from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.judge.compare.curve import CurvePoint
-from wsload.judge.compare.pairs import PARTS
+from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.selection import PERCENTILES
 from wsload.judge.compare.verdict import Verdict
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.tables import (
-    basis_sentence,
     conditions_table,
-    gate_sentence,
     judgements_table,
+    run_values,
     runs_table,
-    shown_metric,
     sides_table,
 )
+from wsload.report.comparison.words import basis_sentence, headline, shown_change, shown_value
 from wsload.report.page import page
 from wsload.results.run import replace_file
-from wsload.words import change, ms, when
+from wsload.words import when
 
 BANNERS: Final = {
+    Verdict.FAILS_MORE: ("bad", "Fails more."),
     Verdict.SLOWER: ("bad", "Slower."),
     Verdict.FASTER: ("good", "Faster."),
-    Verdict.SAME: ("good", "The same."),
+    Verdict.NOT_SLOWER: ("good", "Not slower."),
     Verdict.INCONCLUSIVE: ("doubtful", "Inconclusive."),
     Verdict.NO_VALID_RUNS: ("bad", "No valid runs."),
 }
@@ -44,14 +45,16 @@ def write_page(report: ComparisonReport, path: Path) -> None:
 
 def render(report: ComparisonReport) -> bytes:
     """The page, in UTF-8."""
+    a, b = (report.called(side) for side in Side)
     return page(
         "comparison.html",
         scripts=("comparison.js",),
         report=report,
+        title=f"{b} against {a}",
+        headline=headline(report),
         banner=BANNERS[report.comparison.verdict],
         span=_span(report),
         basis=basis_sentence(report),
-        gate=gate_sentence(report),
         figures=_figures(report),
         judgements=judgements_table(report),
         sides=sides_table(report),
@@ -67,16 +70,14 @@ def _span(report: ComparisonReport) -> str:
 
 
 def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:
-    """The few figures that a hurried reader wants: label, figure, unit."""
-    metric = shown_metric(report)
+    """The few figures that a hurried reader wants, of the main metric: label, figure, unit."""
     found = []
     for each in report.comparison.judgements:
-        if each.name in (f"{metric}.p50", f"{metric}.p99"):
-            label = each.name.replace(".", " ")
+        if report.metrics and each.name.startswith(f"{report.metrics[0]}.p"):
             found += [
-                (f"{label}, A", ms(each.baseline_ns), "ms"),
-                (f"{label}, B", ms(each.candidate_ns), "ms"),
-                (f"{each.name.rpartition('.')[2]} change", change(each.ratio), ""),
+                (f"{each.name}, A", shown_value(each.baseline), "ms"),
+                (f"{each.name}, B", shown_value(each.candidate), "ms"),
+                (f"{each.name}, change", shown_change(each), ""),
             ]
     return found
 
@@ -84,7 +85,6 @@ def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:
 def chart_data(report: ComparisonReport) -> dict[str, Any]:
     """Everything that ``comparison.js`` draws; read there, by the same names. Times in ms."""
     comparison = report.comparison
-    used = {name for pair in comparison.pairs for name in pair}
     return {
         "names": {LETTERS[side]: name for side, name in report.names.items()},
         "gate": comparison.gate.ratio,
@@ -92,38 +92,42 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
             {
                 "name": each.name,
                 "verdict": each.verdict,
-                "ratio": _short(each.ratio),
+                "ratio": _short(each.change),
                 "low": _short(each.low),
                 "high": _short(each.high),
             }
             for each in comparison.judgements
+            if not each.is_share
         ],
         "curves": {metric: _curve(curve) for metric, curve in report.curves.items()},
         "runs": [
             {
                 "side": LETTERS[run.side],
                 "name": run.name,
-                "used": run.name in used,
+                "used": run.name in comparison.used,
                 "values": {
                     metric: {
-                        statistic: _ms(run.figures.values[f"{metric}.{statistic}"])
-                        for statistic in ("p50", "p99")
+                        f"p{percentile:g}": _ms(values.get(f"{metric}.p{percentile:g}"))
+                        for percentile in PERCENTILES
                     }
-                    for metric in PARTS
-                    if f"{metric}.p50" in run.figures.values
+                    for metric in report.metrics
+                    if f"{metric}.p50" in values
                 },
             }
             for run in report.runs
+            for values in [dict(run_values(run, report.metrics))]
         ],
     }
 
 
-def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float]]:
-    def column(of: Callable[[CurvePoint], float], shown: Callable[[float], float]) -> list[float]:
+def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float | None]]:
+    def column(
+        of: Callable[[CurvePoint], float | None], shown: Callable[[float | None], float | None]
+    ) -> list[float | None]:
         return [shown(of(point)) for point in curve]
 
     return {
-        "at": column(lambda point: point.percentile, lambda percentile: round(percentile, 6)),
+        "at": [round(point.percentile, 6) for point in curve],
         "a": column(lambda point: point.baseline_ns, _ms),
         "aLow": column(lambda point: point.baseline_low_ns, _ms),
         "aHigh": column(lambda point: point.baseline_high_ns, _ms),
@@ -136,10 +140,10 @@ def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float]]:
     }
 
 
-def _ms(value_ns: float) -> float:
-    return _short(value_ns / 1e6)
+def _ms(value_ns: float | None) -> float | None:
+    return None if value_ns is None else _short(value_ns / 1e6)
 
 
-def _short(value: float) -> float:
+def _short(value: float | None) -> float | None:
     """Five digits: what a screen can show."""
-    return float(f"{value:.5g}")
+    return None if value is None else float(f"{value:.5g}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError, UsageError
-from wsload.judge.compare.bootstrap import Blocks, blocks_of
-from wsload.judge.compare.pairs import PARTS, RunFigures, Side, compared, figures_of, pair_up
+from wsload.judge.compare.outcomes import outcomes_of
+from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.standing import Standing, standing
-from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, Totals
+from wsload.measure.interval import Totals
+from wsload.measure.names import Kind
 from wsload.report.comparison.server import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
@@ -30,6 +31,10 @@ _MAY_DIFFER: Final = frozenset(
 """Options that say what is loaded, or what becomes of the figures: not how the load is made."""
 _CLIENT: Final = ("wsload", "locust", "websockets", "uvloop", "picows")
 """Packages whose version bears on latencies."""
+_OF_THE_CODE: Final = frozenset({"commit", "git", "git_commit", "dirty"})
+"""Parts of a workload on record that say where its locustfile comes from: the load is the file itself."""
+_DEFAULT_REQUEST: Final = "message"
+"""The request of runs that did not yet store what they named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +48,6 @@ class ComparedRun:
     doubt: str
     """Why it does not vouch for its figures, one sentence; empty when it does."""
     summary: Summary
-    histograms: Mapping[str, Histogram]
-    """By compared metric; one without values is absent."""
     server: ServerFigures | None
     """What its server used, where ``wsload ab`` started that."""
 
@@ -64,33 +67,24 @@ class ComparedRun:
 
 
 def read_runs(
-    baseline: Sequence[Path], candidate: Sequence[Path], *, force: bool = False
+    baseline: Sequence[Path],
+    candidate: Sequence[Path],
+    *,
+    force: bool = False,
+    stages: Mapping[Path, int] | None = None,
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
-    Of a run that is not valid, or has no end, ``doubt`` says so, and it is not used; with ``force`` it
-    is. Raises `UsageError` for a run that stands there twice, and `ResultsError` for one that can't be
-    read.
+    Of a run that is not valid, has no end or is damaged, ``doubt`` says so, and it is not used; with
+    ``force`` it is, as far as it can be read, and percentiles that it can't vouch for are too. ``stages``
+    says to which stage of an experiment a run belongs. Raises `UsageError` for a run that is named twice,
+    and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
-    opened = [(open_run(path), side, name) for (path, side), name in zip(sides.items(), names, strict=True)]
-    doubts = {run.path: _doubt(run) for run, _, _ in opened}
-    bare = [
-        RunFigures(
-            name=name,
-            side=side,
-            started_s=run.info.started_at,
-            values={},
-            valid=force or not doubts[run.path],
-        )
-        for run, side, name in opened
-    ]
-    # Second by second is what one run a side is judged by; of more runs nobody asks for it.
-    alone = len(pair_up(bare).pairs) < 2
     found = [
-        _read(run, figures, doubts[run.path], by_second=alone and figures.valid)
-        for (run, _, _), figures in zip(opened, bare, strict=True)
+        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0))
+        for (path, side), name in zip(sides.items(), names, strict=True)
     ]
     conditions = conditions_of([(run.info, run.summary) for run in found])
     alike = [
@@ -105,7 +99,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
     whole = [path.resolve() for path in paths]
     for path, again in zip(whole, paths, strict=True):
         if whole.count(path) > 1:
-            raise UsageError(f"the run {again} stands there twice: a comparison takes it once")
+            raise UsageError(f"the run {again} is named twice: a comparison takes each run once")
     names = [path.name for path in whole]
     return [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
@@ -119,47 +113,71 @@ def _doubt(run: StoredRun) -> str:
     return f"{found}: {why}" if why else str(found)
 
 
-def _read(run: StoredRun, figures: RunFigures, doubt: str, *, by_second: bool) -> ComparedRun:
-    totals = Totals()
-    blocks: dict[str, Blocks] = {}
+def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> ComparedRun:
+    totals, server = Totals(), None
+    doubt = _doubt(run)
     try:
-        intervals = _tapped(run.intervals(), totals)
-        if by_second:
-            blocks = blocks_of(intervals, PARTS)
-        else:
-            for _ in intervals:
-                pass
+        for interval in run.intervals():
+            totals.add(interval)
         server = read_server(run.path)
-    except ResultsError:
-        if not doubt:  # of a run that vouches for its figures, all must be there
+    except ResultsError as error:
+        if not (doubt or force):  # of a run that vouches for its figures, all must be there
             raise
-        server = None
-    histograms = {metric: compared(totals.histograms, metric) for metric in PARTS}
+        doubt = doubt or f"damaged: {error}"
+    outcomes = outcomes_of(totals)
     return ComparedRun(
-        figures=replace(figures, values=figures_of(totals.histograms), blocks=blocks),
+        figures=RunFigures(
+            name=name,
+            side=side,
+            started_s=run.info.started_at,
+            outcomes=outcomes,
+            requests=_requests(totals) or frozenset({_DEFAULT_REQUEST} & outcomes.keys()),
+            trusted={} if force else _trust(run.info),
+            valid=force or not doubt,
+            stage=stage,
+        ),
         path=run.path,
         info=run.info,
         doubt=doubt,
         summary=summarize(totals),
-        histograms={metric: found for metric, found in histograms.items() if found.total},
         server=server,
     )
 
 
-def _tapped(intervals: Iterable[Interval], totals: Totals) -> Iterator[Interval]:
-    for interval in intervals:
-        totals.add(interval)
-        yield interval
+def _requests(totals: Totals) -> frozenset[str]:
+    return frozenset(name for name, kind in totals.names.items() if kind is not Kind.VALUE)
+
+
+def _trust(info: RunInfo) -> dict[str, float]:
+    return dict(getattr(info, "trust", None) or {})
 
 
 def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str]]:
-    """What must be alike, by name, of each run: how the load was made, by what, and on which machine.
+    """What must be alike, by name, of each run: the workload, how it was made, by what, on which machine.
 
-    An option that one run was given and another not is ``not given`` in the other.
+    An option that one run was given and another not is ``not given`` in the other. A workload counts only
+    where all the runs have theirs on record.
     """
-    found = [_conditions(info, summary) for info, summary in runs]
+    recorded = all(_workload(info) for info, _ in runs)
+    found = [_conditions(info, summary) | (_workload(info) if recorded else {}) for info, summary in runs]
     names = sorted({name for each in found for name in each})
     return [{name: each.get(name, NOT_GIVEN) for name in names} for each in found]
+
+
+def has_workload(info: RunInfo) -> bool:
+    """Whether the run says what load it was."""
+    return bool(_workload(info))
+
+
+def _workload(info: RunInfo) -> dict[str, str]:
+    stored: Mapping[str, object] = getattr(info, "workload", None) or {}
+    return {
+        f"workload, {name.replace('_', ' ')}": value
+        if isinstance(value, str)
+        else json.dumps(value, sort_keys=True, ensure_ascii=False)
+        for name, value in stored.items()
+        if name not in _OF_THE_CODE
+    }
 
 
 def _conditions(info: RunInfo, summary: Summary) -> dict[str, str]:

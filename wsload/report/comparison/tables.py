@@ -2,85 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import Final
 
 from wsload.judge.compare.pairs import Side
-from wsload.judge.compare.verdict import Judgement, Verdict
+from wsload.judge.compare.selection import PERCENTILES, Quantile, Unjudged
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.runs import ComparedRun
+from wsload.report.comparison.words import (
+    gate_sentences,
+    shown_bounds,
+    shown_change,
+    shown_value,
+    unjudged_sentences,
+    verdict_words,
+)
 from wsload.report.tables import Column, Table
-from wsload.words import change, counted, milliseconds, ms, number, percent, percent_up, rate, size, span
+from wsload.words import number, percent, rate, size
 
-MOST_MORE: Final = 200
-"""More pairs than that are no advice."""
 _LEFT: Final = "left"
-_SHOWN_FIRST: Final = ("message", "open", "login", "delivery")
 
 
 def judgements_table(report: ComparisonReport) -> Table:
-    """Each judged statistic: both sides, the change with its interval, the verdict."""
-    comparison = report.comparison
-    rows = [
+    """Each judged statistic: both sides, the change with its bounds, the verdict."""
+    comparison, gate = report.comparison, report.comparison.gate
+    rows: list[tuple[str, ...]] = [
         (
             each.name,
-            ms(each.baseline_ns),
-            ms(each.candidate_ns),
-            change(each.ratio),
-            f"{change(each.low)} to {change(each.high)}",
-            verdict_words(each),
+            shown_value(each.baseline, is_share=each.is_share),
+            shown_value(each.candidate, is_share=each.is_share),
+            shown_change(each),
+            shown_bounds(each),
+            verdict_words(each, gate.same_within, gate.shift_ns),
         )
         for each in comparison.judgements
     ]
-    rows += [(each.name, "–", "–", "–", "–", f"not judged: {each.reason}") for each in comparison.unjudged]
+    rows += [_unjudged_row(each) for each in comparison.unjudged if each.baseline is not None]
     return Table(
         title="Verdicts",
         columns=(
-            Column(title="metric", align=_LEFT),
+            Column(title="statistic", align=_LEFT),
             Column(title="A", unit="ms"),
             Column(title="B", unit="ms"),
             Column(title="change"),
-            Column(title=f"{percent(1 - comparison.gate.alpha)} interval"),
-            Column(title="verdict"),
+            Column(title="between"),
+            Column(title="verdict", align=_LEFT),
         ),
         rows=tuple(rows),
+        notes=(*unjudged_sentences(comparison.unjudged), *gate_sentences(report)),
     )
 
 
-def verdict_words(judgement: Judgement) -> str:
-    """The verdict on one statistic, for a table's cell; in brackets how many more pairs would tell."""
-    match judgement.verdict:
-        case Verdict.SAME:
-            return f"same within {percent_up(judgement.within)}"
-        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
-            return f"inconclusive (+{counted(judgement.more_pairs, 'pair')})"
-        case verdict:
-            return str(verdict)
-
-
-def gate_sentence(report: ComparisonReport) -> str:
-    """What the verdicts mean, in one sentence."""
-    gate = report.comparison.gate
-    shift = milliseconds(gate.shift_ns)
-    return (
-        f"Slower: the whole interval lies above +{percent(gate.ratio)}, and the shift is above {shift}. "
-        f"Same: the whole interval lies within ±{percent(gate.same_within)}, or ±{shift}. Inconclusive: "
-        "neither; in brackets, about how many more pairs would tell. Together, these verdicts call something "
-        f"slower or faster that is not in at most {percent(gate.alpha)} of cases (Holm’s correction)."
+def _unjudged_row(each: Unjudged) -> tuple[str, ...]:
+    assert each.baseline is not None and each.candidate is not None
+    a, b = (
+        shown_value(value, more=more)
+        for value, more in zip((each.baseline, each.candidate), each.more, strict=True)
     )
-
-
-def basis_sentence(report: ComparisonReport) -> str:
-    """What the figures stand on, in one sentence."""
-    pairs = len(report.comparison.pairs)
-    if not pairs:
-        return ""
-    users = report.of(Side.BASELINE)[0].figures.conditions["users"]
-    longest = max(run.summary.duration_s for run in report.runs)
-    if report.comparison.within_run_only:
-        return f"one run a side, of {span(longest)}, {users} users"
-    return f"{pairs} pairs of runs of {span(longest)}, {users} users; A and B are medians over the runs"
+    return each.name, a, b, "–", "–", "not judged"
 
 
 def sides_table(report: ComparisonReport) -> Table:
@@ -96,22 +77,12 @@ def sides_table(report: ComparisonReport) -> Table:
     ]
     if any(run.server for runs in sides for run in runs):
         rows += [
-            (
-                "server’s CPU, of one core",
-                *(_middle(_served(runs), _cpu, percent) for runs in sides),
-            ),
-            (
-                "server’s memory at most",
-                *(_middle(_served(runs), _memory, size) for runs in sides),
-            ),
+            ("server’s CPU, of one core", *(_middle(_served(runs), _cpu, percent) for runs in sides)),
+            ("server’s peak memory", *(_middle(_served(runs), _memory, size) for runs in sides)),
         ]
     return Table(
         title="Beside the latencies",
-        columns=(
-            Column(title="", align=_LEFT),
-            Column(title=report.a),
-            Column(title=report.b),
-        ),
+        columns=(Column(title="", align=_LEFT), Column(title="A"), Column(title="B")),
         rows=tuple(rows) if all(sides) else (),
         notes=("Medians over the runs; of lost and failed, the sums.",),
     )
@@ -139,47 +110,55 @@ def _middle(
 
 def runs_table(report: ComparisonReport) -> Table:
     """Every run in the order in which they were made, and whether it was used."""
-    metric = shown_metric(report)
-    pair_of = {name: at + 1 for at, pair in enumerate(report.comparison.pairs) for name in pair}
+    metric = (*report.metrics, "message")[0]
+    pair_of = {name: f"pair {at}" for at, pair in enumerate(report.comparison.pairs, 1) for name in pair}
+    used = dict.fromkeys(report.comparison.used, "yes") | pair_of
     return Table(
         title="Runs",
         columns=(
             Column(title="no.", align=_LEFT),
             Column(title="side", align=_LEFT),
             Column(title="run", align=_LEFT),
-            Column(title=f"{metric} p50", unit="ms"),
-            Column(title=f"{metric} p99", unit="ms"),
+            *(Column(title=f"{metric} p{percentile:g}", unit="ms") for percentile in PERCENTILES),
             Column(title="used", align=_LEFT),
         ),
         rows=tuple(
             (
-                str(at + 1),
+                str(at),
                 LETTERS[run.side],
                 run.name,
-                *(
-                    ms(run.figures.values[f"{metric}.{statistic}"])
-                    if f"{metric}.{statistic}" in run.figures.values
-                    else "–"
-                    for statistic in ("p50", "p99")
-                ),
-                f"pair {pair_of[run.name]}" if run.name in pair_of else "no",
+                *(shown_percentile(run, metric, percentile) for percentile in PERCENTILES),
+                used.get(run.name, "no"),
             )
-            for at, run in enumerate(report.runs)
+            for at, run in enumerate(report.runs, 1)
         ),
         notes=unused(report),
     )
+
+
+def shown_percentile(run: ComparedRun, metric: str, percentile: float) -> str:
+    """One run's percentile of all it attempted, for a cell."""
+    found = run.figures.outcomes.get(metric)
+    if found is None or not found.attempts:
+        return "–"
+    value = found.percentile(percentile)
+    return shown_value(min(value, found.slowest_ns), more=value > found.slowest_ns)
+
+
+def run_values(run: ComparedRun, metrics: Sequence[str]) -> Iterator[tuple[str, float | None]]:
+    """One run's percentiles in ns by statistic; None for one that lies among the lost or failed."""
+    for metric in metrics:
+        found = run.figures.outcomes.get(metric)
+        if found is not None and found.attempts:
+            for percentile in PERCENTILES:
+                value = found.percentile(percentile)
+                yield Quantile(metric, percentile).name, value if math.isfinite(value) else None
 
 
 def unused(report: ComparisonReport) -> tuple[str, ...]:
     """Why runs were not used, one sentence each."""
     doubts = {run.name: run.doubt for run in report.runs}
     return tuple(f"{each.name}: {doubts[each.name] or each.reason}" for each in report.comparison.excluded)
-
-
-def shown_metric(report: ComparisonReport) -> str:
-    """The metric that stands for a run where there is room for one only."""
-    recorded = {name.rpartition(".")[0] for run in report.runs for name in run.figures.values}
-    return next((metric for metric in _SHOWN_FIRST if metric in recorded), _SHOWN_FIRST[0])
 
 
 def conditions_table(report: ComparisonReport) -> Table:

@@ -11,27 +11,23 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Verdict
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
-from wsload.report.comparison.tables import (
-    basis_sentence,
-    gate_sentence,
-    judgements_table,
-    runs_table,
-    sides_table,
-    unused,
-)
+from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
+from wsload.report.comparison.words import basis_sentence, headline
 from wsload.report.grid import Grid
 from wsload.report.markdown import escaped, table_lines
 from wsload.results.run import dump
 from wsload.words import printable
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Of the JSON form."""
 _STYLES: Final = {
+    Verdict.FAILS_MORE: "bold red",
     Verdict.SLOWER: "bold red",
     Verdict.FASTER: "bold green",
-    Verdict.SAME: "bold green",
+    Verdict.NOT_SLOWER: "bold green",
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.NO_VALID_RUNS: "bold white on red",
 }
@@ -40,26 +36,25 @@ _STYLES: Final = {
 def as_text(report: ComparisonReport) -> str:
     """The verdict and the tables for standard output.
 
-    In colour only when that is a terminal, as wide as it is, or 80 columns. Characters that it can't
-    write become ``?``.
+    In colour only when that is a terminal, as wide as it is, or 80 columns.
     """
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
         console.print(_view(report))
-    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return text.encode(encoding, "replace").decode(encoding)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
 def _view(report: ComparisonReport) -> Group:
     comparison = report.comparison
-    headline = Text.assemble(
-        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {printable(report.headline)}"
+    said = Text.assemble(
+        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {printable(headline(report))}"
     )
-    parts: list[RenderableType] = [headline]
+    parts: list[RenderableType] = [said]
     parts += [Padding(Text(printable(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
-    if comparison.judgements or comparison.unjudged:
-        parts += ["", Grid(judgements_table(report)), "", Text(basis_sentence(report), style="dim")]
+    verdicts = judgements_table(report)
+    if verdicts.rows:
+        parts += ["", Grid(verdicts), "", Text(basis_sentence(report), style="dim")]
+    parts += [Text(printable(note), style="dim") for note in verdicts.notes]
     sides = sides_table(report)
     if sides.rows:
         parts += ["", Grid(sides)]
@@ -75,9 +70,10 @@ def markdown(report: ComparisonReport) -> str:
 
 
 def _lines(report: ComparisonReport) -> Iterator[str]:
-    yield f"## {escaped(report.b)} against {escaped(report.a)}: {report.comparison.verdict}"
+    a, b = (escaped(report.called(side)) for side in Side)
+    yield f"## {b} against {a}: {report.comparison.verdict}"
     yield ""
-    yield f"**{escaped(report.headline)}**"
+    yield f"**{escaped(headline(report))}**"
     yield ""
     for warning in report.warnings:
         yield f"- {escaped(warning)}"
@@ -88,7 +84,7 @@ def _lines(report: ComparisonReport) -> Iterator[str]:
             yield from table_lines(table)
             yield ""
     if basis := basis_sentence(report):
-        yield f"{escaped(basis)}. {escaped(gate_sentence(report))}"
+        yield f"{escaped(basis)}."
         yield ""
     yield "<details><summary>The runs</summary>"
     yield ""
@@ -98,18 +94,18 @@ def _lines(report: ComparisonReport) -> Iterator[str]:
 
 
 def as_json(report: ComparisonReport) -> bytes:
-    """The comparison for machines; times in ns, ratios as factors."""
+    """The comparison for machines; times in ns, ratios as factors, shares from 0 to 1."""
     comparison = report.comparison
     return dump(
         {
             "schema": SCHEMA,
             "verdict": comparison.verdict,
-            "exit_code": comparison.exit_code,
-            "headline": report.headline,
+            "exit_code": int(comparison.exit_code),
+            "headline": headline(report),
             "sides": {LETTERS[side]: name for side, name in report.names.items()},
-            "within_run_only": comparison.within_run_only,
+            "basis": comparison.basis,
             "warnings": report.warnings,
-            "judgements": [asdict(each) | {"sentence": each.sentence} for each in comparison.judgements],
+            "judgements": [each.to_json() for each in comparison.judgements],
             "unjudged": [asdict(each) for each in comparison.unjudged],
             "pairs": comparison.pairs,
             "excluded": [asdict(each) for each in comparison.excluded],
@@ -122,7 +118,8 @@ def as_json(report: ComparisonReport) -> bytes:
                     "started_at": run.figures.started_s,
                     "valid": run.info.valid,
                     "doubt": run.doubt,
-                    "values": dict(run.figures.values),
+                    "attempts": {name: each.attempts for name, each in run.figures.outcomes.items()},
+                    "values": dict(run_values(run, report.metrics)),
                     "sent_rate": round(run.sent_rate, 3),
                     "server": None
                     if run.server is None

@@ -1,0 +1,88 @@
+"""Conducts the experiment of ``wsload ab``, tells how far it is, and what it says in the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wsload.commands.cli.compare import tell
+from wsload.errors import UsageError, WsloadError
+from wsload.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from wsload.commands.ab.experiment import Experiment
+    from wsload.commands.ab.plan import Plan
+    from wsload.report.comparison.comparison import ComparisonReport
+
+COMPARISON: Final = "comparison.html"
+
+
+def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -> int:
+    """Makes the runs that are left, and compares what there is then."""
+    from wsload.commands.ab.conduct import Conductor
+    from wsload.commands.ab.judging import clear_in
+    from wsload.commands.ab.progress import Shown
+
+    cut_short = False
+    with Shown(len(experiment.slots)) as shown:
+        conductor = Conductor(
+            path, experiment, follower=shown, is_clear=clear_in(path), environment=dict(os.environ)
+        )
+        try:
+            conductor.go_on()
+        except KeyboardInterrupt:
+            cut_short = True
+        except WsloadError as error:
+            if tail := getattr(error, "tail", ""):
+                _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
+            if conductor.experiment.done:
+                _say(f"{conductor.experiment.missing()}\nTo go on: wsload ab --resume {path}")
+            raise
+    experiment = conductor.experiment
+    if cut_short:
+        _say(f"Cut short: {experiment.missing()}\nTo go on: wsload ab --resume {path}")
+        if experiment.whole_pairs == 0:
+            return ExitCode.INCONCLUSIVE
+    from wsload.commands.ab.judging import report_of
+
+    report = report_of(path, experiment)
+    tell(report, html=path / COMPARISON, markdown=markdown, json=json)
+    if cut_short:
+        return ExitCode.INCONCLUSIVE
+    code = report.comparison.exit_code
+    if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
+        _say(f"To add pairs, which may tell: wsload ab --resume {path} --more {pairs}")
+    return code
+
+
+def _pairs_to_add(report: ComparisonReport) -> int | None:
+    """How many more pairs would answer everything that is open; None where that is no advice."""
+    from wsload.report.comparison.words import MOST_MORE
+
+    open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
+    needed = [pairs for pairs in open_ if pairs is not None]
+    return max(2, *needed) if needed and len(needed) == len(open_) and max(needed) <= MOST_MORE else None
+
+
+def enter(directory: str) -> None:
+    """Goes to where the experiment was started: its commands, its files and git are found from there."""
+    if not directory:
+        return
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(f"--resume: {directory}, where it was started: {error.strerror}") from None
+
+
+def print_plan(plan: Plan, effect: float | None) -> None:
+    """Says what the experiment will take, and with an effect how many pairs it takes to find that."""
+    from wsload.commands.ab.forecast import forecast, power_lines
+
+    for line in (*forecast(plan), *(() if effect is None else power_lines(plan, effect))):
+        _say(line)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,90 @@
+"""What became of everything a run attempted under one name: answered in some time, lost, or failed.
+
+A message that got no answer, or a refusal, ranks above every answered one: percentiles are those of all
+attempts, and one that lies among the lost and failed is more than the slowest answer. So losing its slow
+answers never makes a build look faster. (The age at which a lost message was given up says nothing: a
+dropped connection gives up within a millisecond.)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Totals
+from wsload.measure.names import FAILED, LOST, SERVICE, split
+
+OWN_FAULTS: Final = frozenset(("load generator too late", "too many open files", "no free port"))
+"""Kinds of failure that are the load generator's or its machine's, and say nothing about a build."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """The attempts of one run under one name."""
+
+    edges: NDArray[np.int64]
+    """Upper edges (ns) of the buckets that hold answers, ascending."""
+    reached: NDArray[np.int64]
+    """How many answers took at most as long as each edge."""
+    lost: int = 0
+    failed: int = 0
+    """Refused, or never sent because the server had gone."""
+
+    @classmethod
+    def of(cls, histogram: Histogram | None, *, lost: int = 0, failed: int = 0) -> Outcomes:
+        edges, counts = (Histogram() if histogram is None else histogram).buckets()
+        return cls(edges=edges, reached=np.cumsum(counts), lost=lost, failed=failed)
+
+    @property
+    def answered(self) -> int:
+        return int(self.reached[-1]) if len(self.reached) else 0
+
+    @property
+    def attempts(self) -> int:
+        return self.answered + self.lost + self.failed
+
+    @property
+    def slowest_ns(self) -> int:
+        """The longest time to an answer; 0 without answers."""
+        return int(self.edges[-1]) if len(self.edges) else 0
+
+    def rank(self, percentile: float) -> int:
+        """Which of all attempts, by their order, the percentile is: `Histogram.percentiles`' rule."""
+        just_below = max(math.nextafter(percentile, -math.inf), 0.0)
+        return max(math.ceil(just_below * self.attempts / 100), 1)
+
+    def percentile(self, percentile: float) -> float:
+        """The percentile of all attempts in ns; infinite where it lies among the lost and failed."""
+        rank = self.rank(percentile)
+        if rank > self.answered:
+            return math.inf
+        return float(self.edges[np.searchsorted(self.reached, rank)])
+
+    def beyond(self, percentile: float) -> int:
+        """How many attempts rank above the percentile."""
+        return max(self.attempts - self.rank(percentile), 0)
+
+
+def outcomes_of(totals: Totals) -> dict[str, Outcomes]:
+    """By name, all that a run timed or failed at; parts such as ``message.lost`` belong to their name."""
+    failures: dict[str, int] = {}
+    for (what, kind), count in totals.failures.items():
+        if kind not in OWN_FAULTS:
+            failures[what] = failures.get(what, 0) + count
+    whole = [name for name in totals.histograms if split(name)[1] in ("", SERVICE)]
+    found = {}
+    for name in dict.fromkeys([*whole, *failures]):
+        lost, refused = (_count(totals.histograms.get(name + suffix)) for suffix in (LOST, FAILED))
+        failed = max(failures.get(name, 0) - lost, refused)
+        if name in totals.histograms or lost or failed:
+            found[name] = Outcomes.of(totals.histograms.get(name), lost=lost, failed=failed)
+    return found
+
+
+def _count(histogram: Histogram | None) -> int:
+    return histogram.total if histogram is not None else 0

@@ -1,0 +1,202 @@
+"""The sentences of a comparison: what it says, what that means, and what it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Final
+
+from wsload.judge.compare.pairs import Basis, Side
+from wsload.judge.compare.selection import Unjudged
+from wsload.judge.compare.verdict import Judgement, Verdict
+from wsload.report.comparison.comparison import ComparisonReport
+from wsload.words import change, counted, listed, milliseconds, ms, percent, percent_up, span
+
+MOST_MORE: Final = 200
+"""More pairs than that are no advice."""
+_MOST_NAMED: Final = 4
+
+
+def headline(report: ComparisonReport) -> str:
+    """The verdict in one sentence."""
+    judged = report.comparison.judgements
+    a, b = (report.called(side) for side in Side)
+    match report.comparison.verdict:
+        case Verdict.FAILS_MORE:
+            worst = max(
+                (each for each in judged if each.verdict is Verdict.FAILS_MORE), key=lambda each: each.change
+            )
+            also = f"; and it is slower: {named(judged, Verdict.SLOWER)}"
+            return f"{b} fails more than {a}: {_failing(worst)}" + (
+                also if any(each.verdict is Verdict.SLOWER for each in judged) else ""
+            )
+        case Verdict.SLOWER | Verdict.FASTER as verdict:
+            which = next(each for each in judged if each.verdict is verdict)
+            by = f"{milliseconds(abs(which.shift))}, {change(which.change)}"
+            return f"{b} is {verdict} than {a}: {named(judged, verdict)}; {which.name} by {by}"
+        case Verdict.NOT_SLOWER:
+            return f"{b} is not slower than {a}: {_widest(report)}"
+        case Verdict.INCONCLUSIVE:
+            return _open_questions(report, a, b)
+        case _:
+            without = [
+                report.called(side)
+                for side in Side
+                if not any(run.figures.valid for run in report.side(side))
+            ]
+            return f"Nothing can be compared: no valid run of {listed(without, 'or')}"
+
+
+def _failing(worst: Judgement) -> str:
+    metric, _, how = worst.name.rpartition(".")
+    return f"{percent(worst.candidate)} of {metric} {how}, against {percent(worst.baseline)}"
+
+
+def _widest(report: ComparisonReport) -> str:
+    """The largest of what was not excluded."""
+    gate = report.comparison.gate
+    times = [each for each in report.comparison.judgements if not each.is_share and each.high is not None]
+    near = [each.high - 1 for each in times if each.high is not None and each.high - 1 <= gate.same_within]
+    small = [each for each in times if each.high is not None and each.high - 1 > gate.same_within]
+    bounds = [f"{percent_up(max(0.0, *near))}"] if near else []
+    bounds += [milliseconds(gate.shift_ns)] if small else []
+    return f"by at most {listed(bounds, 'or')} in all that was judged" if bounds else "it fails no more"
+
+
+def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
+    comparison = report.comparison
+    if comparison.basis is Basis.NONE:
+        failing = [each for each in comparison.judgements if each.change > comparison.gate.failures_within]
+        worst = max((each for each in failing if each.is_share), key=lambda each: each.change, default=None)
+        seen = f" (this one: {_failing(worst)})" if worst is not None else ""
+        return (
+            f"It can't be told whether {b} is slower than {a} by one run a side, as runs of one build differ "
+            f"too{seen}: make several of each (wsload ab), or say how much they differ (--scatter 5%)"
+        )
+    if not comparison.judgements and not comparison.unjudged:
+        return "The runs recorded nothing that is judged"
+    if names := named(comparison.judgements, Verdict.INCONCLUSIVE):
+        return f"It can't be told yet whether {b} is slower than {a}: {names} may be"
+    blocking = [each.name for each in comparison.unjudged if each.blocks] or [
+        each.name for each in comparison.unjudged
+    ]
+    return f"It can't be told whether {b} is slower than {a}: {shortened(blocking)} could not be judged"
+
+
+def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
+    """The statistics with this verdict: ``message, delivery p50 and p99``; empty for none.
+
+    A metric all of whose judged statistics have it stands for these.
+    """
+    found = []
+    for metric, group in groupby(judgements, key=lambda each: each.name.rpartition(".")[0]):
+        every = list(group)
+        having = [each.name.rpartition(".")[2] for each in every if each.verdict is verdict]
+        if having:
+            found.append(metric if len(having) == len(every) > 1 else f"{metric} {listed(having)}")
+    return shortened(found)
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The names, or the first of them and how many more there are."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)
+
+
+def verdict_words(judgement: Judgement, same_within: float, shift_ns: int) -> str:
+    """The verdict on one statistic, for a table's cell; in brackets how many more pairs would tell."""
+    match judgement.verdict:
+        case Verdict.INCONCLUSIVE if judgement.low is None:
+            return "–"
+        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
+            return f"can’t tell (+{judgement.more_pairs})"
+        case Verdict.INCONCLUSIVE:
+            return "can’t tell"
+        case Verdict.NOT_SLOWER if judgement.is_share:
+            return "no more"
+        case Verdict.NOT_SLOWER if judgement.high is not None and judgement.high - 1 > same_within:
+            return f"within {milliseconds(shift_ns)}"
+        case verdict:
+            return str(verdict)
+
+
+def gate_sentences(report: ComparisonReport) -> tuple[str, ...]:
+    """What the verdicts mean."""
+    comparison, gate = report.comparison, report.comparison.gate
+    if comparison.basis is Basis.NONE or not comparison.judgements:
+        return ()
+    told = {each.verdict for each in comparison.judgements}
+    found = [
+        f"The change lies between the two bounds. Slower: more than {percent(gate.ratio)} and "
+        f"{milliseconds(gate.shift_ns)} slower, by the lower bound. Not slower: at most "
+        f"{percent(gate.same_within)} or {milliseconds(gate.shift_ns)} slower, by the upper bound. Either is "
+        f"wrong by chance in at most {percent(gate.alpha)} of comparisons."
+    ]
+    if any(each.is_share for each in comparison.judgements):
+        found.append(
+            "Lost and failed are shares of all attempts (pp: percentage points). Fails more: by the lower "
+            f"bound. No more: at most {percent(gate.failures_within)} more, by the upper bound."
+        )
+    if Verdict.INCONCLUSIVE in told and any(each.more_pairs for each in comparison.judgements):
+        found.append("In brackets: about how many more pairs of runs would tell.")
+    return tuple(found)
+
+
+def unjudged_sentences(unjudged: Sequence[Unjudged]) -> tuple[str, ...]:
+    """What was not judged and why, a sentence for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for each in unjudged:
+        by_reason.setdefault(each.reason, []).append(each.name)
+    return tuple(f"Not judged: {listed(names)} ({reason})." for reason, names in by_reason.items())
+
+
+def basis_sentence(report: ComparisonReport) -> str:
+    """What the figures stand on."""
+    comparison = report.comparison
+    runs = [run for side in Side for run in report.of(side)]
+    if not runs:
+        return ""
+    users = runs[0].figures.conditions["users"]
+    load = f"of {span(round(max(run.summary.duration_s for run in runs), 1))}, {users} users"
+    match comparison.basis:
+        case Basis.PAIRS:
+            pairs = len(comparison.pairs)
+            fewest = min((each.pairs for each in comparison.judgements), default=pairs)
+            less = f" (where fewer are trusted, over {fewest} at least)" if fewest < pairs else ""
+            return f"{counted(pairs, 'pair')} of runs {load}; A and B are geometric means over them{less}"
+        case Basis.RUNS:
+            a, b = (counted(len(report.of(side)), "run") for side in Side)
+            return f"{a} of A and {b} of B, unpaired, {load}; A and B are geometric means over them"
+        case Basis.STATED:
+            return f"one run a side {load}; the scatter between runs is as stated, not measured"
+        case _:
+            return f"one run a side {load}"
+
+
+def shown_value(value: float, *, is_share: bool = False, more: bool = False) -> str:
+    """A figure of a side, for a cell: ``12.4``, ``0.3 %``; ``>250`` where the truth is more."""
+    return percent(value) if is_share else f"{'>' * more}{ms(value)}"
+
+
+def shown_change(judgement: Judgement) -> str:
+    """The change, for a cell."""
+    return _points(judgement.change) if judgement.is_share else change(judgement.change)
+
+
+def shown_bounds(judgement: Judgement) -> str:
+    """The bounds of the change, for a cell: ``+8.1 to +12.0 %``."""
+    if judgement.low is None or judgement.high is None:
+        return "–"
+    said = [_points(each) if judgement.is_share else change(each) for each in (judgement.low, judgement.high)]
+    for unit in (" %", " pp"):
+        if all(each.endswith(unit) for each in said):
+            said[0] = said[0].removesuffix(unit)
+    return " to ".join(said)
+
+
+def _points(difference: float) -> str:
+    """A difference of two shares, in percentage points: ``+1.2 pp``."""
+    if not difference:
+        return "0 pp"
+    sign = "+" if difference > 0 else "-"
+    return f"{sign}{percent(abs(difference)).removesuffix(' %')} pp"
