@@ -107,6 +107,9 @@ _COUNTERS: dict[str, str] = {
     "unpaired": "answers that could not be paired for certain",
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
+    "late_ns": "late: the load generator's event loop",
+    "late_working_ns": "late: working meanwhile",
+    "late_waiting_ns": "late: waiting for a core meanwhile",
 }
 _KINDS: Final = {
     Kind.REQUEST: "response time: from when the request was due until its own answer arrived",

@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
-from wsload.measure.names import Figures, Kind, NameLimit, clean, counters, metrics
+from wsload.measure.lateness import Lateness
+from wsload.measure.names import LAGGED, UNLAGGED, Figures, Kind, NameLimit, clean, counters, metrics
 
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""
@@ -84,13 +85,15 @@ class Recorder:
     """
 
     __slots__ = ("_closes", "_counters", "_failed", "_failures", "_histograms", "_limit", "_new",
-                 "count", "declared", "kinds", "listener", "sizes", "values")  # fmt: skip
+                 "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
         self.sizes: Final[dict[str, list[int]]] = {}
         """Bytes of the answers whose times are in ``values`` under the same request's name, in that order."""
         self.listener = listener
+        self.lateness = Lateness()
+        """How late the load generator itself was, by its heartbeat."""
         self.kinds: Final[dict[str, Kind]] = {}
         """Every name declared so far."""
         self.declared: Final[dict[str, Figures]] = {}
@@ -129,6 +132,26 @@ class Recorder:
                 self.values.setdefault(metric, [])
             self.sizes[admitted] = []
         return found
+
+    def late(self, metric: str, value: int, late_ns: int) -> None:
+        """A value just recorded is too high by the load generator's own lateness, up to ``late_ns``.
+
+        That which is as small as its slack is not looked at.
+        """
+        if late_ns > self.lateness.slack_ns:
+            self.values.setdefault(metric + LAGGED, []).append(value)
+            self.values.setdefault(metric + UNLAGGED, []).append(max(value - late_ns, 0))
+
+    def arrived(self, metric: str, from_ns: int, at_ns: int) -> None:
+        """Records the time until something arrived, which may have been read late."""
+        self.values[metric].append(at_ns - from_ns)
+        if at_ns > self.lateness.due_ns:
+            self.late(metric, at_ns - from_ns, self.lateness.reading(at_ns))
+
+    def timed(self, metric: str, from_ns: int, to_ns: int) -> None:
+        """Records a stretch of several steps, each of which the load generator may have delayed."""
+        self.values[metric].append(to_ns - from_ns)
+        self.late(metric, to_ns - from_ns, self.lateness.within(from_ns, to_ns))
 
     def begin(self) -> None:
         """Forgets what was recorded so far, at the start of a run; names that are known are named again."""

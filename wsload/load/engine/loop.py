@@ -1,6 +1,6 @@
 """The engine of one process: a uvloop, its periodic work, and the members that live on it.
 
-Three timers run during a run. Every 20 ms a heartbeat measures how late the loop is; every 100 ms
+During a run a heartbeat measures how late the loop is (`wsload.load.engine.heartbeat`). Every 100 ms
 samples are flushed and a slice of the members is visited, to time out what has waited too long; every
 second, on the full second of the wall clock so that the processes' intervals begin together, what was
 recorded is frozen and handed on. Between runs only the loop remains.
@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol
 import uvloop
 
 from wsload.load.engine.compat import counted_already
+from wsload.load.engine.heartbeat import Heartbeat
 from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.measure.recorder import Listener, Recorder, Snapshot
 
-HEARTBEAT_NS: Final = 20_000_000
 FLUSH_NS: Final = 100_000_000
 VISITS_PER_FLUSH: Final = 2_000
 """Up to this many members are visited ten times a second; of more, so many each time in turn."""
@@ -55,6 +55,7 @@ class Engine:
         self.timers: TimerQueue = None  # type: ignore[assignment]  # made in `run`, on the loop's thread
         self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
+        self._heartbeat: Heartbeat | None = None
         self._turn: collections.deque[Member] = collections.deque()
         self._queue: collections.deque[Callable[[], object]] = collections.deque()
         self._pauses: collections.deque[int] = collections.deque()
@@ -116,8 +117,8 @@ class Engine:
         self._cpu_ns = time.process_time_ns()
         gc.callbacks.append(self._on_gc)
         now = time.monotonic_ns()
+        self._heartbeat = Heartbeat(self.loop, self.timers, self.recorder)
         self._periodic = {
-            "beat": self.timers.at(now + HEARTBEAT_NS, self._beat),
             "flush": self.timers.at(now + FLUSH_NS, self._flush),
             "second": self.timers.at(self._next_second(now), self._second),
         }
@@ -126,6 +127,8 @@ class Engine:
         """Hands on the last, shorter interval and stops recording."""
         if self._on_snapshot is None:
             return
+        assert self._heartbeat is not None
+        self._heartbeat.stop()
         self._freeze()
         for timer in self._periodic.values():
             timer.cancel()
@@ -156,20 +159,16 @@ class Engine:
             if self._queue:
                 self.loop.call_soon(self._next_in_turn)
 
-    def _beat(self) -> None:
-        now = time.monotonic_ns()
-        due = self._periodic["beat"].due_ns
-        self.recorder.values["loop_lag"].append(now - due)
-        # The beats that a blocked loop missed were late too, each by the rest of the block.
-        missed = range(due + HEARTBEAT_NS, now, HEARTBEAT_NS)
-        self.recorder.values["loop_lag"].extend(now - beat for beat in missed)
-        self._periodic["beat"] = self.timers.at(due + (len(missed) + 1) * HEARTBEAT_NS, self._beat)
-
     def _flush(self) -> None:
         now = time.monotonic_ns()
         self._periodic["flush"] = self.timers.at(now + FLUSH_NS, self._flush)
         self._take_pauses()
         self.recorder.flush()
+        # In a turn of its own: when the loop is late, what has come meanwhile is read before it is missed.
+        self.loop.call_soon(self._visit)
+
+    def _visit(self) -> None:
+        now = time.monotonic_ns()
         for member in _slice(self._turn, self.members, VISITS_PER_FLUSH):
             member.visit(now)
 

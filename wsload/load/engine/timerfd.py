@@ -28,9 +28,12 @@ if sys.version_info >= (3, 13) and sys.platform == "linux":
         """A new timer's file descriptor, or -1 where the system has none."""
         return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
 
-    def arm(fd: int, due_ns: int) -> None:
-        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past."""
-        os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=due_ns)
+    def arm(fd: int, due_ns: int, interval_ns: int = 0) -> None:
+        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past.
+
+        With an interval it becomes readable again and again.
+        """
+        os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=due_ns, interval=interval_ns)
 
 else:
     _libc: Any = ctypes.CDLL(None, use_errno=True)
@@ -43,7 +46,11 @@ else:
         except AttributeError:
             return -1
 
-    def arm(fd: int, due_ns: int) -> None:
-        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past."""
+    def arm(fd: int, due_ns: int, interval_ns: int = 0) -> None:
+        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past.
+
+        With an interval it becomes readable again and again.
+        """
         _spec.value.sec, _spec.value.nsec = divmod(due_ns, _NS)
+        _spec.interval.sec, _spec.interval.nsec = divmod(interval_ns, _NS)
         _libc.timerfd_settime(fd, _ABSTIME, ctypes.byref(_spec), None)

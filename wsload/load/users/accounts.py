@@ -20,8 +20,6 @@ PAUSE_NS: Final = 10_000_000
 TIMEOUT: Final = "timeout"
 UNANSWERED: Final = "no answer by the end"
 """Kinds of failure of a request that was sent."""
-LAG_NS: Final = 100_000
-"""A task that started later than this has its requests recorded without that lateness too."""
 _now_ns = time.monotonic_ns
 
 
@@ -57,9 +55,18 @@ def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns
     values[figures.name].append(at_ns - due_ns)
     values[figures.service].append(at_ns - request.sent_ns)
     recorder.sizes[figures.name].append(size)
-    if request.lag_ns > LAG_NS:
-        values[figures.lagged].append(at_ns - due_ns)
-        values[figures.unlagged].append(at_ns - due_ns - request.lag_ns)
+    lateness = recorder.lateness
+    if at_ns > lateness.due_ns or request.lag_ns > lateness.slack_ns or lateness.until_ns > due_ns:
+        _record_lateness(recorder, figures, request, at_ns)
+
+
+def _record_lateness(recorder: Recorder, figures: Figures, request: Answered, at_ns: int) -> None:
+    """How late the load generator may have been with a request: in starting its task, in sending, in reading."""
+    due_ns, sent_ns, lag_ns = request.due_ns, request.sent_ns, request.lag_ns
+    reading_ns = recorder.lateness.reading(at_ns)
+    sending_ns = lag_ns + recorder.lateness.within(due_ns + lag_ns, sent_ns)
+    recorder.late(figures.name, at_ns - due_ns, sending_ns + reading_ns)
+    recorder.late(figures.service, at_ns - sent_ns, reading_ns)
 
 
 class Accounts:

@@ -230,7 +230,7 @@ class KeptConnection(Accounts):
         if self.connection is not None:
             began_ns = _now_ns()
             await self.connection.close(code, reason)
-            self.recorder.values["close"].append(_now_ns() - began_ns)
+            self.recorder.timed("close", began_ns, _now_ns())
         self.engine.members.pop(self, None)
 
     def recycle(self) -> None:

@@ -127,7 +127,7 @@ class RequestingConnection(KeptConnection):
             request.check = check
         if timeout is not None:
             deadline_ns = sent_ns + int(timeout * 1e9)
-            request.timer = self.engine.timers.at(deadline_ns, self._give_up, request, TIMEOUT)
+            request.timer = self.engine.timers.at(deadline_ns, self._time_out, request)
         self.recorder.count.requests += 1
         self.engine.in_flight += 1
         waiter: asyncio.Future[Any] = self.engine.loop.create_future()
@@ -176,6 +176,7 @@ class RequestingConnection(KeptConnection):
         figures, recorder, response_ns = request.figures, self.recorder, at_ns - request.due_ns
         recorder.count.refused += 1
         recorder.values[figures.failed].append(response_ns)
+        recorder.late(figures.failed, response_ns, request.lag_ns + recorder.lateness.reading(at_ns))
         recorder.failed(figures.name, str(kind)[:LONGEST_KIND], response_ns)
 
     def _checked(self, check: Check, message: str | bytes) -> str | None:
@@ -235,6 +236,14 @@ class RequestingConnection(KeptConnection):
             for request in self._pairing:
                 if request.sent_ns < oldest_ns and request.timer is None:
                     self._give_up(request, TIMEOUT)
+
+    def _time_out(self, request: Request) -> None:
+        # In a turn of its own: when the loop is late, an answer that has come meanwhile is read first.
+        self.engine.loop.call_soon(self._give_up_unless_answered, request)
+
+    def _give_up_unless_answered(self, request: Request) -> None:
+        if not request.timer.cancelled:
+            self._give_up(request, TIMEOUT)
 
     def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
         """The request is lost: no answer came in time, or the connection is gone."""

@@ -37,7 +37,7 @@ class Step:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        time_ns = time.monotonic_ns() - self._began_ns
+        now_ns = time.monotonic_ns()
         recorder = self._user._context.engine.recorder
         kind = self._kind
         if isinstance(error, asyncio.CancelledError | GeneratorExit) and self._user._life.ending:
@@ -45,8 +45,6 @@ class Step:
             return
         if kind is None and error is not None:
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
-        if kind is None:
-            recorder.values[self._figures.name].append(time_ns)
-        else:
-            recorder.values[self._figures.failed].append(time_ns)
-            recorder.failed(self._figures.name, kind, time_ns)
+        recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
+        if kind is not None:
+            recorder.failed(self._figures.name, kind, now_ns - self._began_ns)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wsload.load.run.run import Run
 
 QUANTILES: Final = (50.0, 90.0, 99.0, 99.9)
-_UNITS: Final = {"bytes_out": "By", "bytes_in": "By", "cpu_ns": "ns"}
+_UNITS: Final = {"bytes_out": "By", "bytes_in": "By"}
 
 
 def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
@@ -50,7 +50,7 @@ def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
         meter.create_observable_counter(
             f"wsload.{counter}",
             observe(partial(_counter, counter)),
-            unit=_UNITS.get(counter, "1"),
+            unit=_UNITS.get(counter, "ns" if counter.endswith("_ns") else "1"),
             description=labels().label(counter),
         )
     meter.create_observable_counter(

@@ -8,6 +8,7 @@ with each new run the figures begin at zero, which Prometheus takes for a restar
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,7 +43,7 @@ BOUNDS_US: Final = tuple(
     step * 10**power for power in range(1, 8) for step in (1, 2.5, 5) if step * 10**power <= 5e7
 )
 """From 10 µs to 50 s, in 1, 2.5, 5."""
-_COUNTER_NAMES: Final = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes", "cpu_ns": "cpu_seconds"}
+_COUNTER_NAMES: Final = {"bytes_out": "sent_bytes", "bytes_in": "received_bytes"}
 _GAUGE_NAMES: Final = {"in_flight": "messages_in_flight"}
 _ABOUT: Final = {
     "": "each {}, by its name",
@@ -108,7 +109,7 @@ def _families(run: Run) -> Iterator[Any]:
     for name in counters():
         value: float = totals.counters.get(name, 0)
         yield CounterMetricFamily(
-            f"wsload_{_COUNTER_NAMES.get(name, name)}",
+            f"wsload_{_COUNTER_NAMES.get(name) or re.sub('_ns$', '_seconds', name)}",
             f"So far: {labels().label(name)}.",
             value=value / 1e9 if name.endswith("_ns") else value,
         )

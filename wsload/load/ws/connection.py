@@ -272,7 +272,7 @@ class TimedConnection(asyncio.Protocol):
                 self._send_close(code, payload[2:])
             self._move(Event.CLOSE_RECEIVED)
         elif self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
-            self._recorder.values["ping"].append(at_ns - self._ping_sent_ns)
+            self._recorder.arrived("ping", self._ping_sent_ns, at_ns)
             self._ping_sent_ns = 0
             if self.pong_due is not None:
                 self.pong_due.cancel()

@@ -46,8 +46,8 @@ class Incoming:
     Messages are kept until `attach`.
     """
 
-    __slots__ = ("_at_ns", "_discarded", "_early", "_guard", "_loop", "_owner", "_reader", "_receive", "_recorder",
-                 "allowance", "deferred")  # fmt: skip
+    __slots__ = ("_at_ns", "_discarded", "_early", "_guard", "_held_ns", "_loop", "_owner", "_reader",
+                 "_receive", "_recorder", "_since_ns", "allowance", "deferred")  # fmt: skip
 
     def __init__(
         self, owner: Owner, reader: Reader, *, recorder: Recorder, loop: asyncio.AbstractEventLoop
@@ -60,6 +60,10 @@ class Incoming:
         self._receive: Receive | None = None
         self._guard: Guard | None = None
         self._at_ns = self._discarded = 0
+        self._held_ns = 0
+        """Since when nothing is read from the socket; 0 while something is."""
+        self._since_ns = 0
+        """Since when what is read now may have waited in the socket."""
         self.allowance = 0
         """Bytes that messages may inflate to beyond what any server's may."""
         self.deferred = False
@@ -85,8 +89,11 @@ class Incoming:
             self._discard(len(data))
             return
         self._at_ns = at_ns
+        # What is read in a later turn is of this moment too: later beats say nothing about it.
+        self._since_ns = min(self._held_ns or at_ns, self._recorder.lateness.due_ns)
         self._reader.feed(data)
         if not self.deferred:
+            self._held_ns = 0
             self._read()
 
     def stop(self) -> bool:
@@ -107,17 +114,22 @@ class Incoming:
         reader = self._reader
         if reader is None:
             return
+        lateness = self._recorder.lateness
+        due_ns = lateness.held_since(self._since_ns)
         try:
             more = self._read_some(reader)
             self._check(reader)
         except Violation as violation:
             self._owner.fail(violation)
             return
+        finally:
+            lateness.put_back(due_ns)
         if self._reader is None:
             return
         if more:
             if not self.deferred and not self._owner.transport.is_closing():
                 self._owner.transport.pause_reading()
+                self._held_ns = self._at_ns
             self.deferred = True
             self._loop.call_soon(self._read)
             return

@@ -142,6 +142,9 @@ class Opener:
         # The phases of other openings than ``open`` are not declared, and not kept.
         if (values := self._recorder.values.get(metric)) is not None:
             values.append(spent_ns)
+            now_ns = time.monotonic_ns()
+            lateness_ns = self._recorder.lateness.within(now_ns - spent_ns, now_ns)
+            self._recorder.late(metric, spent_ns, lateness_ns)
 
     async def _open(self, asked: _Asked) -> TimedConnection:
         """Opens what was asked for, or where a redirect leads."""

@@ -121,6 +121,8 @@ class ChatSocket(KeptConnection):
         if isinstance(event, Delivery):
             if event.sent_ns >= 0:
                 recorder.values["delivery"].append(at_ns - event.sent_ns)
+                if at_ns > recorder.lateness.due_ns:
+                    recorder.late("delivery", at_ns - event.sent_ns, recorder.lateness.reading(at_ns))
                 recorder.count.deliveries_own_host += 1
             else:
                 recorder.count.deliveries_foreign += 1
@@ -159,7 +161,7 @@ class ChatSocket(KeptConnection):
                 count.renamed += 1
             case Joined():
                 count.logins += 1
-                recorder.values[LOGIN].append(at_ns - self._login_sent_ns)
+                recorder.arrived(LOGIN, self._login_sent_ns, at_ns)
                 if self._joined is not None and not self._joined.done():
                     self._joined.set_result(None)
             case Repeated():

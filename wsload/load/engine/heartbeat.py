@@ -1,0 +1,95 @@
+"""The loop's heartbeat: a thousand times a second it has to show that it looks at its sockets in time.
+
+What follows from it stands in `wsload.measure.lateness`. A periodic timerfd wakes the loop; where there is none
+(macOS) a timer is set anew after each beat, at longer intervals, since timers there are less precise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from typing import Final
+
+from wsload.load.engine import timerfd
+from wsload.load.engine.causes import Causes
+from wsload.load.engine.timers import Timer, TimerQueue
+from wsload.measure.lateness import BEAT_NS, SLACK_NS, Lateness
+from wsload.measure.recorder import Recorder
+
+COARSE_BEAT_NS: Final = 5_000_000
+COARSE_SLACK_NS: Final = 1_500_000
+"""For timers with a resolution of 1 ms."""
+MOST_AT_ONCE: Final = 100_000
+"""Missed beats that are recorded; who is late for longer is late enough."""
+
+
+class Heartbeat:
+    """Beats while a run is recorded, on the loop's thread; each beat's lateness is recorded as ``loop_lag``."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timers: TimerQueue, recorder: Recorder) -> None:
+        self._loop = loop
+        self._timers = timers
+        self._recorder = recorder
+        fine = timers.kind == "timerfd"
+        beat_ns, slack_ns = (BEAT_NS, SLACK_NS) if fine else (COARSE_BEAT_NS, COARSE_SLACK_NS)
+        self.lateness: Final = Lateness(beat_ns, slack_ns)
+        recorder.lateness = self.lateness
+        self._causes = Causes(recorder)
+        self._catching_up = False
+        self._fd = -1
+        self._timer: Timer | None = None
+        due_ns = time.monotonic_ns() + beat_ns
+        self.lateness.start(due_ns)
+        if fine:
+            self._fd = timerfd.create()
+            timerfd.arm(self._fd, due_ns, beat_ns)
+            loop.add_reader(self._fd, self._on_readable)
+        else:
+            self._timer = timers.at(due_ns, self._on_timer)
+
+    def stop(self) -> None:
+        """No further beat is due; one that is overdue is recorded."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self.lateness.due_ns > self.lateness.slack_ns:
+            self._catch_up()
+        self.lateness.stop()
+        self._causes.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _on_readable(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._fd, 8)
+        self._beat()
+
+    def _on_timer(self) -> None:
+        self._beat()
+        self._timer = self._timers.at(max(self.lateness.due_ns, time.monotonic_ns()), self._on_timer)
+
+    def _beat(self) -> None:
+        now_ns, lateness = time.monotonic_ns(), self.lateness
+        lag_ns = now_ns - lateness.due_ns
+        if lag_ns < 0 or self._catching_up:
+            return  # a beat that was counted when the loop caught up
+        if lag_ns <= lateness.slack_ns:
+            self._recorder.values["loop_lag"].append(lateness.beat(now_ns))
+            self._causes.mark()
+        else:
+            # What else became readable meanwhile is read in this same turn of the loop, and was late too.
+            self._catching_up = True
+            self._loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self._fd < 0 and self._timer is None:
+            return  # stopped meanwhile
+        self._catching_up = False
+        late_ns = self.lateness.catch_up(time.monotonic_ns())
+        self._recorder.values["loop_lag"].extend(late_ns[:MOST_AT_ONCE])
+        self._causes.divide(late_ns.start)
