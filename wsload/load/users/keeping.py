@@ -258,7 +258,7 @@ class KeptConnection(Accounts):
     def receive_close(self, code: int, reason: str) -> None:
         """From the connection: it is gone."""
         assert self.connection is not None
-        kind, state = self.connection.end_kind, self.state
+        kind, state = self.connection.end.kind, self.state
         self.connection = None
         self.engine.connections -= 1
         if state in CONNECTED and code not in self.owner.expected_closes:

@@ -13,14 +13,15 @@ import random
 import time
 from collections.abc import Callable
 
-from wsload.errors import NotConnected, UsageError
+from wsload.errors import NotConnected
 from wsload.load.engine.timers import Timer
+from wsload.load.ws import frames
 from wsload.load.ws.compat import apply_mask
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.end import End, Ending, Sink
-from wsload.load.ws.frames import BINARY, CLOSE, LARGE, PING, RSV1, SHORT_TEXT, TEXT, client_frame
+from wsload.load.ws.frames import LARGE, SHORT_TEXT, TEXT, client_frame, close_payload
 from wsload.load.ws.incoming import Incoming
-from wsload.load.ws.reader import CLOSE_CODES, Reader, parse_close
+from wsload.load.ws.reader import Reader, parse_close
 from wsload.load.ws.rules import Rule, Violation
 from wsload.load.ws.states import TABLE, Event, State
 from wsload.load.ws.writing import Writer, release, wait_in
@@ -103,7 +104,7 @@ class TimedConnection(asyncio.Protocol):
         count.sent += 1
         size = len(data)
         if self._deflate is not None or size >= LARGE:
-            self._send_otherwise(TEXT if text else BINARY, data)
+            self._send_otherwise(TEXT if text else frames.BINARY, data)
             return
         if text and size < 126:
             mask = _bits(32).to_bytes(4, "big")
@@ -117,7 +118,7 @@ class TimedConnection(asyncio.Protocol):
         if self._deflate is None:
             self._writer.write(first, data)
             return
-        self._writer.write(first | RSV1, self._deflate.deflate(data, text=first == TEXT))
+        self._writer.write(first | frames.RSV1, self._deflate.deflate(data, text=first == TEXT))
         self._incoming.allowance += self._limit
 
     @property
@@ -139,7 +140,7 @@ class TimedConnection(asyncio.Protocol):
         if self._state is not _OPEN or self._ping_sent_ns:
             return False
         self._ping_sent_ns = _now_ns()
-        self._writer.write(PING, self._ping_sent_ns.to_bytes(8, "big"))
+        self._writer.write(frames.PING, self._ping_sent_ns.to_bytes(8, "big"))
         return True
 
     def pong_overdue(self) -> None:
@@ -154,12 +155,7 @@ class TimedConnection(asyncio.Protocol):
 
         Raises `UsageError` for a code or a reason that no close frame may have.
         """
-        payload = reason.encode()
-        if code not in CLOSE_CODES or len(payload) > 123:
-            raise UsageError(
-                f"can't close with code {code} and {len(payload)} bytes of reason: a code is 1000 to 1003, "
-                "1007 to 1014 or 3000 to 4999, and a reason has up to 123 bytes"
-            )
+        payload = close_payload(code, reason)
         if self._state is _OPEN:
             self._send_close(code, payload)
             self._move(Event.CLOSE_SENT)
@@ -179,7 +175,7 @@ class TimedConnection(asyncio.Protocol):
         if self._ending.violation is None:
             self._ending.violation = violation
         if self._state is _OPEN:
-            self._send_close(violation.code, violation.kind.encode())
+            self._send_close(violation.code, close_payload(violation.code, violation.kind))
         self._move(Event.FAILED)
 
     @property
@@ -188,18 +184,13 @@ class TimedConnection(asyncio.Protocol):
         return self._ending.end()
 
     @property
-    def end_kind(self) -> str:
-        """The kind of failure that this end is if nobody wanted it: see `End.kind`."""
-        return self.end.kind
-
-    @property
     def state(self) -> State:
         """Where the connection is in its life."""
         return self._state
 
-    def _send_close(self, code: int, reason: bytes) -> None:
+    def _send_close(self, code: int, payload: bytes) -> None:
         self._ending.sent = code
-        self._writer.write(CLOSE, b"" if code == 1005 else code.to_bytes(2, "big") + reason)
+        self._writer.write(frames.CLOSE, payload)
 
     def _move(self, event: Event) -> None:
         self._state = state = TABLE.get((self._state, event), self._state)
@@ -263,13 +254,13 @@ class TimedConnection(asyncio.Protocol):
 
     def control(self, first: int, payload: bytes, at_ns: int) -> None:
         """One control frame. Raises `Violation`."""
-        if first == PING:
+        if first == frames.PING:
             self._writer.pong(payload)
-        elif first == CLOSE:
+        elif first == frames.CLOSE:
             self._ending.received = code, _ = parse_close(payload)
             if self._state is _OPEN:
                 self._ending.server_first = True
-                self._send_close(code, payload[2:])
+                self._send_close(code, payload)
             self._move(Event.CLOSE_RECEIVED)
         elif self._ping_sent_ns and payload == self._ping_sent_ns.to_bytes(8, "big"):
             self._recorder.arrived("ping", self._ping_sent_ns, at_ns)

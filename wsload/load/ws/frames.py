@@ -6,6 +6,7 @@ import random
 import struct
 from typing import Final
 
+from wsload.errors import UsageError
 from wsload.load.ws.compat import apply_mask
 
 FIN: Final = 0x80
@@ -18,6 +19,8 @@ CLOSE: Final = FIN | 0x8
 PING: Final = FIN | 0x9
 PONG: Final = FIN | 0xA
 
+CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+"""What may stand in a close frame: RFC 6455 section 7.4 and IANA's registry."""
 LARGE: Final = 1 << 16
 """From this size on a payload is not copied behind its frame's head, but written after it."""
 
@@ -38,6 +41,17 @@ def frame_parts(first: int, data: bytes | memoryview) -> list[bytes]:
     mask = _bits(32).to_bytes(4, "big")
     head, payload = _head(first, len(data)) + mask, apply_mask(data, mask)
     return [head, payload] if len(payload) >= LARGE else [head + payload]
+
+
+def close_payload(code: int, reason: str) -> bytes:
+    """What a close frame carries. Raises `UsageError` for a code or a reason that none may have."""
+    payload = reason.encode()
+    if code not in CLOSE_CODES or len(payload) > 123:
+        raise UsageError(
+            f"can't close with code {code} and {len(payload)} bytes of reason: a code is 1000 to 1003, "
+            "1007 to 1014 or 3000 to 4999, and a reason has up to 123 bytes"
+        )
+    return code.to_bytes(2, "big") + payload
 
 
 def _head(first: int, length: int) -> bytes:

@@ -11,11 +11,9 @@ import io
 from typing import Final
 
 from wsload.load.ws.deflate import Deflate
-from wsload.load.ws.frames import CLOSE, FIN, PING, PONG, RSV1, TEXT
+from wsload.load.ws.frames import CLOSE_CODES, FIN, PONG, RSV1, TEXT
 from wsload.load.ws.rules import LEAST_FRAGMENT, MOST_FRAGMENTS, Rule, Violation
 
-CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
-"""What may stand in a close frame: RFC 6455 section 7.4 and IANA's registry."""
 BOMB_RATIO: Final = 200
 """Inflated bytes per received byte beyond which a message is suspicious (as Apache's mod_deflate has it)."""
 
@@ -240,6 +238,3 @@ def parse_close(payload: bytes) -> tuple[int, str]:
     if code not in CLOSE_CODES:
         raise Violation(Rule.CLOSE_CODE, str(code))
     return code, reason
-
-
-__all__ = ["BOMB_RATIO", "CLOSE", "CLOSE_CODES", "PING", "PONG", "Reader", "Received", "parse_close"]
