@@ -218,7 +218,7 @@ def test_a_run_without_checks_of_its_own_needs_some(wsload: Wsload, results: Pat
     make_run(results, [second(0, [1])])
     done = wsload("check", "latest")
     assert done.returncode == 2
-    assert "say what to check" in done.stderr
+    assert "nothing to check" in done.stderr
 
 
 def test_a_run_that_is_not_valid_exits_3_unless_that_is_allowed(wsload: Wsload, results: Path) -> None:

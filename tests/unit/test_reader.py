@@ -112,7 +112,9 @@ def test_damage_is_refused_naming_file_and_line(tmp_path: Path) -> None:
 
 def test_a_directory_without_run_json_is_no_run(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(ResultsError, match=r"run\.json: no such file: not a results directory of wsload"):
+        with pytest.raises(
+            ResultsError, match=r"run\.json: no such file, so this is not a results directory of wsload"
+        ):
             open_run(path)
 
 

@@ -241,7 +241,7 @@ def test_the_phases_of_opening_fill_their_bar(tmp_path: Path) -> None:
     places = [(float(bar["x"] or ""), float(bar["width"] or "")) for bar in bars]
     assert places == [pytest.approx((0, 250), abs=0.5), pytest.approx((250, 750), abs=0.5)]
     assert found.said("open.tcp 25 % 2.00")
-    assert re.search(r"open holds 2\.\d+ ms on average", " ".join(found.text.split()))
+    assert re.search(r"open includes 2\.\d+ ms on average", " ".join(found.text.split()))
 
 
 def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
     (path / "summary.json").write_text(json.dumps(summary))
     found = report_of(path)
     assert found.said("worker 1 97 % 1.00 4.00 4.00 NO")
-    assert found.said("this one")
+    assert found.said("this process")
 
 
 def test_a_page_that_may_ask_its_server_says_so() -> None:

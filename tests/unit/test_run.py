@@ -128,13 +128,13 @@ def changed(**changes: object) -> bytes:
     [
         (changed(schema=3), r"written by a newer wsload \(schema 3; this one reads up to 2\): upgrade"),
         (changed(schema=0), "schema 0 is unknown"),
-        (changed(schema=True), "'schema' is a bool"),
+        (changed(schema=True), "'schema' has the wrong type bool"),
         (changed(schema="absent"), "'schema' is missing"),
-        (changed(build=None), "'build' is a NoneType"),
+        (changed(build=None), "'build' has the wrong type NoneType"),
         (changed(started_at="yesterday"), "Invalid isoformat"),
         (changed(started_at="2024-11-22T12:36:00"), "no time zone"),
         (changed(valid="absent"), "'valid' is missing"),
-        (changed(options=[]), "'options' is a list"),
+        (changed(options=[]), "'options' has the wrong type list"),
         (changed(warnings=["cpu"]), "not an object where 'name'"),
         (changed(checks=[{}]), "'expression' is missing"),
         (b"[1]", "not an object where 'schema'"),
@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_replaced_stays_and_leaves_no_litter(tmp_path: Pat
 
 def test_files_of_any_size_are_not_swallowed(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    with pytest.raises(ResultsError, match="no such file: not a results directory of wsload"):
+    with pytest.raises(ResultsError, match="no such file, so this is not a results directory of wsload"):
         read_json_file(path)
     with path.open("wb") as file:
         file.truncate(MAX_JSON_BYTES + 1)

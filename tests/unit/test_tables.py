@@ -75,7 +75,7 @@ def test_the_tables_of_a_run() -> None:
     assert tables.failures_table(summary).rows == (("login", "timeout", "1,000"), ("open", "refused", "2"))
     assert tables.closes_table(summary).rows == (
         ("1006", "no close frame", "3"),
-        ("4001", "of the application", "1"),
+        ("4001", "defined by the application", "1"),
     )
 
 

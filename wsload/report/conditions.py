@@ -1,4 +1,4 @@
-"""The tables around the figures: checks, interruptions, phases of opening, and a run's conditions."""
+"""The tables besides the figures: checks, interruptions, phases of opening, and a run's conditions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wsload.judge.figures.shape import Opening
 from wsload.judge.figures.summary import Summary
 from wsload.report.tables import Column, Table
 from wsload.results.run import CheckOutcome, RunInfo
-from wsload.words import clock, counted, ms, number, percent, size, span
+from wsload.words import clock, counted, milliseconds, ms, number, percent, size, span
 
 _LONGEST: Final = 300
 _LEFT: Final = "left"
 
 
 def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
-    """What kind of run it was, in a few words each."""
+    """The run's length, size and workload, in a few words each."""
     found = [f"{span(summary.duration_s)} long"]
     if users := summary.peaks.get("users"):
         found.append(counted(users, "user"))
@@ -28,7 +28,7 @@ def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
 
 
 def checks_table(checks: tuple[CheckOutcome, ...]) -> Table:
-    """How each check came out."""
+    """The result of each check."""
     return Table(
         title="Checks",
         columns=tuple(Column(title=title, align=_LEFT) for title in ("", "check", "wanted", "got")),
@@ -37,7 +37,7 @@ def checks_table(checks: tuple[CheckOutcome, ...]) -> Table:
 
 
 def interruptions_table(found: tuple[Interruption, ...]) -> Table:
-    """When connections were lost, and whether they came back."""
+    """When connections were lost, and whether users reconnected."""
     return Table(
         title="Interruptions",
         columns=(
@@ -57,29 +57,31 @@ def interruptions_table(found: tuple[Interruption, ...]) -> Table:
             )
             for each in found
         ),
-        notes=("Time since the start of the run. A server that restarts looks like this to its clients.",),
+        notes=(
+            "Times since the start of the run. This is what a server's restart looks like to its clients.",
+        ),
     )
 
 
 def phases_table(opening: Opening, summary: Summary) -> Table:
-    """Where the mean time to open went, with the phases' own percentiles beside it."""
+    """How the mean time to open divides into phases, and each phase's percentiles."""
     whole_ns = sum(opening.phases.values())
     rows = []
     for metric, part_ns in opening.phases.items():
         found = summary.metrics[metric]
         figures = (found.p50_ns, found.p90_ns, found.p99_ns, found.max_ns)
         rows.append((metric, percent(part_ns / whole_ns), ms(part_ns), *map(ms, figures)))
-    notes = ["Drawn are the means, since they add up; percentiles do not."]
+    notes = ["The bar shows means, because they add up; percentiles don’t."]
     if opening.waiting_ns > 0:
         notes.append(
-            f"Besides these phases, open holds {ms(opening.waiting_ns)} ms on average: a late start, and the "
-            "waits between attempts."
+            f"Besides these phases, open includes {milliseconds(opening.waiting_ns)} on average for late starts "
+            "and waiting between attempts."
         )
     return Table(
         title="Opening a connection",
         columns=(
             Column(title="phase", align=_LEFT),
-            Column(title="part"),
+            Column(title="share"),
             *(Column(title=title, unit="ms") for title in ("mean", "p50", "p90", "p99", "max")),
         ),
         rows=tuple(rows),
@@ -88,7 +90,7 @@ def phases_table(opening: Opening, summary: Summary) -> Table:
 
 
 def processes_table(stored: Mapping[str, Any]) -> Table:
-    """The processes that made the load, each by its own figures, from the contents of summary.json."""
+    """The processes that made the load, each with its own figures, from summary.json."""
     found = stored.get("processes")
     rows = []
     for process in found if isinstance(found, list) else ():
@@ -98,7 +100,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
         cpu = process.get("cpu_peak")
         rows.append(
             (
-                str(process.get("name") or "this one")[:_LONGEST],
+                str(process.get("name") or "this process")[:_LONGEST],
                 percent(cpu) if isinstance(cpu, int | float) else "",
                 *message,
                 lag[-1],
@@ -124,7 +126,7 @@ def _said(valid: object) -> str:
 
 
 def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:
-    """p50 and p99 in ms, empty where there are none."""
+    """p50 and p99 in ms, empty if there are none."""
     found = process.get(metric)
     values = [found.get(name) if isinstance(found, dict) else None for name in ("p50_ns", "p99_ns")]
     p50, p99 = (ms(value) if isinstance(value, int) else "" for value in values)
@@ -132,7 +134,7 @@ def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:
 
 
 def options_table(info: RunInfo) -> Table:
-    """The options that were given or have a default."""
+    """The options that are set."""
     return _pairs(
         "Options",
         ("option", "value"),
@@ -172,7 +174,7 @@ def _pairs(title: str, heads: tuple[str, str], found: Mapping[str, object]) -> T
 
 
 def shown(value: object) -> str:
-    """A JSON value for people, not longer than a table can bear."""
+    """A JSON value for people, cut to a length that fits a table."""
     if isinstance(value, list):
         text = ", ".join(map(shown, value))
     elif isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Many runs side by side: the table of ``wsload list``, and the page of a build's latencies over time."""
+"""Many runs: the table of ``wsload list``, and the page with latencies build by build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MS: Final = tuple(Column(title=title, unit="ms") for title in ("message p50", "
 
 
 def runs_table(lines: Sequence[RunLine]) -> Table:
-    """A row a run, in the order given."""
+    """One row per run, in the order given."""
     return Table(
         title="Runs",
         columns=(
@@ -63,7 +63,7 @@ def _ms(figures: Mapping[str, float], metric: str) -> str:
 
 
 def builds_table(found: Sequence[BuildLine]) -> Table:
-    """A row a build: the medians over its valid runs."""
+    """One row per build: the medians over its valid runs."""
     columns = [
         Column(title=f"{metric} {percentile}", unit="ms")
         for metric in METRICS
@@ -91,7 +91,7 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
 
 
 def history_page(lines: Sequence[RunLine], problems: Sequence[str]) -> bytes:
-    """The page, in UTF-8; ``problems`` are the runs that could not be read, one sentence each."""
+    """The page, in UTF-8; ``problems`` names the runs that could not be read, one sentence each."""
     found = builds(lines)
     newest_first = sorted(lines, key=lambda line: (line.started_at, line.name), reverse=True)
     return page(
@@ -109,7 +109,7 @@ def _metrics(lines: Sequence[RunLine]) -> list[str]:
 
 
 def _build_data(build: BuildLine) -> dict[str, object]:
-    """What ``history.js`` draws of a build; times in ms."""
+    """The data that ``history.js`` draws for a build; times in ms."""
     return {
         "build": build.build,
         "p50": _in_ms(build.p50_ns),

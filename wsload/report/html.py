@@ -1,4 +1,4 @@
-"""report.html: a run as one page that opens offline, made of its results directory alone."""
+"""report.html: a run as one page that opens offline, made from its results directory alone."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _WORST_FIRST: Final = (CheckState.FAILED, CheckState.UNJUDGED, CheckState.PASSED
 
 
 def write_report(run_dir: Path) -> Path:
-    """Makes report.html in a run's directory, and says where it is.
+    """Writes report.html into a run's directory; returns its path.
 
-    Also for a run that was killed, measured nothing, or has a damaged log. Raises `ResultsError` when
-    the directory holds no run that this version can read, or can't be written to.
+    Works for runs that were killed, measured nothing, or have a damaged log. Raises `ResultsError` when the
+    directory has no run that this version can read, or can't be written to.
     """
     path = run_dir / REPORT
     try:
@@ -70,7 +70,7 @@ def render(report: RunReport) -> bytes:
 
 
 def _bars(report: RunReport) -> list[dict[str, object]]:
-    """Where each phase's part lies on a bar that is 1000 long."""
+    """Position and width of each phase on a bar that is 1000 long."""
     whole_ns = sum(report.opening.phases.values())
     bars: list[dict[str, object]] = []
     reached = 0.0
@@ -82,7 +82,7 @@ def _bars(report: RunReport) -> list[dict[str, object]]:
 
 
 def _figures(report: RunReport) -> tuple[tuple[str, str, str], ...]:
-    """The few figures that a hurried reader wants: label, figure, unit."""
+    """The most important figures: label, figure, unit."""
     summary = report.summary
     found: list[tuple[str, str, str]] = []
     if message := summary.metrics.get("message"):

@@ -1,6 +1,6 @@
-"""A run as JUnit XML, which CI systems show: a test case for its validity and one for each check.
+"""A run as JUnit XML for CI systems: one test case for its validity and one for each check.
 
-Elements and attributes are those of the Ant task's schema, as Jenkins and GitLab read them.
+Elements and attributes are those of the Ant task's schema, which Jenkins and GitLab read.
 """
 
 from __future__ import annotations

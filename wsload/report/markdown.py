@@ -1,4 +1,4 @@
-"""A run as Markdown (GitHub's): for pull requests and the summaries of CI jobs."""
+"""A run as GitHub's Markdown: for pull requests and the summaries of CI jobs."""
 
 from __future__ import annotations
 
@@ -74,6 +74,6 @@ def _row(cells: tuple[str, ...] | list[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text as text: nothing in it is markup, a table's border or a new line."""
+    """The text escaped, so that nothing in it is markup, a table's border or a line break."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\g<0>", text)

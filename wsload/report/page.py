@@ -1,7 +1,7 @@
-"""HTML pages that need nothing but themselves: templates, styles and scripts of this package in one file.
+"""Self-contained HTML pages: templates, styles and scripts of this package in one file.
 
-The page's own security policy allows exactly the styles and scripts that were put in, by their
-hashes, and no network at all: what slipped through the escaping could still not run.
+The page's own security policy allows exactly the included styles and scripts, by their hashes, and no network access:
+even a script that slipped through the escaping could not run.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from markupsafe import Markup
 
 STYLES: Final = ("uPlot.min.css", "page.css")
 SCRIPTS: Final = ("uPlot.iife.min.js", "charts.js")
-"""What every page has; its own scripts come after these."""
+"""Included in every page, before its own scripts."""
 
 SELF: Final = "'self'"
 NOWHERE: Final = "'none'"
 
 
 def page(template: str, *, scripts: Sequence[str] = (), connect: bool = False, **values: object) -> bytes:
-    """The page of a template in ``assets/``, in UTF-8; ``scripts`` are further files from there.
-    ``connect`` lets its scripts ask the server the page came from.
+    """Renders a template of ``assets/`` to UTF-8; ``scripts`` are further files from there.
 
-    Values are escaped wherever the template puts them; in ``<script type="application/json">`` the
-    template's ``tojson`` does it.
+    ``connect`` allows the page's scripts to make requests to its server. Values are escaped wherever the template
+    puts them; in ``<script type="application/json">`` by its ``tojson`` filter.
     """
     styles = [_asset(name) for name in STYLES]
     code = [_asset(name) for name in (*SCRIPTS, *scripts)]
@@ -61,7 +60,7 @@ def _asset(name: str) -> Markup:
 
 
 def _hashes(texts: Sequence[str]) -> str:
-    """The sources of a Content-Security-Policy that allow these inline texts (CSP level 3, 2.3.1)."""
+    """Sources for a Content-Security-Policy that allow these inline texts (CSP level 3, section 2.3.1)."""
     return " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
     )

@@ -1,4 +1,4 @@
-"""A run for other programs: JSON and CSV, with the summary's figures as they are, unrounded and in ns."""
+"""A run for other programs, as JSON and CSV: the summary's figures, unrounded and in ns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsload.results.run import SCHEMA
 
 
 def as_json(report: RunReport) -> str:
-    """Standing, problems, and the contents of run.json and summary.json, these rebuilt from the logs."""
+    """Standing, problems, and the contents of run.json and of summary.json, rebuilt from the logs."""
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -30,7 +30,7 @@ def as_json(report: RunReport) -> str:
 
 
 def as_csv(report: RunReport) -> str:
-    """A line a metric, RFC 4180 but with plain line ends."""
+    """One line per metric; RFC 4180, but with plain line breaks."""
     names = [field.name for field in fields(MetricSummary)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""A stored run with all that reports show of it, read in one pass: the one place here that reads files."""
+"""A stored run with everything that reports show, read in one pass: the only module here that reads files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wsload.words import counted
 _VERDICTS: Final = {
     Standing.VALID: "The load generator kept up.",
     Standing.INVALID: "Don’t trust these figures: the load generator can’t vouch for them.",
-    Standing.INCOMPLETE: "These figures were rebuilt from what the run left behind.",
+    Standing.INCOMPLETE: "These figures were rebuilt from the files that the run left.",
 }
 
 
@@ -36,15 +36,13 @@ class RunReport:
     problems: tuple[str, ...]
     """What is missing, cut off or damaged, one sentence each."""
     summary: Summary
-    """Computed from the logs, so a killed run has one too."""
+    """Computed from the logs, so that a killed run has one too."""
     stored: Mapping[str, Any]
-    """What summary.json holds; empty where there is none."""
+    """The contents of summary.json; empty if there is none."""
     series: Series
-    """The run along its time axis."""
     shapes: Mapping[str, Shape]
     """Percentile curves by metric."""
     opening: Opening
-    """Where the mean time to open went."""
     interruptions: tuple[Interruption, ...]
 
     @property
@@ -70,16 +68,16 @@ class RunReport:
 
     @property
     def doubts(self) -> tuple[RunWarning, ...]:
-        """The run's warnings, worst first, then what is missing of its files."""
+        """The run's warnings, worst first, then problems with its files."""
         warnings = sorted(self.info.warnings, key=lambda warning: not warning.invalidates)
         return (*warnings, *(RunWarning(name="files", text=problem) for problem in self.problems))
 
 
 def read_report(path: Path) -> RunReport:
-    """The report of a run's directory, also of one that was killed or still goes on.
+    """The report of a run's directory, including one that was killed or is still going on.
 
-    What follows a damaged line is left out and named among the problems. Raises `ResultsError` when
-    run.json is missing or damaged, or was written by a newer wsload.
+    What follows a damaged line is left out, and named among the problems. Raises `ResultsError` when run.json is
+    missing or damaged, or was written by a newer wsload.
     """
     run = open_run(path.resolve())
     problems = [*run.problems]

@@ -1,7 +1,7 @@
-"""The one table model that every markup renders, and the tables of a run.
+"""The table model that every markup renders, and the tables of a run.
 
-Cells are formatted here, once: terminal, Markdown and HTML show the same figures. Cells may hold text
-that came from a server: whoever renders them escapes it for its markup.
+Cells are formatted here, once, so that terminal, Markdown and HTML show the same figures. They may contain text that
+came from a server: renderers escape it for their markup.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ class Column:
 
     title: str
     unit: str = ""
-    """Of every cell in it: ``ms``; empty for counts and words."""
+    """Unit of all its cells, such as ``ms``; empty for counts and words."""
     align: Literal["left", "right"] = "right"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table with formatted cells; without rows it has nothing to say and is not shown."""
+    """A table of formatted cells; it is not shown if it has no rows."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
-    """As many cells a row as there are columns."""
+    """Each row has as many cells as there are columns."""
     notes: tuple[str, ...] = ()
     """Sentences below the table."""
 
@@ -59,7 +59,7 @@ _MS = tuple(Column(title=title, unit="ms") for title in ("p50", "p90", "p95", "p
 
 
 def metrics_table(summary: Summary) -> Table:
-    """Count, rate and percentiles of every metric that has values."""
+    """Count, rate and percentiles of every metric with values."""
     return Table(
         title="Latency",
         columns=(
@@ -96,7 +96,7 @@ def counters_table(summary: Summary, known: Labels | None = None) -> Table:
 
 
 def failures_table(summary: Summary) -> Table:
-    """What failed, how and how often; most frequent first."""
+    """What failed, how, and how often; most frequent first."""
     return Table(
         title="Failures",
         columns=(
@@ -118,14 +118,14 @@ def closes_table(summary: Summary) -> Table:
             Column(title="count"),
         ),
         rows=tuple(
-            (str(code), CLOSE_MEANINGS.get(code, "of the application"), number(count))
+            (str(code), CLOSE_MEANINGS.get(code, "defined by the application"), number(count))
             for code, count in summary.closes.items()
         ),
     )
 
 
 def counter_value(name: str, value: int) -> str:
-    """A counter's value with its unit, where it has one: ``12.4 MB``, ``8.21 s``."""
+    """A counter's value with its unit, if it has one: ``12.4 MB``, ``8.21 s``."""
     if name.endswith("_ns"):
         return span(value / 1e9)
     return size(value) if name.startswith("bytes_") else number(value)

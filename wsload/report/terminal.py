@@ -1,19 +1,23 @@
-"""What a person sees in the terminal when a run has ended."""
+"""Tables in the terminal, and what it shows when a run has ended."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from rich import box
+from rich.cells import cell_len
 from rich.columns import Columns
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from wsload.judge.figures.summary import Summary
 from wsload.report import tables
-from wsload.report.grid import Grid
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.words import printable, span
 
@@ -24,24 +28,52 @@ _CHECKS: Final = {
 }
 
 
-def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | None = None) -> None:
-    """Writes the verdict, the tables and the place of the results.
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with its heads and a line below them; figures are never cut off, words may wrap."""
 
-    To standard output, or to ``file``; in colour only on a terminal, as wide as the terminal is, or
-    80 columns. Characters that the stream can't write become ``?``.
+    table: tables.Table
+    red: Collection[int] = ()
+    """Rows to highlight, from 0."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        units = any(column.unit for column in self.table.columns)
+        heads = [f"{column.title}\n{column.unit}" if units else column.title for column in self.table.columns]
+        rows = [[printable(cell) for cell in row] for row in self.table.rows]
+        columns = zip(heads, *rows, strict=True)
+        width = sum(max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
+        # Two spaces between columns if they fit, otherwise just the one that belongs to the box.
+        gap = int(width + 2 * len(heads) <= options.max_width)
+        grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 0, 0, gap), pad_edge=False, show_edge=False)
+        for column, head in zip(self.table.columns, heads, strict=True):
+            grid.add_column(head, justify=column.align, no_wrap=column.align == "right", overflow="fold")
+        for place, row in enumerate(rows):
+            grid.add_row(*map(Text, row), style="red" if place in self.red else None)
+        yield grid
+
+
+def as_text(view: RenderableType, stream: IO[str]) -> str:
+    """A view as text for this stream: in colour only on a terminal, as wide as that is, or 80 columns.
+
+    Characters that the stream can't write become ``?``.
     """
-    stream = file or sys.stdout
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
-        console.print(run_view(info, summary, path))
+        console.print(view)
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding))
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | None = None) -> None:
+    """Writes the verdict, the tables and where the results are, to standard output or ``file``."""
+    stream = file or sys.stdout
+    stream.write(as_text(run_view(info, summary, path), stream))
     stream.flush()
 
 
 def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
-    """What `show_run` writes, as something rich can render."""
+    """What `show_run` writes."""
     metrics = tables.metrics_table(summary)
     failures = [tables.failures_table(summary), tables.closes_table(summary)]
     counters = tables.counters_table(summary, info.labels)
@@ -84,7 +116,7 @@ def _check(check: CheckOutcome) -> RenderableType:
 
 
 def _pairs(table: tables.Table) -> Columns:
-    """A table of two columns as running pairs, as many a line as fit."""
+    """A table of two columns as pairs, as many per line as fit."""
     return Columns(
         [Text.assemble((printable(label), "dim"), " ", printable(value)) for label, value in table.rows],
         padding=(0, 3),

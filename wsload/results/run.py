@@ -44,17 +44,17 @@ class RunWarning:
     """One reason to doubt a run's figures."""
 
     name: str
-    """Short and constant, for machines: ``cpu``, ``send-lag``."""
+    """Short and constant, for programs: ``cpu``, ``send-lag``."""
     text: str
-    """What was seen, with the figure: ``CPU 96 % of one core``."""
+    """What was observed, with the figure: ``CPU 96 % of one core``."""
     remedy: str = ""
     """What to try next: ``use --processes 4``."""
     invalidates: bool = False
-    """Whether the figures can't be vouched for."""
+    """Whether it makes the run not valid."""
 
 
 class CheckState(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -64,7 +64,7 @@ class CheckState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOutcome:
-    """How one ``--ws-check`` came out."""
+    """The outcome of one ``--ws-check``."""
 
     expression: str
     """As the user wrote it: ``message.p99 < 50ms``."""
@@ -78,11 +78,11 @@ class CheckOutcome:
 
     @property
     def explained(self) -> str:
-        """The figure, with the reason where there is one: ``50 values: p99 of so few can't be told …``."""
+        """The figure, and the reason if there is one."""
         return f"{self.got}: {self.reason}" if self.reason else self.got
 
     def to_json(self) -> dict[str, object]:
-        """As in run.json: ``passed`` is true, false, or null where there is no verdict."""
+        """As in run.json: ``passed`` is true, false, or null if it was not judged."""
         return {
             "expression": plain(self.expression),
             "passed": _PASSED[self.state],
@@ -107,15 +107,15 @@ class RunInfo:
     started_at: float
     """Wall clock, seconds since the epoch, to the millisecond."""
     ended_at: float | None = None
-    """Wall clock, seconds since the epoch; None while it runs, and for ever if it was killed."""
+    """Wall clock, seconds since the epoch; None while it runs, and if it was killed."""
     options: Mapping[str, object] = field(default_factory=dict)
     """By option name, without secrets; see `wsload.redact.redacted`."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Of wsload and of what it stands on, by package."""
+    """Versions of wsload and its dependencies, by package."""
     host: Mapping[str, object] = field(default_factory=dict)
     """The machine that made the load; see `wsload.results.machine.describe_host`."""
     valid: bool | None = None
-    """Whether the figures can be vouched for; None until the run has ended."""
+    """Whether the load generator kept up; None until the run has ended."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
@@ -142,10 +142,8 @@ class RunInfo:
 
     @classmethod
     def from_json(cls, data: bytes) -> RunInfo:
-        """The value of a file's contents.
+        """Parses the file's contents; raises `ValueError` with the problem, without the file's name."""
 
-        Raises `ValueError` saying what is wrong with it, without the file's name.
-        """
         found = load(data)
         ended_at = _take(found, "ended_at", (str, type(None)))
         return cls(
@@ -199,10 +197,7 @@ def dump(value: Mapping[str, object]) -> bytes:
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """The JSON object of a file that carries our schema number.
-
-    Raises `ValueError` saying what is wrong with it.
-    """
+    """Parses the JSON object of a file with a schema number; raises `ValueError` with the problem."""
     try:
         found = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -225,7 +220,7 @@ def _take(found: object, key: str, wanted: type[T] | tuple[type[Any], ...]) -> T
         raise ValueError(f"{key!r} is missing")
     value = found[key]
     if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is int):
-        raise ValueError(f"{key!r} is a {type(value).__name__}, which it can't be")
+        raise ValueError(f"{key!r} has the wrong type {type(value).__name__}")
     return value
 
 
@@ -244,13 +239,10 @@ def _epoch(text: str) -> float:
 
 
 def read_json_file(path: Path) -> bytes:
-    """A whole file of reasonable size.
-
-    Raises `ResultsError` when there is none, or it can't be read.
-    """
+    """Reads a file of reasonable size; raises `ResultsError` when there is none, or it can't be read."""
     try:
         if not path.is_file():
-            raise ResultsError(f"{path}: no such file: not a results directory of wsload")
+            raise ResultsError(f"{path}: no such file, so this is not a results directory of wsload")
         with path.open("rb") as file:
             data = file.read(MAX_JSON_BYTES + 1)
     except OSError as error:
@@ -261,10 +253,7 @@ def read_json_file(path: Path) -> bytes:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Writes the file so that a reader sees either the old or the new contents, whatever happens.
-
-    Raises `OSError`.
-    """
+    """Writes the file atomically: readers see either the old or the new contents. Raises `OSError`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""``wsload check``: a stored run held against checks, for CI."""
+"""``wsload check``: judges a stored run by checks, for CI."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="CHECK",
-            help="Such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'. Without any, the "
-            "checks that the run itself was given.",
+            help="Such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'. Default: the checks that "
+            "the run itself was given.",
             show_default=False,
         ),
     ] = None,
     allow_invalid: Annotated[
         bool,
-        typer.Option("--allow-invalid", help="Judge the figures of a run that can't vouch for them, too."),
+        typer.Option("--allow-invalid", help="Also judge the figures of a run that is not valid."),
     ] = False,
     results: Results = RESULTS,
 ) -> int:
-    """Judge a stored run: a line for each check, and the exit code for all.
+    """Judge a stored run: prints a line per check.
 
-    Exit codes: 0 all passed, 1 one failed, 2 usage, 3 the run is not valid or not complete, or a check could
+    Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run is not valid or incomplete, or a check could
     not be judged.
     """
     from wsload.judge.run.checks import evaluate
@@ -48,7 +48,7 @@ def check(
         checks = [parse_check(judged.expression, known) for judged in stored.info.checks]
     if not checks:
         raise UsageError(
-            f"wsload check: say what to check: {stored.path.name} was given no checks of its own"
+            f"wsload check: nothing to check: {stored.path.name} has no checks of its own; give some"
         )
     totals = stored.totals()
     outcomes = [evaluate(each, totals, known) for each in checks]

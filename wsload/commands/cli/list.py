@@ -1,4 +1,4 @@
-"""``wsload list``: the runs there are."""
+"""``wsload list``: the stored runs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import sys
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
 
 WIDTH_OF_FILES = 200
-"""Columns of text that does not go to a terminal: names are for copying, and not to be folded."""
+"""Width of output that does not go to a terminal: names should stay on one line, to be copied."""
 
 
 def list_runs(results: Results = RESULTS) -> None:
-    """List the stored runs: when, which build, how many users, latency, checks, and whether they are valid.
+    """List the stored runs: time, build, users, latency, checks, and whether they are valid.
 
     The latest comes last. Runs that can't be read are named below the table.
     """
     from rich.console import Console
 
-    from wsload.report.grid import Grid
     from wsload.report.history import runs_table
+    from wsload.report.terminal import Grid
 
     lines, problems = read_lines(results)
     if not lines and not problems:

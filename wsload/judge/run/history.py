@@ -1,4 +1,4 @@
-"""Many runs side by side: a line each, and the builds they measured in the order these appeared."""
+"""Many runs: a line for each, and their builds in the order of their first runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsload.judge.run.standing import Standing, standing
 from wsload.results.run import CheckState, RunInfo
 
 METRICS: Final = ("message", "open", "login", "delivery")
-"""What a history follows."""
+"""The metrics of a history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,35 +25,35 @@ class RunLine:
     started_at: float
     """Wall clock, seconds since the epoch."""
     users: int | None
-    """The most at one time; None where nothing was recorded."""
+    """Peak users; None if nothing was recorded."""
     rate: float | None
-    """Messages answered a second."""
+    """Messages answered per second."""
     p50_ns: Mapping[str, int]
-    """By metric, of `METRICS`; one without values is absent."""
+    """By metric, of `METRICS`; those without values are absent."""
     p99_ns: Mapping[str, int]
     checks: Mapping[CheckState, int]
-    """How many checks came out how."""
+    """The number of checks in each state."""
     standing: Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildLine:
-    """One build: its runs, and the medians over the valid ones."""
+    """One build: its runs, and medians over the valid ones."""
 
     build: str
     runs: tuple[RunLine, ...]
-    """In the order they ran."""
+    """In the order in which they were made."""
     valid: int
     """How many of them are valid."""
     p50_ns: Mapping[str, float]
-    """The median by metric; absent where no valid run has it."""
+    """Medians by metric; absent if no valid run has it."""
     p99_ns: Mapping[str, float]
 
 
 def run_line(
     name: str, info: RunInfo, problems: tuple[str, ...], summary: Mapping[str, Any] | None
 ) -> RunLine:
-    """A run's line; ``summary`` are the contents of its summary.json, whatever they hold."""
+    """A run's line; ``summary`` is the contents of its summary.json, not yet validated."""
     metrics = _mapping(summary, "metrics")
     rate = _mapping(metrics, "message").get("rate")
     return RunLine(

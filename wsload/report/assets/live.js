@@ -141,7 +141,7 @@
     rows("metrics", ["metric", "count ", "per second ", "p50 ", "p90 ", "p95 ", "p99 ", "p99.9 ", "max "],
       Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), ...[it.rate, it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max].map(figure)]));
     rows("kinds", ["what", "failure", "count "], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
-    rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "of the application", count(number)]));
+    rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "defined by the application", count(number)]));
     rows("counters", ["counter", "value "], Object.entries(found.counters).map(([name, value]) => [labels[name] || name, counted(name, value)]));
     rows("processes", ["process", "users ", "messages ", "CPU ", "message p99, ms ", "late by, p99 ms "],
       found.processes.map((it) => [it.name, count(it.users), count(it.messages), `${Math.round(it.cpu * 100)} %`, figure(it.p99), figure(it.lag_p99)]));

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Verdict
+from wsload.report import terminal
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
 from wsload.report.comparison.words import basis_sentence, headline
-from wsload.report.grid import Grid
 from wsload.report.markdown import escaped, table_lines
+from wsload.report.terminal import Grid
 from wsload.results.run import dump
 from wsload.words import printable
 
@@ -34,14 +35,8 @@ _STYLES: Final = {
 
 
 def as_text(report: ComparisonReport) -> str:
-    """The verdict and the tables for standard output.
-
-    In colour only when that is a terminal, as wide as it is, or 80 columns.
-    """
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
-    with console.capture() as capture:
-        console.print(_view(report))
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    """The verdict and the tables for standard output."""
+    return terminal.as_text(_view(report), sys.stdout)
 
 
 def _view(report: ComparisonReport) -> Group:
