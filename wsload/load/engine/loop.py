@@ -64,11 +64,6 @@ class Engine:
         self._wall_s = 0.0
         self._cpu_ns = 0
 
-    @property
-    def alarm(self) -> TimerQueue:
-        """The former name of `timers`."""
-        return self.timers
-
     # From other threads
 
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:

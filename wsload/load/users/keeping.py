@@ -258,16 +258,16 @@ class KeptConnection(Accounts):
     def receive_close(self, code: int, reason: str) -> None:
         """From the connection: it is gone."""
         assert self.connection is not None
-        kind, state = self.connection.end.kind, self.state
+        end, state = self.connection.end, self.state
         self.connection = None
         self.engine.connections -= 1
-        if state in CONNECTED and code not in self.owner.expected_closes:
-            self.recorder.failed("close", kind)
+        if state in CONNECTED and end.counted not in self.owner.expected_closes:
+            self.recorder.failed("close", end.kind)
         if state is State.CLOSING:
             self._move(Event.GONE)
         elif state in CONNECTED or state is State.DROPPING:
             self._move(Event.LOST if self.reconnects else Event.GONE)
-        self._lost(kind, reason)
+        self._lost(end.kind, end.detail)
         if self.main:
             self.owner._call(self.owner.on_close, code, reason)
         # Where somebody is still in on_connect, its call fails now, and it tries again by itself.
@@ -286,7 +286,7 @@ class KeptConnection(Accounts):
         due_ns = now_ns if at_once else now_ns + int(next(self._delays) * 1e9)
         self._keeper = self.engine.loop.create_task(self._keep(due_ns))
 
-    def _lost(self, kind: str, reason: str) -> None:
+    def _lost(self, kind: str, detail: str) -> None:
         """For subclasses: gives up what was pending, as failures of this kind."""
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:

@@ -264,9 +264,9 @@ class RequestingConnection(KeptConnection):
             # Its answer, should it still come, would be taken for the next one's.
             self.recycle()
 
-    def _lost(self, kind: str, reason: str) -> None:
+    def _lost(self, kind: str, detail: str) -> None:
         for request in self._pairing:
-            self._give_up(request, kind, reason)
+            self._give_up(request, kind, detail)
 
     async def drain(self, allowed_s: float) -> None:
         """Waits for outstanding answers, for so long at most; what has none by then is lost."""

@@ -57,10 +57,10 @@ class Socket(RequestingConnection):
         if self._inbox is not None:
             self._inbox.begin()
 
-    def _lost(self, kind: str, reason: str) -> None:
-        super()._lost(kind, reason)
+    def _lost(self, kind: str, detail: str) -> None:
+        super()._lost(kind, detail)
         if self._inbox is not None:
-            self._inbox.end(kind, reason)
+            self._inbox.end(kind, detail)
 
     def send(self, data: str | bytes) -> Awaitable[None]:
         """Sends a message at once; awaiting it waits while the transport's buffer is full.

@@ -202,12 +202,12 @@ class ChatSocket(KeptConnection):
         if self._drained is not None:
             self._check_drained()
 
-    def _lost(self, kind: str, reason: str) -> None:
+    def _lost(self, kind: str, detail: str) -> None:
         for post in list(self.session.pending.values()):
-            self._give_up(post, kind, reason)
+            self._give_up(post, kind, detail)
         if self._joined is not None and not self._joined.done():
             self._login_failed(kind)
-            self._joined.set_exception(LoginError(kind, reason))
+            self._joined.set_exception(LoginError(kind, detail))
 
     async def drain(self, allowed_s: float) -> None:
         """Waits for outstanding echoes, for so long at most; what has none by then is lost."""
