@@ -62,6 +62,12 @@ def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
         ("node server.js", URL, r"--a 'node server.js': where is the port\? Write {port}"),
         (SERVE, "ws://127.0.0.1:80", "--url 'ws://127.0.0.1:80': has no {port}"),
         ("wss://me:secret@chat.test", URL, "the URL holds a password.*LOCUST_WS_BASIC"),
+        (
+            "wss://chat.test/x?token=secret",
+            URL,
+            r"--a 'wss://chat.test/x\?token=\*\*\*': the URL holds a token",
+        ),
+        (SERVE, "ws://127.0.0.1:{port}/?key=secret", "--url .*the URL holds a token.*LOCUST_WS_URL"),
         (SERVE, "ftp://127.0.0.1:{port}", "--url .*: ws, wss, http, https are what a WebSocket opens"),
         ("ws://host/ --port 1", URL, "where is the port"),
     ],
@@ -94,6 +100,8 @@ def test_a_side_is_called_by_its_letter_and_its_name() -> None:
         ({"options": ("--ws-rate", "5", "-u", "9")}, "-u after --: wsload ab sets it itself"),
         ({"options": ("-t30s",)}, "-t30s after --"),
         ({"options": ("--ws-build=x",)}, "--ws-build after --"),
+        ({"options": ("--ws-url", "/chat?token=abc")}, "after --: '/chat.*the URL holds a token"),
+        ({"options": ("--ws-url=wss://x.test/?auth=abc",)}, "the URL holds a token.*LOCUST_WS_URL"),
         ({"options": ("--ws-bearer", "abc")}, "would hold it; give it as LOCUST_WS_BEARER"),
     ],
 )

@@ -87,7 +87,7 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
 def test_a_build_that_loses_more_fails_more_however_fast_it_is(tmp_path: Path) -> None:
     report = compared(tmp_path, Gate(judged=("message.p50",)), slower=0.4, lost=300)
     assert (report.comparison.verdict, report.comparison.exit_code) == (Verdict.FAILS_MORE, 1)
-    assert headline(report) == "B (v2) fails more than A (v1): 60 % of message lost, against 0 %"
+    assert headline(report) == "B (v2) fails more than A (v1): message 60 % lost, against 0 %"
     found = rows(report)
     assert found["message.lost"][1:4] == ("0 %", "60 %", "+60 pp")
     assert found["message.lost"][-1] == "fails more"
@@ -100,7 +100,7 @@ def test_a_build_that_loses_more_fails_more_however_fast_it_is(tmp_path: Path) -
 def test_refused_openings_count_whatever_is_judged(tmp_path: Path) -> None:
     report = compared(tmp_path, Gate(judged=("message.p50",)), slower=0.5, refused=100)
     assert report.comparison.exit_code == 1
-    assert headline(report).startswith("B (v2) fails more than A (v1): 33.3 % of open failed, against 0 %")
+    assert headline(report).startswith("B (v2) fails more than A (v1): open 33.3 % failed, against 0 %")
 
 
 def test_without_valid_runs_nothing_is_compared(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.sequential import EARLY_SHARE
 from wsload.judge.compare.sequential import Plan as Looks
 from wsload.judge.compare.verdict import Gate
+from wsload.redact import redact_url
 
 PORT: Final = "{port}"
 """Stands in a command, and in a URL, for the port that is chosen for each run."""
@@ -168,7 +169,16 @@ def _public(url: str, option: str) -> str:
         raise UsageError(
             f"{option}: the URL holds a password, and experiment.json would too: give it as LOCUST_WS_BASIC"
         )
+    _refuse_secret(option, url)
     return url
+
+
+def _refuse_secret(option: str, url: str) -> None:
+    if redact_url(url) != url:
+        raise UsageError(
+            f"{option} {redact_url(url)!r}: the URL holds a token, and experiment.json would too: give its path "
+            "and query as LOCUST_WS_URL"
+        )
 
 
 def check_options(options: Sequence[str]) -> None:
@@ -181,6 +191,9 @@ def check_options(options: Sequence[str]) -> None:
         if name in _SECRET:
             variable = "LOCUST_" + name[2:].replace("-", "_").upper()
             raise UsageError(f"{name} after --: experiment.json would hold it; give it as {variable}")
+        value = word.partition("=")[2] if word.startswith("-") else word
+        if "?" in value or "://" in value:
+            _refuse_secret("after --:", value)
 
 
 class _Parser(argparse.ArgumentParser):

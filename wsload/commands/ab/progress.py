@@ -88,8 +88,10 @@ class Shown:
         """See `wsload.commands.ab.conduct.Follower`."""
         build = experiment.plan.build(slot.side)
         text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
-        if message := summary.get("metrics", {}).get("message"):
-            text += f": message p50 {milliseconds(message['p50_ns'])}, p99 {milliseconds(message['p99_ns'])}"
+        names, metrics = summary.get("names", {}), summary.get("metrics", {})
+        if name := next((name for name in (*names, "message", "open") if name in metrics), ""):
+            found = metrics[name]
+            text += f": {name} p50 {milliseconds(found['p50_ns'])}, p99 {milliseconds(found['p99_ns'])}"
         if not outcome.valid:
             text += "; not valid, its pair does not count"
         if experiment.left and self._bar.disable:

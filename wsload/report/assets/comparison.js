@@ -48,7 +48,9 @@
     ctx.restore();
   }
 
-  /* One line a statistic: where its change lies, with its interval. */
+  /* One line a statistic: where its change lies, with its bounds. */
+
+  const shortened = (name) => (name.length > 17 ? `${name.slice(0, 10)}…${name.slice(-6)}` : name);
 
   function forest() {
     const rows = data.judged;
@@ -86,7 +88,7 @@
         axis({ splits: () => ratioTicks(range[0], range[1], wide() ? 9 : 4), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
         axis({
           size: 98, grid: { show: false }, ticks: { show: false }, filter: (plot, splits) => splits,
-          splits: () => rows.map((row, index) => rows.length - 1 - index), values: () => rows.map((row) => row.name),
+          splits: () => rows.map((row, index) => rows.length - 1 - index), values: () => rows.map((row) => shortened(row.name)),
         }),
       ],
       series: [{}, { width: 0, paths: () => null, points: { show: false } }],

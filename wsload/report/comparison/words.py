@@ -49,7 +49,7 @@ def headline(report: ComparisonReport) -> str:
 
 def _failing(worst: Judgement) -> str:
     metric, _, how = worst.name.rpartition(".")
-    return f"{percent(worst.candidate)} of {metric} {how}, against {percent(worst.baseline)}"
+    return f"{metric} {percent(worst.candidate)} {how}, against {percent(worst.baseline)}"
 
 
 def _widest(report: ComparisonReport) -> str:
