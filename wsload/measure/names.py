@@ -204,6 +204,20 @@ def in_order(found: Iterable[str]) -> list[str]:
     return sorted(found, key=key)
 
 
+def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
+    """The name that stands for a run where there is room for one only; None where nothing was named.
+
+    That is ``message`` if it has values, else what has the most: a request, if there is any, a step or a value.
+    """
+    rank = {kind: place for place, kind in enumerate(Kind)}
+    named = [name for name, count in counts.items() if count and name not in OWN and not split(name)[1]]
+    return min(
+        named,
+        key=lambda name: (name != "message", rank[kinds.get(name, Kind.REQUEST)], -counts[name], name),
+        default=None,
+    )
+
+
 def clean(name: str) -> str:
     """A name as it is stored: one line of printable text, not too long.
 

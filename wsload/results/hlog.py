@@ -9,9 +9,19 @@ Header lines, number formats and legend are those of ``HistogramLogWriter.java``
     Tag=open,0.000,1.000,12.345,HISTFAAAA…
     0.000,1.000,1.234,HISTFAAAA…
 
-Values are ns; the maximum, for people, is in ms. ``message`` is the untagged series, because Java's
-``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any. Timestamps are relative to
-the base time, which equals the start time, so that the Java tools and npm ``hdr-histogram-js`` read them alike.
+Values are ns; the maximum, for people, is in ms. A tag is the metric's name, percent-encoded but for the
+characters that every reader takes: ``Tag=sub%20first``.
+
+Java's ``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any, so one metric
+has no tag: ``message`` in a run that has such a request, else the name that has the most values in the first
+interval that has any. A comment before the first such line tells which (without it, it is ``message``):
+
+    #[Untagged lines are the metric sub%20first]
+
+A run in which nothing was named has no untagged lines; there the Java tools want a tag (``-tag open``).
+
+Timestamps are relative to the base time, which equals the start time, so that the Java tools and npm
+``hdr-histogram-js`` read them alike.
 """
 
 from __future__ import annotations
@@ -29,13 +39,14 @@ from wsload.errors import ResultsError
 from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
 
 UNTAGGED: Final = "message"
-"""The metric whose lines have no tag."""
+"""The metric whose lines carry no tag, unless a comment names another."""
 MAX_LINE_BYTES: Final = MAX_ENCODED_BYTES + 200
 
 _SAFE: Final = "!\"#$&'()*+/:;<=>?@[]^`{|}"
 """Special characters that a tag may contain; all others, and the percent sign, are percent-encoded (RFC 3986)."""
 
 _VERSION: Final = re.compile(r"#\[Histogram log format version (\d{1,4})\.(\d{1,4})\]")
+_DEFAULT: Final = re.compile(r"#\[.*[Uu]ntagged lines are the metric (\S{1,1300})\]")
 _TIME: Final = re.compile(r"#\[(StartTime|BaseTime): (\d{1,12}(?:\.\d{1,9})?) ")
 _LINE: Final = re.compile(
     r"(?:Tag=(?P<tag>[^, \r\n]{1,1300}),)?"
@@ -62,7 +73,7 @@ def header(start_ms: int) -> bytes:
         "#[Histogram log format version 1.3]\n"
         f"#[StartTime: {seconds}, {java_date(start_ms / 1000)}]\n"
         f"#[BaseTime: {seconds}]\n"
-        f"#[Values are ns; untagged lines are the metric {UNTAGGED}]\n"
+        "#[Values are ns; tags are percent-encoded]\n"
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
     ).encode()
 
@@ -73,9 +84,14 @@ def java_date(seconds: float) -> str:
     return f"{weekday} {month} {day:0>2} {clock} UTC {year}"
 
 
-def line(metric: str, histogram: Histogram, *, offset_ms: int, length_ms: int) -> bytes:
-    """One line of the log; ``offset_ms`` counts from the log's start."""
-    tag = "" if metric == UNTAGGED else f"Tag={quote(metric, safe=_SAFE)},"
+def untagged(metric: str) -> bytes:
+    """The comment that says whose lines carry no tag from there on."""
+    return f"#[Untagged lines are the metric {quote(metric, safe=_SAFE)}]\n".encode()
+
+
+def line(metric: str | None, histogram: Histogram, *, offset_ms: int, length_ms: int) -> bytes:
+    """One line of the log, without a tag for None; ``offset_ms`` counts from the log's start."""
+    tag = "" if metric is None else f"Tag={quote(metric, safe=_SAFE)},"
     numbers = f"{offset_ms / 1000:.3f},{length_ms / 1000:.3f},{histogram.max_ns / 1e6:.3f},"
     return f"{tag}{numbers}".encode() + histogram.encode() + b"\n"
 
@@ -86,7 +102,7 @@ def read(path: Path) -> Iterator[LogLine]:
     A last line without a line break, as a killed writer leaves it, is dropped (see `is_cut`). Raises
     `ResultsError` naming file and line for anything that is not a histogram log.
     """
-    base_ms = 0
+    base_ms, default = 0, UNTAGGED
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
         try:
             text = data.decode("ascii").rstrip("\r")
@@ -95,8 +111,10 @@ def read(path: Path) -> Iterator[LogLine]:
                 moment = _TIME.match(text)
                 if moment and moment[1] == "BaseTime":
                     base_ms = round(float(moment[2]) * 1000)
+                if named := _DEFAULT.match(text):
+                    default = unquote(named[1], errors="strict")
             elif text and not text.startswith('"'):
-                yield _parsed(text, base_ms)
+                yield _parsed(text, base_ms, default)
         except ValueError as error:
             raise ResultsError(f"{path}, line {number}: {error}") from error
 
@@ -109,12 +127,12 @@ def _check_version(comment: str) -> None:
         )
 
 
-def _parsed(text: str, base_ms: int) -> LogLine:
+def _parsed(text: str, base_ms: int, default: str) -> LogLine:
     found = _LINE.fullmatch(text)
     if not found:
         raise ValueError(f"not a line of a histogram log: {text[:40]!r}")
     return LogLine(
-        metric=unquote(found["tag"] or UNTAGGED, errors="strict"),
+        metric=unquote(found["tag"], errors="strict") if found["tag"] else default,
         start_ms=base_ms + round(float(found["start"]) * 1000),
         length_ms=round(float(found["length"]) * 1000),
         histogram=Histogram.decode(found["histogram"]),
