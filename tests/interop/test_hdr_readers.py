@@ -14,20 +14,31 @@ import pytest
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.report.hgrm import distribution
+from wsload.results import hlog
 from wsload.results.reader import open_run
 from wsload.results.writer import RunWriter
 
 pytestmark = pytest.mark.xdist_group("hdr-readers")
 
 START = 1732278960.123
-METRICS = ("message", "open", "message.service")
+ASCII = "".join(map(chr, range(33, 127)))
+METRICS = (
+    "message",
+    "open",
+    "message.service",
+    "sub first, then",
+    f"{ASCII}.lost",
+    "Grüße 🙂 100 %",
+    "NO TAG",
+)
+"""Names of every kind: with all of ASCII, and with what would end a tag."""
 PERCENTILES = (50, 90, 95, 99, 99.9, 100)
 JARS = ("/usr/share/java/hdrhistogram.jar", "/usr/share/java/HdrHistogram.jar")
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of three metrics between a microsecond and a minute, one second without messages."""
+    """Eight seconds of metrics between a microsecond and a minute, one second without messages."""
     random = Random(8)
     writer = RunWriter.create(
         tmp_path_factory.mktemp("results"), build="interop", target="", options={}, started_at=START
@@ -46,6 +57,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.append(Interval(start_s=START + second, length_s=1.0, histograms=histograms))
     writer.finish({}, ended_at=START + 8, valid=True)
     return writer.path
+
+
+def tag_of(metric: str) -> str:
+    """What stands in the log for it."""
+    line = hlog.line(metric, Histogram.of([1]), offset_ms=0, length_ms=1).decode()
+    return line.partition(",")[0].removeprefix("Tag=")
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +110,29 @@ def test_java_prints_our_distribution_byte_by_byte(
     java: list[str], run: Path, totals: Totals, metric: str, csv: bool
 ) -> None:
     command = [*java, "-i", str(run / "histograms.hlog")]
-    command += [] if metric == "message" else ["-tag", metric]
+    command += [] if metric == "message" else ["-tag", tag_of(metric)]
     command += ["-csv"] if csv else []
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout == distribution(totals.histograms[metric], started_at=round(START, 3), csv=csv)
+
+
+def test_without_messages_java_reads_the_busiest_request_by_default(java: list[str], tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path, build="x", target="", options={}, started_at=START)
+    for second, count in enumerate((0, 9, 2)):
+        histograms = {
+            "open": Histogram.of([1_000_000]),
+            "sub first": Histogram.of([2_000_000] * count),
+            "buy": Histogram.of([3_000_000] * min(count, 5)),
+        }
+        writer.append(Interval(start_s=START + second, length_s=1.0, histograms=histograms))
+    writer.close()
+    done = subprocess.run(
+        [*java, "-i", str(writer.path / "histograms.hlog")], capture_output=True, text=True, check=True
+    )
+    found = open_run(writer.path).totals().histograms["sub first"]
+    assert done.stdout == distribution(found, started_at=round(START, 3))
+    assert found.total == 11
 
 
 def test_java_sees_every_interval_at_its_time(java: list[str], run: Path, tmp_path: Path) -> None:
@@ -149,9 +184,10 @@ def test_javascript_reads_the_same_figures(modules: Path, run: Path, totals: Tot
         check=True,
     )
     found = json.loads(done.stdout)
-    assert set(found["tags"]) == {"NO TAG", "open", "message.service"}
+    assert set(found["tags"]) == {"NO TAG", *map(tag_of, METRICS[1:])}
     seconds = {metric: [n for n in range(8) if (metric, n) != ("message", 3)] for metric in METRICS}
-    for metric, tag in (("message", "NO TAG"), ("open", "open"), ("message.service", "message.service")):
+    for metric in METRICS:
+        tag = "NO TAG" if metric == "message" else tag_of(metric)
         theirs, ours = found["series"][tag], totals.histograms[metric]
         assert theirs["count"] == ours.total
         assert theirs["mean"] == pytest.approx(ours.mean_ns)

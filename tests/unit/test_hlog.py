@@ -24,7 +24,7 @@ def test_the_header_is_the_one_java_writes() -> None:
         "#[Histogram log format version 1.3]",
         "#[StartTime: 1732278960.123 (seconds since epoch), Fri Nov 22 12:36:00 UTC 2024]",
         "#[BaseTime: 1732278960.123 (seconds since epoch)]",
-        "#[Values are ns; untagged lines are the metric message]",
+        "#[Values are ns; tags are percent-encoded]",
         '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"',
     ]
 
@@ -33,18 +33,22 @@ def test_a_day_of_one_digit_is_padded_as_java_pads_it() -> None:
     assert hlog.java_date(0.0) == "Thu Jan 01 00:00:00 UTC 1970"
 
 
-def test_messages_are_untagged_other_metrics_carry_their_name_and_the_maximum_is_in_ms() -> None:
+def test_metrics_carry_their_name_but_for_one_and_the_maximum_is_in_ms() -> None:
     histogram = Histogram.of([12_345_678])
     encoded = histogram.encode().decode()
-    message = hlog.line("message", histogram, offset_ms=0, length_ms=1000)
+    message = hlog.line(None, histogram, offset_ms=0, length_ms=1000)
     other = hlog.line("open.tcp", histogram, offset_ms=61_005, length_ms=998)
     assert message.decode() == f"0.000,1.000,12.354,{encoded}\n"
     assert other.decode() == f"Tag=open.tcp,61.005,0.998,12.354,{encoded}\n"
 
 
+names = st.text(min_size=1, max_size=100)
+"""Any text: what may be a name is decided where names are declared."""
+
+
 @given(
     st.lists(
-        st.tuples(st.sampled_from(METRICS), histograms, st.integers(0, 10**8), st.integers(1, 10**6)),
+        st.tuples(st.sampled_from(METRICS) | names, histograms, st.integers(0, 10**8), st.integers(1, 10**6)),
         max_size=5,
     )
 )
@@ -63,6 +67,25 @@ def test_reading_gives_what_was_written(
         hlog.LogLine(metric=metric, start_ms=START_MS + offset, length_ms=length, histogram=histogram)
         for metric, histogram, offset, length in lines
     ]
+
+
+@given(names)
+def test_a_comment_names_the_metric_of_the_untagged_lines(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    histogram = Histogram.of([5_000])
+    untagged = hlog.line(None, histogram, offset_ms=0, length_ms=1000)
+    path = written(tmp_path_factory.mktemp("log") / "a.hlog", untagged, hlog.untagged(name), untagged)
+    assert [line.metric for line in hlog.read(path)] == ["message", name]
+
+
+def test_in_logs_of_schema_1_untagged_lines_are_messages(tmp_path: Path) -> None:
+    header = hlog.header(START_MS).replace(
+        b"#[Values are ns; tags are percent-encoded]",
+        b"#[Values are ns; untagged lines are the metric message]",
+    )
+    line = hlog.line(None, Histogram.of([5_000]), offset_ms=0, length_ms=1000)
+    assert [each.metric for each in hlog.read(written(tmp_path / "a.hlog", header, line))] == ["message"]
 
 
 LINE = hlog.line("open", Histogram.of([5_000]), offset_ms=2000, length_ms=1000)

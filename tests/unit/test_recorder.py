@@ -169,6 +169,27 @@ def test_other_counters_are_added_by_name() -> None:
     assert freeze(recorder).counters == {}
 
 
+def test_a_counter_of_a_user_class_is_known_even_at_zero() -> None:
+    recorder = Recorder()
+    recorder.add(recorder.counter("gaps\n in  the feed"), 0)
+    assert freeze(recorder).counters == {"gaps in the feed": 0}
+
+
+@pytest.mark.parametrize("name", ["lost", "names_gathered", "", "\x00"])
+def test_a_counter_that_wsload_keeps_itself_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        Recorder().counter(name)
+
+
+def test_counters_beyond_the_limit_are_gathered_and_counted() -> None:
+    recorder = Recorder()
+    for number in range(MOST_NAMES + 3):
+        for _ in range(2):
+            recorder.add(recorder.counter(f"counter {number}"))
+    found = freeze(recorder).counters
+    assert (found[OTHER], found["names_gathered"], len(found)) == (6, 3, MOST_NAMES + 2)
+
+
 def test_a_name_is_declared_once_and_told_in_the_interval_in_which_it_came() -> None:
     recorder = Recorder()
     figures = recorder.declare("buy", Kind.REQUEST)

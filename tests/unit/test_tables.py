@@ -67,7 +67,7 @@ def test_the_tables_of_a_run() -> None:
         ("open.tcp", "1", "0.50", "30.0", "30.0", "30.0", "30.0", "30.0", "30.0"),
     )
     assert tables.counters_table(summary).rows == (
-        ("messages sent", "1,500"),
+        ("WebSocket messages sent", "1,500"),
         ("bytes out", "45.6 kB"),
         ("from the future", "1"),
         ("peak users", "5"),

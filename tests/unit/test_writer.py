@@ -14,8 +14,10 @@ import pytest
 from intervals import METRICS
 
 from wsload.errors import ResultsError, UsageError
+from wsload.judge.run.validity import judge
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.results import counters, hlog
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
@@ -227,6 +229,61 @@ def test_text_that_utf8_cannot_hold_is_counted_all_the_same(create: Create, tmp_
     writer.append(second(0, failures={("open", "\ud800"): 2, ("open", "?"): 1}))
     writer.finish({}, ended_at=START, valid=True)
     assert open_run(writer.path).totals().failures == writer.totals.failures == {("open", "?"): 3}
+
+
+def tags(writer: RunWriter) -> list[str]:
+    """The log's comments on tags, and its lines' tags, in their order."""
+    lines = (writer.path / "histograms.hlog").read_text().splitlines()[5:]
+    return [line if line.startswith("#") else line.split(",")[0] for line in lines]
+
+
+def one(*metrics: str) -> dict[str, Histogram]:
+    return {metric: Histogram.of([1000]) for metric in metrics}
+
+
+def test_the_untagged_lines_are_those_of_message_where_there_is_one(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    writer.append(second(0, histograms=one("open"), names={"message": Kind.REQUEST}))
+    writer.append(second(1, histograms=one("buy", "buy.lost")))
+    writer.append(second(2, histograms=one("message")))
+    assert tags(writer) == [
+        "Tag=open",
+        "#[Untagged lines are the metric message]",
+        "Tag=buy",
+        "Tag=buy.lost",
+        "2.000",
+    ]
+
+
+def test_else_they_are_those_of_the_busiest_request_of_the_first_second_that_has_one(
+    create: Create, tmp_path: Path
+) -> None:
+    writer = create(tmp_path)
+    kinds = {"a tick": Kind.VALUE, 'say, "hi"': Kind.REQUEST, "buy": Kind.REQUEST}
+    busy = {"a tick": Histogram.of([1] * 9), 'say, "hi"': Histogram.of([1] * 3), **one("buy")}
+    writer.append(second(0, histograms=one("open"), names=kinds))
+    writer.append(second(1, histograms=busy))
+    writer.append(second(2, histograms={**one("message"), "buy": Histogram.of([1] * 99)}))
+    comment = '#[Untagged lines are the metric say%2C%20"hi"]'
+    assert tags(writer)[1:] == [comment, "Tag=a%20tick", "Tag=buy", "1.000", "Tag=message", "Tag=buy"]
+    found = {
+        metric: histogram.total for metric, histogram in open_run(writer.path).totals().histograms.items()
+    }
+    assert found == {metric: histogram.total for metric, histogram in writer.totals.histograms.items()}
+
+
+def test_the_names_of_a_run_are_limited_over_all_its_processes(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    for worker in range(3):
+        names = [f"worker {worker}, item {item}" for item in range(100)]
+        writer.append(
+            second(worker, histograms=one(*names), names=dict.fromkeys(names, Kind.REQUEST), counters={})
+        )
+    totals = open_run(writer.path).totals()
+    assert len(totals.names) == 201
+    assert totals.histograms["other"].total == 100
+    assert totals.counters["names_gathered"] == 100
+    assert any(warning.name == "names" for warning in judge(totals, []))
 
 
 def test_every_metric_can_be_written(create: Create, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Interval:
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     """By metric; a metric without values is absent."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    """By name, see `wsload.measure.names`; zeros are absent."""
+    """By name, see `wsload.measure.names`; zeros are absent, but for a user class's own that it made known."""
     gauges: Mapping[str, int] = field(default_factory=dict)
     """By name, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -27,6 +27,10 @@ MOST_NAMES: Final = 200
 LONGEST_NAME: Final = 100
 """Characters of a name; the rest is cut off."""
 OTHER: Final = "other"
+MOST_GATHERED: Final = 10_000
+"""Of the names gathered under `OTHER` so many are told apart, to count them."""
+GATHERED: Final = "names_gathered"
+"""The counter of names gathered under `OTHER`."""
 
 
 class Kind(StrEnum):
@@ -90,8 +94,8 @@ _COUNTERS: dict[str, str] = {
     "open_failures": "connections not opened",
     "reconnects": "reconnections",
     "users_ended": "users ended early",
-    "sent": "messages sent",
-    "received": "messages received",
+    "sent": "WebSocket messages sent",
+    "received": "WebSocket messages received",
     "bytes_out": "bytes out",
     "bytes_in": "bytes in",
     "requests": "requests sent",
@@ -105,6 +109,7 @@ _COUNTERS: dict[str, str] = {
     "unread": "messages the user class never read",
     "reads_paused": "times reading was paused",
     "unpaired": "answers that could not be paired for certain",
+    GATHERED: "names beyond the limit, gathered under 'other'",
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
     "late_ns": "late: the load generator's event loop",
@@ -218,15 +223,35 @@ def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
     )
 
 
+def one_line(name: str) -> str:
+    """A name as one line of printable text with single spaces, not too long.
+
+    Raises `ValueError` where nothing is left of it.
+    """
+    text = "".join(character if character.isprintable() else " " for character in str(name))
+    text = " ".join(text.split())[:LONGEST_NAME].rstrip()
+    if not text:
+        raise ValueError("a name needs at least one printable character")
+    return text
+
+
+def clean_counter(name: str) -> str:
+    """The name of a user class's own counter as it is stored: see `one_line`.
+
+    Raises `ValueError` for one that is taken.
+    """
+    text = one_line(name)
+    if text in _COUNTERS:
+        raise ValueError(f"the counter {text!r} is one that wsload keeps itself: choose another name")
+    return text
+
+
 def clean(name: str) -> str:
-    """A name as it is stored: one line of printable text, not too long.
+    """The name of a request, step or value as it is stored: see `one_line`.
 
     Raises `ValueError` for one that can't be used.
     """
-    text = "".join(character if character.isprintable() else " " for character in str(name)).strip()
-    text = text[:LONGEST_NAME].rstrip()
-    if not text:
-        raise ValueError("a name needs at least one printable character")
+    text = one_line(name)
     if (text in OWN and text not in _FREE) or split(text)[1]:
         raise ValueError(
             f"the name {text!r} is one of wsload's own, or ends like one ({', '.join(SUFFIXES)}): "
@@ -238,19 +263,27 @@ def clean(name: str) -> str:
 class NameLimit:
     """Admits the first `MOST_NAMES` names; to those that come later it gives `OTHER`."""
 
-    __slots__ = ("_admitted", "refused")
+    __slots__ = ("_admitted", "_gathered")
 
     def __init__(self) -> None:
         self._admitted: set[str] = set()
-        self.refused = 0
-        """How many different names were gathered under `OTHER`, up to ten thousand."""
+        self._gathered: set[str] = set()
 
     def admit(self, name: str) -> str:
         """The name, or `OTHER`."""
         if name in self._admitted:
             return name
-        if len(self._admitted) < MOST_NAMES:
+        if len(self._admitted) < MOST_NAMES and name != OTHER:
             self._admitted.add(name)
             return name
-        self.refused = min(self.refused + 1, 10_000)
+        if name != OTHER and len(self._gathered) < MOST_GATHERED:
+            self._gathered.add(name)
         return OTHER
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._admitted or name == OTHER
+
+    @property
+    def gathered(self) -> int:
+        """How many different names were gathered under `OTHER`, up to `MOST_GATHERED`."""
+        return len(self._gathered)

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
-from wsload.measure.names import LAGGED, UNLAGGED, Figures, Kind, NameLimit, clean, counters, metrics
+from wsload.measure.names import LAGGED, UNLAGGED, Figures, Kind, NameLimit, clean, clean_counter, counters, metrics
 
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""
@@ -68,10 +68,10 @@ class Snapshot:
         found = {name: getattr(self._counts, name) for name in self._counts.__slots__}
         overflow = sum(histogram.overflow for histogram in histograms.values())
         found["out_of_range"] += overflow
-        counted = added((found, self._parts.pop("own_counters")))
+        counted = {name: number for name, number in found.items() if number}
         return Interval(
             histograms=histograms,
-            counters={name: number for name, number in counted.items() if number},
+            counters=added((counted, self._parts.pop("own_counters"))),
             **self._parts,
         )
 
@@ -84,8 +84,8 @@ class Recorder:
     counted by `add`. `declare` makes the lists of a name that a user class brings.
     """
 
-    __slots__ = ("_closes", "_counters", "_failed", "_failures", "_histograms", "_limit", "_new",
-                 "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
+    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failures", "_histograms", "_limit", "_new",
+                 "_own_counters", "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
@@ -99,6 +99,8 @@ class Recorder:
         self.declared: Final[dict[str, Figures]] = {}
         """What `declare` gave, by the name it was asked for."""
         self._limit = NameLimit()
+        self._counter_limit = NameLimit()
+        self._own_counters: dict[str, str] = {}
         self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
         self._start()
@@ -120,12 +122,12 @@ class Recorder:
         if found is not None:
             return found
         cleaned = clean(name)
+        gathered = self._limit.gathered
         admitted = self._limit.admit(cleaned)
         found = Figures.of(admitted)
         if admitted == cleaned:
             self.declared[name] = found
-        else:
-            self._counters["names_gathered"] += 1
+        self.count.names_gathered += self._limit.gathered - gathered
         if admitted not in self.kinds:
             self.kinds[admitted] = self._new[admitted] = kind
             for metric in (found.name, found.service, found.lost, found.failed, found.lagged, found.unlagged):
@@ -159,8 +161,19 @@ class Recorder:
         self._new = dict(self.kinds)
 
     def add(self, counter: str, number: int = 1) -> None:
-        """Adds to a counter that is not registered."""
+        """Adds to a counter that is not registered; adding 0 makes it known."""
         self._counters[counter] += number
+
+    def counter(self, name: str) -> str:
+        """What to call a user class's own counter: see `wsload.measure.names.clean_counter` and its limit."""
+        found = self._own_counters.get(name)
+        if found is None:
+            cleaned, gathered = clean_counter(name), self._counter_limit.gathered
+            found = self._counter_limit.admit(cleaned)
+            self.count.names_gathered += self._counter_limit.gathered - gathered
+            if found == cleaned:
+                self._own_counters[name] = found
+        return found
 
     def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1) -> None:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.

@@ -16,8 +16,9 @@ from typing import Final
 
 from wsload.words import stamp
 from wsload.errors import ResultsError, UsageError
+from wsload.measure.gathering import RunNames
 from wsload.measure.interval import Interval, Totals, added
-from wsload.measure.names import in_order, labels
+from wsload.measure.names import in_order, labels, leading
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
 from wsload.redact import plain, redact_url, redacted
@@ -68,6 +69,9 @@ class RunWriter:
         self.problem: str | None = None
         """Why intervals could not be written, in one line; None if all were."""
         self._unwritten = 0
+        self._names = RunNames()
+        self._untagged: str | None = None
+        """The metric whose lines carry no tag; None as long as nothing was named."""
         self._start_ms = round(info.started_at * 1000)
         replace_file(path / RUN, info.to_json())
         self._histograms = _Log(path / HISTOGRAMS)
@@ -106,18 +110,18 @@ class RunWriter:
                 "name another one"
             ) from error
 
-    def append(self, interval: Interval) -> None:
-        """Adds the next interval to the files and to `totals`; about 3 ms for 14 metrics.
+    def append(self, interval: Interval) -> Interval:
+        """Adds the next interval to the files and to `totals`; about 3 ms for 14 metrics. Returns it as added.
 
-        Times are rounded to ms, as the log stores them, and are never before the run's start. Does not raise when
-        the disk is full or gone; see `problem`.
+        Times are rounded to ms, as the log stores them, and are never before the run's start; names beyond the
+        limit of a run are gathered. Does not raise when the disk is full or gone; see `problem`.
         """
         if not interval:
-            return
+            return interval
         start_ms = max(round(interval.start_s * 1000), self._start_ms)
         length_ms = max(round(interval.length_s * 1000), 1)
         interval = replace(
-            interval,
+            self._names.admit(interval),
             start_s=start_ms / 1000,
             length_s=length_ms / 1000,
             failures=added(
@@ -125,15 +129,19 @@ class RunWriter:
             ),
         )
         self.totals.add(interval)
+        comment = self._choose_untagged(interval)
         lines = [
             hlog.line(
-                metric, interval.histograms[metric], offset_ms=start_ms - self._start_ms, length_ms=length_ms
+                None if metric == self._untagged else metric,
+                interval.histograms[metric],
+                offset_ms=start_ms - self._start_ms,
+                length_ms=length_ms,
             )
             for metric in in_order(interval.histograms)
             if interval.histograms[metric].total
         ]
         try:
-            self._histograms.append(b"".join(lines))
+            self._histograms.append(b"".join((comment, *lines)))
             self._counts.append(counters.line(interval, len(lines)))
         except OSError as error:
             self._unwritten += 1
@@ -141,6 +149,18 @@ class RunWriter:
                 f"{self._unwritten} of {self.totals.intervals} intervals could not be written to "
                 f"{self.path} ({error.strerror})"
             )
+            if comment:
+                self._untagged = None  # the log doesn't say so yet
+        return interval
+
+    def _choose_untagged(self, interval: Interval) -> bytes:
+        """The comment that names the metric of the untagged lines, where that becomes known; else nothing."""
+        if self._untagged is None:
+            counts = {metric: histogram.total for metric, histogram in interval.histograms.items()}
+            if found := leading(counts, self.totals.names):
+                self._untagged = hlog.UNTAGGED if hlog.UNTAGGED in self.totals.names else found
+                return hlog.untagged(self._untagged)
+        return b""
 
     def close(self) -> None:
         """Closes the logs without completing the run: the directory remains that of a run that was cut short."""

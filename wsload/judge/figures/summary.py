@@ -105,6 +105,6 @@ def _figures(histogram: Histogram, duration_s: float) -> MetricSummary:
 
 
 def _listed(found: Mapping[str, int], order: tuple[str, ...]) -> dict[str, int]:
-    """In this order, unknown names last; zeros left out."""
+    """In this order, others last; zeros are left out, but for those of the user class's own."""
     names = [*order, *sorted(found.keys() - set(order))]
-    return {name: found[name] for name in names if found.get(name)}
+    return {name: found[name] for name in names if found.get(name) or name in found.keys() - set(order)}

@@ -14,6 +14,7 @@ from typing import Final
 
 from wsload.measure.histogram import merged
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import GATHERED, MOST_NAMES, OTHER
 from wsload.results.run import RunWarning
 from wsload.words import milliseconds, number, percent
 
@@ -227,6 +228,13 @@ def _counted(totals: Totals) -> list[RunWarning]:
     if out := totals.counters.get("out_of_range", 0):
         text = f"{out:,} values were outside the histograms' range of 1 µs to 68 s and are in no percentile"
         found.append(RunWarning(name="out-of-range", text=text, remedy="lower --ws-message-timeout"))
+    if gathered := totals.counters.get(GATHERED, 0):
+        text = (
+            f"{number(gathered)} names beyond the {MOST_NAMES} of a run are gathered under '{OTHER}': "
+            "their figures can't be told apart"
+        )
+        remedy = "name requests by what they do, without ids and other values"
+        found.append(RunWarning(name="names", text=text, remedy=remedy))
     if paused := totals.counters.get("reads_paused", 0):
         text = f"reading was paused {paused:,} times because the user class did not receive() what arrived"
         found.append(

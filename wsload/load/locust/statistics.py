@@ -18,6 +18,7 @@ from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
 from wsload.load.locust.ending import Listeners
+from wsload.measure.names import OWN, split
 from wsload.measure.recorder import Failure
 
 
@@ -27,8 +28,8 @@ class _Type(str):
 
 TYPE: Final = _Type("WS")
 """The request type of wsload's rows. Events that wsload fires are known by this very object."""
-ROWS: Final = frozenset(("open", "login", "message", "close"))
-"""The metrics that are rows in Locust's table."""
+ROWS: Final = frozenset(("open", "login", "close"))
+"""wsload's own metrics that are rows in Locust's table, beside all that user classes name."""
 
 
 class StatisticsFeed:
@@ -50,7 +51,8 @@ class StatisticsFeed:
     # On the loop's thread
 
     def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        if metric in ROWS and metric not in self._known:
+        named = metric not in OWN and not split(metric)[1]
+        if (named or metric in ROWS) and metric not in self._known:
             self._bridge.to_listeners(self._feed, metric, values, sizes)
 
     def failures(self, failures: list[Failure]) -> None:

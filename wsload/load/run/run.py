@@ -83,8 +83,7 @@ class Run:
         """Takes the next interval."""
         if self._witness is not None:
             interval = self._witness.join(interval)
-        self.writer.append(interval)
-        second = self._live.add(interval)
+        second = self._live.add(self.writer.append(interval))
         for listener in self.listeners:
             listener.second(second)
 

@@ -157,5 +157,6 @@ class WebSocketUser(DeclaredUser):
         recorder.values[recorder.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
 
     def count(self, name: str, number: int = 1) -> None:
-        """Adds to a counter of your own."""
-        self._context.engine.recorder.add(name, number)
+        """Adds to a counter of your own. Adding 0 makes it known, so that ``--ws-check "gaps < 1"`` has what to see."""
+        recorder = self._context.engine.recorder
+        recorder.add(recorder.counter(name), number)
