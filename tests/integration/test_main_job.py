@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hdrh.histogram import HdrHistogram
 from support.locust_run import CHAT, ECHO, FILES, LOCUSTFILES, Finished, LocustRun, own_ports
+from support.schemas import validate_run
 from support.serving import Serving
 from support.undisturbed import undisturbed
 from support.waiting import until
@@ -52,6 +53,7 @@ def assert_complete(finished: Finished) -> None:
     assert "Traceback" not in finished.stderr, finished.stderr
     assert {path.name for path in finished.directory.iterdir()} >= set(FILES)
     assert open_run(finished.directory).problems == ()
+    validate_run(finished.directory)
     run, summary = finished.run, finished.summary
     assert run["schema"] == summary["schema"] == 2
     assert run["started_at"] < run["ended_at"]

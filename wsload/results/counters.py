@@ -102,7 +102,9 @@ def _seconds(found: dict[str, Any], key: str) -> float:
 
 def _counts(found: dict[str, Any], key: str) -> dict[str, int]:
     value = found.get(key, {})
-    if not isinstance(value, dict) or not all(type(number) is int and number >= 0 for number in value.values()):
+    if not isinstance(value, dict) or not all(
+        type(number) is int and number >= 0 for number in value.values()
+    ):
         raise ValueError(f"{key!r} does not hold counts")
     return value
 

@@ -14,15 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from wsload.words import stamp
 from wsload.errors import ResultsError, UsageError
 from wsload.measure.gathering import RunNames
 from wsload.measure.interval import Interval, Totals, added
 from wsload.measure.names import in_order, labels, leading
+from wsload.redact import plain, redact_url, redacted
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
-from wsload.redact import plain, redact_url, redacted
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
+from wsload.words import stamp
 
 RUN: Final = "run.json"
 HISTOGRAMS: Final = "histograms.hlog"
