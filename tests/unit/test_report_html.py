@@ -104,7 +104,7 @@ def test_after_a_damaged_line_the_rest_is_left_out_and_said(tmp_path: Path) -> N
     log.write_bytes(b"".join([*lines[:-2], b"not a histogram\n", *lines[-1:]]))
     found = report_of(path)
     assert found.said("Incomplete.")
-    assert found.said("line 8: not a line of a histogram log")
+    assert found.said("line 9: not a line of a histogram log")
     highest = found.data["tracks"]["message"][3]
     assert highest[0] == 1.0
     assert not {3.0, 4.0} & set(highest)
