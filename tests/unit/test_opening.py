@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, unix_serve
 from websockets.http11 import Request
 
 from wsload.errors import OpenError, UsageError
+from wsload.load.options.tls import trusting as trust
 from wsload.load.ws.request import request_headers
 
 # What goes right
@@ -37,7 +37,7 @@ def test_the_phases_of_an_address_without_tls() -> None:
 def test_the_phases_of_a_name_with_tls(certificates: Certificates) -> None:
     async def body() -> None:
         async with served(ssl=certificates.server_context()) as port:
-            client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
+            client = Client(tls=trust(str(certificates.authority)))
             connection = await client.open(f"wss://localhost:{port}/")
             interval = client.interval()
             assert {metric: found.total for metric, found in interval.histograms.items()} == {
@@ -161,7 +161,7 @@ def test_each_opening_has_its_own_identity() -> None:
 def test_a_server_is_verified_by_the_name_given(certificates: Certificates) -> None:
     async def body() -> None:
         async with served(ssl=certificates.server_context()) as port:
-            client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
+            client = Client(tls=trust(str(certificates.authority)))
             asked = {"connect_to": f"127.0.0.1:{port}"}
             connection = await client.open("wss://nobody.invalid/", server_name="localhost", **asked)
             await connection.close()
@@ -324,7 +324,7 @@ def test_a_redirect_to_tls_is_verified_as_the_run_verifies(certificates: Certifi
         async with AsyncExitStack() as servers:
             port = await servers.enter_async_context(served(ssl=certificates.server_context()))
             old = await servers.enter_async_context(served_tcp(redirecting(f"wss://localhost:{port}/")))
-            trusting = ssl.create_default_context(cafile=str(certificates.authority))
+            trusting = trust(str(certificates.authority))
             connection = await Client(tls=trusting).open(f"ws://127.0.0.1:{old}/")
             await connection.close()
             assert await Client().fails(f"ws://127.0.0.1:{old}/") == "tls"

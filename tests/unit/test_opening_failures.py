@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from opening_client import Client, responding, run, served, served_tcp
 from support import hostile
 from support.certificates import Certificates
 
+from wsload.load.options.tls import trusting as trust
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.opening import OpenOptions
 
@@ -92,7 +92,7 @@ def test_a_subprotocol_not_agreed_on_fails_the_opening(chosen: Any) -> None:
 
 def test_tls_failures_are_named_and_leave_nothing_open(certificates: Certificates) -> None:
     async def body() -> None:
-        trusting = ssl.create_default_context(cafile=str(certificates.authority))
+        trusting = trust(str(certificates.authority))
         async with served(ssl=certificates.server_context()) as port, served() as plain_port:
             for _ in range(3):
                 assert await Client().fails(f"wss://127.0.0.1:{port}/") == "tls"
@@ -115,7 +115,7 @@ def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Cert
             f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
         )
         async with served_tcp(handler, ssl=tls) as port:
-            client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
+            client = Client(tls=trust(str(certificates.authority)))
             error = await client.failure(f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/")
             assert error.kind == "redirect"
             assert f"ws://127.0.0.1:{1 if tls else port}" in error.detail and "s3cret" not in error.detail
@@ -151,7 +151,7 @@ def test_a_certificate_s_fault_is_told(certificates: Certificates) -> None:
         async with served(ssl=certificates.server_context()) as port:
             error = await Client().failure(f"wss://127.0.0.1:{port}/")
             assert error.kind == "tls" and "certificate" in error.detail
-            trusting = ssl.create_default_context(cafile=str(certificates.authority))
+            trusting = trust(str(certificates.authority))
             error = await Client(tls=trusting).failure(
                 f"wss://127.0.0.1:{port}/", server_name="another.example"
             )
