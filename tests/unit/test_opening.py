@@ -282,6 +282,34 @@ def test_a_redirect_is_followed_and_timed(form: str) -> None:
     run(body)
 
 
+def test_redirects_over_a_unix_socket_stay_on_it_or_leave_it(tmp_path: Path) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append((connection.request.path, connection.request.headers.get("X-One")))
+
+    async def first(connection: ServerConnection, request: Request) -> Any:
+        if request.path not in targets:
+            return None
+        response = connection.respond(302, "")
+        response.headers["Location"] = targets[request.path]
+        return response
+
+    targets = {"/": "new?x=1#top"}
+
+    async def body() -> None:
+        async with served(note) as port, unix_serve(note, str(tmp_path / "s"), process_request=first):
+            targets["/away"] = f"ws://127.0.0.1:{port}/away"
+            for path in ("/", "/away"):
+                client = Client(headers=(("X-One", "1"),), connect_to="192.0.2.1:1")
+                connection = await client.open(f"ws+unix://{tmp_path}/s:{path}")
+                await connection.wait_closed()
+        assert seen == [("/new?x=1", "1"), ("/away", None)]
+
+    run(body)
+
+
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_what_was_meant_for_one_host_does_not_go_to_another(elsewhere: bool) -> None:
     seen: list[Request] = []

@@ -13,6 +13,7 @@ from opening_client import Client, responding, run, served, served_tcp
 from support import hostile
 from support.certificates import Certificates
 
+from wsload.errors import UsageError
 from wsload.load.options.tls import trusting as trust
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.opening import OpenOptions
@@ -42,7 +43,13 @@ SERVERS = {
     "garbage": (hostile.raw_garbage, "bad handshake", "not HTTP/1.1"),
     "wrong accept": (hostile.wrong_accept, "bad handshake", "Sec-WebSocket-Accept"),
     "endless headers": (hostile.endless_headers, "bad handshake", "longer than 64 KiB"),
-    "silent": (hostile.silent, "timeout", "--ws-open-timeout"),
+    "silent": (hostile.silent, "timeout", "--ws-open-timeout: no answer to the upgrade"),
+    "control characters": (
+        responding("HTTP/1.1 403 \x1b[31mNo\r\nRetry-After: \x07\r\nContent-Length: 0\r\n\r\n"),
+        "bad status 403",
+        "403; Retry-After:",
+    ),
+    "TLS alert, byte by byte": (hostile.alert_bytewise, "a TLS port", "use wss://"),
     "hangs up": (hostile.hang_up, "hung up", "without an answer"),
     "hangs up in its answer": (hostile.cut_response, "hung up", "after 48 bytes"),
     "TLS alert": (responding("\x15\x03\x01\x00\x02\x02\x46"), "a TLS port", "use wss://"),
@@ -123,9 +130,27 @@ def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Cert
     run(body)
 
 
+def test_a_silent_server_under_tls_is_told_from_one_without_an_answer() -> None:
+    async def body() -> None:
+        async with served_tcp(hostile.silent) as port:
+            error = await Client(timeout_s=0.2).failure(f"wss://127.0.0.1:{port}/")
+            assert (error.kind, "TLS handshake" in error.detail) == ("timeout", True)
+
+    run(body)
+
+
+def test_a_subprotocol_that_is_none_is_refused_before_anything_is_sent() -> None:
+    async def body() -> None:
+        for names in (("a b",), ("json", "json"), ("json\r\nX-One: 1",), ("",)):
+            with pytest.raises(UsageError, match="SyntaxError"):
+                await Client().open("ws://127.0.0.1:1/", *names)
+
+    run(body)
+
+
 def test_a_redirect_to_what_is_no_websocket_is_named() -> None:
     async def body() -> None:
-        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/"):
+        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/", "ws+unix:///s3cret.sock:/", "/a b"):
             handler = responding(f"HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
             async with served_tcp(handler) as port:
                 error = await Client().failure(f"ws://127.0.0.1:{port}/")
