@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from support.locust_run import ROOT, Finished
-from support.serving import Serving, echo
 
 from wsload.server.process import ServerProcess
 
@@ -32,19 +31,6 @@ def test_the_example_is_a_locustfile_that_runs(run_locust: Callable[..., Finishe
         finished = run_locust("-f", "example.py", "--host", server.url, *load)
     assert finished.returncode == 0, finished.stderr
     assert finished.count("message") > 0
-    assert finished.failures == {}
-
-
-def test_the_example_of_another_protocol_runs(
-    run_locust: Callable[..., Finished], tmp_path: Path, serving: Serving
-) -> None:
-    (example,) = re.findall(r"<!-- tested with an echo -->\n```python\n(.*?)```", README, re.DOTALL)
-    (tmp_path / "example.py").write_text(example, "utf-8")
-    load = ["--headless", "--only-summary", "-u", "2", "-r", "2", "-t", "4s", "--ws-allow-invalid"]
-    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
-    finished = run_locust("-f", "example.py", "--host", host, *load, "--ws-check", "getBook.lost < 1")
-    assert finished.returncode == 0, finished.stderr
-    assert finished.count("getBook") == finished.count("getBook.service") > 0
     assert finished.failures == {}
 
 

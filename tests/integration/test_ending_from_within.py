@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.locust_run import FILES, LOCUSTFILES, Finished
+from support.locust_run import FILES, LOCUSTFILES, Finished, processes
 from support.serving import Serving, echo
 
 PLACES = ("task", "on_start", "on_connect", "on_message", "on_stop", "thread", "listener", "event")
@@ -57,8 +57,7 @@ def test_several_processes_end_each_by_itself_and_the_run_with_them(
             "4",
             "-t",
             "20s",
-            "--processes",
-            "2",
+            *processes(2),
         ),
         *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
         env={"TEST_WHERE": "task", "TEST_HOW": "quit"},

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.locust_run import LOCUSTFILES, Finished
+from support.locust_run import LOCUSTFILES, Finished, processes
 from support.serving import Serving, echo
 
 
@@ -20,13 +20,13 @@ async def pages(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nhi")
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("number", [1, 2])
 def test_all_that_was_fired_is_in_the_results_once(
-    run_locust: Callable[..., Finished], serving: Serving, tmp_path: Path, processes: int
+    run_locust: Callable[..., Finished], serving: Serving, tmp_path: Path, number: int
 ) -> None:
     finished = run_locust(
         *("-f", LOCUSTFILES / "own_events.py", "--headless", "-u", "5", "-r", "5", "-t", "4s"),
-        *(("--processes", "2") if processes > 1 else ()),
+        *processes(number),
         env={
             "TEST_HTTP": f"http://127.0.0.1:{serving.tcp(pages)}",
             "TEST_ECHO": f"ws://127.0.0.1:{serving.websocket(echo)}",

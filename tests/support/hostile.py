@@ -59,15 +59,6 @@ async def endless_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWr
         await writer.drain()
 
 
-async def alert_bytewise(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answers as TLS does, in small pieces."""
-    await reader.readuntil(b"\r\n\r\n")
-    for byte in b"\x15\x03\x01\x00\x02\x02\x46":
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(0.005)
-
-
 async def endless_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Refuses, and goes on and on about it."""
     await reader.readuntil(b"\r\n\r\n")

@@ -39,6 +39,11 @@ def own_ports() -> tuple[str, ...]:
     return "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port
 
 
+def processes(number: int) -> tuple[str, ...]:
+    """Options for so many processes: none for one."""
+    return ("--processes", str(number), *own_ports()) if number > 1 else ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A row of the last table that Locust printed."""

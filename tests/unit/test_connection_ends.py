@@ -140,32 +140,6 @@ def test_a_close_that_nobody_answers_is_a_timeout() -> None:
     on_loop(body)
 
 
-def test_a_reason_may_hold_anything_and_is_told_in_one_line() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        reason = "one\ntwo\x1b[31m"
-        pair.arrive(frame(Opcode.CLOSE, Close(4000, reason).serialize()))
-        pair.lose()
-        assert pair.listener.closes == [(4000, reason)] and pair.client.end.reason == reason
-        assert pair.client.end.detail.isprintable()
-
-    on_loop(body)
-
-
-def test_giving_up_twice_what_is_lost_already_ends_it_once() -> None:
-    async def body() -> None:
-        pair = Pair.open()
-        pair.arrive(frame(Opcode.TEXT, b"x") * 1000)
-        pair.lose()
-        pair.client.abort()
-        pair.client.abort()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert pair.client.state is State.CLOSED and len(pair.listener.closes) == 1
-
-    on_loop(body)
-
-
 def test_an_abort_is_this_side_s() -> None:
     async def body() -> None:
         pair = Pair.open()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gevent
 import pytest
 from gevent.pool import Group
@@ -78,3 +80,31 @@ def test_an_error_is_shown_as_a_greenlets_is_and_once() -> None:
     finally:
         hub.handle_error = before
     assert seen == [error] and guest.handle.error is error
+
+
+def test_a_user_on_a_blocked_loop_is_dropped_at_once() -> None:
+    guest = Guest(patience=99)
+    guest.handle.drop(blocked=True)
+    assert guest.handle.dead and guest.told == []
+
+
+def test_a_user_that_is_dropped_is_cancelled_before_its_connections_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handle_module, "PATIENCE_S", 0.02)
+    guest, cancelled = Guest(patience=99), []
+
+    class Loop:
+        @staticmethod
+        def call_soon_threadsafe(function: Callable[[], object]) -> None:
+            function()
+
+    class Task:
+        get_loop = Loop
+        cancel = staticmethod(lambda: cancelled.append(list(guest.told)))
+
+    guest.handle.task = Task  # type: ignore[assignment]
+    guest.handle.drop(blocked=False)
+    assert not guest.handle.dead
+    guest.handle.join(5)
+    assert cancelled == [[]] and guest.told == [True] and guest.handle.dead

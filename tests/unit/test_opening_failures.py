@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,6 @@ from opening_client import Client, responding, run, served, served_tcp
 from support import hostile
 from support.certificates import Certificates
 
-from wsload.errors import UsageError
-from wsload.load.options.tls import trusting as trust
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.opening import OpenOptions
 
@@ -43,13 +42,7 @@ SERVERS = {
     "garbage": (hostile.raw_garbage, "bad handshake", "not HTTP/1.1"),
     "wrong accept": (hostile.wrong_accept, "bad handshake", "Sec-WebSocket-Accept"),
     "endless headers": (hostile.endless_headers, "bad handshake", "longer than 64 KiB"),
-    "silent": (hostile.silent, "timeout", "--ws-open-timeout: no answer to the upgrade"),
-    "control characters": (
-        responding("HTTP/1.1 403 \x1b[31mNo\r\nRetry-After: \x07\r\nContent-Length: 0\r\n\r\n"),
-        "bad status 403",
-        "403; Retry-After:",
-    ),
-    "TLS alert, byte by byte": (hostile.alert_bytewise, "a TLS port", "use wss://"),
+    "silent": (hostile.silent, "timeout", "--ws-open-timeout"),
     "hangs up": (hostile.hang_up, "hung up", "without an answer"),
     "hangs up in its answer": (hostile.cut_response, "hung up", "after 48 bytes"),
     "TLS alert": (responding("\x15\x03\x01\x00\x02\x02\x46"), "a TLS port", "use wss://"),
@@ -99,7 +92,7 @@ def test_a_subprotocol_not_agreed_on_fails_the_opening(chosen: Any) -> None:
 
 def test_tls_failures_are_named_and_leave_nothing_open(certificates: Certificates) -> None:
     async def body() -> None:
-        trusting = trust(str(certificates.authority))
+        trusting = ssl.create_default_context(cafile=str(certificates.authority))
         async with served(ssl=certificates.server_context()) as port, served() as plain_port:
             for _ in range(3):
                 assert await Client().fails(f"wss://127.0.0.1:{port}/") == "tls"
@@ -122,7 +115,7 @@ def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Cert
             f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
         )
         async with served_tcp(handler, ssl=tls) as port:
-            client = Client(tls=trust(str(certificates.authority)))
+            client = Client(tls=ssl.create_default_context(cafile=str(certificates.authority)))
             error = await client.failure(f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/")
             assert error.kind == "redirect"
             assert f"ws://127.0.0.1:{1 if tls else port}" in error.detail and "s3cret" not in error.detail
@@ -130,27 +123,9 @@ def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Cert
     run(body)
 
 
-def test_a_silent_server_under_tls_is_told_from_one_without_an_answer() -> None:
-    async def body() -> None:
-        async with served_tcp(hostile.silent) as port:
-            error = await Client(timeout_s=0.2).failure(f"wss://127.0.0.1:{port}/")
-            assert (error.kind, "TLS handshake" in error.detail) == ("timeout", True)
-
-    run(body)
-
-
-def test_a_subprotocol_that_is_none_is_refused_before_anything_is_sent() -> None:
-    async def body() -> None:
-        for names in (("a b",), ("json", "json"), ("json\r\nX-One: 1",), ("",)):
-            with pytest.raises(UsageError, match="SyntaxError"):
-                await Client().open("ws://127.0.0.1:1/", *names)
-
-    run(body)
-
-
 def test_a_redirect_to_what_is_no_websocket_is_named() -> None:
     async def body() -> None:
-        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/", "ws+unix:///s3cret.sock:/", "/a b"):
+        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/"):
             handler = responding(f"HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
             async with served_tcp(handler) as port:
                 error = await Client().failure(f"ws://127.0.0.1:{port}/")
@@ -176,7 +151,7 @@ def test_a_certificate_s_fault_is_told(certificates: Certificates) -> None:
         async with served(ssl=certificates.server_context()) as port:
             error = await Client().failure(f"wss://127.0.0.1:{port}/")
             assert error.kind == "tls" and "certificate" in error.detail
-            trusting = trust(str(certificates.authority))
+            trusting = ssl.create_default_context(cafile=str(certificates.authority))
             error = await Client(tls=trusting).failure(
                 f"wss://127.0.0.1:{port}/", server_name="another.example"
             )

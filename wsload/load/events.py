@@ -13,13 +13,23 @@ from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of
 from wsload.load.locust.compat import spare_argument_parsers
-from wsload.load.locust.interrupt import interrupt_as_usual, interrupt_main_greenlet_only
+from wsload.load.locust.exit import remember_exit_code
+from wsload.load.locust.quitting import fire_once
+from wsload.load.locust.signals import EndSignals
 from wsload.load.options.table import add_options
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.start_form import check_start_form
 
 _lifecycles: dict[int, Lifecycle] = {}
+
+
+def _hurry() -> None:
+    for lifecycle in _lifecycles.values():
+        lifecycle.hurry()
+
+
+_signals = EndSignals(on_again=_hurry)
 
 
 def _of(environment: Any) -> Lifecycle:
@@ -37,11 +47,12 @@ def _on_init(environment: Any, **_: Any) -> None:
     except UsageError as error:
         refuse(error)
     raise_file_limit()
-    interrupt_main_greenlet_only()
+    _signals.take()
     # gevent's timers count from when the hub last looked at the clock, which was before the imports:
     # without this a run of --run-time 2s ends after one.
     gevent.get_hub().loop.update_now()
     lifecycle = _of(environment)
+    fire_once(events.quitting, lifecycle.conclude)
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
         check_start_form(
@@ -56,10 +67,11 @@ def _on_spawning_complete(**_: Any) -> None:
     gevent.spawn_later(1, gc.freeze)
 
 
-def _on_quit(**_: Any) -> None:
+def _on_quit(exit_code: int = 1, **_: Any) -> None:
+    remember_exit_code(exit_code)
     for lifecycle in _lifecycles.values():
         lifecycle.quit()
-    interrupt_as_usual()
+    _signals.release()
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import logging
 import sys
 from argparse import Namespace
 from enum import Enum, auto
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import gevent
 from locust.runners import LocalRunner
@@ -27,9 +27,16 @@ from wsload.load.roles import role_of
 from wsload.load.run.run import Run
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
-from wsload.results.run import CheckState
 
 logger = logging.getLogger("wsload")
+
+
+FAILURES: Final = {
+    ExitCode.BROKEN: "The results could not be stored",
+    ExitCode.UNTRUSTED: "The figures can't be trusted",
+    ExitCode.FAILED: "A check failed",
+}
+"""Exit codes of a run, in words."""
 
 
 class Phase(Enum):
@@ -84,16 +91,21 @@ class Lifecycle:
         if self._phase is Phase.RUNNING and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         self._wait_for_end()
-        run = self.run
-        if run is None or self.environment.process_exit_code is not None:
+
+    def conclude(self) -> None:
+        """After all listeners of ``quitting``: the exit code of a run that failed goes before theirs."""
+        if self.run is None or (code := self.run.exit_code()) is None:
             return
-        states = {check.state for check in run.checks}
-        if not run.valid and not run.allow_invalid:
-            self.environment.process_exit_code = ExitCode.UNTRUSTED
-        elif CheckState.FAILED in states:
-            self.environment.process_exit_code = ExitCode.FAILED
-        elif CheckState.UNJUDGED in states:
-            self.environment.process_exit_code = ExitCode.UNTRUSTED
+        theirs = self.environment.process_exit_code
+        if theirs is not None and theirs != code:
+            logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
+        self.environment.process_exit_code = code
+
+    def hurry(self) -> None:
+        """The process was told to end again: nobody is waited for."""
+        if self._phase is not Phase.BETWEEN_RUNS:
+            logger.warning("Told to end again: what is still owed is not waited for; once more ends at once")
+            self._role.hurry()
 
     def quit(self) -> None:
         if self.run is not None:
@@ -101,9 +113,10 @@ class Lifecycle:
 
     def _end_run(self) -> None:
         try:
-            self._role.end()
+            found = self._role.end()
             gc.unfreeze()
             if self.run is not None:
+                self.run.warnings += found
                 self.run.finish()
         finally:
             self._phase = Phase.BETWEEN_RUNS

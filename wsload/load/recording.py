@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from locust.runners import LocalRunner
 
@@ -13,47 +14,104 @@ from wsload.load.locust.bridge import LISTENERS_TIMEOUT_S
 from wsload.load.locust.compat import wanted_users
 from wsload.load.locust.ending import end_run
 from wsload.load.locust.forwarding import accept_calls_from_any_thread
+from wsload.load.locust.leaving import Leaving
 from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.statistics import StatisticsFeed
+from wsload.load.locust.watchdog import Watchdog
+from wsload.load.run.run import CUT_SHORT
 from wsload.load.users.process import ProcessContext
 from wsload.measure.interval import Interval
+from wsload.results.run import RunWarning
+from wsload.words import counted, listed
 
 logger = logging.getLogger("wsload")
 
+GRACE_S: Final = 8.0
+"""Beyond ``--stop-timeout`` and draining, users have so long to close their connections."""
+MOST_BLOCKS: Final = 3
+"""Places named that blocked the loop."""
+
 
 class Recording:
-    """One per environment; starts and stops with each run."""
+    """One per environment, made when first needed: after any fork; starts and stops with each run."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
-        self._others: OtherRequests | None = None
+        self._process = ProcessContext.of(environment)
+        bridge = self._process.bridge
+        self._others = OtherRequests(bridge.engine)
+        environment.events.request.add_listener(self._others.on_request)
+        accept_calls_from_any_thread(environment, bridge, self._others)
+        bridge.on_exit = partial(end_run, environment, "sys.exit was called in a user class")
+        self._watchdog = Watchdog(bridge)
+        self._leaving = Leaving(environment, self._watchdog)
 
     def start(self, on_interval: Callable[[Interval], object], url: str) -> None:
         """Begins a run's recording; ``on_interval`` gets each second's interval, on the hub.
 
-        ``url`` is what listeners of Locust's ``request`` event get as such.
+        ``url`` is what listeners of Locust's ``request`` event get as such. Raises `UsageError`.
         """
-        environment, process = self._environment, ProcessContext.of(self._environment)
-        process.configure()
-        bridge, engine = process.bridge, process.bridge.engine
-        if isinstance(environment.runner, LocalRunner):
-            process.target_users = wanted_users(environment.runner)
-        if self._others is None:
-            self._others = OtherRequests(engine)
-            environment.events.request.add_listener(self._others.on_request)
-            accept_calls_from_any_thread(environment, bridge, self._others)
-            bridge.on_exit = partial(end_run, environment, "sys.exit was called in a user class")
-        engine.recorder.listener = StatisticsFeed(bridge, environment, url, self._others.names)
+        self._process.configure()
+        bridge, engine = self._process.bridge, self._process.engine
+        if isinstance(self._environment.runner, LocalRunner):
+            self._process.target_users = wanted_users(self._environment.runner)
+        self._leaving.reset()
+        self._watchdog.start()
+        engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))
 
-    def stop(self) -> None:
-        """Returns when everything that was recorded has been handed on, as far as listeners return."""
-        bridge = ProcessContext.of(self._environment).bridge
-        bridge.ask(bridge.engine.end)
-        if not bridge.settle():
+    def admit(self, admitted: bool) -> None:
+        """Whether users that Locust starts from now on take part; if not, those there are end now."""
+        self._process.refused = not admitted
+        if not admitted and self._environment.runner is not None:
+            stop_timeout_s = self._environment.stop_timeout or 0
+            self._leaving.begin(stop_timeout_s + self._process.settings.drain_s + GRACE_S)
+
+    def hurry(self) -> None:
+        """Users that have not ended are not waited for any longer."""
+        self._leaving.hurry()
+
+    def stop(self) -> list[RunWarning]:
+        """Returns when everything that was recorded has been handed on; what is to be said against it."""
+        block = self._watchdog.block
+        if not self._process.bridge.end_recording(blocked=block is not None):
             logger.warning(
-                "A listener of Locust's events has not returned for %d s: Locust's statistics lack what came "
+                "A listener of Locust's events has not returned for %g s: Locust's statistics lack what came "
                 "after that; wsload's own results do not",
                 LISTENERS_TIMEOUT_S,
+            )
+        self._watchdog.stop()
+        return [*self._cut_short(), *self._blocks()]
+
+    def _cut_short(self) -> Iterator[RunWarning]:
+        if not self._leaving.dropped:
+            return
+        block, places = self._watchdog.block, list(self._leaving.places.values())
+        cause = f": they waited in {listed(places)}" if places else ""
+        if block is not None:
+            cause = f": {block.place.text} had blocked them for {block.seconds:.1f} s"
+        users = counted(self._leaving.dropped, "user")
+        yield RunWarning(
+            name=CUT_SHORT,
+            text=f"{users} had not ended when they were to, and were dropped{cause}",
+            remedy="see what their tasks and hooks wait for",
+            invalidates=True,
+        )
+
+    def _blocks(self) -> Iterator[RunWarning]:
+        """The places that blocked the loop for longest, each with how often and how long."""
+        found: defaultdict[str, list[float]] = defaultdict(list)
+        for block in self._watchdog.blocks:
+            found[block.place.text].append(block.seconds)
+        for place, times in sorted(found.items(), key=lambda item: -sum(item[1]))[:MOST_BLOCKS]:
+            often = (
+                f"{len(times)} times, {sum(times):.1f} s in all"
+                if len(times) > 1
+                else f"for {times[0]:.1f} s"
+            )
+            yield RunWarning(
+                name="blocked",
+                text=f"{place} blocked all users of its process {often}",
+                remedy="await what can be awaited, or use asyncio.to_thread",
             )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import secrets
+from dataclasses import asdict
 from typing import Any, Final, Protocol
 
+import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.load.cluster.collector import Collector
@@ -17,6 +21,7 @@ from wsload.load.run.run import Run, target
 from wsload.load.users.process import ProcessContext
 from wsload.measure.interval import Interval
 from wsload.redact import redact_url
+from wsload.results.run import RunWarning
 
 logger = logging.getLogger("wsload")
 
@@ -30,11 +35,14 @@ class Role(Protocol):
     def begin(self, settings: Settings) -> Run | None:
         """Starts a run; returns it where its results are kept. Raises `UsageError`."""
 
-    def end(self) -> None:
-        """Returns when all that was recorded is in the run, or on its way to it."""
+    def end(self) -> list[RunWarning]:
+        """Returns when all that was recorded is in the run, or on its way to it; what was noticed meanwhile."""
 
     def admit(self, admitted: bool) -> None:
-        """Whether users that Locust starts from now on take part."""
+        """Whether users that Locust starts from now on take part; if not, those there are end now."""
+
+    def hurry(self) -> None:
+        """Nobody is waited for any longer."""
 
     def retarget(self) -> None:
         """Called twice a second during a run: tells the pacers among how many users to spread the rate."""
@@ -52,18 +60,24 @@ class Local:
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
-        self._recording = Recording(environment)
+
+    @functools.cached_property
+    def _recording(self) -> Recording:
+        return Recording(self._environment)
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
         self._recording.start(run.append_own, run.writer.info.target)
         return run
 
-    def end(self) -> None:
-        self._recording.stop()
+    def end(self) -> list[RunWarning]:
+        return self._recording.stop()
 
     def admit(self, admitted: bool) -> None:
-        ProcessContext.of(self._environment).refused = not admitted
+        self._recording.admit(admitted)
+
+    def hurry(self) -> None:
+        self._recording.hurry()
 
     def retarget(self) -> None:
         ProcessContext.of(self._environment).retarget(wanted_users(self._environment.runner))
@@ -75,29 +89,45 @@ class Worker:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
-        self._recording = Recording(environment)
         self._runner.register_message("wsload_target", self._on_target)
         self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
         # Listeners of `quitting` are called in reverse order: this one before the runner's own, so that
         # the master has the last interval before it hears that the worker quits.
         environment.events.quitting.add_listener(lambda **_: self._runner.stop())
+        if environment.parsed_options.processes:
+            gevent.spawn(self._end_with, os.getppid())
+
+    @functools.cached_property
+    def _recording(self) -> Recording:
+        return Recording(self._environment)
 
     def begin(self, settings: Settings) -> None:
         self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
         self._tell("wsload_started")
 
-    def end(self) -> None:
-        self._recording.stop()
+    def end(self) -> list[RunWarning]:
+        found = self._recording.stop()
         try:
             send_last_statistics(self._runner)
         finally:
-            self._tell("wsload_done")
+            self._tell("wsload_done", warnings=[asdict(warning) for warning in found])
+        return []
 
     def admit(self, admitted: bool) -> None:
-        ProcessContext.of(self._environment).refused = not admitted
+        self._recording.admit(admitted)
+
+    def hurry(self) -> None:
+        self._recording.hurry()
 
     def retarget(self) -> None:
         """The master does it."""
+
+    def _end_with(self, master: int) -> None:
+        """Ends with the process that has forked this one for ``--processes``: it would load on without it."""
+        while os.getppid() == master:
+            gevent.sleep(0.5)
+        logger.error("The master (pid %d) is gone: this worker ends", master)
+        self._runner.quit()
 
     def _tell(self, message: str, **data: Any) -> None:
         run_id = getattr(self._environment.parsed_options, "ws_run_id", "")
@@ -121,7 +151,6 @@ class Master:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
-        self._run: Run | None = None
         self._collector: Collector | None = None
         """Of the run that goes on."""
         self._runner.register_message("wsload_started", self._on_started)
@@ -129,24 +158,28 @@ class Master:
         self._runner.register_message("wsload_done", self._on_done)
 
     def begin(self, settings: Settings) -> Run:
-        self._run = run = Run(self._environment, settings)
+        run = Run(self._environment, settings)
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
         self._collector = Collector(run.append)
         run.processes = self._collector.workers.values
         return run
 
-    def end(self) -> None:
+    def end(self) -> list[RunWarning]:
         """Asks the workers to end, whatever ending this is, and waits for their last intervals."""
-        assert self._collector is not None and self._run is not None
+        assert self._collector is not None
         settings = Settings.of(self._environment.parsed_options)
         self._runner.send_message("wsload_finish", {})
         patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_WORD_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
-        self._run.warnings += self._collector.finish()
-        self._collector = None
+        found, self._collector = self._collector.finish(), None
+        return found
 
     def admit(self, admitted: bool) -> None:
         """It has no users."""
+
+    def hurry(self) -> None:
+        if self._collector is not None:
+            self._collector.hurry()
 
     def retarget(self) -> None:
         self._runner.send_message("wsload_target", {"users": wanted_users(self._runner)})
@@ -167,4 +200,4 @@ class Master:
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.done(msg.node_id)
+            collector.done(msg.node_id, [RunWarning(**warning) for warning in msg.data["warnings"]])

@@ -7,6 +7,7 @@ counted, and reported in `RunWriter.problem` and among the warnings.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -41,7 +42,9 @@ class _Log:
         self._size = 0
 
     def append(self, piece: bytes) -> None:
-        """Raises `OSError`, and then leaves the file as it was."""
+        """Raises `OSError`, and then leaves the file as it was; that the file was removed is an error too."""
+        if not os.fstat(self._file.fileno()).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "the file was removed")
         view = memoryview(piece)
         try:
             while view:
@@ -162,6 +165,13 @@ class RunWriter:
                 return hlog.untagged(self._untagged)
         return b""
 
+    def warnings(self) -> list[RunWarning]:
+        """What is to be said of intervals that could not be written."""
+        if self.problem is None:
+            return []
+        remedy = "free the disk and run again: the log lacks what the summary has"
+        return [RunWarning(name="results-incomplete", text=self.problem, remedy=remedy)]
+
     def close(self) -> None:
         """Closes the logs without completing the run: the directory remains that of a run that was cut short."""
         self._histograms.close()
@@ -182,20 +192,11 @@ class RunWriter:
         since the epoch. Raises `ResultsError` when the files can't be written.
         """
         self.close()
-        found = list(warnings)
-        if self.problem:
-            found.append(
-                RunWarning(
-                    name="results-incomplete",
-                    text=self.problem,
-                    remedy="free the disk and run again: the log lacks what the summary has",
-                )
-            )
         self.info = replace(
             self.info,
             ended_at=round(ended_at, 3),
             valid=valid,
-            warnings=tuple(found),
+            warnings=(*warnings, *self.warnings()),
             checks=tuple(checks),
             labels=labels(),
         )

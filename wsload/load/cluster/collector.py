@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 import gevent
@@ -41,6 +42,8 @@ class Collector:
         self._on_interval = on_interval
         self._seconds: dict[int, list[Interval]] = {}
         self._changed = gevent.event.Event()
+        self._hurried = False
+        self._warnings: list[RunWarning] = []
         self.workers: dict[str, WorkerLog] = {}
         """By Locust's id of the worker."""
 
@@ -57,15 +60,22 @@ class Collector:
         """The worker takes part in the run."""
         self.workers.setdefault(worker, WorkerLog(worker))
 
-    def done(self, worker: str) -> None:
-        """The worker has sent all it had."""
-        self.workers.setdefault(worker, WorkerLog(worker)).done = True
+    def done(self, worker: str, warnings: Iterable[RunWarning] = ()) -> None:
+        """The worker has sent all it had, and says what it noticed."""
+        log = self.workers.setdefault(worker, WorkerLog(worker))
+        log.done = True
+        self._warnings += [replace(warning, text=f"{log.name}: {warning.text}") for warning in warnings]
+        self._changed.set()
+
+    def hurry(self) -> None:
+        """Workers that are not done are not waited for any longer."""
+        self._hurried = True
         self._changed.set()
 
     def wait(self, is_gone: Callable[[str], bool], timeout_s: float) -> None:
         """Blocks the greenlet until all workers are done or gone, or the time is up."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._hurried:
             if all(log.done or is_gone(name) for name, log in self.workers.items()):
                 return
             self._changed.clear()
@@ -74,11 +84,12 @@ class Collector:
     def finish(self) -> list[RunWarning]:
         """Hands on all that is left; says which workers never finished."""
         self._hand_on(None)
-        return [
+        return self._warnings + [
             RunWarning(
                 name="worker-lost",
                 text=f"{log.name} was lost: {_last_word(log)}; what it did after that is not known",
                 remedy="see why it ended; the figures of the others are complete",
+                invalidates=True,
             )
             for log in self.workers.values()
             if not log.done

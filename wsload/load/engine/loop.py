@@ -53,6 +53,8 @@ class Engine:
         self.in_flight = 0
         """Messages sent and neither answered nor given up; kept by the members."""
         self.timers: TimerQueue = None  # type: ignore[assignment]  # made in `run`, on the loop's thread
+        self.beats = 0
+        """Counts up ten times a second during a run, while the loop goes on: for other threads to watch."""
         self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
         self._heartbeat: Heartbeat | None = None
@@ -120,13 +122,19 @@ class Engine:
 
     def end(self) -> None:
         """Hands on the last, shorter interval and stops recording."""
-        if self._on_snapshot is None:
+        if self._heartbeat is None:
             return
-        assert self._heartbeat is not None
         self._heartbeat.stop()
-        self._freeze()
+        self._heartbeat = None
         for timer in self._periodic.values():
             timer.cancel()
+        self.hand_on_the_rest()
+
+    def hand_on_the_rest(self) -> None:
+        """Hands on the last interval; for other threads too, while the loop is blocked and `end` can't be called."""
+        if self._on_snapshot is None:
+            return
+        self._freeze()
         self._on_snapshot = None
         gc.callbacks.remove(self._on_gc)
 
@@ -155,6 +163,7 @@ class Engine:
                 self.loop.call_soon(self._next_in_turn)
 
     def _flush(self) -> None:
+        self.beats += 1
         now = time.monotonic_ns()
         self._periodic["flush"] = self.timers.at(now + FLUSH_NS, self._flush)
         self._take_pauses()

@@ -13,6 +13,7 @@ import atexit
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -20,15 +21,19 @@ import gevent.event
 import gevent.monkey
 
 from wsload.load.engine.loop import Engine
-from wsload.load.locust.compat import give_logging_real_locks
+from wsload.load.locust.compat import give_logging_real_locks, stack_of
+from wsload.load.locust.exit import leave_at_once
 from wsload.load.locust.lane import Lane
-from wsload.load.locust.threads import RealThreadPool, start_real_thread
+from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
 
 SWITCH_INTERVAL_S: Final = 1e-4
 """With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
 END_TIMEOUT_S: Final = 2.0
-LISTENERS_TIMEOUT_S: Final = 5.0
+LISTENERS_TIMEOUT_S: Final = 3.0
 """Listeners of Locust's events that have not returned by then are not waited for any longer."""
+ANSWER_TIMEOUT_S: Final = 5.0
+"""A loop that has not answered by then is taken to be blocked."""
+HAND_ON_TIMEOUT_S: Final = 60.0
 
 
 class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
@@ -73,6 +78,7 @@ class Bridge:
         self._watcher.start(self._wake)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self.engine: Final = Engine()
+        self._thread, self._greenlet = 0, gevent.getcurrent()
         self.engine.loop.set_default_executor(RealThreadPool(self.engine.loop))
         self._running = gevent.monkey.get_original("_thread", "allocate_lock")()
         self._running.acquire()
@@ -82,9 +88,11 @@ class Bridge:
     def _end(self) -> None:
         # A thread that is still in its loop when the interpreter is taken down crashes the process.
         self.engine.stop()
-        self._running.acquire(timeout=END_TIMEOUT_S)
+        if not self._running.acquire(timeout=END_TIMEOUT_S):
+            leave_at_once()
 
     def _run_engine(self) -> None:
+        self._thread, self._greenlet = thread_id(), gevent.getcurrent()
         try:
             self.engine.run(self._on_loop_error)
         except BaseException:
@@ -106,6 +114,12 @@ class Bridge:
 
     # From any thread
 
+    def frame(self) -> FrameType | None:
+        """The innermost frame of what the loop's thread does; None when the thread has ended."""
+        # What blocks there by a function that gevent has replaced (time.sleep) has switched to a hub of its own.
+        frame: FrameType | None = self._greenlet.gr_frame
+        return frame or stack_of(self._thread)
+
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
         """Has the hub's thread call the job soon, in order. The job must not run a user's code."""
         self._jobs.add(job, *args)
@@ -126,17 +140,18 @@ class Bridge:
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Calls the function on the loop's thread and blocks the greenlet until it has returned."""
 
-        async def call() -> Any:
-            return function(*args)
+        return self.submit(_called(function, *args), Completion()).get(timeout_s=60)
 
-        return self.submit(call(), Completion()).get(timeout_s=60)
+    def end_recording(self, *, blocked: bool) -> bool:
+        """Ends the engine's recording, and returns when all of it was handed on.
 
-    def settle(self) -> bool:
-        """Returns once everything the loop had handed over so far has been done.
-
-        Listeners are waited for `LISTENERS_TIMEOUT_S`; says whether they have returned by then.
+        With a loop that is ``blocked``, or does not answer, what it recorded is taken from here. Listeners are
+        waited for `LISTENERS_TIMEOUT_S`; says whether they have returned by then.
         """
-        self.ask(int)
+        ended = self.submit(_called(self.engine.end), Completion())
+        if not ended.wait(0 if blocked else ANSWER_TIMEOUT_S):
+            self.engine.hand_on_the_rest()
+        self._jobs.settle(HAND_ON_TIMEOUT_S)
         return self.listeners.settle(LISTENERS_TIMEOUT_S)
 
     def _start(self, coroutine: Coroutine[Any, Any, Any], completion: Completion) -> None:
@@ -147,3 +162,7 @@ class Bridge:
         completion.task = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         self.to_hub(completion.finish, None if error else task.result(), error)
+
+
+async def _called(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -110,7 +112,17 @@ def own_rounding() -> Callable[[float], float] | None:
     return None if current is _locusts_rounding else current
 
 
-# gevent
+def users_at_work(runner: Runner) -> list[Any]:
+    """The handles or greenlets of the users that have not ended."""
+    return list(runner.user_greenlets)
+
+
+# gevent and CPython
+
+
+def stack_of(thread_id: int) -> FrameType | None:
+    """The innermost frame of a thread, by its real id; None when it has ended."""
+    return sys._current_frames().get(thread_id)
 
 
 def raise_in_main_greenlet(error: BaseException) -> None:

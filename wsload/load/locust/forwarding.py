@@ -13,19 +13,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
-import gevent.monkey
 from locust.event import EventHook
 
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.ending import Listeners
 from wsload.load.locust.other_requests import OtherRequests
+from wsload.load.locust.threads import thread_id
 
 RUNNERS_METHODS: Final = ("start", "start_shape", "stop", "quit", "spawn_users", "stop_users", "send_message")
 """Those of a runner that switch greenlets."""
 ENDINGS: Final = frozenset(("stop", "quit"))
 """Those that end a run."""
-
-_thread_id: Final = gevent.monkey.get_original("_thread", "get_ident")
 
 
 def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: OtherRequests) -> None:
@@ -33,20 +31,21 @@ def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: Oth
 
     A ``request`` event is recorded at once too: listeners that take their time do not delay its recording.
     """
-    hubs_thread = _thread_id()
+    hubs_thread = thread_id()
     at_work: set[str] = set()
     listeners = Listeners(environment)
 
     def forwarded(method: Callable[..., Any], carry: Callable[..., object]) -> Callable[..., Any]:
         @functools.wraps(method)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if _thread_id() != hubs_thread:
+            if thread_id() != hubs_thread:
                 carry(functools.partial(method, *args, **kwargs))
                 return None
             if method.__name__ in ENDINGS:  # in a listener: the run's end includes calling listeners
                 bridge.listeners.hand_over()
             return method(*args, **kwargs)
 
+        call.from_any_thread = True  # type: ignore[attr-defined]
         return call
 
     def to_listeners(job: functools.partial[Any]) -> None:
@@ -67,6 +66,6 @@ def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: Oth
     for name in RUNNERS_METHODS if environment.runner is not None else ():
         setattr(environment.runner, name, forwarded(getattr(environment.runner, name), in_a_greenlet))
     for event in vars(environment.events).values():
-        if isinstance(event, EventHook) and not hasattr(event.fire, "__wrapped__"):
+        if isinstance(event, EventHook) and not hasattr(event.fire, "from_any_thread"):
             is_request = event is environment.events.request
             event.fire = forwarded(event.fire, request_to_listeners if is_request else to_listeners)  # type: ignore[method-assign]

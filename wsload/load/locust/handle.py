@@ -15,8 +15,8 @@ from locust.exception import StopTest
 from wsload.load.locust.bridge import Completion
 from wsload.load.locust.ending import end_run
 
-PATIENCE_S: Final = 5.0
-"""A user that was dropped is not waited for any longer."""
+PATIENCE_S: Final = 1.0
+"""A user whose connections were dropped is not waited for any longer than that."""
 
 
 class UserHandle(Completion):
@@ -48,6 +48,15 @@ class UserHandle(Completion):
         self._asked = True
         if block:
             self.join(timeout)
+
+    def drop(self, *, blocked: bool) -> None:
+        """Gives the user up: at once where the loop is blocked, else when it had a last chance to end."""
+        self._asked = True
+        if blocked or self.task is None:
+            self.finish(None, None)
+        else:
+            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+            gevent.spawn_later(PATIENCE_S / 2, self.kill, block=False)
 
     def join(self, timeout: float | None = None) -> None:
         """Blocks the greenlet until the user has ended, or this many seconds."""

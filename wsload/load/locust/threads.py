@@ -21,6 +21,9 @@ MOST_THREADS: Final = 32
 start_real_thread: Final = gevent.monkey.get_original("_thread", "start_new_thread")
 """Starts a thread of the operating system; Locust has replaced ``threading`` by greenlets."""
 
+thread_id: Final = gevent.monkey.get_original("_thread", "get_ident")
+"""The id of the running thread; that of ``threading`` is now the greenlet's."""
+
 
 class RealThreadPool(ThreadPoolExecutor):
     """A loop's default executor on real threads, which never keep the process from ending.

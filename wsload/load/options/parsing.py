@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wsload import words
-from wsload.load.ws.request import TOKEN, check_subprotocols
 
 _HANDSHAKE: Final = {
     "host": "it is the URL's host and port",
@@ -17,6 +16,8 @@ _HANDSHAKE: Final = {
     "sec-websocket-extensions": "use --ws-compression",
 } | dict.fromkeys(("connection", "upgrade", "sec-websocket-key", "sec-websocket-version"), "leave it out")
 """Headers that the opening request has by itself, and what to do instead of adding them."""
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""RFC 9110 section 5.6.2, which RFC 6455 section 4.1 asks of a subprotocol's name."""
 
 
 def duration_s(least: float, most: float) -> Callable[[Any], float]:
@@ -97,7 +98,7 @@ def one_of(*allowed: str) -> Callable[[Any], str]:
 def header(text: str) -> tuple[str, str]:
     """Reads ``Name: value`` (RFC 9110 section 5); a line break, which would be another header, is refused."""
     name, colon, value = text.partition(":")
-    if not colon or not TOKEN.fullmatch(name) or not value.strip().isprintable():
+    if not colon or not _TOKEN.fullmatch(name) or not value.strip().isprintable():
         raise ValueError("a header is 'Name: value', printable and in one line")
     if instead := _HANDSHAKE.get(name.lower()):
         raise ValueError(f"{name} is made by the handshake, and would be there twice: {instead}")
@@ -107,7 +108,13 @@ def header(text: str) -> tuple[str, str]:
 def token_list(values: Any) -> tuple[str, ...]:
     """Reads subprotocol names: tokens, none twice, as browsers ask (WHATWG WebSockets, section 3.1)."""
     names = tuple(text.strip() for text in values or [] if text.strip())
-    check_subprotocols(names)
+    for name in names:
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(
+                f"SyntaxError: {name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed"
+            )
+    if len(set(names)) != len(names):
+        raise ValueError("SyntaxError: a subprotocol stands there twice")
     return names
 
 

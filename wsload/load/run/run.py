@@ -7,11 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from locust.runners import LocalRunner
 
 from wsload.errors import ResultsError, UsageError
+from wsload.exit_codes import ExitCode
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
@@ -21,10 +22,14 @@ from wsload.measure.interval import Interval, Totals
 from wsload.redact import redact_url
 from wsload.report.html import write_report
 from wsload.report.terminal import show_run
-from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 from wsload.results.writer import RunWriter
 
 logger = logging.getLogger("wsload")
+
+
+CUT_SHORT: Final = "cut-short"
+"""The name of the warning that users were given up, since they blocked the end: no option allows that."""
 
 
 class RunListener(Protocol):
@@ -63,6 +68,7 @@ class Run:
         self.checks: list[CheckOutcome] = []
         self.summary: Summary | None = None
         """The figures; None until the run has ended."""
+        self._stored = False
         self._own = Watch("")
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
         """The processes that carry the load: this one, unless a master sets it."""
@@ -83,9 +89,16 @@ class Run:
         """Takes the next interval."""
         if self._witness is not None:
             interval = self._witness.join(interval)
-        second = self._live.add(self.writer.append(interval))
+        second = self._live.add(self._write(interval))
         for listener in self.listeners:
             listener.second(second)
+
+    def _write(self, interval: Interval) -> Interval:
+        well = self.writer.problem is None
+        written = self.writer.append(interval)
+        if well and self.writer.problem is not None:
+            logger.error("The results are not complete: %s", self.writer.problem)
+        return written
 
     def live(self, since: int) -> dict[str, Any]:
         """The run by now, for the live page: see `LiveView.snapshot`."""
@@ -106,7 +119,10 @@ class Run:
                 "started_at": info.started_at,
                 "ended": ended,
             },
-            "warnings": [asdict(warning) for warning in (self.warnings if ended else running)],
+            "warnings": [
+                asdict(warning)
+                for warning in (*(self.warnings if ended else running), *self.writer.warnings())
+            ],
             "checks": [check.to_json() for check in checks],
         }
 
@@ -125,7 +141,7 @@ class Run:
         extra: dict[str, object] = {}
         if self._witness is not None:
             if (rest := self._witness.end()) is not None:
-                self.writer.append(rest)
+                self._write(rest)
             found, extra["probe"] = self._witness.testimony(totals)
             self.warnings += found
         self.summary = summarize(totals)
@@ -153,8 +169,22 @@ class Run:
             write_report(self.writer.path)
         except ResultsError as error:
             logger.error(error)
+        else:
+            self._stored = True
         for listener in self.listeners:
             listener.end()
+
+    def exit_code(self) -> ExitCode | None:
+        """What a process that ends with this run must end with; None where the run has nothing to say."""
+        states = {check.state for check in self.checks}
+        if not self._stored or self.writer.problem is not None:
+            return ExitCode.BROKEN
+        cut_short = any(warning.name == CUT_SHORT for warning in self.warnings)
+        if cut_short or (not self.valid and not self.allow_invalid):
+            return ExitCode.UNTRUSTED
+        if CheckState.FAILED in states:
+            return ExitCode.FAILED
+        return ExitCode.UNTRUSTED if CheckState.UNJUDGED in states else None
 
     def show(self) -> None:
         """Prints the run's figures and where they are."""

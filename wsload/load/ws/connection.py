@@ -193,17 +193,14 @@ class TimedConnection(asyncio.Protocol):
         self._writer.write(frames.CLOSE, payload)
 
     def _move(self, event: Event) -> None:
-        state = TABLE.get((self._state, event), self._state)
-        if state is self._state:
-            return
-        self._state = state
+        self._state = state = TABLE.get((self._state, event), self._state)
         self._direct = None
         if state is State.ENDING:
             self._ending.amid_frame = self._incoming.stop()
             if self._lost:
                 self._loop.call_soon(self._gone)
         # A server that does not hang up, as it should, would keep the connection half-closed for ever.
-        if state is not State.CLOSED and self._timer is None:
+        if state in (State.CLOSING, State.ENDING) and self._timer is None:
             self._timer = self._loop.call_later(self._close_timeout_s, self._drop, "close timeout")
 
     def _drop(self, why: str) -> None:
@@ -275,9 +272,10 @@ class TimedConnection(asyncio.Protocol):
         """All that had come has been read."""
         if self._lost:
             self._gone()
-        elif self._state is _OPEN and self._sink is not None and self._incoming.between_messages:
-            # What `data_received` takes has less than 64 KiB, and needs no other limit.
-            self._direct = self._sink.receive_message if self._limit >= LARGE else None
+            return
+        direct = self._state is _OPEN and self._sink is not None and self._limit >= 1 << 16
+        if direct and self._incoming.between_messages:
+            self._direct = self._sink.receive_message  # type: ignore[union-attr]
 
     def _gone(self) -> None:
         if self._state is not State.ENDING:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from wsload.load.ws.rules import Violation
-from wsload.words import printable
 
 
 class Sink(Protocol):
@@ -52,6 +51,8 @@ class Ending:
     """The rule that was broken, for which this side failed the connection."""
     dropped: str = ""
     """Why this side dropped the TCP connection, if it did: ``aborted``, ``close timeout``."""
+    eof: bool = False
+    """Whether the server ended the TCP connection in order (FIN)."""
     amid_frame: bool = False
     """Whether the stream ended amid a frame."""
     error: Exception | None = None
@@ -66,8 +67,9 @@ class Ending:
         if self.received is not None:
             who: Literal["server", "client"] = "server" if self.server_first else "client"
             detail = f"the {who} closed with {code if code != 1005 else 'no code'}"
-            said = f": {printable(reason)}" if reason else ""
-            return self._end(code, reason, who, closed_kind(code), detail + said)
+            return self._end(
+                code, reason, who, closed_kind(code), f"{detail}: {reason}" if reason else detail
+            )
         asked = "" if self.sent is None else f", {self.sent} was sent and not answered"
         if self.dropped:
             return self._end(code, "", "client", self.dropped, f"wsload dropped the TCP connection{asked}")

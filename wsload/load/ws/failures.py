@@ -14,7 +14,6 @@ from websockets.exceptions import InvalidHandshake, NegotiationError, ProxyError
 from wsload.load.ws.dialing import NotLocal
 from wsload.load.ws.handshake import HungUp, Refused, SpeaksTls
 from wsload.load.ws.redirects import BadRedirect
-from wsload.words import printable
 
 _ERRNO_KINDS: Final = {
     errno.ECONNREFUSED: "refused",
@@ -35,9 +34,6 @@ _PLAIN_PORT: Final = frozenset(
 _STRICT: Final = ("key usage extension", "Basic Constraints", "Key Identifier", "not marked critical")
 """In OpenSSL's messages about certificates that only a strict verification refuses."""
 
-_LONGEST: Final = 250
-"""Characters of a detail."""
-
 Named = tuple[str, str]
 """The kind of a failure, and its detail."""
 
@@ -47,8 +43,8 @@ def failure_kind(error: BaseException) -> Named:
     for classes, named in _NAMED:
         if isinstance(error, classes):
             kind, detail = named(error)
-            return kind, printable(" ".join(detail.split()))[:_LONGEST]
-    return type(error).__name__, printable(" ".join(str(error).split()))[:_LONGEST]
+            return kind, " ".join(detail.split())
+    return type(error).__name__, " ".join(str(error).split())
 
 
 def _timeout(error: Any) -> Named:
@@ -60,7 +56,7 @@ def _timeout(error: Any) -> Named:
 def _refused(error: Refused) -> Named:
     told = [f"{error.status} {error.phrase}".strip()]
     if "retry-after" in error.headers:
-        told.append(f"Retry-After: {error.headers['retry-after'][:40]}")
+        told.append(f"Retry-After: {_printable(error.headers['retry-after'])[:40]}")
     if error.first_line:
         told.append(f"body: {error.first_line}")
     if error.status == 400 and "https" in error.first_line.lower():
@@ -69,11 +65,11 @@ def _refused(error: Refused) -> Named:
 
 
 def _negotiation(error: Exception) -> Named:
-    return "subprotocol" if "subprotocol" in str(error) else "extension", str(error)
+    return "subprotocol" if "subprotocol" in str(error) else "extension", _printable(str(error))
 
 
 def _handshake(error: Exception) -> Named:
-    return "bad handshake", str(error.__cause__ or error)
+    return "bad handshake", _printable(str(error.__cause__ or error))
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> Named:
@@ -95,6 +91,10 @@ def _os_error(error: OSError) -> Named:
     return _ERRNO_KINDS.get(error.errno or 0, fallback), error.strerror or str(error)
 
 
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text)[:200]
+
+
 _NAMED: Final[tuple[tuple[Any, Callable[[Any], Named]], ...]] = (
     ((TimeoutError, asyncio.TimeoutError), _timeout),
     (Refused, _refused),
@@ -102,7 +102,7 @@ _NAMED: Final[tuple[tuple[Any, Callable[[Any], Named]], ...]] = (
     (HungUp, lambda error: ("hung up", f"the server closed the connection {error}")),
     (BadRedirect, lambda error: ("redirect", str(error))),
     (NotLocal, lambda error: ("source address", error.strerror)),
-    (ProxyError, lambda error: ("proxy", str(error))),
+    (ProxyError, lambda error: ("proxy", _printable(str(error)))),
     (NegotiationError, _negotiation),
     (InvalidHandshake, _handshake),
     (socket.gaierror, lambda error: ("dns", error.strerror or str(error))),

@@ -76,9 +76,10 @@ class Handshake:
         self._protocol = ClientProtocol(uri, subprotocols=names, extensions=deflate, logger=logger)
         self._wanted = subprotocols
         request = self._protocol.connect()
-        for name in headers:
-            if name in request.headers:
-                del request.headers[name]
+        for name in {name.lower() for name, _ in headers.raw_items()} & {
+            each.lower() for each in request.headers
+        }:
+            del request.headers[name]
         for name, value in headers.raw_items():
             request.headers[name] = value
         if user_agent is not None:
@@ -106,8 +107,6 @@ class Handshake:
         self._answer += data
         if _TLS_RECORD.match(self._answer):
             raise SpeaksTls
-        if len(self._answer) < 3:
-            return None
         if not b"HTTP/1.".startswith(self._answer[:7]):
             raise InvalidHandshake(f"the answer is not HTTP/1.1: it begins with {self._answer[:40]!r}")
         end = self._answer.find(b"\r\n\r\n", start)

@@ -23,15 +23,13 @@ from wsload.load.ws.redirects import (
     BadRedirect,
     headers_for_another_host,
     origin_of,
-    same_host,
+    same_origin,
     target_of,
 )
-from wsload.load.ws.request import Pairs, check_subprotocols, request_headers
+from wsload.load.ws.request import Pairs, request_headers
 from wsload.load.ws.upgrading import Upgrade
 from wsload.load.ws.url import parse_address, unix_target
 from wsload.measure.recorder import Recorder
-
-_REQUEST = "request"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +73,6 @@ class _Asked:
     connect_to: str | None
     source_ip: str | None
     metric: str
-    passed: list[str] = field(default_factory=list)
-    """What the opening under way has behind it."""
-
-    def waited_for(self) -> str:
-        """What did not come in time."""
-        if _REQUEST in self.passed:
-            return "no answer to the upgrade"
-        return (
-            "the TLS handshake was not done" if ".tcp" in self.passed else "there was no TCP connection yet"
-        )
 
 
 class Opener:
@@ -120,7 +108,6 @@ class Opener:
 
         Raises `OpenError`, counted by its kind, and `UsageError` for what can't be asked for.
         """
-        check_subprotocols(subprotocols)
         options, recorder = self._options, self._recorder
         origin = () if options.origin is None else (("Origin", options.origin),)
         source_ips = options.source_ips
@@ -141,8 +128,6 @@ class Opener:
             raise
         except Exception as error:
             kind, detail = failure_kind(error)
-            if isinstance(error, TimeoutError) and not error.errno:
-                detail += f": {asked.waited_for()}"
             recorder.count.open_failures += 1
             recorder.failed(metric, kind)
             raise OpenError(kind, detail) from None
@@ -172,7 +157,7 @@ class Opener:
                 target = target_of(refusal, url)
                 if target is None:
                     raise
-                if not same_host(url, target):
+                if unix_target(url) is not None or not same_origin(parse_uri(url), parse_uri(target)):
                     headers = headers_for_another_host(headers)
                 url = target
             else:
@@ -187,7 +172,7 @@ class Opener:
         uri = parse_uri(unix[1] if unix else url)
         address: tuple[str, int] | str = unix[0] if unix else (uri.host, uri.port)
         # What was asked of the first host is not asked of another.
-        first = same_host(url, asked.url)
+        first = url == asked.url or (unix is None and same_origin(uri, parse_uri(asked.url)))
         if first and unix is None and asked.connect_to is not None:
             address = parse_address(asked.connect_to)
         route = Route(
@@ -215,12 +200,9 @@ class Opener:
             )
 
         def record(phase: str, spent_ns: int) -> None:
-            asked.passed.append(phase)
             self._record(asked.metric + phase, spent_ns)
 
-        asked.passed.clear()
         begun = await dial(route, upgrade, record)
-        asked.passed.append(_REQUEST)
         try:
             return await begun.opened
         except BaseException:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urljoin
 
 from websockets.datastructures import Headers
-from websockets.uri import parse_uri
+from websockets.uri import WebSocketURI, parse_uri
 
 from wsload.errors import UsageError
 from wsload.load.ws.handshake import Refused
-from wsload.load.ws.url import resolve_url, unix_target
+from wsload.load.ws.url import resolve_url
 
 MOST_REDIRECTS: Final = 10
 _STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
@@ -26,33 +27,27 @@ def target_of(refusal: Refused, url: str) -> str | None:
     location = refusal.headers.get("location")
     if refusal.status not in _STATUSES or not location:
         return None
+    # urljoin knows http's rules for relative references, but not ws's.
+    base = "http" + url.removeprefix("ws")
     try:
-        target = resolve_url(location.partition("#")[0], url)
-    except UsageError:
+        target = resolve_url(urljoin(base, location))
+    except (UsageError, ValueError):
         raise BadRedirect(f"status {refusal.status} to what is no WebSocket URL") from None
-    here, there = unix_target(url), unix_target(target)
-    if there is not None and (here is None or here[0] != there[0]):
-        raise BadRedirect("to a Unix socket of this host")
     if url.startswith("wss:") and not target.startswith("wss:"):
         raise BadRedirect(f"from wss:// to {origin_of(target)}, which is not secure")
     return target
 
 
 def origin_of(url: str) -> str:
-    """Where a URL leads, as it may be shown: without path, query and user."""
-    if unix_target(url) is not None:
-        return "a Unix socket"
+    """Scheme, host and port of a ``ws://`` or ``wss://`` URL: no path, no query and no user."""
     uri = parse_uri(url)
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     return f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}"
 
 
-def same_host(one: str, other: str) -> bool:
-    """Whether two URLs lead to the same place: scheme, host and port, or the same Unix socket."""
-    sockets = unix_target(one), unix_target(other)
-    if sockets != (None, None):
-        return sockets[0] is not None and sockets[1] is not None and sockets[0][0] == sockets[1][0]
-    return origin_of(one) == origin_of(other)
+def same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:
+    """Whether both have scheme, host and port in common."""
+    return (one.secure, one.host, one.port) == (other.secure, other.host, other.port)
 
 
 def headers_for_another_host(headers: Headers) -> Headers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,8 +11,6 @@ from wsload.errors import UsageError
 
 Pairs = Iterable[tuple[str, str]]
 
-TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110 section 5.6.2: a header's name, and by RFC 6455 section 4.1 a subprotocol's."""
 HANDSHAKE_HEADERS: Final = frozenset(
     {
         "host",
@@ -55,23 +52,10 @@ def request_headers(defaults: Pairs, headers: Pairs, cookies: Pairs) -> Headers:
     return merged
 
 
-def check_subprotocols(names: Iterable[str]) -> None:
-    """Raises `UsageError` for a name that is none, or stands there twice (WHATWG WebSockets, section 3.1)."""
-    known: set[str] = set()
-    for name in names:
-        if not TOKEN.fullmatch(name):
-            raise UsageError(
-                f"SyntaxError: {name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed"
-            )
-        if name in known:
-            raise UsageError(f"SyntaxError: the subprotocol {name} is offered twice")
-        known.add(name)
-
-
 def _check(name: str, value: str) -> None:
     if name.lower() in HANDSHAKE_HEADERS:
         raise UsageError(f"the header {name} is written by the handshake: leave it out")
-    if not TOKEN.fullmatch(name) or not _printable(value):
+    if not name or not _printable(name + value) or set(name) & set(" :"):
         raise UsageError(f"the header {name!r} can't be sent: one printable line is allowed")
 
 

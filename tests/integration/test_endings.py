@@ -1,0 +1,189 @@
+"""However a process is told to end, and whatever fails meanwhile: the run is judged, or says that it was not."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from support.locust_run import FILES, LOCUSTFILES, LocustRun, processes
+from support.serving import Serving, echo
+from websockets.asyncio.server import ServerConnection
+
+OWING = LOCUSTFILES / "owing.py"
+INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+SHORTLY_S = 0.02
+LATER_S = 0.7
+
+
+async def deaf(connection: ServerConnection) -> None:
+    """Never answers: a run that ends waits for as long as it is told to."""
+    async for _ in connection:
+        pass
+
+
+def started(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    *more: str,
+    handler: object = echo,
+    **settings: object,
+) -> LocustRun:
+    host = f"ws://127.0.0.1:{serving.websocket(handler)}"  # type: ignore[arg-type]
+    options = ("-f", OWING, "--headless", "--host", host, "-u", "4", "-r", "4", "--only-summary", *more)
+    return start_locust(*options, **settings)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (TERM,),
+        (HUP,),
+        (TERM, TERM),
+        (HUP, HUP),
+        (INT, INT),
+        (INT, TERM),
+        (TERM, INT),
+        (HUP, TERM),
+        (INT, TERM, HUP),
+    ],
+    ids=lambda signals: "+".join(each.name.removeprefix("SIG") for each in signals),
+)
+def test_signals_that_come_together_end_the_run_once_and_in_order(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    signals: tuple[signal.Signals, ...],
+    number: int,
+) -> None:
+    run = started(start_locust, serving, *processes(number))
+    run.wait_for_intervals(2)
+    for each in signals:
+        run.signal(each)
+        time.sleep(SHORTLY_S)  # what is tested
+    finished = run.finish()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert {path.name for path in finished.directory.iterdir()} >= set(FILES)
+    assert finished.run["ended_at"] is not None
+    assert finished.stdout.count("Results: ") == 1
+    assert not [
+        warning for warning in finished.run["warnings"] if warning["name"] in ("cut-short", "worker-lost")
+    ]
+
+
+@pytest.mark.parametrize("number", [INT, TERM, HUP], ids=lambda number: number.name)
+def test_told_again_a_run_ends_without_waiting_and_is_judged(
+    start_locust: Callable[..., LocustRun], serving: Serving, number: signal.Signals
+) -> None:
+    run = started(start_locust, serving, "--ws-drain", "60s", handler=deaf, limit_s=40)
+    run.wait_for_intervals(2)
+    run.signal(number)
+    time.sleep(LATER_S)
+    run.signal(number)
+    finished = run.finish()
+    assert "Told to end again" in finished.stderr
+    assert finished.returncode == 3
+    assert "cut-short" in [warning["name"] for warning in finished.run["warnings"]]
+    assert finished.run["ended_at"] is not None
+
+
+def test_told_a_third_time_a_process_ends_at_once_and_says_so(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path
+) -> None:
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(
+        OWING.read_text()
+        + "\n\n@events.test_stop.add_listener\ndef wait(**_):\n    __import__('gevent').sleep(1000)\n"
+    )
+    run = started(start_locust, serving, "-f", str(locustfile), limit_s=40)
+    run.wait_for_intervals(1)
+    for _ in range(3):
+        run.signal(TERM)
+        time.sleep(LATER_S)
+    finished = run.finish()
+    assert finished.returncode == 128 + TERM
+    assert "was not judged" in finished.stderr
+
+
+def test_workers_end_with_a_master_that_was_killed(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    run = started(start_locust, serving, *processes(2))
+    run.wait_for_intervals(2)
+    workers = psutil.Process(run.pid).children()
+    assert len(workers) == 2
+    psutil.Process(run.pid).kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
+
+
+def test_a_directory_that_is_removed_is_told_of_at_once_and_is_no_success(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    run = started(start_locust, serving, "-t", "6s")
+    shutil.rmtree(run.wait_for_intervals(1))
+    run.wait_for(r"The results are not complete: 1 of \d+ intervals could not be written .*removed")
+    finished = run.finish()
+    assert finished.returncode == 7
+    assert finished.stderr.count("The results are not complete") == 1
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_disk_that_is_full_is_told_of_at_once_and_is_no_success(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    run = started(start_locust, serving, "-t", "6s")
+    run.wait_for_intervals(1)
+    resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (16, resource.RLIM_INFINITY))
+    run.wait_for("The results are not complete: 1 of ")
+    resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    finished = run.finish()
+    assert finished.returncode == 7
+    assert "results-incomplete" in [warning["name"] for warning in finished.run["warnings"]]
+
+
+@pytest.mark.parametrize(
+    ("check", "listeners", "expected"),
+    [
+        ("message.p50 < 1ns", {"TEST_LATE_CODE": "0"}, 1),
+        ("message.p50 < 1ns", {"TEST_EARLY_CODE": "0"}, 1),
+        ("message.p50 < 1ns", {"TEST_LATE_CODE": "9"}, 1),
+        ("message.p50 < 1ns", {}, 1),
+        ("message.p50 < 60s", {"TEST_LATE_CODE": "9"}, 9),
+        ("message.p50 < 60s", {"TEST_LATE_CODE": "0"}, 0),
+        ("message.p50 < 60s", {}, 0),
+    ],
+)
+def test_no_listener_silences_a_check_that_failed(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    check: str,
+    listeners: dict[str, str],
+    expected: int,
+) -> None:
+    finished = started(start_locust, serving, "-t", "2s", "--ws-check", check, env=listeners).finish()
+    assert finished.returncode == expected
+    overruled = expected == 1 and bool(listeners)
+    assert ("A check failed: exit code 1, not the" in finished.stderr) == overruled
+
+
+@pytest.mark.parametrize(("allowed", "code"), [("false", 3), ("true", 0)])
+def test_no_listener_silences_figures_that_can_not_be_trusted_unless_that_is_allowed(
+    start_locust: Callable[..., LocustRun], serving: Serving, allowed: str, code: int
+) -> None:
+    environment = {"TEST_LATE_CODE": "0", "LOCUST_WS_ALLOW_INVALID": allowed}
+    run = started(start_locust, serving, "-t", "30s", *processes(2), env=environment)
+    run.wait_for_intervals(2)
+    psutil.Process(run.pid).children()[0].kill()
+    run.wait_for("setting state to missing")
+    run.signal(INT)
+    finished = run.finish()
+    assert finished.returncode == code
+    (lost,) = [each for each in finished.run["warnings"] if each["name"] == "worker-lost"]
+    assert lost["invalidates"] and not finished.run["valid"]

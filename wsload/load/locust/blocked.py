@@ -1,0 +1,68 @@
+"""Where a thread is that does not go on: which method of which user class, at which line."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+import sysconfig
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from locust import User
+
+_FOREIGN: Final = (
+    sysconfig.get_path("stdlib"),
+    sysconfig.get_path("platstdlib"),
+    sysconfig.get_path("purelib"),
+    sysconfig.get_path("platlib"),
+    str(Path(__file__).parents[2]),
+    "<frozen",
+)
+"""Where code is that is not the user's: the libraries, and this package."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a thread was seen."""
+
+    text: str
+    """For people: ``Client.ask (locustfile.py:12: time.sleep(3))``."""
+    stack: str
+    """Its frames, outermost first, as in a traceback."""
+
+
+def frames_of_thread(frame: FrameType) -> list[FrameType]:
+    """A thread's frames, innermost first, given its innermost."""
+    return [each for each, _ in traceback.walk_stack(frame)]
+
+
+def frames_of_task(task: asyncio.Task[Any]) -> list[FrameType]:
+    """The frames of the coroutines that a task waits in, innermost first."""
+    frames: list[FrameType] = []
+    coroutine: Any = task.get_coro()
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        frames.insert(0, frame)
+        coroutine = coroutine.cr_await
+    return frames
+
+
+def place_of(frames: Sequence[FrameType]) -> Place | None:
+    """The innermost code that is no library's, named by the user's method that led there."""
+    own = [each for each in frames if not each.f_code.co_filename.startswith(_FOREIGN)]
+    if not frames:
+        return None
+    at = own[0] if own else frames[0]
+    method = next((each for each in own if isinstance(each.f_locals.get("self"), User)), None)
+    name = at.f_code.co_name
+    if method is not None:
+        name = f"{type(method.f_locals['self']).__name__}.{method.f_code.co_name}"
+    line = linecache.getline(at.f_code.co_filename, at.f_lineno).strip()
+    where = f"{Path(at.f_code.co_filename).name}:{at.f_lineno}"
+    stack = traceback.StackSummary.extract(
+        ((each, each.f_lineno) for each in reversed(frames)), lookup_lines=True
+    )
+    return Place(text=f"{name} ({where}{f': {line}' if line else ''})", stack="".join(stack.format()))

@@ -1,0 +1,82 @@
+"""Signals that end a run: the first in order, the second without waiting, the third at once.
+
+Python raises ``KeyboardInterrupt`` in whatever greenlet happens to run. Where that is the one that
+listens to the workers, the master hears nothing more of them, waits, and gives them up as lost: seen in
+some of twenty runs that were interrupted while an interval came in. So Ctrl-C is taken by gevent's loop, as
+Locust itself does it for SIGTERM, and told to the main greenlet. SIGHUP, of which Locust knows nothing, is
+handled as SIGTERM: a terminal that is closed ends the run with its results.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Final
+
+import gevent
+
+from wsload.load.locust.compat import raise_in_main_greenlet
+
+TOGETHER_S: Final = 0.5
+"""Signals no further apart than this are one: process managers send them twice, or one after another."""
+
+
+class Urgency(IntEnum):
+    """How often a process was told to end."""
+
+    FIRST = 1
+    AGAIN = 2
+    THIRD = 3
+
+
+class EndSignals:
+    """Takes SIGINT, SIGTERM and SIGHUP where nobody else does. ``on_again`` is called at the second."""
+
+    def __init__(self, on_again: Callable[[], object], now_s: Callable[[], float] = time.monotonic) -> None:
+        self._on_again = on_again
+        self._now_s = now_s
+        self._heard_s = float("-inf")
+        self._times = 0
+        self._watchers: list[gevent.signal_handler] = []
+
+    def take(self) -> None:
+        """From now on, until `release`. A signal that is ignored (``nohup``) or handled otherwise is left alone."""
+        for number, usual in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+            (signal.SIGHUP, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) is usual:
+                self._watchers.append(gevent.signal_handler(number, self._on_signal, number))
+
+    def release(self) -> None:
+        """Python's own way again, which works without gevent's loop too: for what comes after the run."""
+        while self._watchers:
+            self._watchers.pop().cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def heard(self) -> Urgency | None:
+        """Counts a signal; None for one that came together with the last."""
+        now_s = self._now_s()
+        if now_s - self._heard_s < TOGETHER_S:
+            return None
+        self._heard_s = now_s
+        self._times += 1
+        return Urgency(min(self._times, Urgency.THIRD))
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        urgency = self.heard()
+        if urgency is Urgency.FIRST:
+            if number == signal.SIGINT:
+                raise_in_main_greenlet(KeyboardInterrupt())
+            elif number == signal.SIGHUP:
+                os.kill(os.getpid(), signal.SIGTERM)  # Locust's own handler ends the run
+        elif urgency is Urgency.AGAIN:
+            self._on_again()
+        elif urgency is Urgency.THIRD:
+            sys.stderr.write("Ended at once: the run was not judged, its results have no summary.\n")
+            os._exit(128 + number)
