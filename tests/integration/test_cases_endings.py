@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +14,8 @@ import pytest
 from support.locust_run import Finished
 from support.serving import Serving
 from websockets.asyncio.server import ServerConnection
+
+from wsload.results.reader import find_runs, open_run
 
 TAIL_S = 12.0
 """How long the end of a run may take on a busy machine, starting and stopping Locust included."""
@@ -126,3 +131,66 @@ def test_a_loop_that_lets_failures_pass_starves_nobody(run: Callable[..., Finish
     assert took_s(finished) < 4 + TAIL_S, finished.stderr
     assert "Traceback" not in finished.stderr, finished.stderr
     assert finished.counter("reconnects") >= 1, "users came back while their tasks went on"
+
+
+def program(body: str) -> str:
+    return HEAD + '\nif __name__ == "__main__":\n' + textwrap.indent(textwrap.dedent(body), "    ")
+
+
+def run_program(text: str, serving: Serving, tmp_path: Path, *words: str) -> str:
+    """Runs a Python program with a server's URL as its first argument; returns what it printed."""
+    path = tmp_path / "program.py"
+    path.write_text(text)
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    done = subprocess.run(
+        [sys.executable, path, host, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("events", ["own", "global"])
+def test_locust_as_a_library_leaves_results(serving: Serving, tmp_path: Path, events: str) -> None:
+    text = program("""
+        import sys
+        import gevent, locust
+        from locust.env import Environment
+
+        hosted = {"events": locust.events} if "global" in sys.argv else {}
+        environment = Environment(user_classes=[Guest], host=sys.argv[1], **hosted)
+        runner = environment.create_local_runner()
+        runner.start(3, spawn_rate=3)
+        gevent.spawn_later(3, runner.quit)
+        runner.greenlet.join()
+        print("requests", environment.stats.total.num_requests)
+    """)
+    said = run_program(text, serving, tmp_path, events)
+    (stored,) = [open_run(run) for run in find_runs(tmp_path / "results")]
+    totals = stored.totals()
+    assert stored.problems == ()
+    assert totals.counters["opens"] == 3
+    answered = totals.histograms["message"].total
+    assert answered > 30
+    assert int(said.split()[1]) >= answered, "Locust's own statistics have them too"
+
+
+def test_run_single_user(serving: Serving, tmp_path: Path) -> None:
+    text = program("""
+        import sys
+        from locust import run_single_user
+
+        class Alone(Guest):
+            host = sys.argv.pop(1)
+            asked = 0
+
+            @task
+            async def leave(self):
+                Alone.asked += 1
+                if Alone.asked == 5:
+                    raise StopUser
+
+        run_single_user(Alone)
+        print("asked", Alone.asked)
+    """)
+    assert "asked 5" in run_program(text, serving, tmp_path)

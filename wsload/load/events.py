@@ -8,6 +8,8 @@ from typing import Any
 
 import gevent
 from locust import events
+from locust.event import Events
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
@@ -17,6 +19,7 @@ from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
 from wsload.load.options.table import add_options
+from wsload.load.users.process import newcomers
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.start_form import check_start_form
@@ -48,9 +51,7 @@ def _on_init(environment: Any, **_: Any) -> None:
         refuse(error)
     raise_file_limit()
     _signals.take()
-    # gevent's timers count from when the hub last looked at the clock, which was before the imports:
-    # without this a run of --run-time 2s ends after one.
-    gevent.get_hub().loop.update_now()
+    _look_at_the_clock()
     lifecycle = _of(environment)
     fire_once(events.quitting, lifecycle.conclude)
     if environment.web_ui is not None:
@@ -74,15 +75,35 @@ def _on_quit(exit_code: int = 1, **_: Any) -> None:
     _signals.release()
 
 
+def _adopt(environment: Any) -> None:
+    """An environment made by hand, with events of its own: wsload hears them from the first user on."""
+    if environment.events is not events:
+        _listen(environment.events)
+        if environment.runner is not None and environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
+            _of(environment).test_start()
+
+
+def _listen(to: Events) -> None:
+    to.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
+    to.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
+    to.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
+    to.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
+    to.spawning_complete.add_listener(_on_spawning_complete)
+    to.quit.add_listener(_on_quit)
+
+
+def _look_at_the_clock() -> None:
+    # gevent's timers count from when the hub last looked at the clock, which was before the imports: without this
+    # a run of --run-time 2s ends after one.
+    gevent.get_hub().loop.update_now()
+
+
 @functools.cache
 def install() -> None:
     """Adds wsload to Locust's events, once: when a locustfile first imports a user class."""
     spare_argument_parsers()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init.add_listener(_on_init)
-    events.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
-    events.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
-    events.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
-    events.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
-    events.spawning_complete.add_listener(_on_spawning_complete)
-    events.quit.add_listener(_on_quit)
+    _listen(events)
+    newcomers.append(_adopt)
+    _look_at_the_clock()

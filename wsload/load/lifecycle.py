@@ -128,6 +128,8 @@ class Lifecycle:
     def _refuse(self, error: UsageError) -> None:
         """No host, or a directory that can't be written: all else was checked before."""
         environment = self.environment
+        if environment.parsed_options is None:
+            raise error  # Locust as a library: to whoever started the run
         headless = environment.parsed_options.headless
         if headless and isinstance(self.runner, LocalRunner):
             refuse(error)  # before the first user
@@ -147,7 +149,7 @@ def settings_of(
     environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
 ) -> Settings:
     """The options, checked; with a host known, also what each user class would open. Raises `UsageError`."""
-    settings = Settings.of(options or environment.parsed_options)
+    settings = Settings.of(options or environment.parsed_options or Namespace())
     for user_class in environment.user_classes:
         host = form_host or environment.host or user_class.host
         if issubclass(user_class, WebSocketUser) and (host or host_known):

@@ -53,9 +53,12 @@ def is_ending(runner: Runner) -> bool:
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
 
 
-def wanted_users(runner: Runner) -> int:
-    """How many users the runner is to have, over all processes, from the start of the ramp on."""
-    return int(runner.target_user_count)
+def wanted_users(runner: Runner | None) -> int:
+    """How many users the runner is to have, over all processes, from the start of the ramp on.
+
+    ``run_single_user`` has its user without a runner.
+    """
+    return 1 if runner is None else int(runner.target_user_count)
 
 
 def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, Final, Protocol
@@ -77,7 +78,7 @@ class Run:
             settings.results,
             build=settings.build or "dev",
             target=target(environment, settings),
-            options=vars(environment.parsed_options),
+            options=vars(environment.parsed_options or Namespace()),
             started_at=time.time(),
         )
         self._live = LiveView(self.writer.totals)

@@ -117,7 +117,10 @@ class DeclaredUser(User):
 
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
         """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
-        self._begin().join()
+        handle = self._begin()
+        while not handle.dead:
+            # gevent gives up on a wait that nothing is left to end; a timer is something.
+            handle.join(timeout=1)
 
     def _begin(self) -> UserHandle:
         mark_running(self)

@@ -7,6 +7,7 @@ import logging
 import secrets
 import weakref
 from argparse import Namespace
+from collections.abc import Callable
 from typing import Any, Final
 
 from wsload.errors import UsageError
@@ -20,6 +21,9 @@ from wsload.load.ws.opening import Opener
 from wsload.results.machine import clock_id
 
 logger = logging.getLogger("wsload")
+
+newcomers: Final[list[Callable[[Any], object]]] = []
+"""Called with each Locust environment when its first user is made."""
 
 MOST_REPORTED: Final = 1_000
 """Different errors of user classes that are shown in the log of a run."""
@@ -57,6 +61,8 @@ class ProcessContext:
         """The context of this environment."""
         if environment not in cls._of:
             cls._of[environment] = cls(environment)
+            for told in newcomers:
+                told(environment)
         return cls._of[environment]
 
     def configure(self) -> None:
