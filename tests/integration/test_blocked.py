@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
-from support.locust_run import FILES, LOCUSTFILES, Finished, processes
+from support.locust_run import FILES, LOCUSTFILES, Finished, LocustRun, processes
 from support.serving import Serving, echo
 
 RUN_TIME_S, DRAIN_S = 4, 2
@@ -61,3 +62,34 @@ def test_what_blocked_for_a_while_is_named_with_how_long(
     (blocked,) = [warning for warning in finished.run["warnings"] if warning["name"] == "blocked"]
     assert "Blocker.ask (blockers.py:" in blocked["text"] and " for 2." in blocked["text"]
     assert "have been blocked" not in finished.stderr
+
+
+def test_a_call_that_keeps_the_interpreters_lock_ends_with_the_process(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    began = time.monotonic()
+    finished = start_locust(
+        *("-f", LOCUSTFILES / "blockers.py", "--headless", "-u", "4", "-r", "4", "-t", f"{RUN_TIME_S}s"),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
+        env={"TEST_HOW": "lock"},
+    ).finish()
+    assert time.monotonic() - began < BOUND_S + 5
+    assert finished.returncode == 1
+    assert "Timeout" in finished.stderr and 'blockers.py", line' in finished.stderr
+    assert finished.run["ended_at"] is None  # it was not judged
+
+
+def test_a_worker_that_keeps_the_interpreters_lock_does_not_outlive_its_master(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    run = start_locust(
+        *("-f", LOCUSTFILES / "blockers.py", "--headless", "-u", "4", "-r", "4", "-t", f"{RUN_TIME_S}s"),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}", *processes(2)),
+        env={"TEST_HOW": "lock", "LOCUST_WS_ALLOW_INVALID": "false"},
+    )
+    run.wait_for_intervals(1)
+    workers = psutil.Process(run.pid).children()
+    finished = run.finish()
+    assert finished.returncode == 3
+    assert "worker-lost" in [warning["name"] for warning in finished.run["warnings"]]
+    assert not psutil.wait_procs(workers, timeout=5)[1]

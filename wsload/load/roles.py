@@ -15,6 +15,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
+from wsload.load.locust.last_resort import end_in, go_on, outlive_children
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target
@@ -25,6 +26,8 @@ from wsload.results.run import RunWarning
 
 logger = logging.getLogger("wsload")
 
+GIVEN_UP_S: Final = 14.0
+"""A process that has not begun to end so long after it was to, draining included, is given up."""
 LAST_WORD_S: Final = 10.0
 """Beyond draining and closing, a master waits so long for its workers' last intervals."""
 
@@ -67,6 +70,9 @@ class Local:
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
+        options = self._environment.parsed_options
+        if run_time_s := getattr(options, "run_time", None):
+            end_in(run_time_s + (self._environment.stop_timeout or 0) + settings.drain_s + GIVEN_UP_S)
         self._recording.start(run.append_own, run.writer.info.target)
         return run
 
@@ -74,6 +80,8 @@ class Local:
         return self._recording.stop()
 
     def admit(self, admitted: bool) -> None:
+        if not admitted:
+            go_on()
         self._recording.admit(admitted)
 
     def hurry(self) -> None:
@@ -153,6 +161,8 @@ class Master:
         self._runner = environment.runner
         self._collector: Collector | None = None
         """Of the run that goes on."""
+        if environment.parsed_options.processes:
+            outlive_children()
         self._runner.register_message("wsload_started", self._on_started)
         self._runner.register_message("wsload_interval", self._on_interval)
         self._runner.register_message("wsload_done", self._on_done)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import time
 
 from locust import constant, task
@@ -41,6 +42,8 @@ class Blocker(WebSocketUser):
             time.sleep(SECONDS)  # noqa: ASYNC251
         elif HOW == "compute":
             compute()
+        elif HOW == "lock":
+            re.match("(a+)+$", "a" * 60 + "b")  # for years, and nobody else has the interpreter
         elif HOW == "deaf":
             await self.never_mind()
 
