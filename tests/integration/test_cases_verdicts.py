@@ -21,6 +21,12 @@ class Guest(WebSocketUser):
 
 USERS = 3
 
+ASK = """
+    @task
+    async def ask(self):
+        await self.round_trip("hello")
+"""
+
 Run = Callable[..., Finished]
 
 
@@ -91,13 +97,38 @@ def test_a_failure_inside_measure_is_one_of_that_step(run: Run) -> None:
     assert steps > 30
 
 
+RECIPES = {
+    "locust's recipe": """
+@events.quitting.add_listener
+def judge(environment, **_):
+    environment.process_exit_code = 1 if environment.stats.total.fail_ratio > 0.01 else 0
+""",
+    "added in init": """
+@events.init.add_listener
+def prepare(environment, **_):
+    @environment.events.quitting.add_listener
+    def judge(environment, **_):
+        environment.process_exit_code = 0
+""",
+    "at the end of the test": """
+@events.test_stop.add_listener
+def judge(environment, **_):
+    environment.process_exit_code = 0
+""",
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_failed_check_is_not_talked_away(run: Run, recipe: str) -> None:
+    finished = run(ASK + recipe, "--ws-check", "message.p50 < 1us")
+    assert finished.returncode == 1
+    assert not finished.run["checks"][0]["passed"]
+
+
 def test_an_exit_code_of_ones_own_is_kept_where_nothing_failed(run: Run) -> None:
     finished = run(
-        """
-    @task
-    async def ask(self):
-        await self.round_trip("hello")
-
+        ASK
+        + """
 @events.quitting.add_listener
 def judge(environment, **_):
     environment.process_exit_code = 7
