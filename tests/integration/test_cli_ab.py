@@ -187,12 +187,13 @@ def test_the_same_server_twice_is_not_slower_and_an_experiment_goes_on_after_a_b
     until(lambda: not [each for each in family if alive(each)], what=f"the end of {family}")
     place, plan = experiment(tmp_path)
     assert (
-        "Cut short: 1 of 4 runs were made, 0 of 2 pairs are whole; missing: 2 (B), 3 (B), 4 (A)" in first.err
+        "Interrupted: 1 of 4 runs were made, 0 of 2 pairs are complete; missing: 2 (B), 3 (B), 4 (A)"
+        in first.err
     )
-    assert f"To go on: wsload ab --resume {place.relative_to(tmp_path)}" in first.err
+    assert f"To continue: wsload ab --resume {place.relative_to(tmp_path)}" in first.err
     assert len(plan["runs"]) == 1
 
-    assert "is not finished, resume it first" in ab("--resume", place, "--more", "2").wait(2).err
+    assert "is not finished: resume it first" in ab("--resume", place, "--more", "2").wait(2).err
 
     second = ab("--resume", place).wait({0, 4})
     _, plan = experiment(tmp_path)
@@ -247,11 +248,11 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
     assert done.out == ""
     last = done.err.splitlines()[-1]
     assert last.startswith(
-        "wsload: 4 attempts in a row were of no use, so the experiment was stopped: not valid: "
+        "wsload: 4 attempts in a row were not valid, so the experiment was stopped: not valid: "
     )
     place, plan = experiment(tmp_path)
     assert len(plan["runs"]) == 1
-    assert f"To go on: wsload ab --resume {place.relative_to(tmp_path)}" in done.err
+    assert f"To continue: wsload ab --resume {place.relative_to(tmp_path)}" in done.err
 
 
 def test_a_server_that_dies_under_load_ends_the_experiment(ab: Start, tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> No
         "--a", SERVE, "--b", "wss://user.test/chat", "--b-name", "new", "-f", CHAT, "--plan", "--power", "5%"
     ).wait(0)
     assert "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 50 users" in done.err
-    assert "To find a slow-down of 5 % in 4 of 5 experiments takes" in done.err
+    assert "Detecting a slowdown of 5 % in 4 of 5 experiments takes" in done.err
     assert not (tmp_path / "results").exists()
 
 
@@ -288,15 +289,15 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "--b-ref", "HEAD", "-f", CHAT), "give --b (a command or a URL) or --b-ref (a git ref)"),
         (("--a-ref", "HEAD", "--b", SERVE, "-f", CHAT), "--a-ref 'HEAD': --serve is missing"),
         ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
-        ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': whole seconds are wanted"),
+        ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': only whole seconds are allowed"),
         ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a duration is a number"),
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be found by a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
         ((*A_B, "-f", CHAT, "--json", "--markdown"), "--markdown or --json, not both"),
         (("--resume", "nowhere"), "nowhere: can't be opened"),
-        ((*A_B, "-f", CHAT, "--more", "5"), "--more adds to an experiment: name it with --resume"),
-        (("--resume", ".", "--pairs", "9"), "--resume goes on with the stored plan: --pairs can't change it"),
+        ((*A_B, "-f", CHAT, "--more", "5"), "--more adds pairs to an experiment: name it with --resume"),
+        (("--resume", ".", "--pairs", "9"), "--resume continues the stored plan: --pairs can't change it"),
         (("--resume", "."), "experiment.json: no such file"),
         (("--a", "nodde {port}", "--b", SERVE, "-f", CHAT), "server A: can't run 'nodde' (No such file"),
     ],

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.stored_runs import LATE, OPTIONS, START_S, store_run, store_sides
 
-from wsload.commands.ab.experiment import Ending, Experiment, Outcome, save
-from wsload.commands.ab.plan import Build, Plan
+from wsload.commands.ab.experiment import Experiment, Outcome, StopReason, save
+from wsload.commands.ab.plan import Build, ExperimentPlan
 
 SIDES = ("--a", "results/*-v1*", "--b", "results/*-v2*")
 
@@ -160,7 +160,7 @@ def test_an_experiment_is_compared_by_its_own_plan(tmp_path: Path, results: Path
     baseline, candidate = store_sides(place, slower=1.3, pairs=3)
     runs = sorted([*baseline, *candidate])
     url = "ws://127.0.0.1:1"
-    plan = Plan(
+    plan = ExperimentPlan(
         a=Build(name="old", url=url),
         b=Build(name="new", url=url),
         locustfile="chat.py",
@@ -171,7 +171,7 @@ def test_an_experiment_is_compared_by_its_own_plan(tmp_path: Path, results: Path
         stop_early=True,
     )
     done = tuple(Outcome(slot=at + 1, run=run.name, valid=True) for at, run in enumerate(runs))
-    experiment = Experiment(plan=plan, created_at=START_S, done=done, ended=Ending.EARLY)
+    experiment = Experiment(plan=plan, created_at=START_S, done=done, ended=StopReason.EARLY)
     save(place, experiment)
     data = json.loads(compare(tmp_path, "ab-20241122T123600Z", "--json", code=1).stdout)
     assert data["sides"] == {"A": "old", "B": "new"}
@@ -259,8 +259,8 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "wsload: wsload compare: which runs? Give two (A B) or one experiment, or --a and --b"),
-        (("x", "y", "--a", "z"), "one of these ways"),
+        ((), "wsload: wsload compare: give the runs in exactly one way: two runs (A B)"),
+        (("x", "y", "--a", "z"), "in exactly one way"),
         (("x", "y", "z"), "to which side do these 3 runs belong? Write --a RUN… --b RUN…"),
         (("nowhere", "nothing"), "there is no run 'nowhere'"),
         (("--a", "results/*-v1"), "--b is missing: both sides need runs"),
@@ -278,7 +278,7 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
         ((*SIDES, "--json", "--markdown"), "--markdown or --json, not both"),
         ((*SIDES, "--html", "no/where.html"), "--html 'no/where.html': can't be written"),
         (("results",), "experiment.json: no such file"),
-        (("latest",), "is one run: compare it with which? Give two, A and B"),
+        (("latest",), "is only one run: give two, A and B"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, results: Path, words: tuple[str, ...], said: str) -> None:

@@ -14,11 +14,11 @@ from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
 
 from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
-from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, load
+from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.load import Load
-from wsload.commands.ab.plan import Build, Plan, Slot
-from wsload.commands.ab.progress import Shown
+from wsload.commands.ab.plan import Build, ExperimentPlan, Slot
+from wsload.commands.ab.progress import ProgressDisplay
 from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
@@ -33,9 +33,9 @@ async def stay(connection: ServerConnection) -> None:
 
 
 @pytest.fixture
-def plan(serving: Serving) -> Plan:
+def plan(serving: Serving) -> ExperimentPlan:
     url = f"ws://127.0.0.1:{serving.websocket(stay)}"
-    return Plan(
+    return ExperimentPlan(
         a=Build(name="v1", url=url),
         b=Build(name="v2", url=url),
         locustfile="chat.py",
@@ -60,7 +60,14 @@ class Loader:
         """Name and place of each load."""
 
     def __call__(
-        self, plan: Plan, *, name: str, results: Path, log: Path, check: Callable[[], None], **_: Any
+        self,
+        plan: ExperimentPlan,
+        *,
+        name: str,
+        results: Path,
+        log: Path,
+        check: Callable[[], None],
+        **_: Any,
     ) -> Load:
         self.made.append((name, results.name))
         check()
@@ -97,13 +104,15 @@ class Notes:
 
 @pytest.fixture
 def conduct(tmp_path: Path) -> Callable[..., Conductor]:
-    def conduct(experiment: Experiment | Plan, loader: Loader, notes: Notes | None = None) -> Conductor:
-        if isinstance(experiment, Plan):
+    def conduct(
+        experiment: Experiment | ExperimentPlan, loader: Loader, notes: Notes | None = None
+    ) -> Conductor:
+        if isinstance(experiment, ExperimentPlan):
             experiment = Experiment(plan=experiment, created_at=1732278960.0)
         return Conductor(
             tmp_path,
             experiment,
-            follower=notes or Notes(),
+            listener=notes or Notes(),
             is_clear=clear_in(tmp_path),
             environment={},
             load=loader,
@@ -116,7 +125,7 @@ Conduct = Callable[..., Conductor]
 
 
 def test_all_runs_are_made_in_order_and_kept_with_their_logs(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     loader, notes = Loader(), Notes()
     conductor = conduct(replace(plan, warm_up_s=2), loader, notes)
@@ -134,7 +143,7 @@ def test_all_runs_are_made_in_order_and_kept_with_their_logs(
     assert notes.counts == [2400] * 6
     done = load(tmp_path)
     assert done == conductor.experiment
-    assert done.ended is Ending.PLANNED
+    assert done.ended is StopReason.PLANNED
     for outcome in done.done:
         assert (tmp_path / outcome.run / "run.json").is_file()
         assert (tmp_path / outcome.run / LOCUST_LOG).read_text() == "what locust said\n"
@@ -142,7 +151,9 @@ def test_all_runs_are_made_in_order_and_kept_with_their_logs(
     assert not (tmp_path / DISCARDED).exists()  # the warm-ups are gone
 
 
-def test_a_run_that_is_not_valid_is_made_again(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+def test_a_run_that_is_not_valid_is_made_again(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
     notes = Notes()
     conductor = conduct(plan, Loader(told={2: False, 3: Load(run=None, problem="locust died")}), notes)
     conductor.go_on()
@@ -152,11 +163,11 @@ def test_a_run_that_is_not_valid_is_made_again(plan: Plan, conduct: Conduct, tmp
     assert sorted(path.name for path in (tmp_path / DISCARDED).iterdir()) == ["run-02-B", "run-02-B.2"]
     assert len(list(tmp_path.glob("*/run.json"))) == 6
     warnings = report_of(tmp_path, conductor.experiment).warnings
-    assert [f"made again: {LATE}" in each for each in warnings[-2:]] == [True, False]
+    assert [f"was repeated: {LATE}" in each for each in warnings[-2:]] == [True, False]
 
 
 def test_one_that_is_never_valid_keeps_its_place_and_is_excluded(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     conductor = conduct(replace(plan, repeats=1), Loader(told={1: False, 2: False}))
     conductor.go_on()
@@ -169,23 +180,23 @@ def test_one_that_is_never_valid_keeps_its_place_and_is_excluded(
 
 
 def test_one_that_never_leaves_results_ends_the_experiment(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     died = Load(run=None, problem="locust ended with exit code 9 and left no results")
     conductor = conduct(plan, Loader(told={3: died, 4: died, 5: died}))
-    with pytest.raises(WsloadError, match=r"run 3 \(B\) failed each time: locust ended with exit code 9"):
+    with pytest.raises(WsloadError, match=r"run 3 \(B\) failed every time: locust ended with exit code 9"):
         conductor.go_on()
     assert len(load(tmp_path).done) == 2
 
 
 def test_what_was_measured_before_a_break_is_kept_and_gone_on_from(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         conduct(plan, Loader(told={4: KeyboardInterrupt()})).go_on()
     kept = load(tmp_path)
     assert [outcome.slot for outcome in kept.done] == [1, 2, 3]
-    assert kept.missing().startswith("3 of 6 runs were made, 1 of 3 pairs are whole")
+    assert kept.missing().startswith("3 of 6 runs were made, 1 of 3 pairs are complete")
     assert [path.name for path in (tmp_path / DISCARDED).iterdir()] == ["run-04-A"]
 
     loader = Loader()
@@ -198,15 +209,17 @@ def test_what_was_measured_before_a_break_is_kept_and_gone_on_from(
     assert len(list(tmp_path.glob("*/run.json"))) == 6
 
 
-def test_what_a_killed_one_left_half_done_is_set_aside(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+def test_what_a_killed_one_left_half_done_is_set_aside(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
     (tmp_path / STAGE).mkdir()
     conduct(plan, Loader()).go_on()
     assert (tmp_path / DISCARDED / "cut-short").is_dir()
 
 
-def test_a_load_that_gets_no_answer_ends_the_experiment(plan: Plan, conduct: Conduct) -> None:
+def test_a_load_that_gets_no_answer_ends_the_experiment(plan: ExperimentPlan, conduct: Conduct) -> None:
     class Deaf(Loader):
-        def __call__(self, plan: Plan, *, name: str, results: Path, log: Path, **_: Any) -> Load:
+        def __call__(self, plan: ExperimentPlan, *, name: str, results: Path, log: Path, **_: Any) -> Load:
             path = store_run(results, name, metrics=("send_lag",))
             return Load(run=open_run(path), problem="")
 
@@ -217,12 +230,14 @@ def test_a_load_that_gets_no_answer_ends_the_experiment(plan: Plan, conduct: Con
 # Stopping early
 
 
-def test_a_clear_verdict_stops_an_experiment_that_may(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+def test_a_clear_verdict_stops_an_experiment_that_may(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
     loader = Loader(slower=2.0)
     conductor = conduct(replace(plan, pairs=10, stop_early=True), loader)
     conductor.go_on()
     experiment = load(tmp_path)
-    assert experiment.ended is Ending.EARLY
+    assert experiment.ended is StopReason.EARLY
     assert 3 <= experiment.whole_pairs < 10
     assert len(experiment.done) == 2 * experiment.whole_pairs == len(loader.made)
     comparison = report_of(tmp_path, experiment).comparison
@@ -232,16 +247,16 @@ def test_a_clear_verdict_stops_an_experiment_that_may(plan: Plan, conduct: Condu
     assert report_of(tmp_path, experiment, gate=Gate(ratio=5)).comparison.verdict is not Verdict.SLOWER
 
 
-def test_and_no_other_does(plan: Plan, conduct: Conduct, tmp_path: Path) -> None:
+def test_and_no_other_does(plan: ExperimentPlan, conduct: Conduct, tmp_path: Path) -> None:
     conductor = conduct(replace(plan, pairs=4), Loader(slower=2.0))
     conductor.go_on()
-    assert conductor.experiment.ended is Ending.PLANNED
+    assert conductor.experiment.ended is StopReason.PLANNED
     report = report_of(tmp_path, conductor.experiment)
     assert report.comparison.gate == replace(plan.gate, alpha=PLANNED * plan.gate.alpha)
 
 
 def test_through_to_its_end_it_is_judged_at_the_last_looks_level(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         conduct(replace(plan, stop_early=True), Loader(told={5: KeyboardInterrupt()})).go_on()
@@ -251,7 +266,7 @@ def test_through_to_its_end_it_is_judged_at_the_last_looks_level(
     assert report.warnings[-1].startswith("the experiment is not finished: 4 of 6 runs")
 
 
-def test_nothing_can_be_said_of_an_experiment_without_runs(plan: Plan, tmp_path: Path) -> None:
+def test_nothing_can_be_said_of_an_experiment_without_runs(plan: ExperimentPlan, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="side A has no runs"):
         report_of(tmp_path, Experiment(plan=plan, created_at=0.0))
 
@@ -260,7 +275,7 @@ def test_nothing_can_be_said_of_an_experiment_without_runs(plan: Plan, tmp_path:
 
 
 def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them(
-    plan: Plan, conduct: Conduct, tmp_path: Path
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     conduct(plan, Loader(slower=1.05)).go_on()
     loader = Loader(slower=1.05)
@@ -268,7 +283,7 @@ def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them
     conductor = conduct(load(tmp_path).extended(4), loader)
     conductor.go_on()
     assert [name for name, _ in loader.made[10:]] == ["v2", "v1", "v1", "v2", "v2", "v1", "v1", "v2"]
-    assert conductor.experiment.ended is Ending.PLANNED
+    assert conductor.experiment.ended is StopReason.PLANNED
     comparison = report_of(tmp_path, conductor.experiment).comparison
     assert comparison.gate.alpha == pytest.approx(PLANNED * (1 - PLANNED) * plan.gate.alpha)
     assert {each.pairs for each in comparison.judgements} == {7}
@@ -280,11 +295,11 @@ def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them
 
 @pytest.mark.parametrize(("repeats", "done"), [(0, 3), (2, 1)])
 def test_attempts_that_are_all_not_valid_end_the_experiment(
-    plan: Plan, conduct: Conduct, tmp_path: Path, repeats: int, done: int
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, repeats: int, done: int
 ) -> None:
     loader = Loader(told=dict.fromkeys(range(1, 99), False))
     conductor = conduct(replace(plan, pairs=10, repeats=repeats), loader)
-    with pytest.raises(Untrusted, match=f"4 attempts in a row were of no use.*{LATE}") as caught:
+    with pytest.raises(Untrusted, match=f"4 attempts in a row were not valid.*{LATE}") as caught:
         conductor.go_on()
     assert caught.value.exit_code == ExitCode.UNTRUSTED
     assert len(loader.made) == MOST_INVALID
@@ -292,7 +307,7 @@ def test_attempts_that_are_all_not_valid_end_the_experiment(
     assert load(tmp_path).ended is None  # it can be resumed, when the machine is quieter
 
 
-def test_one_that_is_valid_in_between_keeps_it_going(plan: Plan, conduct: Conduct) -> None:
+def test_one_that_is_valid_in_between_keeps_it_going(plan: ExperimentPlan, conduct: Conduct) -> None:
     loader = Loader(told={1: False, 2: False, 4: False, 5: False, 7: False, 8: False})
     conduct(plan, loader).go_on()
     assert len(loader.made) == 12
@@ -302,24 +317,27 @@ def test_one_that_is_valid_in_between_keeps_it_going(plan: Plan, conduct: Conduc
 
 
 def test_without_a_terminal_each_run_is_a_line(
-    plan: Plan, conduct: Conduct, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    plan: ExperimentPlan,
+    conduct: Conduct,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    with Shown(6) as shown:
+    with ProgressDisplay(6) as shown:
         conduct(replace(plan, repeats=1), Loader(told={1: False, 2: False}), shown).go_on()
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
-    assert lines[0] == f"run 1, A (v1), is made again: {LATE}"
+    assert lines[0] == f"run 1, A (v1), is repeated: {LATE}"
     assert lines[1].startswith("run 1 of 6, A (v1): message p50 2.5")
-    assert "not valid, its pair does not count; about " in lines[1]
+    assert "not valid, so its pair does not count; about " in lines[1]
     assert lines[-1].startswith("run 6 of 6, B (v2): message p50") and "left" not in lines[-1]
     assert len(lines) == 7
 
 
-def test_on_a_terminal_there_is_a_bar_with_the_time_left(plan: Plan, conduct: Conduct) -> None:
+def test_on_a_terminal_there_is_a_bar_with_the_time_left(plan: ExperimentPlan, conduct: Conduct) -> None:
     terminal = io.StringIO()
-    with Shown(6, file=terminal, terminal=True) as shown:
+    with ProgressDisplay(6, file=terminal, terminal=True) as shown:
         conduct(plan, Loader(), shown).go_on()
     said = terminal.getvalue()
     assert "run 6, B (v2): measuring" in said

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from wsload.commands.ab.experiment import (
     EXPERIMENT,
-    Ending,
     Experiment,
     Outcome,
+    StopReason,
     alone,
     load,
     new_directory,
     save,
 )
-from wsload.commands.ab.plan import Build, Plan
+from wsload.commands.ab.plan import Build, ExperimentPlan
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
 
-PLAN = Plan(
+PLAN = ExperimentPlan(
     a=Build(name="v1", url="ws://127.0.0.1:{port}", command="one {port}"),
     b=Build(
         name="v2", url="ws://127.0.0.1:{port}", ref="HEAD", commit="0" * 40, setup="make", command="s {port}"
@@ -62,12 +62,12 @@ def test_runs_fill_the_slots_one_after_the_other() -> None:
 
 def test_the_last_run_ends_it() -> None:
     assert after(5).ended is None
-    assert after(6).ended is Ending.PLANNED
+    assert after(6).ended is StopReason.PLANNED
     assert after(6).left == ()
 
 
 def test_one_that_was_stopped_early_has_nothing_left() -> None:
-    stopped = replace(after(4), ended=Ending.EARLY)
+    stopped = replace(after(4), ended=StopReason.EARLY)
     assert stopped.left == ()
     assert stopped.missing() == ""
 
@@ -75,7 +75,7 @@ def test_one_that_was_stopped_early_has_nothing_left() -> None:
 def test_what_is_missing_is_said() -> None:
     assert after(6).missing() == ""
     assert after(3).missing() == (
-        "3 of 6 runs were made, 1 of 3 pairs are whole; missing: 4 (A), 5 (A), 6 (B)"
+        "3 of 6 runs were made, 1 of 3 pairs are complete; missing: 4 (A), 5 (A), 6 (B)"
     )
     assert replace(FRESH, plan=replace(PLAN, pairs=10)).missing().endswith("6 (B), …")
 
@@ -95,8 +95,8 @@ def test_pairs_are_added_to_what_has_ended_and_go_on_in_turns() -> None:
     assert (longer.pairs, longer.ended, longer.whole_pairs) == (5, None, 3)
     assert [slot.letter for slot in longer.left] == ["B", "A", "A", "B"]
     assert [longer.stage(slot) for slot in (1, 6, 7, 10)] == [0, 0, 1, 1]
-    assert longer.missing().startswith("6 of 10 runs were made, 3 of 5 pairs are whole")
-    again = replace(longer, ended=Ending.PLANNED).extended(3)
+    assert longer.missing().startswith("6 of 10 runs were made, 3 of 5 pairs are complete")
+    again = replace(longer, ended=StopReason.PLANNED).extended(3)
     assert (again.more, again.pairs) == ((2, 3), 8)
     assert [again.stage(slot) for slot in (10, 11, 16)] == [1, 2, 2]
     assert Experiment.from_json(again.to_json()) == again
@@ -105,8 +105,8 @@ def test_pairs_are_added_to_what_has_ended_and_go_on_in_turns() -> None:
 @pytest.mark.parametrize(
     ("experiment", "pairs", "said"),
     [
-        (after(4), 5, "not finished, resume it first .4 of 6 runs were made"),
-        (replace(after(4), ended=Ending.EARLY), 5, "stopped early, its verdict was clear"),
+        (after(4), 5, "not finished: resume it first .4 of 6 runs were made"),
+        (replace(after(4), ended=StopReason.EARLY), 5, "stopped early with a clear verdict"),
         (after(6), 1, "--more 1: from 2 to 197 pairs can be added"),
         (after(6), 198, "--more 198: from 2 to 197"),
     ],
@@ -140,8 +140,8 @@ outcomes = st.builds(
 ).filter(lambda found: found.run not in ("..", "..."))
 
 
-@given(outcomes, st.sampled_from([None, *Ending]))
-def test_what_is_written_is_read_again(found: Outcome, ended: Ending | None) -> None:
+@given(outcomes, st.sampled_from([None, *StopReason]))
+def test_what_is_written_is_read_again(found: Outcome, ended: StopReason | None) -> None:
     experiment = replace(FRESH.with_outcome(found), ended=ended)
     assert Experiment.from_json(experiment.to_json()) == experiment
 
@@ -173,8 +173,8 @@ RUN = json.loads(after(1).to_json())["runs"][0]
     ("data", "said"),
     [
         (changed(schema=3), "written by a newer wsload .schema 3; this one reads up to 2.: upgrade"),
-        (changed(more=[1]), "more pairs than an experiment can have"),
-        (changed(more=[2000]), "more pairs than an experiment can have"),
+        (changed(more=[1]), "too many pairs"),
+        (changed(more=[2000]), "too many pairs"),
         (changed(more="x"), "invalid literal"),
         (changed(schema="x"), "schema 'x' is unknown"),
         (b"{", "Expecting"),
@@ -182,10 +182,10 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(plan=None), "not an experiment"),
         (changed(runs=[RUN | {"run": "../../etc"}]), "a run outside its own directory"),
         (changed(runs=[RUN | {"run": ".."}]), "a run outside its own directory"),
-        (changed(runs=[RUN | {"slot": 2}]), "not those of its plan"),
+        (changed(runs=[RUN | {"slot": 2}]), "not numbered as in its plan"),
         (changed(runs=[RUN | {"slot": at + 1} for at in range(7)]), "more runs than planned"),
-        (changed(runs=[RUN | {"valid": 1}]), "'valid' is a int, which it can't be"),
-        (changed(plan=plan_with(users="many")), "'users' is a str, which it can't be"),
+        (changed(runs=[RUN | {"valid": 1}]), "'valid' has the wrong type int"),
+        (changed(plan=plan_with(users="many")), "'users' has the wrong type str"),
         (changed(plan=plan_with(users=0)), "--users 0"),
         (changed(ended="somehow"), "somehow"),
     ],
@@ -220,7 +220,7 @@ def test_a_results_directory_that_can_not_be_written_is_named(tmp_path: Path) ->
 def test_two_at_once_on_one_experiment_are_refused(tmp_path: Path) -> None:
     with (
         alone(tmp_path),
-        pytest.raises(UsageError, match="another wsload ab is at work on it"),
+        pytest.raises(UsageError, match="in use by another wsload ab"),
         alone(tmp_path),
     ):
         pass

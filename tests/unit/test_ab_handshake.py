@@ -42,7 +42,7 @@ def test_a_server_that_answers_is_left_in_order(
 
 def test_a_server_that_wants_another_subprotocol_is_quoted(serving: Serving) -> None:
     port = serving.websocket(Visitors(), subprotocols=["soap"])
-    with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* having been offered the subprotocols json"):
+    with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* .offered subprotocols: json"):
         shake(f"ws://127.0.0.1:{port}/", subprotocols=("json",), timeout_s=20)
 
 
@@ -59,11 +59,11 @@ def test_one_that_asks_who_is_there_is_up(serving: Serving, code: int) -> None:
 @pytest.mark.parametrize(
     ("handler", "said"),
     [
-        (hostile.status(503), "it answered '503 Whatever' where 101 was wanted"),
+        (hostile.status(503), "it answered '503 Whatever' instead of 101"),
         (hostile.status(200), "it answered '200 Whatever'"),
         (hostile.raw_garbage, "no HTTP response"),
-        (hostile.wrong_accept, "Sec-WebSocket-Accept is not the one to our key"),
-        (hostile.cut_response, "Sec-WebSocket-Accept is not"),
+        (hostile.wrong_accept, "Sec-WebSocket-Accept does not match our key"),
+        (hostile.cut_response, "Sec-WebSocket-Accept does not match"),
         (hostile.hang_up, "closed connection without response"),
     ],
 )

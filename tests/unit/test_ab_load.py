@@ -12,10 +12,10 @@ from support.locust_run import CHAT
 
 from wsload.children import Guard
 from wsload.commands.ab.load import Load, LoadRefused, command, make_load
-from wsload.commands.ab.plan import Build, Plan
+from wsload.commands.ab.plan import Build, ExperimentPlan
 from wsload.errors import WsloadError
 
-PLAN = Plan(
+PLAN = ExperimentPlan(
     a=Build(name="v1", url="ws://127.0.0.1:1"),
     b=Build(name="v2", url="ws://127.0.0.1:1"),
     locustfile=str(CHAT),
@@ -35,7 +35,7 @@ def guard() -> Iterator[Guard]:
 def made(
     tmp_path: Path,
     guard: Guard,
-    plan: Plan,
+    plan: ExperimentPlan,
     *,
     run_time_s: float = 1,
     grace_s: float = 60,
@@ -54,7 +54,7 @@ def made(
     )
 
 
-def locustfile(tmp_path: Path, text: str) -> Plan:
+def locustfile(tmp_path: Path, text: str) -> ExperimentPlan:
     (tmp_path / "load.py").write_text(text)
     return replace(PLAN, locustfile=str(tmp_path / "load.py"), options=())
 

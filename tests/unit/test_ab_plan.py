@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.commands.ab.forecast import forecast, power_lines
-from wsload.commands.ab.plan import Build, Plan, build_of, called, manner_of, order, started
+from wsload.commands.ab.plan import Build, ExperimentPlan, build_of, called, handshake_options, order, started
+from wsload.commands.ab.progress import forecast, power_lines
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
 
 URL = "ws://127.0.0.1:{port}"
 SERVE = "node server.js --port {port}"
-PLAN = Plan(
+PLAN = ExperimentPlan(
     a=Build(name="v1", url=URL, command=SERVE),
     b=Build(name="v2", url=URL, command=f"{SERVE} --new"),
     locustfile="chat.py",
@@ -59,7 +59,7 @@ def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
 @pytest.mark.parametrize(
     ("text", "url", "said"),
     [
-        ("node server.js", URL, r"--a 'node server.js': where is the port\? Write {port}"),
+        ("node server.js", URL, r"--a 'node server.js': has no {port}"),
         (SERVE, "ws://127.0.0.1:80", "--url 'ws://127.0.0.1:80': has no {port}"),
         ("wss://me:secret@chat.test", URL, "the URL holds a password.*LOCUST_WS_BASIC"),
         (
@@ -68,8 +68,8 @@ def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
             r"--a 'wss://chat.test/x\?token=\*\*\*': the URL holds a token",
         ),
         (SERVE, "ws://127.0.0.1:{port}/?key=secret", "--url .*the URL holds a token.*LOCUST_WS_URL"),
-        (SERVE, "ftp://127.0.0.1:{port}", "--url .*: ws, wss, http, https are what a WebSocket opens"),
-        ("ws://host/ --port 1", URL, "where is the port"),
+        (SERVE, "ftp://127.0.0.1:{port}", "--url .*: a URL with ws, wss, http or https is needed"),
+        ("ws://host/ --port 1", URL, "has no {port}"),
     ],
 )
 def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> None:
@@ -102,7 +102,7 @@ def test_a_side_is_called_by_its_letter_and_its_name() -> None:
         ({"options": ("--ws-build=x",)}, "--ws-build after --"),
         ({"options": ("--ws-url", "/chat?token=abc")}, "after --: '/chat.*the URL holds a token"),
         ({"options": ("--ws-url=wss://x.test/?auth=abc",)}, "the URL holds a token.*LOCUST_WS_URL"),
-        ({"options": ("--ws-bearer", "abc")}, "would hold it; give it as LOCUST_WS_BEARER"),
+        ({"options": ("--ws-bearer", "abc")}, "stored in experiment.json; set LOCUST_WS_BEARER"),
     ],
 )
 def test_a_plan_that_can_not_be_is_refused(changes: dict[str, object], said: str) -> None:
@@ -120,21 +120,21 @@ def test_the_stopping_rule_is_made_for_the_plans_pairs() -> None:
 
 
 def test_a_handshake_offers_json_unless_told_otherwise() -> None:
-    assert manner_of(("--ws-rate", "100"), {}).subprotocols == ("json",)
-    found = manner_of(
+    assert handshake_options(("--ws-rate", "100"), {}).subprotocols == ("json",)
+    found = handshake_options(
         ("--ws-subprotocol", "a", "--ws-subprotocol=b", "--ws-url", "/chat", "--ws-origin", "https://x"), {}
     )
     assert (found.subprotocols, found.url, found.origin) == (("a", "b"), "/chat", "https://x")
 
 
 def test_or_by_the_variables_that_locust_reads() -> None:
-    found = manner_of((), {"LOCUST_WS_SUBPROTOCOL": "[a, b]", "LOCUST_WS_URL": "/chat"})
+    found = handshake_options((), {"LOCUST_WS_SUBPROTOCOL": "[a, b]", "LOCUST_WS_URL": "/chat"})
     assert (found.subprotocols, found.url) == (("a", "b"), "/chat")
 
 
 def test_an_option_without_its_value_is_the_users_mistake() -> None:
     with pytest.raises(UsageError, match="after --: argument --ws-url: expected one argument"):
-        manner_of(("--ws-url",), {})
+        handshake_options(("--ws-url",), {})
 
 
 # What is said beforehand
@@ -155,10 +155,10 @@ def test_the_plan_in_words() -> None:
 def test_power_is_told_for_what_is_judged_together() -> None:
     needed, assumed = power_lines(replace(PLAN, gate=Gate(judged=("message.p99",))), 0.10)
     assert needed == (
-        "To find a slow-down of 10 % in 4 of 5 experiments takes 10 pairs, about 15 min 20 s; "
-        "the 10 planned find it in 80 of 100"
+        "Detecting a slowdown of 10 % in 4 of 5 experiments takes 10 pairs, about 15 min 20 s; "
+        "the 10 planned ones detect it in 80 of 100"
     )
-    assert "a pair's ratio scatters by 6.9 %" in assumed and "1 statistic is judged" in assumed
+    assert "ratios scatter by 6.9 %" in assumed and "1 statistic is judged" in assumed
     everything, _ = power_lines(PLAN, 0.10)
     assert "takes 17 pairs" in everything
 

@@ -14,13 +14,13 @@ from websockets.asyncio.server import ServerConnection
 
 from wsload.children import Guard
 from wsload.commands.ab.meter import Meter
-from wsload.commands.ab.plan import Build, Manner
+from wsload.commands.ab.plan import Build, HandshakeOptions
 from wsload.commands.ab.server import PORTS, Server, free_port
 from wsload.errors import ServerFailed, UsageError
 from wsload.report.comparison.server import SERVER, ServerFigures, read_server
 
 URL = "ws://127.0.0.1:{port}"
-MANNER = Manner(url="", subprotocols=("json",), origin="")
+HANDSHAKE = HandshakeOptions(url="", subprotocols=("json",), origin="")
 CHAT = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
 
 Start = Callable[..., Server]
@@ -32,12 +32,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     with Guard() as guard:
 
         def start(
-            command: str, *, url: str = URL, timeout_s: float = 30.0, manner: Manner = MANNER
+            command: str, *, url: str = URL, timeout_s: float = 30.0, handshake: HandshakeOptions = HANDSHAKE
         ) -> Server:
             build = Build(name="v1", url=url, command=command)
             log = tmp_path / "server.log"
             servers.append(
-                Server(build, letter="A", log=log, guard=guard, manner=manner, timeout_s=timeout_s)
+                Server(build, letter="A", log=log, guard=guard, handshake=handshake, timeout_s=timeout_s)
             )
             return servers[-1]
 
@@ -106,7 +106,9 @@ def test_one_that_never_answers_is_given_up(start: Start) -> None:
 def test_the_handshake_goes_where_the_load_will_go(start: Start) -> None:
     code = "import time; time.sleep(60)"
     with pytest.raises(ServerFailed, match=r"at ws://127.0.0.1:\d+/chat within 0.1 s: .*refused"):
-        start(python(code), timeout_s=0.1, manner=Manner(url="/chat", subprotocols=(), origin=""))
+        start(
+            python(code), timeout_s=0.1, handshake=HandshakeOptions(url="/chat", subprotocols=(), origin="")
+        )
 
 
 def test_a_program_that_is_not_there_is_the_users_mistake(start: Start) -> None:

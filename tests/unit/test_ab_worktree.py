@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from wsload.children import Guard
-from wsload.commands.ab.plan import Build, Plan
+from wsload.commands.ab.plan import Build, ExperimentPlan
 from wsload.commands.ab.worktree import PREFIX, Worktrees, remove_stale, resolved
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 
 REF = Build(name="", url="ws://127.0.0.1:{port}", command="serve {port}", ref="v1")
-PLAN = Plan(
+PLAN = ExperimentPlan(
     a=replace(REF, name="one"),
     b=replace(REF, name="two", ref="HEAD"),
     locustfile="chat.py",
@@ -62,7 +62,7 @@ def guard() -> Iterator[Guard]:
         yield guard
 
 
-def plan(**settings: object) -> Plan:
+def plan(**settings: object) -> ExperimentPlan:
     return replace(
         PLAN,
         a=replace(resolved(PLAN.a, "--a-ref"), **settings),
@@ -121,7 +121,7 @@ def test_a_directory_that_is_not_in_the_ref_is_named(
 ) -> None:
     (repository / "new").mkdir()
     monkeypatch.chdir(repository / "new")
-    with pytest.raises(UsageError, match=r"git worktree for A \(one\): there is no 'new/' in it"):
+    with pytest.raises(UsageError, match=r"git worktree for A \(one\): it has no directory 'new/'"):
         Worktrees(plan(), logs=tmp_path, guard=guard)
     assert git("worktree", "list").count("\n") == 0
     assert list(tmp_path.glob("wsload-ab-*")) == []

@@ -1,4 +1,4 @@
-"""Makes the runs of an experiment, one after the other, and keeps what was measured whatever happens."""
+"""Makes the runs of an experiment, one after the other; what was measured is kept, whatever happens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from wsload.children import Guard
-from wsload.commands.ab.experiment import DISCARDED, Ending, Experiment, Outcome, save
+from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, save
 from wsload.commands.ab.load import Load, make_load
-from wsload.commands.ab.plan import Slot, manner_of
+from wsload.commands.ab.plan import Slot, handshake_options
 from wsload.commands.ab.server import Server
 from wsload.commands.ab.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
@@ -26,55 +26,55 @@ LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
 MOST_INVALID: Final = 4
-"""So many attempts in a row that are not valid end the experiment: the next would be no better."""
+"""After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
 STAGE: Final = ".running"
-"""Below the experiment's directory: the run that is being made."""
+"""Subdirectory for the current run."""
 
 
-class Follower(Protocol):
+class ProgressListener(Protocol):
     """Receives progress updates of an experiment."""
 
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
-        """This is being done now."""
+        """Something begins, such as measuring."""
 
     def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
-        """A run can't be used, and is made again."""
+        """A run can't be used, and is repeated."""
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
-        """A slot is filled."""
+        """A run was made."""
 
 
 class Conductor:
-    """One experiment in its directory, which the caller holds (`experiment.alone`)."""
+    """Conducts an experiment in its directory, which the caller has locked (`experiment.alone`)."""
 
     def __init__(
         self,
         path: Path,
         experiment: Experiment,
         *,
-        follower: Follower,
+        listener: ProgressListener,
         is_clear: Callable[[Experiment], bool],
         environment: Mapping[str, str],
         load: Callable[..., Load] = make_load,
     ) -> None:
-        """``is_clear`` says after a pair whether its verdict is, under the plan's stopping rule;
-        ``environment`` holds the variables that Locust will see.
+        """``is_clear`` tells after a pair whether the verdict is clear, by the plan's stopping rule;
+        ``environment`` holds Locust's environment variables.
         """
         self.path = path
         self.experiment = experiment
-        """With all that is done by now."""
-        self._follower = follower
+        """With the runs made so far."""
+        self._listener = listener
         self._is_clear = is_clear
         self._load = load
         self._invalid = 0
-        """Attempts that were not valid since the last that was."""
-        self._manner = manner_of(experiment.plan.options, environment)
+        """The number of attempts in a row that were not valid."""
+        self._handshake = handshake_options(experiment.plan.options, environment)
 
     def go_on(self) -> None:
-        """Makes the runs that are left.
+        """Makes the remaining runs.
 
-        What is done is written after each run, so it may be cut short at any time: by Ctrl-C or
-        SIGTERM (`KeyboardInterrupt`), or by a `WsloadError` when a server dies or Locust refuses.
+        The experiment is saved after each run, so it may be interrupted at any time: by Ctrl-C or SIGTERM
+        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
         """
         with _terminable(), Guard() as guard:
             self._tidy()
@@ -83,7 +83,7 @@ class Conductor:
                 for slot in self.experiment.left:
                     self._fill(slot, guard, trees.cwd(slot.side))
                     if self._over_early(slot):
-                        self._keep(replace(self.experiment, ended=Ending.EARLY))
+                        self._keep(replace(self.experiment, ended=StopReason.EARLY))
                         break
 
     def _over_early(self, slot: Slot) -> bool:
@@ -95,7 +95,7 @@ class Conductor:
         save(self.path, experiment)
 
     def _tidy(self) -> None:
-        """After a break: what was under way, and the run whose partner is missing, are set aside."""
+        """After a break: discards the unfinished run, and the run whose partner is missing."""
         if (self.path / STAGE).exists():
             self._set_aside(self.path / STAGE, "cut-short")
         self.experiment, half = self.experiment.without_half_pair()
@@ -103,7 +103,7 @@ class Conductor:
             self._set_aside(self.path / half.run, half.run)
 
     def _fill(self, slot: Slot, guard: Guard, cwd: Path | None) -> None:
-        """Makes one run, again where it is not valid, and puts it into its place."""
+        """Makes one run, repeats it if it is not valid, and moves it to its place."""
         started_s = time.monotonic()
         reasons: list[str] = []
         while True:
@@ -112,16 +112,16 @@ class Conductor:
             if self._invalid == MOST_INVALID:
                 self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
                 raise Untrusted(
-                    f"{MOST_INVALID} attempts in a row were of no use, so the experiment was stopped: "
+                    f"{MOST_INVALID} attempts in a row were not valid, so the experiment was stopped: "
                     f"{load.problem}"
                 )
             last = len(reasons) == self.experiment.plan.repeats
             if not load.problem or (last and load.run is not None):
                 break
             if last:
-                raise WsloadError(f"run {slot.number} ({slot.letter}) failed each time: {load.problem}")
+                raise WsloadError(f"run {slot.number} ({slot.letter}) failed every time: {load.problem}")
             reasons.append(load.problem)
-            self._follower.repeated(self.experiment, slot, load.problem)
+            self._listener.repeated(self.experiment, slot, load.problem)
             self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
         assert load.run is not None
         summary = _summary(load.run)
@@ -134,20 +134,20 @@ class Conductor:
             took_s=round(time.monotonic() - started_s, 1),
         )
         self._keep(self.experiment.with_outcome(outcome))
-        self._follower.made(self.experiment, slot, outcome, summary)
+        self._listener.made(self.experiment, slot, outcome, summary)
 
     def _attempt(self, slot: Slot, guard: Guard, cwd: Path | None) -> Load:
         plan, build = self.experiment.plan, self.experiment.plan.build(slot.side)
         stage = self.path / STAGE
         stage.mkdir()
-        self._follower.step(self.experiment, slot, "starting the server")
+        self._listener.step(self.experiment, slot, "starting the server")
         try:
             with Server(
                 build,
                 letter=slot.letter,
                 log=stage / SERVER_LOG,
                 guard=guard,
-                manner=self._manner,
+                handshake=self._handshake,
                 timeout_s=plan.ready_timeout_s,
                 cwd=cwd,
             ) as server:
@@ -165,9 +165,9 @@ class Conductor:
                     )
 
                 if plan.warm_up_s:
-                    self._follower.step(self.experiment, slot, "warming up")
+                    self._listener.step(self.experiment, slot, "warming up")
                     load(plan.warm_up_s, "warm-up")
-                self._follower.step(self.experiment, slot, "measuring")
+                self._listener.step(self.experiment, slot, "measuring")
                 server.measure(plan.run_time_s)
                 found = load(plan.run_time_s, "measured")
                 figures = server.figures()
@@ -190,7 +190,7 @@ class Conductor:
         return place.name
 
     def _set_aside(self, what: Path, name: str) -> None:
-        """Keeps what is not part of the experiment, for those who want to know why."""
+        """Moves what is not part of the experiment to `DISCARDED`, where it can be inspected."""
         (self.path / DISCARDED).mkdir(exist_ok=True)
         if what.exists():
             what.rename(_free(self.path / DISCARDED / name))
@@ -206,9 +206,9 @@ def _free(path: Path) -> Path:
 
 
 def _summary(run: StoredRun) -> Summary:
-    """The run's figures, empty where it left none.
+    """The run's summary; empty if it left none.
 
-    Raises `NothingMeasured` for a run in which nothing was answered: the next would be no better.
+    Raises `NothingMeasured` for a run without any answer: the next would be no better.
     """
     summary = run.summary()
     if summary is None:

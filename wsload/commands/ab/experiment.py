@@ -1,4 +1,4 @@
-"""experiment.json: the plan of an experiment, and what of it is done. Written after each run, atomically.
+"""experiment.json: the plan of an experiment, and the runs made so far. Written atomically after each run.
 
 Schema history:
     1   created_at, ended, plan, runs.
@@ -20,7 +20,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from wsload.commands.ab.plan import LETTERS, MOST_PAIRS, Build, Plan, Slot, order
+from wsload.commands.ab.plan import LETTERS, MOST_PAIRS, Build, ExperimentPlan, Slot, order
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
@@ -31,7 +31,7 @@ from wsload.words import stamp
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
 DISCARDED: Final = "discarded"
-"""Below the experiment's directory: warm-ups, and attempts that were made again."""
+"""Subdirectory for warm-ups, and for attempts that were repeated."""
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
@@ -44,48 +44,47 @@ _ALL_JUDGED: Final = 12
 T = TypeVar("T")
 
 
-class Ending(StrEnum):
+class StopReason(StrEnum):
     """Why no more runs are made."""
 
     PLANNED = "planned"
-    """All are made."""
+    """All were made."""
     EARLY = "early"
     """The verdict was clear before (``--stop-early``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one slot of the order was filled."""
+    """The run that fills a slot of the order."""
 
     slot: int
     """Its number, from 1."""
     run: str
     """The run's directory, beside experiment.json."""
     valid: bool
-    """Whether the run vouches for its figures."""
     repeated: tuple[str, ...] = ()
-    """Why the attempts before it were set aside, one sentence each."""
+    """Why earlier attempts were discarded, one sentence each."""
     took_s: float = 0.0
-    """With server, warm-up and all attempts."""
+    """Including server, warm-up and all attempts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """A plan, and what of it is done."""
+    """A plan, and the runs made so far."""
 
-    plan: Plan
+    plan: ExperimentPlan
     created_at: float
     """Wall clock, seconds since the epoch."""
     done: tuple[Outcome, ...] = ()
     """In the order of their slots, without gaps."""
-    ended: Ending | None = None
+    ended: StopReason | None = None
     """None while runs are missing."""
     more: tuple[int, ...] = ()
-    """Pairs added after it had ended, by extension (``--more``)."""
+    """Pairs added by each extension after it had ended (``--more``)."""
 
     @property
     def pairs(self) -> int:
-        """All the pairs of it, planned and added."""
+        """All pairs, planned and added."""
         return self.plan.pairs + sum(self.more)
 
     @property
@@ -93,60 +92,60 @@ class Experiment:
         return order(self.pairs)
 
     def stage(self, slot: int) -> int:
-        """Which stage the run in this slot belongs to: 0 for what was planned, 1 for the first extension."""
+        """The stage of the run in this slot: 0 for the planned ones, 1 for the first extension."""
         ends = accumulate((self.plan.pairs, *self.more))
         return sum(slot > 2 * end for end in ends)
 
     def extended(self, pairs: int) -> Experiment:
-        """With so many more pairs to make. Raises `UsageError` where it has not ended as planned."""
-        if self.ended is Ending.EARLY:
-            raise UsageError("--more: the experiment stopped early, its verdict was clear: start another")
+        """The experiment with this many more pairs. Raises `UsageError` unless it has ended as planned."""
+        if self.ended is StopReason.EARLY:
+            raise UsageError("--more: the experiment stopped early with a clear verdict: start a new one")
         if self.ended is None:
-            raise UsageError(f"--more: the experiment is not finished, resume it first ({self.missing()})")
+            raise UsageError(f"--more: the experiment is not finished: resume it first ({self.missing()})")
         if not 2 <= pairs <= MOST_PAIRS - self.pairs:
             raise UsageError(f"--more {pairs}: from 2 to {MOST_PAIRS - self.pairs} pairs can be added")
         return replace(self, more=(*self.more, pairs), ended=None)
 
     @property
     def left(self) -> tuple[Slot, ...]:
-        """The slots that no run was made for; none once it has ended."""
+        """The slots without a run; empty once it has ended."""
         return () if self.ended else self.slots[len(self.done) :]
 
     @property
     def whole_pairs(self) -> int:
-        """How many pairs have both their runs."""
+        """The number of pairs with both runs."""
         return len(self.done) // 2
 
     def with_outcome(self, outcome: Outcome) -> Experiment:
-        """One run further."""
+        """The experiment with one more run."""
         assert outcome.slot == len(self.done) + 1
         done = (*self.done, outcome)
-        ended = Ending.PLANNED if len(done) == len(self.slots) else None
+        ended = StopReason.PLANNED if len(done) == len(self.slots) else None
         return replace(self, done=done, ended=ended)
 
     def without_half_pair(self) -> tuple[Experiment, Outcome | None]:
-        """Without the run whose partner is missing, and that run.
+        """The experiment without the run whose partner is missing, and that run.
 
-        After a break the machine is another: both runs of a pair are made after it, or both before.
+        The machine may change during a break, so both runs of a pair are made before it, or both after it.
         """
         if len(self.done) % 2 == 0 or self.ended:
             return self, None
         return replace(self, done=self.done[:-1]), self.done[-1]
 
     def runs(self) -> Iterator[tuple[Side, Outcome]]:
-        """Each finished slot with its side."""
+        """Each run with its side."""
         for slot, outcome in zip(self.slots, self.done, strict=False):
             yield slot.side, outcome
 
     def missing(self) -> str:
-        """What was not measured, in one sentence; empty when nothing is missing."""
+        """Which runs are missing, in one sentence; empty if none are."""
         if not self.left:
             return ""
         letters = " ".join(f"{slot.number} ({slot.letter})" for slot in self.left[:6])
         more = ", …" if len(self.left) > 6 else ""
         return (
             f"{len(self.done)} of {len(self.slots)} runs were made, {self.whole_pairs} of {self.pairs} "
-            f"pairs are whole; missing: {letters.replace(') ', '), ')}{more}"
+            f"pairs are complete; missing: {letters.replace(') ', '), ')}{more}"
         )
 
     def to_json(self) -> bytes:
@@ -168,7 +167,7 @@ class Experiment:
 
     @classmethod
     def from_json(cls, data: bytes) -> Experiment:
-        """The value of a file's contents; raises `ValueError` saying what is wrong with it."""
+        """Parses the file's contents; raises `ValueError` with the problem."""
         try:
             found = json.loads(data)
             schema = found["schema"]
@@ -183,7 +182,7 @@ class Experiment:
                 plan=_plan(found["plan"], schema),
                 created_at=float(found["created_at"]),
                 done=tuple(_made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
-                ended=None if found["ended"] is None else Ending(found["ended"]),
+                ended=None if found["ended"] is None else StopReason(found["ended"]),
                 more=tuple(map(int, found.get("more", ()))),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -192,19 +191,19 @@ class Experiment:
         if any(name != Path(name).name or name in ("", ".", "..") for name in names):
             raise ValueError("names a run outside its own directory")
         if [outcome.slot for outcome in experiment.done] != list(range(1, len(names) + 1)):
-            raise ValueError("the runs are not those of its plan, one after the other")
+            raise ValueError("its runs are not numbered as in its plan")
         if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
-            raise ValueError("more pairs than an experiment can have")
+            raise ValueError("too many pairs")
         if len(names) > len(experiment.slots):
             raise ValueError("more runs than planned")
         return experiment
 
 
-def _plan(found: dict[str, Any], schema: int) -> Plan:
+def _plan(found: dict[str, Any], schema: int) -> ExperimentPlan:
     gate = found["gate"]
     judged = tuple(gate["judged"])
     return _made(
-        Plan,
+        ExperimentPlan,
         found,
         a=_made(Build, found["a"]),
         b=_made(Build, found["b"]),
@@ -219,17 +218,17 @@ def _plan(found: dict[str, Any], schema: int) -> Plan:
 
 
 def _made(kind: type[T], found: dict[str, Any], **given: object) -> T:
-    """The dataclass of an object's items, where these are of the kind that the defaults are."""
+    """The dataclass made from an object's items, if these have the fields' types."""
     known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
     for name, value in found.items():
         wanted = _KINDS.get(known.get(name, ""))
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
-            raise ValueError(f"{name!r} is a {type(value).__name__}, which it can't be")
+            raise ValueError(f"{name!r} has the wrong type {type(value).__name__}")
     return kind(**({name: value for name, value in found.items() if name in known} | given))
 
 
 def _plain(value: Any) -> Any:
-    """Text that JSON can hold, whatever bytes came in on the command line."""
+    """With all text valid UTF-8, whatever bytes the command line held."""
     if isinstance(value, dict):
         return {key: _plain(found) for key, found in value.items()}
     if isinstance(value, list | tuple):
@@ -259,7 +258,7 @@ def save(path: Path, experiment: Experiment) -> None:
 
 
 def new_directory(results: Path, at: float) -> Path:
-    """A new ``ab-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError` where it can't be."""
+    """Makes a new ``ab-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError`."""
     name = f"ab-{stamp(at)}"
     number = 1
     while True:
@@ -276,7 +275,7 @@ def new_directory(results: Path, at: float) -> Path:
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Holds the experiment's directory: two at once would mix their runs. Raises `UsageError`."""
+    """Locks the experiment's directory, so that two commands can't mix their runs. Raises `UsageError`."""
     try:
         held = os.open(path, os.O_RDONLY)
     except OSError as error:
@@ -285,7 +284,7 @@ def alone(path: Path) -> Iterator[None]:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(held)
-        raise UsageError(f"{path}: another wsload ab is at work on it") from None
+        raise UsageError(f"{path}: in use by another wsload ab") from None
     try:
         yield
     finally:

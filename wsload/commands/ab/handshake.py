@@ -1,7 +1,6 @@
-"""Whether a server really answers: one WebSocket opening handshake, as a client makes it.
+"""Whether a server is ready: one WebSocket opening handshake.
 
-A port that accepts connections says nothing yet: a proxy or an init process may hold it while the
-server still starts.
+A port that accepts connections is not enough: a proxy or an init process may hold it while the server is starting.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ from wsload.errors import WsloadError
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
 _GUARDED: Final = (401, 403)
-"""It is up, and wants to know who asks: credentials, like certificates, are the load's business."""
+"""The server is up, and wants credentials, which are left to the load, as certificates are."""
 
 
 class NoHandshake(WsloadError):
-    """The server does not answer as a WebSocket server; the message says what it did instead."""
+    """The server did not answer as a WebSocket server; the message says what it did instead."""
 
 
 def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeout_s: float) -> None:
     """Opens a WebSocket (RFC 6455 section 4.1) at this absolute ``ws`` or ``wss`` URL, and closes it.
 
-    The subprotocols are offered, and whichever the server chooses, or none, is fine. ``timeout_s``
-    bounds each wait for the server, in seconds. Raises `NoHandshake`.
+    The subprotocols are offered; the server may choose any of them, or none. ``timeout_s`` limits each wait for the
+    server, in seconds. Raises `NoHandshake`.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
@@ -63,8 +62,7 @@ def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeo
             response = connection.getresponse()
             _check(response, key, subprotocols)
             with contextlib.suppress(OSError):
-                # A close frame without a code, masked (sections 5.2 and 5.5.1): the server sees a
-                # client that leaves in order.
+                # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
                 connection.sock.sendall(b"\x88\x80" + os.urandom(4))
         except OSError as error:
             raise NoHandshake(_reason(error)) from None
@@ -77,11 +75,11 @@ def _check(response: http.client.HTTPResponse, key: str, subprotocols: Sequence[
         return
     if response.status != 101:
         said = f"{response.status} {response.reason}"[:80]
-        offered = f", having been offered the subprotocols {', '.join(subprotocols)}" if subprotocols else ""
-        raise NoHandshake(f"it answered {said!r} where 101 was wanted{offered}")
+        offered = f" (offered subprotocols: {', '.join(subprotocols)})" if subprotocols else ""
+        raise NoHandshake(f"it answered {said!r} instead of 101{offered}")
     accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
     if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():
-        raise NoHandshake("its Sec-WebSocket-Accept is not the one to our key")
+        raise NoHandshake("its Sec-WebSocket-Accept does not match our key")
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""What an experiment's runs say: the comparison under the plan's own gate and stopping rule."""
+"""The comparison of an experiment's runs, by the plan's own gate and stopping rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wsload.commands.ab.experiment import Ending, Experiment
+from wsload.commands.ab.experiment import Experiment, StopReason
 from wsload.judge.compare.compare import Comparison
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.compare.sequential import look
@@ -18,7 +18,7 @@ from wsload.report.comparison.runs import read_runs
 def report_of(
     path: Path, experiment: Experiment, *, gate: Gate | None = None, force: bool = False
 ) -> ComparisonReport:
-    """The comparison of an experiment, whole or not; ``gate`` instead of the plan's.
+    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's.
 
     Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
     """
@@ -26,8 +26,8 @@ def report_of(
     baseline, candidate = (_paths(path, experiment, side) for side in Side)
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
-        # Stopped by the rule, its level is that of a look on the way; else it is a stage's last look.
-        found = look(runs, plan.looks, gate or plan.gate, last=experiment.ended is not Ending.EARLY)
+        # If the rule stopped it, its level is that of an interim look; otherwise this is a stage's last look.
+        found = look(runs, plan.looks, gate or plan.gate, last=experiment.ended is not StopReason.EARLY)
         assert found.comparison is not None
         return found.comparison
 
@@ -36,13 +36,13 @@ def report_of(
         candidate,
         gate=gate or plan.gate,
         force=force,
-        mixed=True,  # gone on with elsewhere, or after an upgrade: the two runs of a pair were not
+        mixed=True,  # it may have been resumed elsewhere, or after an upgrade, but never within a pair
         judge=judge,
         names=(plan.a.name, plan.b.name),
         stages=_stages(path, experiment),
     )
     more = [
-        f"run {outcome.slot} ({outcome.run}) was made again: {reason}"
+        f"run {outcome.slot} ({outcome.run}) was repeated: {reason}"
         for _, outcome in experiment.runs()
         for reason in outcome.repeated
     ]
@@ -52,7 +52,7 @@ def report_of(
 
 
 def clear_in(path: Path) -> Callable[[Experiment], bool]:
-    """Whether an experiment in this directory may stop, by its stopping rule."""
+    """A function that tells whether an experiment in this directory may stop, by its stopping rule."""
 
     def is_clear(experiment: Experiment) -> bool:
         sides = (_paths(path, experiment, side) for side in Side)

@@ -1,4 +1,4 @@
-"""One Locust run, as a child: headless, with a time limit, into a results directory."""
+"""One headless Locust run as a child process, with a time limit."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Final
 
 from wsload.children import Command, Guard
-from wsload.commands.ab.plan import Plan
+from wsload.commands.ab.plan import ExperimentPlan
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.results.reader import StoredRun, find_runs, open_run
 from wsload.words import span
 
 GRACE_S: Final = 60.0
-"""Beyond its run time and a fifth of it, Locust may take so long to start, drain and write."""
+"""How long Locust may take to start, drain and write, on top of its run time and a fifth of it."""
 _STEP_S: Final = 0.25
 
 
 class LoadRefused(UsageError):
-    """Locust did not start the run at all: its options or its locustfile are wrong."""
+    """Locust did not start the run: its options or its locustfile are wrong."""
 
     def __init__(self, message: str, tail: str = "") -> None:
         super().__init__(message)
@@ -31,16 +31,16 @@ class LoadRefused(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What a Locust run left."""
+    """The result of a Locust run."""
 
     run: StoredRun | None
-    """None where there is none to be read."""
+    """None if it left none that can be read."""
     problem: str
-    """Why the run can't be used, one sentence; empty when it can."""
+    """Why the run can't be used, in one sentence; empty if it can."""
 
 
-def command(plan: Plan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
-    """The words of the Locust command."""
+def command(plan: ExperimentPlan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
+    """The Locust command line."""
     return [
         *(sys.executable, "-m", "locust", "-f", plan.locustfile, "--headless", "--only-summary"),
         *("-u", str(plan.users), "-r", f"{plan.spawn_rate:g}", "-t", f"{max(round(run_time_s), 1)}s"),
@@ -50,7 +50,7 @@ def command(plan: Plan, *, name: str, url: str, run_time_s: float, results: Path
 
 
 def make_load(
-    plan: Plan,
+    plan: ExperimentPlan,
     *,
     name: str,
     url: str,
@@ -61,9 +61,9 @@ def make_load(
     check: Callable[[], None],
     grace_s: float = GRACE_S,
 ) -> Load:
-    """Runs Locust until it ends, or the time limit does it.
+    """Runs Locust until it ends, or until the time limit.
 
-    ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust would not start.
+    ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust does not start.
     """
     words = command(plan, name=name, url=url, run_time_s=run_time_s, results=results)
     limit_s = 1.2 * run_time_s + grace_s
@@ -83,7 +83,7 @@ def make_load(
     runs = find_runs(results) if results.is_dir() else []
     if not runs:
         if child.returncode == ExitCode.USAGE and not hung:
-            last = child.tail(1) or "it said nothing"
+            last = child.tail(1) or "it wrote nothing"
             raise LoadRefused(f"locust did not start: {last}", child.tail())
         how = f"did not end within {span(limit_s)}" if hung else f"ended with exit code {child.returncode}"
         return Load(run=None, problem=f"locust {how} and left no results")

@@ -1,4 +1,4 @@
-"""CPU and memory of a server's processes, looked at about once a second."""
+"""CPU and memory of a server's processes, sampled about once a second."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _GONE: Final = (psutil.NoSuchProcess, psutil.AccessDenied)
 
 
 class Meter:
-    """Watches a process and all that descends from it, from construction until `figures`."""
+    """Samples a process and all its descendants, from construction until `figures`."""
 
     def __init__(self, pid: int, *, expected_s: float) -> None:
-        """``expected_s`` is how long this will go on: long runs are looked at less often."""
+        """``expected_s`` is the expected duration: long runs are sampled less often."""
         self._every_s = max(EVERY_S, expected_s / MOST_SAMPLES)
         self._root = psutil.Process(pid)
         self._samples: list[Sample] = []
@@ -31,7 +31,7 @@ class Meter:
         self._thread.start()
 
     def figures(self, *, command: str, url: str, exit_code: int | None) -> ServerFigures:
-        """Ends the watch: to be called while the server still runs, before it is stopped."""
+        """Stops sampling; call this before the server is stopped."""
         self._over.set()
         self._thread.join()
         self._sample()
@@ -55,7 +55,7 @@ class Meter:
 
     def _sample(self) -> None:
         cpu_s, memory, processes = self._look()
-        if not processes:  # it is gone: what it had used by the last look is all we know
+        if not processes:  # it is gone: the last sample is all there is
             return
         now_s = time.monotonic()
         spent_s = max(cpu_s - self._cpu_s, 0.0)
@@ -70,7 +70,7 @@ class Meter:
         self._cpu_s, self._looked_s = max(cpu_s, self._cpu_s), now_s
 
     def _look(self) -> tuple[float, int, int]:
-        """CPU seconds, resident bytes and number of the processes that are there."""
+        """CPU seconds, resident bytes and number of the living processes."""
         cpu_s, memory, processes = 0.0, 0, 0
         try:
             family = [self._root, *self._root.children(recursive=True)]
@@ -83,7 +83,7 @@ class Meter:
                     memory += process.memory_info().rss
             except _GONE:
                 continue
-            # Of children that ended and were waited for, the parent has the sum.
+            # The parent's times include those of children that it has waited for.
             cpu_s += times.user + times.system + times.children_user + times.children_system
             processes += 1
         return cpu_s, memory, processes

@@ -1,7 +1,7 @@
-"""What an experiment is: two builds, the load, and the order of the runs. Pure.
+"""The plan of an experiment: two builds, the load, and the order of the runs. Pure.
 
-The order is A B B A A B B A…: a machine that steadily warms up, or slows down, then weighs on both
-builds alike. Every run gets a server started for it alone, except where one runs already.
+The order is A B B A A B B A…, so that a machine that steadily warms up, or slows down, affects both builds equally.
+Every run gets a server of its own, unless the server is already running.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from wsload.judge.compare.sequential import EARLY_SHARE
 from wsload.judge.compare.sequential import Plan as Looks
 from wsload.judge.compare.verdict import Gate
 from wsload.redact import redact_url
+from wsload.words import listed
 
 PORT: Final = "{port}"
-"""Stands in a command, and in a URL, for the port that is chosen for each run."""
+"""Placeholder in a command and a URL for the port that is chosen for each run."""
 LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RUN_OVERHEAD_S: Final = 7.0
-"""About what a run takes beside its load: server, Locust and the last echoes. Only for forecasts."""
+"""About how long a run takes besides its load: server, Locust and the last answers. Only for forecasts."""
 WARM_UP_OVERHEAD_S: Final = 4.0
 MOST_PAIRS: Final = 200
 
@@ -37,25 +38,25 @@ _SCHEMES: Final = ("ws", "wss", "http", "https")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One side: how its server is started, and where it is then."""
+    """One side: how its server is started, and its URL."""
 
     name: str
-    """What people call it; names the build in the results."""
+    """Its label, also in the results."""
     url: str
-    """Where the load goes, with `PORT` where the server is started on a port of our choice."""
+    """The target of the load, with `PORT` if the server is started on a port that wsload chooses."""
     command: str = ""
-    """Starts the server; empty for one that runs already."""
+    """Starts the server; empty if it is already running."""
     ref: str = ""
-    """The git ref it is taken from; empty for what is simply there."""
+    """The git ref to check out; empty for none."""
     commit: str = ""
-    """What the ref meant when the experiment began: 40 hex digits."""
+    """The ref's commit when the experiment began: 40 hex digits."""
     setup: str = ""
-    """Run once in the fresh worktree, before anything else: ``npm ci``."""
+    """Run once in the new worktree, such as ``npm ci``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """An experiment, fixed before its first run. Stored as it is: it holds no secrets."""
+class ExperimentPlan:
+    """An experiment, fixed before its first run. It is stored as it is, and holds no secrets."""
 
     a: Build
     """The baseline."""
@@ -64,23 +65,23 @@ class Plan:
     locustfile: str
     users: int
     spawn_rate: float
-    """Users a second."""
+    """Users per second."""
     run_time_s: float
-    """Of each measured run, its ramp included."""
+    """Of each measured run, including its ramp."""
     warm_up_s: float = 5.0
-    """Of the run before it against the same server, which is discarded; 0 for none."""
+    """Of the discarded run before it, against the same server; 0 for none."""
     pairs: int = 10
     repeats: int = 2
-    """How often a run that is not valid is made again."""
+    """How often to repeat a run that is not valid."""
     stop_early: bool = False
-    """Whether to look after each pair, and stop when the verdict is clear."""
+    """Whether to stop after any pair once the verdict is clear."""
     ready_timeout_s: float = 30.0
-    """How long a server may take until it answers a handshake."""
+    """How long a server may take to answer a handshake."""
     options: tuple[str, ...] = ()
-    """More options for Locust, the same in all runs."""
+    """Further options for Locust, the same in all runs."""
     gate: Gate = field(default_factory=Gate)
     directory: str = ""
-    """Where it was started: commands, git and Locust are run there. Empty for where it is gone on with."""
+    """Where commands, git and Locust are run: where the experiment was started. Empty for the current directory."""
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
@@ -103,19 +104,19 @@ class Plan:
 
     @property
     def looks(self) -> Looks:
-        """How often its figures may be looked at, and with what part of alpha."""
+        """How often its figures may be looked at, and with which share of alpha."""
         return Looks(pairs=self.pairs, early_share=EARLY_SHARE if self.stop_early else 0.0)
 
     @property
     def slot_s(self) -> float:
-        """About how long one run takes, with all that belongs to it."""
+        """About how long one run takes, with everything around it."""
         warm_up_s = self.warm_up_s + WARM_UP_OVERHEAD_S if self.warm_up_s else 0.0
         return self.run_time_s + RUN_OVERHEAD_S + warm_up_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A run's place in the order."""
+    """A run's position in the order."""
 
     number: int
     """From 1."""
@@ -129,7 +130,7 @@ class Slot:
 
 
 def order(pairs: int) -> tuple[Slot, ...]:
-    """A B, B A, A B, … for so many pairs."""
+    """A B, B A, A B, … for this many pairs."""
     sides = (Side.BASELINE, Side.CANDIDATE)
     return tuple(
         Slot(number=2 * pair + place + 1, pair=pair + 1, side=sides[(place + pair) % 2])
@@ -139,9 +140,9 @@ def order(pairs: int) -> tuple[Slot, ...]:
 
 
 def build_of(text: str, *, name: str, url: str, option: str) -> Build:
-    """The build that ``--a`` or ``--b`` names: a command with `PORT`, or the URL of what runs already.
+    """The build given by ``--a`` or ``--b``: a command with `PORT`, or the URL of a running server.
 
-    ``url`` is where a started server is found, with `PORT`. Raises `UsageError`.
+    ``url`` is that of a started server, with `PORT`. Raises `UsageError`.
     """
     text = text.strip()
     if text.split("://", 1)[0].lower() in _SCHEMES and "://" in text and not any(map(str.isspace, text)):
@@ -150,24 +151,25 @@ def build_of(text: str, *, name: str, url: str, option: str) -> Build:
 
 
 def started(command: str, *, name: str, url: str, option: str, ref: str = "", setup: str = "") -> Build:
-    """The build whose server this command starts. Raises `UsageError` without a `PORT` in it."""
+    """The build whose server is started by this command. Raises `UsageError` if it has no `PORT`."""
     if PORT not in command:
         raise UsageError(
-            f"{option} {command!r}: where is the port? Write {PORT} where the server takes it, "
-            "or give the URL of a server that runs already"
+            f"{option} {command!r}: has no {PORT}; write it where the server takes its port, "
+            "or give the URL of a running server"
         )
     if PORT not in url:
-        raise UsageError(f"--url {url!r}: has no {PORT}, so no run would find its server")
+        raise UsageError(f"--url {url!r}: has no {PORT}, so the runs could not find their servers")
     return Build(name=name, url=_public(url, "--url"), command=command, ref=ref, setup=setup)
 
 
 def _public(url: str, option: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES:
-        raise UsageError(f"{option} {url!r}: {', '.join(_SCHEMES)} are what a WebSocket opens")
+        raise UsageError(f"{option} {url!r}: a URL with {listed(_SCHEMES, 'or')} is needed")
     if parts.username is not None or parts.password is not None:
         raise UsageError(
-            f"{option}: the URL holds a password, and experiment.json would too: give it as LOCUST_WS_BASIC"
+            f"{option}: the URL holds a password, which would be stored in experiment.json: set LOCUST_WS_BASIC "
+            "instead"
         )
     _refuse_secret(option, url)
     return url
@@ -176,21 +178,23 @@ def _public(url: str, option: str) -> str:
 def _refuse_secret(option: str, url: str) -> None:
     if redact_url(url) != url:
         raise UsageError(
-            f"{option} {redact_url(url)!r}: the URL holds a token, and experiment.json would too: give its path "
-            "and query as LOCUST_WS_URL"
+            f"{option} {redact_url(url)!r}: the URL holds a token, which would be stored in experiment.json: put "
+            "its path and query into LOCUST_WS_URL"
         )
 
 
 def check_options(options: Sequence[str]) -> None:
-    """Raises `UsageError` for options that are ours to set, and for secrets, which would be stored."""
+    """Raises `UsageError` for options that wsload ab sets itself, and for secrets, which would be stored."""
     for word in options:
         name = word.split("=", 1)[0]
         short = name[:2] if name[:1] == "-" and name[1:2] != "-" else name
         if name in _OURS or short in _OURS:
-            raise UsageError(f"{name} after --: wsload ab sets it itself, see its own options")
+            raise UsageError(f"{name} after --: wsload ab sets it itself; see its own options")
         if name in _SECRET:
             variable = "LOCUST_" + name[2:].replace("-", "_").upper()
-            raise UsageError(f"{name} after --: experiment.json would hold it; give it as {variable}")
+            raise UsageError(
+                f"{name} after --: it would be stored in experiment.json; set {variable} instead"
+            )
         value = word.partition("=")[2] if word.startswith("-") else word
         if "?" in value or "://" in value:
             _refuse_secret("after --:", value)
@@ -202,34 +206,36 @@ class _Parser(argparse.ArgumentParser):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How the load will open its connections, as far as a first handshake has to do the same."""
+class HandshakeOptions:
+    """How the load opens its connections, as far as a first handshake must do the same."""
 
     url: str
     """Absolute or relative to the host; empty for the host itself."""
     subprotocols: tuple[str, ...]
-    """To offer."""
+    """Offered."""
     origin: str
     """The ``Origin`` header; empty for none."""
 
 
-def manner_of(options: Sequence[str], environment: Mapping[str, str]) -> Manner:
-    """What Locust's further options, or their variables, say about opening. Raises `UsageError`."""
+def handshake_options(options: Sequence[str], environment: Mapping[str, str]) -> HandshakeOptions:
+    """Reads them from Locust's further options, or their variables. Raises `UsageError`."""
     parser = _Parser(add_help=False, allow_abbrev=False)
     for name in ("--ws-url", "--ws-origin"):
         parser.add_argument(name, default=environment.get(_variable(name), ""))
     parser.add_argument("--ws-subprotocol", action="append")
     found, _ = parser.parse_known_args(list(options))
-    offered = found.ws_subprotocol or _listed(environment.get(_variable("--ws-subprotocol"), "")) or ["json"]
-    return Manner(url=found.ws_url, subprotocols=tuple(offered), origin=found.ws_origin)
+    offered = (
+        found.ws_subprotocol or _variable_list(environment.get(_variable("--ws-subprotocol"), "")) or ["json"]
+    )
+    return HandshakeOptions(url=found.ws_url, subprotocols=tuple(offered), origin=found.ws_origin)
 
 
 def _variable(name: str) -> str:
     return "LOCUST_" + name[2:].replace("-", "_").upper()
 
 
-def _listed(text: str) -> list[str]:
-    """A list in a variable, ``[a, b]`` or ``a``, as Locust's parser reads it."""
+def _variable_list(text: str) -> list[str]:
+    """A list in a variable, ``[a, b]`` or ``a``, as Locust parses it."""
     return [word.strip() for word in text.strip("[] ").split(",") if word.strip()]
 
 

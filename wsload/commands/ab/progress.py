@@ -1,10 +1,12 @@
-"""How far the experiment is: a bar with the time left on a terminal, a line a run anywhere else."""
+"""What the user is told: the plan before the first run, then progress, as a bar in a terminal or a line per run."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, Self
 
 from rich.console import Console
@@ -13,33 +15,73 @@ from rich.text import Text
 
 from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
-from wsload.commands.ab.plan import Slot, called
-from wsload.words import milliseconds, span
+from wsload.commands.ab.plan import ExperimentPlan, Slot, called, order
+from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
+from wsload.words import counted, milliseconds, percent, span
 
 _REFRESHES = 2
-"""A second: the load generator shares the machine."""
+"""Per second; few, because the load generator shares the machine."""
+_SHOWN = 6
+"""Runs of the order that are listed."""
+
+
+def forecast(plan: ExperimentPlan) -> Iterator[str]:
+    """The plan in a few lines."""
+    runs = 2 * plan.pairs
+    letters = " ".join(slot.letter for slot in order(plan.pairs)[:_SHOWN])
+    more = " …" if runs > _SHOWN else ""
+    for letter, build in (("A", plan.a), ("B", plan.b)):
+        yield f"{called(letter, build)}: {build.command or build.url}"
+    warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
+    yield (
+        f"{plan.pairs} pairs of runs, {letters}{more}: {span(plan.run_time_s)} each{warm_up}, "
+        f"{counted(plan.users, 'user')}; about {span(runs * plan.slot_s)} in all"
+    )
+    if plan.stop_early:
+        yield "It stops earlier if the verdict is clear (--stop-early)"
+
+
+def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
+    """How many pairs it takes to detect a slowdown of ``effect``, and how likely the planned ones do.
+
+    Raises `UsageError` for an effect that the gate can't find.
+    """
+    gate = replace(plan.gate, alpha=plan.looks.last * plan.gate.alpha)
+    statistics = expected(gate)
+    needed = pairs_for_power(effect, gate)
+    chance = power_of(effect, plan.pairs, gate)
+    seconds = 2 * needed * plan.slot_s
+    yield (
+        f"Detecting a slowdown of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
+        f"about {span(seconds)}; the {plan.pairs} planned ones detect it in {math.floor(100 * chance)} of 100"
+    )
+    yield (
+        f"This assumes that pairs' ratios scatter by {percent(PAIR_DEVIATION)}, as on a busy machine, and that "
+        f"{counted(statistics, 'statistic is', 'statistics are')} judged. Fewer pairs are enough on a quiet machine"
+        + ("" if statistics == 1 else ", or with --judge")
+    )
 
 
 def left_s(experiment: Experiment) -> float:
-    """About how long the runs that are left will take, by those that were made."""
+    """About how long the remaining runs will take, judging by those made so far."""
     took = [outcome.took_s for outcome in experiment.done]
     each_s = sum(took) / len(took) if took else experiment.plan.slot_s
     return each_s * len(experiment.left)
 
 
 class _Left(ProgressColumn):
-    """Counts down between the steps."""
+    """The time left, counting down between updates."""
 
     def render(self, task: Task) -> Text:
         left = float(task.fields["left_s"]) - (time.monotonic() - float(task.fields["since_s"]))
         return Text(f"about {span(math.ceil(max(left, 1.0)))} left", style="dim")
 
 
-class Shown:
-    """The follower of `wsload.commands.ab.conduct.Conductor` that writes to standard error."""
+class ProgressDisplay:
+    """The `wsload.commands.ab.conduct.ProgressListener` that writes to standard error."""
 
     def __init__(self, runs: int, *, file: IO[str] | None = None, terminal: bool | None = None) -> None:
-        """``file`` instead of standard error; ``terminal`` says what it is, None to find out."""
+        """``file`` replaces standard error; ``terminal`` says whether it is one, None finds out."""
         self._runs = runs
         self._console = Console(
             file=file or sys.stderr, force_terminal=terminal, highlight=False, markup=False, emoji=False
@@ -66,7 +108,7 @@ class Shown:
         self._bar.stop()
 
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
-        """See `wsload.commands.ab.conduct.Follower`."""
+        """See `wsload.commands.ab.conduct.ProgressListener`."""
         build = experiment.plan.build(slot.side)
         about = f"run {slot.number}, {called(slot.letter, build)}: {doing}"
         if slot.number != self._number:
@@ -80,12 +122,12 @@ class Shown:
         self._bar.update(self._task, description=about)
 
     def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
-        """See `wsload.commands.ab.conduct.Follower`."""
+        """See `wsload.commands.ab.conduct.ProgressListener`."""
         build = experiment.plan.build(slot.side)
-        self._say(f"run {slot.number}, {called(slot.letter, build)}, is made again: {reason}", style="yellow")
+        self._say(f"run {slot.number}, {called(slot.letter, build)}, is repeated: {reason}", style="yellow")
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
-        """See `wsload.commands.ab.conduct.Follower`."""
+        """See `wsload.commands.ab.conduct.ProgressListener`."""
         build = experiment.plan.build(slot.side)
         text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
         names, metrics = summary.get("names", {}), summary.get("metrics", {})
@@ -93,7 +135,7 @@ class Shown:
             found = metrics[name]
             text += f": {name} p50 {milliseconds(found['p50_ns'])}, p99 {milliseconds(found['p99_ns'])}"
         if not outcome.valid:
-            text += "; not valid, its pair does not count"
+            text += "; not valid, so its pair does not count"
         if experiment.left and self._bar.disable:
             text += f"; about {span(math.ceil(left_s(experiment)))} left"
         self._say(text, style="" if outcome.valid else "yellow")

@@ -1,4 +1,4 @@
-"""The server under test: started for one run, asked until it answers, measured, and stopped."""
+"""The server under test: started for one run, polled until it answers, measured, and stopped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Self
 from wsload.children import Command, Guard, words_of
 from wsload.commands.ab.handshake import NoHandshake, shake
 from wsload.commands.ab.meter import Meter
-from wsload.commands.ab.plan import PORT, Build, Manner, called
+from wsload.commands.ab.plan import PORT, Build, HandshakeOptions, called
 from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
@@ -19,18 +19,18 @@ from wsload.report.comparison.server import ServerFigures
 from wsload.words import span
 
 PORTS: Final = range(20_000, 30_000)
-"""Below those that systems take for outgoing connections, of which the load makes thousands."""
+"""Below the range used for outgoing connections, of which the load makes thousands."""
 _TRIES: Final = 200
 _ANSWER_S: Final = 2.0
 _STEP_S: Final = 0.05
 
 
 class Server:
-    """One build's server, ready to be loaded; to be used as a context manager.
+    """One build's server, ready for load; a context manager.
 
-    ``url`` is its address. For a build that runs already nothing is started, measured or stopped.
-    Raises `ServerFailed` when it does not answer within ``timeout_s`` seconds, and `UsageError` for a
-    command that can't be run.
+    ``url`` is its address. A server that was already running is not started, measured or stopped. Raises
+    `ServerFailed` when it does not answer within ``timeout_s`` seconds, and `UsageError` for a command that can't
+    be run.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Server:
         letter: str,
         log: Path,
         guard: Guard,
-        manner: Manner,
+        handshake: HandshakeOptions,
         timeout_s: float,
         cwd: Path | None = None,
     ) -> None:
@@ -55,7 +55,7 @@ class Server:
             words = [word.replace(PORT, port) for word in words_of(build.command, self._what)]
             self._child = Command(words, what=self._what, log=log, guard=guard, cwd=cwd)
         try:
-            self._await(manner, timeout_s)
+            self._await(handshake, timeout_s)
         except BaseException:
             self.stop()
             raise
@@ -67,12 +67,12 @@ class Server:
         self.stop()
 
     def measure(self, expected_s: float) -> None:
-        """From now on, CPU and memory are looked at."""
+        """Starts to sample CPU and memory."""
         if self._child is not None and self._child.running:
             self._meter = Meter(self._child.pid, expected_s=expected_s)
 
     def figures(self) -> ServerFigures | None:
-        """What was used since `measure`; None where nothing was started."""
+        """CPU and memory since `measure`; None if the server was not started here."""
         if self._meter is None or self._child is None:
             return None
         meter, self._meter = self._meter, None
@@ -86,14 +86,14 @@ class Server:
             raise self._ended("while it was loaded")
 
     def stop(self) -> None:
-        """Ends the server and all that it started; allowed again."""
+        """Stops the server and everything that it started; may be called again."""
         if self._meter is not None:
             self.figures()
         if self._child is not None:
             self._child.stop()
 
-    def _await(self, manner: Manner, timeout_s: float) -> None:
-        url = resolve_url(manner.url, self.url)
+    def _await(self, handshake: HandshakeOptions, timeout_s: float) -> None:
+        url = resolve_url(handshake.url, self.url)
         deadline = time.monotonic() + timeout_s
         problem = "nothing answered"
         while True:
@@ -109,8 +109,8 @@ class Server:
             try:
                 shake(
                     url,
-                    subprotocols=manner.subprotocols,
-                    origin=manner.origin,
+                    subprotocols=handshake.subprotocols,
+                    origin=handshake.origin,
                     timeout_s=min(_ANSWER_S, left_s),
                 )
             except NoHandshake as error:
@@ -122,15 +122,12 @@ class Server:
     def _ended(self, when: str) -> ServerFailed:
         assert self._child is not None
         code = self._child.returncode or 0
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return ServerFailed(f"{self._what} {how} {when}", self._child.tail())
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on, nor has as the end of an outgoing connection.
-
-    Raises `WsloadError` when there seems to be none.
-    """
+    """A loopback port that is neither listened on nor used by an outgoing connection; raises `WsloadError`."""
     for _ in range(_TRIES):
         port = random.choice(PORTS)
         with socket.socket() as probe:

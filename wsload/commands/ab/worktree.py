@@ -1,4 +1,4 @@
-"""A build out of git: a worktree of its own in a temporary directory, set up once, and removed at the end."""
+"""A build from git: a worktree in a temporary directory, set up once and removed at the end."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from pathlib import Path
 from typing import Final, Self
 
 from wsload.children import Command, Guard, words_of
-from wsload.commands.ab.plan import LETTERS, Build, Plan, called
+from wsload.commands.ab.plan import LETTERS, Build, ExperimentPlan, called
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.words import span
 
 PREFIX: Final = "wsload-ab-"
-"""Begins the names of the temporary directories that hold worktrees."""
+"""Prefix of the temporary directories that hold worktrees."""
 SETUP_TIMEOUT_S: Final = 1_800.0
 _YOUNG_S: Final = 5.0
 _GIT_TIMEOUT_S: Final = 120.0
 
 
 def resolved(build: Build, option: str) -> Build:
-    """The build with its ref's commit, and with that in its name; as it is where it has no ref.
+    """The build with its ref's commit, which also goes into its name; unchanged if it has no ref.
 
-    Raises `UsageError` when git, asked in the current directory, does not know the ref.
+    Raises `UsageError` if the current directory's git repository doesn't know the ref.
     """
     if not build.ref:
         return build
@@ -44,13 +44,12 @@ def resolved(build: Build, option: str) -> Build:
 
 
 class Worktrees:
-    """The worktrees of a plan's builds that have a ref; to be used as a context manager.
+    """The worktrees of a plan's builds that have a ref; a context manager, which removes them at the end.
 
-    Leaving it removes them, and the temporary directory they are in. Raises `UsageError` when git
-    can't make one, `ServerFailed` when its set-up command fails.
+    Raises `UsageError` when git can't make one, `ServerFailed` when its build command fails.
     """
 
-    def __init__(self, plan: Plan, *, logs: Path, guard: Guard) -> None:
+    def __init__(self, plan: ExperimentPlan, *, logs: Path, guard: Guard) -> None:
         self._places: dict[Side, Path] = {}
         self._trees: list[Path] = []
         self._root: Path | None = None
@@ -71,17 +70,17 @@ class Worktrees:
         self.remove()
 
     def cwd(self, side: Side) -> Path | None:
-        """Where that side's server is started; None for here.
+        """The directory in which to start that side's server; None for the current one.
 
-        Like the directory the experiment was started in, as it is at that ref.
+        In a worktree it corresponds to the directory in which the experiment was started.
         """
         return self._places.get(side)
 
     def remove(self) -> None:
-        """Removes all of it; allowed again."""
+        """Removes everything; may be called again."""
         while self._trees:
             tree = self._trees.pop()
-            # Twice: also where a checkout that was cut short has left it locked.
+            # --force twice also removes a worktree that an interrupted checkout left locked.
             with contextlib.suppress(UsageError):
                 _git("worktree", "remove", "--force", "--force", str(tree), what="git")
         if self._root is not None:
@@ -102,7 +101,7 @@ class Worktrees:
         _git("worktree", "add", "--quiet", "--detach", str(tree), build.commit, what=what)
         place = tree / prefix
         if not place.is_dir():
-            raise UsageError(f"{what}: there is no {prefix!r} in it, where this command was started")
+            raise UsageError(f"{what}: it has no directory {prefix!r}, in which this command was started")
         self._places[side] = place
         if build.setup:
             self._set_up(build, letter, place, logs, guard)
@@ -123,9 +122,9 @@ class Worktrees:
 
 
 def remove_stale() -> None:
-    """Removes the worktrees and directories that experiments left which were killed outright.
+    """Removes worktrees and directories that were left by experiments that were killed.
 
-    A living experiment holds a lock on its own. Others' are left alone, and those that are just being made.
+    A running experiment holds a lock on its own. Directories of other users, and very new ones, are left alone.
     """
     for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, UsageError):
@@ -147,7 +146,7 @@ def remove_stale() -> None:
 
 
 def _git(*words: str, what: str) -> str:
-    """What git says, in the current directory; raises `UsageError` with its own words."""
+    """Git's output, in the current directory; raises `UsageError` with its error message."""
     try:
         done = subprocess.run(
             ["git", *words],

@@ -1,4 +1,4 @@
-"""``wsload ab``: two builds of a server, one experiment, one verdict."""
+"""``wsload ab``: measures two builds of a server in turn, and compares them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def ab(
         list[str] | None,
         typer.Argument(
             metavar="-- LOCUST OPTIONS",
-            help="More options for every Locust run, such as --ws-rate 1000. Not secrets: they are stored; "
-            "give those as LOCUST_WS_… variables.",
+            help="Further options for every Locust run, such as --ws-rate 1000. They are stored: pass secrets in "
+            "LOCUST_WS_… variables.",
             show_default=False,
         ),
     ] = None,
@@ -46,8 +46,7 @@ def ab(
         typer.Option(
             "--a",
             metavar="COMMAND|URL",
-            help="The baseline: a command with {port} that starts its server, or the URL of a server that "
-            "runs already.",
+            help="The baseline: a command with {port} that starts its server, or the URL of a running server.",
             show_default=False,
         ),
     ] = "",
@@ -57,7 +56,7 @@ def ab(
     a_ref: Annotated[
         str,
         typer.Option(
-            metavar="REF", help="The baseline as a git ref, in a worktree of its own.", show_default=False
+            metavar="REF", help="The baseline as a git ref, checked out in a worktree.", show_default=False
         ),
     ] = "",
     b_ref: Annotated[
@@ -74,17 +73,17 @@ def ab(
     serve: Annotated[
         str,
         typer.Option(
-            metavar="COMMAND", help="With refs: starts the server there; has {port}.", show_default=False
+            metavar="COMMAND", help="With refs: starts the server there; contains {port}.", show_default=False
         ),
     ] = "",
     a_name: Annotated[
-        str, typer.Option(metavar="LABEL", help="What the baseline is called.", show_default=False)
+        str, typer.Option(metavar="LABEL", help="The baseline's label.", show_default=False)
     ] = "",
     b_name: Annotated[
-        str, typer.Option(metavar="LABEL", help="What the candidate is called.", show_default=False)
+        str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
     ] = "",
     url: Annotated[
-        str, typer.Option(metavar="URL", help="Where a started server is found.")
+        str, typer.Option(metavar="URL", help="The URL of a started server.")
     ] = "ws://127.0.0.1:{port}",
     locustfile: Annotated[
         str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
@@ -96,48 +95,50 @@ def ab(
             "--spawn-rate",
             "-r",
             metavar="R",
-            help="Users started a second. Default: all of them in a tenth of the run time.",
+            help="Users started per second. Default: all of them in a tenth of the run time.",
             show_default=False,
         ),
     ] = None,
     run_time: Annotated[
-        str, typer.Option("--run-time", "-t", metavar="TIME", help="How long each run measures.")
+        str, typer.Option("--run-time", "-t", metavar="TIME", help="Length of each measured run.")
     ] = "30s",
     warm_up: Annotated[
         str,
         typer.Option(
-            metavar="TIME", help="Before each: load on the same server that is discarded; 0s for none."
+            metavar="TIME", help="Length of a discarded run before each, on the same server; 0s for none."
         ),
     ] = "5s",
-    pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B each.")] = 10,
+    pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B.")] = 10,
     stop_early: Annotated[
         bool,
         typer.Option(
             "--stop-early",
-            help="Look after each pair, and stop when the verdict is clear. The looks are allowed for: "
-            "false alarms do not become more.",
+            help="Look after each pair, and stop when the verdict is clear. This is allowed for, and does not "
+            "make false alarms more likely.",
         ),
     ] = False,
     power: Annotated[
         str | None,
         typer.Option(
             metavar="PERCENT",
-            help="First print how many pairs it takes to find a slow-down of so much.",
+            help="First print how many pairs it takes to detect a slowdown of this size.",
             show_default=False,
         ),
     ] = None,
-    plan_only: Annotated[bool, typer.Option("--plan", help="Print the plan, and make no runs.")] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Print the plan without making any runs.")
+    ] = False,
     repeat: Annotated[
-        int, typer.Option(metavar="N", help="How often a run that is not valid is made again.")
+        int, typer.Option(metavar="N", help="How often to repeat a run that is not valid.")
     ] = 2,
     ready_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a server may take until it answers.")
+        str, typer.Option(metavar="TIME", help="How long a server may take to answer.")
     ] = "30s",
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="EXPERIMENT",
-            help="Go on with an experiment that was cut short: its directory, or its name in --results.",
+            help="Continue an interrupted experiment: its directory, or its name in --results.",
             show_default=False,
         ),
     ] = None,
@@ -145,8 +146,8 @@ def ab(
         int | None,
         typer.Option(
             metavar="N",
-            help="With --resume: add so many pairs to a finished experiment. A part of the chance of "
-            "a false alarm was kept for that: it does not grow.",
+            help="With --resume: add pairs to a finished experiment. This is allowed for, and does not make false "
+            "alarms more likely.",
             show_default=False,
         ),
     ] = None,
@@ -159,32 +160,32 @@ def ab(
     markdown: Markdown = False,
     json: Json = False,
 ) -> int:
-    """Measure two builds of a server in turns, and say whether B is slower than A.
+    """Measure two builds of a server in turn, and tell whether B is slower than A.
 
     \b
     Two commands:  wsload ab --a 'node server.js --port {port}' --b 'node new/server.js --port {port}' \\
                      -f locustfiles/chat.py -u 200 -t 30s --pairs 10
     Two git refs:  wsload ab --a-ref v1 --b-ref HEAD --build 'npm ci' \\
                      --serve 'node server.js --port {port}' -f locustfiles/chat.py -u 200
-    Two servers that run already:
+    Two running servers:
                    wsload ab --a wss://old.test --b wss://new.test -f locustfiles/chat.py
 
-    Each run has a server started for it alone, which is loaded once it answers a WebSocket handshake.
-    The order is A B B A A B B A…, so that a machine that drifts weighs on both alike. A run in which
-    the load generator was the bottleneck is not valid: it is made again, and does not count when that
-    does not help; four such in a row end the experiment. Commands are run without a shell, and stored in
-    experiment.json as they are: pass secrets in the environment.
+    Each run gets a server of its own, and starts once that answers a WebSocket handshake. The order is
+    A B B A A B B A…, so that a machine that drifts affects both builds equally. A run in which the load
+    generator was the bottleneck is not valid: it is repeated, and does not count if that doesn't help; four
+    such attempts in a row end the experiment. Commands are run without a shell and stored in
+    experiment.json: pass secrets in the environment.
 
-    Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU
-    and memory, and comparison.html. Ctrl-C keeps what was measured; --resume goes on, from anywhere.
-    Where it could not be told, --resume EXPERIMENT --more N adds pairs.
+    Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU and
+    memory, and comparison.html. Ctrl-C keeps what was measured, and --resume continues, from any directory.
+    If the result is inconclusive, --resume EXPERIMENT --more N adds pairs.
 
-    Exit code: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
-    or to fail more; 2 usage; 3 no valid runs; 4 it can't be told, or was cut short; 5 the load got no
-    answer; 6 a server did not start or ended by itself.
+    Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
+    or to fail more; 2 usage; 3 no valid runs; 4 inconclusive or interrupted; 5 the load got no answer;
+    6 a server did not start, or ended by itself.
     """
     from wsload.commands.ab.experiment import Experiment, alone, load, new_directory
-    from wsload.commands.ab.plan import Plan
+    from wsload.commands.ab.plan import ExperimentPlan
     from wsload.judge.compare.verdict import Gate
 
     if markdown and json:
@@ -199,9 +200,9 @@ def ab(
             enter(experiment.plan.directory)
             return conduct(place, experiment, markdown=markdown, json=json)
     if more is not None:
-        raise UsageError("--more adds to an experiment: name it with --resume")
+        raise UsageError("--more adds pairs to an experiment: name it with --resume")
     length_s = _whole_s("--run-time", run_time)
-    plan = Plan(
+    plan = ExperimentPlan(
         a=_side("a", a, a_ref, a_name, build, serve, url),
         b=_side("b", b, b_ref, b_name, build, serve, url),
         locustfile=_existing(locustfile),
@@ -243,16 +244,16 @@ def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, u
     if text:
         return build_of(text, name=name or letter.upper(), url=url, option=option)
     if not serve:
-        raise UsageError(f"{option}-ref {ref!r}: --serve is missing: how is its server started?")
+        raise UsageError(f"{option}-ref {ref!r}: --serve is missing, the command that starts its server")
     found = started(serve, name=name, url=url, option="--serve", ref=ref, setup=build)
     return resolved(found, f"{option}-ref")
 
 
 def _whole_s(option: str, text: str) -> float:
-    """A duration in whole seconds, which is what Locust takes; plain numbers are seconds, as there."""
+    """A duration in whole seconds, as Locust takes it; plain numbers are seconds, as in Locust."""
     seconds = duration_s(option, f"{text}s" if text.isdigit() else text)
     if seconds != int(seconds):
-        raise UsageError(f"{option} {text!r}: whole seconds are wanted")
+        raise UsageError(f"{option} {text!r}: only whole seconds are allowed")
     return seconds
 
 
@@ -263,9 +264,9 @@ def _existing(locustfile: str) -> str:
 
 
 def _refuse_changes(context: typer.Context) -> None:
-    """A plan that changes half-way is none."""
+    """A plan can't be changed halfway."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if parameter.name not in _ON_RESUME and source is not None and source.name == "COMMANDLINE":
             said = parameter.opts[0] if parameter.opts else parameter.name
-            raise UsageError(f"--resume goes on with the stored plan: {said} can't change it")
+            raise UsageError(f"--resume continues the stored plan: {said} can't change it")

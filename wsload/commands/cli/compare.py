@@ -1,4 +1,4 @@
-"""``wsload compare``: is the candidate slower than the baseline, by runs that are stored already?"""
+"""``wsload compare``: whether the candidate is slower than the baseline, by stored runs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 Html = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", help="Write a page with the charts too.", show_default=False),
+    typer.Option("--html", metavar="FILE", help="Also write a page with charts.", show_default=False),
 ]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of the tables.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the tables; times in ns.")]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Use runs that are not valid, or were made under other conditions, too."),
+    typer.Option(
+        "--force", help="Also use runs that are not valid, or were made under different conditions."
+    ),
 ]
 
 
@@ -48,7 +50,7 @@ def compare(
     ] = None,
     a: Annotated[
         list[str] | None,
-        typer.Option("--a", metavar="RUN…", help="Runs of the baseline, or patterns of their directories."),
+        typer.Option("--a", metavar="RUN…", help="Runs of the baseline, or patterns for their directories."),
     ] = None,
     b: Annotated[
         list[str] | None,
@@ -75,26 +77,27 @@ def compare(
     json: Json = False,
     force: Force = False,
 ) -> int:
-    """Say whether build B is slower than build A, by stored runs.
+    """Tell whether build B is slower than build A, by stored runs.
 
     \b
-    One run a side:      wsload compare results/RUN_A results/RUN_B
-    Several runs a side: wsload compare --a 'results/*-v1' --b 'results/*-v2'
-    By their build:      wsload compare --baseline build=v1 --candidate build=v2
-    An experiment:       wsload compare results/ab-20241122T123600Z
+    One run per side:      wsload compare results/RUN_A results/RUN_B
+    Several runs per side: wsload compare --a 'results/*-v1' --b 'results/*-v2'
+    By their build:        wsload compare --baseline build=v1 --candidate build=v2
+    An experiment:         wsload compare results/ab-20241122T123600Z
 
-    With several runs a side, the first run of A is held against the first of B, in the order in which
-    they were made, and so on; how the ratios scatter says how sure one may be. Make the runs in the order
-    A B B A A B …, or let wsload ab do it: otherwise a machine that drifts looks like a build that is
-    slower. Of many runs of A and few of B, the runs' own scatter is used. One run a side can't tell a
-    build from a bad minute: nothing is judged then, unless you say how runs scatter (--scatter).
+    With several runs per side, the first run of A is compared with the first of B, in the order in which
+    they were made, and so on; the scatter of the ratios gives the confidence intervals. Make the runs in
+    the order A B B A A B …, or let wsload ab do it: otherwise a machine that drifts looks like a slower
+    build. With many runs of A and few of B, the scatter of the runs themselves is used. One run per side
+    can't tell a build from a bad minute: nothing is judged then, unless you give the scatter of runs
+    (--scatter).
 
     Lost and failed messages rank above every answered one, and a build that loses or refuses more is
     never called faster or not slower.
 
-    Exit code: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
-    or to fail more; 2 usage; 3 no valid runs; 4 it can't be told. Markdown is also appended to the file
-    that GITHUB_STEP_SUMMARY names, when it is set.
+    Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
+    or to fail more; 2 usage; 3 no valid runs; 4 inconclusive. If GITHUB_STEP_SUMMARY is set, Markdown is
+    also appended to the file that it names.
     """
     from wsload.judge.compare.verdict import Gate
 
@@ -114,8 +117,8 @@ def compare(
     ways = [bool(words), bool(a or b), bool(baseline or candidate)]
     if sum(ways) != 1:
         raise UsageError(
-            "wsload compare: which runs? Give two (A B) or one experiment, or --a and --b, or --baseline "
-            "and --candidate: one of these ways"
+            "wsload compare: give the runs in exactly one way: two runs (A B), one experiment, --a and --b, or "
+            "--baseline and --candidate"
         )
     if markdown and json:
         raise UsageError("wsload compare: --markdown or --json, not both")
@@ -125,7 +128,7 @@ def compare(
 
         path = find_run(words[0], results)
         if (path / "run.json").is_file():
-            raise UsageError(f"wsload compare: {path} is one run: compare it with which? Give two, A and B")
+            raise UsageError(f"wsload compare: {path} is only one run: give two, A and B")
         experiment = load(path)
         report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force)
     else:
@@ -143,7 +146,7 @@ def compare(
 
 
 def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: bool) -> None:
-    """Writes what was asked for, then prints the comparison. Raises `UsageError` where the page can't be."""
+    """Writes the page, if asked for, and prints the comparison. Raises `UsageError` if the page can't be written."""
     from wsload.report.comparison.text import as_json, as_text
     from wsload.report.comparison.text import markdown as as_markdown
 
@@ -163,7 +166,7 @@ def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: b
         try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(as_markdown(report))
-        except OSError as error:  # the verdict is more than its copy
+        except OSError as error:  # the verdict matters more than its copy
             print(f"wsload: GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}", file=sys.stderr)
 
 

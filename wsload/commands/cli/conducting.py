@@ -1,4 +1,4 @@
-"""Conducts the experiment of ``wsload ab``, tells how far it is, and what it says in the end."""
+"""Conducts the experiment of ``wsload ab``, shows its progress, and prints its result."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from wsload.commands.ab.experiment import Experiment
-    from wsload.commands.ab.plan import Plan
+    from wsload.commands.ab.plan import ExperimentPlan
     from wsload.report.comparison.comparison import ComparisonReport
 
 COMPARISON: Final = "comparison.html"
 
 
 def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -> int:
-    """Makes the runs that are left, and compares what there is then."""
+    """Makes the remaining runs, and compares all of them."""
     from wsload.commands.ab.conduct import Conductor
     from wsload.commands.ab.judging import clear_in
-    from wsload.commands.ab.progress import Shown
+    from wsload.commands.ab.progress import ProgressDisplay
 
     cut_short = False
-    with Shown(len(experiment.slots)) as shown:
+    with ProgressDisplay(len(experiment.slots)) as display:
         conductor = Conductor(
-            path, experiment, follower=shown, is_clear=clear_in(path), environment=dict(os.environ)
+            path, experiment, listener=display, is_clear=clear_in(path), environment=dict(os.environ)
         )
         try:
             conductor.go_on()
@@ -38,11 +38,11 @@ def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -
             if tail := getattr(error, "tail", ""):
                 _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
             if conductor.experiment.done:
-                _say(f"{conductor.experiment.missing()}\nTo go on: wsload ab --resume {path}")
+                _say(f"{conductor.experiment.missing()}\nTo continue: wsload ab --resume {path}")
             raise
     experiment = conductor.experiment
     if cut_short:
-        _say(f"Cut short: {experiment.missing()}\nTo go on: wsload ab --resume {path}")
+        _say(f"Interrupted: {experiment.missing()}\nTo continue: wsload ab --resume {path}")
         if experiment.whole_pairs == 0:
             return ExitCode.INCONCLUSIVE
     from wsload.commands.ab.judging import report_of
@@ -53,12 +53,12 @@ def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -
         return ExitCode.INCONCLUSIVE
     code = report.comparison.exit_code
     if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
-        _say(f"To add pairs, which may tell: wsload ab --resume {path} --more {pairs}")
+        _say(f"More pairs may tell: wsload ab --resume {path} --more {pairs}")
     return code
 
 
 def _pairs_to_add(report: ComparisonReport) -> int | None:
-    """How many more pairs would answer everything that is open; None where that is no advice."""
+    """How many more pairs would settle everything that is open; None if that can't be advised."""
     from wsload.report.comparison.words import MOST_MORE
 
     open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
@@ -67,18 +67,20 @@ def _pairs_to_add(report: ComparisonReport) -> int | None:
 
 
 def enter(directory: str) -> None:
-    """Goes to where the experiment was started: its commands, its files and git are found from there."""
+    """Changes to the directory in which the experiment was started, where its commands, files and git are found."""
     if not directory:
         return
     try:
         os.chdir(directory)
     except OSError as error:
-        raise UsageError(f"--resume: {directory}, where it was started: {error.strerror}") from None
+        raise UsageError(
+            f"--resume: {directory}, where it was started, can't be entered ({error.strerror})"
+        ) from None
 
 
-def print_plan(plan: Plan, effect: float | None) -> None:
-    """Says what the experiment will take, and with an effect how many pairs it takes to find that."""
-    from wsload.commands.ab.forecast import forecast, power_lines
+def print_plan(plan: ExperimentPlan, effect: float | None) -> None:
+    """Prints the plan, and with an effect how many pairs it takes to detect that."""
+    from wsload.commands.ab.progress import forecast, power_lines
 
     for line in (*forecast(plan), *(() if effect is None else power_lines(plan, effect))):
         _say(line)

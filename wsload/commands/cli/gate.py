@@ -1,4 +1,4 @@
-"""The gate's options, which ``wsload compare`` and ``wsload ab`` share, and how their text is read."""
+"""The options of the gate, shared by ``wsload compare`` and ``wsload ab``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MinRatio = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Slower means slower by more than this, by the lower bound. Default: 3%.",
+        help="Slower means: by more than this, at the lower bound. Default: 3%.",
         show_default=False,
     ),
 ]
@@ -26,7 +26,7 @@ MinShift = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="… and by more than this: 3 % of 0.2 ms are of no interest. Default: 100us.",
+        help="… and by more than this, since 3 % of 0.2 ms hardly matter. Default: 100us.",
         show_default=False,
     ),
 ]
@@ -34,7 +34,7 @@ SameWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Not slower means slower by at most this, or by --min-shift, by the upper bound. Default: 10%.",
+        help="Not slower means: by at most this, or --min-shift, at the upper bound. Default: 10%.",
         show_default=False,
     ),
 ]
@@ -42,7 +42,7 @@ FailuresWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="No more failures means at most this much more of all attempts. Default: 0.1%.",
+        help="No more failures means: at most this share of all attempts more. Default: 0.1%.",
         show_default=False,
     ),
 ]
@@ -51,9 +51,8 @@ Judged = Annotated[
     typer.Option(
         "--judge",
         metavar="NAME[.pNN]",
-        help="Judge only this, repeatable: the p50 and p99 of a metric (message), or one percentile of it "
-        "(message.p95, 'log in.p99'). Default: all requests and steps, open and login. What is lost or fails "
-        "is judged always.",
+        help="Judge only this (repeatable): p50 and p99 of a metric (message), or one percentile (message.p95, "
+        "'log in.p99'). Default: all requests and steps, open and login. Losses and failures are always judged.",
         show_default=False,
     ),
 ]
@@ -61,8 +60,8 @@ Scatter = Annotated[
     list[str] | None,
     typer.Option(
         metavar="[NAME=]PERCENT",
-        help="With one run a side: how much runs of one build differ, as a standard deviation, such as 5%; "
-        "repeatable, for a percentile or a statistic (p99=25%, message.p50=4%).",
+        help="With one run per side: the standard deviation between runs of one build, such as 5%; repeatable, "
+        "for a percentile or a statistic (p99=25%, message.p50=4%).",
         show_default=False,
     ),
 ]
@@ -78,7 +77,7 @@ def gate_of(
     judged: Sequence[str] | None = None,
     scatter: Sequence[str] | None = None,
 ) -> Gate:
-    """The gate with what the options change in it; raises `UsageError` naming the one that is wrong."""
+    """The gate as changed by the options; raises `UsageError` naming the option."""
     changes: dict[str, Any] = {}
     if min_ratio is not None:
         changes["ratio"] = percent("--min-ratio", min_ratio)
