@@ -136,6 +136,7 @@ class InProcess:
             nonce=NONCE,
             next_number=lambda: 1,
             report_user_error=self._complain,
+            long_looks=0,
         )
         ProcessContext._of[environment] = context
         self.loop.run_until_complete(user_class(environment)._life.live(0))

@@ -267,7 +267,7 @@ def test_failing_tls_handshakes_do_no_harm_to_other_connections(
 
     untrusted = serving.tcp(hostile.silent, tls=certificates.server_context())
     finished = LocustRun(
-        *("-f", LOCUSTFILES / "neighbours.py", "--headless", "-u", "10", "-r", "10", "-t", "3s"),
+        *("-f", LOCUSTFILES / "neighbours.py", "--headless", "-u", "10", "-r", "10", "-t", "5s"),
         cwd=tmp_path,
         env={
             "TEST_UNTRUSTED": f"wss://127.0.0.1:{untrusted}/",

@@ -21,6 +21,8 @@ UNLAGGED: Final = ".unlagged"
 """The response times of those requests whose task started late by the load generator's fault, and the same
 without that lateness: what is needed to tell which percentiles it moved. Not for people."""
 SUFFIXES: Final = (SERVICE, LOST, FAILED)
+COUNTED: Final = (".late", ".duplicates", ".overlapped", ".unpaired")
+"""What is added to a request's name to make the names of its counters."""
 
 MOST_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones are gathered under `OTHER`."""
@@ -241,8 +243,11 @@ def clean_counter(name: str) -> str:
     Raises `ValueError` for one that is taken.
     """
     text = one_line(name)
-    if text in _COUNTERS:
-        raise ValueError(f"the counter {text!r} is one that wsload keeps itself: choose another name")
+    if text in _COUNTERS or text in GAUGES or text.endswith(COUNTED):
+        raise ValueError(
+            f"the counter {text!r} is one that wsload keeps itself, or ends like one ({', '.join(COUNTED)}): "
+            "choose another name"
+        )
     return text
 
 

@@ -94,8 +94,9 @@ class Recorder:
     counted by `add`. `declare` makes the lists of a name that a user class brings.
     """
 
-    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failures", "_histograms", "_limit", "_new",
-                 "_own_counters", "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
+    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failures", "_histograms", "_limit",
+                 "_new", "_others", "_own_counters",
+                 "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
@@ -107,7 +108,8 @@ class Recorder:
         self.kinds: Final[dict[str, Kind]] = {}
         """Every name declared so far."""
         self.declared: Final[dict[str, Figures]] = {}
-        """What `declare` gave, by the name it was asked for."""
+        """The figures of requests, by the name that `declare` was given."""
+        self._others: dict[str, Figures] = {}
         self._limit = NameLimit()
         self._counter_limit = NameLimit()
         self._own_counters: dict[str, str] = {}
@@ -126,17 +128,22 @@ class Recorder:
         """The figures of a request, step or value; the first call for a name makes them.
 
         Beyond `wsload.measure.names.MOST_NAMES` they are those of ``other``. Raises `ValueError` for a name
-        that can't be one.
+        that can't be one, and for one that stands for something else.
         """
-        found = self.declared.get(name)
-        if found is not None:
+        known = self.declared if kind is Kind.REQUEST else self._others
+        found = known.get(name)
+        if found is not None and self.kinds[found.name] is kind:
             return found
         cleaned = clean(name)
         gathered = self._limit.gathered
+        if self.kinds.get(cleaned, kind) is not kind:
+            raise ValueError(
+                f"the name {cleaned!r} is that of a {self.kinds[cleaned]}: a {kind} needs another"
+            )
         admitted = self._limit.admit(cleaned)
         found = Figures.of(admitted)
         if admitted == cleaned:
-            self.declared[name] = found
+            known[name] = found
         self.count.names_gathered += self._limit.gathered - gathered
         if admitted not in self.kinds:
             self.kinds[admitted] = self._new[admitted] = kind

@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from wsload.errors import WorkloadError
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+
+from wsload.errors import UsageError, WorkloadError
 from wsload.load.users.due import current_due
 from wsload.load.users.process import ProcessContext
-from wsload.measure.names import Figures
+from wsload.measure.names import Figures, Kind
 from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ PAUSE_NS: Final = 10_000_000
 TIMEOUT: Final = "timeout"
 UNANSWERED: Final = "no answer by the end"
 """Kinds of failure of a request that was sent."""
+WAYS_OUT: Final = (
+    *(StopUser, StopTest, SystemExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
+)
+"""What is raised to leave a task, a user or a run: it says nothing of how something went."""
 _now_ns = time.monotonic_ns
 
 
@@ -115,6 +121,13 @@ class Accounts:
         waiter.set_exception(error)
         waiter.add_done_callback(_retrieve)
         self.progress.turned = True
+
+    def declare(self, name: str, kind: Kind) -> Figures:
+        """The figures of a name. Raises `UsageError` for one that can't be used."""
+        try:
+            return self.recorder.declare(name, kind)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
     async def pause(self) -> None:
         """Before a call fails at once: else a loop around it would take the whole thread."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import traceback
 from collections.abc import Callable, Hashable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from locust import User
 from locust.exception import StopTest, StopUser
 
-from wsload.errors import WorkloadError, WsloadError
+from wsload.errors import UsageError, WorkloadError, WsloadError
 from wsload.load.locust.compat import join_group, mark_running, mark_stopping
 from wsload.load.locust.handle import UserHandle
 from wsload.load.users.declared import check_class
@@ -19,6 +20,9 @@ from wsload.load.users.opening import Opening, Pairs
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.socket import Socket
 from wsload.load.users.waits import OpenWait
+
+LAST_WORDS_NS: Final = 10_000_000
+"""A user that can't go on is cancelled so long after its tasks were told why."""
 
 
 class DeclaredUser(User):
@@ -162,39 +166,52 @@ class DeclaredUser(User):
         for socket in sockets:
             await socket.close()
 
-    def _opening(self) -> Opening:
-        return Opening(headers=self.headers, cookies=self.cookies, subprotocols=tuple(self.subprotocols))
+    async def _asked(self, opening: Opening, *, main: bool) -> Opening:
+        found = await self.on_opening() if main else None
+        if found is not None:
+            if not isinstance(found, Opening):
+                raise UsageError(f"on_opening returns an Opening or None, not {type(found).__name__}")
+            opening = found.over(opening)
+        offered = self._context.settings.subprotocols
+        usual = Opening(
+            headers=self.headers,
+            cookies=self.cookies,
+            subprotocols=tuple(self.subprotocols) if offered is None else offered,
+        )
+        return opening.over(usual)
 
     def _resolve(self, url: str | None) -> str:
         return self._context.settings.resolve(url, self.url, self.host)
 
     def _ended(self) -> None:
-        self._context.engine.recorder.count.users_ended += 1
-        self._life.stop(kill=True)
+        engine = self._context.engine
+        engine.recorder.count.users_ended += 1
+        # What waits for an answer is told that the connection is lost before it is cancelled.
+        self._life.stop()
+        engine.timers.at(time.monotonic_ns() + LAST_WORDS_NS, self._kill)
 
     def _call(self, hook: Callable[..., Any], *args: Any) -> Any:
         try:
             return hook(*args)
-        except (StopUser, StopTest) as error:
-            self._stopped_by(error, _called(hook))
-        except Exception as error:
-            self._report(_called(hook), error)
+        except (Exception, SystemExit) as error:
+            self._raised(getattr(hook, "__name__", "a hook"), error)
         return None
 
-    def _stopped_by(self, error: StopUser | StopTest, what: str) -> None:
-        if isinstance(error, StopTest):
-            self._context.quit(f"{what} raised StopTest", error)
-        else:
-            self._life.stop(kill=True)
+    def _raised(self, what: str, error: BaseException) -> None:
+        if isinstance(error, WorkloadError):
+            return  # counted when it was raised
+        if isinstance(error, StopTest | SystemExit):
+            ends = "StopTest" if isinstance(error, StopTest) else "sys.exit"
+            self._context.quit(f"{type(self).__name__}, {what}: {ends}", error)
+        elif not isinstance(error, StopUser):
+            self._report(what, error)
+            return
+        self._life.stop(kill=True)
 
-    def _report(self, what: str, error: Exception) -> None:
+    def _report(self, what: str, error: BaseException) -> None:
         self._context.engine.recorder.failed(what, type(error).__name__)
         if isinstance(error, WsloadError):
             text = f"{type(self).__name__}, {what}: {error}"
         else:
             text = "".join(traceback.format_exception(error))
         self._context.report_user_error(self, error, text)
-
-
-def _called(hook: Callable[..., Any]) -> str:
-    return getattr(hook, "__name__", "a hook")

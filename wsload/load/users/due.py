@@ -23,6 +23,8 @@ class Due:
         return found
 
 
+lingered_ns: ContextVar[int] = ContextVar("lingered_ns", default=0)
+"""How long the task in this context has waited for answers too many, which is no part of what it measures."""
 NEVER_DUE: Final = Due(0, 0)
 current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
 """The due time of the task that runs in this context; `NEVER_DUE` in a closed workload."""

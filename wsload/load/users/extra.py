@@ -9,9 +9,10 @@ from typing import Any
 
 from wsload.errors import UsageError
 from wsload.load.users.opening import Opening
-from wsload.load.users.pairing import Match
 from wsload.load.users.requests import MESSAGE, Check
+from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
+from wsload.load.users.states import State
 
 
 class ExtraSocket:
@@ -41,14 +42,16 @@ class ExtraSocket:
 
     async def __aenter__(self) -> ExtraSocket:
         await self._socket.open(self._opening, time.monotonic_ns())
-        self._user._extra = [*(self._user._extra or ()), self._socket]
+        kept = (socket for socket in self._user._extra or () if socket.state is not State.CLOSED)
+        self._user._extra = [*kept, self._socket]
         return self
 
     async def __aexit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+        self, _: type[BaseException] | None, error: BaseException | None, ___: TracebackType | None
     ) -> None:
-        await self._socket.close()
-        self._user._extra = [socket for socket in self._user._extra or () if socket is not self._socket]
+        if error is None:
+            await self._socket.drain(self._user._context.settings.drain_s)
+        await self.close()
 
     def __await__(self) -> Any:
         return self.__aenter__().__await__()
@@ -56,6 +59,7 @@ class ExtraSocket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it."""
         await self._socket.close(code, reason)
+        self._user._extra = [socket for socket in self._user._extra or () if socket is not self._socket]
 
     def request(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from wsload.load.users.keeping import KeptConnection
 
 MOST: Final = 10_000
 """So many messages wait; beyond them the oldest are dropped, and counted as unread."""
+MOST_UNASKED: Final = 256
+"""So many as long as no task has asked for one: many user classes never do."""
 MOST_BYTES: Final = 16 << 20
 RECEIVE: Final = "receive"
 """What a failure to receive is a failure of."""
@@ -22,7 +25,7 @@ _now_ns = time.monotonic_ns
 class Inbox:
     """The messages of one connection at a time, each with its stamp, in the order in which they came."""
 
-    __slots__ = ("_bytes", "_live", "_messages", "_socket", "_waiter", "at_ns")
+    __slots__ = ("_asked", "_bytes", "_live", "_messages", "_socket", "_waiter", "at_ns")
 
     def __init__(self, socket: KeptConnection) -> None:
         self._socket = socket
@@ -30,6 +33,7 @@ class Inbox:
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._live = False
+        self._asked = False
         self.at_ns = 0
         """When the message that was received last had arrived (monotonic)."""
 
@@ -50,7 +54,8 @@ class Inbox:
         """A message has come."""
         self._messages.append((message, at_ns, size))
         self._bytes += size
-        while len(self._messages) > MOST or (self._bytes > MOST_BYTES and len(self._messages) > 1):
+        most = MOST if self._asked else MOST_UNASKED
+        while len(self._messages) > most or (self._bytes > MOST_BYTES and len(self._messages) > 1):
             self._bytes -= self._messages.popleft()[2]
             self._socket.recorder.count.unread += 1
         if self._waiter is not None and not self._waiter.done():
@@ -65,6 +70,7 @@ class Inbox:
 
     async def receive(self, timeout: float | None) -> str | bytes:
         """The next message. Raises `MessageTimeout` and `ConnectionLost`, counted as failures of ``receive``."""
+        self._asked = True
         if not self._messages:
             seconds = self._socket.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
             try:
@@ -80,19 +86,19 @@ class Inbox:
 
     async def messages(self) -> AsyncIterator[str | bytes]:
         """Messages as they come, until the connection ends."""
+        self._asked = True
         while True:
             while self._messages:
                 yield self.take()
             if not self._live:
                 await self._socket.pause()
                 return
-            try:
+            with contextlib.suppress(ConnectionLost):
                 await self._next(None)
-            except ConnectionLost:
-                continue
 
     async def _next(self, seconds: float | None) -> None:
         if self._waiter is not None:
+            await self._socket.pause()
             raise UsageError("two tasks of a user can't receive from the same connection at once")
         self._waiter = self._socket.engine.loop.create_future()
         timer = None

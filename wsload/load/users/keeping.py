@@ -1,7 +1,6 @@
 """Keeping one connection: opened with patience, opened again when dropped, closed in order.
 
-All of it runs on the loop's thread. The states are those of `wsload.load.users.states`. What is said on the
-connection is the subclasses' matter.
+The states are those of `wsload.load.users.states`; what is said on the connection is the subclasses' matter.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ from locust.exception import StopTest, StopUser
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.accounts import Accounts
-from wsload.load.users.opening import Opening, pairs
+from wsload.load.users.due import NEVER_DUE, current_due
+from wsload.load.users.opening import Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
 from wsload.load.ws.connection import TimedConnection
@@ -37,8 +37,8 @@ _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
 class KeptConnection(Accounts):
     """A connection and its keeping. The owner's hooks are called for ``main`` connections only."""
 
-    __slots__ = ("_delays", "_keeper", "_opened_ns", "_opener", "_settled", "connection", "main",
-                 "opening", "reconnects", "state")  # fmt: skip
+    __slots__ = ("_delays", "_in_charge", "_keeper", "_opened_ns", "_openings", "_settled", "connection",
+                 "main", "opening", "reconnects", "state")  # fmt: skip
 
     def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
         super().__init__(owner, context)
@@ -51,17 +51,19 @@ class KeptConnection(Accounts):
         self._delays = backoff()
         self._keeper: asyncio.Task[None] | None = None
         """The task that opens the connection again."""
-        self._opener: asyncio.Task[None] | None = None
-        """The task that is in charge until `on_connect` has returned."""
+        self._in_charge = 0
+        """The number of the opening that goes on until `on_connect` has returned; 0 for none."""
+        self._openings = 0
         self._settled: list[asyncio.Future[None]] = []
         self._opened_ns = 0
 
     def _move(self, event: Event) -> None:
         self.state = after(self.state, event)
+        if self.state is State.CLOSED:
+            self.engine.members.pop(self, None)
         if self._settled and self.state not in UNSETTLED:
-            for waiter in self._settled:
-                if not waiter.done():
-                    waiter.set_result(None)
+            for waiter in (waiter for waiter in self._settled if not waiter.done()):
+                waiter.set_result(None)
             self._settled.clear()
 
     # Opening
@@ -72,76 +74,85 @@ class KeptConnection(Accounts):
         Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` where there is a connection.
         """
         if self.state is not State.CLOSED:
+            await self.pause()
             raise AlreadyConnected(
                 f"the user is {self.state.value} already: it connects by itself unless auto_connect = False; "
                 "close() first, or use open() for a second connection"
             )
         self.opening = opening
-        with self._in_charge():
+        with self._charge() as number:
             try:
-                await self._attempt(due_ns, Event.GONE)
-                await self._greet()
-            except BaseException:
-                await self.close()
+                await self._attempt(due_ns, Event.GONE, number)
+                await self._greet(number)
+            except BaseException as error:
+                if self._in_charge == number:
+                    await self.close()
+                if isinstance(error, Exception):
+                    await self.pause()
                 raise
         self._opened_ns = _now_ns()
 
     async def open_persistently(self, due_ns: int) -> None:
         """Attempts, with backoff, until one succeeds and `on_connect` has returned, or somebody closes.
 
-        Without reconnection there is one attempt, which raises as `open` does.
+        Without reconnection there is one attempt; what it raises is a `WorkloadError`, counted.
         """
         failed = Event.FAILED if self.reconnects else Event.GONE
         expected = self.state
-        with self._in_charge():
+        with self._charge() as number:
             while True:
                 await self.engine.timers.sleep_until(due_ns)
-                if self.state is not expected:
+                if self.state is not expected or self._in_charge != number:
                     return  # closed on purpose meanwhile
-                expected = State.WAITING
+                expected, stage = State.WAITING, "on_opening"
                 try:
-                    await self._attempt(due_ns, failed)
-                    await self._greet()
+                    await self._attempt(due_ns, failed, number)
+                    stage = "on_connect"
+                    await self._greet(number)
                 except (StopUser, StopTest):
-                    await self.close()
+                    if self._in_charge == number:
+                        await self.close()
                     raise
                 except Exception as error:
                     if not isinstance(error, WorkloadError):
-                        self.owner._report("on_opening" if self.connection is None else "on_connect", error)
-                    if self.connection is not None:
+                        self.owner._report(stage, error)
+                    if self.connection is not None and self._in_charge == number:
                         await self._drop()
-                    if self.state is State.CLOSED:
-                        if self.reconnects:
-                            return  # closed on purpose meanwhile
-                        raise
+                    if self.state is State.CLOSED and not self.reconnects:
+                        raise WorkloadError(type(error).__name__) from error
+                    if self.state is State.CLOSED or self._in_charge != number:
+                        return  # closed on purpose meanwhile, and perhaps opened anew
                 else:
                     self._opened_ns = _now_ns()
                     return
                 due_ns = _now_ns() + int(next(self._delays) * 1e9)
 
     @contextlib.contextmanager
-    def _in_charge(self) -> Iterator[None]:
-        self._opener = asyncio.current_task()
+    def _charge(self) -> Iterator[int]:
+        # Whoever closes and opens while an opening goes on begins another one: the first then gives way.
+        number = self._in_charge = self._openings = self._openings + 1
         self.engine.members[self] = None
         try:
-            yield
+            yield number
         finally:
-            self._opener = None
+            if self._in_charge == number:
+                self._in_charge = 0
+                if self.state is State.CLOSED:
+                    self.engine.members.pop(self, None)
 
-    async def _attempt(self, due_ns: int, failed: Event) -> None:
+    async def _attempt(self, due_ns: int, failed: Event, number: int) -> None:
         self._move(Event.OPEN)
         try:
-            asked = self.opening or Opening()
-            if self.main:
-                asked = await self.owner.on_opening() or asked
-            connection = await self._connect(asked, due_ns)
+            asked = await self.owner._asked(self.opening or Opening(), main=self.main)
+            url = asked.full_url(self.owner._resolve(asked.url))
+            connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())
         except BaseException as error:
-            if self.state is State.OPENING:
+            if self.state is State.OPENING and self._in_charge == number:
                 self._move(failed if isinstance(error, Exception) else Event.GONE)
             if isinstance(error, OpenError) and self.main:
                 self.owner._call(self.owner.on_error, error)
             raise
-        if self.state is not State.OPENING:
+        if self.state is not State.OPENING or self._in_charge != number:
             connection.abort()
             raise ConnectionLost("closed", "while it was being opened")
         self.connection = connection
@@ -150,31 +161,14 @@ class KeptConnection(Accounts):
         self._began()
         connection.attach(self)
 
-    async def _connect(self, asked: Opening, due_ns: int) -> TimedConnection:
-        usual = self.owner._opening()
-        offered = asked.subprotocols
-        if offered is None:
-            offered = self.context.settings.subprotocols
-        if offered is None:
-            offered = usual.subprotocols or ()
-        return await self.context.opener.open(
-            asked.full_url(self.owner._resolve(asked.url)),
-            subprotocols=offered,
-            intended_ns=due_ns,
-            headers=(*pairs(usual.headers), *pairs(asked.headers)),
-            cookies=(*pairs(usual.cookies), *pairs(asked.cookies)),
-            server_name=asked.server_name,
-            connect_to=asked.connect_to,
-        )
-
-    async def _greet(self) -> None:
-        if self.main:
-            token = _greeting.set(self)
+    async def _greet(self, number: int) -> None:
+        if self.main and self.state is State.GREETING:
+            token = _greeting.set(self.connection)
             try:
                 await self.owner.on_connect()
             finally:
                 _greeting.reset(token)
-        if self.state is not State.GREETING:
+        if self.state is not State.GREETING or self._in_charge != number:
             raise ConnectionLost("closed", "before on_connect had returned")
         self._move(Event.GREETED)
 
@@ -186,7 +180,7 @@ class KeptConnection(Accounts):
         await self.connection.close()
 
     def _began(self) -> None:
-        """A new connection begins: for subclasses."""
+        """For subclasses: a new connection begins."""
 
     # Keeping
 
@@ -204,34 +198,38 @@ class KeptConnection(Accounts):
 
     def usable(self) -> TimedConnection | None:
         """The connection, where the caller may send on it now."""
-        if self.state is State.OPEN or (self.state is State.GREETING and _may_greet(self)):
+        if self.state is State.OPEN or (self.state is State.GREETING and _greeting.get() is self.connection):
             return self.connection
         return None
 
-    def delays(self) -> Iterator[float]:
-        """A backoff of its own, in seconds, for what is tried again around an opening."""
-        return backoff()
-
     async def _keep(self, due_ns: int) -> None:
+        current_due.set(NEVER_DUE)  # this context is a copy of that of the task which opened first
         try:
             await self.open_persistently(due_ns)
-            self.recorder.count.reconnects += 1
-        except (StopUser, StopTest) as error:
-            self.owner._stopped_by(error, "on_connect")
+            self.recorder.count.reconnects += self.state is State.OPEN
+        except (StopUser, StopTest, SystemExit) as error:
+            self.owner._raised("on_connect", error)
         finally:
-            self._keeper = None
+            if self._keeper is asyncio.current_task():
+                self._keeper = None
 
     # Closing
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
         self._stop_keeping()
+        again = self.state is State.CLOSING
         self._move(Event.CLOSE)
+        if self.connection is not None and not again:
+            await self._linger()
         if self.connection is not None:
             began_ns = _now_ns()
             await self.connection.close(code, reason)
-            self.recorder.timed("close", began_ns, _now_ns())
-        self.engine.members.pop(self, None)
+            if not again:
+                self.recorder.timed("close", began_ns, _now_ns())
+
+    async def _linger(self) -> None:
+        """For subclasses: waits for what may still come, before the closing handshake."""
 
     def recycle(self) -> None:
         """Drops the connection and opens it anew at once: its answers can't be told apart any more."""
@@ -246,7 +244,6 @@ class KeptConnection(Accounts):
         self._move(Event.CLOSE)
         if self.connection is not None:
             self.connection.abort()
-        self.engine.members.pop(self, None)
 
     def _stop_keeping(self) -> None:
         if self._keeper is not None and self._keeper is not asyncio.current_task():
@@ -271,15 +268,14 @@ class KeptConnection(Accounts):
         if self.main:
             self.owner._call(self.owner.on_close, code, reason)
         # Where somebody is still in on_connect, its call fails now, and it tries again by itself.
-        if self._opener is None and state in (State.OPEN, State.DROPPING):
+        if not self._in_charge and state in (State.OPEN, State.DROPPING):
             if self.state is State.WAITING:
                 self._reopen(at_once=state is State.DROPPING)
             elif self.main and self.state is State.CLOSED:
                 self.owner._ended()
 
     def _reopen(self, *, at_once: bool) -> None:
-        # A server that accepts connections and then drops them gets the same growing backoff as one that
-        # refuses them.
+        # A server that accepts connections and then drops them gets the same backoff as one that refuses them.
         now_ns = _now_ns()
         if now_ns - self._opened_ns > STABLE_NS:
             self._delays = backoff()
@@ -290,11 +286,7 @@ class KeptConnection(Accounts):
         """For subclasses: gives up what was pending, as failures of this kind."""
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """From the connection: one whole message. For subclasses."""
+        """For subclasses, from the connection: one whole message."""
 
     def visit(self, now_ns: int) -> None:
-        """From the engine, several times a second: gives up what has waited too long. For subclasses."""
-
-
-def _may_greet(connection: KeptConnection) -> bool:
-    return _greeting.get() is connection
+        """For subclasses, from the engine, several times a second: gives up what has waited too long."""

@@ -11,7 +11,6 @@ answers, closing) is bounded by itself and is not cut short.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import State
 from wsload.load.users.tasks import TaskStack
+from wsload.measure.schedule import backoff
 
 _now_ns = time.monotonic_ns
 
@@ -63,6 +63,7 @@ class Life:
         "_due_tasks",
         "_task",
         "context",
+        "error",
         "open_workload",
         "phase",
         "schedule",
@@ -80,6 +81,8 @@ class Life:
         self.stack = TaskStack(user)
         self.turned = False
         """Whether the loop has had its turn since the task of a closed workload began."""
+        self.error: BaseException | None = None
+        """What a task raised, where Locust is not to catch that."""
         self._task: asyncio.Task[None] | None = None
         self._due_tasks: DueTasks | None = None
 
@@ -106,7 +109,7 @@ class Life:
         return self.phase not in (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY)
 
     async def live(self, arrival_ns: int) -> None:
-        """The whole life. Raises `StopTest` after it, where the user class did."""
+        """The whole life. Raises what a task did, after it, where Locust is not to catch that."""
         if self.phase is not Phase.NEW:
             return
         engine = self.context.engine
@@ -119,7 +122,6 @@ class Life:
             self.phase = Phase.GONE
             return  # it never came
         engine.users += 1
-        stop_test: StopTest | None = None
         try:
             try:
                 await self._arrive(arrival_ns)
@@ -128,11 +130,9 @@ class Life:
                 self._task.uncancel()
             except StopUser:
                 pass
-            except StopTest as error:
-                stop_test = error
-            except Exception as error:
-                self.user._report("user", error)
-                self.context.engine.recorder.count.users_ended += 1
+            except (Exception, SystemExit) as error:
+                self.user._raised("user", error)
+                engine.recorder.count.users_ended += not isinstance(error, StopTest | SystemExit)
             self.phase = Phase.LEAVING
             if self._due_tasks is not None:
                 await self._due_tasks.cancel()
@@ -145,18 +145,18 @@ class Life:
                 engine.users -= 1
                 self.phase = Phase.GONE
                 self._task = None
-        if stop_test is not None:
-            raise stop_test
+        if self.error is not None:
+            raise self.error
 
     async def _arrive(self, arrival_ns: int) -> None:
         user, recorder = self.user, self.context.engine.recorder
         if user.auto_connect:
             try:
                 await user._socket.open_persistently(arrival_ns)
-            except OpenError:
+            except WorkloadError:
                 recorder.count.users_ended += 1  # no reconnection is wanted
                 raise StopUser from None
-        delays = user._socket.delays()
+        delays = backoff()
         while True:
             self._go_on(Phase.BUSY)
             try:
@@ -171,6 +171,11 @@ class Life:
                 continue
             except WorkloadError:
                 pass  # counted; the connection is being opened again
+            except (Exception, SystemExit) as error:
+                user._raised("on_start", error)
+                recorder.count.users_ended += not isinstance(error, StopUser | StopTest | SystemExit)
+                raise StopUser from None
+            self._go_on(Phase.BUSY)
             return
 
     def _go_on(self, phase: Phase) -> None:
@@ -179,14 +184,11 @@ class Life:
         self.phase = phase
 
     async def _say_goodbye(self) -> None:
-        with contextlib.suppress(WorkloadError, StopUser, StopTest):
-            try:
-                await self.stack.leave_all()
-                await self.user.on_stop()
-            except (WorkloadError, StopUser, StopTest):
-                raise
-            except Exception as error:
-                self.user._report("on_stop", error)
+        try:
+            await self.stack.leave_all()
+            await self.user.on_stop()
+        except (Exception, SystemExit) as error:
+            self.user._raised("on_stop", error)
 
     # Closed workload: one task, its answer, a wait, and the next
 
@@ -257,10 +259,10 @@ class Life:
 
     def _failed(self, task: str, error: BaseException) -> None:
         """A task raised: that is its failure."""
+        self.user._raised(f"task {task}", error)
         if isinstance(error, SystemExit):
-            self.context.quit(f"{type(self.user).__name__}.{task} called sys.exit", error)
             raise StopUser from error
-        assert isinstance(error, Exception)
-        self.user._report(f"task {task}", error)
         if not self.user.environment.catch_exceptions:
-            raise error
+            self.error = error
+            self.context.engine.recorder.count.users_ended += 1
+            raise StopUser from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -30,6 +31,30 @@ class Opening:
     """The name to ask for, and to verify, in TLS; else the URL's host."""
     connect_to: str | None = None
     """``HOST:PORT`` to make the TCP connection to, whatever the URL says (curl's ``--connect-to``)."""
+
+    def over(self, other: Opening) -> Opening:
+        """This opening, with what it leaves out taken from another."""
+        named = {name.lower() for name, _ in pairs(self.headers)}
+        kept = tuple(pair for pair in pairs(other.headers) if pair[0].lower() not in named)
+        return Opening(
+            url=other.url if self.url is None else self.url,
+            query={**other.query, **self.query},
+            headers=(*kept, *pairs(self.headers)),
+            cookies=tuple(dict((*pairs(other.cookies), *pairs(self.cookies))).items()),
+            subprotocols=other.subprotocols if self.subprotocols is None else self.subprotocols,
+            server_name=other.server_name if self.server_name is None else self.server_name,
+            connect_to=other.connect_to if self.connect_to is None else self.connect_to,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """What `wsload.load.ws.opening.Opener.open` is to be given, beside the URL."""
+        return {
+            "headers": pairs(self.headers),
+            "cookies": pairs(self.cookies),
+            "subprotocols": self.subprotocols or (),
+            "server_name": self.server_name,
+            "connect_to": self.connect_to,
+        }
 
     def full_url(self, url: str) -> str:
         """The URL with this opening's query added."""

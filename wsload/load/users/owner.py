@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from locust.exception import StopTest, StopUser
-
 from wsload.errors import WorkloadError
 from wsload.load.users.opening import Opening
 
@@ -25,9 +23,6 @@ class Owner(Protocol):
     _life: Any
     """The owner's `Progress`."""
 
-    async def on_opening(self) -> Opening | None:
-        """Called before every opening of the main connection."""
-
     async def on_connect(self) -> None:
         """Called after every opening of the main connection."""
 
@@ -37,8 +32,8 @@ class Owner(Protocol):
     def on_error(self, error: WorkloadError) -> None:
         """Called when an opening of the main connection failed."""
 
-    def _opening(self) -> Opening:
-        """What the user class says of every opening."""
+    async def _asked(self, opening: Opening, *, main: bool) -> Opening:
+        """What to open, given what a task asked for; the ``main`` connection's `on_opening` has its say."""
 
     def _resolve(self, url: str | None) -> str:
         """The absolute URL to open; None for the user class's own."""
@@ -46,11 +41,11 @@ class Owner(Protocol):
     def _call(self, hook: Callable[..., object], *args: Any) -> Any:
         """Calls what the user class defines: what it raises is reported, and harms nothing else."""
 
-    def _report(self, what: str, error: Exception) -> None:
-        """A bug in the user class: counted as a failure of ``what``, and shown."""
+    def _raised(self, what: str, error: BaseException) -> None:
+        """What the user class raised in ``what``: a way of stopping, or a bug, which is reported."""
 
-    def _stopped_by(self, error: StopUser | StopTest, what: str) -> None:
-        """The user class raised this in ``what``: the user, or the whole run, is to end."""
+    def _report(self, what: str, error: BaseException) -> None:
+        """A bug in the user class: counted as a failure of ``what``, and shown."""
 
     def _ended(self) -> None:
         """The user can't go on."""

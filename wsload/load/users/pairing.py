@@ -1,9 +1,9 @@
 """Which message answers which request: pure bookkeeping for one connection, without a clock or a socket.
 
 A request with a key is answered by the message that has the same key. One without is answered in order: the
-n-th answer belongs to the n-th request, among the messages that its ``match`` accepts. A match that fits only
-this very request (it closes over its number, say) proves the pairing. One that serves request after request
-proves nothing, and neither does none at all: so whatever contradicts the order is reported as a doubt.
+n-th answer belongs to the n-th request, among the messages that its ``match`` accepts. A match that rejects
+what answers other requests (it closes over this request's number, say) proves the pairing. One that accepts
+it proves nothing, and neither does none at all: whatever contradicts the order is then a doubt.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from __future__ import annotations
 import enum
 import re
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
 from wsload.measure.names import Figures
 
-REMEMBERED: Final = 1_024
+REMEMBERED: Final = 256
 """Keys of requests answered or given up that are kept, to tell a second or a late answer from an unknown one."""
 COMPARED: Final = 32
-"""An answer is compared with so many outstanding requests at most, to see which of them it quotes."""
+"""An answer is compared with so many outstanding requests at most, to see which of them it fits."""
 _WORD: Final = re.compile(rb"[0-9A-Za-z_-]{1,64}")
 _LONGEST_COMPARED: Final = 4_096
-
-Match = Callable[[Any], object]
 
 
 class Request:
@@ -38,8 +37,8 @@ class Request:
     """How late the load generator started the task that sent it."""
     data: str | bytes = b""
     """What was sent; kept where the answer may have to be compared with it."""
-    general = False
-    """Whether its answer is told by its turn alone."""
+    rule: Rule | None = None
+    """What tells its answer, where it has no key."""
     timer: Any = None
     """For the caller's use: a time-out of its own."""
     waiter: Any = None
@@ -50,13 +49,19 @@ class Request:
         self.due_ns = due_ns
         self.sent_ns = sent_ns
 
+    @property
+    def by_turn(self) -> bool:
+        """Whether its answer might be taken for a later request's, as far as is known."""
+        return self.rule is not None and not self.rule.specific
+
 
 class Doubt(enum.StrEnum):
-    """Why answers told by their turn may have gone to the wrong requests."""
+    """Why answers may have gone to the wrong requests."""
 
     UNASKED = "a message came that no request was waiting for"
     UNANSWERED = "a request was never answered, though later ones seemed to be"
     QUOTES_ANOTHER = "an answer quoted another request than the one whose turn it was"
+    KEY_REUSED = "a key was used again while an answer to its first use could still come"
 
 
 class Kind(enum.Enum):
@@ -77,28 +82,18 @@ class Found:
     """The request that it answers."""
     name: str = ""
     """The name of the request that it answers late, or again."""
-    doubt: Doubt | None = None
     overlapped: bool = False
     """Whether it was told by its turn while more than one request was outstanding."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
-_UNASKED: Final = Found(Kind.PUSH, doubt=Doubt.UNASKED)
 
 
 class Pairing:
     """The requests of one connection, from its opening to its end."""
 
-    __slots__ = (
-        "_answered",
-        "_by_key",
-        "_general",
-        "_lost",
-        "_seen",
-        "in_order",
-        "outstanding",
-        "overlapped",
-    )
+    __slots__ = ("_answered", "_by_key", "_lost", "_reused", "_rules",
+                 "doubts", "error", "in_order", "outstanding", "overlapped")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
@@ -107,16 +102,25 @@ class Pairing:
         """Those without keys."""
         self.overlapped = False
         """Whether more than one of these was outstanding since none was."""
+        self.doubts: list[tuple[Doubt, Iterable[str]]] = []
+        """New doubts, each with the names of the requests that it concerns: for the caller to take away."""
+        self.error: Exception | None = None
+        """What a match raised last: for the caller to take away."""
         self._by_key: dict[Hashable, Request] = {}
-        self._general: dict[object, Match | None] = {}
-        self._seen: object = None
+        self._rules: dict[object, Rule] = {}
         self._answered: dict[Hashable, str] = {}
         self._lost: dict[Hashable, str] = {}
+        self._reused: set[Hashable] | None = None
 
     def __iter__(self) -> Iterator[Request]:
         """The outstanding requests."""
         yield from list(self._by_key.values())
         yield from list(self.in_order or ())
+
+    @property
+    def by_turn(self) -> bool:
+        """Whether an answer of this connection might have been taken for another's, as far as is known."""
+        return any(not rule.specific for rule in self._rules.values())
 
     # Sending
 
@@ -124,22 +128,33 @@ class Pairing:
         """A request with a key is about to be sent. Raises `ValueError` when one with this key is in flight."""
         if key in self._by_key:
             raise ValueError(f"a request with the key {key!r} is still in flight")
+        if key in self._answered or key in self._lost:
+            self._reuse(request, key)
         self._by_key[key] = request
         self.outstanding += 1
 
+    def _reuse(self, request: Request, key: Hashable) -> None:
+        if self._reused is None:
+            self._reused = set()
+        self._reused.add(key)
+        if key in self._lost:
+            self.doubts.append((Doubt.KEY_REUSED, {request.figures.name, self._lost[key]}))
+
     def add_in_order(self, request: Request, match: Match | None) -> None:
         """A request without a key is about to be sent."""
-        if match is None:
-            request.general = True
-            if None not in self._general:
-                self._general[None] = None
-        else:
-            request.match = match
-            identity = _identity(match)
-            if identity == self._seen or identity in self._general:
-                request.general = True
-                self._general[identity] = match
-            self._seen = identity
+        origin = None if match is None else origin_of(match)
+        rule = self._rules.get(origin)
+        if rule is None:
+            rule = self._rules[origin] = Rule(match)
+        if match is not None:
+            request.match = rule.match = match
+            if rule.specific is not False and rule.answer is not NOTHING:
+                rule.learn(accepts(match, rule.answer))
+                self._resolve(rule)
+        request.rule = rule
+        if request.figures.name != rule.name:
+            rule.name = request.figures.name
+            rule.names.add(rule.name)
         if self.in_order is None:
             self.in_order = deque()
         elif self.in_order:
@@ -147,18 +162,32 @@ class Pairing:
         self.in_order.append(request)
         self.outstanding += 1
 
-    def give_up(self, request: Request) -> Doubt | None:
-        """No answer is expected any more. Returns a doubt where others may have got the wrong one for it."""
+    def _resolve(self, rule: Rule) -> None:
+        """It has become known what further messages meant that the rule accepts."""
+        if rule.suspicious:
+            rule.suspicious = False
+            if not rule.specific:
+                self.doubts.append((Doubt.UNASKED, rule.names))
+
+    def give_up(self, request: Request, *, gone: bool = False) -> None:
+        """No answer is expected any more; ``gone`` where none can come since the connection is gone."""
         if request.key is not None:
             if self._by_key.pop(request.key, None) is not None:
                 self.outstanding -= 1
                 _remember(self._lost, request.key, request.figures.name)
-            return None
+            return
         if self.in_order is None or request not in self.in_order:
-            return None
-        doubt = Doubt.UNANSWERED if self.overlapped and request.general else None
+            return
+        rule = request.rule
+        assert rule is not None
+        if self.overlapped and rule.specific is False and not gone:
+            self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
-        return doubt
+
+    def end(self) -> None:
+        """The connection has ended: what could not be told apart by then is a doubt."""
+        for rule in self._rules.values():
+            self._resolve(rule)
 
     # Receiving
 
@@ -173,32 +202,60 @@ class Pairing:
         return request
 
     def receive(self, message: Any, key: Hashable) -> Found:
-        """What a message is; ``key`` is what the user class read from it, None where it answers nobody.
-
-        Raises whatever a request's ``match`` raises.
-        """
+        """What a message is; ``key`` is what the user class read from it, None where it answers nobody."""
         if key is not None:
             request = self.answered(key)
             if request is not None:
                 return Found(Kind.ANSWER, request)
             if key in self._lost:
-                return Found(Kind.LATE, name=self._lost.pop(key))
+                name = self._lost.pop(key)
+                _remember(self._answered, key, name)
+                return Found(Kind.LATE, name=name)
             if key in self._answered:
-                return Found(Kind.DUPLICATE, name=self._answered[key])
+                name = self._answered[key]
+                if self._reused and key in self._reused:
+                    self.doubts.append((Doubt.KEY_REUSED, {name}))
+                return Found(Kind.DUPLICATE, name=name)
         for request in self.in_order or ():
-            if request.match is None or request.match(message):
+            try:
+                accepted = request.match is None or request.match(message)
+            except Exception as error:
+                self.error = error
+                continue
+            if accepted:
                 return self._answered_in_order(request, message)
-        if key is None and any(match is None or match(message) for match in self._general.values()):
-            return _UNASKED
-        return _PUSH
+        return self._unasked(message)
 
     def _answered_in_order(self, request: Request, message: Any) -> Found:
-        overlapped = self.overlapped and request.general
+        rule = request.rule
+        assert rule is not None and self.in_order is not None
+        overlapped = self.overlapped
         self._take_from_queue(request)
-        assert self.in_order is not None
-        quotes = overlapped and _quotes_another(message, request, self.in_order)
-        doubt = Doubt.QUOTES_ANOTHER if quotes else None
-        return Found(Kind.ANSWER, request, doubt=doubt, overlapped=overlapped)
+        if rule.match is not None:
+            rule.answer = message
+            if rule.specific is not False and self.in_order:
+                others = [other.match for other in list(self.in_order)[:COMPARED] if other.rule is rule]
+                if others:
+                    rule.learn(any(match is not None and accepts(match, message) for match in others))
+                    self._resolve(rule)
+        overlapped = overlapped and rule.specific is False
+        if overlapped and _quotes_another(message, request, self.in_order):
+            self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
+        return Found(Kind.ANSWER, request, overlapped=overlapped)
+
+    def _unasked(self, message: Any) -> Found:
+        """A message that no outstanding request accepts: a push, unless it shows that answers were mistaken."""
+        found = _PUSH
+        for rule in self._rules.values():
+            if not rule.fits(message):
+                continue
+            if rule.specific is False:
+                self.doubts.append((Doubt.UNASKED, rule.names))
+                continue
+            rule.suspicious = rule.specific is None
+            if message == rule.answer:
+                found = Found(Kind.DUPLICATE, name=rule.name)
+        return found
 
     def _take_from_queue(self, request: Request) -> None:
         queue = self.in_order
@@ -213,20 +270,6 @@ def _remember(keys: dict[Hashable, str], key: Hashable, name: str) -> None:
     keys[key] = name
     if len(keys) > REMEMBERED:
         del keys[next(iter(keys))]
-
-
-def _identity(match: Match) -> object:
-    """What makes two match functions the same: a lambda written in a loop is a new object each time."""
-    code = getattr(match, "__code__", None)
-    if code is None:
-        return match  # bound methods compare by what they are made of
-    cells = tuple(cell.cell_contents for cell in getattr(match, "__closure__", None) or ())
-    identity = code, cells, getattr(match, "__defaults__", None)
-    try:
-        hash(identity)
-    except TypeError:
-        return match
-    return identity
 
 
 def _quotes_another(message: Any, request: Request, others: deque[Request]) -> bool:

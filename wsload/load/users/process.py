@@ -25,6 +25,8 @@ logger = logging.getLogger("wsload")
 newcomers: Final[list[Callable[[Any], object]]] = []
 """Called with each Locust environment when its first user is made."""
 
+LONG_LOOKS: Final = 3
+"""So many of a run's connections are watched for longer before they are closed, for answers too many."""
 MOST_REPORTED: Final = 1_000
 """Different errors of user classes that are shown in the log of a run."""
 
@@ -73,6 +75,8 @@ class ProcessContext:
         self.settings = settings
         self._pacer: Pacer | None = None
         self._opener: Opener | None = None
+        self.long_looks = LONG_LOOKS
+        """How many of these are left."""
 
     @property
     def pacer(self) -> Pacer:
@@ -116,14 +120,14 @@ class ProcessContext:
         """Numbers the users of this process from 1."""
         return next(self._numbers)
 
-    def report_user_error(self, user: Any, error: Exception, text: str) -> None:
+    def report_user_error(self, user: Any, error: BaseException, text: str) -> None:
         """From the loop: a bug in a user class. Locust is told of each, the log only of the first of a kind."""
         first = (type(user), text) not in self._reported and len(self._reported) < MOST_REPORTED
         if first:
             self._reported.add((type(user), text))
         self.bridge.to_listeners(self._tell_user_error, user, error, text if first else "")
 
-    def _tell_user_error(self, user: Any, error: Exception, text: str) -> None:
+    def _tell_user_error(self, user: Any, error: BaseException, text: str) -> None:
         self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
         if text:
             logger.error("%s\n(further ones like it are counted, not shown)", text.rstrip())

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, record_answer
-from wsload.load.users.due import current_due
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, record_answer
+from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.keeping import KeptConnection
-from wsload.load.users.pairing import Doubt, Found, Match, Pairing, Request
+from wsload.load.users.pairing import Pairing, Request
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.rules import Match
 from wsload.load.users.states import State
-from wsload.measure.names import Figures, Kind
+from wsload.measure.names import Kind
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
@@ -29,6 +30,8 @@ LINGER_NS: Final = 20_000_000
 LINGER_TURNS: Final = 3
 """… and for as long as it took to send the last so many requests: had that many messages been taken for answers
 of requests before their own, the last answers would still be owed for so long."""
+LONG_LOOK_NS: Final = 500_000_000
+"""So much longer on a run's first connections."""
 MESSAGE: Final = "message"
 """What a request is called that is given no name."""
 _now_ns = time.monotonic_ns
@@ -40,8 +43,7 @@ Check = Callable[[Any], str | None]
 class RequestingConnection(KeptConnection):
     """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
 
-    __slots__ = ("_drained", "_in_order", "_longest_ns",
-                 "_pairing", "_turn_names", "_turns", "at_ns", "key_of", "name")  # fmt: skip
+    __slots__ = ("_drained", "_longest_ns", "_pairing", "_turns", "at_ns", "key_of", "name")
 
     def __init__(
         self,
@@ -60,20 +62,14 @@ class RequestingConnection(KeptConnection):
         self._pairing = Pairing()
         self._drained: asyncio.Future[None] | None = None
         self._longest_ns = 0
-        self._turn_names: set[str] = set()
-        """Names of the requests of this connection whose answers are told by their turn."""
-        self._in_order: Figures | None = None
-        """The last of them."""
         self._turns: list[int] = []
-        """When the last of these requests were sent."""
+        """When the last requests were sent whose answers are told in order."""
         self.at_ns = 0
         """When the message that was handed over last had arrived (monotonic)."""
 
     def _began(self) -> None:
         self._pairing = Pairing()
-        self._turn_names.clear()
         self._turns = []
-        self._in_order = None
 
     def request(
         self,
@@ -87,7 +83,7 @@ class RequestingConnection(KeptConnection):
     ) -> Awaitable[Any]:
         """Sends a request; awaiting gives its answer. See `WebSocketUser.request` and `round_trip`."""
         name = name or self.name
-        figures = self.recorder.declared.get(name) or self.recorder.declare(name, Kind.REQUEST)
+        figures = self.recorder.declared.get(name) or self.declare(name, Kind.REQUEST)
         connection = self.connection if self.state is _OPEN else self.usable()
         pairing = self._pairing
         if connection is None or pairing.outstanding >= self.context.settings.max_in_flight:
@@ -106,20 +102,19 @@ class RequestingConnection(KeptConnection):
             request.data = data
             pairing.add_in_order(request, match)
             self._turns = [*self._turns[-LINGER_TURNS:], sent_ns]
-            if figures is not self._in_order:
-                self._in_order = figures
-                self._turn_names.add(figures.name)
         else:
             request.key = key
             try:
                 pairing.add(request, key)
             except ValueError as error:
                 raise UsageError(f"{error}: give each request a key of its own") from None
+        if pairing.doubts:
+            self._look_into_doubts()
         try:
             raw = data.encode() if isinstance(data, str) else data
             connection.send_now(raw, text=raw is not data)
         except BaseException as error:
-            pairing.give_up(request)
+            pairing.give_up(request, gone=True)
             if isinstance(error, NotConnected):
                 return self.unsent(figures.name, error)
             raise
@@ -142,10 +137,11 @@ class RequestingConnection(KeptConnection):
         if self.key_of is not None:
             try:
                 key = self.key_of(message)
-            except Exception as error:
-                self.owner._report("key_of", error)
-            if key is not None:
-                request = pairing.answered(key)
+                if key is not None:
+                    request = pairing.answered(key)
+            except (Exception, SystemExit) as error:
+                self.owner._raised("key_of", error)
+                key = None
         elif pairing.in_order and pairing.in_order[0].match is None and not pairing.overlapped:
             request = pairing.in_order.popleft()
             pairing.outstanding -= 1
@@ -181,10 +177,13 @@ class RequestingConnection(KeptConnection):
 
     def _checked(self, check: Check, message: str | bytes) -> str | None:
         try:
-            return check(message)
-        except Exception as error:
-            self.owner._report("check", error)
-            return type(error).__name__
+            found = check(message)
+            if found is not None and not isinstance(found, str):
+                raise UsageError(f"check returns None or the kind of failure as a str, not {found!r:.40}")
+        except (Exception, SystemExit) as error:
+            self.owner._raised("check", error)
+            return None if isinstance(error, WAYS_OUT) else type(error).__name__
+        return found
 
     def _check_drained(self) -> None:
         if not self._pairing.outstanding:
@@ -196,14 +195,8 @@ class RequestingConnection(KeptConnection):
 
     def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
         """A message that is not plainly the answer to one request."""
-        try:
-            found = self._pairing.receive(message, key)
-        except Exception as error:
-            self.owner._report("match", error)
-            found = Found(pairing.Kind.PUSH)
-        recorder = self.recorder
-        if found.doubt is not None:
-            self._doubt(found.doubt)
+        recorder, found = self.recorder, self._pairing.receive(message, key)
+        self._look_into_doubts()
         if found.request is not None:
             if found.overlapped:
                 recorder.add(f"{found.request.figures.name}.overlapped")
@@ -221,12 +214,18 @@ class RequestingConnection(KeptConnection):
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
         """A message that answers no request: for subclasses."""
 
-    def _doubt(self, doubt: Doubt) -> None:
-        """Marks every name whose answers on this connection were told by their turn."""
-        self.recorder.count.unpaired += 1
-        for name in self._turn_names:
-            self.recorder.add(f"{name}.unpaired")
-            self.recorder.add(f"{name}: {doubt}")
+    def _look_into_doubts(self) -> None:
+        """Marks the names whose answers may have gone to the wrong requests."""
+        pairing, recorder = self._pairing, self.recorder
+        if pairing.error is not None:
+            error, pairing.error = pairing.error, None
+            self.owner._raised("match", error)
+        for doubt, names in pairing.doubts:
+            recorder.count.unpaired += 1
+            for name in names:
+                recorder.add(f"{name}.unpaired")
+                recorder.add(f"{name}: {doubt}")
+        pairing.doubts.clear()
 
     # Giving up
 
@@ -247,10 +246,9 @@ class RequestingConnection(KeptConnection):
 
     def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
         """The request is lost: no answer came in time, or the connection is gone."""
-        doubt = self._pairing.give_up(request)
+        self._pairing.give_up(request, gone=kind not in (TIMEOUT, UNANSWERED))
         self.lost(request.figures, request.due_ns, kind)
-        if doubt is not None and kind in (TIMEOUT, UNANSWERED):
-            self._doubt(doubt)
+        self._look_into_doubts()
         self.engine.in_flight -= 1
         if request.timer is not None:
             request.timer.cancel()
@@ -260,13 +258,15 @@ class RequestingConnection(KeptConnection):
         if request.waiter is not None and not request.waiter.done():
             error = MessageTimeout if timed_out else ConnectionLost
             self.fail(request.waiter, error(kind, detail))
-        if timed_out and request.general:
+        if timed_out and request.by_turn:
             # Its answer, should it still come, would be taken for the next one's.
             self.recycle()
 
     def _lost(self, kind: str, detail: str) -> None:
         for request in self._pairing:
             self._give_up(request, kind, detail)
+        self._pairing.end()
+        self._look_into_doubts()
 
     async def drain(self, allowed_s: float) -> None:
         """Waits for outstanding answers, for so long at most; what has none by then is lost."""
@@ -281,10 +281,18 @@ class RequestingConnection(KeptConnection):
                 self._drained = None
         for request in self._pairing:
             self._give_up(request, UNANSWERED)
-        if self._turn_names and self.connection is not None:
+
+    async def _linger(self) -> None:
+        if self._pairing.by_turn:
             # An answer too many would show that answers went to the wrong requests: it is given time to come.
-            last_ns = _now_ns() + self._longest_ns + LINGER_NS + self._turns[-1] - self._turns[0]
-            await self.engine.timers.sleep_until(min(deadline_ns, last_ns))
+            # What took its place may have come at once, so that the first connections are given more.
+            began_ns, wait_ns = _now_ns(), self._longest_ns + LINGER_NS + self._turns[-1] - self._turns[0]
+            if self.context.long_looks > 0:
+                self.context.long_looks -= 1
+                wait_ns += LONG_LOOK_NS
+            wait_ns = min(wait_ns, int(self.context.settings.drain_s * 1e9))
+            await self.engine.timers.sleep_until(began_ns + wait_ns)
+            lingered_ns.set(lingered_ns.get() + _now_ns() - began_ns)
 
 
 LONGEST_KIND: Final = 80

@@ -10,12 +10,23 @@ from wsload.load.users.accounts import DONE, TURN
 from wsload.load.users.inbox import Inbox
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.requests import MESSAGE, RequestingConnection
+from wsload.load.ws.connection import TimedConnection
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 BURST: Final = 64
 """Messages that a loop may send in a row without the event loop getting its turn."""
+
+
+class _Writable:
+    """Waits for room in the transport's buffer when it is awaited; that may be left out."""
+
+    def __init__(self, connection: TimedConnection) -> None:
+        self._connection = connection
+
+    def __await__(self) -> Any:
+        return self._connection.ready_to_write().__await__()
 
 
 class Socket(RequestingConnection):
@@ -75,17 +86,20 @@ class Socket(RequestingConnection):
         except NotConnected as error:
             return self.unsent(self.name, error)
         if not connection.writable:
-            return connection.ready_to_write()
+            return _Writable(connection)
         self._burst = (self._burst + 1) % BURST
         return DONE if self._burst else TURN
 
     def send_nowait(self, data: str | bytes) -> None:
         """Sends a message at once, for plain hooks. Raises `NotConnected`, counted as unsent."""
         connection = self.usable()
-        if connection is None:
-            self.count_unsent(self.name, "not connected")
-            raise NotConnected("not connected")
-        self._write(connection, data)
+        try:
+            if connection is None:
+                raise NotConnected("not connected")
+            self._write(connection, data)
+        except NotConnected as error:
+            self.count_unsent(self.name, error.kind)
+            raise
 
     def _write(self, connection: Any, data: str | bytes) -> None:
         raw = data.encode() if isinstance(data, str) else data

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.due import current_due
+from wsload.load.users.accounts import WAYS_OUT
+from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.requests import LONGEST_KIND
 from wsload.measure.names import Kind
 
-UNFINISHED = "unfinished at the end"
+UNFINISHED: Final = "unfinished at the end"
 
 
 class Step:
@@ -22,7 +23,7 @@ class Step:
 
     def __init__(self, user: Any, name: str) -> None:
         self._user = user
-        self._figures = user._context.engine.recorder.declare(name, Kind.STEP)
+        self._figures = user._socket.declare(name, Kind.STEP)
         self._kind: str | None = None
         self._began_ns = 0
 
@@ -31,19 +32,21 @@ class Step:
         self._kind = str(kind)[:LONGEST_KIND]
 
     def __enter__(self) -> Self:
-        self._began_ns = current_due.get().due_ns or time.monotonic_ns()
+        self._began_ns = (current_due.get().due_ns or time.monotonic_ns()) - lingered_ns.get()
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        now_ns = time.monotonic_ns()
+        now_ns = time.monotonic_ns() - lingered_ns.get()
+        current_due.get().take(0)  # what comes after the step was not due when the task was
         recorder = self._user._context.engine.recorder
         kind = self._kind
-        if isinstance(error, asyncio.CancelledError | GeneratorExit) and self._user._life.ending:
-            recorder.add(f"{self._figures.name}: {UNFINISHED}")
-            return
         if kind is None and error is not None:
+            cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
+            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
+                recorder.add(f"{self._figures.name}: {UNFINISHED}")
+                return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
         recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
         if kind is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from operator import index
 from typing import Any
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
 from wsload.load.users.extra import ExtraSocket
 from wsload.load.users.opening import Opening
-from wsload.load.users.pairing import Match
 from wsload.load.users.requests import Check
+from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
 from wsload.load.users.steps import Step
 from wsload.measure.names import Kind
@@ -152,11 +153,20 @@ class WebSocketUser(DeclaredUser):
         return Step(self, name)
 
     def record(self, name: str, seconds: float) -> None:
-        """Records a time of your own under this name, with its own percentiles everywhere."""
-        recorder = self._context.engine.recorder
-        recorder.values[recorder.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
+        """Records a time of your own under this name, with its own percentiles everywhere.
+
+        Raises `UsageError` for the name of a request or a step.
+        """
+        socket: Socket = self._socket
+        socket.recorder.values[socket.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
 
     def count(self, name: str, number: int = 1) -> None:
-        """Adds to a counter of your own. Adding 0 makes it known, so that ``--ws-check "gaps < 1"`` has what to see."""
+        """Adds to a counter of your own. Adding 0 makes it known, so that ``--ws-check "gaps < 1"`` has what to see.
+
+        Raises `UsageError` for the name of one that wsload counts by.
+        """
         recorder = self._context.engine.recorder
-        recorder.add(recorder.counter(name), number)
+        try:
+            recorder.add(recorder.counter(name), index(number))
+        except ValueError as error:
+            raise UsageError(str(error)) from None

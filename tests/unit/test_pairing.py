@@ -1,0 +1,393 @@
+"""Which message answers which request, against a model that knows: each message remembers what it truly answers.
+
+The law for all of it: an answer that went to the wrong request leaves a doubt about that request's name by the time
+that nothing is outstanding; a server that keeps to the rules leaves none.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsload.load.users.pairing import REMEMBERED, Doubt, Kind, Pairing, Request
+from wsload.measure.names import Figures
+
+NAME = Figures.of("ask")
+OTHER = Figures.of("other")
+
+
+class Message(str):
+    """A message, and the number of the request that it truly answers; None for a push."""
+
+    truth: int | None
+
+    def __new__(cls, text: str, truth: int | None = None) -> Message:
+        message = super().__new__(cls, text)
+        message.truth = truth
+        return message
+
+
+class Client:
+    """Makes requests and takes messages as a user's connection does, and remembers what was paired with what."""
+
+    def __init__(self) -> None:
+        self.pairing = Pairing()
+        self.requests: list[Request] = []
+        self.given: dict[int, Message] = {}
+        """The answer that each request was given, by its number."""
+        self.kinds: list[Kind] = []
+
+    def ask(
+        self, *, key: object = None, match: Callable[[Any], object] | None = None, name: Figures = NAME
+    ) -> int:
+        number = len(self.requests)
+        request = Request(name, number, number)
+        request.data = f"ask {number}"
+        if key is None:
+            self.pairing.add_in_order(request, match)
+        else:
+            request.key = key
+            self.pairing.add(request, key)
+        self.requests.append(request)
+        return number
+
+    def take(self, message: Message, key: object = None) -> Kind:
+        idle = not self.pairing.outstanding
+        found = self.pairing.receive(message, key)
+        assert self.pairing.error is None
+        assert (found.kind is Kind.ANSWER) == (found.request is not None)
+        if found.request is not None:
+            assert not idle, "a message that was there before the request is never its answer"
+            self.given[self.requests.index(found.request)] = message
+        self.kinds.append(found.kind)
+        return found.kind
+
+    def give_up_the_rest(self) -> None:
+        for request in self.pairing:
+            self.pairing.give_up(request)
+        assert self.pairing.outstanding == 0
+        self.pairing.end()
+
+    @property
+    def mistaken(self) -> set[str]:
+        """Names of the requests that were given another's answer, or a push."""
+        return {
+            self.requests[number].figures.name
+            for number, message in self.given.items()
+            if message.truth != number
+        }
+
+    @property
+    def doubted(self) -> set[str]:
+        return {name for _, names in self.pairing.doubts for name in names}
+
+
+# With keys
+
+
+@given(st.data())
+def test_keys_pair_in_any_order_whatever_else_comes(data: st.DataObject) -> None:
+    client, sent, lost, answered, late = Client(), [], set(), set(), set()
+    for _ in range(data.draw(st.integers(0, 60))):
+        outstanding = sorted(set(sent) - lost - answered)
+        action = data.draw(st.sampled_from(("ask", "answer", "again", "late", "unknown", "push", "give up")))
+        if action == "ask":
+            sent.append(client.ask(key=("k", len(sent))))
+        elif action == "answer" and outstanding:
+            number = data.draw(st.sampled_from(outstanding))
+            assert client.take(Message("a", number), ("k", number)) is Kind.ANSWER
+            answered.add(number)
+        elif action == "again" and answered:
+            number = data.draw(st.sampled_from(sorted(answered)))
+            assert client.take(Message("a", number), ("k", number)) is Kind.DUPLICATE
+        elif action == "late" and lost - late:
+            number = data.draw(st.sampled_from(sorted(lost - late)))
+            assert client.take(Message("a", number), ("k", number)) is Kind.LATE
+            late.add(number)
+        elif action == "unknown":
+            assert client.take(Message("?"), ("x", 1)) is Kind.PUSH
+        elif action == "push":
+            assert client.take(Message("p"), None) is Kind.PUSH
+        elif action == "give up" and outstanding:
+            number = data.draw(st.sampled_from(outstanding))
+            client.pairing.give_up(client.requests[number])
+            lost.add(number)
+        assert client.pairing.outstanding == len(set(sent) - lost - answered)
+    client.give_up_the_rest()
+    assert client.mistaken == set() and client.pairing.doubts == []
+    assert client.given.keys() == answered
+
+
+def test_a_key_is_in_flight_once() -> None:
+    client = Client()
+    client.ask(key=1)
+    with pytest.raises(ValueError, match="key 1 is still in flight"):
+        client.ask(key=1)
+    assert client.pairing.outstanding == 1
+
+
+@given(st.data())
+def test_a_key_used_again_is_right_or_doubted(data: st.DataObject) -> None:
+    """The server answers each request once or twice, in order, at any later time; the client may have given up."""
+    client, coming = Client(), deque()
+    for _ in range(data.draw(st.integers(0, 40))):
+        action = data.draw(st.sampled_from(("ask", "answer", "give up")))
+        if action == "ask" and not client.pairing.outstanding:
+            number = client.ask(key="ping")
+            coming.extend([Message("pong", number)] * data.draw(st.sampled_from((1, 1, 1, 2))))
+        elif action == "answer" and coming:
+            client.take(coming.popleft(), "ping")
+        elif action == "give up":
+            for request in client.pairing:
+                client.pairing.give_up(request)
+    while coming:
+        client.take(coming.popleft(), "ping")
+    client.give_up_the_rest()
+    assert client.mistaken <= client.doubted
+
+
+def test_keys_are_not_remembered_for_ever() -> None:
+    client = Client()
+    for key in range(10 * REMEMBERED):
+        client.ask(key=("answered", key))
+        client.take(Message("a"), ("answered", key))
+        client.pairing.give_up(client.requests[client.ask(key=("lost", key))])
+    assert len(client.pairing._answered) == len(client.pairing._lost) == REMEMBERED
+
+
+# In order, told by the turn alone or by a match that fits every answer
+
+
+class HasText:
+    """A match that is an object."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self, message: str) -> bool:
+        return self.text in message
+
+
+def _has(text: str, message: str) -> bool:
+    return text in message
+
+
+class Judge:
+    def accepts(self, message: str) -> bool:
+        return "answer" in message
+
+
+JUDGE = Judge()
+GENERAL: dict[str, Callable[[], Callable[[Any], object] | None]] = {
+    "no match": lambda: None,
+    "a lambda": lambda: lambda message: "answer" in message,
+    "a lambda that captures": lambda text="answer": lambda message: text in message,
+    "a lambda that captures a list": lambda: (lambda texts: lambda message: any(t in message for t in texts))(
+        ["answer"]
+    ),
+    "a default": lambda: lambda message, text="answer": text in message,
+    "partial": lambda: functools.partial(_has, "answer"),
+    "an object": lambda: HasText("answer"),
+    "a method": lambda: JUDGE.accepts,
+    "a method of a new object": lambda: Judge().accepts,
+}
+"""Matches that fit every answer, each in the shape in which somebody may write it; made anew for each request."""
+
+
+def in_order(data: st.DataObject, make_match: Callable[[], Any], *, drops: bool, adds: bool) -> Client:
+    """A client whose server answers in order, but ``drops`` answers, or ``adds`` some and pushes, before or after."""
+    client, coming, asked = Client(), deque(), 0
+    text = data.draw(st.sampled_from(("answer", "answer {}")))  # all alike, or each its own
+
+    def answer(number: int | None) -> Message:
+        return Message(text.format(number), number)
+
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "ask", "come", "come", "push")))
+        if action == "ask":
+            number = client.ask(match=make_match())
+            asked += 1
+            if not (drops and data.draw(st.booleans())):
+                coming.append(answer(number))
+                if adds and not data.draw(st.integers(0, 3)):
+                    coming.append(Message(coming[-1]))  # once more: nobody's answer any more
+        elif action == "come" and coming:
+            client.take(coming.popleft())
+        elif action == "push" and adds and asked:
+            coming.insert(data.draw(st.integers(0, len(coming))), Message("answer of nobody"))
+    while coming:
+        client.take(coming.popleft())
+    client.give_up_the_rest()
+    return client
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+@given(st.data())
+def test_who_answers_in_order_is_paired_rightly_and_not_doubted(shape: str, data: st.DataObject) -> None:
+    client = in_order(data, GENERAL[shape], drops=False, adds=False)
+    assert client.given.keys() == set(range(len(client.requests)))
+    assert client.mistaken == set() and client.pairing.doubts == []
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+@given(st.data())
+def test_messages_too_many_are_noticed_when_they_shifted_the_answers(shape: str, data: st.DataObject) -> None:
+    client = in_order(data, GENERAL[shape], drops=False, adds=True)
+    assert client.mistaken <= client.doubted
+    assert all(doubt in (Doubt.UNASKED, Doubt.QUOTES_ANOTHER) for doubt, _ in client.pairing.doubts)
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+@given(st.data())
+def test_answers_too_few_are_noticed_when_they_shifted_the_answers(shape: str, data: st.DataObject) -> None:
+    client = in_order(data, GENERAL[shape], drops=True, adds=False)
+    assert client.mistaken <= client.doubted
+
+
+def test_pushes_before_the_first_request_are_no_reason_for_doubt() -> None:
+    client = Client()
+    assert client.take(Message("welcome")) is Kind.PUSH
+    number = client.ask()
+    assert client.take(Message("answer", number)) is Kind.ANSWER
+    assert client.pairing.doubts == [] and not client.mistaken
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+def test_one_request_and_a_push_before_its_answer_are_enough(shape: str) -> None:
+    """A user that opens, asks once and closes, as many do."""
+    client = Client()
+    number = client.ask(match=GENERAL[shape]())
+    client.take(Message("answer of nobody"))
+    client.take(Message("answer", number))
+    client.give_up_the_rest()
+    assert client.doubted == client.mistaken == {"ask"}
+
+
+# In order, by matches that fit one request only
+
+
+class IsNumber:
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __call__(self, message: str) -> bool:
+        return message.split()[-1] == str(self.number)
+
+
+SPECIFIC: dict[str, Callable[[int], Callable[[Any], object]]] = {
+    "captures": lambda number: lambda message: message.split()[-1] == str(number),
+    "default": lambda number: lambda message, number=number: message.split()[-1] == str(number),
+    "partial": lambda number: functools.partial(lambda n, message: message.split()[-1] == str(n), number),
+    "object": lambda number: IsNumber(number),
+}
+
+
+@pytest.mark.parametrize("shape", SPECIFIC)
+@given(st.data())
+def test_a_match_of_ones_own_pairs_in_any_order_whatever_else_comes(shape: str, data: st.DataObject) -> None:
+    client, outstanding, lost = Client(), [], []
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "answer", "twice", "push", "give up", "late")))
+        if action == "ask":
+            outstanding.append(client.ask(match=SPECIFIC[shape](len(client.requests))))
+        elif action in ("answer", "twice") and outstanding:
+            number = outstanding.pop(data.draw(st.integers(0, len(outstanding) - 1)))
+            message = Message(f"answer {number}", number)
+            assert client.take(message) is Kind.ANSWER
+            if action == "twice":
+                assert client.take(message) in (Kind.DUPLICATE, Kind.PUSH)
+        elif action == "push":
+            assert client.take(Message("news")) is Kind.PUSH
+        elif action == "give up" and outstanding:
+            lost.append(outstanding.pop(0))
+            client.pairing.give_up(client.requests[lost[-1]])
+        elif action == "late" and lost:
+            number = lost.pop()
+            assert client.take(Message(f"answer {number}", number)) is not Kind.ANSWER
+    answered = set(client.given)
+    client.give_up_the_rest()
+    assert client.mistaken == set()
+    if len(answered) > 1:
+        assert client.pairing.doubts == []
+
+
+def test_whether_a_match_is_for_one_request_is_known_from_the_second_on() -> None:
+    client = Client()
+    for number in range(3):
+        client.ask(match=SPECIFIC["captures"](number))
+        assert client.requests[number].by_turn == (number == 0)
+        client.take(Message(f"answer {number}", number))
+    assert not client.pairing.by_turn
+
+
+def test_once_a_match_fits_anothers_answer_it_proves_nothing_any_more() -> None:
+    client = Client()
+    for number, wanted in enumerate((0, 1, 1, 3)):
+        client.ask(match=SPECIFIC["captures"](wanted))
+        client.take(Message(f"answer {wanted}", number))
+    assert client.pairing.by_turn
+
+
+# Both, and what concerns whom
+
+
+def test_a_doubt_concerns_the_requests_that_it_may_have_shifted() -> None:
+    client = Client()
+    client.ask(name=OTHER, match=lambda message: message.startswith("other"))
+    client.take(Message("other", 0))
+    client.ask(match=lambda message: message.startswith("answer"))
+    client.take(Message("answer", 1))
+    client.take(Message("answer again"))
+    assert client.doubted == {"ask"}
+    client.take(Message("news"))
+    assert client.doubted == {"ask"}
+    client.take(Message("other again"))
+    assert client.doubted == {"ask", "other"}
+
+
+def test_a_message_with_an_unknown_key_may_answer_who_is_told_by_the_turn() -> None:
+    client = Client()
+    client.ask(key=7)
+    client.ask()
+    assert client.take(Message("a", 1), key=99) is Kind.ANSWER
+    assert client.take(Message("a", 0), key=7) is Kind.ANSWER
+    assert client.mistaken == set()
+    client.take(Message("a"), key=100)
+    assert client.doubted == {"ask"}
+
+
+def test_a_match_that_fails_is_said_and_hinders_nobody_else() -> None:
+    def broken(message: str) -> bool:
+        raise KeyError("id")
+
+    client = Client()
+    client.ask(match=broken)
+    client.ask(match=lambda message: "answer" in message)
+    found = client.pairing.receive("answer", None)
+    assert found.request is client.requests[1]
+    assert isinstance(client.pairing.error, KeyError)
+
+
+def test_what_was_outstanding_when_the_connection_went_is_no_reason_for_doubt() -> None:
+    client = Client()
+    for _ in range(3):
+        client.ask()
+    client.take(Message("answer", 0))
+    for request in client.pairing:
+        client.pairing.give_up(request, gone=True)
+    client.pairing.end()
+    assert client.pairing.doubts == []
+
+
+def test_an_answer_that_quotes_anothers_request_is_a_doubt_at_once() -> None:
+    client = Client()
+    for text in ("order apples", "order pears"):
+        client.requests[client.ask()].data = text
+    client.take(Message("pears are ordered", 1))
+    assert client.pairing.doubts == [(Doubt.QUOTES_ANOTHER, {"ask"})]
