@@ -18,6 +18,7 @@ import gevent.monkey
 import pytest
 from gevent.pool import Group
 from locust import User, argument_parser, stats
+from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
@@ -126,9 +127,31 @@ def test_a_runner_says_whether_it_is_ending(environment: Environment) -> None:
 def test_a_runner_says_how_many_users_it_wants(environment: Environment) -> None:
     with needed("locust", "Runner.target_user_count", "to spread --ws-rate over the users"):
         runner = environment.create_local_runner()
-        assert compat.wanted_users(runner) == 0
+        assert compat.wanted_users(runner, Someone) == 0
         runner.target_user_count = 7
-        assert compat.wanted_users(runner) == 7
+        assert compat.wanted_users(runner, Someone) == 7
+        assert compat.wanted_users(None, Someone) == 1
+
+
+@pytest.mark.parametrize("users", [0, 1, 3, 10, 100])
+@pytest.mark.parametrize("settings", [(1, 0, 1, 0), (3, 0, 1, 0), (1, 2, 1, 0), (1, 0, 1, 4), (1, 2, 5, 3)])
+def test_how_many_of_a_kind_are_wanted_is_what_the_dispatcher_starts(
+    users: int, settings: tuple[int, int, int, int]
+) -> None:
+    with needed("locust", "Runner.target_user_classes_count and UsersDispatcher", "to spread --ws-rate"):
+        weight, fixed, others_weight, others_fixed = settings
+        ours = type("Ours", (Someone,), {"weight": weight, "fixed_count": fixed})
+        others = type("Others", (User,), {"weight": others_weight, "fixed_count": others_fixed})
+        environment = Environment(user_classes=[ours, others])
+        dispatcher = UsersDispatcher(worker_nodes=[WorkerNode("only")], user_classes=[ours, others])
+        dispatcher.new_dispatch(users, max(users, 1))
+        started = [*dispatcher][-1]["only"] if users else {"Ours": 0, "Others": 0}
+        runner = environment.create_local_runner()
+        runner.target_user_count = users
+        assert abs(compat.wanted_users(runner, Someone) - started["Ours"]) <= 1  # while the ramp goes on
+        runner.target_user_classes_count = started
+        assert compat.wanted_users(runner, Someone) == started["Ours"]
+        runner.quit()
 
 
 def test_a_master_says_which_workers_are_gone() -> None:

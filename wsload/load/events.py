@@ -62,7 +62,15 @@ def _on_init(environment: Any, **_: Any) -> None:
         )
 
 
+def _on_reset(**_: Any) -> None:
+    for lifecycle in _lifecycles.values():
+        lifecycle.reset()
+
+
 def _on_spawning_complete(**_: Any) -> None:
+    for lifecycle in _lifecycles.values():
+        if lifecycle.environment.reset_stats:
+            lifecycle.reset()
     # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
     # need not walk it every time.
     gevent.spawn_later(1, gc.freeze)
@@ -89,6 +97,7 @@ def _listen(to: Events) -> None:
     to.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
     to.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
     to.spawning_complete.add_listener(_on_spawning_complete)
+    to.reset_stats.add_listener(_on_reset)
     to.quit.add_listener(_on_quit)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+import time
 from argparse import Namespace
 from enum import Enum, auto
 from typing import Any, Final, NoReturn
@@ -25,6 +26,7 @@ from wsload.exit_codes import ExitCode
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
+from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
 
@@ -72,6 +74,8 @@ class Lifecycle:
             if run.json_progress:
                 run.listeners.append(JsonProgress(run))
             logger.info("Results go to %s", run.writer.path)
+        if self.runner is None:
+            ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
         self._phase = Phase.RUNNING
         gevent.spawn(self._follow_target)
@@ -101,6 +105,11 @@ class Lifecycle:
             logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
         self.environment.process_exit_code = code
 
+    def reset(self) -> None:
+        """Locust's statistics begin anew here."""
+        if self.run is not None and self._phase is Phase.RUNNING:
+            self.run.reset_at = time.time()
+
     def hurry(self) -> None:
         """The process was told to end again: nobody is waited for."""
         if self._phase is not Phase.BETWEEN_RUNS:
@@ -121,6 +130,11 @@ class Lifecycle:
         finally:
             self._phase = Phase.BETWEEN_RUNS
 
+    def _end_single_user(self) -> None:
+        # run_single_user fires nothing at its end.
+        self.test_stop()
+        self.quit()
+
     def _wait_for_end(self) -> None:
         if self._end is not None:
             self._end.join()
@@ -128,10 +142,9 @@ class Lifecycle:
     def _refuse(self, error: UsageError) -> None:
         """No host, or a directory that can't be written: all else was checked before."""
         environment = self.environment
-        if environment.parsed_options is None:
-            raise error  # Locust as a library: to whoever started the run
-        headless = environment.parsed_options.headless
-        if headless and isinstance(self.runner, LocalRunner):
+        options = environment.parsed_options
+        headless = options is not None and options.headless
+        if self.runner is None or (headless and isinstance(self.runner, LocalRunner)):
             refuse(error)  # before the first user
         logger.error("The run was not started: %s", error)
         self._role.admit(False)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from locust.runners import LocalRunner
+from locust.runners import WorkerRunner
 
 from wsload.load.locust.bridge import LISTENERS_TIMEOUT_S
 from wsload.load.locust.compat import wanted_users
@@ -20,6 +20,7 @@ from wsload.load.locust.statistics import StatisticsFeed
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed
@@ -53,10 +54,13 @@ class Recording:
         """
         self._process.configure()
         bridge, engine = self._process.bridge, self._process.engine
-        if isinstance(self._environment.runner, LocalRunner):
-            self._process.target_users = wanted_users(self._environment.runner)
+        if not isinstance(self._environment.runner, WorkerRunner):
+            self._process.target_users = wanted_users(self._environment.runner, WebSocketUser)
         self._leaving.reset()
-        self._watchdog.start()
+        if (
+            self._environment.runner is not None
+        ):  # run_single_user is for debuggers, which block what they stop
+            self._watchdog.start()
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))

@@ -20,6 +20,7 @@ from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
 from wsload.redact import redact_url
 from wsload.results.run import RunWarning
@@ -88,7 +89,7 @@ class Local:
         self._recording.hurry()
 
     def retarget(self) -> None:
-        ProcessContext.of(self._environment).retarget(wanted_users(self._environment.runner))
+        ProcessContext.of(self._environment).retarget(wanted_users(self._environment.runner, WebSocketUser))
 
 
 class Worker:
@@ -192,7 +193,7 @@ class Master:
             self._collector.hurry()
 
     def retarget(self) -> None:
-        self._runner.send_message("wsload_target", {"users": wanted_users(self._runner)})
+        self._runner.send_message("wsload_target", {"users": wanted_users(self._runner, WebSocketUser)})
 
     def _collector_for(self, msg: Any) -> Collector | None:
         mine = msg.data.get("run") == getattr(self._environment.parsed_options, "ws_run_id", None)

@@ -53,12 +53,28 @@ def is_ending(runner: Runner) -> bool:
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
 
 
-def wanted_users(runner: Runner | None) -> int:
-    """How many users the runner is to have, over all processes, from the start of the ramp on.
+def wanted_users(runner: Runner | None, kind: type[User]) -> int:
+    """How many users of a kind the runner is to have, over all processes, from the start of the ramp on.
 
-    ``run_single_user`` has its user without a runner.
+    Until the ramp is over Locust does not say how many of each class it starts: then it is reckoned as its
+    dispatcher does, fixed counts first and the rest by weight. ``run_single_user`` has no runner.
     """
-    return 1 if runner is None else int(runner.target_user_count)
+    if runner is None:
+        return 1
+    total, classes = runner.target_user_count, runner.user_classes
+    if all(issubclass(each, kind) for each in classes):
+        return int(total)
+    counts = runner.target_user_classes_count
+    ours = [each for each in classes if issubclass(each, kind)]
+    if sum(counts.values()) == total:
+        return int(sum(counts.get(each.__name__, 0) for each in ours))
+    fixed, fixed_ours = (sum(each.fixed_count for each in group) for group in (classes, ours))
+    if total <= fixed:
+        return round(total * fixed_ours / fixed)
+    weight, weight_ours = (
+        sum(each.weight for each in group if not each.fixed_count) for group in (classes, ours)
+    )
+    return int(fixed_ours + (round((total - fixed) * weight_ours / weight) if weight else 0))
 
 
 def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:

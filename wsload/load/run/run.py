@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -19,6 +20,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
 from wsload.judge.run.validity import Watch, judge, process_figures, standouts
 from wsload.load.options.settings import Settings
+from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval, Totals
 from wsload.redact import redact_url
 from wsload.report.html import write_report
@@ -69,6 +71,8 @@ class Run:
         self.checks: list[CheckOutcome] = []
         self.summary: Summary | None = None
         """The figures; None until the run has ended."""
+        self.reset_at: float | None = None
+        """When Locust's statistics were reset, by ``--reset-stats`` or in its page: seconds since the epoch."""
         self._stored = False
         self._own = Watch("")
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
@@ -195,12 +199,11 @@ class Run:
 
 
 def target(environment: Any, settings: Settings) -> str:
-    """What is loaded, as far as one URL says it: the first user class's."""
+    """What is loaded, as far as one URL says it: that of the first user class with a WebSocket."""
     for user_class in environment.user_classes:
-        try:
-            return settings.target(getattr(user_class, "url", "/"), environment.host or user_class.host)
-        except UsageError:
-            continue
+        if issubclass(user_class, WebSocketUser):
+            with contextlib.suppress(UsageError):
+                return settings.target(user_class.url, environment.host or user_class.host)
     return redact_url(environment.host or "")
 
 

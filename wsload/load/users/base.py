@@ -23,6 +23,8 @@ from wsload.load.users.waits import OpenWait
 
 LAST_WORDS_NS: Final = 10_000_000
 """A user that can't go on is cancelled so long after its tasks were told why."""
+SINGLE_USER_S: Final = 10.0
+"""The user of ``run_single_user`` has so long to end after Ctrl-C."""
 
 
 class DeclaredUser(User):
@@ -122,9 +124,13 @@ class DeclaredUser(User):
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
         """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
         handle = self._begin()
-        while not handle.dead:
-            # gevent gives up on a wait that nothing is left to end; a timer is something.
-            handle.join(timeout=1)
+        try:
+            while not handle.dead:
+                # gevent gives up on a wait that nothing is left to end; a timer is something.
+                handle.join(timeout=1)
+        finally:
+            handle.kill(timeout=SINGLE_USER_S)  # after Ctrl-C
+            self._context.on_single_user_end()
 
     def _begin(self) -> UserHandle:
         mark_running(self)

@@ -49,6 +49,8 @@ class ProcessContext:
         """Tells this process's users from all others, 6 characters."""
         self.target_users = 0
         """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
+        self.on_single_user_end: Callable[[], object] = lambda: None
+        """Called when the user of ``run_single_user`` has ended."""
         self._numbers = itertools.count(1)
         self._reported: set[tuple[type, str]] = set()
         self.refused = False

@@ -1,0 +1,140 @@
+"""What Locust documents works: run_single_user, other users beside, statistics that are reset, a library."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.locust_run import FILES, LOCUSTFILES, Finished, processes
+from support.serving import Serving, echo
+from support.waiting import until
+
+from wsload.results.reader import find_runs, open_run
+
+
+def script(tmp_path: Path, serving: Serving, body: str, task: str = "") -> subprocess.Popen[str]:
+    """A script that has a user class ``Client`` and does the body."""
+    port = serving.websocket(echo)
+    text = f"""
+from locust import constant, run_single_user
+from locust.env import Environment
+from locust.exception import StopTest, StopUser
+from wsload import WebSocketUser, task
+import asyncio, gevent, sys
+
+class Client(WebSocketUser):
+    host = "ws://127.0.0.1:{port}"
+    wait_time = constant(0.05)
+    asked = 0
+    @task
+    async def ask(self):
+        await self.round_trip("hello")
+        self.asked += 1
+{textwrap.indent(task, "        ")}
+if __name__ == "__main__":
+{textwrap.indent(body, "    ")}
+"""
+    (tmp_path / "script.py").write_text(text)
+    return subprocess.Popen(
+        [sys.executable, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def ended(child: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 0, err
+    assert "Traceback" not in err, err
+    return out, err
+
+
+@pytest.mark.parametrize("leaving", ["raise StopUser", "raise StopTest", "sys.exit()"])
+def test_run_single_user_leaves_a_run_that_has_ended(tmp_path: Path, serving: Serving, leaving: str) -> None:
+    child = script(tmp_path, serving, "run_single_user(Client)", f"if self.asked == 5:\n    {leaving}\n")
+    out, _ = ended(child)
+    (directory,) = find_runs(tmp_path / "results")
+    assert {path.name for path in directory.iterdir()} >= set(FILES)
+    assert open_run(directory).info.ended_at is not None
+    assert json.loads((directory / "summary.json").read_bytes())["metrics"]["message"]["count"] == 5
+    assert "Results: results/" in out
+
+
+def test_run_single_user_ends_with_ctrl_c(tmp_path: Path, serving: Serving) -> None:
+    child = script(tmp_path, serving, "run_single_user(Client)")
+    counts = until(lambda: list(tmp_path.glob("results/*/counters.jsonl")), what="a run")[0]
+    until(lambda: counts.read_bytes().count(b"\n") >= 1, what="an interval")
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=30)
+    assert "Results: results/" in out
+    assert open_run(counts.parent).info.ended_at is not None
+
+
+def test_one_after_the_other_each_has_its_run(tmp_path: Path, serving: Serving) -> None:
+    body = "run_single_user(Client)\nrun_single_user(Client)\n"
+    ended(script(tmp_path, serving, body, "if self.asked == 5:\n    raise StopUser\n"))
+    assert len(find_runs(tmp_path / "results")) == 2
+    assert all(open_run(path).info.ended_at is not None for path in find_runs(tmp_path / "results"))
+
+
+def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
+    tmp_path: Path, serving: Serving
+) -> None:
+    (tmp_path / "results").write_text("not a directory")
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "gevent.spawn_later(3, runner.quit)\n"
+        "runner.greenlet.join()\n"
+        "print(environment.stats.total.num_requests)\n"
+    )
+    out, err = ended(script(tmp_path, serving, body))
+    (line,) = err.strip().splitlines()
+    assert line.startswith("The run was not started: results directory 'results'")
+    assert out.strip() == "0"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_users_of_other_kinds_take_no_part_of_the_rate_and_name_no_target(
+    run_locust: Callable[..., Finished], serving: Serving, number: int
+) -> None:
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    finished = run_locust(
+        *("-f", LOCUSTFILES / "beside_http.py", "--headless", "-u", "8", "-r", "8", "-t", "5s"),
+        *("--ws-url", f"{host}/", "--ws-rate", "100", *processes(number)),
+    )
+    assert finished.run["target"] == f"{host}/"
+    sent = [line["counters"].get("sent", 0) for line in finished.counts[2:-1]]
+    assert sum(sent) / len(sent) == pytest.approx(100, rel=0.1)
+
+
+@pytest.mark.parametrize(("options", "reset"), [(("--reset-stats",), True), ((), False)])
+def test_when_statistics_are_reset_is_known(
+    run_locust: Callable[..., Finished],
+    serving: Serving,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    reset: bool,
+) -> None:
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(
+        (LOCUSTFILES / "owing.py").read_text()
+        + "\n\n@events.test_stop.add_listener\ndef say(environment, **_):\n"
+        "    from wsload.load.events import _of\n"
+        "    run = _of(environment).run\n"
+        "    print('reset', run.reset_at and run.reset_at - run.writer.info.started_at)\n"
+    )
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    finished = run_locust(
+        *("-f", locustfile, "--headless", "--host", host, "-u", "3", "-r", "1", "-t", "4s", *options)
+    )
+    (said,) = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("reset")]
+    if reset:
+        assert float(said) == pytest.approx(2, abs=0.7)
+    else:
+        assert said == "None"
