@@ -76,18 +76,18 @@ def test_losing_messages_does_not_make_a_build_faster(tmp_path: Path, results: P
     """It dropped 60 % of the posts, and ``--judge message.p50`` said FASTER."""
     store_sides(results, slower=0.5, lost=300)
     done = compare(tmp_path, *SIDES, "--judge", "message.p50", code=1)
-    assert done.stdout.startswith("FAILS MORE  B (v2) fails more than A (v1): message 60 % lost, against 0 %")
+    assert done.stdout.startswith("FAILS MORE  B (v2) fails more than A (v1): message 60 % lost, compared with 0 %")
 
 
 def test_thousands_of_failures_against_none_are_not_the_same(tmp_path: Path, results: Path) -> None:
     store_sides(results, refused=440)
-    assert " % failed, against 0 %" in compare(tmp_path, *SIDES, code=1).stdout
+    assert " % failed, compared with 0 %" in compare(tmp_path, *SIDES, code=1).stdout
 
 
 def test_one_run_a_side_that_lost_more_is_never_a_good_end(tmp_path: Path, results: Path) -> None:
     a, b = store_run(results, "v1"), store_run(results, "v2", at=1, factor=0.5, lost=300)
     said = " ".join(compare(tmp_path, a, b, "--judge", "message.p50", code=4).stdout.split())
-    assert "(this one: message 60 % lost, against 0 %)" in said
+    assert "(this one: message 60 % lost, compared with 0 %)" in said
     assert compare(tmp_path, a, b, "--scatter", "20%", code=1).stdout.startswith("FAILS MORE")
 
 
@@ -111,7 +111,7 @@ def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: 
 def test_a_slower_build_can_be_too_little_slower_to_matter(tmp_path: Path, results: Path) -> None:
     store_sides(results, slower=1.3)
     done = compare(tmp_path, *SIDES, "--min-shift", "5ms", code=0)
-    assert "by at most 5.00 ms in all that was judged" in " ".join(done.stdout.split())
+    assert "by at most 5.00 ms in everything that was judged" in " ".join(done.stdout.split())
     assert "within 5.00 ms" in done.stdout
 
 
@@ -121,7 +121,7 @@ def test_a_slower_build_can_be_too_little_slower_to_matter(tmp_path: Path, resul
 def test_two_runs_by_name_or_path(tmp_path: Path, results: Path) -> None:
     a, b = store_run(results, "v1"), store_run(results, "v2", at=1, factor=3)
     done = compare(tmp_path, a.name, b, code=4)
-    assert "It can't be told whether B (v2) is slower than A (v1) by one run a side" in done.stdout
+    assert "One run per side can't tell whether B (v2) is slower than A (v1)" in done.stdout
     words = ("--scatter", "5%", "--scatter", "message.p99=8%")
     assert compare(tmp_path, a.name, b, *words, code=1).stdout.startswith("SLOWER")
     assert compare(tmp_path, b, a, *words, code=0).stdout.startswith("FASTER  B (v1) is faster than A (v2)")
@@ -190,7 +190,7 @@ def test_markdown_and_the_jobs_summary(tmp_path: Path, results: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     done = compare(tmp_path, *SIDES, "--markdown", GITHUB_STEP_SUMMARY=str(summary), code=1)
-    assert done.stdout.startswith("## B (v2) against A (v1): slower\n")
+    assert done.stdout.startswith("## B (v2) compared with A (v1): slower\n")
     assert summary.read_text() == "before\n" + done.stdout
 
 
@@ -225,7 +225,7 @@ def test_a_line_damaged_late_in_a_log_is_one_line_and_with_force_a_warning(
         if valid:
             assert "histograms.hlog, line" in mistake(tmp_path, a, b)
         done = compare(tmp_path, a, b, "--force", code=4)
-        assert "is used all the same (--force)" in done.stdout
+        assert "is used anyway (--force)" in done.stdout
         assert "Traceback" not in done.stderr
 
 
@@ -272,7 +272,7 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
         ((*SIDES, "--min-shift", "fast"), "--min-shift 'fast': a duration is a number"),
         ((*SIDES, "--same-within", "0%"), "'same within' takes a share above 0"),
         ((*SIDES, "--judge", "mesage.p42"), "--judge 'mesage.p42': did you mean 'message'? The runs have "),
-        ((*SIDES, "--judge", "message.max"), "as in message.p99"),
+        ((*SIDES, "--judge", "message.max"), "such as message.p99"),
         ((*SIDES, "--scatter", "p99"), "--scatter 'p99': a share is a number with %"),
         ((*SIDES, "--scatter", "p99=0%"), "the scatter of p99 takes a share above 0"),
         ((*SIDES, "--json", "--markdown"), "--markdown or --json, not both"),

@@ -11,7 +11,7 @@ from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
-from wsload.report.comparison.server import Sample, ServerFigures
+from wsload.report.comparison.server_figures import Sample, ServerFigures
 from wsload.results.run import RunWarning
 from wsload.results.writer import RunWriter
 

@@ -21,7 +21,7 @@ from benchmarks.gate.worlds import DRIFT, PAIRS, Runs, in_order, scattered, shar
 from wsload.judge.compare.compare import compare
 from wsload.judge.compare.estimates import RESOLUTION, as_stated, over_pairs
 from wsload.judge.compare.pairs import RunFigures, Side
-from wsload.judge.compare.sequential import Plan
+from wsload.judge.compare.sequential import LookPlan
 from wsload.judge.compare.verdict import Gate, Verdict, decide
 
 pytestmark = pytest.mark.xdist_group("gate")  # the rates are computed once, in one process
@@ -179,7 +179,7 @@ def test_looking_after_every_pair_without_a_rule_deceives() -> None:
     for done in range(3, PAIRS + 1):
         alarms |= judged(Runs(a=runs.a[:, :done], b=runs.b[:, :done]), GATE)[0].fail
     assert alarms.mean() > 2 * 0.04
-    planned = judged(runs, replace(GATE, alpha=Plan().last * GATE.alpha))[0]
+    planned = judged(runs, replace(GATE, alpha=LookPlan().last * GATE.alpha))[0]
     assert planned.fail.mean() <= 0.04
 
 

@@ -10,7 +10,7 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.figures.summary import Summary
 from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload, read_runs
-from wsload.report.comparison.server import SERVER, read_server
+from wsload.report.comparison.server_figures import SERVER, read_server
 from wsload.results.reader import open_run
 from wsload.results.run import RunInfo
 
@@ -117,7 +117,7 @@ def test_a_servers_figures_are_read_with_the_run(tmp_path: Path) -> None:
 )
 def test_damaged_ones_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
     (tmp_path / SERVER).write_text(json.dumps(json.loads(SERVED.to_json()) | change))
-    with pytest.raises(ResultsError, match=r"server.json: not a server's figures"):
+    with pytest.raises(ResultsError, match=r"server.json: not the figures of a server"):
         read_server(tmp_path)
 
 

@@ -13,12 +13,12 @@ from support.made_figures import slower_by
 from wsload.errors import UsageError
 from wsload.judge.compare.compare import compare
 from wsload.judge.compare.pairs import RunFigures
-from wsload.judge.compare.sequential import EARLY_SHARE, PLANNED, Plan, look
+from wsload.judge.compare.sequential import EARLY_SHARE, PLANNED, LookPlan, look
 from wsload.judge.compare.verdict import Gate, Verdict
 
 GATE = Gate(judged=("message.p99",))
 SCATTER = (1.0, 1.03, 0.98, 1.01, 0.97, 1.02, 0.99, 1.0, 1.04, 0.96)
-EARLY = Plan(pairs=10, early_share=EARLY_SHARE)
+EARLY = LookPlan(pairs=10, early_share=EARLY_SHARE)
 
 
 def made(pairs: int, factor: float, *, invalid: tuple[str, ...] = (), planned: int = 99) -> list[RunFigures]:
@@ -33,7 +33,7 @@ def made(pairs: int, factor: float, *, invalid: tuple[str, ...] = (), planned: i
 
 
 plans = st.builds(
-    Plan,
+    LookPlan,
     pairs=st.integers(2, 60),
     first_look=st.integers(2, 12),
     early_share=st.just(0.0) | st.floats(0.01, 0.99),
@@ -41,7 +41,7 @@ plans = st.builds(
 
 
 @given(plans)
-def test_the_shares_of_all_the_looks_are_one_and_no_more(plan: Plan) -> None:
+def test_the_shares_of_all_the_looks_are_one_and_no_more(plan: LookPlan) -> None:
     planned = plan.early * plan.early_looks + plan.last
     assert planned == pytest.approx(PLANNED)
     assert plan.last > 0
@@ -53,14 +53,14 @@ def test_the_shares_of_all_the_looks_are_one_and_no_more(plan: Plan) -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(plans.filter(lambda plan: plan.pairs < 20))
-def test_no_more_looks_are_taken_than_were_planned(plan: Plan) -> None:
+def test_no_more_looks_are_taken_than_were_planned(plan: LookPlan) -> None:
     early = [n for n in range(1, plan.pairs) if look(made(n, 1.0), plan, GATE).comparison is not None]
     assert len(early) == plan.early_looks
 
 
 def test_without_early_looks_there_are_none() -> None:
-    assert all(look(made(n, 3.0), Plan(pairs=5), GATE).comparison is None for n in range(1, 5))
-    assert look(made(5, 3.0), Plan(pairs=5), GATE).comparison is not None
+    assert all(look(made(n, 3.0), LookPlan(pairs=5), GATE).comparison is None for n in range(1, 5))
+    assert look(made(5, 3.0), LookPlan(pairs=5), GATE).comparison is not None
 
 
 def test_a_build_twice_as_slow_is_known_early() -> None:
@@ -114,7 +114,7 @@ def test_shown_not_to_be_slower_ends_an_experiment_too() -> None:
 
 
 def test_an_extension_is_judged_at_what_was_kept_for_it_with_all_its_pairs() -> None:
-    plan = Plan(pairs=4)
+    plan = LookPlan(pairs=4)
     found = look(made(9, 1.10, planned=4), plan, GATE)
     assert found.comparison is not None
     assert found.comparison.gate.alpha == pytest.approx(0.16 * GATE.alpha)
@@ -134,7 +134,7 @@ def test_stages_are_combined_and_not_thrown_together() -> None:
 
 def test_a_stage_without_two_valid_pairs_says_nothing() -> None:
     runs = made(6, 1.0, planned=4, invalid=("A5",))
-    alone = look(runs, Plan(pairs=4), GATE).comparison
+    alone = look(runs, LookPlan(pairs=4), GATE).comparison
     assert alone is not None
     assert alone.judgements[0].pairs == 5
     assert alone.judgements[0].low is not None
@@ -150,4 +150,4 @@ def test_a_stage_without_two_valid_pairs_says_nothing() -> None:
 )
 def test_a_plan_that_makes_no_sense_is_refused(changes: dict[str, float], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Plan(**changes)  # type: ignore[arg-type]
+        LookPlan(**changes)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from wsload.commands.ab.plan import Slot, handshake_options
 from wsload.commands.ab.server import Server
 from wsload.commands.ab.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
-from wsload.report.comparison.server import SERVER, SERVER_LOG
+from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
 from wsload.results.reader import StoredRun
 from wsload.results.run import replace_file
 

@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
-from wsload.judge.compare.sequential import EARLY_SHARE
-from wsload.judge.compare.sequential import Plan as Looks
+from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
 from wsload.judge.compare.verdict import Gate
 from wsload.redact import redact_url
 from wsload.words import listed
@@ -103,9 +102,9 @@ class ExperimentPlan:
         return self.a if side is Side.BASELINE else self.b
 
     @property
-    def looks(self) -> Looks:
+    def looks(self) -> LookPlan:
         """How often its figures may be looked at, and with which share of alpha."""
-        return Looks(pairs=self.pairs, early_share=EARLY_SHARE if self.stop_early else 0.0)
+        return LookPlan(pairs=self.pairs, early_share=EARLY_SHARE if self.stop_early else 0.0)
 
     @property
     def slot_s(self) -> float:

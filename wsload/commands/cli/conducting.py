@@ -59,7 +59,7 @@ def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -
 
 def _pairs_to_add(report: ComparisonReport) -> int | None:
     """How many more pairs would settle everything that is open; None if that can't be advised."""
-    from wsload.report.comparison.words import MOST_MORE
+    from wsload.report.comparison.sentences import MOST_MORE
 
     open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
     needed = [pairs for pairs in open_ if pairs is not None]

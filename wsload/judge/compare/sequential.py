@@ -35,7 +35,7 @@ CLEAR: Final = frozenset((Verdict.FAILS_MORE, Verdict.SLOWER, Verdict.FASTER, Ve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LookPlan:
     """An experiment's looks, fixed before its first run."""
 
     pairs: int = 10
@@ -74,7 +74,7 @@ class Plan:
 
 
 EARLY_SHARE: Final = 0.15
-"""`Plan.early_share` for ``--stop-early``."""
+"""`LookPlan.early_share` for ``--stop-early``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,9 @@ class Look:
     pairs for a look."""
 
 
-def look(runs: Sequence[RunFigures], plan: Plan, gate: Gate = DEFAULT_GATE, *, last: bool = False) -> Look:
+def look(
+    runs: Sequence[RunFigures], plan: LookPlan, gate: Gate = DEFAULT_GATE, *, last: bool = False
+) -> Look:
     """Judges the runs made so far; to be called after each pair.
 
     ``last`` says that no more runs will come: the plan is through, or the experiment was ended for a reason

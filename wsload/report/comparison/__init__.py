@@ -1,5 +1,5 @@
 """The reports of a comparison of builds.
 
 May import: measure, results, judge, report.
-Never here: computing a verdict.
+Never here: computing verdicts.
 """

@@ -1,4 +1,4 @@
-"""A comparison of stored runs with all that people are shown of it: verdict, tables, curves."""
+"""A comparison of stored runs, with everything that its reports show: verdict, tables, curves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RATES_APART: Final = 0.05
 """Sides whose message rates differ by more than this get a warning."""
 MOST_CURVES: Final = 20
-"""Metrics that are drawn."""
+"""How many metrics are drawn."""
 _LONGEST_NAME: Final = 60
 
 Judge = Callable[[Sequence[RunFigures]], Comparison]
@@ -34,26 +34,26 @@ class ComparisonReport:
 
     comparison: Comparison
     names: Mapping[Side, str]
-    """What each side's build is called; differs between the sides."""
+    """Each side's label; the two differ."""
     runs: tuple[ComparedRun, ...]
-    """All that were read, in the order they were made."""
+    """All runs, in the order in which they were made."""
     metrics: tuple[str, ...]
-    """Those shown run by run and drawn, the main one first."""
+    """Those that are shown run by run and drawn, the main one first."""
     curves: Mapping[str, tuple[CurvePoint, ...]]
-    """By metric, the builds' percentiles and their ratio over the runs that were used."""
+    """By metric: the builds' percentiles and their ratio over the runs that were used."""
     warnings: tuple[str, ...]
-    """What there is to say against it, one sentence each."""
+    """One sentence each."""
 
     def of(self, side: Side) -> tuple[ComparedRun, ...]:
-        """That side's runs which were used."""
+        """The side's runs that were used."""
         return tuple(run for run in self.side(side) if run.name in self.comparison.used)
 
     def side(self, side: Side) -> tuple[ComparedRun, ...]:
-        """All of that side's runs, used or not."""
+        """All of the side's runs, used or not."""
         return tuple(run for run in self.runs if run.side is side)
 
     def called(self, side: Side) -> str:
-        """A side, for people: ``A (v1)``, or just ``A``."""
+        """A side's name: ``A (v1)``, or just ``A``."""
         letter, name = LETTERS[side], self.names[side]
         return letter if name == letter else f"{letter} ({name})"
 
@@ -71,10 +71,9 @@ def make_report(
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
-    ``mixed`` makes warnings of conditions that differ, and of statistics that no run has; ``force`` does
-    the first, and uses runs that are not valid too. Raises `UsageError` for sides without runs, for runs
-    made under different conditions and for statistics that no run has; `ResultsError` for runs that can't
-    be read.
+    ``mixed`` turns different conditions, and statistics that no run has, into warnings; ``force`` does the former, and
+    also uses runs that are not valid. Raises `UsageError` for sides without runs, runs made under different conditions
+    and statistics that no run has; `ResultsError` for runs that can't be read.
     """
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
@@ -83,14 +82,12 @@ def make_report(
     figures = [run.figures for run in runs]
     differences = unlike(figures)
     if differences and not (force or mixed):
-        raise UsageError(f"{_refusal(differences)}; --force compares them all the same")
+        raise UsageError(f"{_refusal(differences)}; --force compares them anyway")
     if not mixed:
         _check_judged(figures, gate)
     comparison = (judge or (lambda found: compare(found, gate)))(figures)
     used = {side: [run for run in runs if run.side is side and run.name in comparison.used] for side in Side}
-    forced = [
-        f"{run.name} is used all the same (--force): {run.doubt}" for run in runs if run.doubt and force
-    ]
+    forced = [f"{run.name} is used anyway (--force): {run.doubt}" for run in runs if run.doubt and force]
     warnings = [
         *comparison.warnings,
         *differences,
@@ -111,10 +108,10 @@ def make_report(
 
 
 def _refusal(differences: Sequence[str]) -> str:
-    """The first difference in full, the others by what differs."""
+    """The first difference in full, and what else differs."""
     first, *others = differences
     more = [each.split(":", 1)[0].removeprefix("the runs differ in ") for each in others]
-    return f"{first}; and they differ in {listed(more)}" if more else first
+    return f"{first}; they also differ in {listed(more)}" if more else first
 
 
 def _check_judged(figures: Sequence[RunFigures], gate: Gate) -> None:
@@ -125,7 +122,7 @@ def _check_judged(figures: Sequence[RunFigures], gate: Gate) -> None:
         meant = f"did you mean {near[0]!r}? " if near else ""
         raise UsageError(
             f"--judge {unknown.name!r}: {meant}The runs have {listed(known[:10]) or 'nothing to judge'}: "
-            f"name one of these, or a percentile of it, as in {(near or known or ['message'])[0]}.p99"
+            f"name one of these, or a percentile such as {(near or known or ['message'])[0]}.p99"
         )
 
 
@@ -144,7 +141,7 @@ def _unrecorded(runs: Sequence[ComparedRun]) -> list[str]:
     without = [run.name for run in runs if not has_workload(run.info)]
     if not without or len(without) == len(runs):
         return []
-    return [f"{without[0]} does not say what load it was: whether all runs had the same can't be checked"]
+    return [f"{without[0]} has no record of its workload, so it can't be checked that all runs had the same"]
 
 
 def _rates_apart(baseline: Sequence[ComparedRun], candidate: Sequence[ComparedRun]) -> list[str]:
@@ -154,8 +151,8 @@ def _rates_apart(baseline: Sequence[ComparedRun], candidate: Sequence[ComparedRu
     if abs(a - b) <= RATES_APART * max(a, b):
         return []
     return [
-        f"the load was not the same: {rate(a)} messages a second were sent to A and {rate(b)} to B; a closed "
-        "workload sends less to the slower server: give the rate, with --ws-rate or constant_rate"
+        f"the load differed: A was sent {rate(a)} messages per second, B {rate(b)}. A closed workload sends less "
+        "to a slower server: fix the rate with --ws-rate or constant_rate"
     ]
 
 
@@ -164,7 +161,7 @@ def _curves(
 ) -> dict[str, tuple[CurvePoint, ...]]:
     found = {}
     for metric in metrics:
-        # The order in which they were made is the order of the pairs, too.
+        # The order in which they were made is also the order of the pairs.
         sides = [[run.figures.outcomes.get(metric) for run in used[side]] for side in Side]
         a, b = ([each for each in side if each is not None] for side in sides)
         if a and b and len(a) + len(b) == sum(map(len, sides)):

@@ -1,4 +1,4 @@
-"""The comparison as one page that opens offline: verdicts, both sides' curves, and every run in its turn."""
+"""The comparison as one page that opens offline: verdicts, both sides' curves, and every run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES
 from wsload.judge.compare.verdict import Verdict
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
+from wsload.report.comparison.sentences import basis_sentence, headline, shown_change, shown_value
 from wsload.report.comparison.tables import (
     conditions_table,
     judgements_table,
@@ -19,7 +20,6 @@ from wsload.report.comparison.tables import (
     runs_table,
     sides_table,
 )
-from wsload.report.comparison.words import basis_sentence, headline, shown_change, shown_value
 from wsload.report.page import page
 from wsload.results.run import replace_file
 from wsload.words import when
@@ -36,7 +36,7 @@ BANNERS: Final = {
 
 
 def write_page(report: ComparisonReport, path: Path) -> None:
-    """Writes the page; raises `UsageError` where that can't be."""
+    """Writes the page; raises `UsageError` if it can't be written."""
     try:
         replace_file(path, render(report))
     except OSError as error:
@@ -50,7 +50,7 @@ def render(report: ComparisonReport) -> bytes:
         "comparison.html",
         scripts=("comparison.js",),
         report=report,
-        title=f"{b} against {a}",
+        title=f"{b} compared with {a}",
         headline=headline(report),
         banner=BANNERS[report.comparison.verdict],
         span=_span(report),
@@ -70,7 +70,7 @@ def _span(report: ComparisonReport) -> str:
 
 
 def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:
-    """The few figures that a hurried reader wants, of the main metric: label, figure, unit."""
+    """The main metric's figures: label, figure, unit."""
     found = []
     for each in report.comparison.judgements:
         if report.metrics and each.name.startswith(f"{report.metrics[0]}.p"):
@@ -83,7 +83,7 @@ def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:
 
 
 def chart_data(report: ComparisonReport) -> dict[str, Any]:
-    """Everything that ``comparison.js`` draws; read there, by the same names. Times in ms."""
+    """Everything that ``comparison.js`` draws, by the names it uses; times in ms."""
     comparison = report.comparison
     return {
         "names": {LETTERS[side]: name for side, name in report.names.items()},
@@ -145,5 +145,5 @@ def _ms(value_ns: float | None) -> float | None:
 
 
 def _short(value: float | None) -> float | None:
-    """Five digits: what a screen can show."""
+    """Five digits, as much as a screen can show."""
     return None if value is None else float(f"{value:.5g}")

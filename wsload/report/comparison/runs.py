@@ -1,4 +1,4 @@
-"""The stored runs of a comparison: read once, told apart by side, with all that has to be alike in them."""
+"""The stored runs of a comparison: read once, by side, with the conditions that must be alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.standing import Standing, standing
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
-from wsload.report.comparison.server import ServerFigures, read_server
+from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
@@ -28,13 +28,13 @@ _MAY_DIFFER: Final = frozenset(
         *("ws_check", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
     }
 )
-"""Options that say what is loaded, or what becomes of the figures: not how the load is made."""
+"""Options for the target, or for what is done with the figures, as opposed to how the load is made."""
 _CLIENT: Final = ("wsload", "locust", "websockets", "uvloop", "picows")
-"""Packages whose version bears on latencies."""
+"""Packages whose versions affect latencies."""
 _OF_THE_CODE: Final = frozenset({"commit", "git", "git_commit", "dirty"})
-"""Parts of a workload on record that say where its locustfile comes from: the load is the file itself."""
+"""Parts of a recorded workload that say where its locustfile comes from; what matters is the file itself."""
 _DEFAULT_REQUEST: Final = "message"
-"""The request of runs that did not yet store what they named."""
+"""The request of older runs, which did not store names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,10 @@ class ComparedRun:
     path: Path
     info: RunInfo
     doubt: str
-    """Why it does not vouch for its figures, one sentence; empty when it does."""
+    """Why the run is not used, in one sentence; empty if it is valid."""
     summary: Summary
     server: ServerFigures | None
-    """What its server used, where ``wsload ab`` started that."""
+    """The server's CPU and memory, if ``wsload ab`` started it."""
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class ComparedRun:
 
     @property
     def sent_rate(self) -> float:
-        """Messages sent a second, over the time the run covers."""
+        """Messages sent per second, over the time the run covers."""
         duration_s = self.summary.duration_s
         return self.summary.counters.get("sent", 0) / duration_s if duration_s else 0.0
 
@@ -75,10 +75,9 @@ def read_runs(
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
-    Of a run that is not valid, has no end or is damaged, ``doubt`` says so, and it is not used; with
-    ``force`` it is, as far as it can be read, and percentiles that it can't vouch for are too. ``stages``
-    says to which stage of an experiment a run belongs. Raises `UsageError` for a run that is named twice,
-    and `ResultsError` for one that can't be read.
+    A run that is not valid, has no end or is damaged has a ``doubt`` and is not used; with ``force`` it is used as
+    far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of an
+    experiment. Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
@@ -95,7 +94,7 @@ def read_runs(
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The directories' names, or whole paths where these would not tell the runs apart."""
+    """The directories' names, or whole paths where names are ambiguous."""
     whole = [path.resolve() for path in paths]
     for path, again in zip(whole, paths, strict=True):
         if whole.count(path) > 1:
@@ -121,7 +120,7 @@ def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> 
             totals.add(interval)
         server = read_server(run.path)
     except ResultsError as error:
-        if not (doubt or force):  # of a run that vouches for its figures, all must be there
+        if not (doubt or force):  # a valid run must be complete
             raise
         doubt = doubt or f"damaged: {error}"
     outcomes = outcomes_of(totals)
@@ -153,10 +152,10 @@ def _trust(info: RunInfo) -> dict[str, float]:
 
 
 def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str]]:
-    """What must be alike, by name, of each run: the workload, how it was made, by what, on which machine.
+    """What must be alike, by name, for each run: the workload, how it was made, by what, and on which machine.
 
-    An option that one run was given and another not is ``not given`` in the other. A workload counts only
-    where all the runs have theirs on record.
+    An option that only some runs were given is ``not given`` in the others. The workload counts only if all runs
+    recorded theirs.
     """
     recorded = all(_workload(info) for info, _ in runs)
     found = [_conditions(info, summary) | (_workload(info) if recorded else {}) for info, summary in runs]
@@ -165,7 +164,7 @@ def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str
 
 
 def has_workload(info: RunInfo) -> bool:
-    """Whether the run says what load it was."""
+    """Whether the run recorded its workload."""
     return bool(_workload(info))
 
 

@@ -11,7 +11,7 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES, Quantile, Unjudged
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.runs import ComparedRun
-from wsload.report.comparison.words import (
+from wsload.report.comparison.sentences import (
     gate_sentences,
     shown_bounds,
     shown_change,
@@ -65,10 +65,10 @@ def _unjudged_row(each: Unjudged) -> tuple[str, ...]:
 
 
 def sides_table(report: ComparisonReport) -> Table:
-    """Beside the latencies: what both sides were given, failed at, and used."""
+    """Besides the latencies: both sides' load, failures, and use of CPU and memory."""
     sides = [report.of(side) for side in Side]
     rows = [
-        ("messages sent a second", *(_middle(runs, lambda run: run.sent_rate, rate) for runs in sides)),
+        ("messages sent per second", *(_middle(runs, lambda run: run.sent_rate, rate) for runs in sides)),
         (
             "messages lost",
             *(number(sum(run.summary.counters.get("lost", 0) for run in runs)) for runs in sides),
@@ -81,10 +81,10 @@ def sides_table(report: ComparisonReport) -> Table:
             ("server’s peak memory", *(_middle(_served(runs), _memory, size) for runs in sides)),
         ]
     return Table(
-        title="Beside the latencies",
+        title="Besides the latencies",
         columns=(Column(title="", align=_LEFT), Column(title="A"), Column(title="B")),
         rows=tuple(rows) if all(sides) else (),
-        notes=("Medians over the runs; of lost and failed, the sums.",),
+        notes=("Medians over the runs; for lost messages and failures, sums.",),
     )
 
 
@@ -137,7 +137,7 @@ def runs_table(report: ComparisonReport) -> Table:
 
 
 def shown_percentile(run: ComparedRun, metric: str, percentile: float) -> str:
-    """One run's percentile of all it attempted, for a cell."""
+    """One run's percentile over all attempts, for a cell."""
     found = run.figures.outcomes.get(metric)
     if found is None or not found.attempts:
         return "–"
@@ -146,7 +146,7 @@ def shown_percentile(run: ComparedRun, metric: str, percentile: float) -> str:
 
 
 def run_values(run: ComparedRun, metrics: Sequence[str]) -> Iterator[tuple[str, float | None]]:
-    """One run's percentiles in ns by statistic; None for one that lies among the lost or failed."""
+    """One run's percentiles in ns by statistic; None for one that falls among the lost or failed."""
     for metric in metrics:
         found = run.figures.outcomes.get(metric)
         if found is not None and found.attempts:
@@ -162,7 +162,7 @@ def unused(report: ComparisonReport) -> tuple[str, ...]:
 
 
 def conditions_table(report: ComparisonReport) -> Table:
-    """Under which conditions the runs were made, and how the servers were started."""
+    """The conditions under which the runs were made, and the servers' commands."""
     found: dict[str, list[str]] = {}
     for run in report.runs:
         for name, value in run.figures.conditions.items():
@@ -172,6 +172,6 @@ def conditions_table(report: ComparisonReport) -> Table:
             found.setdefault(f"server {LETTERS[run.side]}", []).append(run.server.command)
     return Table(
         title="Conditions",
-        columns=(Column(title="condition", align=_LEFT), Column(title="in the runs", align=_LEFT)),
+        columns=(Column(title="condition", align=_LEFT), Column(title="of the runs", align=_LEFT)),
         rows=tuple((name, "; ".join(dict.fromkeys(values))) for name, values in found.items()),
     )

@@ -15,8 +15,8 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Verdict
 from wsload.report import terminal
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
+from wsload.report.comparison.sentences import basis_sentence, headline
 from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
-from wsload.report.comparison.words import basis_sentence, headline
 from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import Grid
 from wsload.results.run import dump
@@ -66,7 +66,7 @@ def markdown(report: ComparisonReport) -> str:
 
 def _lines(report: ComparisonReport) -> Iterator[str]:
     a, b = (escaped(report.called(side)) for side in Side)
-    yield f"## {b} against {a}: {report.comparison.verdict}"
+    yield f"## {b} compared with {a}: {report.comparison.verdict}"
     yield ""
     yield f"**{escaped(headline(report))}**"
     yield ""
@@ -89,7 +89,7 @@ def _lines(report: ComparisonReport) -> Iterator[str]:
 
 
 def as_json(report: ComparisonReport) -> bytes:
-    """The comparison for machines; times in ns, ratios as factors, shares from 0 to 1."""
+    """The comparison for programs; times in ns, ratios as factors, shares from 0 to 1."""
     comparison = report.comparison
     return dump(
         {

@@ -1,4 +1,4 @@
-"""The sentences of a comparison: what it says, what that means, and what it stands on."""
+"""The sentences of a comparison: its verdict, what that means, and what it is based on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsload.report.comparison.comparison import ComparisonReport
 from wsload.words import change, counted, listed, milliseconds, ms, percent, percent_up, span
 
 MOST_MORE: Final = 200
-"""More pairs than that are no advice."""
+"""More pairs than this are not suggested."""
 _MOST_NAMED: Final = 4
 
 
@@ -26,7 +26,7 @@ def headline(report: ComparisonReport) -> str:
             worst = max(
                 (each for each in judged if each.verdict is Verdict.FAILS_MORE), key=lambda each: each.change
             )
-            also = f"; and it is slower: {named(judged, Verdict.SLOWER)}"
+            also = f"; it is also slower: {named(judged, Verdict.SLOWER)}"
             return f"{b} fails more than {a}: {_failing(worst)}" + (
                 also if any(each.verdict is Verdict.SLOWER for each in judged) else ""
             )
@@ -44,23 +44,27 @@ def headline(report: ComparisonReport) -> str:
                 for side in Side
                 if not any(run.figures.valid for run in report.side(side))
             ]
-            return f"Nothing can be compared: no valid run of {listed(without, 'or')}"
+            return f"Nothing can be compared: there is no valid run of {listed(without, 'or')}"
 
 
 def _failing(worst: Judgement) -> str:
     metric, _, how = worst.name.rpartition(".")
-    return f"{metric} {percent(worst.candidate)} {how}, against {percent(worst.baseline)}"
+    return f"{metric} {percent(worst.candidate)} {how}, compared with {percent(worst.baseline)}"
 
 
 def _widest(report: ComparisonReport) -> str:
-    """The largest of what was not excluded."""
+    """The largest change that could not be ruled out."""
     gate = report.comparison.gate
     times = [each for each in report.comparison.judgements if not each.is_share and each.high is not None]
     near = [each.high - 1 for each in times if each.high is not None and each.high - 1 <= gate.same_within]
     small = [each for each in times if each.high is not None and each.high - 1 > gate.same_within]
     bounds = [f"{percent_up(max(0.0, *near))}"] if near else []
     bounds += [milliseconds(gate.shift_ns)] if small else []
-    return f"by at most {listed(bounds, 'or')} in all that was judged" if bounds else "it fails no more"
+    return (
+        f"by at most {listed(bounds, 'or')} in everything that was judged"
+        if bounds
+        else "it does not fail more"
+    )
 
 
 def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
@@ -70,11 +74,11 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
         worst = max((each for each in failing if each.is_share), key=lambda each: each.change, default=None)
         seen = f" (this one: {_failing(worst)})" if worst is not None else ""
         return (
-            f"It can't be told whether {b} is slower than {a} by one run a side, as runs of one build differ "
-            f"too{seen}: make several of each (wsload ab), or say how much they differ (--scatter 5%)"
+            f"One run per side can't tell whether {b} is slower than {a}, because runs of one build differ "
+            f"too{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
         )
     if not comparison.judgements and not comparison.unjudged:
-        return "The runs recorded nothing that is judged"
+        return "The runs recorded nothing that could be judged"
     if names := named(comparison.judgements, Verdict.INCONCLUSIVE):
         return f"It can't be told yet whether {b} is slower than {a}: {names} may be"
     blocking = [each.name for each in comparison.unjudged if each.blocks] or [
@@ -86,7 +90,7 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
 def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
     """The statistics with this verdict: ``message, delivery p50 and p99``; empty for none.
 
-    A metric all of whose judged statistics have it stands for these.
+    A metric alone means that all of its judged statistics have it.
     """
     found = []
     for metric, group in groupby(judgements, key=lambda each: each.name.rpartition(".")[0]):
@@ -98,20 +102,20 @@ def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The names, or the first of them and how many more there are."""
+    """The names, or the first few and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)
 
 
 def verdict_words(judgement: Judgement, same_within: float, shift_ns: int) -> str:
-    """The verdict on one statistic, for a table's cell; in brackets how many more pairs would tell."""
+    """The verdict on one statistic, for a table's cell; in brackets, how many more pairs would settle it."""
     match judgement.verdict:
         case Verdict.INCONCLUSIVE if judgement.low is None:
             return "–"
         case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
-            return f"can’t tell (+{judgement.more_pairs})"
+            return f"unclear (+{judgement.more_pairs})"
         case Verdict.INCONCLUSIVE:
-            return "can’t tell"
+            return "unclear"
         case Verdict.NOT_SLOWER if judgement.is_share:
             return "no more"
         case Verdict.NOT_SLOWER if judgement.high is not None and judgement.high - 1 > same_within:
@@ -128,17 +132,17 @@ def gate_sentences(report: ComparisonReport) -> tuple[str, ...]:
     told = {each.verdict for each in comparison.judgements}
     found = [
         f"The change lies between the two bounds. Slower: more than {percent(gate.ratio)} and "
-        f"{milliseconds(gate.shift_ns)} slower, by the lower bound. Not slower: at most "
-        f"{percent(gate.same_within)} or {milliseconds(gate.shift_ns)} slower, by the upper bound. Either is "
-        f"wrong by chance in at most {percent(gate.alpha)} of comparisons."
+        f"{milliseconds(gate.shift_ns)} slower at the lower bound. Not slower: at most "
+        f"{percent(gate.same_within)} or {milliseconds(gate.shift_ns)} slower at the upper bound. Each is wrong "
+        f"by chance in at most {percent(gate.alpha)} of comparisons."
     ]
     if any(each.is_share for each in comparison.judgements):
         found.append(
-            "Lost and failed are shares of all attempts (pp: percentage points). Fails more: by the lower "
-            f"bound. No more: at most {percent(gate.failures_within)} more, by the upper bound."
+            "Lost and failed are shares of all attempts (pp: percentage points). Fails more: at the lower "
+            f"bound. No more: at most {percent(gate.failures_within)} more at the upper bound."
         )
     if Verdict.INCONCLUSIVE in told and any(each.more_pairs for each in comparison.judgements):
-        found.append("In brackets: about how many more pairs of runs would tell.")
+        found.append("In brackets: about how many more pairs of runs would settle it.")
     return tuple(found)
 
 
@@ -151,7 +155,7 @@ def unjudged_sentences(unjudged: Sequence[Unjudged]) -> tuple[str, ...]:
 
 
 def basis_sentence(report: ComparisonReport) -> str:
-    """What the figures stand on."""
+    """What the figures are based on."""
     comparison = report.comparison
     runs = [run for side in Side for run in report.of(side)]
     if not runs:
@@ -162,19 +166,19 @@ def basis_sentence(report: ComparisonReport) -> str:
         case Basis.PAIRS:
             pairs = len(comparison.pairs)
             fewest = min((each.pairs for each in comparison.judgements), default=pairs)
-            less = f" (where fewer are trusted, over {fewest} at least)" if fewest < pairs else ""
+            less = f" (where some are not trusted, over at least {fewest})" if fewest < pairs else ""
             return f"{counted(pairs, 'pair')} of runs {load}; A and B are geometric means over them{less}"
         case Basis.RUNS:
             a, b = (counted(len(report.of(side)), "run") for side in Side)
             return f"{a} of A and {b} of B, unpaired, {load}; A and B are geometric means over them"
         case Basis.STATED:
-            return f"one run a side {load}; the scatter between runs is as stated, not measured"
+            return f"one run per side {load}; the scatter between runs is as stated, not measured"
         case _:
-            return f"one run a side {load}"
+            return f"one run per side {load}"
 
 
 def shown_value(value: float, *, is_share: bool = False, more: bool = False) -> str:
-    """A figure of a side, for a cell: ``12.4``, ``0.3 %``; ``>250`` where the truth is more."""
+    """A side's figure, for a cell: ``12.4``, ``0.3 %``; ``>250`` for a lower bound."""
     return percent(value) if is_share else f"{'>' * more}{ms(value)}"
 
 

@@ -1,4 +1,4 @@
-"""server.json: what the server under test used while it was loaded, beside the run it belongs to.
+"""server.json: CPU and memory of the server under test during a run, stored with that run.
 
 Written by ``wsload ab``, read for the comparison.
 
@@ -23,14 +23,14 @@ SERVER_LOG: Final = "server.log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at the server's processes."""
+    """One sample of the server's processes."""
 
     at_s: float
-    """Since the measured run was started."""
+    """Since the start of the measured run."""
     cpu_share: float
-    """Of one core, since the look before."""
+    """Of one core, since the previous sample."""
     memory_bytes: int
-    """Resident, summed over its processes: what they share counts for each."""
+    """Resident memory summed over its processes; shared memory counts for each of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +40,17 @@ class ServerFigures:
     command: str
     url: str
     exit_code: int | None
-    """Where it ended before it was stopped, negative for a signal; else None."""
+    """If it ended before it was stopped, negative for a signal; otherwise None."""
     cpu_s: float
     """CPU time of all its processes."""
     cpu_share: float
-    """The same, of one core, over the run."""
+    """The same relative to one core over the run."""
     memory_peak_bytes: int
-    """The largest of the samples'."""
+    """Of all samples."""
     processes: int
-    """The most of the samples'."""
+    """The largest number in a sample."""
     every_s: float
-    """Between two samples."""
+    """Time between samples."""
     samples: tuple[Sample, ...] = ()
 
     def to_json(self) -> bytes:
@@ -59,7 +59,7 @@ class ServerFigures:
 
 
 def read_server(run: Path) -> ServerFigures | None:
-    """The figures beside a run; None where ``wsload ab`` did not start the server.
+    """A run's server figures; None if ``wsload ab`` did not start the server.
 
     Raises `ResultsError` when the file is damaged or of another schema.
     """
@@ -89,4 +89,6 @@ def read_server(run: Path) -> ServerFigures | None:
             ),
         )
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ResultsError(f"{path}: not a server's figures ({type(error).__name__}: {error})") from error
+        raise ResultsError(
+            f"{path}: not the figures of a server ({type(error).__name__}: {error})"
+        ) from error
