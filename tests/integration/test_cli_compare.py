@@ -76,7 +76,9 @@ def test_losing_messages_does_not_make_a_build_faster(tmp_path: Path, results: P
     """It dropped 60 % of the posts, and ``--judge message.p50`` said FASTER."""
     store_sides(results, slower=0.5, lost=300)
     done = compare(tmp_path, *SIDES, "--judge", "message.p50", code=1)
-    assert done.stdout.startswith("FAILS MORE  B (v2) fails more than A (v1): message 60 % lost, compared with 0 %")
+    assert done.stdout.startswith(
+        "FAILS MORE  B (v2) fails more than A (v1): message 60 % lost, compared with 0 %"
+    )
 
 
 def test_thousands_of_failures_against_none_are_not_the_same(tmp_path: Path, results: Path) -> None:

@@ -60,7 +60,8 @@ def test_not_slower_is_said_with_its_bound(tmp_path: Path) -> None:
     report = compared(tmp_path, pairs=6)
     assert report.comparison.verdict is Verdict.NOT_SLOWER
     assert re.fullmatch(
-        r"B \(v2\) is not slower than A \(v1\): by at most [\d.]+ % in everything that was judged", headline(report)
+        r"B \(v2\) is not slower than A \(v1\): by at most [\d.]+ % in everything that was judged",
+        headline(report),
     )
     assert rows(report)["message.p50"][-1] == "not slower"
 
@@ -202,9 +203,7 @@ def test_forced_runs_that_are_not_valid_are_named(tmp_path: Path) -> None:
 
 def test_loads_that_were_not_the_same_are_warned_of(tmp_path: Path) -> None:
     report = compared(tmp_path, per_second=100)
-    assert report.warnings[-1].startswith(
-        "the load differed: A was sent 200 messages per second, B 100"
-    )
+    assert report.warnings[-1].startswith("the load differed: A was sent 200 messages per second, B 100")
 
 
 def test_one_run_a_side_says_that_it_can_not_be_told_and_how_to_go_on(tmp_path: Path) -> None:
