@@ -189,3 +189,36 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
         totals += merged
     assert totals == server.account["posts"]
     assert "Traceback" not in finished.stderr, finished.stderr
+
+
+@pytest.mark.parametrize("ahead_s", [3, -5])
+def test_a_workers_clock_stretches_no_run(
+    start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path, ahead_s: int
+) -> None:
+    """One of two workers lives in another time."""
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(
+        "import os, time\n"
+        "if ahead := float(os.environ.get('TEST_AHEAD', '0')):\n"
+        "    now, now_ns = time.time, time.time_ns\n"
+        "    time.time = lambda: now() + ahead\n"
+        "    time.time_ns = lambda: now_ns() + int(ahead * 1e9)\n" + CHAT.read_text()
+    )
+    port = str(free_port())
+    common = ("-f", locustfile, "--headless", "--only-summary", "-u", "10", "-r", "10", "-t", "8s")
+    run = start_locust(
+        *(*common, "--host", server.url, "--ws-rate", "50", "--master", "--expect-workers", "2"),
+        *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+    )
+    workers = [
+        start_locust("-f", locustfile, "--worker", "--master-port", port, env={"TEST_AHEAD": str(ahead)})
+        for ahead in (0, ahead_s)
+    ]
+    finished = run.finish()
+    for worker in workers:
+        assert worker.finish().returncode == 0
+    assert finished.summary["duration_s"] == pytest.approx(8, abs=1.5)
+    assert finished.summary["peaks"]["users"] == 10
+    (skew,) = [warning for warning in finished.run["warnings"] if warning["name"] == "clock-skew"]
+    assert f"{abs(ahead_s)}.0 s {'ahead of' if ahead_s > 0 else 'behind'} the master's" in skew["text"]
+    assert not [warning for warning in finished.run["warnings"] if warning["name"] == "intervals-missing"]

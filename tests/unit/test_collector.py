@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
@@ -14,8 +15,16 @@ from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.measure.histogram import merged
 from wsload.measure.interval import Interval, Totals
+from wsload.results.run import RunWarning
 
 deliveries = st.lists(st.tuples(st.sampled_from(("one", "two", "three")), intervals()), max_size=12)
+
+
+def add(
+    collector: Collector, worker: str, number: int, interval: Interval, *, latency_s: float = 0.01
+) -> None:
+    """Has an interval arrive shortly after its end, by a clock that agrees with the worker's."""
+    collector.add(worker, number, interval, now_s=interval.start_s + interval.length_s + latency_s)
 
 
 @given(deliveries)
@@ -24,8 +33,8 @@ def test_merging_adds_up_to_what_the_workers_recorded(delivered: list[tuple[str,
     collector = Collector(handed_on.append)
     kept: dict[str, list[Interval]] = {}
     for worker, interval in delivered:
-        collector.add(worker, interval)
         kept.setdefault(worker, []).append(interval)
+        add(collector, worker, len(kept[worker]), interval)
     collector.finish()
     everything = [interval for of_worker in kept.values() for interval in of_worker]
     total = Totals.of(handed_on)
@@ -45,8 +54,10 @@ def test_seconds_are_handed_on_in_order_but_for_those_that_came_too_late(
 ) -> None:
     handed_on: list[Interval] = []
     collector = Collector(handed_on.append)
+    numbers: Counter[str] = Counter()
     for worker, interval in sorted(delivered, key=lambda item: item[1].start_s):
-        collector.add(worker, interval)
+        numbers[worker] += 1
+        add(collector, worker, numbers[worker], interval)
     collector.finish()
     starts = [int(interval.start_s + 0.02) for interval in handed_on]
     assert starts == sorted(set(starts))
@@ -60,9 +71,9 @@ def test_the_wire_carries_an_interval_unchanged(interval: Interval) -> None:
 
 def test_a_worker_that_never_finished_is_named() -> None:
     collector = Collector(lambda _: None)
-    collector.started("one")
-    collector.add("two", Interval(start_s=1.7e9, length_s=1.0, counters={"sent": 1}))
-    collector.done("two")
+    collector.started("one", 1.7e9, now_s=1.7e9)
+    add(collector, "two", 1, Interval(start_s=1.7e9, length_s=1.0, counters={"sent": 1}))
+    collector.done("two", 1)
     warnings = collector.finish()
     assert [warning.name for warning in warnings] == ["worker-lost"]
     assert "worker one was lost: it never delivered anything" in warnings[0].text
@@ -70,8 +81,82 @@ def test_a_worker_that_never_finished_is_named() -> None:
 
 def test_waiting_ends_when_all_are_done_or_gone() -> None:
     collector = Collector(lambda _: None)
-    collector.started("done")
-    collector.started("gone")
-    collector.done("done")
+    collector.started("done", 1.7e9, now_s=1.7e9)
+    collector.started("gone", 1.7e9, now_s=1.7e9)
+    collector.done("done", 0)
     collector.wait(lambda worker: worker == "gone", timeout_s=30)
     assert not collector.workers["gone"].done
+
+
+SECONDS = 10
+START_S = 1_700_000_000
+
+
+@given(
+    st.lists(st.floats(-3600, 3600), min_size=1, max_size=4),
+    st.lists(st.floats(0.001, 0.7), min_size=SECONDS * 4, max_size=SECONDS * 4),
+)
+def test_whatever_the_workers_clocks_say_a_run_is_as_long_as_it_was(
+    ahead_s: list[float], latencies_s: list[float]
+) -> None:
+    """Each worker records ten seconds of its own clock, with ten users; all at the same time."""
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    for worker, ahead in enumerate(ahead_s):
+        collector.started(str(worker), START_S + ahead, now_s=START_S + 0.001)
+    for number in range(SECONDS):
+        for worker, ahead in enumerate(ahead_s):
+            # A worker's intervals begin with the seconds of its own clock.
+            start_s = float(int(START_S + ahead)) + number
+            interval = Interval(start_s=start_s, length_s=1.0, gauges={"users": 10}, counters={"sent": 7})
+            arrival_s = start_s - ahead + 1.0 + latencies_s[number * 4 + worker]
+            collector.add(str(worker), number + 1, interval, now_s=arrival_s)
+    for worker in range(len(ahead_s)):
+        collector.done(str(worker), SECONDS)
+    warnings = collector.finish()
+    totals = Totals.of(handed_on)
+    assert SECONDS <= totals.duration_s <= SECONDS + 2
+    assert totals.counters["sent"] == 7 * SECONDS * len(ahead_s)
+    assert START_S - 2.5 <= totals.start_s <= START_S + 2.5
+    named = {warning.text.split()[4] for warning in warnings if warning.name == "clock-skew"}
+    assert {str(worker) for worker, ahead in enumerate(ahead_s) if abs(ahead) > 2} <= named
+    assert not {str(worker) for worker, ahead in enumerate(ahead_s) if abs(ahead) < 0.5} & named
+
+
+def test_clocks_that_agree_but_for_the_way_of_a_message_are_left_alone() -> None:
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    collector.started("one", START_S + 0.3, now_s=START_S + 0.95)
+    add(
+        collector, "one", 1, Interval(start_s=START_S + 0.4, length_s=0.6, gauges={"users": 1}), latency_s=0.7
+    )
+    collector.done("one", 1)
+    assert collector.finish() == []
+    assert handed_on[0].start_s == START_S + 0.4
+
+
+def test_intervals_that_never_arrived_are_counted_and_named() -> None:
+    collector = Collector(lambda _: None)
+    for number in (1, 2, 5):
+        add(collector, "one", number, Interval(start_s=START_S + number, length_s=1.0, counters={"sent": 1}))
+    collector.done("one", 7)
+    (warning,) = collector.finish()
+    assert warning.name == "intervals-missing" and warning.invalidates
+    assert "4 intervals of worker one never arrived" in warning.text
+
+
+def test_an_interval_that_comes_twice_counts_once() -> None:
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    for _ in range(2):
+        add(collector, "one", 1, Interval(start_s=START_S, length_s=1.0, counters={"sent": 1}))
+    collector.done("one", 1)
+    assert collector.finish() == []
+    assert Totals.of(handed_on).counters["sent"] == 1
+
+
+def test_what_a_worker_noticed_is_named_after_it() -> None:
+    collector = Collector(lambda _: None)
+    collector.done("one", 0, [RunWarning(name="blocked", text="Guest.ask blocked all users")])
+    (warning,) = collector.finish()
+    assert (warning.name, warning.text) == ("blocked", "worker one: Guest.ask blocked all users")

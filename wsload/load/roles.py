@@ -6,6 +6,7 @@ import functools
 import logging
 import os
 import secrets
+import time
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
@@ -98,6 +99,8 @@ class Worker:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
+        self._sent = 0
+        """Intervals of this run, by now."""
         self._runner.register_message("wsload_target", self._on_target)
         self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
         # Listeners of `quitting` are called in reverse order: this one before the runner's own, so that
@@ -112,14 +115,15 @@ class Worker:
 
     def begin(self, settings: Settings) -> None:
         self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
-        self._tell("wsload_started")
+        self._sent = 0
+        self._tell("wsload_started", at_s=time.time())
 
     def end(self) -> list[RunWarning]:
         found = self._recording.stop()
         try:
             send_last_statistics(self._runner)
         finally:
-            self._tell("wsload_done", warnings=[asdict(warning) for warning in found])
+            self._tell("wsload_done", intervals=self._sent, warnings=[asdict(warning) for warning in found])
         return []
 
     def admit(self, admitted: bool) -> None:
@@ -143,7 +147,8 @@ class Worker:
         self._runner.send_message(message, {"run": run_id, **data})
 
     def _send_interval(self, interval: Interval) -> None:
-        self._tell("wsload_interval", interval=to_wire(interval))
+        self._sent += 1
+        self._tell("wsload_interval", number=self._sent, interval=to_wire(interval))
 
     def _on_target(self, environment: Any, msg: Any) -> None:
         ProcessContext.of(environment).retarget(int(msg.data["users"]))
@@ -201,14 +206,15 @@ class Master:
 
     def _on_started(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.started(msg.node_id)
+            collector.started(msg.node_id, msg.data["at_s"], now_s=time.time())
 
     def _on_interval(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.add(msg.node_id, from_wire(msg.data["interval"]))
+            collector.add(msg.node_id, msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time())
         else:
             logger.warning("An interval of worker %s came after its run had ended: not counted", msg.node_id)
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.done(msg.node_id, [RunWarning(**warning) for warning in msg.data["warnings"]])
+            found = [RunWarning(**warning) for warning in msg.data["warnings"]]
+            collector.done(msg.node_id, msg.data["intervals"], found)
