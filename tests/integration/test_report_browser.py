@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.devtools import CHROMIUM, Page, browser
 from support.made_runs import STARTED_AT, make_run, second
+from support.shop import BUY, NAMES, STEP, shop_seconds
 
 from wsload.judge.run.history import run_line
 from wsload.measure.histogram import Histogram
@@ -113,13 +115,46 @@ def test_every_chart_is_drawn_and_tells_its_figures(tab: Page, report: Path) -> 
 def test_another_metric_is_drawn_when_it_is_chosen(tab: Page, report: Path) -> None:
     tab.open(report.as_uri(), width=1280)
     options = tab.value("[...document.querySelector('#metric').options].map(option => option.value)")
-    assert options == ["message", "message.service", "open", "delivery"]
+    assert options == ["message", "open", "delivery"]
     tab.value(
         "(() => { const chosen = document.querySelector('#metric'); chosen.value = 'open';"
         "chosen.dispatchEvent(new Event('change')) })()"
     )
     assert tab.value("document.querySelectorAll('#latency canvas').length") == 1
     assert tab.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(make_run(tmp_path_factory.mktemp("shop"), shop_seconds()))
+
+
+def test_each_name_has_its_charts(tab: Page, shop: Path) -> None:
+    tab.open(shop.as_uri(), width=1280)
+    groups = tab.value(
+        "[...document.querySelectorAll('#metric optgroup')].map(g => [g.label, [...g.children].map(o => o.value)])"
+    )
+    assert [label for label, _ in groups] == ["Requests", "Steps", "Values", "Connections and load generator"]
+    names = [name for _, found in groups[:3] for name in found]
+    assert sorted(names) == sorted(NAMES)
+    for name in names:
+        tab.value(
+            f"(() => {{ const chosen = document.querySelector('#metric'); chosen.value = {json.dumps(name)};"
+            "chosen.dispatchEvent(new Event('change')) })()"
+        )
+        legend = tab.value("document.querySelector('#percentiles .u-legend').textContent")
+        assert name in legend
+        assert not any(other in legend for other in names if other not in name)
+        assert tab.value("document.querySelectorAll('#latency canvas').length") == 1
+        assert tab.value("document.getElementById('unanswered').hidden") == (name not in (BUY, STEP))
+    assert tab.complaints() == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_do_not_widen_the_page(tab: Page, shop: Path, width: int) -> None:
+    tab.open(shop.as_uri(), width=width)
+    assert tab.value("document.documentElement.scrollWidth") == width
+    assert tab.value("document.querySelectorAll('img').length") == 0
 
 
 def test_charts_are_drawn_again_in_the_colours_of_another_theme(tab: Page, report: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_check_grammar import parts
 
-from wsload.judge.figures.samples import BEYOND, at_most, enough, needed
+from wsload.judge.figures.samples import BEYOND, SHOWN, at_most, can_be_shown, needed
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.measure.histogram import Histogram
@@ -238,9 +238,10 @@ def test_the_chance_is_that_of_the_binomial_distribution(trials: int, chance: fl
 
 @given(st.sampled_from((50.0, 90.0, 95.0, 99.0, 99.9, 99.99, 1.0)))
 def test_how_many_values_a_percentile_needs(percentile: float) -> None:
-    count = needed(percentile)
-    assert enough(percentile, count) and not enough(percentile, count - 1)
-    assert count * min(percentile, 100 - percentile) / 100 == pytest.approx(BEYOND)
+    count = needed(percentile, SHOWN)
+    assert can_be_shown(percentile, count) and not can_be_shown(percentile, count - 1)
+    for beyond in (SHOWN, BEYOND):
+        assert needed(percentile, beyond) * min(percentile, 100 - percentile) / 100 == pytest.approx(beyond)
 
 
 # Names the run doesn't know

@@ -25,6 +25,7 @@ def line(build: str, at: int, p50: int, *, standing: Standing = Standing.VALID) 
         build=build,
         started_at=float(at),
         users=1,
+        request="message",
         rate=1.0,
         p50_ns={"message": p50},
         p99_ns={"message": 2 * p50},
@@ -38,13 +39,13 @@ def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
         CheckOutcome(expression="lost < 1", state=state, wanted="", got="")
         for state in (CheckState.PASSED, CheckState.FAILED, CheckState.PASSED)
     )
-    path = make_run(tmp_path, [second(0, [1.0] * 20, gauges={"users": 7})], checks=checks)
+    path = make_run(tmp_path, [second(0, [1.0] * 200, gauges={"users": 7})], checks=checks)
     run = open_run(path)
     found = run_line(path.name, run.info, run.problems, run.summary())
     assert (found.build, found.users, found.rate, found.checks) == (
         "v1",
         7,
-        20.0,
+        200.0,
         {CheckState.PASSED: 2, CheckState.FAILED: 1},
     )
     assert found.p50_ns["message"] == found.p99_ns["message"] == pytest.approx(1e6, rel=0.001)

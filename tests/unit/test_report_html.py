@@ -65,7 +65,7 @@ def report_of(directory: Path) -> Parsed:
 
 
 def test_a_valid_run_says_so_and_shows_its_figures(tmp_path: Path) -> None:
-    path = make_run(tmp_path, (second(at, [1, 2, 30], gauges={"users": 2}) for at in range(3)))
+    path = make_run(tmp_path, (second(at, [1, 2, 30] * 20, gauges={"users": 2}) for at in range(3)))
     found = report_of(path)
     assert found.said("Valid. The load generator kept up.")
     assert found.said("message p99 30.0 ms")
@@ -91,7 +91,7 @@ def test_a_run_that_is_not_valid_begins_with_a_red_banner_and_the_reason(tmp_pat
 
 
 def test_a_killed_run_is_rebuilt_and_named_as_incomplete(tmp_path: Path) -> None:
-    found = report_of(make_run(tmp_path, [second(0, [5])], valid=None))
+    found = report_of(make_run(tmp_path, [second(0, [5, 5])], valid=None))
     assert found.said("Incomplete.")
     assert found.said("summary.json is missing")
     assert found.said("message p50 5.00 ms")
@@ -111,7 +111,7 @@ def test_after_a_damaged_line_the_rest_is_left_out_and_said(tmp_path: Path) -> N
 
 
 def test_a_damaged_summary_hides_nothing(tmp_path: Path) -> None:
-    path = make_run(tmp_path, [second(0, [5])])
+    path = make_run(tmp_path, [second(0, [5, 5])])
     (path / "summary.json").write_bytes(b"[]\n")
     found = report_of(path)
     assert found.said("Incomplete.")
@@ -247,7 +247,7 @@ def test_the_phases_of_opening_fill_their_bar(tmp_path: Path) -> None:
 def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> None:
     path = make_run(tmp_path, [second(0, [1])])
     summary = json.loads((path / "summary.json").read_bytes())
-    figures = {"count": 9, "p50_ns": 1_000_000, "p99_ns": 4_000_000}
+    figures = {"count": 900, "p50_ns": 1_000_000, "p99_ns": 4_000_000}
     summary["processes"] = [
         {"name": "worker 1", "cpu_peak": 0.97, "valid": False, "message": figures, "send_lag": figures},
         {"name": None, "message": [], "send_lag": {"p99_ns": "x"}},

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from intervals import intervals
 from support.made_runs import MS, STARTED_AT, second
 
-from wsload.judge.figures.series import UNTRACKED, Level, Series, SeriesBuilder
+from wsload.judge.figures.series import FEWEST_SLOTS, MOST_PIECES, Level, Series, SeriesBuilder, is_tracked
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 
@@ -31,7 +31,13 @@ def test_however_few_the_slots_nothing_is_lost_or_counted_twice(run: list[Interv
     assert numbers == sorted(numbers, reverse=True)
     values = {metric: sum(track.count) for metric, track in series.tracks.items()}
     assert values == {
-        metric: histogram.total for metric, histogram in totals.histograms.items() if metric not in UNTRACKED
+        metric: histogram.total for metric, histogram in totals.histograms.items() if is_tracked(metric)
+    }
+    unanswered = {metric: sum(counts) for metric, counts in series.unanswered.items()}
+    assert unanswered == {
+        metric: histogram.total
+        for metric, histogram in totals.histograms.items()
+        if metric.endswith((".lost", ".failed"))
     }
     for metric, track in series.tracks.items():
         highest = max(value for value in track.max_ns if value is not None)
@@ -116,6 +122,18 @@ def test_what_comes_before_the_beginning_finds_its_place() -> None:
     series = series_of(*(second(at, [1]) for at in (3, 0, 1, 2)), most_slots=3)
     assert series.tracks["message"].count == (2, 2)
     assert series.start_s == STARTED_AT
+
+
+def test_a_run_with_many_names_has_fewer_slots_and_loses_nothing() -> None:
+    names = [f"item {number}" for number in range(150)]
+
+    def busy(at: int) -> Interval:
+        return second(at, histograms={name: Histogram.of([MS]) for name in names[: 1 + at]})
+
+    series = series_of(*map(busy, range(300)))
+    assert FEWEST_SLOTS <= len(series.at_s) <= MOST_PIECES // len(names)
+    assert sum(series.tracks[names[0]].count) == 300
+    assert sum(series.tracks[names[149]].count) == 300 - 149
 
 
 def test_nothing_recorded_is_an_empty_series() -> None:

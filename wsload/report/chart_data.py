@@ -8,30 +8,51 @@ from typing import Any, Final
 from wsload.judge.figures.heat import ROWS_PER_DECADE, Heat
 from wsload.judge.figures.series import Series, Track
 from wsload.judge.figures.shape import Shape
+from wsload.measure.names import OWN, Kind, split
 from wsload.report.run_report import RunReport
 
 MOST_KINDS: Final = 5
 """How many kinds of failure are drawn separately over time; the others are added up."""
-MOST_TRACKS: Final = 8
-HEATED: Final = ("message", "message.service", "delivery", "open")
+MOST_CHARTED: Final = 40
+"""How many names have charts: the busiest. The tables have all."""
 
 
 def chart_data(report: RunReport) -> dict[str, Any]:
     """Everything that ``report.js`` draws, by the names it uses."""
-    series = report.series
+    series, names = report.series, charted(report)
+    metrics = {metric for metric in report.shapes if split(metric)[0] in names or metric in OWN}
     return {
         "width": series.width_s,
         "at": [_moment(at) for at in series.at_s],
-        "curves": {metric: _curve(shape) for metric, shape in report.shapes.items()},
-        "tracks": {metric: _track(track) for metric, track in list(series.tracks.items())[:MOST_TRACKS]},
-        "heat": {metric: _heat(heat) for metric, heat in series.heat.items() if metric in HEATED},
+        "names": [{"name": name, "kind": report.summary.kind(name)} for name in names],
+        "curves": {metric: _curve(shape) for metric, shape in report.shapes.items() if metric in metrics},
+        "tracks": {metric: _track(track) for metric, track in series.tracks.items() if metric in metrics},
+        "heat": {
+            metric: _heat(heat)
+            for metric, heat in series.heat.items()
+            if metric in names or metric in ("open", "delivery")
+        },
+        "unanswered": {
+            metric: _counts(counts) for metric, counts in series.unanswered.items() if metric in metrics
+        },
         "rows": ROWS_PER_DECADE,
         "levels": _levels(series),
-        "rates": _rates(series),
+        "rates": _rates(report),
         "failures": _failures(series),
         "reconnects": _counts(series.counters.get("reconnects", ())),
         "interruptions": [[_moment(each.start_s), _moment(each.end_s)] for each in report.interruptions],
     }
+
+
+def charted(report: RunReport) -> list[str]:
+    """The names that have charts, in the order of the tables."""
+    found: dict[str, int] = {}
+    for metric, shape in report.shapes.items():
+        name = split(metric)[0]
+        if name not in OWN:
+            found[name] = found.get(name, 0) + shape.count
+    busiest = sorted(found, key=lambda name: (name != report.summary.leading, -found[name]))[:MOST_CHARTED]
+    return [name for name in found if name in busiest]
 
 
 def _short(value: float) -> float:
@@ -81,10 +102,16 @@ def _levels(series: Series) -> dict[str, list[int | None]]:
     return found
 
 
-def _rates(series: Series) -> dict[str, list[float | None]]:
+def _rates(report: RunReport) -> dict[str, list[float | None]]:
+    series = report.series
+    answered = [
+        track.count
+        for metric, track in series.tracks.items()
+        if metric not in OWN and not split(metric)[1] and report.summary.kind(metric) is Kind.REQUEST
+    ]
     counts = {
-        "sent": series.counters.get("sent"),
-        "answered": series.tracks["message"].count if "message" in series.tracks else None,
+        "sent": series.counters.get("requests") or series.counters.get("sent"),
+        "answered": tuple(map(sum, zip(*answered, strict=True))) if answered else None,
         "delivered": series.tracks["delivery"].count if "delivery" in series.tracks else None,
         "cpu": series.counters.get("cpu_ns"),
     }

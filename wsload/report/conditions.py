@@ -9,7 +9,7 @@ from typing import Any, Final
 from wsload.judge.figures.interruptions import Interruption
 from wsload.judge.figures.shape import Opening
 from wsload.judge.figures.summary import Summary
-from wsload.report.tables import Column, Table
+from wsload.report.tables import FEW, NOTHING, Column, Table, percentile_ms
 from wsload.results.run import CheckOutcome, RunInfo
 from wsload.words import clock, counted, milliseconds, ms, number, percent, size, span
 
@@ -69,9 +69,13 @@ def phases_table(opening: Opening, summary: Summary) -> Table:
     rows = []
     for metric, part_ns in opening.phases.items():
         found = summary.metrics[metric]
-        figures = (found.p50_ns, found.p90_ns, found.p99_ns, found.max_ns)
-        rows.append((metric, percent(part_ns / whole_ns), ms(part_ns), *map(ms, figures)))
+        percentiles = (
+            percentile_ms(each, found.count, found.percentiles[each]) for each in (50.0, 90.0, 99.0)
+        )
+        rows.append((metric, percent(part_ns / whole_ns), ms(part_ns), *percentiles, ms(found.max_ns)))
     notes = ["The bar shows means, because they add up; percentiles don’t."]
+    if any(NOTHING in row for row in rows):
+        notes.append(FEW)
     if opening.waiting_ns > 0:
         notes.append(
             f"Besides these phases, open includes {milliseconds(opening.waiting_ns)} on average for late starts "
@@ -128,8 +132,12 @@ def _said(valid: object) -> str:
 def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:
     """p50 and p99 in ms, empty if there are none."""
     found = process.get(metric)
-    values = [found.get(name) if isinstance(found, dict) else None for name in ("p50_ns", "p99_ns")]
-    p50, p99 = (ms(value) if isinstance(value, int) else "" for value in values)
+    if not isinstance(found, dict) or not isinstance(count := found.get("count"), int):
+        return "", ""
+    values = {50.0: found.get("p50_ns"), 99.0: found.get("p99_ns")}
+    p50, p99 = (
+        percentile_ms(each, count, value) if isinstance(value, int) else "" for each, value in values.items()
+    )
     return p50, p99
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from wsload.judge.run.history import METRICS, BuildLine, RunLine, builds
+from wsload.judge.run.history import BuildLine, RunLine, builds, followed
 from wsload.judge.run.standing import Standing
 from wsload.report.page import page
-from wsload.report.tables import Column, Table
+from wsload.report.tables import NOTHING, Column, Table
 from wsload.results.run import CheckState
 from wsload.words import ms, number, printable, rate, when
 
 HISTORY: Final = "history.html"
-NOTHING: Final = "–"
+MOST_COLUMNS: Final = 6
+"""How many metrics the table of builds has; the chart has them all."""
 
 _LEFT: Final = "left"
-_MS: Final = tuple(Column(title=title, unit="ms") for title in ("message p50", "message p99"))
 
 
 def runs_table(lines: Sequence[RunLine]) -> Table:
-    """One row per run, in the order given."""
+    """One row per run, in the order given; the figures are those of the name that stands for the run."""
+    requests = {line.request for line in lines if line.request} or {"message"}
+    one = requests.pop() if len(requests) == 1 else None
     return Table(
         title="Runs",
         columns=(
@@ -28,7 +30,8 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
             Column(title="build", align=_LEFT),
             Column(title="users"),
             Column(title="rate", unit="/s"),
-            *_MS,
+            *([] if one else [Column(title="name", align=_LEFT)]),
+            *(Column(title=f"{one or ''} {figure}".strip(), unit="ms") for figure in ("p50", "p99")),
             Column(title="checks", align=_LEFT),
             Column(title="valid", align=_LEFT),
             Column(title="run", align=_LEFT),
@@ -39,8 +42,9 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
                 printable(line.build),
                 NOTHING if line.users is None else number(line.users),
                 NOTHING if line.rate is None else rate(line.rate),
-                _ms(line.p50_ns, "message"),
-                _ms(line.p99_ns, "message"),
+                *([] if one else [printable(line.request or NOTHING)]),
+                _ms(line.p50_ns, line.request),
+                _ms(line.p99_ns, line.request),
                 _checks(line),
                 "yes" if line.standing is Standing.VALID else line.standing.upper(),
                 printable(line.name),
@@ -58,15 +62,16 @@ def _checks(line: RunLine) -> str:
     return f"{number} passed" if number else NOTHING
 
 
-def _ms(figures: Mapping[str, float], metric: str) -> str:
-    return ms(figures[metric]) if metric in figures else NOTHING
+def _ms(figures: Mapping[str, float], metric: str | None) -> str:
+    return ms(figures[metric]) if metric is not None and metric in figures else NOTHING
 
 
 def builds_table(found: Sequence[BuildLine]) -> Table:
     """One row per build: the medians over its valid runs."""
+    metrics = followed(each.p50_ns for each in found)[:MOST_COLUMNS]
     columns = [
         Column(title=f"{metric} {percentile}", unit="ms")
-        for metric in METRICS
+        for metric in metrics
         for percentile in ("p50", "p99")
     ]
     return Table(
@@ -82,7 +87,7 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
                 each.build,
                 when(each.runs[0].started_at)[:10],
                 f"{each.valid} of {len(each.runs)}",
-                *(_ms(figures, metric) for metric in METRICS for figures in (each.p50_ns, each.p99_ns)),
+                *(_ms(figures, metric) for metric in metrics for figures in (each.p50_ns, each.p99_ns)),
             )
             for each in found
         ),
@@ -97,15 +102,14 @@ def history_page(lines: Sequence[RunLine], problems: Sequence[str]) -> bytes:
     return page(
         "history.html",
         scripts=("history.js",),
-        data={"builds": [_build_data(each) for each in found], "metrics": _metrics(lines)},
+        data={
+            "builds": [_build_data(each) for each in found],
+            "metrics": followed(line.p50_ns for line in lines),
+        },
         runs=runs_table(newest_first),
         builds=builds_table(found),
         problems=problems,
     )
-
-
-def _metrics(lines: Sequence[RunLine]) -> list[str]:
-    return [metric for metric in METRICS if any(metric in line.p50_ns for line in lines)]
 
 
 def _build_data(build: BuildLine) -> dict[str, object]:

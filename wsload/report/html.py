@@ -7,10 +7,11 @@ from typing import Final
 
 from wsload.errors import ResultsError
 from wsload.judge.run.standing import Standing
-from wsload.report import conditions, tables
-from wsload.report.chart_data import chart_data
+from wsload.report import conditions, named, tables
+from wsload.report.chart_data import chart_data, charted
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
+from wsload.report.tables import percentile_ms
 from wsload.results.run import CheckState, replace_file
 from wsload.words import ms, number, rate, when
 
@@ -52,6 +53,8 @@ def render(report: RunReport) -> bytes:
         data=chart_data(report),
         metrics=tables.metrics_table(summary),
         meanings={name: info.labels.meaning(name, summary.kind(name)) for name in summary.metrics},
+        named=named.sections(summary),
+        uncharted=len(named.sections(summary)) - len(charted(report)),
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),
@@ -85,15 +88,18 @@ def _figures(report: RunReport) -> tuple[tuple[str, str, str], ...]:
     """The most important figures: label, figure, unit."""
     summary = report.summary
     found: list[tuple[str, str, str]] = []
-    if message := summary.metrics.get("message"):
+    leading = summary.leading
+    if name := leading or ("open" if "open" in summary.metrics else None):
+        metric = summary.metrics[name]
         found += [
-            ("message p50", ms(message.p50_ns), "ms"),
-            ("message p99", ms(message.p99_ns), "ms"),
-            ("message max", ms(message.max_ns), "ms"),
-            ("messages", rate(message.rate), "/s"),
+            (f"{name} p50", percentile_ms(50, metric.count, metric.p50_ns), "ms"),
+            (f"{name} p99", percentile_ms(99, metric.count, metric.p99_ns), "ms"),
+            (f"{name} max", ms(metric.max_ns), "ms"),
         ]
-    elif opened := summary.metrics.get("open"):
-        found += [("open p50", ms(opened.p50_ns), "ms"), ("open p99", ms(opened.p99_ns), "ms")]
+    if leading:
+        found.append(
+            ("messages" if leading == "message" else leading, rate(summary.metrics[leading].rate), "/s")
+        )
     found += [
         ("lost", number(summary.counters.get("lost", 0)), ""),
         ("failures", number(sum(summary.failures.values())), ""),

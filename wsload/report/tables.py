@@ -6,10 +6,12 @@ came from a server: renderers escape it for their markup.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from wsload.judge.figures.summary import Summary
+from wsload.judge.figures.samples import can_be_shown
+from wsload.judge.figures.summary import MetricSummary, Summary
 from wsload.measure.names import GAUGES, Labels, labels
 from wsload.words import ms, number, rate, size, span
 
@@ -58,8 +60,20 @@ CLOSE_MEANINGS: Final = {
 _MS = tuple(Column(title=title, unit="ms") for title in ("p50", "p90", "p95", "p99", "p99.9", "max"))
 
 
-def metrics_table(summary: Summary) -> Table:
-    """Count, rate and percentiles of every metric with values."""
+NOTHING: Final = "–"
+"""In a cell: there is no such figure."""
+FEW: Final = f"{NOTHING} stands for a percentile of too few values: it would be their maximum."
+
+
+def percentile_ms(percentile: float, count: int, value_ns: float) -> str:
+    """A percentile of so many values, in ms; `NOTHING` where it would be their maximum."""
+    return ms(value_ns) if can_be_shown(percentile, count) else NOTHING
+
+
+def metrics_table(summary: Summary, rows: Mapping[str, str] | None = None) -> Table:
+    """Count, rate and percentiles of every metric with values, or of these only: metric and what to call it."""
+    chosen = rows or dict(zip(summary.metrics, summary.metrics, strict=True))
+    cells = [_cells(chosen[metric], found) for metric, found in summary.metrics.items() if metric in chosen]
     return Table(
         title="Latency",
         columns=(
@@ -68,19 +82,16 @@ def metrics_table(summary: Summary) -> Table:
             Column(title="rate", unit="/s"),
             *_MS,
         ),
-        rows=tuple(
-            (
-                metric,
-                number(found.count),
-                rate(found.rate),
-                *map(
-                    ms,
-                    (found.p50_ns, found.p90_ns, found.p95_ns, found.p99_ns, found.p99_9_ns, found.max_ns),
-                ),
-            )
-            for metric, found in summary.metrics.items()
-        ),
+        rows=tuple(cells),
+        notes=(FEW,) if any(NOTHING in row[1:] for row in cells) else (),
     )
+
+
+def _cells(name: str, found: MetricSummary) -> tuple[str, ...]:
+    percentiles = (
+        percentile_ms(percentile, found.count, value_ns) for percentile, value_ns in found.percentiles.items()
+    )
+    return name, number(found.count), rate(found.rate), *percentiles, ms(found.max_ns)
 
 
 def counters_table(summary: Summary, known: Labels | None = None) -> Table:

@@ -1,8 +1,9 @@
 """How many values a percentile needs, and histograms in which what was lost ranks above what was answered.
 
-A percentile says something only where values lie beyond it: p99 of 50 values is just their maximum. With
-`BEYOND` values expected beyond it, the share that really lies there is known within a factor of about two
-(the 95 % interval of a Poisson count of 5 is 1.6 to 11.7, Garwood 1936).
+A percentile says something only where values lie beyond it: p99 of 50 values is just their maximum, and is not shown
+as if it were more (`SHOWN`). To compare it with a bound takes more values: with `BEYOND` of them expected beyond it,
+the share that really lies there is known within a factor of about two (the 95 % interval of a Poisson count of 5
+is 1.6 to 11.7, Garwood 1936).
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from typing import Final
 from wsload.measure.histogram import TRACKABLE_NS, Histogram
 from wsload.measure.names import FAILED, LOST, SERVICE, split
 
+SHOWN: Final = 1
+"""A percentile is shown when at least so many values lie beyond it: p50 of 2, p99 of 100, p99.9 of 1,000."""
 BEYOND: Final = 5
-"""A percentile is shown, or compared with a bound as it stands, when at least so many lie beyond it."""
+"""A percentile is compared with a bound as it stands when at least so many lie beyond it: p99 of 500."""
 SLOWEST_NS: Final = TRACKABLE_NS
 """Where `with_unanswered` puts a request that was lost or refused: above every value that can be measured."""
 
 
-def needed(percentile: float) -> int:
-    """How many values this percentile (between 0 and 100) needs."""
-    return math.ceil(round(100 * BEYOND / min(percentile, 100 - percentile), 6))
+def needed(percentile: float, beyond: int) -> int:
+    """How many values it takes for so many to lie beyond this percentile (between 0 and 100)."""
+    return math.ceil(round(100 * beyond / min(percentile, 100 - percentile), 6))
 
 
-def enough(percentile: float, count: int) -> bool:
-    """Whether so many values are enough for this percentile."""
-    return count >= needed(percentile)
+def can_be_shown(percentile: float, count: int) -> bool:
+    """Whether this percentile of so many values is more than their maximum."""
+    return count >= needed(percentile, SHOWN)
 
 
 def unanswered(metric: str, histograms: Mapping[str, Histogram]) -> Histogram | None:

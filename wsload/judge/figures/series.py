@@ -20,17 +20,26 @@ from wsload.judge.figures.heat import Buckets, Heat, heat_map
 from wsload.judge.figures.shape import PHASES
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
-from wsload.measure.names import in_order
+from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
 MOST_SLOTS: Final = 600
+FEWEST_SLOTS: Final = 60
+"""What a run with very many metrics has at least."""
+MOST_PIECES: Final = 20_000
+"""Slots times metrics: a run with many metrics has fewer slots, so that its memory and its report stay bounded."""
 SECOND_S: Final = 1.0
 LEAST_COVERED: Final = 0.25
 """The share of a slot that must have been recorded for a rate: the last slot is often very short."""
-UNTRACKED: Final = (*PHASES, "message.lost", "close", "gc_pause")
+_UNTRACKED: Final = (*PHASES, "close", "gc_pause")
 """Metrics that are only of interest over the whole run."""
 
 _PERCENTILES: Final = (50.0, 99.0, 99.9, 100.0)
 _NO_FIGURES: Final = (None,) * len(_PERCENTILES)
+
+
+def is_tracked(metric: str) -> bool:
+    """Whether a metric's percentiles are followed over time."""
+    return split(metric)[1] in ("", SERVICE) and metric not in _UNTRACKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +83,8 @@ class Series:
     """By gauge."""
     failures: Mapping[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     """By (what was tried, kind of failure), most frequent first."""
+    unanswered: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """How many were lost or failed, by metric: ``buy.lost``, ``buy.failed``."""
 
     def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
         """The slots' counts per second; None where too little was recorded."""
@@ -107,13 +118,14 @@ def _sum(pieces: Iterable[_Sparse]) -> Histogram:
 class _Slot:
     """What one slot collected."""
 
-    __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "lowest", "pieces")
+    __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "lowest", "pieces", "unanswered")
 
     def __init__(self) -> None:
         self.pieces: dict[str, list[_Sparse]] = {}
         """By metric; their sum counts."""
         self.counters: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
+        self.unanswered: Counter[str] = Counter()
         self.covered_s = 0.0
         self.end_s = 0.0
         self.lowest: dict[str, int] = {}
@@ -136,6 +148,7 @@ class _Slot:
             self.pieces.setdefault(metric, []).extend(pieces)
         self.counters.update(later.counters)
         self.failures.update(later.failures)
+        self.unanswered.update(later.unanswered)
         self.covered_s += later.covered_s
         self.end_s = max(self.end_s, later.end_s)
         self.see(later.lowest, later.highest)
@@ -153,6 +166,8 @@ class SeriesBuilder:
     def __init__(self, most_slots: int = MOST_SLOTS) -> None:
         """``most_slots`` is at least 2."""
         self._most = most_slots
+        self._metrics: set[str] = set()
+        """Those that were tracked so far."""
         self._origin_s = 0.0
         """Start of slot 0; meaningless while there are no slots."""
         self._width_s = SECOND_S
@@ -171,7 +186,10 @@ class SeriesBuilder:
             # The first interval is often shorter; the following ones fill one slot each from its end on.
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
-        if place not in self._slots and len(self._slots) == self._most:
+        self._metrics.update(filter(is_tracked, interval.histograms))
+        fewest = min(FEWEST_SLOTS, self._most)
+        self._most = min(self._most, max(MOST_PIECES // max(len(self._metrics), 1), fewest))
+        if len(self._slots) + (place not in self._slots) > self._most:
             self._widen()
             place = self._place((interval.start_s + end_s) / 2)
         slot = self._slots.setdefault(place, _Slot())
@@ -179,8 +197,10 @@ class SeriesBuilder:
             self._open.pack()
             self._open = slot
         for metric, histogram in interval.histograms.items():
-            if metric not in UNTRACKED:
+            if is_tracked(metric):
                 slot.pieces.setdefault(metric, []).append(_Sparse.of(histogram))
+            elif split(metric)[1] in (LOST, FAILED):
+                slot.unanswered[metric] += histogram.total
         slot.counters.update(interval.counters)
         slot.failures.update(interval.failures)
         slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
@@ -242,6 +262,10 @@ class SeriesBuilder:
             failures={
                 failure: tuple(slot.failures[failure] for slot in slots)
                 for failure in sorted(failures, key=lambda failure: (-failures[failure], failure))
+            },
+            unanswered={
+                metric: tuple(slot.unanswered[metric] for slot in slots)
+                for metric in in_order({metric for slot in slots for metric in slot.unanswered})
             },
         )
 

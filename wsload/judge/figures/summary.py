@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Final
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import GAUGES, Kind, Labels, counters, for_people, in_order, split
+from wsload.measure.names import GAUGES, Kind, Labels, counters, for_people, in_order, leading, split
 from wsload.results.run import SCHEMA
+
+PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,12 @@ class MetricSummary:
     p99_9_ns: int
     max_ns: int
     mean_ns: int
+
+    @property
+    def percentiles(self) -> Mapping[float, int]:
+        """Percentile (0 to 100) and its value in ns, in ascending order."""
+        values = (self.p50_ns, self.p90_ns, self.p95_ns, self.p99_ns, self.p99_9_ns)
+        return dict(zip(PERCENTILES, values, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +60,11 @@ class Summary:
     """By close code (RFC 6455 section 7.4), in the order of the codes."""
     names: Mapping[str, Kind] = field(default_factory=dict)
     """What the user classes named, and what each is, in the order of ``metrics``."""
+
+    @property
+    def leading(self) -> str | None:
+        """The name that stands for the run; see `wsload.measure.names.leading`."""
+        return leading({metric: found.count for metric, found in self.metrics.items()}, self.names)
 
     def kind(self, metric: str) -> Kind:
         """What this metric's name stands for; requests were all there was in older runs."""
@@ -89,7 +103,7 @@ def summarize(totals: Totals, known: Labels | None = None) -> Summary:
 
 
 def _figures(histogram: Histogram, duration_s: float) -> MetricSummary:
-    p50, p90, p95, p99, p99_9 = histogram.percentiles((50, 90, 95, 99, 99.9))
+    p50, p90, p95, p99, p99_9 = histogram.percentiles(PERCENTILES)
     return MetricSummary(
         count=histogram.total,
         rate=round(histogram.total / duration_s, 3) if duration_s else 0.0,

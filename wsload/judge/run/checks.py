@@ -34,9 +34,9 @@ from typing import Final
 import numpy as np
 
 from wsload.judge.figures.samples import (
+    BEYOND,
     SLOWEST_NS,
     at_most,
-    enough,
     needed,
     unanswered,
     with_unanswered,
@@ -139,10 +139,10 @@ def _of_metric(check: Check, totals: Totals) -> _Got:
 def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
     percentile = float(check.statistic[1:])
     value_ns = ranked.percentile(percentile)
-    if not enough(percentile, ranked.total):
+    wanted = needed(percentile, BEYOND)
+    if ranked.total < wanted:
         state = _by_few(check, ranked, percentile)
         if state is CheckState.UNJUDGED:
-            wanted = needed(percentile)
             reason = f"{check.statistic} of so few can't be told from chance: {wanted:,} are enough"
             return _Got(f"{ranked.total:,} values", state, reason)
     if ranked.total > answered.total and value_ns >= SLOWEST_NS:

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.run.standing import Standing, standing
+from wsload.measure.names import OWN, Kind, for_people, in_order, leading, split
 from wsload.results.run import CheckState, RunInfo
 
-METRICS: Final = ("message", "open", "login", "delivery")
-"""The metrics of a history."""
+OWN_METRICS: Final = ("open", "login", "delivery")
+"""What a history follows beside the names of the user classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +28,12 @@ class RunLine:
     """Wall clock, seconds since the epoch."""
     users: int | None
     """Peak users; None if nothing was recorded."""
+    request: str | None
+    """The name that stands for the run, see `wsload.measure.names.leading`; None if nothing was named."""
     rate: float | None
-    """Messages answered per second."""
+    """How many of that name were answered per second."""
     p50_ns: Mapping[str, int]
-    """By metric, of `METRICS`; those without values are absent."""
+    """By metric, of the followed; those with too few values are absent."""
     p99_ns: Mapping[str, int]
     checks: Mapping[CheckState, int]
     """The number of checks in each state."""
@@ -55,15 +59,18 @@ def run_line(
 ) -> RunLine:
     """A run's line; ``summary`` is the contents of its summary.json, not yet validated."""
     metrics = _mapping(summary, "metrics")
-    rate = _mapping(metrics, "message").get("rate")
+    counts = {metric: _count(_mapping(metrics, metric).get("count")) or 0 for metric in metrics}
+    request = leading(counts, _kinds(_mapping(summary, "names")))
+    rate = _mapping(metrics, request).get("rate") if request else None
     return RunLine(
         name=name,
         build=info.build,
         started_at=info.started_at,
         users=_count(_mapping(summary, "peaks").get("users")),
+        request=request,
         rate=float(rate) if isinstance(rate, int | float) else None,
-        p50_ns=_figures(metrics, "p50_ns"),
-        p99_ns=_figures(metrics, "p99_ns"),
+        p50_ns=_figures(metrics, counts, 50),
+        p99_ns=_figures(metrics, counts, 99),
         checks=Counter(check.state for check in info.checks),
         standing=standing(info, problems),
     )
@@ -89,13 +96,29 @@ def _build(build: str, runs: list[RunLine]) -> BuildLine:
 
 
 def _medians(figures: list[Mapping[str, int]]) -> dict[str, float]:
-    columns = {metric: [each[metric] for each in figures if metric in each] for metric in METRICS}
-    return {metric: statistics.median(column) for metric, column in columns.items() if column}
+    metrics = followed(figures)
+    columns = {metric: [each[metric] for each in figures if metric in each] for metric in metrics}
+    return {metric: statistics.median(column) for metric, column in columns.items()}
 
 
-def _figures(metrics: Mapping[str, Any], statistic: str) -> dict[str, int]:
-    found = {metric: _count(_mapping(metrics, metric).get(statistic)) for metric in METRICS}
+def followed(figures: Iterable[Mapping[str, float]]) -> list[str]:
+    """The metrics in any of these figures, in the order of reports."""
+    return in_order({metric for each in figures for metric in each})
+
+
+def _figures(metrics: Mapping[str, Any], counts: Mapping[str, int], percentile: int) -> dict[str, int]:
+    """A percentile by metric, of the names and of `OWN_METRICS`, where there are values enough for it."""
+    found = {
+        metric: _count(_mapping(metrics, metric).get(f"p{percentile}_ns"))
+        for metric, count in counts.items()
+        if can_be_shown(percentile, count)
+        and (metric in OWN_METRICS or not (metric in OWN or split(metric)[1] or not for_people(metric)))
+    }
     return {metric: value for metric, value in found.items() if value is not None}
+
+
+def _kinds(names: Mapping[str, Any]) -> dict[str, Kind]:
+    return {name: Kind(kind) for name, kind in names.items() if kind in tuple(Kind)}
 
 
 def _mapping(found: object, key: str) -> Mapping[str, Any]:

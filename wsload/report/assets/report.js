@@ -3,19 +3,28 @@
 (() => {
   const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const COLOURS = ["d", "e", "g", "f"];
-  const SHOWN = { message: "a", "message.service": "b", delivery: "c", probe: "h" };
+  const OWN = { delivery: "c", probe: "h" };
+  const PARTS = { "": "a", ".service": "b", ".lost": "g", ".failed": "d" };
+  const GROUPS = { request: "Requests", step: "Steps", value: "Values" };
   const slots = data.at.length;
   const middles = data.at.map((at) => at + data.width / 2);
   const end = slots ? data.at[slots - 1] + data.width : 1;
   const wide = () => innerWidth > 620;
-  let metric = Object.keys(data.tracks)[0];
+  const named = new Set(data.names.map(({ name }) => name));
+  const partsOf = (name) => Object.keys(PARTS).map((part) => name + part);
+  const parts = new Set([...named].flatMap(partsOf));
+  /* wsload's own metrics: those that are no part of what user classes named. */
+  const own = Object.keys(data.curves).filter((metric) => !parts.has(metric));
+  const choices = [...named, ...own.filter((metric) => data.tracks[metric])];
+  let chosen = choices[0];
 
   function percentiles() {
-    const metrics = Object.keys(data.curves);
+    const colours = named.has(chosen) ? Object.fromEntries(partsOf(chosen).map((metric, at) => [metric, Object.values(PARTS)[at]])) : { [chosen]: "a" };
+    const metrics = [...Object.keys(colours), ...own.filter((metric) => !(metric in colours))].filter((metric) => data.curves[metric]);
     if (!metrics.length) return;
-    const joined = uPlot.join(metrics.map((name) => [data.curves[name].at.map(nines), data.curves[name].ms]));
-    const first = metrics.some((name) => SHOWN[name]) ? Object.keys(SHOWN) : metrics.slice(0, 1);
-    const others = metrics.filter((name) => !SHOWN[name]);
+    const shown = new Set([chosen, `${chosen}.service`, ...Object.keys(OWN)]);
+    const others = metrics.filter((metric) => !(metric in colours || metric in OWN));
+    const joined = uPlot.join(metrics.map((metric) => [data.curves[metric].at.map(nines), data.curves[metric].ms]));
     draw("percentiles", {
       padding: [8, 36, 0, 0],
       scales: { x: { time: false }, y: logScale },
@@ -23,12 +32,12 @@
       axes: [ninesAxis(), logAxis("")],
       series: [
         ninesSeries,
-        ...metrics.map((name) => ({
-          label: name,
-          stroke: stroke(SHOWN[name] || COLOURS[others.indexOf(name) % COLOURS.length]),
-          dash: others.indexOf(name) < COLOURS.length ? [] : [5, 4],
-          width: name === "message" ? 2.5 : 1.5,
-          show: first.includes(name),
+        ...metrics.map((metric) => ({
+          label: metric,
+          stroke: stroke(colours[metric] || OWN[metric] || COLOURS[others.indexOf(metric) % COLOURS.length]),
+          dash: others.indexOf(metric) < COLOURS.length ? [] : [5, 4],
+          width: metric === chosen ? 2.5 : 1.5,
+          show: shown.has(metric),
           spanGaps: true,
           points: { show: false },
           value: (plot, value) => figure(value),
@@ -80,12 +89,22 @@
   });
 
   function latency() {
-    const track = data.tracks[metric];
+    const [track, service] = [data.tracks[chosen], data.tracks[`${chosen}.service`]];
+    document.getElementById("latency").hidden = !track;
     if (!track) return;
+    const series = [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure), dots("max", "f", figure)];
+    const off = { show: false, dash: [4, 3] };
+    if (service) series.push(line("service p50", "a", figure, off), line("service p99", "b", figure, off));
     overTime("latency", {
-      series: [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure), dots("max", "f", figure)],
-      columns: track, y: logScale, yAxis: logAxis(""), height: wide() ? 280 : 240,
+      series, columns: service ? [...track, service[0], service[1]] : track,
+      y: logScale, yAxis: logAxis(""), height: wide() ? 280 : 240,
     });
+  }
+
+  function unanswered() {
+    const found = [["lost", "g"], ["failed", "b"]].filter(([part]) => data.unanswered[`${chosen}.${part}`]);
+    document.getElementById("unanswered").hidden = !found.length;
+    if (found.length) stacked("unanswered", found.map(([part, colour]) => [part, colour, data.unanswered[`${chosen}.${part}`]]));
   }
 
   function levels() {
@@ -119,34 +138,34 @@
     });
   }
 
-  function failures() {
-    const kinds = data.failures;
-    const back = data.reconnects.some((number) => number) ? data.reconnects.map((number) => number || null) : null;
-    if (!kinds.length && !back) return;
-    const bars = uPlot.paths.bars({ size: [1, 40], gap: slots > 200 ? 0 : 1 });
-    // Stacked: each is drawn from zero to the sum of itself and those below, the highest first.
-    const sums = kinds.map((kind, index) => middles.map((at, slot) => {
-      let sum = 0;
-      for (let below = index; below < kinds.length; below++) sum += kinds[below].counts[slot];
-      return sum || null;
-    }));
-    overTime("failures", {
+  /* Bars, each from zero to the sum of itself and those below, the highest first; label, colour and counts of each. */
+  function stacked(id, bars, more = []) {
+    const paths = uPlot.paths.bars({ size: [1, 40], gap: slots > 200 ? 0 : 1 });
+    const sums = bars.map((bar, index) => middles.map((at, slot) => bars.slice(index).reduce((sum, [, , counts]) => sum + counts[slot], 0) || null));
+    overTime(id, {
       series: [
-        ...kinds.map((kind, index) => ({
-          label: kind.kind, stroke: stroke(["g", "b", "d", "e", "h", "f"][index]), fill: stroke(["g", "b", "d", "e", "h", "f"][index]),
-          width: 0, paths: bars, points: { show: false }, value: (plot, value, series, slot) => (slot == null ? "–" : count(kind.counts[slot])),
+        ...bars.map(([label, name, counts]) => ({
+          label, stroke: stroke(name), fill: stroke(name), width: 0, paths, points: { show: false },
+          value: (plot, value, series, slot) => (slot == null ? "–" : count(counts[slot])),
         })),
-        ...(back ? [dots("reconnects", "c", (value) => count(value || 0))] : []),
+        ...more.map(([series]) => series),
       ],
-      columns: back ? [...sums, back] : sums,
+      columns: [...sums, ...more.map(([, column]) => column)],
       y: zeroScale, yAxis: zeroAxis("", { incrs: WHOLE }), height: wide() ? 150 : 130,
     });
+  }
+
+  function failures() {
+    const back = data.reconnects.some((number) => number) ? data.reconnects.map((number) => number || null) : null;
+    if (!data.failures.length && !back) return;
+    const bars = data.failures.map(({ kind, counts }, index) => [kind, ["g", "b", "d", "e", "h", "f"][index], counts]);
+    stacked("failures", bars, back ? [[dots("reconnects", "c", (value) => count(value || 0)), back]] : []);
   }
 
   /* The heat map: cells of time and log latency, coloured by the logarithm of their count. */
 
   function heat() {
-    const found = data.heat[metric];
+    const found = data.heat[chosen];
     document.getElementById("heat").hidden = !found;
     if (!found) return;
     let [lowest, highest, most] = [Infinity, -Infinity, 1];
@@ -199,7 +218,7 @@
       told.textContent = `${clock(from)}, ${figure(edge(row))} to ${figure(edge(row + 1))} ms: ${count(counts[row - first] || 0)}`;
     }
     const plot = overTime("heat", {
-      series: [{ label: metric, show: true, width: 0, paths: () => null, points: { show: false } }],
+      series: [{ label: chosen, show: true, width: 0, paths: () => null, points: { show: false } }],
       columns: [middles.map(() => edge(lowest))],
       y: { distr: 3, log: 10, range: () => [edge(lowest), edge(highest)] },
       yAxis: logAxis(""), height: wide() ? 260 : 220,
@@ -224,11 +243,13 @@
   }
 
   const redraw = charts.start(() => {
+    document.getElementById("charts").hidden = !choices.length;
     percentiles();
     if (!slots) return;
     document.getElementById("over-time").hidden = false;
     latency();
     heat();
+    unanswered();
     levels();
     failures();
     rates();
@@ -236,7 +257,14 @@
   });
 
   const choice = document.getElementById("metric");
-  for (const name of Object.keys(data.tracks)) choice.append(new Option(name, name));
+  const groups = [...Object.entries(GROUPS).map(([kind, label]) => [label, data.names.filter((each) => each.kind === kind).map(({ name }) => name)]),
+    ["Connections and load generator", choices.filter((metric) => !named.has(metric))]];
+  for (const [label, metrics] of groups) {
+    const group = document.createElement("optgroup");
+    group.label = label;
+    group.append(...metrics.map((metric) => new Option(metric, metric, false, metric === chosen)));
+    if (metrics.length) choice.append(group);
+  }
   choice.closest("label").hidden = choice.options.length < 2;
-  choice.addEventListener("change", () => { metric = choice.value; redraw(); });
+  choice.addEventListener("change", () => { chosen = choice.value; redraw(); });
 })();
