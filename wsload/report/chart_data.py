@@ -24,6 +24,7 @@ def chart_data(report: RunReport) -> dict[str, Any]:
     return {
         "width": series.width_s,
         "at": [_moment(at) for at in series.at_s],
+        "leading": report.summary.leading,
         "names": [{"name": name, "kind": report.summary.kind(name)} for name in names],
         "curves": {metric: _curve(shape) for metric, shape in report.shapes.items() if metric in metrics},
         "tracks": {metric: _track(track) for metric, track in series.tracks.items() if metric in metrics},

@@ -16,7 +16,7 @@
   /* wsload's own metrics: those that are no part of what user classes named. */
   const own = Object.keys(data.curves).filter((metric) => !parts.has(metric));
   const choices = [...named, ...own.filter((metric) => data.tracks[metric])];
-  let chosen = choices[0];
+  let chosen = data.leading || choices[0];
 
   function percentiles() {
     const colours = named.has(chosen) ? Object.fromEntries(partsOf(chosen).map((metric, at) => [metric, Object.values(PARTS)[at]])) : { [chosen]: "a" };
