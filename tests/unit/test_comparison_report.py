@@ -187,7 +187,7 @@ def test_runs_under_other_conditions_are_refused_unless_forced(tmp_path: Path) -
     with pytest.raises(UsageError) as caught:
         make_report(a, b, gate=GATE)
     assert str(caught.value) == (
-        "the runs differ in --ws-rate: not given in the baseline; 9 in the candidate; and they differ in "
+        "the runs differ in --ws-rate: not given in the baseline; 9 in the candidate; they also differ in "
         "users; --force compares them anyway"
     )
     report = make_report(a, b, gate=GATE, force=True)
