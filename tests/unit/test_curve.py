@@ -69,6 +69,15 @@ def test_at_a_judged_percentile_the_curve_is_the_verdicts_estimate(order: str) -
         assert point.candidate_ns <= point.candidate_high_ns * (1 + 1e-9)
 
 
+def test_the_interval_is_two_sided_at_its_confidence() -> None:
+    a, b = sides(np.random.default_rng(6), 1.0, runs=4)
+    (point,) = (each for each in ratio_curve(a, b, basis=Basis.PAIRS) if each.percentile == 50)
+    logs = np.log([other.percentile(50) / one.percentile(50) for one, other in zip(a, b, strict=True)])
+    reach = 3.18245 * logs.std(ddof=1) / 2  # t(0.975; 3)
+    assert point.low == pytest.approx(np.exp(logs.mean() - reach), rel=1e-5)
+    assert point.high == pytest.approx(np.exp(logs.mean() + reach), rel=1e-5)
+
+
 def test_times_climb_along_the_curve() -> None:
     points = ratio_curve(*sides(np.random.default_rng(4), 2.0, runs=3), basis=Basis.PAIRS)
     assert len(points) > 40

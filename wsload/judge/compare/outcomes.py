@@ -31,8 +31,8 @@ class Outcomes:
     """Upper edges (ns) of the buckets that hold answers, ascending."""
     reached: NDArray[np.int64]
     """How many answers took at most as long as each edge."""
-    lost: int = 0
-    failed: int = 0
+    lost: int
+    failed: int
     """Refused, or never sent because the server had gone."""
 
     @classmethod

@@ -148,7 +148,8 @@ def _requests(totals: Totals) -> frozenset[str]:
 
 
 def _trust(info: RunInfo) -> dict[str, float]:
-    return dict(getattr(info, "trust", None) or {})
+    trust = getattr(info, "trust", None)
+    return dict(getattr(trust, "up_to", trust) or {})
 
 
 def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str]]:
