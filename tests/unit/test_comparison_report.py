@@ -85,6 +85,15 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
     assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
 
 
+def test_what_may_fail_more_is_named_too(tmp_path: Path) -> None:
+    a = [store_run(tmp_path, "v1", at=at) for at in (0, 3, 4)]
+    b = [store_run(tmp_path, "v2", at=at, lost=5 * (at == 1)) for at in (1, 2, 5)]
+    said = headline(make_report(a, b, gate=Gate(judged=("message.p50",))))
+    assert said == (
+        "It can't be told yet whether B (v2) is slower than A (v1) or fails more: message lost may be"
+    )
+
+
 def test_a_build_that_loses_more_fails_more_however_fast_it_is(tmp_path: Path) -> None:
     report = compared(tmp_path, Gate(judged=("message.p50",)), slower=0.4, lost=300)
     assert (report.comparison.verdict, report.comparison.exit_code) == (Verdict.FAILS_MORE, 1)

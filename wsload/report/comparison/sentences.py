@@ -80,7 +80,11 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
     if not comparison.judgements and not comparison.unjudged:
         return "The runs recorded nothing that could be judged"
     if names := named(comparison.judgements, Verdict.INCONCLUSIVE):
-        return f"It can't be told yet whether {b} is slower than {a}: {names} may be"
+        open_shares = [
+            each for each in comparison.judgements if each.is_share and each.verdict is Verdict.INCONCLUSIVE
+        ]
+        worse = f"is slower than {a}" + (" or fails more" if open_shares else "")
+        return f"It can't be told yet whether {b} {worse}: {names} may be"
     blocking = [each.name for each in comparison.unjudged if each.blocks] or [
         each.name for each in comparison.unjudged
     ]
