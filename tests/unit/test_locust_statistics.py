@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from locust.env import Environment
 
-from wsload.load.locust.statistics import TYPE, StatisticsFeed
+from wsload.load.locust.statistics import FEW, TYPE, StatisticsFeed, log_many
 from wsload.measure.names import Kind
 from wsload.measure.recorder import Recorder
 
@@ -35,3 +38,18 @@ def test_every_name_is_a_row_of_its_own_beside_open_login_and_close() -> None:
     assert counts == {"buy a book": 3, "check out": 2, "tick": 2, "open": 1, "login": 1, "close": 1}
     assert entries["buy a book", TYPE].num_failures == 1
     assert entries["tick", TYPE].avg_response_time == 3.0
+
+
+@given(st.lists(st.integers(0, 20_000_000_000), min_size=1, max_size=3 * FEW), st.integers(0, 10**6))
+def test_many_at_once_are_logged_as_one_by_one(values: list[int], size: int) -> None:
+    stats = Environment().stats
+    at_once, one_by_one = stats.get("at once", TYPE), stats.get("one by one", TYPE)
+    log_many(at_once, values, size)
+    for place, value in enumerate(values):
+        one_by_one.log(value / 1e6, size if place == 0 else 0)
+    assert at_once.response_times == one_by_one.response_times
+    assert at_once.num_requests == one_by_one.num_requests == len(values)
+    assert at_once.total_content_length == one_by_one.total_content_length == size
+    assert at_once.total_response_time == pytest.approx(one_by_one.total_response_time)
+    assert at_once.min_response_time == one_by_one.min_response_time
+    assert at_once.max_response_time == one_by_one.max_response_time

@@ -10,7 +10,7 @@ from intervals import COUNTERS, METRICS
 from wsload.measure.histogram import TRACKABLE_NS, Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import MOST_NAMES, OTHER, Kind, counters
-from wsload.measure.recorder import LONG, Failure, Recorder
+from wsload.measure.recorder import LONG, Failure, Recorder, Samples
 
 values = st.integers(0, 10**10)
 what = st.sampled_from(("open", "login", "message"))
@@ -33,12 +33,16 @@ class Shown:
         self.values: dict[str, list[int]] = {}
         self.sizes: list[int] = []
         self.seen: list[Failure] = []
+        self.calls = 0
 
-    def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        assert values, "shown nothing"
-        assert len(sizes) == (len(values) if metric == "message" else 0)
-        self.values.setdefault(metric, []).extend(values)
-        self.sizes += sizes
+    def samples(self, taken: list[Samples]) -> None:
+        self.calls += 1
+        assert taken, "shown nothing"
+        for metric, values, sizes in taken:
+            assert values, "shown nothing"
+            assert len(sizes) == (len(values) if metric == "message" else 0)
+            self.values.setdefault(metric, []).extend(values)
+            self.sizes += sizes
 
     def failures(self, failures: list[Failure]) -> None:
         self.seen += failures
@@ -221,3 +225,15 @@ def test_names_beyond_the_limit_are_gathered_and_counted() -> None:
 def test_a_name_that_would_be_taken_for_another_figure_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         Recorder().declare(name, Kind.REQUEST)
+
+
+def test_two_hundred_names_are_shown_in_one_call() -> None:
+    shown = Shown()
+    recorder = Recorder(shown)
+    for number in range(200):
+        name = recorder.declare(f"request {number}", Kind.REQUEST).name
+        recorder.values[name] += [1_000_000] * (LONG if number % 2 else 1)
+    recorder.flush()
+    assert shown.calls == 1 and len(shown.values) == 100
+    freeze(recorder)
+    assert shown.calls == 2 and len(shown.values) == 200

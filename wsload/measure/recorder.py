@@ -29,6 +29,8 @@ from wsload.measure.names import (
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""
 
+Samples = tuple[str, list[int], list[int]]
+"""A metric, its new values in ns, and for requests the answers' sizes in bytes, else nothing."""
 Failure = tuple[str, str, int]
 """What was tried, the kind of failure, and how long it had taken by then in ns (-1: not timed)."""
 
@@ -36,8 +38,8 @@ Failure = tuple[str, str, int]
 class Listener(Protocol):
     """Sees every sample too, within a second, on the recorder's thread."""
 
-    def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        """New values in ns; for requests the answers' sizes in bytes too, else empty."""
+    def samples(self, taken: list[Samples]) -> None:
+        """New values, of several metrics at once: a call for each would cost the loop milliseconds a second."""
 
     def failures(self, failures: list[Failure]) -> None:
         """New failures, in order."""
@@ -207,16 +209,18 @@ class Recorder:
 
     def flush(self) -> None:
         """Moves long lists of samples into their histograms, so that no list grows for a second."""
-        for metric, values in self.values.items():
-            if len(values) >= LONG:
-                self._take(metric)
-                self._histograms.setdefault(metric, Histogram()).record(values)
+        taken = [self._take(metric) for metric, values in self.values.items() if len(values) >= LONG]
+        for metric, values, _ in taken:
+            self._histograms.setdefault(metric, Histogram()).record(values)
+        if taken and self.listener is not None:
+            self.listener.samples(taken)
 
     def freeze(self, *, start_s: float, length_s: float, gauges: dict[str, int]) -> Snapshot:
         """Everything since the last freeze; the recorder starts anew. Takes some 10 µs."""
+        taken = [self._take(metric) for metric, values in self.values.items() if values]
         snapshot = Snapshot(
             self._histograms,
-            {metric: self._take(metric) for metric, values in self.values.items() if values},
+            {metric: values for metric, values, _ in taken},
             self.count,
             own_counters=self._counters,
             failures=self._failures,
@@ -227,18 +231,18 @@ class Recorder:
             gauges=gauges,
         )
         self._new = {}
+        if taken and self.listener is not None:
+            self.listener.samples(taken)
         failed, self._failed = self._failed, []
         if failed and self.listener is not None:
             self.listener.failures(failed)
         self._start()
         return snapshot
 
-    def _take(self, metric: str) -> list[int]:
-        """The metric's samples, shown to the listener; a new list is begun."""
+    def _take(self, metric: str) -> Samples:
+        """The metric's samples; a new list is begun."""
         values, self.values[metric] = self.values[metric], []
         sizes: list[int] = self.sizes.get(metric, [])
         if sizes:
             self.sizes[metric] = []
-        if self.listener is not None:
-            self.listener.samples(metric, values, sizes)
-        return values
+        return metric, values, sizes

@@ -8,7 +8,8 @@ soon as somebody else listens to ``request``, each sample is fired as an event.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
 from wsload.load.locust.ending import Listeners
 from wsload.measure.names import OWN, split
-from wsload.measure.recorder import Failure
+from wsload.measure.recorder import Failure, Samples
 
 
 class _Type(str):
@@ -30,6 +31,10 @@ TYPE: Final = _Type("WS")
 """The request type of wsload's rows. Events that wsload fires are known by this very object."""
 ROWS: Final = frozenset(("open", "login", "close"))
 """wsload's own metrics that are rows in Locust's table, beside all that user classes name."""
+
+
+FEW: Final = 100
+"""Up to so many values numpy takes longer than a loop."""
 
 
 class StatisticsFeed:
@@ -50,10 +55,8 @@ class StatisticsFeed:
 
     # On the loop's thread
 
-    def samples(self, metric: str, values: list[int], sizes: list[int]) -> None:
-        named = metric not in OWN and not split(metric)[1]
-        if (named or metric in ROWS) and metric not in self._known:
-            self._bridge.to_listeners(self._feed, metric, values, sizes)
+    def samples(self, taken: list[Samples]) -> None:
+        self._bridge.to_listeners(self._feed, taken)
 
     def failures(self, failures: list[Failure]) -> None:
         if unknown := [failure for failure in failures if failure[0] not in self._known]:
@@ -61,15 +64,22 @@ class StatisticsFeed:
 
     # On the hub
 
-    def _feed(self, name: str, values: list[int], sizes: list[int]) -> None:
-        if only_aggregates_are_wanted(self._environment):
+    def _feed(self, taken: list[Samples]) -> None:
+        rows = [each for each in taken if self._is_row(each[0])]
+        if not only_aggregates_are_wanted(self._environment):
+            for name, values, sizes in rows:
+                for place, value in enumerate(values):
+                    self._fire(name, value / 1e6, sizes[place] if sizes else 0, None)
+        elif rows:
             stats = self._environment.stats
-            milliseconds = np.array(values, dtype=np.int64) / 1e6
-            for entry in (stats.total, stats.get(name, TYPE)):
-                log_many(entry, milliseconds, sum(sizes))
-            return
-        for place, value in enumerate(values):
-            self._fire(name, value / 1e6, sizes[place] if sizes else 0, None)
+            for name, values, sizes in rows:
+                log_many(stats.get(name, TYPE), values, sum(sizes))
+            every = [value for _, values, _ in rows for value in values]
+            log_many(stats.total, every, sum(sum(sizes) for *_, sizes in rows))
+
+    def _is_row(self, metric: str) -> bool:
+        named = metric not in OWN and not split(metric)[1]
+        return (named or metric in ROWS) and metric not in self._known
 
     def _fail(self, failures: list[Failure]) -> None:
         for what, kind, age_ns in failures:
@@ -99,30 +109,39 @@ def only_aggregates_are_wanted(environment: Any) -> bool:
     )
 
 
-def log_many(entry: StatsEntry, milliseconds: Any, content_length: int) -> None:
-    """What ``StatsEntry.log`` does with a response time, for many (ms, shape (n,)) at once."""
+def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
+    """What ``StatsEntry.log`` does with a response time, for many (ns) at once."""
     now = time.time()
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
         remember_second(entry, second - 1)
-    count = len(milliseconds)
-    entry.num_requests += count
-    entry.num_reqs_per_sec[second] += count
+    entry.num_requests += len(values)
+    entry.num_reqs_per_sec[second] += len(values)
     entry.last_request_timestamp = now
-    entry.total_response_time += float(milliseconds.sum())  # type: ignore[assignment]  # ms with fractions
-    least, most = float(milliseconds.min()), float(milliseconds.max())
+    entry.total_response_time += sum(values) / 1e6  # type: ignore[assignment]  # ms with fractions
+    least, most = min(values) / 1e6, max(values) / 1e6
     known = entry.min_response_time
     entry.min_response_time = least if known is None else min(known, least)  # type: ignore[assignment]
     entry.max_response_time = max(entry.max_response_time, most)  # type: ignore[assignment]
     entry.total_content_length += content_length
-    for value, number in zip(*np.unique(_rounded(milliseconds), return_counts=True), strict=True):
-        entry.response_times[int(value)] += int(number)
+    for value, number in _rounded(values):
+        entry.response_times[value] += number
 
 
-def _rounded(milliseconds: Any) -> Any:
-    """Locust's rounding to two significant digits; its own function, should somebody have replaced it."""
+def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
+    """How often which value (ns) is there in ms by Locust's rounding: two digits, or whatever it was replaced by."""
     if round_one := own_rounding():
-        return np.array([round_one(value) for value in milliseconds.tolist()])
+        return Counter(int(round_one(value / 1e6)) for value in values).items()
+    if len(values) <= FEW:
+        return Counter(map(_rounded_one, values)).items()
+    milliseconds = np.array(values, dtype=np.int64) / 1e6
     steps = np.select([milliseconds < 100, milliseconds < 1000, milliseconds < 10000], [1, 10, 100], 1000)
-    return np.round(milliseconds / steps) * steps
+    found = np.unique(np.round(milliseconds / steps).astype(np.int64) * steps, return_counts=True)
+    return zip(*(each.tolist() for each in found), strict=True)
+
+
+def _rounded_one(value: int) -> int:
+    milliseconds = value / 1e6
+    step = 1 if milliseconds < 100 else 10 if milliseconds < 1000 else 100 if milliseconds < 10000 else 1000
+    return round(milliseconds / step) * step
