@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Set
 from typing import Any, ClassVar, Final
 
 from locust import User
@@ -44,7 +44,7 @@ class DeclaredUser(User):
     """Whether the connection is opened before `on_start`; otherwise call `connect` yourself."""
     reconnect: bool | None = None
     """Whether a connection that fails or is dropped is opened again; None for what ``--ws-reconnect`` says."""
-    expected_closes: frozenset[int] = frozenset()
+    expected_closes: Set[int] = frozenset()
     """Close codes with which the server may end a connection without that being a failure."""
     overlap: bool = True
     """In an open workload: whether a task that is due begins although the one before has not ended. With False it
@@ -91,7 +91,7 @@ class DeclaredUser(User):
         """Called once, when the user is connected and before its first task."""
 
     async def on_stop(self) -> None:
-        """Called once when the user stops, while it is still connected."""
+        """Called once when the user stops, while it is still connected; not where `on_start` was not called."""
 
     async def on_opening(self) -> Opening | None:
         """Called before every opening, reconnections too: log in over HTTP here, and return what to open."""

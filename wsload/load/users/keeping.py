@@ -110,8 +110,6 @@ class KeptConnection(Accounts):
                     stage = "on_connect"
                     await self._greet(number)
                 except (StopUser, StopTest):
-                    if self._in_charge == number:
-                        await self.close()
                     raise
                 except Exception as error:
                     if not isinstance(error, WorkloadError):

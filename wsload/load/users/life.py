@@ -68,6 +68,7 @@ class Life:
         "phase",
         "schedule",
         "stack",
+        "started",
         "turned",
         "user",
     )
@@ -81,6 +82,8 @@ class Life:
         self.stack = TaskStack(user)
         self.turned = False
         """Whether the loop has had its turn since the task of a closed workload began."""
+        self.started = False
+        """Whether `on_start` was called, so that `on_stop` is to be."""
         self.error: BaseException | None = None
         """What a task raised, where Locust is not to catch that."""
         self._task: asyncio.Task[None] | None = None
@@ -136,7 +139,8 @@ class Life:
             self.phase = Phase.LEAVING
             if self._due_tasks is not None:
                 await self._due_tasks.cancel()
-            await self._say_goodbye()
+            if self.started:
+                await self._say_goodbye()
         finally:
             self.phase = Phase.LEAVING
             try:
@@ -159,6 +163,7 @@ class Life:
         delays = backoff()
         while True:
             self._go_on(Phase.BUSY)
+            self.started = True
             try:
                 await user.on_start()
             except OpenError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Protocol
 
 from wsload.errors import WorkloadError
@@ -18,7 +18,7 @@ class Progress(Protocol):
 class Owner(Protocol):
     """Who a connection belongs to: its hooks, and what the connection reports."""
 
-    expected_closes: frozenset[int]
+    expected_closes: Set[int]
     """Close codes that are no failures."""
     _life: Any
     """The owner's `Progress`."""

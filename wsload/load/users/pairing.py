@@ -104,7 +104,7 @@ class Pairing:
         """Whether more than one of these was outstanding since none was."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts, each with the names of the requests that it concerns: for the caller to take away."""
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         """What a match raised last: for the caller to take away."""
         self._by_key: dict[Hashable, Request] = {}
         self._rules: dict[object, Rule] = {}
@@ -219,7 +219,7 @@ class Pairing:
         for request in self.in_order or ():
             try:
                 accepted = request.match is None or request.match(message)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.error = error
                 continue
             if accepted:

@@ -55,6 +55,10 @@ class ProcessContext:
         self._reported: set[tuple[type, str]] = set()
         self.refused = False
         """Whether the run could not be started: Locust spawns its users all the same, to no effect."""
+        self._pacer: Pacer | None = None
+        self._opener: Opener | None = None
+        self.long_looks = LONG_LOOKS
+        """How many of these are left."""
         try:
             self.configure()
         except UsageError:
@@ -75,10 +79,12 @@ class ProcessContext:
 
     def _use(self, settings: Settings) -> None:
         self.settings = settings
-        self._pacer: Pacer | None = None
-        self._opener: Opener | None = None
+        self.bridge.engine.call(self._renew)
+
+    def _renew(self) -> None:
+        # On the loop's thread, before the run's first user: what is being used there is not taken away.
+        self._pacer = self._opener = None
         self.long_looks = LONG_LOOKS
-        """How many of these are left."""
 
     @property
     def pacer(self) -> Pacer:
