@@ -1,0 +1,747 @@
+"""A user's life: its tasks, in closed and open workloads, its steps and further connections, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from locust import SequentialTaskSet, TaskSet, constant
+from locust.exception import StopTest, StopUser
+from websockets.asyncio.server import ServerConnection
+from world import World, world
+
+from wsload import (
+    ConnectionLost,
+    NotConnected,
+    OpenError,
+    UsageError,
+    WebSocketUser,
+    WorkloadError,
+    constant_rate,
+    task,
+)
+from wsload.judge.run.validity import TOO_LATE
+from wsload.load.users import due_tasks
+from wsload.load.users.due_tasks import WAITED
+from wsload.load.users.life import Phase
+from wsload.load.users.states import State
+from wsload.load.users.steps import UNFINISHED
+
+
+@pytest.fixture
+def w() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+class Quiet(WebSocketUser):
+    abstract = True
+    wait_time = constant(0)
+
+
+def run(
+    w: World, body: Callable[[Any], Awaitable[None]], base: type[WebSocketUser] = Quiet, **attributes: Any
+) -> Any:
+    """Lives a user of the base whose only task is this, once."""
+
+    async def only(self: Any) -> None:
+        try:
+            await body(self)
+        finally:
+            self._life.stop()
+
+    return w.live(type("User", (base,), {"tasks": [only], **attributes}))
+
+
+async def delayed_echo(connection: ServerConnection) -> None:
+    """Answers with the message itself after as many ms as it says, messages side by side."""
+
+    async def answer(message: Any) -> None:
+        await asyncio.sleep(float(message) / 1000)
+        await connection.send(message)
+
+    async with asyncio.TaskGroup() as tasks:
+        async for message in connection:
+            tasks.create_task(answer(message))
+
+
+# Before the first task
+
+
+def test_a_user_that_is_stopped_before_it_is_due_never_comes(w: World) -> None:
+    w.serve()
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            raise AssertionError("it never comes")
+
+    user = w.user(User)
+
+    async def stopped() -> None:
+        living = asyncio.create_task(user._life.live(time.monotonic_ns() + 10**12))
+        await asyncio.sleep(0)
+        user._life.stop()
+        await living
+
+    w.run(stopped())
+    assert user._life.phase is Phase.GONE and w.opened == 0 and w.engine.users == 0
+    w.run(user._life.live(0))
+    assert w.opened == 0
+
+
+@pytest.mark.parametrize("wait_time", [constant(0), constant_rate(50)], ids=["closed", "open"])
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_user_that_is_stopped_in_on_start_does_no_task(w: World, wait_time: Any, kill: bool) -> None:
+    w.serve()
+    did: list[str] = []
+
+    class User(Quiet):
+        async def on_start(self) -> None:
+            self._life.stop(kill=kill)
+            await asyncio.sleep(0.01)
+            did.append("on_start")
+
+        async def on_stop(self) -> None:
+            assert await self.round_trip("bye") == "bye"
+            did.append("on_stop")
+
+        @task
+        async def talk(self) -> None:
+            did.append("task")
+
+    User.wait_time = wait_time
+    w.live(User)
+    assert did == (["on_stop"] if kill else ["on_start", "on_stop"])
+    assert w.failures() == {}
+
+
+def test_on_start_is_tried_again_while_the_server_is_not_there(w: World) -> None:
+    tries: list[int] = []
+
+    class User(Quiet):
+        auto_connect = False
+
+        async def on_start(self) -> None:
+            tries.append(1)
+            if len(tries) == 2:
+                await self.close()
+                return
+            await self.connect("ws://127.0.0.1:1/")
+
+        @task
+        async def talk(self) -> None:
+            raise StopUser
+
+    w.live(User)
+    assert len(tries) == 2 and w.failures() == {"open: refused": 1}
+
+
+def test_on_start_that_fails_ends_the_user_and_is_said(w: World) -> None:
+    w.serve()
+
+    class User(Quiet):
+        async def on_start(self) -> None:
+            raise ValueError("a bug")
+
+        @task
+        async def talk(self) -> None:
+            raise AssertionError
+
+    w.live(User)
+    assert w.failures() == {"on_start: ValueError": 1} and w.counter("users_ended") == 1
+
+
+# Tasks
+
+
+def test_a_failing_task_is_a_failure_with_its_name_and_the_user_goes_on(w: World) -> None:
+    w.serve()
+
+    class User(Quiet):
+        times = 0
+
+        @task
+        async def talk(self) -> None:
+            self.times += 1
+            if self.times == 4:
+                raise StopUser
+            if self.times == 3:
+                raise NotConnected("counted already")
+            assert self.times > 2, "not yet"
+
+    w.live(User)
+    assert w.failures() == {"task talk: AssertionError": 2}
+    assert "not yet" in w.texts[0]
+
+
+@pytest.mark.parametrize("wait_time", [constant(0), constant_rate(100)], ids=["closed", "open"])
+def test_where_locust_is_not_to_catch_exceptions_they_come_out(w: World, wait_time: Any) -> None:
+    w.serve()
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            raise ValueError("a bug")
+
+    User.wait_time = wait_time
+    with pytest.raises(ValueError, match="a bug"):
+        w.live(User, catch_exceptions=False)
+    assert w.failures() == {"task talk: ValueError": 1}
+    assert w.counter("users_ended") == 1 and len(w.reported) == 1
+
+
+def test_task_sets_are_entered_left_and_interrupted_with_their_hooks(w: World) -> None:
+    w.serve()
+    did: list[str] = []
+
+    class Inner(SequentialTaskSet):
+        async def on_start(self) -> None:
+            did.append("in")
+
+        async def on_stop(self) -> None:
+            did.append("out")
+
+        @task
+        async def first(self) -> None:
+            did.append(await self.user.round_trip("1"))
+
+        @task
+        async def second(self) -> None:
+            with self.user.measure("step"):
+                self.interrupt()
+
+    class Outer(TaskSet):
+        @task
+        class nested(Inner):  # noqa: N801
+            pass
+
+        @task
+        async def done(self) -> None:
+            if did.count("out") >= 2:
+                raise StopUser
+
+    class User(Quiet):
+        tasks = [Outer]  # noqa: RUF012
+
+    w.live(User)
+    whole = ["in", "1", "out"]
+    assert did == whole * (len(did) // 3) and len(did) >= 6
+    assert w.failures() == {}
+    assert w.counter(f"step: {UNFINISHED}") == len(did) // 3
+
+
+def test_a_user_in_a_task_set_leaves_it_at_its_end(w: World) -> None:
+    w.serve()
+    did: list[str] = []
+
+    class User(Quiet):
+        @task
+        class Room(TaskSet):
+            def on_stop(self) -> None:
+                did.append("out")
+
+            @task
+            async def stay(self) -> None:
+                self.user._life.stop()
+
+        async def on_stop(self) -> None:
+            did.append("on_stop")
+
+    w.live(User)
+    assert did == ["out", "on_stop"]
+
+
+def test_a_task_that_never_suspends_starves_nobody(w: World) -> None:
+    w.serve()
+    turns = 0
+
+    class Busy(Quiet):
+        @task
+        async def spin(self) -> None:
+            if turns > 100:
+                raise StopUser
+
+    async def other() -> None:
+        nonlocal turns
+        while turns <= 100:
+            turns += 1
+            await asyncio.sleep(0)
+
+    user = w.user(Busy)
+
+    async def both() -> None:
+        await asyncio.gather(user._life.live(time.monotonic_ns()), other())
+
+    w.run(both())
+
+
+# Open workloads
+
+
+class Due(WebSocketUser):
+    abstract = True
+    wait_time = constant_rate(50)
+
+
+def test_due_tasks_begin_when_they_are_due_and_count_from_then(w: World) -> None:
+    w.serve(delayed_echo)
+
+    class User(Due):
+        number = 0
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            if self.number == 10:
+                raise StopUser
+            await asyncio.sleep(0.03)  # a pause before the request: charged from the due time
+            await self.round_trip("100", match=lambda message: message == "100")
+
+    began = time.monotonic()
+    w.live(User)
+    assert time.monotonic() - began < 0.9, "one after the other would take longer"
+    found = w.record().histograms
+    assert found["message"].percentile(0) >= 125e6
+    assert found["message.service"].percentile(0) >= 95e6
+    assert found["send_lag"].total == 10
+
+
+def test_tasks_that_must_not_overlap_wait_and_the_server_is_charged(w: World) -> None:
+    w.serve(delayed_echo)
+
+    class User(Due):
+        overlap = False
+        number = running = 0
+
+        @task
+        async def talk(self) -> None:
+            assert not self.running
+            self.running += 1
+            await self.round_trip("50")
+            self.running -= 1
+            self.number += 1
+            if self.number == 5:
+                self._life.stop()
+
+    w.live(User)
+    found = w.record().histograms
+    assert found["message"].total == 5
+    assert found["message"].percentile(100) >= 150e6, "the fifth was due long before it could begin"
+    assert found["message.service"].percentile(100) < 150e6
+    assert found["send_lag"].percentile(50) < 10e6, "the load generator was not late"
+    missed = {kind for kind in w.failures() if kind.startswith("task")}
+    assert missed <= {f"task: {WAITED}"}
+
+
+def test_what_would_exceed_the_most_in_flight_is_unsent_and_the_rest_goes_on() -> None:
+    with world(ws_max_in_flight="3") as w:
+        w.serve(delayed_echo)
+
+        class User(Due):
+            number = 0
+
+            @task
+            async def talk(self) -> None:
+                self.number += 1
+                if self.number == 6:
+                    self._life.stop()
+                await self.round_trip("300", match=lambda message: message == "300")
+
+        w.live(User)
+        failures = w.failures()
+        assert failures.keys() == {"task: too many in flight"}
+        assert w.counter("unsent") == failures["task: too many in flight"] > 3
+
+
+def test_a_stopped_user_finishes_what_has_begun_and_waits_for_no_further_due_time(w: World) -> None:
+    w.serve(delayed_echo)
+    done: list[bool] = []
+
+    class User(Due):
+        wait_time = constant_rate(0.05)
+
+        @task
+        async def talk(self) -> None:
+            raise AssertionError("due in 20 s")
+
+    class Other(Due):
+        wait_time = constant_rate(200)
+
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+            await self.round_trip("100", match=lambda message: message == "100")
+            done.append(True)
+
+    user = w.user(User)
+    user._life.schedule = lambda: Later()
+
+    async def lives() -> None:
+        living = asyncio.create_task(user._life.live(time.monotonic_ns()))
+        await w.until(lambda: user._life.phase is Phase.BUSY)
+        user._life.stop()
+        await living
+
+    began = time.monotonic()
+    w.run(lives())
+    w.live(Other)
+    assert time.monotonic() - began < 5 and done
+    assert w.failures() == {}
+
+
+class Later:
+    """A schedule whose first due time is far away."""
+
+    rate = 0.05
+
+    def due_ns(self) -> int:
+        return 20 * 10**9
+
+    def skip(self, number: int) -> None:
+        raise AssertionError
+
+
+def test_what_a_blocked_loop_could_not_begin_in_time_is_too_late(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_tasks, "OVERDUE_NS", 50_000_000)
+    monkeypatch.setattr(due_tasks, "PER_TURN", 10)
+    w.serve()
+
+    class User(Due):
+        wait_time = constant_rate(1000)
+        number = 0
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            if self.number == 1:
+                time.sleep(0.3)  # noqa: ASYNC251  # the fault that is tried
+            if self.number == 20:
+                self._life.stop()
+
+    w.live(User)
+    missed = w.failures()[f"task: {TOO_LATE}"]
+    assert missed == w.counter("unsent")
+    assert 150 <= missed <= 320
+
+
+def test_a_task_that_ends_its_user_ends_the_others_of_it(w: World) -> None:
+    w.serve(delayed_echo)
+    ended: list[str] = []
+
+    class User(Due):
+        wait_time = constant_rate(200)
+        number = 0
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            if self.number == 5:
+                raise StopUser
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("cancelled")
+
+    w.live(User)
+    assert len(ended) == 4 and w.failures() == {}
+
+
+def test_a_task_may_ask_for_the_end_of_the_run(w: World) -> None:
+    w.serve()
+
+    class User(Due):
+        wait_time = constant_rate(100)
+
+        @task
+        async def talk(self) -> None:
+            raise StopTest("enough")
+
+    w.live(User)
+    assert w.quits and w.reported == []
+
+
+def test_a_reconnection_owes_nothing_to_the_task_that_opened_first(w: World) -> None:
+    """What on_connect asks counts from when it asks, not from when a task was due long ago."""
+
+    async def closes(connection: ServerConnection) -> None:
+        async for message in connection:
+            if message == "bye":
+                await connection.close(1012)
+            else:
+                await connection.send(message)
+
+    w.serve(closes)
+
+    class User(Due):
+        auto_connect = False
+        number = 0
+
+        async def on_connect(self) -> None:
+            if w.opened > 1:
+                await self.round_trip("hello", name="hello")
+                raise StopUser
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            if self.number == 1:
+                await self.connect()
+            elif self.number == 8:
+                await self.send("bye")
+
+    w.live(User)
+    assert w.record().histograms["hello"].percentile(100) < 100e6
+
+
+# Steps, values and counters of a user class
+
+
+def test_a_step_is_one_figure_and_fails_by_what_is_raised_or_said(w: World) -> None:
+    w.serve(delayed_echo)
+
+    async def body(user: Any) -> None:
+        with user.measure("buy"):
+            await user.round_trip("10")
+            await user.round_trip("10")
+        with user.measure("buy") as step:
+            step.failed("sold out")
+        for error in (ValueError("a bug"), NotConnected("not connected")):
+            with contextlib.suppress(Exception), user.measure("buy"):
+                raise error
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                with user.measure("buy"):
+                    await user.round_trip("1000")
+
+    run(w, body)
+    assert w.count("buy") == 1 and w.count("buy.failed") == 4
+    assert w.totals.histograms["buy"].percentile(100) >= 18e6
+    failures = {kind: number for kind, number in w.failures().items() if kind.startswith("buy")}
+    assert failures == {
+        "buy: sold out": 1,
+        "buy: ValueError": 1,
+        "buy: not connected": 1,
+        "buy: CancelledError": 1,
+    }
+
+
+@pytest.mark.parametrize("way", ["StopUser", "killed"])
+def test_a_step_that_is_left_at_the_end_is_neither_good_nor_bad(w: World, way: str) -> None:
+    w.serve()
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            with self.measure("buy"):
+                if way == "StopUser":
+                    raise StopUser
+                self._life.stop(kill=True)
+                await asyncio.Event().wait()
+
+    w.live(User)
+    assert w.failures() == {} and w.count("buy") == 0
+    assert w.counter(f"buy: {UNFINISHED}") == 1
+
+
+def test_only_a_tasks_first_step_counts_from_when_it_was_due(w: World) -> None:
+    w.serve(delayed_echo)
+
+    class User(Due):
+        wait_time = constant_rate(4)
+
+        @task
+        async def talk(self) -> None:
+            await asyncio.sleep(0.05)
+            with self.measure("first"):
+                await asyncio.sleep(0.05)
+            with self.measure("second"):
+                await asyncio.sleep(0.01)
+            self._life.stop()
+
+    w.live(User)
+    found = w.record().histograms
+    assert found["first"].percentile(0) >= 98e6
+    assert 9e6 <= found["second"].percentile(100) < 50e6
+
+
+def test_a_name_stands_for_one_kind_of_figure(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await user.round_trip("x", name="buy")
+        with pytest.raises(UsageError, match="'buy' is that of a request: a value needs another"):
+            user.record("buy", 1.0)
+        with pytest.raises(UsageError, match="'buy' is that of a request: a step needs another"):
+            user.measure("buy")
+        user.record("think", 1.0)
+        with pytest.raises(UsageError, match="'think' is that of a value: a request needs another"):
+            user.round_trip("x", name="think")
+
+    run(w, body)
+    assert w.count("buy") == w.count("think") == 1
+
+
+def test_own_counters_add_up_and_touch_none_of_wsloads(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        user.count("gaps")
+        user.count("gaps", 4)
+        for name in ("sent", "lost", "users", "buy.unpaired", "buy.late"):
+            with pytest.raises(UsageError, match="wsload keeps itself"):
+                user.count(name)
+        with pytest.raises(TypeError):
+            user.count("gaps", 1.5)
+
+    run(w, body)
+    assert w.counter("gaps") == 5 and w.counter("sent") == w.counter("lost") == 0
+
+
+# Further connections
+
+
+def test_a_further_connection_is_measured_and_closed_like_the_first(w: World) -> None:
+    w.serve(delayed_echo)
+
+    async def body(user: Any) -> None:
+        async with user.open("/control", name="control") as control:
+            assert len(w.engine.members) == 2 and w.engine.connections == 2
+            assert await control.round_trip("5") == "5"
+            assert await user.round_trip("1") == "1"
+            await control.send("2")
+            assert await control.receive() == "2"
+            control.round_trip("30")
+        assert w.engine.connections == 1
+
+    run(w, body)
+    assert w.count("control") == 2 and w.count("message") == 1
+    assert w.count("open") == 2 and w.count("close") == 2
+    assert w.failures() == {}
+
+
+def test_a_further_connection_is_not_opened_again_and_leaves_nothing_behind(w: World) -> None:
+    async def closes(connection: ServerConnection) -> None:
+        async for _ in connection:
+            await connection.close(1012)
+
+    w.serve(closes)
+
+    async def body(user: Any) -> None:
+        for _ in range(5):
+            control = await user.open("/control", name="control")
+            with pytest.raises(ConnectionLost):
+                await control.round_trip("x")
+            with pytest.raises(NotConnected):
+                await control.round_trip("x")
+        assert len(user._extra) == 1 and len(w.engine.members) == 1
+
+    run(w, body)
+    assert w.failures() == {"close: closed 1012": 5, "control: closed 1012": 5, "control: not connected": 5}
+
+
+def test_what_is_left_open_is_closed_at_the_end(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await user.open("/control")
+        await user.open("/other")
+
+    run(w, body)
+    assert w.engine.connections == 0 and not w.engine.members and w.record().closes == {1000: 3}
+
+
+def test_a_further_connection_that_can_not_be_opened_says_so(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        with pytest.raises(OpenError):
+            async with user.open("ws://127.0.0.1:1/"):
+                raise AssertionError
+        assert not user._extra and len(w.engine.members) == 1
+
+    run(w, body)
+    assert w.failures() == {"open: refused": 1}
+
+
+def test_requests_on_a_further_connection_need_keys_of_their_own_or_the_classs(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        async with user.open("/a") as plain:
+            with pytest.raises(UsageError, match="needs key_of"):
+                plain.request("1", key="1")
+        async with user.open("/b", key_of=lambda message: message) as keyed:
+            assert await keyed.request("1", key="1") == "1"
+
+    run(w, body)
+
+
+def test_only_the_first_connections_loss_concerns_the_hooks(w: World) -> None:
+    async def closes(connection: ServerConnection) -> None:
+        async for _ in connection:
+            await connection.close(4000)
+
+    w.serve(closes)
+    codes: list[int] = []
+
+    async def body(user: Any) -> None:
+        control = await user.open("/control")
+        await control.send("go")
+        await w.until(lambda: control._socket.connection is None)
+        assert user._socket.state is State.OPEN and codes == []
+
+    run(w, body, on_close=lambda user, code, reason: codes.append(code))
+    assert codes == [1000]
+
+
+# The end
+
+
+def test_on_stop_may_still_talk_and_what_it_raises_is_said(w: World) -> None:
+    w.serve()
+    answers: list[str] = []
+
+    class User(Quiet):
+        async def on_stop(self) -> None:
+            answers.append(await self.round_trip("bye"))
+            raise ValueError("a bug")
+
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+
+    w.live(User)
+    assert answers == ["bye"] and w.failures() == {"on_stop: ValueError": 1}
+
+
+def test_a_user_that_is_killed_twice_is_cut_off_whatever_it_waits_for(w: World) -> None:
+    w.serve()
+
+    class User(Quiet):
+        async def on_stop(self) -> None:
+            with contextlib.suppress(WorkloadError):
+                await self.receive(timeout=100)
+
+        @task
+        async def talk(self) -> None:
+            await self.receive(timeout=100)
+
+    user = w.user(User)
+
+    async def killed() -> None:
+        living = asyncio.create_task(user._life.live(time.monotonic_ns()))
+        await w.until(lambda: user._life.phase is Phase.BUSY)
+        user._kill()
+        await w.until(lambda: user._life.phase is Phase.LEAVING and user._socket.inbox._waiter)
+        user._abort()
+        await living
+
+    w.run(killed())
+    assert w.engine.users == w.engine.connections == 0
