@@ -95,7 +95,8 @@ def test_who_had_not_arrived_when_the_test_ended_misses_nothing(
     assert open_run(finished.directory).problems == ()
     server.stop()
     assert server.account is not None
-    assert 0 < finished.counter("opens") == server.account["opens"] < 50
+    # An opening that the end cut short may have gone through on the server's side.
+    assert 0 < finished.counter("opens") <= server.account["opens"] < 50
     assert finished.counter("sent") == server.account["ignored"] == finished.counter("opens")
     assert finished.failures == {} and finished.counter("unsent") == 0
 
