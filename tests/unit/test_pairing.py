@@ -385,6 +385,28 @@ def test_what_was_outstanding_when_the_connection_went_is_no_reason_for_doubt() 
     assert client.pairing.doubts == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "answers", "overlapped"),
+    [
+        (("order apples", "order pears"), ("apples are ordered", "pears are ordered"), [False, False]),
+        (("order apples", "order pears"), ("ordered", "ordered"), [True, True]),
+        (("order apples", "order apples"), ("apples are ordered", "apples are ordered"), [True, False]),
+        (("order",), ("ordered",), [False]),
+    ],
+    ids=["quoted", "opaque", "alike", "alone"],
+)
+def test_an_answer_that_quotes_its_own_request_alone_is_proved(
+    sent: tuple[str, ...], answers: tuple[str, ...], overlapped: list[bool]
+) -> None:
+    pairing = Pairing()
+    for text in sent:
+        request = Request(Figures.of("ask"), 0, 0)
+        request.data = text
+        pairing.add_in_order(request, None)
+    assert [pairing.receive(answer, None).overlapped for answer in answers] == overlapped
+    assert pairing.doubts == []
+
+
 def test_an_answer_that_quotes_anothers_request_is_a_doubt_at_once() -> None:
     client = Client()
     for text in ("order apples", "order pears"):

@@ -83,7 +83,8 @@ class Found:
     name: str = ""
     """The name of the request that it answers late, or again."""
     overlapped: bool = False
-    """Whether it was told by its turn while more than one request was outstanding."""
+    """Whether it was told by its turn alone: more than one request was outstanding, and it quotes none of them
+    alone."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
@@ -238,10 +239,12 @@ class Pairing:
                 if others:
                     rule.learn(any(match is not None and accepts(match, message) for match in others))
                     self._resolve(rule)
-        overlapped = overlapped and rule.specific is False
-        if overlapped and _quotes_another(message, request, self.in_order):
-            self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
-        return Found(Kind.ANSWER, request, overlapped=overlapped)
+        if overlapped and rule.specific is False:
+            quoted = _quoted(message, request, self.in_order)
+            if quoted is False:
+                self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
+            return Found(Kind.ANSWER, request, overlapped=not quoted)
+        return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any) -> Found:
         """A message that no outstanding request accepts: a push, unless it shows that answers were mistaken."""
@@ -272,15 +275,15 @@ def _remember(keys: dict[Hashable, str], key: Hashable, name: str) -> None:
         del keys[next(iter(keys))]
 
 
-def _quotes_another(message: Any, request: Request, others: deque[Request]) -> bool:
-    """Whether an answer has a word of another outstanding request, and none that only its own has."""
+def _quoted(message: Any, request: Request, others: deque[Request]) -> bool | None:
+    """Whether an answer quotes its own request, by a word that no other outstanding one has; False for another's
+    request instead, None for neither."""
     rest = [_words(other.data) for other in list(others)[:COMPARED]]
-    sent = _words(request.data)
+    sent, found = _words(request.data), _words(message)
     own = sent.difference(*rest)
-    if not own:
-        return False
-    found = _words(message)
-    return not found & own and any(found & (words - sent) for words in rest)
+    if found & own:
+        return True
+    return False if own and any(found & (words - sent) for words in rest) else None
 
 
 def _words(data: str | bytes) -> set[bytes]:
