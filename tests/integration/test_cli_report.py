@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from support.made_runs import STARTED_AT, make_run, second
+from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
@@ -50,7 +50,7 @@ def run(results: Path) -> Path:
 
 def make_invalid(results: Path) -> Path:
     busy = RunWarning(name="cpu", text="CPU 96 % of one core", invalidates=True)
-    return make_run(results, [second(0, [1])], build="overdriven", valid=False, warnings=(busy,))
+    return make_run(results, [second(0, [1])], build="overdriven", trust=UNTRUSTED, warnings=(busy,))
 
 
 def newer(run: Path) -> None:
@@ -103,7 +103,7 @@ def test_markdown_is_appended_to_githubs_step_summary(wsload: Wsload, run: Path,
 
 
 def test_a_killed_run_is_rebuilt(wsload: Wsload, results: Path) -> None:
-    killed = make_run(results, [second(0, [7])], valid=None)
+    killed = make_run(results, [second(0, [7])], trust=None)
     shown = wsload("report", killed, "--format", "markdown")
     assert shown.returncode == 0
     assert "**Incomplete.**" in shown.stdout
@@ -151,7 +151,7 @@ def test_the_list_has_a_row_a_run_and_names_what_it_cant_read(
     wsload: Wsload, results: Path, run: Path
 ) -> None:
     make_invalid(results)
-    make_run(results, [second(0, [2])], build="killed", valid=None, started_at=STARTED_AT + 60)
+    make_run(results, [second(0, [2])], build="killed", trust=None, started_at=STARTED_AT + 60)
     newer(make_run(results, [], build="future", started_at=STARTED_AT + 120))
     done = wsload("list")
     assert done.returncode == 0
@@ -160,7 +160,7 @@ def test_the_list_has_a_row_a_run_and_names_what_it_cant_read(
     assert rows["v1"].split() == [
         *("2024-11-22", "12:36", "v1", "4", "600", "2.00", "3.00", "1", "passed", "yes", run.name)
     ]
-    assert "NOT VALID" in rows["overdriven"] and "INCOMPLETE" in rows["killed"]
+    assert "NOT TRUSTED" in rows["overdriven"] and "INCOMPLETE" in rows["killed"]
     assert "written by a newer wsload" in done.stderr
 
 
@@ -221,18 +221,18 @@ def test_a_run_without_checks_of_its_own_needs_some(wsload: Wsload, results: Pat
     assert "nothing to check" in done.stderr
 
 
-def test_a_run_that_is_not_valid_exits_3_unless_that_is_allowed(wsload: Wsload, results: Path) -> None:
+def test_a_run_that_is_not_trusted_exits_3_unless_that_is_allowed(wsload: Wsload, results: Path) -> None:
     run = make_invalid(results)
     done = wsload("check", run, "lost < 1")
     assert done.returncode == 3
     assert "passed  lost < 1" in done.stdout
-    assert "is not valid: CPU 96 % of one core" in done.stderr
+    assert ": Not trusted: late" in done.stderr
     assert wsload("check", run, "lost < 1", "--allow-invalid").returncode == 0
     assert wsload("check", run, "message.count > 1", "--allow-invalid").returncode == 1
 
 
 def test_a_killed_run_can_vouch_for_nothing(wsload: Wsload, results: Path) -> None:
-    run = make_run(results, [second(0, [1])], valid=None)
+    run = make_run(results, [second(0, [1])], trust=None)
     done = wsload("check", run, "lost < 1")
     assert done.returncode == 3
     assert "is incomplete: run.json: the run has no end" in done.stderr

@@ -57,7 +57,7 @@ def assert_complete(finished: Finished) -> None:
     run, summary = finished.run, finished.summary
     assert run["schema"] == summary["schema"] == 2
     assert run["started_at"] < run["ended_at"]
-    assert {"build", "target", "options", "versions", "host", "valid", "warnings", "checks"} <= run.keys()
+    assert {"build", "target", "options", "versions", "host", "trust", "warnings", "checks"} <= run.keys()
 
     logged = counts_by_tag(finished.directory / "histograms.hlog")
     assert logged.pop("") == finished.count("message")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.devtools import CHROMIUM, Page, browser
-from support.made_runs import STARTED_AT, make_run, second
+from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 from support.shop import BUY, NAMES, STEP, shop_seconds
 
 from wsload.judge.run.history import run_line
@@ -55,7 +56,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         options={"ws_url": EVIL * 3},
         warnings=(RunWarning(name="cpu", text=EVIL, remedy=EVIL, invalidates=True),),
         checks=(CheckOutcome(expression=EVIL, state=CheckState.FAILED, wanted=EVIL, got=EVIL),),
-        valid=False,
+        trust=replace(UNTRUSTED, verdict=EVIL, remedy=EVIL),
     )
     return write_report(run)
 

@@ -97,7 +97,10 @@ def test_standard_output_is_json_lines_and_nothing_else(run_locust: Callable[...
     assert max(line["users"] for line in lines[:-1]) == 10
     end = lines[-1]
     assert end["messages"] == finished.count("message") > 0
-    assert end["valid"] == finished.run["valid"]
+    assert (end["standing"], end["verdict"]) == (
+        finished.run["trust"]["standing"],
+        finished.run["trust"]["verdict"],
+    )
     assert end["checks"] == finished.run["checks"]
     assert Path(end["results"]).name == finished.directory.name
     assert "Results: results/" in finished.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from support.made_runs import TRUSTED
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
@@ -55,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if (metric, second) != ("message", 3)
         }
         writer.append(Interval(start_s=START + second, length_s=1.0, histograms=histograms))
-    writer.finish({}, ended_at=START + 8, valid=True)
+    writer.finish({}, ended_at=START + 8, trust=TRUSTED)
     return writer.path
 
 

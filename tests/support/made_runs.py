@@ -9,11 +9,14 @@ from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.results.run import CheckOutcome, RunWarning
+from wsload.results.trust import Standing, Trust
 from wsload.results.writer import RUN, SUMMARY, RunWriter
 
 STARTED_AT = 1_732_278_960.0
 """2024-11-22 12:36:00 UTC."""
 MS = 1_000_000
+TRUSTED = Trust(standing=Standing.TRUSTED, verdict="Trusted up to the maximum (message)")
+UNTRUSTED = Trust(standing=Standing.UNTRUSTED, verdict="Not trusted: late", remedy="use --processes 4")
 
 
 def second(at: int, latencies_ms: Iterable[float] = (), **parts: Mapping[object, object]) -> Interval:
@@ -31,11 +34,11 @@ def make_run(
     target: str = "ws://127.0.0.1:8000/",
     options: Mapping[str, object] | None = None,
     started_at: float = STARTED_AT,
-    valid: bool | None = True,
+    trust: Trust | None = TRUSTED,
     warnings: tuple[RunWarning, ...] = (),
     checks: tuple[CheckOutcome, ...] = (),
 ) -> Path:
-    """A run's directory; ``valid=None`` leaves it as a killed run does."""
+    """A run's directory; ``trust=None`` leaves it as a killed run does."""
     writer = RunWriter.create(
         results, build=build, target=target, options=options or {}, started_at=started_at
     )
@@ -45,11 +48,11 @@ def make_run(
     writer.finish(
         summarize(writer.totals).to_json(),
         ended_at=started_at + writer.totals.duration_s,
-        valid=bool(valid),
+        trust=trust or TRUSTED,
         warnings=warnings,
         checks=checks,
     )
-    if valid is None:
+    if trust is None:
         (writer.path / RUN).write_bytes(begun)
         (writer.path / SUMMARY).unlink()
     return writer.path

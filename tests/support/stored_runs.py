@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from support.made_runs import TRUSTED, UNTRUSTED
 from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
@@ -83,7 +85,12 @@ def store_run(
         return writer.path
     warnings = [] if valid else [LATE]
     summary = summarize(writer.totals).to_json()
-    writer.finish(summary, ended_at=began + seconds, valid=valid, warnings=warnings)
+    writer.finish(
+        summary,
+        ended_at=began + seconds,
+        trust=TRUSTED if valid else replace(UNTRUSTED, verdict=f"Not trusted: {LATE.text}"),
+        warnings=warnings,
+    )
     return writer.path
 
 

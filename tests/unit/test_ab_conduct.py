@@ -25,7 +25,7 @@ from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.results.reader import open_run
 
-LATE = "not valid: sends were late: p99 12 ms"
+LATE = "Not trusted: sends were late: p99 12 ms"
 
 
 async def stay(connection: ServerConnection) -> None:

@@ -120,7 +120,7 @@ def test_without_valid_runs_nothing_is_compared(tmp_path: Path) -> None:
     assert basis_sentence(report) == ""
     assert sides_table(report).rows == ()
     assert runs_table(report).rows[0][-1] == "no"
-    assert runs_table(report).notes[0].endswith(f"not valid: {LATE.text}")
+    assert runs_table(report).notes[0].endswith(f"Not trusted: {LATE.text}")
     assert as_text(report).startswith("NO VALID RUNS  Nothing can be compared")
     assert "Nothing can be compared" in markdown(report)
     assert b"No valid runs." in render(report)
@@ -207,7 +207,7 @@ def test_runs_under_other_conditions_are_refused_unless_forced(tmp_path: Path) -
 def test_forced_runs_that_are_not_valid_are_named(tmp_path: Path) -> None:
     report = make_report(*store_sides(tmp_path, bad=(1,)), gate=GATE, force=True)
     assert len(report.comparison.pairs) == 4
-    assert report.warnings[0].endswith(f"is used anyway (--force): not valid: {LATE.text}")
+    assert report.warnings[0].endswith(f"is used anyway (--force): Not trusted: {LATE.text}")
 
 
 def test_loads_that_were_not_the_same_are_warned_of(tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_json_has_everything_for_programs(tmp_path: Path) -> None:
     assert (first["name"], first["unit"], first["verdict"]) == ("message.p50", "ns", "slower")
     assert first["low"] < first["ratio"] < first["high"]
     assert [run["side"] for run in data["runs"]] == list("ABBAABBA")
-    assert data["runs"][0]["doubt"] == f"not valid: {LATE.text}"
+    assert data["runs"][0]["doubt"] == f"Not trusted: {LATE.text}"
     assert data["runs"][0]["values"]["message.p50"] > 1e6
     assert len(data["pairs"]) == 3 and len(data["excluded"]) == 2
 

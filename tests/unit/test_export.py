@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from support.made_runs import TRUSTED
 from typer.testing import CliRunner
 
 from wsload.commands.cli.export import export
@@ -24,7 +25,7 @@ def run(tmp_path: Path) -> str:
     writer = RunWriter.create(tmp_path, build="v1", target="", options={}, started_at=START)
     for second in range(2):
         writer.append(Interval(start_s=START + second, length_s=1.0, histograms={"open": OPENS}))
-    writer.finish({}, ended_at=START + 2, valid=True)
+    writer.finish({}, ended_at=START + 2, trust=TRUSTED)
     return str(writer.path)
 
 

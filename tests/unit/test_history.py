@@ -5,21 +5,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.made_runs import STARTED_AT, make_run, second
+from support.made_runs import STARTED_AT, TRUSTED, UNTRUSTED, make_run, second
 
 from wsload.judge.run.history import RunLine, builds, run_line
-from wsload.judge.run.standing import Standing, standing
+from wsload.judge.run.standing import standing
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunInfo
+from wsload.results.trust import Standing, Trust
 
-INFO = RunInfo(build="v1", target="", started_at=STARTED_AT, valid=True)
+INFO = RunInfo(build="v1", target="", started_at=STARTED_AT, trust=TRUSTED)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
 
 
-def line(build: str, at: int, p50: int, *, standing: Standing = Standing.VALID) -> RunLine:
+def line(build: str, at: int, p50: int, *, standing: Standing = Standing.TRUSTED) -> RunLine:
     return RunLine(
         name=f"{at}-{build}",
         build=build,
@@ -49,7 +50,7 @@ def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
         {CheckState.PASSED: 2, CheckState.FAILED: 1},
     )
     assert found.p50_ns["message"] == found.p99_ns["message"] == pytest.approx(1e6, rel=0.001)
-    assert found.standing is Standing.VALID
+    assert found.standing is Standing.TRUSTED
 
 
 @given(json_values | st.fixed_dictionaries({"metrics": json_values, "peaks": json_values}))
@@ -58,10 +59,10 @@ def test_whatever_a_foreign_summary_holds_makes_a_line(summary: object) -> None:
     assert all(type(value) is int for value in found.p50_ns.values())
 
 
-def test_a_build_is_the_median_of_its_valid_runs() -> None:
+def test_a_build_is_the_median_of_its_usable_runs() -> None:
     lines = [line("a", at, p50) for at, p50 in enumerate((10, 30, 20))]
-    (found,) = builds([*lines, line("a", 9, 999, standing=Standing.INVALID)])
-    assert (found.p50_ns, found.p99_ns, found.valid, len(found.runs)) == (
+    (found,) = builds([*lines, line("a", 9, 999, standing=Standing.UNTRUSTED)])
+    assert (found.p50_ns, found.p99_ns, found.usable, len(found.runs)) == (
         {"message": 20},
         {"message": 40},
         3,
@@ -74,23 +75,23 @@ def test_builds_come_in_the_order_of_their_first_runs_even_when_they_alternate()
     assert [(each.build, len(each.runs)) for each in builds(lines)] == [("a", 3), ("b", 2)]
 
 
-def test_a_build_without_a_valid_run_has_no_figures() -> None:
+def test_a_build_without_a_usable_run_has_no_figures() -> None:
     (found,) = builds([line("a", 0, 1, standing=Standing.INCOMPLETE)])
     assert found.p50_ns == {}
 
 
 @pytest.mark.parametrize(
-    ("valid", "problems", "expected"),
+    ("trust", "problems", "expected"),
     [
-        (True, (), Standing.VALID),
-        (True, ("summary.json is missing",), Standing.INCOMPLETE),
+        (TRUSTED, (), Standing.TRUSTED),
+        (TRUSTED, ("summary.json is missing",), Standing.INCOMPLETE),
         (None, (), Standing.INCOMPLETE),
-        (False, (), Standing.INVALID),
-        (False, ("summary.json is missing",), Standing.INVALID),
+        (UNTRUSTED, (), Standing.UNTRUSTED),
+        (UNTRUSTED, ("summary.json is missing",), Standing.UNTRUSTED),
     ],
 )
 def test_the_worst_that_is_known_of_a_run_is_its_standing(
-    valid: bool | None, problems: tuple[str, ...], expected: Standing
+    trust: Trust | None, problems: tuple[str, ...], expected: Standing
 ) -> None:
-    info = RunInfo(build="", target="", started_at=0.0, valid=valid)
+    info = RunInfo(build="", target="", started_at=0.0, trust=trust)
     assert standing(info, problems) is expected

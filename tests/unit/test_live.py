@@ -11,7 +11,7 @@ from intervals import intervals
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run import live
 from wsload.judge.run.live import LiveView, point
-from wsload.judge.run.validity import Watch
+from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 

@@ -12,21 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import COUNTERS, METRICS, intervals, values
+from support.made_runs import TRUSTED, UNTRUSTED
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.live import point
-from wsload.judge.run.validity import Watch
+from wsload.judge.run.watch import Watch
 from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import OWN, PARTS, split
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
+from wsload.results.trust import Trust
 
 prometheus_client = pytest.importorskip("prometheus_client")
 
 
-def run_of(totals: Totals, *, valid: bool = True, **more: Any) -> Any:
+def run_of(totals: Totals, *, trust: Trust = TRUSTED, **more: Any) -> Any:
     """As much of a `Run` as observers look at."""
     watch = Watch("worker 1")
     watch.last = 0.25
@@ -37,8 +39,7 @@ def run_of(totals: Totals, *, valid: bool = True, **more: Any) -> Any:
             info=SimpleNamespace(build='b"\n{}', target="ws://127.0.0.1/"),
         ),
         processes=lambda: [watch],
-        live=lambda _: {"warnings": [{"invalidates": not valid}]},
-        valid=valid,
+        trust=trust,
         **more,
     )
 
@@ -100,10 +101,10 @@ def test_prometheus_is_told_all_that_was_recorded(recorded: list[Interval]) -> N
 
 def test_prometheus_is_told_of_the_run_itself() -> None:
     totals = Totals.of([Interval(length_s=1.0, gauges={"users": 5, "in_flight": 2})])
-    found = exposed(run_of(totals, valid=False))
+    found = exposed(run_of(totals, trust=UNTRUSTED))
     about = (("build", 'b"\n{}'), ("run", "20260101T000000Z-dev"), ("target", "ws://127.0.0.1/"))
     assert found["wsload_run_info", about] == 1
-    assert found["wsload_run_valid", ()] == 0
+    assert found["wsload_run_trusted", ()] == 0
     assert found["wsload_users", ()] == 5
     assert found["wsload_messages_in_flight", ()] == 2
     assert found["wsload_connections", ()] == 0
@@ -128,7 +129,7 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
     totals = Totals.of([SECOND])
     warning = RunWarning(name="cpu", text="CPU 99 %", remedy="less", invalidates=True)
     check = CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="1")
-    run = run_of(totals, valid=False, summary=summarize(totals), warnings=[warning], checks=[check])
+    run = run_of(totals, trust=UNTRUSTED, summary=summarize(totals), warnings=[warning], checks=[check])
     stream = io.StringIO()
     progress = JsonProgress(run, stream)
     progress.second(point(SECOND))
@@ -158,7 +159,8 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
         "event": "end",
         "run": "20260101T000000Z-dev",
         "at": 1.7e9 + 1,
-        "valid": False,
+        "standing": "not trusted",
+        "verdict": "Not trusted: late",
         "results": "results/20260101T000000Z-dev",
         "duration_s": 1.0,
         "messages": 1,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
+from support.made_runs import TRUSTED
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
@@ -24,7 +25,7 @@ def run_of(results_dir: Path, *parts: Interval, build: str = "v1", started_at: f
     )
     for part in parts:
         writer.append(part)
-    writer.finish({"schema": 1}, ended_at=started_at + 20, valid=True)
+    writer.finish({"schema": 1}, ended_at=started_at + 20, trust=TRUSTED)
     return writer.path
 
 

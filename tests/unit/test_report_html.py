@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import METRICS, intervals
-from support.made_runs import STARTED_AT, make_run, second
+from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
@@ -67,7 +67,7 @@ def report_of(directory: Path) -> Parsed:
 def test_a_valid_run_says_so_and_shows_its_figures(tmp_path: Path) -> None:
     path = make_run(tmp_path, (second(at, [1, 2, 30] * 20, gauges={"users": 2}) for at in range(3)))
     found = report_of(path)
-    assert found.said("Valid. The load generator kept up.")
+    assert found.said("Trusted up to the maximum (message).")
     assert found.said("message p99 30.0 ms")
     assert found.said("No failures.")
     assert found.data["tracks"]["message"][3] == [30.0, 30.0, 30.0]
@@ -80,10 +80,10 @@ def test_a_run_that_is_not_valid_begins_with_a_red_banner_and_the_reason(tmp_pat
         RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
     )
     checks = (CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="7"),)
-    run = make_run(tmp_path, [second(0, [1])], valid=False, warnings=warnings, checks=checks)
+    run = make_run(tmp_path, [second(0, [1])], trust=UNTRUSTED, warnings=warnings, checks=checks)
     found = report_of(run)
     assert ("p", {"class": "banner bad"}) in found.tags
-    assert found.said("Not valid. Don’t trust these figures")
+    assert found.said("Not trusted: late. Remedy: use --processes 4.")
     assert found.said("1 of 1 check failed.")
     assert found.said("CPU 96 % of one core use --processes 4")
     assert found.said("failed lost < 1 got 7")
@@ -91,8 +91,8 @@ def test_a_run_that_is_not_valid_begins_with_a_red_banner_and_the_reason(tmp_pat
 
 
 def test_a_killed_run_is_rebuilt_and_named_as_incomplete(tmp_path: Path) -> None:
-    found = report_of(make_run(tmp_path, [second(0, [5, 5])], valid=None))
-    assert found.said("Incomplete.")
+    found = report_of(make_run(tmp_path, [second(0, [5, 5])], trust=None))
+    assert found.said("Incomplete: these figures were rebuilt")
     assert found.said("summary.json is missing")
     assert found.said("message p50 5.00 ms")
 
@@ -103,7 +103,7 @@ def test_after_a_damaged_line_the_rest_is_left_out_and_said(tmp_path: Path) -> N
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join([*lines[:-2], b"not a histogram\n", *lines[-1:]]))
     found = report_of(path)
-    assert found.said("Incomplete.")
+    assert found.said("Incomplete: these figures were rebuilt")
     assert found.said("line 9: not a line of a histogram log")
     highest = found.data["tracks"]["message"][3]
     assert highest[0] == 1.0
@@ -114,7 +114,7 @@ def test_a_damaged_summary_hides_nothing(tmp_path: Path) -> None:
     path = make_run(tmp_path, [second(0, [5, 5])])
     (path / "summary.json").write_bytes(b"[]\n")
     found = report_of(path)
-    assert found.said("Incomplete.")
+    assert found.said("Incomplete: these figures were rebuilt")
     assert found.said("message p50 5.00 ms")
 
 
@@ -249,7 +249,7 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
     summary = json.loads((path / "summary.json").read_bytes())
     figures = {"count": 900, "p50_ns": 1_000_000, "p99_ns": 4_000_000}
     summary["processes"] = [
-        {"name": "worker 1", "cpu_peak": 0.97, "valid": False, "message": figures, "send_lag": figures},
+        {"name": "worker 1", "cpu_peak": 0.97, "trusted_up_to": 0.0, "message": figures, "send_lag": figures},
         {"name": None, "message": [], "send_lag": {"p99_ns": "x"}},
         "odd",
     ]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import METRICS
-from support.made_runs import make_run, second
+from support.made_runs import UNTRUSTED, make_run, second
 
 from wsload.measure.names import Kind, Labels, labels
 from wsload.report.conditions import shown
@@ -37,13 +37,13 @@ def good(tmp_path: Path) -> RunReport:
 @pytest.fixture
 def bad(tmp_path: Path) -> RunReport:
     return read_report(
-        make_run(tmp_path, [second(0, [1])], valid=False, warnings=(BUSY,), checks=(PASSED, FAILED))
+        make_run(tmp_path, [second(0, [1])], trust=UNTRUSTED, warnings=(BUSY,), checks=(PASSED, FAILED))
     )
 
 
 @pytest.fixture
 def killed(tmp_path: Path) -> RunReport:
-    return read_report(make_run(tmp_path, [second(0, [1])], valid=None))
+    return read_report(make_run(tmp_path, [second(0, [1])], trust=None))
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def evil(tmp_path: Path) -> RunReport:
 def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -> None:
     text = markdown(good)
     assert "2 s long, 3 users, open workload, 10/s" in text
-    assert "**Valid.** The load generator kept up. All checks passed." in text
+    assert "**Trusted up to the maximum (message).** All checks passed." in text
     assert "| passed | message.p50 &lt; 2ms | &lt; 2 ms | 1 ms |" in text
     assert "| message | 20 | 10.0 | 1.00 | 3.00 | 3.00 | – | – | 3.00 |" in text
     assert "\n– stands for a percentile of too few values: it would be their maximum.\n" in text
@@ -65,10 +65,10 @@ def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -
 
 def test_markdown_of_a_run_that_is_not_valid_is_an_alert(bad: RunReport, killed: RunReport) -> None:
     text = markdown(bad)
-    assert "> [!CAUTION]\n> **Not valid.** Don’t trust these figures" in text
+    assert "> [!CAUTION]\n> **Not trusted: late.** Remedy: use --processes 4." in text
     assert "1 of 2 checks failed." in text
     assert "- **CPU 96 % of one core** (use --processes 4)" in text
-    assert "> [!WARNING]\n> **Incomplete.**" in markdown(killed)
+    assert "> [!WARNING]\n> **Incomplete: these figures were rebuilt" in markdown(killed)
 
 
 def test_markdown_of_foreign_text_is_text(evil: RunReport) -> None:
@@ -98,7 +98,7 @@ def test_junit_has_a_case_for_validity_and_one_for_each_check(bad: RunReport) ->
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "0")
     assert suite.get("timestamp") == "2024-11-22T12:36:00"
     cases = suite.findall("testcase")
-    assert [case.get("name") for case in cases] == ["the run is valid", "message.p50 < 2ms", "lost < 1"]
+    assert [case.get("name") for case in cases] == ["the run can be trusted", "message.p50 < 2ms", "lost < 1"]
     valid, passed, failed = cases
     assert valid[0].tag == "failure" and valid[0].text == "CPU 96 % of one core: use --processes 4"
     assert not len(passed)
@@ -125,7 +125,7 @@ def test_junit_can_be_read_whatever_others_wrote(evil: RunReport) -> None:
 
 def test_json_is_the_runs_files_with_exact_figures(good: RunReport, killed: RunReport) -> None:
     found = json.loads(as_json(good))
-    assert found["standing"] == "valid" and found["problems"] == []
+    assert found["standing"] == "trusted" and found["problems"] == []
     assert found["run"]["build"] == "v1"
     assert found["summary"]["metrics"]["message"]["p50_ns"] == good.summary.metrics["message"].p50_ns
     assert json.loads(as_json(killed))["summary"]["metrics"]["message"]["count"] == 1

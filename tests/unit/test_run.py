@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.made_runs import UNTRUSTED
 
 from wsload.errors import ResultsError
 from wsload.measure.names import Labels
@@ -18,6 +19,7 @@ from wsload.results.run import (
     read_json_file,
     replace_file,
 )
+from wsload.results.trust import Standing, Trust
 
 INFO = RunInfo(
     build="v1",
@@ -27,7 +29,7 @@ INFO = RunInfo(
     options={"num_users": 50},
     versions={"locust": "2.47.0"},
     host={"cores": 2},
-    valid=False,
+    trust=UNTRUSTED,
     warnings=(
         RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
     ),
@@ -40,6 +42,15 @@ INFO = RunInfo(
 )
 times = st.integers(0, 4 * 10**12).map(lambda ms: ms / 1000)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
+trusts = st.builds(
+    Trust,
+    standing=st.sampled_from(Standing),
+    verdict=texts,
+    remedy=texts,
+    tolerance_ns=st.integers(1, 10**9),
+    up_to=st.dictionaries(texts, st.floats(0, 100)),
+    reasons=st.dictionaries(texts, texts),
+)
 infos = st.builds(
     RunInfo,
     build=texts,
@@ -49,7 +60,7 @@ infos = st.builds(
     options=st.dictionaries(texts, st.none() | st.booleans() | texts | st.lists(texts)),
     versions=st.dictionaries(texts, texts),
     host=st.dictionaries(texts, st.integers(0, 2**53)),
-    valid=st.none() | st.booleans(),
+    trust=st.none() | trusts,
     warnings=st.lists(
         st.builds(RunWarning, name=texts, text=texts, remedy=texts, invalidates=st.booleans()), max_size=2
     ).map(tuple),
@@ -78,7 +89,14 @@ def test_the_file_holds_the_keys_of_its_schema() -> None:
         "options": {"num_users": 50},
         "versions": {"locust": "2.47.0"},
         "host": {"cores": 2},
-        "valid": False,
+        "trust": {
+            "standing": "not trusted",
+            "verdict": "Not trusted: late",
+            "remedy": "use --processes 4",
+            "tolerance_ns": 1_000_000,
+            "up_to": {},
+            "reasons": {},
+        },
         "warnings": [
             {
                 "name": "cpu",
@@ -133,7 +151,9 @@ def changed(**changes: object) -> bytes:
         (changed(build=None), "'build' has the wrong type NoneType"),
         (changed(started_at="yesterday"), "Invalid isoformat"),
         (changed(started_at="2024-11-22T12:36:00"), "no time zone"),
-        (changed(valid="absent"), "'valid' is missing"),
+        (changed(trust="absent"), "'valid' is missing"),
+        (changed(trust={"standing": "so-so"}), "'so-so' is not a valid Standing"),
+        (changed(trust=7), "'trust' is not what it should be"),
         (changed(options=[]), "'options' has the wrong type list"),
         (changed(warnings=["cpu"]), "not an object where 'name'"),
         (changed(checks=[{}]), "'expression' is missing"),

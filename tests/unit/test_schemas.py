@@ -46,7 +46,7 @@ def test_the_runs_kept_of_each_schema(path: Path) -> None:
     ("name", "change"),
     [
         ("run", {"schema": 3}),
-        ("run", {"valid": "yes"}),
+        ("run", {"trust": "yes"}),
         ("run", {"weather": "fine"}),
         ("summary", {"counters": {"lost": -1}}),
         ("summary", {"names": {"buy": "sale"}}),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from support.made_runs import TRUSTED, UNTRUSTED
 
 from wsload.commands.selftest.judging import REPEATS, SettingResult, judge, run_setting
 from wsload.commands.selftest.settings import LINGER_S, SETTINGS, Setting
@@ -20,7 +21,7 @@ from wsload.commands.selftest.truth import Times
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.protocols.chat.conversation import token
-from wsload.results.run import RunInfo, RunWarning
+from wsload.results.run import RunInfo
 from wsload.server.account import Account, Truth
 
 MS = 1_000_000
@@ -81,13 +82,12 @@ def trial(
         "send_lag": Histogram.of([lag_ns] * count),
     }
     totals.counters = Counter({"sent": count + 1, "logins": 1, **(counters or {})})
-    warnings = () if valid else (RunWarning(name="send-lag", text="sends were late", invalidates=True),)
     return Trial(
         setting=setting,
         posts=posts,
         due_ns=due,
         account=Account(posts=count, echoed=count, logins=1).as_dict(),
-        info=RunInfo(build="b", target="ws://host/", started_at=0.0, valid=valid, warnings=warnings),
+        info=RunInfo(build="b", target="ws://host/", started_at=0.0, trust=TRUSTED if valid else UNTRUSTED),
         totals=totals,
     )
 
@@ -212,8 +212,8 @@ def test_a_run_that_fails_and_accuses_itself_is_repeated_and_that_is_said() -> N
     verdict = run_setting(STALLING, run)
     assert not left
     assert verdict.passed
-    assert verdict.repeated == ("not valid: sends were late",)
-    assert "repeated, because wsload itself warned: not valid: sends were late" in text(verdict)
+    assert verdict.repeated == ("not valid: Not trusted: late",)
+    assert "repeated, because wsload itself warned: not valid: Not trusted: late" in text(verdict)
 
 
 def test_an_invalid_run_does_not_pass_however_good_its_figures() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import intervals
+from support.made_runs import TRUSTED
 
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
@@ -29,7 +30,7 @@ def test_the_stored_directory_gives_the_summary_that_the_run_itself_gave(
     for part in parts:
         writer.append(part)
     live = summarize(writer.totals)
-    writer.finish(live.to_json(), ended_at=1.7e9 + 60, valid=True)
+    writer.finish(live.to_json(), ended_at=1.7e9 + 60, trust=TRUSTED)
     run = open_run(writer.path)
     assert summarize(run.totals()) == live
     assert run.summary() == json.loads(json.dumps(live.to_json()))

@@ -1,25 +1,28 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from intervals import METRICS
 from rich.console import Console
+from support.made_runs import TRUSTED, UNTRUSTED
 
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.report.terminal import run_view, show_run
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
+from wsload.results.trust import Standing
 
 PATH = Path("results/20241122T123600Z-v1")
-INFO = RunInfo(build="v1", target="ws://127.0.0.1:8000/", started_at=0.0, valid=True)
+INFO = RunInfo(build="v1", target="ws://127.0.0.1:8000/", started_at=0.0, trust=TRUSTED)
 DOUBTFUL = RunInfo(
     build="v1",
     target="ws://127.0.0.1:8000/",
     started_at=0.0,
-    valid=False,
+    trust=UNTRUSTED,
     warnings=(
         RunWarning(name="cpu", text="CPU 96 % of one core", remedy="use --processes 4", invalidates=True),
         RunWarning(name="clock", text="no timerfd on this system"),
@@ -72,9 +75,9 @@ def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
     places = [
         text.index(part)
         for part in (
-            "NOT VALID",
+            "Not trusted: late.",
+            "Remedy: use --processes 4.",
             "CPU 96 % of one core",
-            "Remedy: use --processes 4",
             "no timerfd on this system",
             "passed  message.p99 < 50ms  (got 12.4 ms)",
             "FAILED  lost == 0  (got 3)",
@@ -88,10 +91,23 @@ def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
     assert places == sorted(places)
 
 
-def test_a_valid_run_says_so_and_one_without_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shown(INFO, EVERYTHING, monkeypatch).startswith("\nValid: build v1, ws://127.0.0.1:8000/, 1 s\n")
+def test_a_trusted_run_says_so_and_one_without_an_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(INFO, EVERYTHING, monkeypatch)
+    assert text.startswith("\nTrusted up to the maximum (message).\nbuild v1, ws://127.0.0.1:8000/, 1 s\n")
     unended = RunInfo(build="v1", target="", started_at=0.0)
-    assert "Not ended: build v1" in shown(unended, EVERYTHING, monkeypatch)
+    assert "Incomplete: these figures were rebuilt" in shown(unended, EVERYTHING, monkeypatch)
+
+
+def test_what_is_not_trusted_is_in_parentheses_with_one_footnote(monkeypatch: pytest.MonkeyPatch) -> None:
+    trust = replace(TRUSTED, standing=Standing.PARTLY, up_to={"message": 95.0, "open": 0.0})
+    lines = shown(replace(INFO, trust=trust), EVERYTHING, monkeypatch, 120).splitlines()
+    rows = {
+        line.split()[0]: line.split()[3:] for line in lines if line.split()[:1] and len(line.split()) == 9
+    }
+    assert rows["message"] == ["60,029"] * 3 + ["(60,029)"] * 3
+    assert rows["open"] == ["(60,029)"] * 6
+    assert rows["ping"] == ["60,029"] * 6
+    assert sum("In parentheses: not trusted" in line for line in lines) == 1
 
 
 def test_a_run_that_measured_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +122,9 @@ def test_away_from_a_terminal_there_are_no_colours_and_on_one_there_are(
     assert "\x1b" not in shown(DOUBTFUL, EVERYTHING, monkeypatch)
     stream = io.StringIO()
     Console(file=stream, force_terminal=True, color_system="standard", width=80).print(
-        run_view(DOUBTFUL, EVERYTHING, PATH)
+        run_view(DOUBTFUL, EVERYTHING, PATH, Standing.UNTRUSTED)
     )
-    assert "\x1b[1;37;41mNOT VALID\x1b[0m" in stream.getvalue()
+    assert "\x1b[1;37;41mNot trusted: late.\x1b[0m" in stream.getvalue()
 
 
 def test_what_a_server_sent_steers_neither_terminal_nor_markup(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,5 +139,5 @@ def test_a_stream_that_knows_only_ascii_gets_question_marks(monkeypatch: pytest.
     monkeypatch.setenv("COLUMNS", "80")
     binary = io.BytesIO()
     stream = io.TextIOWrapper(binary, encoding="ascii")
-    show_run(RunInfo(build="naïve", target="", started_at=0.0, valid=True), EVERYTHING, PATH, file=stream)
+    show_run(RunInfo(build="naïve", target="", started_at=0.0, trust=TRUSTED), EVERYTHING, PATH, file=stream)
     assert b"build na?ve" in binary.getvalue()

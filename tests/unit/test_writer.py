@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -12,9 +13,10 @@ from typing import Any
 
 import pytest
 from intervals import METRICS
+from support.made_runs import TRUSTED, UNTRUSTED
 
 from wsload.errors import ResultsError, UsageError
-from wsload.judge.run.validity import judge
+from wsload.judge.run.verdict import judge
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
@@ -61,7 +63,7 @@ def test_a_run_has_its_directory_and_run_json_from_the_start(create: Create, tmp
     assert writer.path == tmp_path / "a" / "results" / "20241122T123600Z-v1"
     found = json.loads((writer.path / "run.json").read_bytes())
     assert found["started_at"] == "2024-11-22T12:36:00.123Z"
-    assert (found["ended_at"], found["valid"]) == (None, None)
+    assert (found["ended_at"], found["trust"]) == (None, None)
     assert found["options"] == {"num_users": 5, "ws_bearer": "***"}
     assert found["versions"]["locust"]
     assert found["host"]["cores"]
@@ -144,12 +146,12 @@ def test_the_end_writes_summary_verdict_warnings_and_checks(create: Create, tmp_
     writer = create(tmp_path)
     warning = RunWarning(name="cpu", text="CPU 96 %", invalidates=True)
     check = CheckOutcome(expression="lost == 0", state=CheckState.PASSED, wanted="== 0", got="0")
-    writer.finish({"schema": 1}, ended_at=START + 20, valid=False, warnings=[warning], checks=[check])
+    writer.finish({"schema": 1}, ended_at=START + 20, trust=UNTRUSTED, warnings=[warning], checks=[check])
     run = open_run(writer.path)
     assert run.problems == ()
     assert run.info == writer.info
     assert run.info.ended_at == 1732278980.123
-    assert (run.info.valid, run.info.warnings, run.info.checks) == (False, (warning,), (check,))
+    assert (run.info.trust, run.info.warnings, run.info.checks) == (UNTRUSTED, (warning,), (check,))
     assert run.summary() == {"schema": 1}
     assert sorted(path.name for path in writer.path.iterdir()) == [
         "counters.jsonl",
@@ -165,13 +167,13 @@ def test_an_end_that_cannot_be_written_is_said(create: Create, tmp_path: Path) -
         path.unlink()
     writer.path.rmdir()
     with pytest.raises(ResultsError, match=r"the run's end could not be written \(No such file"):
-        writer.finish({}, ended_at=START, valid=True)
+        writer.finish({}, ended_at=START, trust=TRUSTED)
 
 
 IN_A_PROCESS_OF_ITS_OWN = """
 import os, resource, signal, sys
 from pathlib import Path
-from test_writer import START, new_run, second
+from test_writer import START, TRUSTED, new_run, second
 writer = new_run(Path(sys.argv[1]))
 """
 
@@ -183,7 +185,7 @@ def run_apart(tmp_path: Path, code: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=Path(__file__).parent,
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PYTHONPATH": os.pathsep.join(map(str, (Path(__file__).parents[2], Path(__file__).parents[1])))},
     )
 
 
@@ -194,7 +196,7 @@ def test_whoever_is_killed_loses_nothing_that_was_appended(tmp_path: Path) -> No
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     run = open_run(tmp_path / "20241122T123600Z-v1")
-    assert run.info.valid is None
+    assert run.info.trust is None
     assert run.problems == (
         "run.json: the run has no end: it is still going on, or was killed",
         "summary.json is missing",
@@ -209,7 +211,7 @@ def test_a_full_disk_stops_neither_the_load_nor_the_end(tmp_path: Path) -> None:
         tmp_path,
         "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))\n"
         "for number in range(100): writer.append(second(number))\n"
-        "writer.finish({'schema': 1}, ended_at=START + 100, valid=True)\n"
+        "writer.finish({'schema': 1}, ended_at=START + 100, trust=TRUSTED)\n"
         "print(writer.totals.intervals, writer.totals.counters['sent'])\n",
     )
     assert (done.returncode, done.stdout.strip()) == (0, "100 200"), done.stderr
@@ -227,7 +229,7 @@ def test_a_full_disk_stops_neither_the_load_nor_the_end(tmp_path: Path) -> None:
 def test_text_that_utf8_cannot_hold_is_counted_all_the_same(create: Create, tmp_path: Path) -> None:
     writer = create(tmp_path, options={"ws_build": "\udcff"})
     writer.append(second(0, failures={("open", "\ud800"): 2, ("open", "?"): 1}))
-    writer.finish({}, ended_at=START, valid=True)
+    writer.finish({}, ended_at=START, trust=TRUSTED)
     assert open_run(writer.path).totals().failures == writer.totals.failures == {("open", "?"): 3}
 
 
@@ -283,7 +285,7 @@ def test_the_names_of_a_run_are_limited_over_all_its_processes(create: Create, t
     assert len(totals.names) == 201
     assert totals.histograms["other"].total == 100
     assert totals.counters["names_gathered"] == 100
-    assert any(warning.name == "names" for warning in judge(totals, []))
+    assert any(warning.name == "names" for warning in judge(totals, []).warnings)
 
 
 def test_every_metric_can_be_written(create: Create, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ FAILURES: Final = {
     ExitCode.BROKEN: "The results could not be stored",
     ExitCode.UNTRUSTED: "The figures can't be trusted",
     ExitCode.FAILED: "A check failed",
+    ExitCode.NOTHING_MEASURED: "Nothing was measured",
 }
 """Exit codes of a run, in words."""
 

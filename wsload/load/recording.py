@@ -16,6 +16,7 @@ from wsload.load.locust.ending import end_run
 from wsload.load.locust.forwarding import accept_calls_from_any_thread
 from wsload.load.locust.leaving import Leaving
 from wsload.load.locust.other_requests import OtherRequests
+from wsload.load.locust.sampler import Sampler
 from wsload.load.locust.statistics import StatisticsFeed
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
@@ -45,6 +46,7 @@ class Recording:
         accept_calls_from_any_thread(environment, bridge, self._others)
         bridge.on_exit = partial(end_run, environment, "sys.exit was called in a user class")
         self._watchdog = Watchdog(bridge)
+        self._sampler = Sampler(bridge)
         self._leaving = Leaving(environment, self._watchdog)
 
     def start(self, on_interval: Callable[[Interval], object], url: str) -> None:
@@ -61,6 +63,7 @@ class Recording:
             self._environment.runner is not None
         ):  # run_single_user is for debuggers, which block what they stop
             self._watchdog.start()
+            self._sampler.start()
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))
@@ -86,6 +89,7 @@ class Recording:
                 LISTENERS_TIMEOUT_S,
             )
         self._watchdog.stop()
+        self._sampler.stop()
         return [*self._cut_short(), *self._blocks()]
 
     def _cut_short(self) -> Iterator[RunWarning]:

@@ -179,6 +179,10 @@ class Histogram:
             for percentile, place in zip(wanted, places, strict=True)
         ]
 
+    def at_rank(self, rank: int) -> int:
+        """The value in ns of the rank-th smallest, from 1 to ``total``: its bucket's upper edge."""
+        return int(_HIGH[np.searchsorted(np.cumsum(self.counts), rank)])
+
     def percentile(self, wanted: float) -> int:
         """The value in ns at one percentile; see `percentiles`."""
         return self.percentiles([wanted])[0]

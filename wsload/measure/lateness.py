@@ -11,8 +11,12 @@ that blocks, a burst of work, another process on the core, a stopped process):
 - *Sent late.* Between the moment a task began and its sending, the loop was held up for as long as overdue beats in
   that stretch say. (Writes reach the kernel at once, unless the server does not read.)
 
+When an overdue beat comes, the loop has caught up, but not as of that moment: the events that it read before the beat
+in the same turn may have taken their time, in which more arrived. It had looked at its sockets when it came to the
+first of them (`Lateness.look`).
+
 What is subtracted can be too little by half a beat for one message; over many it evens out, since beats don't know of
-messages.
+messages. Not seen is a process that loses the core just between the system's answer and the first event.
 """
 
 from __future__ import annotations
@@ -31,7 +35,8 @@ MOST: Final = 4_096
 class Lateness:
     """The late spells of one event loop. All times are monotonic, in ns."""
 
-    __slots__ = ("_ends", "_forgotten_ns", "_starts", "_sums", "beat_ns", "due_ns", "slack_ns", "until_ns")
+    __slots__ = ("_ends", "_forgotten_ns", "_looked_ns", "_starts", "_sums", "beat_ns", "due_ns",
+                 "slack_ns", "until_ns")  # fmt: skip
 
     def __init__(self, beat_ns: int = BEAT_NS, slack_ns: int = SLACK_NS) -> None:
         self.beat_ns = beat_ns
@@ -46,6 +51,8 @@ class Lateness:
         """How long the loop was late up to each end."""
         self._forgotten_ns = 0
         """Up to here spells were forgotten."""
+        self._looked_ns = 0
+        """When the loop first came to an event since a beat is overdue; 0 if it did not yet."""
 
     def start(self, due_ns: int) -> None:
         """The first beat is due then."""
@@ -61,8 +68,17 @@ class Lateness:
         self.due_ns += self.beat_ns
         return lag_ns
 
+    def look(self, now_ns: int) -> None:
+        """An event is read while a beat is overdue: if it is the first, the loop has just looked at its sockets."""
+        if not self._looked_ns:
+            self._looked_ns = now_ns
+
     def catch_up(self, now_ns: int) -> range:
-        """The loop has looked at its sockets again; returns the lateness of each beat that was due by now."""
+        """The turn of the loop is over in which the overdue beat came, at ``now_ns``.
+
+        Returns the lateness of each beat that was due by the time the loop looked at its sockets in that turn.
+        """
+        now_ns, self._looked_ns = min(now_ns, self._looked_ns or now_ns), 0
         due_ns, beat_ns = self.due_ns, self.beat_ns
         start_ns = max(due_ns - beat_ns // 2, self.until_ns)
         self._starts.append(start_ns)

@@ -24,6 +24,9 @@ SUFFIXES: Final = (SERVICE, LOST, FAILED)
 COUNTED: Final = (".late", ".duplicates", ".overlapped", ".unpaired")
 """What is added to a request's name to make the names of its counters."""
 
+LATE_IN: Final = "late in "
+"""Begins the counters of where the event loop was when it was late."""
+
 MOST_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones are gathered under `OTHER`."""
 LONGEST_NAME: Final = 100
@@ -117,6 +120,7 @@ _COUNTERS: dict[str, str] = {
     "late_ns": "late: the load generator's event loop",
     "late_working_ns": "late: working meanwhile",
     "late_waiting_ns": "late: waiting for a core meanwhile",
+    "late_samples": "late: times looked at where it was",
 }
 _KINDS: Final = {
     Kind.REQUEST: "response time: from when the request was due until its own answer arrived",

@@ -11,6 +11,7 @@ from wsload.judge.figures.shape import Opening
 from wsload.judge.figures.summary import Summary
 from wsload.report.tables import FEW, NOTHING, Column, Table, percentile_ms
 from wsload.results.run import CheckOutcome, RunInfo
+from wsload.results.trust import ALL
 from wsload.words import clock, counted, milliseconds, ms, number, percent, size, span
 
 _LONGEST: Final = 300
@@ -108,7 +109,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
                 percent(cpu) if isinstance(cpu, int | float) else "",
                 *message,
                 lag[-1],
-                _said(process.get("valid")),
+                _level(process.get("trusted_up_to")),
             )
         )
     return Table(
@@ -119,14 +120,17 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
             Column(title="message p50", unit="ms"),
             Column(title="message p99", unit="ms"),
             Column(title="send lag p99", unit="ms"),
-            Column(title="valid", align=_LEFT),
+            Column(title="trusted up to", align=_LEFT),
         ),
         rows=tuple(rows),
     )
 
 
-def _said(valid: object) -> str:
-    return "yes" if valid is True else "NO" if valid is False else ""
+def _level(rung: object) -> str:
+    """A level of trust, for people; empty where it is not known."""
+    if not isinstance(rung, int | float):
+        return ""
+    return "the maximum" if rung >= ALL else f"p{rung:g}" if rung else "NOT TRUSTED"
 
 
 def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from wsload.judge.run.history import BuildLine, RunLine, builds, followed
-from wsload.judge.run.standing import Standing
 from wsload.report.page import page
 from wsload.report.tables import NOTHING, Column, Table
 from wsload.results.run import CheckState
+from wsload.results.trust import Standing
 from wsload.words import ms, number, printable, rate, when
 
 HISTORY: Final = "history.html"
 MOST_COLUMNS: Final = 6
 """How many metrics the table of builds has; the chart has them all."""
+_TRUSTED: Final = {Standing.TRUSTED: "yes", Standing.PARTLY: "partly"}
 
 _LEFT: Final = "left"
 
@@ -33,7 +34,7 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
             *([] if one else [Column(title="name", align=_LEFT)]),
             *(Column(title=f"{one or ''} {figure}".strip(), unit="ms") for figure in ("p50", "p99")),
             Column(title="checks", align=_LEFT),
-            Column(title="valid", align=_LEFT),
+            Column(title="trusted", align=_LEFT),
             Column(title="run", align=_LEFT),
         ),
         rows=tuple(
@@ -46,7 +47,7 @@ def runs_table(lines: Sequence[RunLine]) -> Table:
                 _ms(line.p50_ns, line.request),
                 _ms(line.p99_ns, line.request),
                 _checks(line),
-                "yes" if line.standing is Standing.VALID else line.standing.upper(),
+                _TRUSTED.get(line.standing) or line.standing.upper(),
                 printable(line.name),
             )
             for line in lines
@@ -67,7 +68,7 @@ def _ms(figures: Mapping[str, float], metric: str | None) -> str:
 
 
 def builds_table(found: Sequence[BuildLine]) -> Table:
-    """One row per build: the medians over its valid runs."""
+    """One row per build: the medians over its runs that can be trusted."""
     metrics = followed(each.p50_ns for each in found)[:MOST_COLUMNS]
     columns = [
         Column(title=f"{metric} {percentile}", unit="ms")
@@ -79,19 +80,22 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
         columns=(
             Column(title="build", align=_LEFT),
             Column(title="first run", align=_LEFT),
-            Column(title="valid runs"),
+            Column(title="trusted runs"),
             *columns,
         ),
         rows=tuple(
             (
                 each.build,
                 when(each.runs[0].started_at)[:10],
-                f"{each.valid} of {len(each.runs)}",
+                f"{each.usable} of {len(each.runs)}",
                 *(_ms(figures, metric) for metric in metrics for figures in (each.p50_ns, each.p99_ns)),
             )
             for each in found
         ),
-        notes=("Medians over the valid runs. To judge whether a build is slower, use wsload compare.",),
+        notes=(
+            "Medians over the runs that can be trusted, if only in part. "
+            "To judge whether a build is slower, use wsload compare.",
+        ),
     )
 
 
@@ -121,7 +125,7 @@ def _build_data(build: BuildLine) -> dict[str, object]:
         "runs": [
             {
                 "when": when(run.started_at),
-                "valid": run.standing is Standing.VALID,
+                "usable": run.standing.usable,
                 "standing": run.standing,
                 "p50": _in_ms(run.p50_ns),
                 "p99": _in_ms(run.p99_ns),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError
-from wsload.judge.run.standing import Standing
 from wsload.report import conditions, named, tables
 from wsload.report.chart_data import chart_data, charted
 from wsload.report.page import page
@@ -41,7 +40,7 @@ def render(report: RunReport) -> bytes:
         scripts=("report.js",),
         report=report,
         info=info,
-        standing=Standing,
+        tone=report.standing.tone,
         verdict=report.verdict,
         judged=report.judged,
         failed=any(check.state is not CheckState.PASSED for check in info.checks),
@@ -51,9 +50,9 @@ def render(report: RunReport) -> bytes:
         facts=conditions.facts(info, summary),
         figures=_figures(report),
         data=chart_data(report),
-        metrics=tables.metrics_table(summary),
+        metrics=tables.metrics_table(summary, report.trust),
         meanings={name: info.labels.meaning(name, summary.kind(name)) for name in summary.metrics},
-        named=named.sections(summary),
+        named=named.sections(summary, report.trust),
         uncharted=len(named.sections(summary)) - len(charted(report)),
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),

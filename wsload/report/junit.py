@@ -1,4 +1,4 @@
-"""A run as JUnit XML for CI systems: one test case for its validity and one for each check.
+"""A run as JUnit XML for CI systems: one test case for its standing and one for each check.
 
 Elements and attributes are those of the Ant task's schema, which Jenkins and GitLab read.
 """
@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from wsload.judge.run.standing import Standing
 from wsload.report.run_report import RunReport
 from wsload.results.run import CheckState
+from wsload.results.trust import Standing
 from wsload.words import printable
 
-VALIDITY: Final = "the run is valid"
+STANDING: Final = "the run can be trusted"
+_NO_VERDICT: Final = (Standing.INCOMPLETE, Standing.FEW)
 
 
 def junit(report: RunReport) -> str:
@@ -24,8 +25,8 @@ def junit(report: RunReport) -> str:
     states = Counter(check.state for check in info.checks)
     counts = {
         "tests": str(len(info.checks) + 1),
-        "failures": str(states[CheckState.FAILED] + (report.standing is Standing.INVALID)),
-        "errors": str(states[CheckState.UNJUDGED] + (report.standing is Standing.INCOMPLETE)),
+        "failures": str(states[CheckState.FAILED] + (report.standing.tone == "bad")),
+        "errors": str(states[CheckState.UNJUDGED] + (report.standing in _NO_VERDICT)),
         "time": f"{report.summary.duration_s:.3f}",
     }
     name = printable(f"wsload {info.build}")
@@ -39,7 +40,7 @@ def junit(report: RunReport) -> str:
     properties = SubElement(suite, "properties")
     for key, value in (("build", info.build), ("target", info.target), ("run", report.path.name)):
         SubElement(properties, "property", {"name": key, "value": printable(value)})
-    _validity(suite, report)
+    _standing(suite, report)
     for check in info.checks:
         case = _case(suite, check.expression)
         if check.state is not CheckState.PASSED:
@@ -50,10 +51,10 @@ def junit(report: RunReport) -> str:
     return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(root, encoding='unicode')}\n"
 
 
-def _validity(suite: Element, report: RunReport) -> None:
-    case = _case(suite, VALIDITY)
-    if report.standing is not Standing.VALID:
-        tag = "failure" if report.standing is Standing.INVALID else "error"
+def _standing(suite: Element, report: RunReport) -> None:
+    case = _case(suite, STANDING)
+    if report.standing in _NO_VERDICT or report.standing.tone == "bad":
+        tag = "error" if report.standing in _NO_VERDICT else "failure"
         found = SubElement(case, tag, {"type": report.standing, "message": report.verdict})
         found.text = "\n".join(
             printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wsload.judge.run.standing import Standing
 from wsload.report import conditions, tables
 from wsload.report.run_report import RunReport
 from wsload.words import printable, when
 
 _SPECIAL: Final = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-_ALERTS: Final = {Standing.INVALID: "CAUTION", Standing.INCOMPLETE: "WARNING"}
+_ALERTS: Final = {"bad": "CAUTION", "doubtful": "WARNING"}
 
 
 def markdown(report: RunReport) -> str:
@@ -27,9 +26,11 @@ def _lines(report: RunReport) -> Iterator[str]:
     about = (info.target, when(info.started_at), *conditions.facts(info, summary))
     yield escaped(", ".join(about))
     yield ""
-    verdict = f"**{report.standing.capitalize()}.** {report.verdict}"
+    verdict = (
+        f"**{escaped(report.verdict)}.**{f' Remedy: {escaped(report.remedy)}.' if report.remedy else ''}"
+    )
     said = report.judged
-    if alert := _ALERTS.get(report.standing):
+    if alert := _ALERTS.get(report.standing.tone):
         yield f"> [!{alert}]"
         yield f"> {verdict} {said}".rstrip()
     else:
@@ -40,7 +41,7 @@ def _lines(report: RunReport) -> Iterator[str]:
         yield f"- {strong}{f' ({escaped(doubt.remedy)})' if doubt.remedy else ''}"
     for table in (
         conditions.checks_table(info.checks),
-        tables.metrics_table(summary),
+        tables.metrics_table(summary, report.trust),
         conditions.interruptions_table(report.interruptions),
         tables.failures_table(summary),
         tables.closes_table(summary),

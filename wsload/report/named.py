@@ -8,6 +8,7 @@ from typing import Final
 from wsload.judge.figures.summary import Summary
 from wsload.measure.names import FAILED, LOST, OWN, SERVICE, Kind, split
 from wsload.report.tables import Table, metrics_table
+from wsload.results.trust import Trust
 from wsload.words import number, percent
 
 _PARTS: Final = {
@@ -33,14 +34,14 @@ class Section:
     """Its kinds of failure, and its own counters, with their numbers."""
 
 
-def sections(summary: Summary) -> tuple[Section, ...]:
+def sections(summary: Summary, trust: Trust | None = None) -> tuple[Section, ...]:
     """A section for each name, in the order of the metrics; for those without values too."""
     measured = (split(metric)[0] for metric in summary.metrics)
     names = dict.fromkeys(name for name in measured if name not in OWN or name in summary.names)
-    return tuple(_section(name, summary) for name in names | dict.fromkeys(summary.names))
+    return tuple(_section(name, summary, trust) for name in names | dict.fromkeys(summary.names))
 
 
-def _section(name: str, summary: Summary) -> Section:
+def _section(name: str, summary: Summary, trust: Trust | None) -> Section:
     kind = summary.kind(name)
     counts = {part: found.count for part in _PARTS if (found := summary.metrics.get(name + part))}
     answered, lost, failed = (counts.get(part, 0) for part in ("", LOST, FAILED))
@@ -55,7 +56,7 @@ def _section(name: str, summary: Summary) -> Section:
         name=name,
         kind=kind,
         about=", ".join(about),
-        times=metrics_table(summary, {name + part: word for part, word in _parts(kind).items()}),
+        times=metrics_table(summary, trust, rows={name + part: word for part, word in _parts(kind).items()}),
         more=(
             *(f"{how}: {number(count)}" for (what, how), count in summary.failures.items() if what == name),
             *(

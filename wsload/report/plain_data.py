@@ -19,6 +19,7 @@ def as_json(report: RunReport) -> str:
             "schema": SCHEMA,
             "name": report.path.name,
             "standing": report.standing,
+            "trust": None if report.trust is None else report.trust.to_json(),
             "problems": report.problems,
             "run": json.loads(report.info.to_json()),
             "summary": {**report.stored, **report.summary.to_json()},

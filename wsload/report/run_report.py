@@ -6,24 +6,20 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from wsload.errors import ResultsError
 from wsload.judge.figures.interruptions import Interruption, interruptions
 from wsload.judge.figures.series import Series, SeriesBuilder
 from wsload.judge.figures.shape import Opening, Shape, opening, shape
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.standing import Standing, standing
-from wsload.measure.interval import Totals
+from wsload.judge.run.standing import standing, verdict_of
+from wsload.judge.run.verdict import judge
+from wsload.judge.run.watch import Watch
 from wsload.results.reader import open_run
 from wsload.results.run import CheckState, RunInfo, RunWarning
+from wsload.results.trust import Standing, Trust
 from wsload.words import counted
-
-_VERDICTS: Final = {
-    Standing.VALID: "The load generator kept up.",
-    Standing.INVALID: "Don’t trust these figures: the load generator can’t vouch for them.",
-    Standing.INCOMPLETE: "These figures were rebuilt from the files that the run left.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +40,8 @@ class RunReport:
     """Percentile curves by metric."""
     opening: Opening
     interruptions: tuple[Interruption, ...]
+    trust: Trust
+    """As judged at the run's end, or now, where it has none."""
 
     @property
     def standing(self) -> Standing:
@@ -51,8 +49,13 @@ class RunReport:
 
     @property
     def verdict(self) -> str:
-        """What the standing means for the reader, in one sentence."""
-        return _VERDICTS[self.standing]
+        """What the standing means for the reader, in one sentence without its full stop."""
+        return verdict_of(self.info, self.standing)
+
+    @property
+    def remedy(self) -> str:
+        """What helps against that; empty for nothing."""
+        return self.info.trust.remedy if self.info.trust is not None else ""
 
     @property
     def judged(self) -> str:
@@ -81,13 +84,14 @@ def read_report(path: Path) -> RunReport:
     """
     run = open_run(path.resolve())
     problems = [*run.problems]
-    totals, builder = Totals(), SeriesBuilder()
+    watch, builder = Watch(""), SeriesBuilder()
     try:
         for interval in run.intervals():
             builder.add(interval)
-            totals.add(interval)
+            watch.add(interval)
     except ResultsError as error:
         problems.append(f"{error}: what follows is left out")
+    totals = watch.totals
     stored: Mapping[str, Any] = {}
     try:
         stored = run.summary() or {}
@@ -104,4 +108,5 @@ def read_report(path: Path) -> RunReport:
         shapes={metric: shape(totals.histograms[metric]) for metric in summary.metrics},
         opening=opening(totals.histograms),
         interruptions=interruptions(series),
+        trust=run.info.trust or judge(totals, [watch]).trust,
     )

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.figures.summary import MetricSummary, Summary
-from wsload.measure.names import GAUGES, Labels, labels
+from wsload.measure.names import GAUGES, LATE_IN, Labels, labels
+from wsload.results.trust import Trust
 from wsload.words import ms, number, rate, size, span
 
 
@@ -36,6 +37,8 @@ class Table:
     """Each row has as many cells as there are columns."""
     notes: tuple[str, ...] = ()
     """Sentences below the table."""
+    doubtful: frozenset[tuple[int, int]] = frozenset()
+    """Row and column, from 0, of the cells whose figures are not trusted."""
 
 
 CLOSE_MEANINGS: Final = {
@@ -57,12 +60,14 @@ CLOSE_MEANINGS: Final = {
 }
 """RFC 6455 section 7.4.1, and the IANA registry of WebSocket close codes."""
 
-_MS = tuple(Column(title=title, unit="ms") for title in ("p50", "p90", "p95", "p99", "p99.9", "max"))
-
-
+_PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
+_MS: Final = tuple(Column(title=title, unit="ms") for title in _PERCENTILES)
+_FIRST_MS: Final = 3
 NOTHING: Final = "–"
 """In a cell: there is no such figure."""
 FEW: Final = f"{NOTHING} stands for a percentile of too few values: it would be their maximum."
+NOT_TRUSTED: Final = "In parentheses: not trusted, since the load generator's own lateness may be in it"
+UNPROVED: Final = ", or since it can't be proved which answer is whose"
 
 
 def percentile_ms(percentile: float, count: int, value_ns: float) -> str:
@@ -70,10 +75,25 @@ def percentile_ms(percentile: float, count: int, value_ns: float) -> str:
     return ms(value_ns) if can_be_shown(percentile, count) else NOTHING
 
 
-def metrics_table(summary: Summary, rows: Mapping[str, str] | None = None) -> Table:
-    """Count, rate and percentiles of every metric with values, or of these only: metric and what to call it."""
+def metrics_table(
+    summary: Summary, trust: Trust | None = None, *, rows: Mapping[str, str] | None = None
+) -> Table:
+    """Count, rate and percentiles of every metric with values, or of these only: metric and what to call it.
+
+    Those that are not trusted are in parentheses.
+    """
     chosen = rows or dict(zip(summary.metrics, summary.metrics, strict=True))
-    cells = [_cells(chosen[metric], found) for metric, found in summary.metrics.items() if metric in chosen]
+    shown = [metric for metric in summary.metrics if metric in chosen]
+    cells = [_cells(chosen[metric], summary.metrics[metric]) for metric in shown]
+    doubtful = frozenset(
+        (row, _FIRST_MS + place)
+        for row, metric in enumerate(shown)
+        for place, percentile in enumerate(_PERCENTILES.values())
+        if trust is not None and not trust.covers(metric, percentile)
+    )
+    notes = [FEW] if any(NOTHING in row[1:] for row in cells) else []
+    if doubtful and trust is not None:
+        notes.append(f"{NOT_TRUSTED}{UNPROVED if trust.reasons else ''}.")
     return Table(
         title="Latency",
         columns=(
@@ -82,8 +102,15 @@ def metrics_table(summary: Summary, rows: Mapping[str, str] | None = None) -> Ta
             Column(title="rate", unit="/s"),
             *_MS,
         ),
-        rows=tuple(cells),
-        notes=(FEW,) if any(NOTHING in row[1:] for row in cells) else (),
+        rows=tuple(
+            tuple(
+                f"({cell})" if (row, place) in doubtful and cell != NOTHING else cell
+                for place, cell in enumerate(figures)
+            )
+            for row, figures in enumerate(cells)
+        ),
+        notes=tuple(notes),
+        doubtful=doubtful,
     )
 
 
@@ -97,7 +124,11 @@ def _cells(name: str, found: MetricSummary) -> tuple[str, ...]:
 def counters_table(summary: Summary, known: Labels | None = None) -> Table:
     """The counters that are not zero, and the highest levels; ``known`` are the run's own labels."""
     words = known or labels()
-    rows = [(words.label(name), counter_value(name, value)) for name, value in summary.counters.items()]
+    rows = [
+        (words.label(name), counter_value(name, value))
+        for name, value in summary.counters.items()
+        if not name.startswith(LATE_IN)
+    ]
     rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
     return Table(
         title="Counters",

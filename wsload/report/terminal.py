@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -17,10 +17,14 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from wsload.judge.figures.summary import Summary
+from wsload.judge.run.standing import standing as standing_of
+from wsload.judge.run.standing import verdict_of
 from wsload.report import tables
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
+from wsload.results.trust import Standing
 from wsload.words import printable, span
 
+_TONES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold white on red"}
 _CHECKS: Final = {
     CheckState.PASSED: ("passed", "green"),
     CheckState.FAILED: ("FAILED", "bold red"),
@@ -47,8 +51,10 @@ class Grid:
         grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 0, 0, gap), pad_edge=False, show_edge=False)
         for column, head in zip(self.table.columns, heads, strict=True):
             grid.add_column(head, justify=column.align, no_wrap=column.align == "right", overflow="fold")
+        doubtful = self.table.doubtful
         for place, row in enumerate(rows):
-            grid.add_row(*map(Text, row), style="red" if place in self.red else None)
+            cells = (Text(cell, "dim" if (place, at) in doubtful else "") for at, cell in enumerate(row))
+            grid.add_row(*cells, style="red" if place in self.red else None)
         yield grid
 
 
@@ -65,22 +71,33 @@ def as_text(view: RenderableType, stream: IO[str]) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
-def show_run(info: RunInfo, summary: Summary, path: Path, *, file: IO[str] | None = None) -> None:
-    """Writes the verdict, the tables and where the results are, to standard output or ``file``."""
+def show_run(
+    info: RunInfo,
+    summary: Summary,
+    path: Path,
+    *,
+    problems: Sequence[str] = (),
+    file: IO[str] | None = None,
+) -> None:
+    """Writes the verdict, the tables and where the results are, to standard output or ``file``.
+
+    ``problems`` are those of the run's files.
+    """
     stream = file or sys.stdout
-    stream.write(as_text(run_view(info, summary, path), stream))
+    stream.write(as_text(run_view(info, summary, path, standing_of(info, problems)), stream))
     stream.flush()
 
 
-def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
+def run_view(info: RunInfo, summary: Summary, path: Path, standing: Standing) -> Group:
     """What `show_run` writes."""
-    metrics = tables.metrics_table(summary)
+    metrics = tables.metrics_table(summary, info.trust)
     failures = [tables.failures_table(summary), tables.closes_table(summary)]
     counters = tables.counters_table(summary, info.labels)
-    parts: list[RenderableType] = ["", _verdict(info, summary)]
+    parts: list[RenderableType] = ["", _verdict(info, summary, standing)]
     parts += [_warning(warning) for warning in info.warnings]
     parts += [_check(check) for check in info.checks]
     parts += ["", Grid(metrics) if metrics.rows else Text("Nothing was measured.", style="bold")]
+    parts += [Text(note, style="dim") for note in metrics.notes]
     for table in failures:
         if table.rows:
             parts += ["", Grid(table)]
@@ -90,15 +107,11 @@ def run_view(info: RunInfo, summary: Summary, path: Path) -> Group:
     return Group(*parts)
 
 
-def _verdict(info: RunInfo, summary: Summary) -> Text:
+def _verdict(info: RunInfo, summary: Summary, standing: Standing) -> Group:
     about = f"build {printable(info.build)}, {printable(info.target)}, {span(summary.duration_s)}"
-    if info.valid is None:
-        return Text.assemble(("Not ended", "bold yellow"), f": {about}")
-    if info.valid:
-        return Text.assemble(("Valid", "bold green"), f": {about}")
-    return Text.assemble(
-        ("NOT VALID", "bold white on red"), (": don't trust these figures", "bold red"), f" ({about})"
-    )
+    text = Text(f"{printable(verdict_of(info, standing))}.", style=_TONES[standing.tone])
+    remedy = [Text(f"Remedy: {printable(info.trust.remedy)}.")] if info.trust and info.trust.remedy else []
+    return Group(text, *remedy, Text(about))
 
 
 def _warning(warning: RunWarning) -> RenderableType:

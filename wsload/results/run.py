@@ -5,7 +5,7 @@ Schema history, of a results directory's files together (`wsload/results/schemas
         summary.json: duration_s, metrics, counters, peaks, failures, closes.
         counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
         histograms.hlog: untagged lines are the metric ``message``.
-    2   run.json: labels; a check's ``passed`` may be null (not judged), ``reason`` says why.
+    2   run.json: labels; trust, instead of valid; a check's ``passed`` may be null (not judged), ``reason`` says why.
         summary.json and counters.jsonl: names, what the user classes measured and of which kind.
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
@@ -27,6 +27,7 @@ import orjson
 from wsload.errors import ResultsError
 from wsload.measure.names import Labels
 from wsload.redact import plain
+from wsload.results.trust import Standing, Trust
 
 SCHEMA: Final = 2
 MAX_JSON_BYTES: Final = 8 << 20
@@ -114,8 +115,8 @@ class RunInfo:
     """Versions of wsload and its dependencies, by package."""
     host: Mapping[str, object] = field(default_factory=dict)
     """The machine that made the load; see `wsload.results.machine.describe_host`."""
-    valid: bool | None = None
-    """Whether the load generator kept up; None until the run has ended."""
+    trust: Trust | None = None
+    """How far the figures can be trusted; None until the run has ended."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
@@ -133,7 +134,7 @@ class RunInfo:
                 "options": dict(self.options),
                 "versions": dict(self.versions),
                 "host": dict(self.host),
-                "valid": self.valid,
+                "trust": None if self.trust is None else self.trust.to_json(),
                 "warnings": [_plain_fields(warning) for warning in self.warnings],
                 "checks": [check.to_json() for check in self.checks],
                 "labels": {"metrics": dict(self.labels.metrics), "counters": dict(self.labels.counters)},
@@ -146,6 +147,15 @@ class RunInfo:
 
         found = load(data)
         ended_at = _take(found, "ended_at", (str, type(None)))
+        warnings = tuple(
+            RunWarning(
+                name=_take(each, "name", str),
+                text=_take(each, "text", str),
+                remedy=_take(each, "remedy", str),
+                invalidates=_take(each, "invalidates", bool),
+            )
+            for each in _take(found, "warnings", list)
+        )
         return cls(
             build=_take(found, "build", str),
             target=_take(found, "target", str),
@@ -154,16 +164,8 @@ class RunInfo:
             options=_take(found, "options", dict),
             versions={name: str(version) for name, version in _take(found, "versions", dict).items()},
             host=_take(found, "host", dict),
-            valid=_take(found, "valid", (bool, type(None))),
-            warnings=tuple(
-                RunWarning(
-                    name=_take(each, "name", str),
-                    text=_take(each, "text", str),
-                    remedy=_take(each, "remedy", str),
-                    invalidates=_take(each, "invalidates", bool),
-                )
-                for each in _take(found, "warnings", list)
-            ),
+            trust=_trust(found, warnings),
+            warnings=warnings,
             checks=tuple(
                 CheckOutcome(
                     expression=_take(each, "expression", str),
@@ -176,6 +178,19 @@ class RunInfo:
             ),
             labels=_labels(found) if "labels" in found else Labels(),
         )
+
+
+def _trust(found: dict[str, Any], warnings: tuple[RunWarning, ...]) -> Trust | None:
+    """The verdict; of older files, which know only whether the run was valid, what that means."""
+    if "trust" in found:
+        return None if found["trust"] is None else Trust.from_json(found["trust"])
+    valid = _take(found, "valid", (bool, type(None)))
+    if valid is None:
+        return None
+    if valid:
+        return Trust(standing=Standing.TRUSTED, verdict="Valid, as an older version judged it")
+    reasons = "; ".join(warning.text for warning in warnings if warning.invalidates)
+    return Trust(standing=Standing.UNTRUSTED, verdict=f"Not trusted: {reasons or 'the run was not valid'}")
 
 
 def _labels(found: dict[str, Any]) -> Labels:

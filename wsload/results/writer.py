@@ -23,6 +23,7 @@ from wsload.redact import plain, redact_url, redacted
 from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
+from wsload.results.trust import Trust
 from wsload.words import stamp
 
 RUN: Final = "run.json"
@@ -182,7 +183,7 @@ class RunWriter:
         summary: Mapping[str, object],
         *,
         ended_at: float,
-        valid: bool,
+        trust: Trust,
         warnings: Iterable[RunWarning] = (),
         checks: Iterable[CheckOutcome] = (),
     ) -> None:
@@ -195,7 +196,7 @@ class RunWriter:
         self.info = replace(
             self.info,
             ended_at=round(ended_at, 3),
-            valid=valid,
+            trust=trust,
             warnings=(*warnings, *self.warnings()),
             checks=tuple(checks),
             labels=labels(),

@@ -96,7 +96,5 @@ def make_load(
 def _problem(run: StoredRun, code: int | None) -> str:
     if run.info.ended_at is None:
         return f"locust ended with exit code {code}, and the run has no end"
-    if run.info.valid:
-        return ""
-    reasons = [warning.text for warning in run.info.warnings if warning.invalidates]
-    return f"not valid: {'; '.join(reasons)}" if reasons else "not valid"
+    trust = run.info.trust
+    return "" if trust is None or trust.standing.usable else trust.verdict

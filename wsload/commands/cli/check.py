@@ -25,20 +25,22 @@ def check(
     ] = None,
     allow_invalid: Annotated[
         bool,
-        typer.Option("--allow-invalid", help="Also judge the figures of a run that is not valid."),
+        typer.Option("--allow-invalid", help="Also judge figures that can't be trusted."),
     ] = False,
     results: Results = RESULTS,
 ) -> int:
     """Judge a stored run: prints a line per check.
 
-    Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run is not valid or incomplete, or a check could
-    not be judged.
+    Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run can't be trusted or is incomplete, or a check
+    could not be judged, 5 nothing was measured.
     """
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
-    from wsload.judge.run.standing import Standing, standing
+    from wsload.judge.run.standing import standing, verdict_of
+    from wsload.judge.run.trust import TOLERANCE_NS
     from wsload.results.reader import open_run
     from wsload.results.run import CheckState
+    from wsload.results.trust import Standing
     from wsload.words import printable
 
     checks = [parse_check(text) for text in expressions or ()]
@@ -51,7 +53,9 @@ def check(
             f"wsload check: nothing to check: {stored.path.name} has no checks of its own; give some"
         )
     totals = stored.totals()
-    outcomes = [evaluate(each, totals, known) for each in checks]
+    trust = stored.info.trust
+    tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
+    outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
     words = {
         CheckState.PASSED: ("passed", "green"),
         CheckState.FAILED: ("FAILED", "red"),
@@ -63,10 +67,11 @@ def check(
         told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
         typer.echo(f"{typer.style(word, fg=colour)}  {told}")
     found = standing(stored.info, stored.problems)
-    if found is not Standing.VALID:
-        reasons = [warning.text for warning in stored.info.warnings if warning.invalidates]
-        why = "; ".join(printable(reason) for reason in (*reasons, *stored.problems))
-        print(f"wsload check: {stored.path.name} is {found}{f': {why}' if why else ''}", file=sys.stderr)
+    if not found.usable:
+        why = "; ".join(printable(reason) for reason in (verdict_of(stored.info, found), *stored.problems))
+        print(f"wsload check: {stored.path.name}: {why}", file=sys.stderr)
+        if found in (Standing.NOTHING, Standing.FAILED):
+            return ExitCode.NOTHING_MEASURED
         if not allow_invalid:
             return ExitCode.UNTRUSTED
     states = {outcome.state for outcome in outcomes}

@@ -11,7 +11,7 @@ WIDTH_OF_FILES = 200
 
 
 def list_runs(results: Results = RESULTS) -> None:
-    """List the stored runs: time, build, users, latency, checks, and whether they are valid.
+    """List the stored runs: time, build, users, latency, checks, and how far they can be trusted.
 
     The latest comes last. Runs that can't be read are named below the table.
     """
@@ -19,6 +19,8 @@ def list_runs(results: Results = RESULTS) -> None:
 
     from wsload.report.history import runs_table
     from wsload.report.terminal import Grid
+    from wsload.results.run import CheckState
+    from wsload.results.trust import Standing
 
     lines, problems = read_lines(results)
     if not lines and not problems:
@@ -27,12 +29,9 @@ def list_runs(results: Results = RESULTS) -> None:
     found = runs_table(lines)
     doubtful = [
         place
-        for place, row in enumerate(found.rows)
-        if any(
-            word in cell
-            for cell in row[-3:-1]
-            for word in ("FAILED", "NOT JUDGED", "NOT VALID", "INCOMPLETE")
-        )
+        for place, line in enumerate(lines)
+        if line.standing not in (Standing.TRUSTED, Standing.PARTLY)
+        or line.checks.keys() - {CheckState.PASSED}
     ]
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:

@@ -138,12 +138,10 @@ def _rendered(found: RunReport, format_: Format) -> bytes:
 
 
 def _show(found: RunReport, stream: IO[str]) -> None:
-    from wsload.judge.run.standing import Standing
     from wsload.report.terminal import show_run
 
-    valid = {Standing.VALID: True, Standing.INVALID: False, Standing.INCOMPLETE: None}[found.standing]
-    info = dataclasses.replace(found.info, valid=valid, warnings=found.doubts)
-    show_run(info, found.summary, found.path, file=stream)
+    info = dataclasses.replace(found.info, warnings=found.doubts)
+    show_run(info, found.summary, found.path, problems=found.problems, file=stream)
 
 
 def _history(run: str | None, format_: Format, output: Path | None, results: Path) -> None:

@@ -27,6 +27,7 @@ from wsload.commands.selftest.truth import (
     undercut,
 )
 from wsload.measure.histogram import Histogram
+from wsload.results.trust import Standing
 from wsload.words import milliseconds
 
 REPEATS: Final = 2
@@ -65,7 +66,7 @@ class SettingResult:
     valid: bool
     """Whether wsload considers the run valid."""
     warnings: tuple[str, ...]
-    """wsload's own warnings, those that invalidate the run."""
+    """wsload's own verdict, where it is not that the run can be trusted."""
     send_lag_p99_ns: int
     loop_lag_p99_ns: int
     """How late posts were sent, and how late the loop was, as measured by wsload."""
@@ -111,7 +112,7 @@ def run_setting(setting: Setting, run: Callable[[Setting], Trial] = run_trial) -
 
 def judge(trial: Trial) -> SettingResult:
     """Compares the trial's figures with the truth."""
-    setting, posts = trial.setting, trial.posts
+    setting, posts, trust = trial.setting, trial.posts, trial.info.trust
     answered = posts.where(posts.answered > 0)
     found: list[PercentileCheck] = []
     controls: list[PercentileCheck] = []
@@ -121,13 +122,14 @@ def judge(trial: Trial) -> SettingResult:
         found = _delayed(trial, answered)
     elif setting.judged == "pipeline":
         found = _pipelined(trial, answered)
+    sound = trust is not None and trust.standing is Standing.TRUSTED
     return SettingResult(
         setting=setting,
         percentiles=tuple(found),
         controls=tuple(controls),
         counts=tuple(_counts(trial, answered)),
-        valid=bool(trial.info.valid),
-        warnings=tuple(warning.text for warning in trial.info.warnings if warning.invalidates),
+        valid=sound,
+        warnings=(trust.verdict,) if trust is not None and not sound else (),
         send_lag_p99_ns=trial.lag_p99_ns("send_lag"),
         loop_lag_p99_ns=trial.lag_p99_ns("loop_lag"),
     )

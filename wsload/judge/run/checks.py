@@ -20,6 +20,9 @@ In ``%`` a rate is a share, of what might have gone that way:
 - ``buy.lost.rate`` and ``buy.failed.rate``: of the requests ``buy`` answered, failed or lost;
 - ``cpu_ns.rate``: of one core.
 
+A percentile, a mean or a maximum that the load generator's own lateness may have moved is not judged
+(`wsload.judge.run.trust`).
+
 A check on figures there are no samples for fails and says so, and so does one on a name that the run doesn't
 know.
 """
@@ -42,14 +45,24 @@ from wsload.judge.figures.samples import (
     with_unanswered,
 )
 from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED, Check
+from wsload.judge.run.trust import (
+    SHARE,
+    TOLERANCE_NS,
+    Bounds,
+    doubt_of,
+    trusted,
+    trusted_up_to,
+)
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.names import FAILED, LOST, OWN, Kind, Labels, labels, split
 from wsload.results.run import CheckOutcome, CheckState
+from wsload.results.trust import ALL
 
 DOUBT: Final = 0.05
 """The chance that a check on few values is judged wrongly."""
 
+_MOVED: Final = ("mean", "max")
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -63,15 +76,49 @@ class _Got:
     reason: str = ""
 
 
-def evaluate(check: Check, totals: Totals, known: Labels | None = None) -> CheckOutcome:
+def evaluate(
+    check: Check,
+    totals: Totals,
+    known: Labels | None = None,
+    tolerance_ns: float | None = TOLERANCE_NS,
+) -> CheckOutcome:
     """How the check comes out over the whole of a run, or any stretch of it.
 
-    ``known`` are the names that a stored run's protocol brought, beside those of this process.
+    ``known`` are the names that a stored run's protocol brought, beside those of this process. Without a
+    ``tolerance_ns`` figures are judged that can't be trusted, too.
     """
     got = _got(check, totals, known or labels()) if totals.intervals else _none("nothing was recorded")
+    if tolerance_ns is not None and got.state is not CheckState.UNJUDGED:
+        got = _distrusted(check, totals, tolerance_ns, got)
     return CheckOutcome(
         expression=check.expression, state=got.state, wanted=check.wanted, got=got.text, reason=got.reason
     )
+
+
+def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) -> _Got:
+    """The same, or that it can't be judged, since the figure may be the load generator's own."""
+    name, statistic = check.name, check.statistic
+    answered = totals.histograms.get(name)
+    if answered is None or not answered.total or not (statistic.startswith("p") or statistic in _MOVED):
+        return got
+    if doubt := doubt_of(name, totals):
+        return _Got(got.text, CheckState.UNJUDGED, f"not trusted: {doubt}")
+    percentile = float(statistic[1:]) if statistic.startswith("p") else ALL
+    # Where the lost rank above the answered, a percentile of all is a higher one of these.
+    ranked = with_unanswered(answered, unanswered(name, totals.histograms)).total
+    if statistic == "mean":
+        bounds = Bounds.of(name, totals)
+        close = bounds.high.mean_ns - bounds.low.mean_ns <= max(tolerance_ns, SHARE * bounds.low.mean_ns)
+        sound = close and not bounds.missed
+    else:
+        sound = trusted(name, min(percentile * ranked / answered.total, ALL), totals, tolerance_ns)
+    if sound:
+        return got
+    level = trusted_up_to(name, totals, tolerance_ns)
+    reason = f"not trusted: the load generator's own lateness is in it; {name} is trusted " + (
+        f"up to p{level:g}" if level else "at no percentile"
+    )
+    return _Got(got.text, CheckState.UNJUDGED, reason)
 
 
 def _none(reason: str) -> _Got:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wsload.judge.figures.samples import can_be_shown
-from wsload.judge.run.standing import Standing, standing
+from wsload.judge.run.standing import standing
 from wsload.measure.names import OWN, Kind, for_people, in_order, leading, split
 from wsload.results.run import CheckState, RunInfo
+from wsload.results.trust import Standing
 
 OWN_METRICS: Final = ("open", "login", "delivery")
 """What a history follows beside the names of the user classes."""
@@ -42,15 +43,15 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildLine:
-    """One build: its runs, and medians over the valid ones."""
+    """One build: its runs, and medians over those that can be trusted."""
 
     build: str
     runs: tuple[RunLine, ...]
     """In the order in which they were made."""
-    valid: int
-    """How many of them are valid."""
+    usable: int
+    """How many of them have figures that can be trusted."""
     p50_ns: Mapping[str, float]
-    """Medians by metric; absent if no valid run has it."""
+    """Medians by metric; absent if no usable run has it."""
     p99_ns: Mapping[str, float]
 
 
@@ -85,13 +86,13 @@ def builds(lines: Iterable[RunLine]) -> tuple[BuildLine, ...]:
 
 
 def _build(build: str, runs: list[RunLine]) -> BuildLine:
-    valid = [run for run in runs if run.standing is Standing.VALID]
+    usable = [run for run in runs if run.standing.usable]
     return BuildLine(
         build=build,
         runs=tuple(runs),
-        valid=len(valid),
-        p50_ns=_medians([run.p50_ns for run in valid]),
-        p99_ns=_medians([run.p99_ns for run in valid]),
+        usable=len(usable),
+        p50_ns=_medians([run.p50_ns for run in usable]),
+        p99_ns=_medians([run.p99_ns for run in usable]),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wsload.judge.figures.shape import Shape, shape
 from wsload.judge.figures.summary import MetricSummary, summarize
-from wsload.judge.run.validity import Watch
+from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 

@@ -1,27 +1,27 @@
-"""Whether a stored run's figures can be vouched for."""
+"""Whether a stored run's figures can be trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from wsload.results.run import RunInfo
-
-
-class Standing(StrEnum):
-    """The word that every list and report says of a run."""
-
-    VALID = "valid"
-    INVALID = "not valid"
-    INCOMPLETE = "incomplete"
-    """It has no end, or a file of it is missing or damaged."""
+from wsload.results.trust import Standing
 
 
 def standing(info: RunInfo, problems: Sequence[str]) -> Standing:
     """The standing of a run with these problems of its files.
 
-    *Not valid* weighs more than *incomplete*: the figures are wrong, not only fewer.
+    What makes figures useless weighs more than *incomplete*: they are wrong then, and not only fewer.
     """
-    if info.valid is False:
-        return Standing.INVALID
-    return Standing.VALID if info.valid and not problems else Standing.INCOMPLETE
+    if info.trust is None:
+        return Standing.INCOMPLETE
+    found = info.trust.standing
+    return Standing.INCOMPLETE if problems and found.usable else found
+
+
+def verdict_of(info: RunInfo, standing: Standing) -> str:
+    """The verdict on a run of this standing, for people: one sentence without its full stop."""
+    if standing is not Standing.INCOMPLETE:
+        assert info.trust is not None
+        return info.trust.verdict
+    return "Incomplete: these figures were rebuilt from the files that the run left"

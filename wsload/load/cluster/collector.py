@@ -17,7 +17,7 @@ from typing import Final
 import gevent
 import gevent.event
 
-from wsload.judge.run.validity import Watch
+from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Interval, merge
 from wsload.results.run import RunWarning
 from wsload.words import counted, when

@@ -35,9 +35,10 @@ class Heartbeat:
         fine = timers.kind == "timerfd"
         beat_ns, slack_ns = (BEAT_NS, SLACK_NS) if fine else (COARSE_BEAT_NS, COARSE_SLACK_NS)
         self.lateness: Final = Lateness(beat_ns, slack_ns)
-        recorder.lateness = self.lateness
+        recorder.lateness = timers.lateness = self.lateness
         self._causes = Causes(recorder)
-        self._catching_up = False
+        self._came_ns = 0
+        """When an overdue beat came whose turn of the loop still goes on; else 0."""
         self._fd = -1
         self._timer: Timer | None = None
         due_ns = time.monotonic_ns() + beat_ns
@@ -53,7 +54,7 @@ class Heartbeat:
         """No further beat is due; one that is overdue is recorded."""
         now_ns = time.monotonic_ns()
         if now_ns - self.lateness.due_ns > self.lateness.slack_ns:
-            self._catch_up()
+            self._catch_up(now_ns)
         self.lateness.stop()
         self._causes.close()
         if self._timer is not None:
@@ -76,20 +77,26 @@ class Heartbeat:
     def _beat(self) -> None:
         now_ns, lateness = time.monotonic_ns(), self.lateness
         lag_ns = now_ns - lateness.due_ns
-        if lag_ns < 0 or self._catching_up:
+        if lag_ns < 0 or self._came_ns:
             return  # a beat that was counted when the loop caught up
         if lag_ns <= lateness.slack_ns:
             self._recorder.values["loop_lag"].append(lateness.beat(now_ns))
             self._causes.mark()
         else:
             # What else became readable meanwhile is read in this same turn of the loop, and was late too.
-            self._catching_up = True
-            self._loop.call_soon(self._catch_up)
+            self._came_ns = now_ns
+            self.lateness.look(now_ns)
+            if self._fd >= 0:
+                self._loop.call_soon(self._next_turn)
+            else:  # the loop's own timers fire before it looks at its sockets
+                self._loop.call_soon(self._loop.call_soon, self._next_turn)
 
-    def _catch_up(self) -> None:
-        if self._fd < 0 and self._timer is None:
-            return  # stopped meanwhile
-        self._catching_up = False
-        late_ns = self.lateness.catch_up(time.monotonic_ns())
+    def _next_turn(self) -> None:
+        if self._fd >= 0 or self._timer is not None:  # else it was stopped meanwhile
+            self._catch_up(self._came_ns)
+            self._came_ns = 0
+
+    def _catch_up(self, now_ns: int) -> None:
+        late_ns = self.lateness.catch_up(now_ns)
         self._recorder.values["loop_lag"].extend(late_ns[:MOST_AT_ONCE])
         self._causes.divide(late_ns.start)

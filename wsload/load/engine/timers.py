@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wsload.load.engine import timerfd as fd_timer
+from wsload.measure.lateness import Lateness
 
 _NS: Final = 1_000_000_000
 
@@ -64,6 +65,8 @@ class TimerQueue:
         self._handle: asyncio.TimerHandle | None = None
         self._fd = fd_timer.create() if timerfd else -1
         self._closed = False
+        self.lateness = Lateness()
+        """Of this loop's heartbeat, where it has one: see `Lateness.look`."""
         self.kind: Final = "timerfd" if self._fd >= 0 else "call_later"
         """What wakes the queue: ``timerfd``, or ``call_later`` with a resolution of 1 ms."""
         if self._fd >= 0:
@@ -127,6 +130,8 @@ class TimerQueue:
     def _fire(self) -> None:
         heap = self._heap
         now = time.monotonic_ns()
+        if now > self.lateness.due_ns:
+            self.lateness.look(now)
         self._armed_ns = 0
         # What a callback adds fires in a later turn of the loop: sockets must not wait for a timer
         # that is always due again.

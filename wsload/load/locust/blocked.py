@@ -35,6 +35,11 @@ class Place:
     """Its frames, outermost first, as in a traceback."""
 
 
+def is_users_own(frame: FrameType) -> bool:
+    """Whether it runs the user's code, and no library's."""
+    return not frame.f_code.co_filename.startswith(_FOREIGN)
+
+
 def frames_of_thread(frame: FrameType) -> list[FrameType]:
     """A thread's frames, innermost first, given its innermost."""
     return [each for each, _ in traceback.walk_stack(frame)]
@@ -52,7 +57,7 @@ def frames_of_task(task: asyncio.Task[Any]) -> list[FrameType]:
 
 def place_of(frames: Sequence[FrameType]) -> Place | None:
     """The innermost code that is no library's, named by the user's method that led there."""
-    own = [each for each in frames if not each.f_code.co_filename.startswith(_FOREIGN)]
+    own = [each for each in frames if is_users_own(each)]
     if not frames:
         return None
     at = own[0] if own else frames[0]

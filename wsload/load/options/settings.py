@@ -53,6 +53,8 @@ class Settings:
     open_timeout_s: float
     reconnect: bool
     allow_mixed_content: bool
+    tolerance_ns: int
+    """By how much the load generator's lateness may move a percentile that is trusted."""
     allow_invalid: bool
     checks: tuple[Check, ...]
     """What the run has to fulfil: pyproject.toml's, then the options'."""
@@ -90,6 +92,7 @@ class Settings:
             open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
             reconnect=read("ws_reconnect", bool, True),
             allow_mixed_content=read("ws_allow_mixed_content", bool, False),
+            tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60), "1ms") * 1e9),
             allow_invalid=read("ws_allow_invalid", bool, False),
             checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
             insecure=read("ws_insecure", bool, False),

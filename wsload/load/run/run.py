@@ -18,7 +18,8 @@ from wsload.exit_codes import ExitCode
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
-from wsload.judge.run.validity import Watch, judge, process_figures, standouts
+from wsload.judge.run.verdict import Judgement, judge
+from wsload.judge.run.watch import Watch
 from wsload.load.options.settings import Settings
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval, Totals
@@ -26,6 +27,7 @@ from wsload.redact import redact_url
 from wsload.report.html import write_report
 from wsload.report.terminal import show_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
+from wsload.results.trust import Standing, Trust
 from wsload.results.writer import RunWriter
 
 logger = logging.getLogger("wsload")
@@ -74,6 +76,7 @@ class Run:
         self.reset_at: float | None = None
         """When Locust's statistics were reset, by ``--reset-stats`` or in its page: seconds since the epoch."""
         self._stored = False
+        self._judged: Judgement | None = None
         self._own = Watch("")
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
         """The processes that carry the load: this one, unless a master sets it."""
@@ -113,9 +116,9 @@ class Run:
         return self._live.snapshot(since, self.processes()) | self._shown[1]
 
     def _now(self) -> dict[str, Any]:
-        totals, info, ended = self.writer.totals, self.writer.info, self.summary is not None
-        running = () if ended else judge(totals, list(self.processes()), ui_in_process=self._ui_in_process)
-        checks = self.checks if ended else [evaluate(check, totals) for check in self._settings.checks]
+        info, ended = self.writer.info, self.summary is not None
+        found = self._judged or self._judge()
+        checks = self.checks if ended else self._evaluate()
         return {
             "run": {
                 "name": self.writer.path.name,
@@ -124,10 +127,8 @@ class Run:
                 "started_at": info.started_at,
                 "ended": ended,
             },
-            "warnings": [
-                asdict(warning)
-                for warning in (*(self.warnings if ended else running), *self.writer.warnings())
-            ],
+            "trust": {**found.trust.to_json(), "tone": found.trust.standing.tone},
+            "warnings": [asdict(warning) for warning in (*found.warnings, *self.writer.warnings())],
             "checks": [check.to_json() for check in checks],
         }
 
@@ -136,9 +137,25 @@ class Run:
         self._own.add(interval)
         self.append(interval)
 
+    def _judge(self) -> Judgement:
+        return judge(
+            self.writer.totals,
+            self.processes(),
+            tolerance_ns=self._settings.tolerance_ns,
+            ui_in_process=self._ui_in_process,
+            beside=self.warnings,
+        )
+
+    def _evaluate(self) -> list[CheckOutcome]:
+        tolerance_ns = None if self.allow_invalid else self._settings.tolerance_ns
+        return [
+            evaluate(check, self.writer.totals, tolerance_ns=tolerance_ns) for check in self._settings.checks
+        ]
+
     @property
-    def valid(self) -> bool:
-        return not any(warning.invalidates for warning in self.warnings)
+    def trust(self) -> Trust:
+        """How far the figures can be trusted, at the end or by now."""
+        return (self._judged or self._judge()).trust
 
     def finish(self) -> None:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
@@ -150,11 +167,8 @@ class Run:
             found, extra["probe"] = self._witness.testimony(totals)
             self.warnings += found
         self.summary = summarize(totals)
-        processes = list(self.processes())
-        extra["processes"] = [process_figures(watch) for watch in processes]
-        self.warnings += judge(totals, processes, ui_in_process=self._ui_in_process)
-        self.warnings += standouts(processes)
-        self.checks = [evaluate(check, totals) for check in self._settings.checks]
+        extra["processes"] = [watch.figures(self._settings.tolerance_ns) for watch in self.processes()]
+        self.checks = self._evaluate()
         if self._settings.insecure:
             self.warnings.append(
                 RunWarning(
@@ -163,12 +177,14 @@ class Run:
                     remedy="trust the server's authority with --ws-ca-file",
                 )
             )
+        self._judged = self._judge()
+        self.warnings = list(self._judged.warnings)
         try:
             self.writer.finish(
                 self.summary.to_json() | extra,
                 ended_at=time.time(),
-                valid=self.valid,
-                warnings=self.warnings,
+                trust=self._judged.trust,
+                warnings=self._judged.warnings,
                 checks=self.checks,
             )
             write_report(self.writer.path)
@@ -181,11 +197,13 @@ class Run:
 
     def exit_code(self) -> ExitCode | None:
         """What a process that ends with this run must end with; None where the run has nothing to say."""
-        states = {check.state for check in self.checks}
+        standing, states = self.trust.standing, {check.state for check in self.checks}
         if not self._stored or self.writer.problem is not None:
             return ExitCode.BROKEN
+        if standing in (Standing.NOTHING, Standing.FAILED):
+            return ExitCode.NOTHING_MEASURED
         cut_short = any(warning.name == CUT_SHORT for warning in self.warnings)
-        if cut_short or (not self.valid and not self.allow_invalid):
+        if cut_short or (standing is Standing.UNTRUSTED and not self.allow_invalid):
             return ExitCode.UNTRUSTED
         if CheckState.FAILED in states:
             return ExitCode.FAILED

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from locust.exception import StopTest
 
-from wsload.judge.run.validity import TOO_LATE
+from wsload.judge.run.trust import TOO_LATE
 from wsload.load.users.due import Due, current_due
 from wsload.load.users.process import ProcessContext
 

@@ -58,7 +58,7 @@ class JsonProgress:
     epoch). Once a second, ``"event": "second"`` tells of that second: ``users``, ``connections``,
     ``in_flight`` (levels at its end), ``sent_per_s``, ``echoes_per_s``, ``deliveries_per_s``,
     ``message_p50_ms``, ``message_p99_ms``, ``message_p99_9_ms`` (null without a message), ``lost``,
-    ``failures`` (in it). At last, ``"event": "end"`` tells of the whole run: ``valid``, ``results``
+    ``failures`` (in it). At last, ``"event": "end"`` tells of the whole run: ``standing``, ``verdict``, ``results``
     (path), ``duration_s``, ``messages``, the same three percentiles, ``lost``, ``failures``,
     ``warnings`` and ``checks`` (as in run.json).
     """
@@ -80,7 +80,8 @@ class JsonProgress:
             "end",
             run.writer.totals.end_s,
             {
-                "valid": run.valid,
+                "standing": run.trust.standing,
+                "verdict": run.trust.verdict,
                 "results": str(run.writer.path),
                 "duration_s": summary.duration_s,
                 "messages": message.count if message else 0,

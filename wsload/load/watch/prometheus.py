@@ -100,8 +100,8 @@ def _families(run: Run) -> Iterator[Any]:
     info, totals = run.writer.info, run.writer.totals
     about = {"run": run.writer.path.name, "build": info.build, "target": info.target}
     yield InfoMetricFamily("wsload_run", "The run that all figures are of.", value=about)
-    valid = not any(warning["invalidates"] for warning in run.live(0)["warnings"])
-    yield GaugeMetricFamily("wsload_run_valid", "1 while the load generator keeps up, else 0.", value=valid)
+    usable = run.trust.standing.usable
+    yield GaugeMetricFamily("wsload_run_trusted", "1 while figures can be trusted, else 0.", value=usable)
     for metric in filter(OWN.__contains__, metrics()):
         yield _histograms(metric, labels().meaning(metric), {(): totals.histograms.get(metric)})
     for (named, suffix), found in _named(totals).items():

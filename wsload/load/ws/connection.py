@@ -213,6 +213,8 @@ class TimedConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         at_ns = _now_ns()
+        if at_ns > self._recorder.lateness.due_ns:
+            self._recorder.lateness.look(at_ns)
         count = self._recorder.count
         size = len(data)
         count.bytes_in += size

@@ -54,18 +54,18 @@
     ctx.restore();
   }
 
-  function points(statistic, valid) {
+  function points(statistic, usable) {
     const name = COLOURS[statistic];
     return {
-      label: valid ? statistic : `${statistic}, not valid`, stroke: stroke(name), width: 0, paths: () => null,
-      points: { show: true, size: 7, width: 1.5, stroke: stroke(name), fill: valid ? stroke(name) : stroke("ground") },
+      label: usable ? statistic : `${statistic}, not trusted`, stroke: stroke(name), width: 0, paths: () => null,
+      points: { show: true, size: 7, width: 1.5, stroke: stroke(name), fill: usable ? stroke(name) : stroke("ground") },
       value: (plot, value) => figure(value),
     };
   }
-  const column = (statistic, valid) => runs.map((run) => (run.valid === valid ? run[statistic][metric] || null : null));
+  const column = (statistic, usable) => runs.map((run) => (run.usable === usable ? run[statistic][metric] || null : null));
 
   function history() {
-    const doubtful = runs.some((run) => !run.valid);
+    const doubtful = runs.some((run) => !run.usable);
     const series = [points("p50", true), points("p99", true)];
     const columns = [column("p50", true), column("p99", true)];
     if (doubtful) {

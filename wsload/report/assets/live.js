@@ -100,13 +100,13 @@
 
   function showVerdict(found) {
     const ended = found.run.ended;
-    const bad = found.warnings.some((warning) => warning.invalidates);
-    const good = element("span", ended ? "Valid: the load generator kept up." : "Valid so far: the load generator keeps up.", "well");
+    const trust = found.trust;
     const verdict = byId("verdict");
-    verdict.className = bad ? "banner bad" : "banner good";
-    const text = bad ? "Not valid. Don’t trust these figures: the load generator can’t vouch for them." : good.textContent;
+    verdict.className = `banner ${trust.tone}`;
+    const said = element("strong", `${ended ? "" : "So far: "}${trust.verdict}.`, "well");
+    const text = trust.remedy ? `${said.textContent} Remedy: ${trust.remedy}.` : said.textContent;
     // Only when it changes: it is read out.
-    if (verdict.textContent !== text) verdict.replaceChildren(bad ? text : good);
+    if (verdict.textContent !== text) verdict.replaceChildren(said, trust.remedy ? ` Remedy: ${trust.remedy}.` : "");
     verdict.hidden = false;
     byId("warnings").replaceChildren(...found.warnings.map((warning) => {
       const item = element("li", null, warning.invalidates ? "bad" : "");
@@ -138,8 +138,11 @@
 
   const counted = (name, value) => (name.endsWith("_ns") ? `${(value / 1e9).toFixed(2)} s` : count(value));
   function showTables(found) {
+    const upTo = (name) => found.trust.up_to[name] ?? 100;
+    const sure = (name, percentile, value) => (percentile <= upTo(name) ? figure(value) : `(${figure(value)})`);
     rows("metrics", ["metric", "count ", "per second ", "p50 ", "p90 ", "p95 ", "p99 ", "p99.9 ", "max "],
-      Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), ...[it.rate, it.p50, it.p90, it.p95, it.p99, it.p99_9, it.max].map(figure)]));
+      Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), figure(it.rate), ...[[50, it.p50], [90, it.p90], [95, it.p95], [99, it.p99], [99.9, it.p99_9], [100, it.max]]
+        .map(([percentile, value]) => sure(name, percentile, value))]));
     rows("kinds", ["what", "failure", "count "], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
     rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "defined by the application", count(number)]));
     rows("counters", ["counter", "value "], Object.entries(found.counters).map(([name, value]) => [labels[name] || name, counted(name, value)]));

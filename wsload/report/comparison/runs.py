@@ -12,13 +12,14 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.outcomes import outcomes_of
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.standing import Standing, standing
+from wsload.judge.run.standing import standing, verdict_of
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
 from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
+from wsload.results.trust import Standing
 from wsload.words import size
 
 NOT_GIVEN: Final = "not given"
@@ -105,11 +106,11 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def _doubt(run: StoredRun) -> str:
     found = standing(run.info, run.problems)
-    if found is Standing.VALID:
+    if found.usable:
         return ""
-    reasons = [warning.text for warning in run.info.warnings if warning.invalidates]
-    why = "; ".join(reasons if found is Standing.INVALID else run.problems)
-    return f"{found}: {why}" if why else str(found)
+    if found is Standing.INCOMPLETE:
+        return f"{found}: {'; '.join(run.problems)}"
+    return verdict_of(run.info, found)
 
 
 def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> ComparedRun:
@@ -148,8 +149,7 @@ def _requests(totals: Totals) -> frozenset[str]:
 
 
 def _trust(info: RunInfo) -> dict[str, float]:
-    trust = getattr(info, "trust", None)
-    return dict(getattr(trust, "up_to", trust) or {})
+    return dict(info.trust.up_to) if info.trust is not None else {}
 
 
 def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ from wsload.report.comparison.tables import judgements_table, run_values, runs_t
 from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import Grid
 from wsload.results.run import dump
+from wsload.results.trust import Standing
 from wsload.words import printable
 
 SCHEMA: Final = 2
@@ -111,7 +112,7 @@ def as_json(report: ComparisonReport) -> bytes:
                     "side": LETTERS[run.side],
                     "build": run.info.build,
                     "started_at": run.figures.started_s,
-                    "valid": run.info.valid,
+                    "standing": run.info.trust.standing if run.info.trust else Standing.INCOMPLETE,
                     "doubt": run.doubt,
                     "attempts": {name: each.attempts for name, each in run.figures.outcomes.items()},
                     "values": dict(run_values(run, report.metrics)),

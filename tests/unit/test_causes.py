@@ -1,0 +1,169 @@
+"""Why a load generator was late, and what is advised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from wsload.judge.run.causes import Cause, cause_of
+from wsload.judge.run.watch import Watch, standouts
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval
+from wsload.measure.names import LATE_IN
+
+MS = 1_000_000
+SECOND = 10**9
+
+
+def watched(
+    seconds: int = 4, *, name: str = "", cpu: float = 0.1, lag_ms: int = 400, **counters: int
+) -> Watch:
+    """A process of so many seconds, in each of which these were counted."""
+    watch = Watch(name)
+    for number in range(seconds):
+        watch.add(
+            Interval(
+                start_s=1.7e9 + number,
+                length_s=1.0,
+                histograms={"loop_lag": Histogram.of([lag_ms * MS])},
+                counters={"cpu_ns": round(cpu * SECOND), **counters},
+            )
+        )
+    return watch
+
+
+def cause(*watches: Watch, ui: bool = False) -> Cause:
+    found = cause_of(watches, ui_in_process=ui)
+    assert found is not None
+    return found
+
+
+def test_who_was_never_late_has_no_cause() -> None:
+    assert cause_of([]) is None
+    assert cause_of([watched()]) is None
+
+
+def test_a_place_seen_again_and_again_blocked_the_loop() -> None:
+    counters: Mapping[str, int] = {
+        LATE_IN + "Guest.post (chat.py:12)": 9,
+        LATE_IN + "Guest.on_post (chat.py:20)": 4,
+    }
+    found = cause(watched(late_ns=400 * MS, late_samples=15, **counters))
+    assert found.text.startswith("Guest.post (chat.py:12) blocked the event loop, for up to 400 ms at a time")
+    assert "asyncio.to_thread" in found.remedy
+
+
+@pytest.mark.parametrize(("seen", "samples"), [(1, 40), (19, 40), (0, 0)])
+def test_a_place_seen_now_and_then_is_not_blamed(seen: int, samples: int) -> None:
+    watch = watched(1, late_ns=400 * MS, late_samples=samples, **{LATE_IN + "Guest.post": seen})
+    assert "Guest" not in cause(watch).text
+
+
+def test_a_place_seen_once_is_not_blamed_though_it_was_the_only_one() -> None:
+    assert "Guest" not in cause(watched(1, late_ns=MS, late_samples=1, **{LATE_IN + "Guest.post": 1})).text
+
+
+def test_waiting_for_a_core_is_another_process() -> None:
+    found = cause(watched(late_ns=200 * MS, late_waiting_ns=120 * MS, late_working_ns=80 * MS))
+    assert found.text == "another process had the core for 12 % of the time, up to 400 ms in a row"
+    assert "--processes" not in found.remedy
+
+
+def test_a_full_process_is_told_to_be_several() -> None:
+    found = cause(watched(cpu=0.96, late_ns=200 * MS, late_working_ns=200 * MS))
+    assert found.text == "its process was full: peak CPU 96 % of one core, above 85 % in 4 of 4 s"
+    assert found.remedy == "use --processes 2"
+
+
+def test_the_remedy_grows_with_the_processes_there_are() -> None:
+    full = [watched(cpu=0.96, late_ns=number, name=f"worker {number}") for number in range(1, 4)]
+    found = cause(*full)
+    assert found.text.startswith("worker 3: its process was full")
+    assert found.remedy == "use --processes 5"
+
+
+@pytest.mark.parametrize(
+    ("busy", "of", "full"), [(1, 4, False), (2, 4, True), (2, 20, False), (3, 20, True), (2, 19, True)]
+)
+def test_full_is_who_was_so_in_more_than_a_tenth_of_the_seconds(busy: int, of: int, full: bool) -> None:
+    watch = watched(of - busy, late_ns=MS)
+    for _ in range(busy):
+        watch.add(Interval(length_s=1.0, counters={"cpu_ns": round(0.9 * SECOND)}))
+    assert ("full" in cause(watch).text) == full
+
+
+def test_more_processes_are_not_advised_at_little_cpu() -> None:
+    for counters in ({"late_waiting_ns": MS}, {}):
+        assert "--processes" not in cause(watched(cpu=0.03, late_ns=MS, **counters)).remedy
+
+
+def test_work_of_its_own_without_being_full() -> None:
+    found = cause(watched(late_ns=10 * MS, late_working_ns=9 * MS))
+    assert found.text.startswith("it was busy with work of its own, for up to 400 ms")
+
+
+def test_neither_working_nor_waiting_is_being_stopped() -> None:
+    found = cause(watched(late_ns=10 * MS, late_working_ns=MS, late_waiting_ns=MS))
+    assert found.text == "something held it up for up to 400 ms at a time, without using the CPU"
+
+
+def test_the_web_ui_in_the_measuring_process_is_named_as_a_remedy_unless_a_task_blocked() -> None:
+    assert "--processes 1 gives it one of its own" in cause(watched(cpu=0.96, late_ns=MS), ui=True).remedy
+    assert "web UI" not in cause(watched(cpu=0.96, late_ns=MS)).remedy
+    blocked = watched(late_ns=MS, late_samples=2, **{LATE_IN + "Guest.post": 2})
+    assert "web UI" not in cause(blocked, ui=True).remedy
+
+
+def test_the_process_that_was_late_for_longest_is_named() -> None:
+    found = cause(watched(late_ns=MS, name="worker a"), watched(late_ns=2 * MS, name="worker b"))
+    assert found.text.startswith("worker b: ")
+
+
+def test_seconds_cut_short_say_nothing_about_the_cpu() -> None:
+    watch = Watch("")
+    for _ in range(10):
+        watch.add(Interval(length_s=0.4, counters={"cpu_ns": SECOND}))
+    assert (watch.seconds, watch.busy, watch.peak) == (0, 0, 0.0)
+
+
+# Processes beside each other
+
+
+def measured(name: str, p99_ms: int, count: int = 1_000) -> Watch:
+    watch = Watch(name)
+    watch.add(Interval(length_s=1.0, histograms={"message": Histogram.of([p99_ms * MS] * count)}))
+    return watch
+
+
+def test_a_process_whose_p99_is_twice_the_others_is_named() -> None:
+    watches = [measured("worker a", 10), measured("worker b", 11), measured("worker c", 30)]
+    (warning,) = standouts(watches)
+    assert warning.text == "worker c stands out: message p99 30.0 ms, the others' median 10.5 ms"
+    assert not warning.invalidates
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [],
+        [measured("worker b", 15)],
+        [measured("worker b", 30, count=999)],
+    ],
+)
+def test_one_process_or_small_differences_or_few_messages_stand_out_from_nobody(others: list[Watch]) -> None:
+    assert standouts([measured("worker a", 10), *others]) == []
+
+
+def test_differences_below_a_millisecond_stand_out_from_nobody() -> None:
+    fast, slow = Watch("worker a"), Watch("worker b")
+    for watch, value_ns in ((fast, 200_000), (slow, 900_000)):
+        watch.add(Interval(length_s=1.0, histograms={"message": Histogram.of([value_ns] * 1_000)}))
+    assert standouts([fast, slow]) == []
+
+
+def test_a_processs_own_figures() -> None:
+    figures = measured("worker a", 10).figures()
+    assert figures["name"] == "worker a" and figures["trusted_up_to"] == 100
+    assert figures["message"]["count"] == 1_000  # type: ignore[index]
+    assert "loop_lag" not in figures

@@ -1,0 +1,285 @@
+"""The verdict on a run: its standing, its sentence, its remedy, and what else there is to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from wsload.judge.run.doubts import doubts
+from wsload.judge.run.trust import TOO_LATE
+from wsload.judge.run.verdict import judge
+from wsload.judge.run.watch import Watch
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import LAGGED, LATE_IN, LOST, UNLAGGED, Kind
+from wsload.results.run import RunWarning
+from wsload.results.trust import Standing, Trust
+
+MS = 1_000_000
+
+
+def second(
+    answered: Mapping[str, int] | None = None,
+    *,
+    late: Mapping[str, int] | None = None,
+    lost: Mapping[str, int] | None = None,
+    counters: Mapping[str, int] | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    opened: int = 10,
+    **parts: Any,
+) -> Interval:
+    """A second in which so many requests were answered in 5 ms, by name; of these so many late by 4."""
+    answered, late, lost = answered or {}, late or {}, lost or {}
+    histograms = {name: Histogram.of([5 * MS] * count) for name, count in answered.items()}
+    histograms |= {name + LOST: Histogram.of([MS] * count) for name, count in lost.items()}
+    for name, count in late.items():
+        histograms[name].add(Histogram.of([9 * MS] * count))
+        histograms[name + LAGGED] = Histogram.of([9 * MS] * count)
+        histograms[name + UNLAGGED] = Histogram.of([5 * MS] * count)
+    if opened:
+        histograms["open"] = Histogram.of([MS] * opened)
+    return Interval(
+        start_s=1.7e9,
+        length_s=1.0,
+        histograms=histograms,
+        counters={
+            "opens": opened,
+            "requests": sum(answered.values()) + sum(late.values()),
+            "lost": sum(lost.values()),
+            **(counters or {}),
+        },
+        names=kinds or dict.fromkeys((*answered, *lost), Kind.REQUEST),
+        gauges={"users": 5},
+        **parts,
+    )
+
+
+def judged(interval: Interval, *beside: RunWarning) -> Trust:
+    watch = Watch("")
+    watch.add(interval)
+    return judge(watch.totals, [watch], beside=beside).trust
+
+
+def names(interval: Interval) -> list[str]:
+    return [warning.name for warning in doubts(Totals.of([interval]))]
+
+
+# How far
+
+
+def test_a_punctual_run_is_trusted() -> None:
+    trust = judged(second({"message": 1_000}))
+    assert (trust.standing, trust.remedy) == (Standing.TRUSTED, "")
+    assert trust.verdict == "Trusted up to the maximum (message)"
+    assert trust.up_to == {} and trust.covers("message", 100)
+
+
+def test_late_values_at_the_top_leave_the_rest_trusted_and_the_cause_is_said() -> None:
+    counters = {"late_ns": 40 * MS, "late_waiting_ns": 40 * MS}
+    trust = judged(second({"message": 980}, late={"message": 20}, counters=counters))
+    assert trust.standing is Standing.PARTLY
+    assert trust.verdict.startswith(
+        "Trusted up to p95 (message); beyond that the load generator's own lateness shows: another process had "
+        "the core for 4 % of the time"
+    )
+    assert trust.remedy.startswith("stop what else this machine does")
+    assert trust.up_to == {"message": 95.0}
+    assert trust.covers("message", 95) and not trust.covers("message", 99)
+    assert trust.covers("ping", 100)
+
+
+def test_what_shows_beyond_p99_only_is_said_and_the_run_is_trusted() -> None:
+    trust = judged(second({"message": 9_950}, late={"message": 50}))
+    assert trust.standing is Standing.TRUSTED
+    assert trust.verdict.startswith(
+        "Trusted up to p99 (message); beyond that the load generator's own lateness"
+    )
+
+
+def test_lateness_in_everything_is_not_trusted_and_who_blocked_is_named() -> None:
+    counters = {"late_ns": 400 * MS, "late_samples": 10, LATE_IN + "Guest.post (chat.py:12)": 10}
+    trust = judged(second({"message": 10}, late={"message": 90}, counters=counters))
+    assert trust.standing is Standing.UNTRUSTED
+    assert trust.verdict.startswith(
+        "Not trusted: the load generator's own lateness shows: Guest.post (chat.py:12) blocked the event loop"
+    )
+    assert "asyncio.to_thread" in trust.remedy
+
+
+def test_names_of_different_levels_are_told_apart() -> None:
+    trust = judged(
+        second({"buy": 980, "sell": 1_000, "look": 10, "pay": 1_000}, late={"buy": 20, "look": 90})
+    )
+    assert trust.standing is Standing.PARTLY
+    assert (
+        "Trusted up to p95 (buy) and the maximum (pay and sell); not at all: look; beyond that"
+        in trust.verdict
+    )
+
+
+def test_many_names_are_not_all_listed() -> None:
+    trust = judged(second({f"step {number}": 100 for number in range(9)}))
+    assert trust.verdict == "Trusted up to the maximum (step 0, step 1, step 2 and 6 more)"
+
+
+def test_answers_that_may_be_anothers_are_not_trusted_by_name() -> None:
+    counters = {"buy.unpaired": 1, "buy: a message came that no request was waiting for": 1, "unpaired": 1}
+    both = second({"buy": 100, "sell": 100}, counters=counters)
+    trust = judged(both)
+    assert trust.standing is Standing.PARTLY
+    assert "not trusted: buy, since it can't be proved which answer belongs to which request" in trust.verdict
+    assert "a key" in trust.remedy and "a key" in doubts(Totals.of([both]))[0].remedy
+    assert not trust.covers("buy", 50) and trust.covers("sell", 100)
+    assert list(trust.reasons) == ["buy"]
+    alone = judged(second({"buy": 100}, counters=counters))
+    assert alone.standing is Standing.UNTRUSTED
+    assert alone.verdict.startswith("Not trusted: buy: it can't be proved")
+
+
+def test_what_invalidates_a_run_comes_before_any_level() -> None:
+    lost = RunWarning(name="worker-lost", text="worker 1 was lost", remedy="see why", invalidates=True)
+    trust = judged(second({"message": 1_000}), lost)
+    assert (trust.standing, trust.verdict) == (Standing.UNTRUSTED, "Not trusted: worker 1 was lost")
+    assert trust.remedy == "see why"
+
+
+def test_warnings_are_kept_worst_first() -> None:
+    mild = RunWarning(name="mild", text="")
+    bad = RunWarning(name="bad", text="", invalidates=True)
+    found = judge(Totals.of([second({"message": 9})]), [], beside=[mild, bad])
+    assert [warning.name for warning in found.warnings] == ["bad", "mild"]
+
+
+# Nothing measured
+
+
+@pytest.mark.parametrize(
+    ("interval", "standing", "said"),
+    [
+        (
+            second(opened=0, failures={("open", "refused"): 500, ("open", "timeout"): 28}),
+            Standing.FAILED,
+            "Failed at start: nobody could connect; 528 attempts failed (refused and timeout)",
+        ),
+        (
+            second(failures={("login", "no id"): 5}, counters={"login_failures": 5}),
+            Standing.FAILED,
+            "Failed at start: nobody could log in; 5 attempts failed (no id)",
+        ),
+        (second(opened=0), Standing.FAILED, "Failed at start: no connection was opened"),
+        (
+            second(lost={"message": 3}, counters={"requests": 3}, failures={("message", "timeout"): 3}),
+            Standing.NOTHING,
+            "Nothing was measured: not one request was answered; message: timeout (3)",
+        ),
+        (
+            second(counters={"unsent": 7}, failures={("message", "not connected"): 7}),
+            Standing.NOTHING,
+            "Nothing was measured: not one request was answered; message: not connected (7)",
+        ),
+        (
+            second(failures={("task post", "ZeroDivisionError"): 4}),
+            Standing.NOTHING,
+            "Nothing was measured: the tasks failed before they had made a request; "
+            "task post: ZeroDivisionError (4)",
+        ),
+        (Interval(length_s=1.0), Standing.NOTHING, "Nothing was measured: no user arrived"),
+        (Interval(), Standing.NOTHING, "Nothing was measured: no user arrived"),
+    ],
+)
+def test_a_run_that_measured_nothing_is_neither_good_nor_late(
+    interval: Interval, standing: Standing, said: str
+) -> None:
+    trust = judged(interval)
+    assert (trust.standing, trust.verdict) == (standing, said)
+    assert trust.remedy and not standing.usable and standing.tone == "bad"
+
+
+def test_connections_alone_are_measured_and_said_to_be_all() -> None:
+    trust = judged(second(opened=100))
+    assert trust.standing is Standing.TRUSTED
+    assert trust.verdict == "Only connections were measured. Trusted up to the maximum (open)"
+
+
+def test_own_values_alone_are_something() -> None:
+    interval = second({"tick": 100}, kinds={"tick": Kind.VALUE})
+    assert judged(interval).verdict.startswith("Not trusted")  # without a heartbeat nobody vouches for it
+    with_beats = second({"tick": 100, "loop_lag": 1_000}, kinds={"tick": Kind.VALUE})
+    with_beats.histograms["loop_lag"].counts[:] = Histogram.of([50_000] * 1_000).counts  # punctual ones
+    assert judged(with_beats).standing is Standing.TRUSTED
+
+
+@pytest.mark.parametrize(("count", "few"), [(9, True), (10, False)])
+def test_fewer_values_than_a_median_takes_are_too_few(count: int, few: bool) -> None:
+    trust = judged(second({"buy": count, "sell": 1}))
+    assert (trust.standing is Standing.FEW) == few
+    if few:
+        assert trust.verdict == "Too few to judge: 9 values were measured, and even a median takes 10"
+
+
+# What else there is to say
+
+
+def test_there_is_nothing_to_say_of_a_run_that_went_well() -> None:
+    assert names(second({"message": 100})) == []
+
+
+@pytest.mark.parametrize(("missed", "invalid"), [(0, False), (10, False), (11, True), (500, True)])
+def test_more_than_a_hundredth_that_was_never_begun_is_another_load(missed: int, invalid: bool) -> None:
+    failures = {("message", TOO_LATE): missed} if missed else {}
+    interval = second({"message": 1_000 - missed}, counters={"unsent": missed}, failures=failures)
+    assert ("shortfall" in names(interval)) == invalid
+    assert (judged(interval).standing is Standing.UNTRUSTED) == invalid
+
+
+def test_the_shortfall_says_how_much_it_was() -> None:
+    interval = second({"buy": 900}, counters={"unsent": 100}, failures={("task", TOO_LATE): 100})
+    (warning,) = doubts(Totals.of([interval]))
+    assert warning.text == "100 of 1,000 due requests (10 %) were never begun by the load generator"
+    trust = judged(replace(interval, counters={**interval.counters, "late_ns": MS}))
+    assert trust.verdict.startswith(f"Not trusted: {warning.text}: something held it up")
+    assert trust.remedy.startswith("take blocking calls out")
+
+
+@pytest.mark.parametrize(("lost", "said"), [(5, "p99 is 5.00 ms"), (50, "p99 lies among them")])
+def test_lost_requests_count_as_the_slowest(lost: int, said: str) -> None:
+    (warning,) = doubts(Totals.of([second({"buy": 1_000 - lost}, lost={"buy": lost})]))
+    assert warning.text.startswith(f"{lost} of 1,000 buy were lost")
+    assert warning.text.endswith(said)
+
+
+def test_what_could_not_be_sent_is_said_with_its_reasons() -> None:
+    interval = second(
+        {"message": 95},
+        counters={"unsent": 5},
+        failures={("message", "not connected"): 3, ("message", "too many in flight"): 2},
+    )
+    (warning,) = doubts(Totals.of([interval]))
+    assert warning.text == (
+        "5 of 100 requests could not be sent (not connected and too many in flight): they have no latency"
+    )
+
+
+@pytest.mark.parametrize("kind", ["too many open files", "no free port"])
+def test_a_machine_that_ran_out_of_something_cannot_vouch(kind: str) -> None:
+    interval = second({"message": 100}, failures={("open", kind): 7})
+    (warning,) = doubts(Totals.of([interval]))
+    assert warning.invalidates and kind in warning.text and warning.remedy
+    assert names(second({"message": 100}, failures={("open", "refused"): 7})) == []
+
+
+@pytest.mark.parametrize("counter", ["out_of_range", "unread", "users_ended", "names_gathered"])
+def test_what_was_left_out_is_said(counter: str) -> None:
+    (warning,) = doubts(Totals.of([second({"message": 100}, counters={counter: 1_234})]))
+    assert warning.remedy and not warning.invalidates
+    assert "1,234" in warning.text
+
+
+def test_answers_paired_by_their_order_are_a_warning_only() -> None:
+    interval = second({"buy": 100}, counters={"buy.overlapped": 4})
+    (warning,) = doubts(Totals.of([interval]))
+    assert warning.name == "overlapped" and "4 answers" in warning.text
+    assert judged(interval).standing is Standing.TRUSTED

@@ -1,0 +1,105 @@
+"""Why the load generator was late, by its own accounts, and what helps against it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from wsload.judge.run.watch import BUSY, Watch
+from wsload.measure.names import LATE_IN
+from wsload.words import milliseconds, percent
+
+MOST: Final = 0.5
+"""A cause is named that explains this share of the lateness."""
+FULL_SECONDS: Final = 0.1
+"""Share of a run's seconds in which a full process is a cause."""
+SAMPLES: Final = 2
+"""So many times a place must have been seen while the loop was late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What was seen, and what to do."""
+
+    text: str
+    remedy: str
+
+
+def cause_of(processes: Iterable[Watch], *, ui_in_process: bool = False) -> Cause | None:
+    """What held up the process that was late for longest; None where none was.
+
+    ``ui_in_process`` says that Locust's web UI shared the measuring process.
+    """
+    watches = list(processes)
+    if not watches:
+        return None
+    watch = max(watches, key=lambda each: each.totals.counters["late_ns"])
+    if not watch.totals.counters["late_ns"]:
+        return None
+    found = _blocked(watch) or _waited(watch) or _full(watch, len(watches)) or _held_up(watch)
+    text = f"{watch.name}: {found.text}" if watch.name else found.text
+    if ui_in_process and not _blocked(watch):
+        return Cause(text=text, remedy=f"{found.remedy}; the web UI shares this process, --processes 1 "
+                     "gives it one of its own")  # fmt: skip
+    return Cause(text=text, remedy=found.remedy)
+
+
+def _longest(watch: Watch) -> str:
+    lag = watch.totals.histograms.get("loop_lag")
+    return milliseconds(lag.max_ns) if lag is not None else "an unknown time"
+
+
+def _blocked(watch: Watch) -> Cause | None:
+    """A place in the user class at which the loop was seen again and again while it was late."""
+    counters = watch.totals.counters
+    places = {
+        name.removeprefix(LATE_IN): number for name, number in counters.items() if name.startswith(LATE_IN)
+    }
+    if not places:
+        return None
+    place = max(places, key=lambda each: (places[each], each))
+    if places[place] < max(SAMPLES, MOST * counters["late_samples"]):
+        return None
+    return Cause(
+        text=f"{place} blocked the event loop, for up to {_longest(watch)} at a time",
+        remedy="await what can be awaited, and give what blocks to asyncio.to_thread",
+    )
+
+
+def _waited(watch: Watch) -> Cause | None:
+    counters, duration_s = watch.totals.counters, watch.totals.duration_s
+    if counters["late_waiting_ns"] < MOST * counters["late_ns"]:
+        return None
+    share = percent(counters["late_waiting_ns"] / 1e9 / duration_s) if duration_s else "part"
+    return Cause(
+        text=f"another process had the core for {share} of the time, up to {_longest(watch)} in a row",
+        remedy="stop what else this machine does, or give the load generator precedence (nice -n -5, chrt -r 1) "
+        "or a machine of its own",
+    )
+
+
+def _full(watch: Watch, processes: int) -> Cause | None:
+    if watch.busy < 2 or watch.busy <= FULL_SECONDS * watch.seconds:
+        return None
+    more = max(processes + 1, math.ceil(processes * watch.peak / 0.6))
+    return Cause(
+        text=f"its process was full: peak CPU {percent(watch.peak)} of one core, above {percent(BUSY)} in "
+        f"{watch.busy} of {watch.seconds} s",
+        remedy=f"use --processes {more}",
+    )
+
+
+def _held_up(watch: Watch) -> Cause:
+    counters = watch.totals.counters
+    longest = _longest(watch)
+    if counters["late_working_ns"] >= MOST * counters["late_ns"]:
+        return Cause(
+            text=f"it was busy with work of its own, for up to {longest} at a time",
+            remedy="let users arrive more slowly (-r), or use --processes",
+        )
+    return Cause(
+        text=f"something held it up for up to {longest} at a time, without using the CPU",
+        remedy="take blocking calls out of the user class, and don't stop or suspend the load generator",
+    )

@@ -1,0 +1,153 @@
+"""What there is to say of a run beside the load generator's lateness: what was lost, left out or could not be done.
+
+Each is a warning; some of them mean that none of the figures can be vouched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
+from wsload.judge.run.trust import TOO_LATE, doubt_of
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Totals
+from wsload.measure.names import GATHERED, LOST, MOST_NAMES, OTHER, Kind
+from wsload.results.run import RunWarning
+from wsload.words import counted, listed, milliseconds, number, percent
+
+SHORTFALL: Final = "shortfall"
+"""The name of the warning that the load generator did not begin all that was due."""
+MOST_MISSED: Final = 0.01
+"""Share of what was due that the load generator may have failed to begin: beyond it the load is not what was asked."""
+OVERLAPPED: Final = ".overlapped"
+_EXHAUSTED: Final = {
+    "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
+    "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
+    "such as 127.0.0.2, or widen net.ipv4.ip_local_port_range",
+}
+
+
+def doubts(totals: Totals) -> list[RunWarning]:
+    """What these figures give reason to say."""
+    return [
+        *_shortfall(totals),
+        *_exhausted(totals),
+        *_unpaired(totals),
+        *_lost(totals),
+        *_unsent(totals),
+        *_counted(totals),
+    ]
+
+
+def _total(totals: Totals, metric: str) -> int:
+    histogram = totals.histograms.get(metric)
+    return histogram.total if histogram is not None else 0
+
+
+def _requests(totals: Totals) -> list[str]:
+    return [name for name, kind in totals.names.items() if kind is Kind.REQUEST]
+
+
+def _due(totals: Totals) -> int:
+    answered = sum(_total(totals, name) for name in _requests(totals))
+    return answered + sum(totals.counters.get(name, 0) for name in ("lost", "refused", "unsent"))
+
+
+def _never_begun(totals: Totals) -> int:
+    return sum(count for (_, kind), count in totals.failures.items() if kind == TOO_LATE)
+
+
+def _shortfall(totals: Totals) -> Iterator[RunWarning]:
+    missed, due = _never_begun(totals), _due(totals)
+    if missed > MOST_MISSED * due:
+        yield RunWarning(
+            name=SHORTFALL,
+            text=f"{number(missed)} of {number(due)} due requests ({percent(missed / due)}) were never begun "
+            "by the load generator",
+            remedy="lower the rate, or use --processes",
+            invalidates=True,
+        )
+
+
+def _exhausted(totals: Totals) -> Iterator[RunWarning]:
+    """Openings that failed because this machine ran out of something."""
+    for (what, kind), count in sorted(totals.failures.items()):
+        if what == "open" and kind in _EXHAUSTED:
+            yield RunWarning(
+                name=kind.replace(" ", "-"),
+                text=f"{number(count)} openings failed on this machine's side: {kind}, with at most "
+                f"{number(totals.peaks.get('connections', 0))} connections open",
+                remedy=_EXHAUSTED[kind],
+                invalidates=True,
+            )
+
+
+def _unpaired(totals: Totals) -> Iterator[RunWarning]:
+    for name in sorted(totals.names):
+        if doubt := doubt_of(name, totals):
+            yield RunWarning(
+                name="unpaired",
+                text=f"{name}: {doubt}; its figures are not trusted",
+                remedy="use request() with a key, or round_trip() with a match that fits only this answer",
+            )
+        elif overlapped := totals.counters.get(name + OVERLAPPED):
+            yield RunWarning(
+                name="overlapped",
+                text=f"{name}: {counted(overlapped, 'answer')} came while several requests were out, and were "
+                "paired by their order",
+                remedy="if the server may answer in another order, use request() with a key",
+            )
+
+
+def _lost(totals: Totals) -> Iterator[RunWarning]:
+    for name in _requests(totals):
+        lost = _total(totals, name + LOST)
+        if not lost:
+            continue
+        answered = totals.histograms.get(name, Histogram())
+        ranked = with_unanswered(answered, unanswered(name, totals.histograms))
+        p99_ns = ranked.percentile(99)
+        where = "lies among them" if p99_ns >= SLOWEST_NS else f"is {milliseconds(p99_ns)}"
+        yield RunWarning(
+            name="lost",
+            text=f"{number(lost)} of {number(ranked.total)} {name} were lost ({percent(lost / ranked.total)}): "
+            f"the percentiles are those of the answered; counted as the slowest, p99 {where}",
+            remedy="see the failures by kind",
+        )
+
+
+def _unsent(totals: Totals) -> Iterator[RunWarning]:
+    unsent = totals.counters.get("unsent", 0) - _never_begun(totals)
+    if unsent <= 0:
+        return
+    kinds = sorted({kind for _, kind in totals.failures if kind in ("not connected", "too many in flight")})
+    yield RunWarning(
+        name="unsent",
+        text=f"{number(unsent)} of {number(_due(totals))} requests could not be sent"
+        f"{f' ({listed(kinds)})' if kinds else ''}: they have no latency",
+        remedy="see the failures; --ws-max-in-flight is the bound per user",
+    )
+
+
+def _counted(totals: Totals) -> Iterator[RunWarning]:
+    counters = totals.counters
+    if out := counters.get("out_of_range", 0):
+        text = f"{number(out)} values were outside the histograms' range of 1 µs to 68 s and are in no percentile"
+        yield RunWarning(name="out-of-range", text=text, remedy="lower --ws-message-timeout")
+    if unread := counters.get("unread", 0):
+        text = f"{counted(unread, 'message')} that answered no request were never received by the user class"
+        yield RunWarning(
+            name="unread", text=text, remedy="receive them, or define on_message, which is given each"
+        )
+    if ended := counters.get("users_ended", 0):
+        text = f"{counted(ended, 'user')} ended early (--no-ws-reconnect, or an error in the user class)"
+        yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")
+    if gathered := counters.get(GATHERED, 0):
+        text = (
+            f"{number(gathered)} names beyond the {MOST_NAMES} of a run are gathered under '{OTHER}': "
+            "their figures can't be told apart"
+        )
+        yield RunWarning(
+            name="names", text=text, remedy="name requests by what they do, without ids and other values"
+        )

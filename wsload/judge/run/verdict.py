@@ -1,0 +1,193 @@
+"""The verdict on a run: how far its figures can be trusted, in one sentence, with what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wsload.judge.figures.samples import BEYOND, needed
+from wsload.judge.run.causes import Cause, cause_of
+from wsload.judge.run.doubts import SHORTFALL, doubts
+from wsload.judge.run.trust import TOLERANCE_NS, doubt_of, levels
+from wsload.judge.run.watch import Watch, standouts
+from wsload.measure.interval import Totals
+from wsload.measure.names import SERVICE, Kind
+from wsload.results.run import RunWarning
+from wsload.results.trust import ALL, NONE, Standing, Trust
+from wsload.words import counted, listed, number
+
+SOUND: Final = 99.0
+"""A run is trusted when every request is, up to this percentile."""
+MOST_NAMED: Final = 3
+"""Names in the sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What came out, and why."""
+
+    trust: Trust
+    warnings: tuple[RunWarning, ...]
+    """Worst first."""
+
+
+def judge(
+    totals: Totals,
+    processes: Iterable[Watch],
+    *,
+    tolerance_ns: int = TOLERANCE_NS,
+    ui_in_process: bool = False,
+    beside: Iterable[RunWarning] = (),
+) -> Judgement:
+    """The verdict on these figures.
+
+    ``processes`` are those that carried the load, ``ui_in_process`` says that Locust's web UI shared the
+    measuring one, ``beside`` are the warnings that came up while the run went on.
+    """
+    watches = list(processes)
+    found = [*beside, *doubts(totals), *standouts(watches)]
+    up_to = levels(totals, tolerance_ns)
+    cause = cause_of(watches, ui_in_process=ui_in_process)
+    standing, verdict, remedy = (
+        _nothing(totals)
+        or _invalid(found, cause)
+        or _few(totals)
+        or _graded(totals, up_to, cause or _UNKNOWN)
+    )
+    return Judgement(
+        trust=Trust(
+            standing=standing,
+            verdict=verdict,
+            remedy=remedy,
+            tolerance_ns=tolerance_ns,
+            up_to={metric: level for metric, level in up_to.items() if level < ALL},
+            reasons={metric: doubt for metric in up_to if (doubt := doubt_of(metric, totals))},
+        ),
+        warnings=tuple(sorted(found, key=lambda warning: not warning.invalidates)),
+    )
+
+
+_Verdict = tuple[Standing, str, str]
+_UNKNOWN: Final = Cause(text="more came at once than it could read in time", remedy="use --processes")
+
+
+def _measured(totals: Totals) -> list[str]:
+    """What the user classes named and measured; of those that measured nothing but openings, ``open``."""
+    histograms = totals.histograms
+    named = [name for name in totals.names if name in histograms and histograms[name].total]
+    return sorted(named) or ["open"]
+
+
+def _nothing(totals: Totals) -> _Verdict | None:
+    """Whether there is not one figure of what the load was made for."""
+    if any(name in totals.histograms and totals.histograms[name].total for name in totals.names):
+        return None
+    counters = totals.counters
+    if counters["opens"]:
+        return _no_answer(totals)
+    if failures := _by_kind(totals, "open"):
+        text = f"Failed at start: nobody could connect; {failures}"
+        return Standing.FAILED, text, "see that the server listens there, and speaks WebSocket at this path"
+    if totals.peaks.get("users", 0) or totals.failures:
+        text = "Failed at start: no connection was opened"
+        return Standing.FAILED, _with_failures(text, totals), "see Locust's log for errors of the user class"
+    text = "Nothing was measured: no user arrived"
+    return Standing.NOTHING, text, "see -u, and Locust's log for errors of the user class"
+
+
+def _no_answer(totals: Totals) -> _Verdict | None:
+    counters = totals.counters
+    if counters["login_failures"] and not counters["logins"]:
+        text = f"Failed at start: nobody could log in; {_by_kind(totals, 'login')}"
+        return Standing.FAILED, text, "see what the server answers to the login"
+    if any(counters[name] for name in ("requests", "lost", "refused", "unsent")):
+        text = "Nothing was measured: not one request was answered"
+        return Standing.NOTHING, _with_failures(text, totals), "see the failures by kind"
+    failed = sum(count for (what, _), count in totals.failures.items() if what not in ("open", "close"))
+    if failed:
+        text = "Nothing was measured: the tasks failed before they had made a request"
+        return Standing.NOTHING, _with_failures(text, totals), "see Locust's log for errors of the user class"
+    return None
+
+
+def _by_kind(totals: Totals, what: str) -> str:
+    """The failures of one sort, the most frequent first: ``528 attempts failed (refused, timeout)``."""
+    found = {kind: count for (each, kind), count in totals.failures.items() if each == what}
+    kinds = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
+    return f"{counted(sum(found.values()), 'attempt')} failed ({listed(kinds)})" if found else ""
+
+
+def _with_failures(text: str, totals: Totals) -> str:
+    most = sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED]
+    said = listed([f"{what}: {kind} ({number(count)})" for (what, kind), count in most])
+    return f"{text}; {said}" if said else text
+
+
+def _invalid(found: Iterable[RunWarning], cause: Cause | None) -> _Verdict | None:
+    for warning in found:
+        if warning.invalidates:
+            late = cause if warning.name == SHORTFALL else None
+            text = f"Not trusted: {warning.text}{f': {late.text}' if late else ''}"
+            return Standing.UNTRUSTED, text, late.remedy if late else warning.remedy
+    return None
+
+
+def _few(totals: Totals) -> _Verdict | None:
+    names = _measured(totals)
+    most = max((totals.histograms[name].total for name in names if name in totals.histograms), default=0)
+    enough = needed(50, BEYOND)
+    if most >= enough:
+        return None
+    what = "connections were opened" if names == ["open"] else "values were measured"
+    return (
+        Standing.FEW,
+        f"Too few to judge: {number(most)} {what}, and even a median takes {enough}",
+        "run for longer, or with more users",
+    )
+
+
+def _graded(totals: Totals, up_to: Mapping[str, float], cause: Cause) -> _Verdict:
+    names = _measured(totals)
+    doubted = [name for name in names if doubt_of(name, totals)]
+    levels = {name: _level(name, totals, up_to) for name in names if name not in doubted}
+    rungs = sorted(set(levels.values()) - {NONE})
+    late = [name for name, level in levels.items() if level == NONE]
+    shows = f"the load generator's own lateness shows: {cause.text}"
+    doubt = doubt_of(doubted[0], totals) if doubted else ""
+    remedy = cause.remedy if min(levels.values(), default=ALL) < SOUND else _PAIRING if doubted else ""
+    only = "Only connections were measured. " if names == ["open"] else ""
+    if not rungs:
+        said = shows if late else f"{_names(doubted)}: {doubt}"
+        return Standing.UNTRUSTED, f"{only}Not trusted: {said}", remedy
+    groups = [
+        f"{_percentile(rung)} ({_names([name for name in levels if levels[name] == rung])})" for rung in rungs
+    ]
+    parts = [f"{only}Trusted up to {listed(groups)}"]
+    if late:
+        parts.append(f"not at all: {_names(late)}")
+    if late or rungs[0] < ALL:
+        parts.append(f"beyond that {shows}")
+    if doubted:
+        parts.append(f"not trusted: {_names(doubted)}, since {doubt}")
+    sound = not late and not doubted and rungs[0] >= SOUND
+    return Standing.TRUSTED if sound else Standing.PARTLY, "; ".join(parts), remedy
+
+
+_PAIRING: Final = "use request() with a key, or round_trip() with a match that fits only this answer"
+
+
+def _level(name: str, totals: Totals, up_to: Mapping[str, float]) -> float:
+    """Up to which percentile a name is trusted, its service times included."""
+    service = up_to.get(name + SERVICE, ALL) if totals.names.get(name) is Kind.REQUEST else ALL
+    return min(up_to.get(name, ALL), service)
+
+
+def _percentile(rung: float) -> str:
+    return "the maximum" if rung == ALL else f"p{rung:g}"
+
+
+def _names(names: list[str]) -> str:
+    if len(names) > MOST_NAMED:
+        names = [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    return listed(names)

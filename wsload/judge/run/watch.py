@@ -1,0 +1,84 @@
+"""One process of the load generator, watched over a run: its CPU, its lateness, and whether it stands out."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from typing import Final
+
+from wsload.judge.run.trust import TOLERANCE_NS, trusted_up_to
+from wsload.measure.interval import Interval, Totals
+from wsload.results.run import RunWarning
+from wsload.words import milliseconds
+
+BUSY: Final = 0.85
+"""CPU of one core beyond which a process is full: whatever it does waits for itself."""
+STANDS_OUT: Final = 1_000
+"""So many messages make a p99 that can be compared with other processes'."""
+
+
+class Watch:
+    """Adds up one process's intervals."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """For the warnings; empty where there is only one."""
+        self.seconds = 0
+        """Intervals seen of half a second or more."""
+        self.busy = 0
+        """Of these, the ones in which the process used more than `BUSY` of a core."""
+        self.peak = 0.0
+        """The highest share of a core used in any of them."""
+        self.last = 0.0
+        """The share in the latest of them."""
+        self.totals = Totals()
+
+    def add(self, interval: Interval) -> None:
+        """Adds the process's next interval."""
+        self.totals.add(interval)
+        if interval.length_s < 0.5:
+            return
+        share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s
+        self.seconds += 1
+        self.busy += share > BUSY
+        self.last = share
+        self.peak = max(self.peak, share)
+
+    def figures(self, tolerance_ns: float = TOLERANCE_NS) -> dict[str, object]:
+        """The process's own figures for summary.json, times in ns, beside the merged ones."""
+        figures: dict[str, object] = {
+            "name": self.name,
+            "cpu_peak": round(self.peak, 3),
+            "busy_seconds": self.busy,
+            "seconds": self.seconds,
+            "trusted_up_to": trusted_up_to("message", self.totals, tolerance_ns),
+        }
+        for metric in ("message", "send_lag", "loop_lag"):
+            histogram = self.totals.histograms.get(metric)
+            if histogram is not None:
+                p50, p99 = histogram.percentiles((50, 99))
+                figures[metric] = {"count": histogram.total, "p50_ns": p50, "p99_ns": p99}
+        return figures
+
+
+def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
+    """Names the processes whose message p99 is more than twice the others' median, and 1 ms above it.
+
+    One slow client hides in a merge of many.
+    """
+    p99s = {
+        watch.name: watch.totals.histograms["message"].percentile(99)
+        for watch in processes
+        if "message" in watch.totals.histograms and watch.totals.histograms["message"].total >= STANDS_OUT
+    }
+    found = []
+    for name, p99 in p99s.items():
+        others = [value for other, value in p99s.items() if other != name]
+        typical = statistics.median(others) if others else p99
+        if p99 > 2 * typical and p99 > typical + 1_000_000:
+            text = (
+                f"{name} stands out: message p99 {milliseconds(p99)}, "
+                f"the others' median {milliseconds(typical)}"
+            )
+            found.append(RunWarning(name="standout", text=text, remedy="look at that machine first"))
+    return found
