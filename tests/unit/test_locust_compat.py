@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -222,6 +223,30 @@ def test_an_exception_reaches_the_main_greenlet() -> None:
 def test_locust_leaves_real_threads_to_be_had() -> None:
     with needed("gevent", "monkey.get_original", "to start the thread of the users' loop"):
         assert gevent.monkey.get_original("_thread", "start_new_thread").__module__ == "_thread"
+
+
+def test_the_options_that_the_start_form_has_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wsload.ChatUser is not None  # its import adds wsload's options
+    with needed("locust", "argument_parser.ui_extra_args_dict", "to take only what the start form has"):
+        monkeypatch.setattr(sys, "argv", ["locust"])
+        found = compat.options_in_the_form()
+        assert {"ws_build", "ws_bearer"} <= found and not {"ws_results", "ws_header", "html_file"} & found
+
+
+def test_users_at_work_are_those_of_the_group(environment: Environment) -> None:
+    with needed("locust", "Runner.user_greenlets", "to drop users that do not end"):
+        runner, user = environment.create_local_runner(), Someone(environment)
+        handle = Handle(user)
+        compat.join_group(user, runner.user_greenlets, handle)
+        assert compat.users_at_work(runner) == [handle]
+        handle.kill()
+
+
+def test_a_threads_stack_can_be_seen_from_outside() -> None:
+    with needed("CPython", "sys._current_frames", "to name what blocks the users' loop"):
+        frame = compat.stack_of(gevent.monkey.get_original("_thread", "get_ident")())
+        assert frame is not None and frame.f_code.co_name == "stack_of"
+        assert compat.stack_of(0) is None
 
 
 def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,16 +13,18 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
-from wsload.load.lifecycle import Lifecycle, refuse, settings_of
+from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust.compat import spare_argument_parsers
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
+from wsload.load.options.settings import Settings
 from wsload.load.options.table import add_options
 from wsload.load.users.process import newcomers
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
-from wsload.load.watch.start_form import check_start_form
+from wsload.load.watch.page_secrets import PageSecrets
+from wsload.load.watch.start_form import StartForm, warn_of_an_open_page
 
 _lifecycles: dict[int, Lifecycle] = {}
 
@@ -56,10 +58,13 @@ def _on_init(environment: Any, **_: Any) -> None:
     fire_once(events.quitting, lifecycle.conclude)
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
-        check_start_form(
-            environment,
-            lambda options, host: settings_of(environment, host_known=True, options=options, form_host=host),
-        )
+        if environment.parsed_options is not None:
+            PageSecrets(environment)
+            StartForm(
+                environment,
+                lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
+            )
+            warn_of_an_open_page(environment.parsed_options)
 
 
 def _on_reset(**_: Any) -> None:

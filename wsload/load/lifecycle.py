@@ -164,11 +164,20 @@ def settings_of(
 ) -> Settings:
     """The options, checked; with a host known, also what each user class would open. Raises `UsageError`."""
     settings = Settings.of(options or environment.parsed_options or Namespace())
-    for user_class in environment.user_classes:
-        host = form_host or environment.host or user_class.host
-        if issubclass(user_class, WebSocketUser) and (host or host_known):
-            settings.target(user_class.url, host)
+    targets_of(environment, settings, host_known=host_known, form_host=form_host)
     return settings
+
+
+def targets_of(
+    environment: Any, settings: Settings, *, host_known: bool = True, form_host: str = ""
+) -> list[str]:
+    """What the user classes would open, as far as hosts are known. Raises `UsageError`."""
+    hosts = {each: form_host or environment.host or each.host for each in environment.user_classes}
+    return [
+        settings.target(user_class.url, host)
+        for user_class, host in hosts.items()
+        if issubclass(user_class, WebSocketUser) and (host or host_known)
+    ]
 
 
 def refuse(error: UsageError) -> NoReturn:

@@ -104,6 +104,14 @@ def spare_argument_parsers() -> None:
         argument_parser.default_args_dict = functools.cache(find_out)
 
 
+# Locust's web UI
+
+
+def options_in_the_form() -> frozenset[str]:
+    """The options that the start form has as fields, besides Locust's own."""
+    return frozenset(argument_parser.ui_extra_args_dict())
+
+
 # Locust's statistics
 
 

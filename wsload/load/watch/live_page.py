@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, send_file
 from markupsafe import escape
@@ -38,7 +39,7 @@ _LINK: Final = (
 def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     """Adds the page, a tab and links to the web UI; ``run_now`` gives the latest run, if there was one."""
     web_ui = environment.web_ui
-    base = (environment.parsed_options.web_base_path or "").rstrip("/")
+    base = (getattr(environment.parsed_options, "web_base_path", None) or "").rstrip("/")
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
@@ -60,6 +61,14 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     def report() -> Response:
         return _file(run_now(), REPORT)
 
+    def refuse_foreign_pages() -> Response | None:
+        # Locust's answers let any website read them; a browser says which one asks.
+        origin = request.headers.get("Origin")
+        if origin is None or urlsplit(origin).netloc == request.host:
+            return None
+        return Response("Not for pages of other sites.\n", 403, mimetype="text/plain")
+
+    blueprint.before_request(refuse_foreign_pages)
     routes = {"": live, "/live.json": live_json, f"/{HISTOGRAMS}": histograms, f"/{REPORT}": report}
     for path, view in routes.items():
         blueprint.add_url_rule(path, view.__name__, web_ui.auth_required_if_enabled(view))

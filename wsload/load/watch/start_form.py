@@ -1,36 +1,171 @@
-"""What was typed into Locust's start form, read before the run starts: a mistake is shown in the form."""
+"""What is posted to Locust's start form, read before the run starts: a mistake is shown in the form.
+
+Its API is open to whoever reaches it, and to any website that a browser beside it shows. So it takes only what
+the form has, and the process's secrets are sent nowhere but where they were given for.
+"""
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask import Response, jsonify, request
 
 from wsload.errors import UsageError
+from wsload.load.locust.compat import options_in_the_form
+from wsload.load.users.opening import pairs
+from wsload.load.watch.page_secrets import SECRET_OPTIONS, URL_OPTIONS, shown
+from wsload.words import listed
+
+logger = logging.getLogger("wsload")
+
+OWN_FIELDS: Final = frozenset(
+    ("user_count", "spawn_rate", "host", "run_time", "user_classes", "shape_class", "profile")
+)
+"""Those that Locust's form has besides its extra options."""
+SENT: Final = ("ws_bearer", "ws_basic", "ws_header", "ws_cookie")
+"""Options whose values are sent to the server."""
+
+Origin = tuple[bool, str, int | None]
+"""Whether it is TLS, and host and port."""
 
 
-def check_start_form(environment: Any, check: Callable[[Namespace, str], object]) -> None:
-    """Has a start refused for a mistake in the form, in Locust's own way: the page shows the message.
+def origin_of(url: str) -> Origin:
+    """Whom a URL reaches."""
+    parts = urlsplit(url)
+    secure = parts.scheme in ("wss", "https")
+    return secure, (parts.hostname or parts.path).lower(), parts.port or (443 if secure else 80)
 
-    ``check`` is given the options as the form has them and its host, and raises `UsageError`.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whom a run's users send to."""
+
+    origins: frozenset[Origin]
+    proxy: str
+    verified: bool
+    """Whether certificates are verified."""
+
+    def is_within(self, other: Reach) -> bool:
+        """Whether all of it can be trusted with what was given for the other."""
+        return (
+            self.origins <= other.origins
+            and self.proxy == other.proxy
+            and (self.verified or not other.verified)
+        )
+
+    def __str__(self) -> str:
+        return listed([f"{host}:{port}" for _, host, port in sorted(self.origins, key=str)])
+
+
+class StartForm:
+    """Checks each post to ``/swarm``, and to ``/user``, which changes user classes.
+
+    ``targets`` is given the options as the form has them and its host; it returns what users would open, and
+    raises `UsageError`.
     """
-    web_ui = environment.web_ui
-    path = (environment.parsed_options.web_base_path or "").rstrip("/") + "/swarm"
 
-    def answer() -> Response | None:
-        options = Namespace(**vars(environment.parsed_options))
-        for name, text in request.form.items():
-            if name.startswith("ws_"):
-                ticked = text == "true"
-                setattr(options, name, ticked if isinstance(getattr(options, name, None), bool) else text)
+    def __init__(self, environment: Any, targets: Callable[[Namespace, str], list[str]]) -> None:
+        self._environment = environment
+        self._targets = targets
+        self._in_form = options_in_the_form() | OWN_FIELDS
+        self._at_start = dict(vars(environment.parsed_options))
+        self._given_for: dict[str, Reach] = {}
+        """By secret, whom it may be sent to: whom it was given for, or else whom it was first sent to."""
+        hosts = (environment.host, *(user_class.host for user_class in environment.user_classes))
+        if any(hosts) or "://" in (self._at_start.get("ws_url") or ""):
+            self._bind(environment.parsed_options, "")
+        base = (environment.parsed_options.web_base_path or "").rstrip("/")
+        checks = {f"{base}/swarm": self._swarm, f"{base}/user": self._user}
+        # Who is not logged in is not told what a form's files and names are good for either.
+        guarded = {path: environment.web_ui.auth_required_if_enabled(check) for path, check in checks.items()}
+        environment.web_ui.app.before_request(
+            lambda: guarded[request.path]() if request.path in guarded and request.method == "POST" else None
+        )
+
+    def _swarm(self) -> Response | None:
         try:
-            check(options, request.form.get("host", ""))
+            self._check()
         except UsageError as error:
-            return jsonify({"success": False, "message": str(error), "host": environment.host})
+            return self._refused(str(error))
         return None
 
-    # Who is not logged in is not told what a form's files and names are good for either.
-    checked = web_ui.auth_required_if_enabled(answer)
-    web_ui.app.before_request(lambda: checked() if request.path == path else None)
+    def _user(self) -> Response | None:
+        asked = request.get_json(force=True, silent=True)
+        changed = {"host", "url", "headers", "cookies"} & set(asked if isinstance(asked, dict) else ())
+        if changed and self._secrets(vars(self._environment.parsed_options)):
+            return self._refused(
+                f"{listed(sorted(changed))} can't be changed here, since the run has secrets"
+            )
+        return None
+
+    def _refused(self, message: str) -> Response:
+        return jsonify(
+            {"success": False, "message": message, "host": shown("host", self._environment.host or "")}
+        )
+
+    def _check(self) -> None:
+        configured = vars(self._environment.parsed_options)
+        posted = self._restored(configured)
+        if hidden := sorted(name for name in posted if name in configured and name not in self._in_form):
+            names = [f"--{name.replace('_', '-')}" for name in hidden]
+            raise UsageError(f"argument {listed(names)}: can't be set in the start form")
+        options = Namespace(**configured)
+        for name, text in posted.items():
+            if name.startswith("ws_"):
+                ticked = text == "true"
+                setattr(options, name, ticked if isinstance(configured.get(name), bool) else text)
+        self._bind(options, posted.get("host", ""))
+
+    def _restored(self, configured: dict[str, Any]) -> dict[str, str]:
+        """What was posted; where that is only how the page shows a secret, the secret itself, for Locust too."""
+        texts = {name: request.form.getlist(name) for name in request.form}
+        for name in texts.keys() & {*SECRET_OPTIONS, *URL_OPTIONS}:
+            host = self._environment.host if name == "host" else ""
+            for known in (host, configured.get(name), self._at_start.get(name)):
+                if known and texts[name] == [shown(name, known)]:
+                    texts[name] = [known]
+        request.form = type(request.form)(texts)
+        return {name: text for name, (text, *_) in texts.items()}
+
+    def _secrets(self, options: dict[str, Any]) -> set[str]:
+        """What would be sent to a server."""
+        found = {str(options[name]) for name in SENT if options.get(name)}
+        for user_class in self._environment.user_classes:
+            for given in (getattr(user_class, "headers", ()), getattr(user_class, "cookies", ())):
+                found |= {value for _, value in pairs(given)}
+        return found
+
+    def _bind(self, options: Namespace, host: str) -> None:
+        """Raises `UsageError` for a secret that would be sent to others than it was given for."""
+        reach = Reach(
+            origins=frozenset(map(origin_of, self._targets(options, host))),
+            proxy=getattr(options, "ws_proxy", None) or "",
+            verified=not getattr(options, "ws_insecure", False),
+        )
+        secrets = self._secrets(vars(options))
+        for secret in secrets:
+            if (given_for := self._given_for.get(secret)) and not reach.is_within(given_for):
+                raise UsageError(
+                    f"the credentials, headers or cookies were given for {given_for}: "
+                    "start another locust for another host or proxy, or without verifying certificates"
+                )
+        self._given_for.update(dict.fromkeys(secrets - self._given_for.keys(), reach))
+
+
+def warn_of_an_open_page(options: Namespace) -> None:
+    """One line in the log where anybody may use the web UI."""
+    host = options.web_host
+    if options.web_login or host in ("localhost", "::1") or host.startswith("127."):
+        return
+    everywhere = host in ("", "*", "0.0.0.0", "::")  # noqa: S104  # it is what is looked for
+    logger.warning(
+        "The web UI listens on %s without a login: whoever reaches port %d can start and stop runs. "
+        "Use --web-host 127.0.0.1, or --web-login",
+        "all interfaces" if everywhere else host,
+        options.web_port,
+    )

@@ -1,0 +1,94 @@
+"""Keeps secrets out of what Locust's web UI answers.
+
+Locust puts every option's default into its start page, also those that came from an environment variable, and
+the host into its pages, reports and file names. Whatever page that is: what is secret is replaced on its way out.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Response
+
+from wsload.load.users.opening import pairs
+from wsload.redact import HIDDEN, redact_url
+
+SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
+"""Those shown as a whole as ``***``."""
+URL_OPTIONS: Final = ("host", "ws_url")
+"""Those that may hold a password or a token."""
+LONG: Final = 8
+"""Characters of a secret that is replaced wherever it stands; a shorter one only where it is a whole value."""
+_TEXT: Final = ("text/", "application/json", "application/javascript")
+
+
+def shown(option: str, value: str) -> str:
+    """How an option's value is shown in the start form; posted like that, it is the configured one that is meant."""
+    if option in SECRET_OPTIONS:
+        return HIDDEN if value else ""
+    return redact_url(value)
+
+
+class PageSecrets:
+    """Replaces the secrets of an environment in the web UI's answers."""
+
+    def __init__(self, environment: Any) -> None:
+        self._environment = environment
+        self._at_start = dict(vars(environment.parsed_options))
+        environment.web_ui.app.after_request(self.without)
+
+    def without(self, response: Response) -> Response:
+        """The response with all secrets replaced."""
+        found = set(self._pairs())
+        if name := response.headers.get("Content-Disposition"):
+            response.headers["Content-Disposition"] = replaced(name, found)
+        if not response.direct_passthrough and (response.mimetype or "").startswith(_TEXT):
+            body = response.get_data(as_text=True)
+            if (clean := replaced(body, found)) != body:
+                response.set_data(clean)
+        return response
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        """Each secret with what stands for it, of now and of the start."""
+        environment, urls = self._environment, []
+        for options in (self._at_start, vars(environment.parsed_options)):
+            for option in SECRET_OPTIONS:
+                yield options.get(option) or "", HIDDEN
+            yield base64.b64encode((options.get("ws_basic") or "").encode()).decode(), HIDDEN
+            for option, sign in (("ws_header", ":"), ("ws_cookie", "=")):
+                yield from ((text.partition(sign)[2].strip(), HIDDEN) for text in options.get(option) or ())
+            urls += [options.get(option) for option in URL_OPTIONS]
+        urls.append(environment.host)
+        for user_class in environment.user_classes:
+            urls += [user_class.host, getattr(user_class, "url", None)]
+            for given in (getattr(user_class, "headers", ()), getattr(user_class, "cookies", ())):
+                yield from ((value, HIDDEN) for _, value in pairs(given) if len(value) >= LONG)
+        yield from ((url, redact_url(url)) for url in urls if url)
+
+
+def replaced(text: str, secrets: set[tuple[str, str]]) -> str:
+    """The text without the first of each pair, however JSON, a script or HTML write it."""
+    for secret, stand_in in sorted(secrets, key=lambda pair: -len(pair[0])):
+        if not secret or secret == stand_in:
+            continue
+        for written, instead in zip(_written(secret), _written(stand_in), strict=True):
+            text = text.replace(f'"{written}"', f'"{instead}"')
+            if len(secret) >= LONG:
+                text = text.replace(written, instead)
+        userinfo, at, _ = (urlsplit(secret).netloc if "://" in secret else "").rpartition("@")
+        if at:
+            text = text.replace(f"{userinfo}@", f"{HIDDEN}@")
+    return text
+
+
+def _written(value: str) -> tuple[str, ...]:
+    """As it is, as JSON has it, as Jinja's ``tojson`` has it, and as HTML has it."""
+    in_json = in_script = json.dumps(value)[1:-1]
+    for character in "<>&'":
+        in_script = in_script.replace(character, f"\\u{ord(character):04x}")
+    return value, in_json, in_script, html.escape(value)
