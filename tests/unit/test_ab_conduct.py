@@ -335,6 +335,20 @@ def test_without_a_terminal_each_run_is_a_line(
     assert len(lines) == 7
 
 
+def test_a_name_to_judge_that_the_first_run_lacks_is_said_at_once(
+    plan: ExperimentPlan,
+    conduct: Conduct,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    gate = Gate(judged=("message", "message.p95", "mesage.p99"))
+    with ProgressDisplay(6) as shown:
+        conduct(replace(plan, gate=gate), Loader(), shown).go_on()
+    said = [line for line in capsys.readouterr().err.splitlines() if "--judge" in line]
+    assert said == ["--judge mesage.p99: the first run has no such name; it has login, message and open"]
+
+
 def test_on_a_terminal_there_is_a_bar_with_the_time_left(plan: ExperimentPlan, conduct: Conduct) -> None:
     terminal = io.StringIO()
     with ProgressDisplay(6, file=terminal, terminal=True) as shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import IO, Self
 
@@ -17,10 +17,12 @@ from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
 from wsload.commands.ab.plan import ExperimentPlan, Slot, called, order
 from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
-from wsload.words import counted, milliseconds, percent, span
+from wsload.judge.compare.selection import PERCENTILE
+from wsload.words import counted, listed, milliseconds, percent, span
 
 _REFRESHES = 2
 """Per second; few, because the load generator shares the machine."""
+_MOST_NAMES = 10
 _SHOWN = 6
 """Runs of the order that are listed."""
 
@@ -67,6 +69,16 @@ def left_s(experiment: Experiment) -> float:
     took = [outcome.took_s for outcome in experiment.done]
     each_s = sum(took) / len(took) if took else experiment.plan.slot_s
     return each_s * len(experiment.left)
+
+
+def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
+    """Those of the names to judge that a run's figures don't have, so that hours later is not too late."""
+    metrics = summary.get("metrics", {})
+    return [
+        name
+        for name in judged
+        if name not in metrics and not ((part := PERCENTILE.fullmatch(name)) and part["metric"] in metrics)
+    ]
 
 
 class _Left(ProgressColumn):
@@ -139,6 +151,11 @@ class ProgressDisplay:
         if experiment.left and self._bar.disable:
             text += f"; about {span(math.ceil(left_s(experiment)))} left"
         self._say(text, style="" if outcome.valid else "yellow")
+        if slot.number == 1 and (missing := unknown(experiment.plan.gate.judged, summary)):
+            has = listed(sorted(summary["metrics"])[:_MOST_NAMES])
+            self._say(
+                f"--judge {listed(missing)}: the first run has no such name; it has {has}", style="yellow"
+            )
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)
