@@ -1,1 +1,1 @@
-"""wsload's cost beside the others': ``python -m benchmarks``. See README.md here."""
+"""wsload's cost compared with other clients': ``python -m benchmarks``. See README.md here."""

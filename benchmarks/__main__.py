@@ -1,7 +1,7 @@
-"""``python -m benchmarks``: wsload's cost beside the others', in interleaved rounds; about eight minutes.
+"""``python -m benchmarks``: compares wsload's cost with other clients', in interleaved rounds; about eight minutes.
 
-Everything runs on 127.0.0.1. Every round measures every case once, so that what changes on the
-machine meanwhile is the same for all; ratios are taken within a round.
+Everything runs on 127.0.0.1. Every round measures every case once, so that changes of the machine affect all of them
+equally; ratios are taken within a round.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from benchmarks.goals import GOALS
 from benchmarks.processes import Failed
 from benchmarks.tables import figure_tables, goal_table, machine, to_json
 from benchmarks.world import World, world
+from wsload.exit_codes import ExitCode
 
 CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
     "round-trip": round_trip.measure,
@@ -35,7 +36,7 @@ CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
 }
 ROUNDS = 3
 BUSY = 0.5
-"""A load average above this a core at the start is worth a warning: absolute figures will not hold."""
+"""A load average per core above this at the start gets a warning: absolute figures will be off."""
 
 
 def main() -> int:
@@ -50,7 +51,7 @@ def main() -> int:
     host = machine()
     notes.print(f"{host['cpu']}, {host['cores']} cores, {host['system']}, {host['python']}", highlight=False)
     if os.getloadavg()[0] > BUSY * (os.cpu_count() or 1):
-        notes.print(f"the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios only")
+        notes.print(f"the machine is busy (load average {os.getloadavg()[0]:.1f}): trust only the ratios")
     _raise_file_limit()
     samples: list[Sample] = []
     began = time.monotonic()
@@ -76,7 +77,7 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(to_json(found, judged, skipped, host), indent=1) + "\n")
     console.print(f"{path}", markup=False)
-    return 0
+    return ExitCode.OK
 
 
 def _raise_file_limit() -> None:

@@ -1,13 +1,12 @@
-"""A/A: the same server measured by two series of runs, which ought to agree.
+"""A/A: the same server measured by two series of runs, which should agree.
 
     python -m benchmarks.a_a [--runs 10] [--seconds 5]
 
-The runs of both series alternate as A B B A, so that a machine that warms up is in both. Prints, for
-every percentile up to p99, the medians of the two series, how far they are apart, and the extremes
-of single runs; exits with 1 when two medians differ by more than 5 % and by more than 0.1 ms.
+The runs alternate as A B B A, so that a machine that warms up affects both series equally. For every percentile up to
+p99 it prints the medians of both series, their difference, and the extremes of single runs; it exits with 1 when two
+medians differ by more than 5 % and 0.1 ms.
 
-It wants a machine with nothing else to do. Where others work on it too, ``chrt -r 1 python -m
-benchmarks.a_a`` gives the runs precedence.
+It needs an idle machine. On a shared one, ``chrt -r 1 python -m benchmarks.a_a`` gives the runs priority.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wsload.commands.selftest.trial import run_locust
+from wsload.exit_codes import ExitCode
 from wsload.results.reader import StoredRun
 from wsload.server.process import ServerProcess
 
@@ -66,7 +66,7 @@ def figures(run: StoredRun) -> Figures:
 
 
 def show(a: list[Figures], b: list[Figures]) -> int:
-    """Prints the table; 0 when the series agree, else 1."""
+    """Prints the table; the exit code tells whether the series agree."""
     table = Table(box=None, padding=(0, 2, 0, 0), title=f"Medians of {len(a)} runs each, in ms")
     for head in ("", "A", "B", "apart", "%", "least", "most", ""):
         table.add_column(head, justify="right" if head else "left", no_wrap=True)
@@ -87,7 +87,7 @@ def show(a: list[Figures], b: list[Figures]) -> int:
             "" if within else "APART",
         )
     Console().print(table)
-    return 0 if agreed else 1
+    return ExitCode.OK if agreed else ExitCode.FAILED
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""``python -m benchmarks.endings [TIMES [WORD]]``: every ending of a distributed run, again and again.
+"""``python -m benchmarks.endings [TIMES [WORD]]``: repeats every ending of a distributed run.
 
-Each test of ``tests/integration/test_distributed.py`` whose name holds the word (all of them unless one
-is given) runs so many times (20), five tests at a time: an ending that loses a message in one of twenty
-runs is one that loses messages, and it does so on a busy machine first. Prints a line for each; takes
-eight minutes.
+Each test of ``tests/integration/test_distributed.py`` whose name contains WORD (default: all of them) runs TIMES times
+(default: 20), five tests at a time: an ending that loses a message in one of twenty runs is broken, and a busy machine
+shows it first. Prints a line for each test; takes eight minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from benchmarks.processes import ROOT
+from wsload.exit_codes import ExitCode
 
 TIMES: Final = 20
 LANES: Final = 5
@@ -23,13 +23,13 @@ _PYTEST: Final = (sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "--imp
 
 
 def endings(word: str) -> list[str]:
-    """The tests' names as pytest knows them."""
+    """The tests' pytest names."""
     listed = _pytest("--collect-only", TESTS)
     return [line for line in listed.stdout.splitlines() if line.startswith(TESTS) and word in line]
 
 
 def failure(ending: str) -> str | None:
-    """What went wrong in one run; None when it was right."""
+    """What went wrong in one run; None if nothing did."""
     with tempfile.TemporaryDirectory(prefix="wsload-ending-") as place:
         run = _pytest(f"--basetemp={place}/run", ending)
     if not run.returncode:
@@ -48,7 +48,7 @@ def main() -> int:
     names = endings(sys.argv[2] if len(sys.argv) > 2 else "")
     wrong = 0
     with ThreadPoolExecutor(LANES) as lanes:
-        # In turn, so that those at work at the same time differ.
+        # In turn, so that different tests run at the same time.
         runs = {name: [] for name in names}
         for _ in range(times):
             for name in names:
@@ -58,7 +58,7 @@ def main() -> int:
             wrong += len(found)
             verdict = f"{times - len(found)} of {times} right" + (f": {found[0]}" if found else "")
             print(f"{name.partition('::')[2]:80} {verdict}", flush=True)
-    return 1 if wrong else 0
+    return ExitCode.FAILED if wrong else ExitCode.OK
 
 
 if __name__ == "__main__":

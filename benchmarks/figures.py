@@ -1,4 +1,4 @@
-"""What was measured, as plain values: medians, spreads, ratios, goals. Pure; nothing here runs anything."""
+"""Measured figures as plain values: medians, spreads, ratios, goals. Pure; nothing here runs anything."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 YARDSTICK: Final = "bare websockets"
-"""The subject that all others are compared with, where it took part."""
+"""The subject that all others are compared with, if it took part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What was measured of whom."""
+    """What was measured, and of whom."""
 
     case: str
     """Such as ``round trip``."""
@@ -33,19 +33,19 @@ class Sample:
 
     place: Place
     round: int
-    """Samples of the same round were measured close to each other."""
+    """Samples of the same round were measured close together."""
     value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """The rounds' values of one place."""
+    """The values of one place over all rounds."""
 
     place: Place
     values: tuple[float, ...]
     """In the order of the rounds."""
     ratios: tuple[float, ...]
-    """Each to the yardstick's value of the same round; empty where it has none."""
+    """Each value relative to the yardstick's of the same round; empty if there is none."""
 
     @property
     def median(self) -> float:
@@ -78,26 +78,26 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What wsload is to reach: ``most`` (or ``least``) of a figure, or of its ratio to another's."""
+    """A limit for a figure, or for its ratio to another."""
 
     text: str
     place: Place
     to: Place | None = None
-    """The figure it is divided by, round by round; None for the figure itself."""
+    """The figure to divide by, round by round; None for the figure itself."""
     limit: float
     reach: float | None = None
-    """A sharper limit to aim at."""
+    """A stricter limit to aim at."""
     least: bool = False
     """Whether more is better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a goal came out."""
+    """The outcome of a goal."""
 
     goal: Goal
     value: float | None
-    """The median; None when it was not measured."""
+    """The median; None if it was not measured."""
 
     @property
     def met(self) -> bool | None:
@@ -146,7 +146,7 @@ def _ratios(values: dict[int, float], base: dict[int, float] | None) -> tuple[fl
 
 
 def outcomes(goals: Sequence[Goal], samples: Iterable[Sample]) -> list[Outcome]:
-    """How each goal came out whose case was measured at all."""
+    """The outcomes of the goals whose cases were measured."""
     found: dict[Place, dict[int, float]] = {}
     for sample in samples:
         found.setdefault(sample.place, {})[sample.round] = sample.value

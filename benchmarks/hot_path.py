@@ -1,11 +1,11 @@
-"""``python -m benchmarks.hot_path``: how many instructions a message costs, which noise can't hide.
+"""``python -m benchmarks.hot_path``: the number of instructions per message, a figure without noise.
 
-Runs `benchmarks.in_process` under ``valgrind --tool=callgrind`` and counts the instructions between
-marks: two runs differ by less than 1 %, on a busy machine too. ``--check`` compares with
-hot_path.json and fails above +5 %; ``--update`` stores what was counted.
+Runs `benchmarks.in_process` under ``valgrind --tool=callgrind`` and counts the instructions between marks: two runs
+differ by less than 1 %, even on a busy machine. ``--check`` compares with hot_path.json and fails above +5 %;
+``--update`` stores the counts.
 
-Interpreters differ in how many instructions a byte code takes, so each figure is stored with that of
-a yardstick, a loop of plain Python, and what is allowed grows with the yardstick.
+Interpreters need different numbers of instructions per byte code. Each figure is therefore stored with that of a
+yardstick, a loop of plain Python, and the limit scales with the yardstick.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from wsload.exit_codes import ExitCode
+
 STORED: Final = Path(__file__).with_suffix(".json")
 TOLERANCE: Final = 0.05
 WARM_UP: Final = 500
@@ -28,7 +30,7 @@ MESSAGES: Final = 2_000
 TIMEOUT_S: Final = 170
 YARDSTICK: Final = "yardstick"
 SECTIONS: Final = (YARDSTICK, "round_trip", "post", "delivery")
-"""In the order in which they run; each is an instruction count per message (or turn of the loop)."""
+"""In the order in which they run; each is a number of instructions per message (or turn of the loop)."""
 
 Counts = Mapping[str, float]
 
@@ -37,15 +39,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hot_path", description=__doc__.split("\n")[0])
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="compare with hot_path.json, exit 1 above +5 %%")
-    what.add_argument("--update", action="store_true", help="store what was counted in hot_path.json")
+    what.add_argument("--update", action="store_true", help="store the counts in hot_path.json")
     what.add_argument("--counted", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.counted:
         run_sections(mark=os.getppid)  # the C function at which callgrind dumps
-        return 0
+        return ExitCode.OK
     if shutil.which("valgrind") is None or shutil.which("callgrind_control") is None:
         print("hot path: skipped, valgrind is not installed")
-        return 0
+        return ExitCode.OK
     counts = count()
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     stored = load_stored()
@@ -53,14 +55,14 @@ def main() -> int:
     if arguments.update:
         STORED.write_text(json.dumps({**stored, python: counts}, indent=2, sort_keys=True) + "\n")
     if not arguments.check:
-        return 0
+        return ExitCode.OK
     if python not in stored:
         print(f"hot path: skipped, nothing is stored for Python {python}: --update stores it")
-        return 0
+        return ExitCode.OK
     slower = excesses(counts, stored[python])
     for line in slower:
         print(f"hot path: {line}", file=sys.stderr)
-    return 1 if slower else 0
+    return ExitCode.FAILED if slower else ExitCode.OK
 
 
 def load_stored() -> dict[str, dict[str, float]]:
@@ -70,7 +72,7 @@ def load_stored() -> dict[str, dict[str, float]]:
 
 
 def count() -> dict[str, float]:
-    """Instructions per message by section, counted by callgrind in a process of its own."""
+    """Instructions per message by section, counted by callgrind in a separate process."""
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory, "out")
         subprocess.run(
@@ -84,13 +86,13 @@ def count() -> dict[str, float]:
             timeout=TIMEOUT_S,
             check=True,
         )
-        # Every mark ends a part: what lay before a section, then the section.
+        # Every mark ends a part: alternately what precedes a section, and the section.
         parts = [instructions(Path(f"{out}.{2 * place + 2}").read_text()) for place in range(len(SECTIONS))]
     return {name: round(part / MESSAGES, 1) for name, part in zip(SECTIONS, parts, strict=True)}
 
 
 def instructions(dump: str) -> int:
-    """The total of one of callgrind's dumps. Raises `ValueError` when it has none."""
+    """The total of a callgrind dump. Raises `ValueError` if it has none."""
     for line in dump.splitlines():
         if line.startswith("totals:"):
             return int(line.split()[1])
@@ -106,14 +108,14 @@ def excesses(counts: Counts, stored: Counts) -> list[str]:
     """A line for each section that takes over 5 % more instructions than stored."""
     return [
         f"{name} takes {counts[name]:,.0f} instructions, {counts[name] / expected - 1:+.1%} "
-        f"beside the stored figure; {TOLERANCE:+.0%} is allowed"
+        f"compared with the stored figure; {TOLERANCE:+.0%} is allowed"
         for name in SECTIONS
         if name != YARDSTICK and counts[name] > (expected := allowed(name, counts, stored)) * (1 + TOLERANCE)
     ]
 
 
 def report(counts: Counts, stored: Counts | None) -> str:
-    """The counts, a line each, beside the stored ones."""
+    """The counts, one per line, beside the stored ones."""
     lines = []
     for name in SECTIONS:
         line = f"{name:12} {counts[name]:10,.0f} instructions"
@@ -141,8 +143,8 @@ def run_sections(mark: Callable[[], object]) -> None:
 
 
 def _start_counting() -> None:
-    # Only now, since importing Locust takes half a minute while valgrind counts. The tool asks this very
-    # process, which must not sleep meanwhile: waking it would take ptrace, which containers forbid.
+    # Only now, since importing Locust takes half a minute while valgrind counts. The tool talks to this process,
+    # which must not sleep meanwhile: waking it would take ptrace, which containers forbid.
     tool = subprocess.Popen(
         ["callgrind_control", "--instr=on", str(os.getpid())],
         stdout=subprocess.DEVNULL,
@@ -155,7 +157,7 @@ def _start_counting() -> None:
 
 
 def _yardstick(turns: int) -> None:
-    """Plain Python of the kind that a message's way is made of."""
+    """Plain Python code like that which handles a message."""
     pending: dict[int, bytes] = {}
     for number in range(turns):
         pending[number] = b"%d" % number

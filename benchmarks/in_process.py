@@ -1,6 +1,6 @@
-"""wsload's own users, talking to a server of a few lines in the same process: nothing to wait for.
+"""wsload's users, talking to a tiny server in the same process, so that there is nothing to wait for.
 
-What is left is wsload itself: the user's coroutine, the connection, the session and the recorder.
+What remains is wsload itself: the user's coroutine, the connection, the session and the recorder.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def frame(data: bytes) -> bytes:
 
 
 def posted(sender: str, number: int) -> bytes:
-    """The frame of a post of about 100 bytes, as the chat server hands it on."""
+    """The frame of a post of about 100 bytes, as the chat server sends it."""
     stamped = f"hello {token.mint(CLOCK, sender, number, 1)}"
     return frame(
         messages.encode({"type": "message", "text": stamped, "id": 1, "date": 1, "name": f"user-{NONCE}-1"})
@@ -55,7 +55,7 @@ def posted(sender: str, number: int) -> bytes:
 
 
 class Wire(asyncio.Transport):
-    """The client's transport, and the server at its end: ``answer(number)`` is what frame 0, 1 … gets."""
+    """The client's transport, and the server at its end: ``answer(number)`` answers frame 0, 1 …."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, answer: Callable[[int], list[bytes]]) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class InProcess:
         self.engine.timers = TimerQueue(self.loop)
 
     def run(self, user_class: type, answer: Callable[[int], list[bytes]]) -> None:
-        """Lives one user's life to its end; ``answer(-1)`` is what the server says first."""
+        """Runs one user to its end; ``answer(-1)`` is what the server sends first."""
         user_class.host = HOST  # as Locust's runner does
         environment = Environment(user_classes=[user_class])
         opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
@@ -203,7 +203,7 @@ def posts(world: InProcess, warm_up: int, number: int, mark: Callable[[], object
 
 
 def deliveries(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
-    """What a `ChatUser` does with others' posts, one a chunk as they come from the network.
+    """What a `ChatUser` does with other users' posts, received one by one.
 
     Every post comes as often as in a room of `ROOM` users.
     """

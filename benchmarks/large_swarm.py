@@ -1,12 +1,11 @@
 """``python -m benchmarks.large_swarm [USERS]``: a room of 20,000 logged-in users on this machine.
 
-Two worker processes against ``wsload serve --quiet-roster``, ramped at 500 users a second, held for
-60 s, while one user posts every 20 s: each post is as many deliveries as there are users. Asked for are
-no failure at all, and at most 25 KiB of memory a user over all of wsload's processes, master, workers and
-servers: how much larger their resident sets are than those of the same run with two users. Takes three
-minutes.
+Two worker processes load ``wsload serve --quiet-roster``, ramped up at 500 users per second and held for 60 s, while
+one user posts every 20 s: each post makes as many deliveries as there are users. The goals are no failures, and at most
+25 KiB of memory per user over all of wsload's processes (master, workers and servers): their resident sets minus those
+of the same run with two users. Takes three minutes.
 
-Where the system lets no process open so many files, the users are spread over more than one server.
+If the system does not let a process open so many files, the users are spread over several servers.
 """
 
 from __future__ import annotations
@@ -27,20 +26,21 @@ import psutil
 
 from benchmarks.locust_command import Locust
 from benchmarks.processes import Failed, Process, until
+from wsload.exit_codes import ExitCode
 from wsload.load.engine.limits import raise_file_limit
 
 USERS: Final = 20_000
 RATE: Final = 500
-"""Users started a second."""
+"""Users started per second."""
 HOLD_S: Final = 60
 EMPTY_HOLD_S: Final = 10
 WORKERS: Final = 2
 MOST_KIB: Final = 25.0
-"""Memory a user, over all of wsload's processes."""
+"""Memory per user, over all of wsload's processes."""
 LATE_S: Final = 60
-"""The ramp may take so much longer than it should before the run is given up."""
+"""How much longer than planned the ramp may take."""
 SPARE_FILES: Final = 200
-"""What a server needs beside its connections, with some to spare."""
+"""File descriptors that a server needs besides its connections', with some to spare."""
 ROOMS: Final = "LARGE_SWARM_ROOMS"
 """The environment variable in which the locustfile finds the servers' URLs."""
 SHOWN: Final = ("open", "login", "message", "delivery", "loop_lag")
@@ -52,18 +52,18 @@ class Held:
 
     users: int
     ramp_s: float
-    """From the first user started until all were logged in."""
+    """From the first user's start until all were logged in."""
     memory_bytes: int
-    """Resident sets of the master and the workers together, the largest sum seen in the hold."""
+    """Resident sets of master and workers together; the largest sum during the hold."""
     server_bytes: int
-    """The servers' largest resident sets in the hold."""
+    """The servers' largest resident sets during the hold."""
     summary: dict[str, Any]
     """summary.json."""
     warnings: tuple[str, ...]
 
 
 def hold(users: int, hold_s: float, rooms: int) -> Held:
-    """Runs a swarm; raises `Failed` when it can't be."""
+    """Runs a swarm; raises `Failed`."""
     serve = (sys.executable, "-m", "wsload", "serve", "--port", "0", "--quiet-roster")
     with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         directory = Path(place)
@@ -88,7 +88,7 @@ def hold(users: int, hold_s: float, rooms: int) -> Held:
 
 
 def rooms_for(users: int) -> int:
-    """One server, or as many as the system's limit of open files makes necessary."""
+    """One server, or as many as the limit of open files requires."""
     return math.ceil(users / (raise_file_limit() - SPARE_FILES))
 
 
@@ -135,32 +135,30 @@ def main() -> int:
         full = hold(users, HOLD_S, rooms)
     except Failed as error:
         print(error, file=sys.stderr)
-        return 1
+        return ExitCode.FAILED
     more = users - empty.users
     kib = (full.memory_bytes - empty.memory_bytes) / more / 1024
     server_kib = (full.server_bytes - empty.server_bytes) / more / 1024
     figures, counters = full.summary["metrics"], full.summary["counters"]
-    print(f"{users:,} users logged in after {full.ramp_s:.0f} s, where {users / RATE:.0f} were wanted")
+    print(f"{users:,} users logged in after {full.ramp_s:.0f} s ({users / RATE:.0f} planned)")
     if rooms > 1:
-        print(
-            f"in {rooms} rooms, since a process may have no more than {raise_file_limit():,} files open here"
-        )
-    print(f"memory a user: {kib:.1f} KiB in the load generators, {server_kib:.1f} KiB in the servers")
-    print(f"               {kib + server_kib:.1f} KiB over all (at most {MOST_KIB:g})")
+        print(f"in {rooms} rooms, since a process may not open more than {raise_file_limit():,} files here")
+    print(f"memory per user: {kib:.1f} KiB in the load generators, {server_kib:.1f} KiB in the servers")
+    print(f"                 {kib + server_kib:.1f} KiB in total (at most {MOST_KIB:g})")
     print(f"posts: {counters['sent'] - users}, deliveries: {counters.get('deliveries_own_host', 0):,}")
     for metric in SHOWN:
         if metric in figures:
             p50, p99, most = (figures[metric][name] / 1e6 for name in ("p50_ns", "p99_ns", "max_ns"))
             print(f"  {metric}: p50 {p50:.2f} ms, p99 {p99:.1f} ms, max {most:.0f} ms")
     for process in full.summary["processes"]:
-        print(f"  {process['name']}: CPU at most {process['cpu_peak']:.0%}")
+        print(f"  {process['name']}: peak CPU {process['cpu_peak']:.0%}")
     failures = full.summary["failures"]
     print(f"failures: {failures or 'none'}; lost: {counters.get('lost', 0)}")
     for warning in full.warnings:
         print(f"warning: {warning}")
     passed = not failures and kib + server_kib <= MOST_KIB
     print("passed" if passed else "NOT passed")
-    return 0 if passed else 1
+    return ExitCode.OK if passed else ExitCode.FAILED
 
 
 if __name__ == "__main__":

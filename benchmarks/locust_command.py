@@ -1,4 +1,4 @@
-"""The real ``locust`` command under measurement, and the results directory that it writes meanwhile."""
+"""The real ``locust`` command being measured, and the results directory that it writes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Locust(Process):
 
     @property
     def results(self) -> Path | None:
-        """Where it writes its results; None before it does."""
+        """The directory of its results; None if it has none yet."""
         new = set(self._results.glob("*")) - self._before
         return new.pop() if new else None
 
     def seconds(self) -> list[dict[str, Any]]:
-        """What it has counted so far, a second each."""
+        """Its counts so far, second by second."""
         counts = self.results / "counters.jsonl" if self.results is not None else None
         if counts is None or not counts.exists():
             return []
@@ -53,13 +53,13 @@ class Locust(Process):
         return sum(second["counters"].get(name, 0) for second in self.seconds())
 
     def steady_seconds(self, number: int, *, skip: int = 1) -> list[dict[str, Any]]:
-        """The next ``number`` whole seconds, after some that are passed over."""
+        """The next ``number`` whole seconds, after skipping some."""
         first = len(self.seconds()) + skip
         until(lambda: len(self.seconds()) >= first + number, f"{number} seconds of results", self)
         return self.seconds()[first : first + number]
 
     def finish(self, timeout_s: float) -> Path:
-        """Waits for its end, at its ``-t``; its results directory."""
+        """Waits until it ends by its ``-t``; returns its results directory."""
         self.wait(timeout_s)
         if self.results is None:
             raise Failed(f"{self.name} left no results: {self.last_words()}")

@@ -1,4 +1,4 @@
-"""Processes under measurement: started, watched through the system's own accounts, and ended."""
+"""Processes being measured: started, observed through the kernel's accounting, and stopped."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """PEM files of a certificate for 127.0.0.1 that signs itself."""
+    """PEM files of a self-signed certificate for 127.0.0.1."""
 
     certificate: Path
     key: Path
 
 
 class Process:
-    """A command in a process group of its own, its output in a file; ended with the ``with`` block."""
+    """A command in its own process group with its output in a file; killed at the end of the ``with`` block."""
 
     def __init__(self, *command: object, directory: Path, name: str) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Process:
             self._child = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=directory,
-                # Artillery reports to its makers unless told not to; nothing is to leave the machine.
+                # Artillery sends telemetry unless told not to.
                 env={**isolated_environment(directory), "ARTILLERY_DISABLE_TELEMETRY": "true"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -62,7 +62,7 @@ class Process:
         self._child.wait()
 
     def check(self) -> None:
-        """Raises `Failed`, with its last words, when the process is gone."""
+        """Raises `Failed`, with its last line of output, if the process has ended."""
         if self._child.poll() is not None:
             raise Failed(f"{self.name} ended with {self._child.returncode}: {self.last_words()}")
 
@@ -74,24 +74,24 @@ class Process:
             raise Failed(f"{self.name} did not end within {timeout_s:g} s: {self.last_words()}") from None
 
     def last_words(self) -> str:
-        return tail(self.output, 1) or "it said nothing"
+        return tail(self.output, 1) or "it wrote nothing"
 
     @property
     def cpu_ns(self) -> int:
-        """CPU time of all its threads so far, user and system, by the kernel's account of it."""
+        """CPU time of all its threads so far, user and system, as the kernel accounts for it."""
         if sys.platform == "linux":
-            # The clock that clock_getcpuclockid(3) names: exact to the ns, where /proc counts ticks of 10 ms.
+            # The clock of clock_getcpuclockid(3): exact to the ns, while /proc counts ticks of 10 ms.
             return time.clock_gettime_ns((~self.pid << 3) | 2)
         times = psutil.Process(self.pid).cpu_times()
         return int((times.user + times.system) * 1e9)
 
     def memory_bytes(self) -> int:
-        """The memory that is this process's alone (USS)."""
+        """Memory that is unique to this process (USS)."""
         return int(psutil.Process(self.pid).memory_full_info().uss)
 
 
 class EchoServer(Process):
-    """The echo server: ``url``, and in ``counts`` what it has counted (see `benchmarks.tally`)."""
+    """The echo server: its ``url``, and its ``counts`` (see `benchmarks.tally`)."""
 
     def __init__(self, directory: Path, *, certificate: Certificate | None = None) -> None:
         name = "echo-server-tls" if certificate else "echo-server"
@@ -113,7 +113,7 @@ def python(module: str, *arguments: object) -> tuple[object, ...]:
 def until(
     condition: Callable[[], object], what: str, *processes: Process, timeout_s: float = START_TIMEOUT_S
 ) -> None:
-    """Returns once the condition holds; raises `Failed` when it does not, or one of these processes ends."""
+    """Waits until the condition holds; raises `Failed` if it doesn't, or if one of these processes ends."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         for process in processes:

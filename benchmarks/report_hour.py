@@ -1,9 +1,9 @@
-"""How long, and in how much memory, the report of an hour's run is made: at most 5 s and 300 MB.
+"""How much time and memory the report of an hour's run takes: at most 5 s and 300 MB.
 
     python benchmarks/report_hour.py [seconds]
 
-Writes a synthetic run (3,600 intervals of 8 metrics) into a temporary directory, then reads it and
-makes its report in a process of its own.
+Writes a synthetic run (3,600 intervals of 8 metrics) into a temporary directory, then makes its report in a separate
+process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wsload.exit_codes import ExitCode
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.report.html import write_report
@@ -40,7 +41,7 @@ LIMIT_S, LIMIT_MB = 5, 300
 
 
 def write_run(results: Path, seconds: int) -> Path:
-    """A run whose latency breathes over ten minutes, in a new directory."""
+    """A run whose latency rises and falls every ten minutes, in a new directory."""
     random = np.random.default_rng(1)
     writer = RunWriter.create(
         results, build="an-hour", target="ws://127.0.0.1:8765/", options={}, started_at=STARTED_AT
@@ -65,14 +66,14 @@ def write_run(results: Path, seconds: int) -> Path:
 
 
 def measure(run: Path) -> None:
-    """Makes the report in this process and prints what it took."""
+    """Makes the report in this process and prints its cost."""
     began, cpu_s = time.monotonic(), time.process_time()
     report = write_report(run)
     took_s, cpu_s = time.monotonic() - began, time.process_time() - cpu_s
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     size_kb = report.stat().st_size / 1000
     print(f"{took_s:.2f} s ({cpu_s:.2f} s of CPU), peak {peak_mb:.0f} MB, report of {size_kb:.0f} kB")
-    sys.exit(took_s > LIMIT_S or peak_mb > LIMIT_MB)
+    sys.exit(ExitCode.FAILED if took_s > LIMIT_S or peak_mb > LIMIT_MB else ExitCode.OK)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``DIRECTORY SECONDS WORKERS OUT``: merges, writes, reads, summarizes made-up results; what each took."""
+"""``DIRECTORY SECONDS WORKERS OUT``: merges, writes, reads and summarizes synthetic results, and times each step."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from wsload.results.writer import RunWriter
 
 STARTED_AT = 1.7e9
 DISTINCT = 50
-"""So many different seconds are made up, and repeated."""
+"""How many different seconds are synthesized; they are repeated."""
 VALUES = 1_000
 """Of each metric in a worker's second."""
 
 
 def made_up(seed: int) -> Interval:
-    """A second of one worker, every metric with latencies like those of a network."""
+    """A second of one worker, with realistic latencies for every metric."""
     values = np.random.default_rng(seed)
     return Interval(
         start_s=STARTED_AT,
@@ -51,7 +51,7 @@ def placed(interval: Interval, second: int) -> Interval:
 
 
 def peak_mib() -> float:
-    """The most memory this process ever had resident."""
+    """The peak resident memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
 
 

@@ -35,7 +35,7 @@ def figure_tables(figures: Sequence[Figure]) -> list[Table]:
 
 
 def goal_table(outcomes: Sequence[Outcome]) -> Table:
-    """A row for each goal: what came out, what was to be reached."""
+    """A row for each goal: the result and the limit."""
     table = _table("goals", "goal", "found", "limit", "", "reach", "")
     for outcome in outcomes:
         goal = outcome.goal
@@ -63,14 +63,14 @@ def _verdict(met: bool | None) -> str:
 
 
 def number(value: float) -> str:
-    """With three digits or so: 0.62, 11.3, 2,871."""
+    """With about three digits: 0.62, 11.3, 2,871."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def machine() -> dict[str, Any]:
-    """This machine and the software on it, as far as they bear on the figures."""
+    """This machine and its software, as far as they affect the figures."""
     packages = dict(versions())
     for peer in PEERS:
         try:
@@ -83,7 +83,7 @@ def machine() -> dict[str, Any]:
 def to_json(
     figures: Sequence[Figure], outcomes: Sequence[Outcome], skipped: dict[str, str], host: dict[str, Any]
 ) -> dict[str, Any]:
-    """Everything, for whoever compares machines or versions."""
+    """Everything, to compare machines or versions."""
     return {
         "schema": 1,
         "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

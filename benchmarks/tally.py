@@ -1,7 +1,6 @@
-"""Numbers that one process counts and another reads at any moment: a few words of shared memory.
+"""Counts that one process writes and another reads at any time, in shared memory.
 
-So the echo server, which knows best how many messages went through, is what all clients are counted
-by, whoever wrote them.
+This way the echo server, which knows best how many messages went through, counts for all clients, whoever wrote them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""``python -m benchmarks.ui_cost [PAIRS]``: what an open web UI costs the figures of the run.
+"""``python -m benchmarks.ui_cost [PAIRS]``: how an open web UI affects a run's figures.
 
-1,000 round trips a second by 50 users against the echo server, for ten seconds each: headless, and with
-the live page asked for twice a second and Locust's own figures once, in five interleaved pairs, in turn
-with the UI in the measuring process and (``--processes 1``) in one of its own. Asked for is that p99 with
-the UI is within 10 % or 0.2 ms of p99 without, in the median of the pairs. A UI in the measuring process,
-which shares its interpreter, was never seen to fulfil that on two cores; it is measured to say by how much.
+Runs of ten seconds, with 1,000 round trips per second by 50 users against the echo server: headless, and with the live
+page polled twice a second and Locust's own statistics once a second, in five interleaved pairs; both with the UI in the
+measuring process and in a separate one (``--processes 1``). The goal: in the median of the pairs, p99 with the UI is
+within 10 % or 0.2 ms of p99 without. A UI in the measuring process, which shares its interpreter, never reached it on
+two cores; it is measured to know by how much.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Final
 
 from benchmarks.locust_command import Locust
 from benchmarks.processes import EchoServer, Failed
+from wsload.exit_codes import ExitCode
 
 PAIRS: Final = 5
 USERS: Final = 50
@@ -33,7 +34,7 @@ MOST_SHARE: Final = 0.10
 MOST_MS: Final = 0.2
 TAKEN: Final = re.compile(rb'"taken":(\d+)')
 SETUPS: Final = ("headless", "UI in the process", "headless, --processes 1", "UI, --processes 1")
-"""Compared are the second with the first, and the fourth with the third."""
+"""The second is compared with the first, and the fourth with the third."""
 
 
 def p99_ms(setup: str, url: str) -> float:
@@ -62,9 +63,9 @@ def p99_ms(setup: str, url: str) -> float:
 
 @contextlib.contextmanager
 def _polled(port: int) -> Iterator[list[int]]:
-    """Asks the live page twice a second, as a browser does; the sizes of the answers.
+    """Polls the live page twice a second, as a browser does; yields the sizes of the answers.
 
-    By as little work as it takes: what the asking costs is not what the UI costs.
+    With as little work as possible, since the polling itself is not part of the UI's cost.
     """
     sizes: list[int] = []
     done = threading.Event()
@@ -77,7 +78,7 @@ def _polled(port: int) -> Iterator[list[int]]:
                 text = _asked(connection, f"/wsload/live.json?since={taken.decode()}")
                 if asked % 2:
                     _asked(connection, "/stats/requests")
-            except (OSError, http.client.HTTPException):  # not there yet, or no more
+            except (OSError, http.client.HTTPException):  # not started yet, or already gone
                 connection.close()
                 continue
             asked += 1
@@ -111,7 +112,7 @@ def main() -> int:
     found: dict[str, list[float]] = {setup: [] for setup in SETUPS}
     with tempfile.TemporaryDirectory() as place, EchoServer(Path(place)) as server:
         for number in range(pairs):
-            # In turn forwards and backwards, so that a drift of the machine hits both alike.
+            # Alternately forwards and backwards, so that a drift of the machine affects both equally.
             for setup in SETUPS if number % 2 == 0 else reversed(SETUPS):
                 found[setup].append(p99_ms(setup, server.url))
                 print(f"pair {number + 1}, {setup}: p99 {found[setup][-1]:.3f} ms", flush=True)
@@ -123,7 +124,7 @@ def main() -> int:
         wrong += not passed
         verdict = "passed" if passed else "NOT passed"
         print(f"{with_ui}: p99 {more:+.3f} ms in the median of the pairs, over {base:.3f} ms: {verdict}")
-    return 1 if wrong else 0
+    return ExitCode.FAILED if wrong else ExitCode.OK
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the cases share: servers, a directory, and what this machine lacks."""
+"""What the cases share: servers, a directory, and which tools this machine lacks."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ ARTILLERY_TIMEOUT_S: Final = 180
 
 @dataclass(slots=True, kw_only=True)
 class World:
-    """Lives as long as the command."""
+    """Exists as long as the command."""
 
     directory: Path
-    """For everything that is written."""
+    """For all files."""
     echo: EchoServer
     echo_tls: EchoServer | None = None
-    """None where no certificate could be made."""
+    """None if no certificate could be made."""
     certificate: Certificate | None = None
     artillery: Path | None = None
-    """Its program; None where it is not there."""
+    """Its executable; None if it is not installed."""
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not measured, and why."""
 
 
 @contextlib.contextmanager
 def world(directory: Path, *, tls: bool, artillery: bool) -> Iterator[World]:
-    """Starts the servers, and gets what the cases to come want."""
+    """Starts the servers and prepares what the cases need."""
     with contextlib.ExitStack() as stack:
         found = World(directory=directory, echo=stack.enter_context(EchoServer(directory)))
         if tls:
@@ -57,7 +57,7 @@ def _make_certificate(directory: Path, skipped: dict[str, str]) -> Certificate |
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        skipped["wss"] = f"openssl made no certificate ({error})"
+        skipped["wss"] = f"openssl could not make a certificate ({error})"
         return None
     return made
 
@@ -73,14 +73,14 @@ def _find_artillery(skipped: dict[str, str]) -> Path | None:
     if npm is None:
         skipped["Artillery"] = "npm is not installed"
         return None
-    # No scripts of the packages are run: what they would fetch is not needed here.
+    # Without install scripts: what they would fetch is not needed here.
     command = (npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", ARTILLERY)
     try:
         subprocess.run(
             [*command, "--prefix", str(HERE)], check=True, capture_output=True, timeout=ARTILLERY_TIMEOUT_S
         )
     except subprocess.SubprocessError as error:
-        skipped["Artillery"] = f"npm did not install it ({type(error).__name__})"
+        skipped["Artillery"] = f"npm could not install it ({type(error).__name__})"
         shutil.rmtree(HERE / "node_modules", ignore_errors=True)
         return None
     return own

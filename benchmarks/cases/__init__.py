@@ -1,1 +1,1 @@
-"""The cases: each measures once a round what its name says, and yields samples."""
+"""The cases: each measures what its name says once per round, and yields samples."""

@@ -1,9 +1,9 @@
-"""Fan-in, the chat's real load: a post of one user is a delivery to every other, all of them measured.
+"""Fan-in, the chat's real load: each post is delivered to every other user, and all deliveries are measured.
 
-CPU per delivery is that of the whole ``locust`` process, its sending, hub and statistics included.
-Below full speed a process sleeps between most deliveries, and waking up is most of what one costs: the
-fewer there are, the more each takes. At full speed (the process has a core to itself and fills it, as in
-the round trips' case) they come in batches, so only there the two can be set side by side.
+CPU per delivery is that of the whole ``locust`` process, including sending, hub and statistics. Below full speed a
+process sleeps between most deliveries, and most of a delivery's cost is waking up: the fewer there are, the more each
+one costs. At full speed (the process keeps a core busy, as in the round trips' case) they come in batches, so only
+then the two are comparable.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from wsload.server.process import ServerProcess
 CASE: Final = "fan-in"
 WSLOAD: Final = "wsload"
 BARE_RATES: Final = ((50, 2000), (500, 200))
-"""Users, and posts a second of all of them together: what bare `websockets` can take in too."""
+"""Users, and posts per second of all of them together, which bare `websockets` can handle too."""
 FULL_SPEED: Final = ((50, 6000), (500, 600))
-"""More than which the server, or wsload, does not manage with a core each."""
+"""The most that the server and wsload manage with a core each."""
 RATES: Final = ((100, 100), *BARE_RATES, *FULL_SPEED)
 SECONDS: Final = 2
 SETTLE_S: Final = 1.0
@@ -40,12 +40,12 @@ def place(users: int, posts: int, measure: str, unit: str, subject: str = WSLOAD
 
 
 def cpu(users: int, posts: int, subject: str = WSLOAD) -> Place:
-    """CPU time of the whole client process for a delivery."""
+    """CPU time of the whole client process per delivery."""
     return place(users, posts, "CPU per delivery", "µs", subject)
 
 
 def share(users: int, posts: int) -> Place:
-    """CPU time of the whole client process in a second."""
+    """CPU time of the whole client process per second."""
     return place(users, posts, "CPU", "% of a core")
 
 
@@ -87,7 +87,7 @@ def _bare(world: World, url: str, users: int, posts: int, number: int) -> Iterat
         began, cpu_ns = counts[MESSAGES], client.cpu_ns
         time.sleep(SECONDS)
         messages, cpu_ns = counts[MESSAGES] - began, client.cpu_ns - cpu_ns
-    # A sender's own post is one of the messages: as with wsload, it is not among what is divided by.
+    # A sender's own post is one of the messages; as with wsload, it does not count as a delivery.
     deliveries = messages * (users - 1) / users
     yield Sample(place=cpu(users, posts, YARDSTICK), round=number, value=cpu_ns / deliveries / 1000)
     rate = place(users, posts, "deliveries", "/s", YARDSTICK)

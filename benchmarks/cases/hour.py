@@ -1,4 +1,4 @@
-"""An hour of results, made up: 3,600 seconds of four workers, merged, written, read again and summarized."""
+"""An hour of synthetic results: 3,600 seconds of four workers, merged, written, read and summarized."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def place(measure: str, unit: str) -> Place:
 
 
 def measure(world: World, number: int) -> Iterator[Sample]:
-    """Once only: it takes as long every time."""
+    """Only once, because it always takes the same time."""
     if number:
         return
     out = world.directory / "hour.json"

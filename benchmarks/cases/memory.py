@@ -1,7 +1,7 @@
-"""Memory of users who are logged in and do nothing: what 5,000 take beyond what one does, by each.
+"""Memory per idle user who is logged in: how much more 5,000 users take than one.
 
-The room is quiet (``--quiet-roster``), so that logins are not announced to all. All users start at
-once, which is the worst way: what an opening needs and gives back leaves holes.
+The room is quiet (``--quiet-roster``), so that logins are not announced to everyone. All users start at once, which is
+the worst case: memory that openings allocate and free leaves holes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CASE: Final = "memory"
 WSLOAD: Final = "wsload"
 USERS: Final = 5000
 RAMP: Final = 500
-"""Users a second, the other way to start them."""
+"""Users per second, the other way to start them."""
 STEADY_S: Final = 2
 
 

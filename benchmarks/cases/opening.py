@@ -1,4 +1,4 @@
-"""Opening: 50 visitors of one process open a connection and close it, again and again, over ws and wss."""
+"""Opening: 50 users in one process repeatedly open and close a connection, over ws and wss."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def place(scheme: str, measure: str, unit: str, subject: str = WSLOAD) -> Place:
 
 
 def rate(scheme: str, subject: str = WSLOAD) -> Place:
-    """Connections a second of one process."""
+    """Connections per second of one process."""
     return place(scheme, "opened and closed", "/s", subject)
 
 

@@ -1,7 +1,6 @@
-"""Pacing in an open workload: how late wsload itself sends, at 1,000 and 10,000 messages a second.
+"""Pacing in an open workload: how late wsload sends at 1,000 and 10,000 messages per second.
 
-The figures are those that every run reports (``send_lag``), over the steady seconds; 100 users, an
-echo server.
+The figures are those that every run reports (``send_lag``), over the steady seconds, with 100 users and an echo server.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ RATES: Final = (1_000, 10_000)
 USERS: Final = 100
 SECONDS: Final = 4
 RAMP: Final = 2
-"""Intervals until all users are there: they arrive over a second, which is seldom a whole one."""
+"""Intervals until all users have arrived: they arrive over a second, which usually spans two intervals."""
 PERCENTILES: Final = (50.0, 99.0, 100.0)
 
 

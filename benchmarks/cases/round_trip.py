@@ -1,7 +1,7 @@
-"""Round trips in a closed loop: a message of 100 bytes there and back, as fast as it goes, N connections.
+"""Round trips in a closed loop: a message of 100 bytes there and back, at full speed, over N connections.
 
-All clients are counted alike: messages by the echo server, CPU time by the kernel, both read at the
-ends of a window while the client is at full speed. A process is new for every window.
+All clients are measured alike: messages by the echo server, CPU time by the kernel, both read at the ends of a window
+while the client runs at full speed. Every window has a new process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.world import World
 CASE: Final = "round trip"
 CONNECTIONS: Final = (1, 50, 500, 2000)
 JUDGED: Final = (50, 500)
-"""Measured in every round; the others, and Artillery, in the first only, to keep the command short."""
+"""Measured in every round; the others, and Artillery, only in the first, to keep the command short."""
 SETTLE_S: Final = 0.8
 WINDOW_S: Final = 1.5
 WSLOAD: Final = "wsload"
@@ -37,14 +37,14 @@ def setting(connections: int) -> str:
 
 
 def cpu(subject: str, connections: int) -> Place:
-    """CPU time of the whole client process for a round trip."""
+    """CPU time of the whole client process per round trip."""
     return Place(
         case=CASE, setting=setting(connections), subject=subject, measure="CPU per round trip", unit="µs"
     )
 
 
 def memory(subject: str) -> Place:
-    """Memory for each of 2,000 connections that are in use."""
+    """Memory per connection, with 2,000 in use."""
     place = setting(CONNECTIONS[-1])
     return Place(case=CASE, setting=place, subject=subject, measure="memory per connection", unit="KiB")
 
@@ -91,7 +91,7 @@ def _client(world: World, subject: str, connections: int) -> Process:
 
 
 def _artillery_script(url: str, connections: int) -> dict[str, object]:
-    # It awaits a reply only where something is to be captured from it, out of JSON.
+    # It only waits for a reply if something is to be captured from it, from JSON.
     payload = json.dumps({"m": MESSAGE})[: len(MESSAGE) - 2] + '"}'
     send = {"send": {"payload": payload, "capture": {"json": "$.m", "as": "m"}}}
     return {

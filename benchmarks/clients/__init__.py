@@ -1,4 +1,4 @@
-"""The clients that are compared: programs and locustfiles of their own, one process each."""
+"""The clients that are compared: separate programs and locustfiles, one process each."""
 
 MESSAGE = "x" * 100
-"""What is sent and comes back."""
+"""Sent and echoed."""

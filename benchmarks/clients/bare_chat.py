@@ -1,4 +1,4 @@
-"""``URL USERS RATE TALLY``: the chat by bare `websockets`, RATE posts a second in turn, measuring nothing.
+"""``URL USERS RATE TALLY``: the chat on bare `websockets`, with RATE posts per second, measuring nothing.
 
 Counts the messages received in ``TALLY``.
 """

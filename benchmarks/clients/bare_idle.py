@@ -1,4 +1,4 @@
-"""``URL CONNECTIONS``: connections of bare `websockets` that do nothing; says when all are open."""
+"""``URL CONNECTIONS``: idle connections of bare `websockets`; prints a line when all are open."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""``URL VISITORS [CA_FILE]``: connections opened and closed, again and again, by bare `websockets`."""
+"""``URL USERS [CA_FILE]``: repeatedly opens and closes connections with bare `websockets`."""
 
 import asyncio
 import ssl

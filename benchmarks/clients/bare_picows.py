@@ -1,4 +1,4 @@
-"""``URL CONNECTIONS``: the fastest WebSocket of Python, in Cython, measuring nothing."""
+"""``URL CONNECTIONS``: Python's fastest WebSocket library, in Cython, measuring nothing."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""A locustfile: people who are logged into a chat room and say nothing."""
+"""A locustfile: idle users logged into a chat room."""
 
 from locust import constant, task
 

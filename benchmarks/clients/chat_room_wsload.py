@@ -1,4 +1,4 @@
-"""A locustfile: people in a chat room, posting when ``--ws-rate`` says so."""
+"""A locustfile: users in a chat room, posting at ``--ws-rate``."""
 
 from locust import constant, task
 

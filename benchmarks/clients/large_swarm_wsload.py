@@ -1,4 +1,4 @@
-"""A locustfile: rooms of people who listen, and one of them who says something every twenty seconds."""
+"""A locustfile: rooms of users who listen, one of whom posts every twenty seconds."""
 
 import itertools
 import os

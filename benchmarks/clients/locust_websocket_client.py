@@ -1,4 +1,4 @@
-"""A locustfile: the Locust user that people write today, on websocket-client under gevent."""
+"""A locustfile: the usual Locust user for WebSockets, on websocket-client under gevent."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A locustfile: wsload, everything on."""
+"""A locustfile: wsload with everything enabled."""
 
 from locust import constant, task
 

@@ -1,4 +1,4 @@
-"""A locustfile: connections opened and closed, again and again."""
+"""A locustfile: repeatedly opens and closes connections."""
 
 from locust import constant, task
 

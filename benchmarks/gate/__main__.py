@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks.gate.judging import Rates
 from benchmarks.gate.rows import table
+from wsload.exit_codes import ExitCode
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "gate-simulation.md"
 HEAD: Final = """# What the gate of `compare` and `ab` is worth: a simulation
@@ -26,7 +27,7 @@ otherwise: p50 and p99 of `open`, `login` and `message`; and the share of lost m
   refuse more.
 - **Exit code 0** is *not slower*: shown to be slower by at most 10 % (or 100 µs) in everything judged, and to lose
   and refuse no more.
-- **Exit code 4** is all that can't be told.
+- **Exit code 4** is *inconclusive*: everything else.
 
 """
 FOOT: Final = """
@@ -39,7 +40,7 @@ FOOT: Final = """
   four, and let one that is no slower pass in more than 85 of 100.
 - A build that is 10 % slower, in everything or in one statistic alone, passes in at most 5 % of experiments.
 - A build that loses messages which the other does not lose never passes, be the rest as fast as it may.
-- Where runs scatter much, the answer is *can’t tell*, and not a guess.
+- Where runs scatter much, the answer is *inconclusive*, not a guess.
 
 ## What it does not prove
 
@@ -49,7 +50,7 @@ FOOT: Final = """
   machine between the builds, looks like a build. `compare` widens its bounds by 1 % for each run that the builds
   lie apart, and says so.
 - Anything about a difference that two servers only show under another load than yours.
-- Worlds where the scatter depends on the build: a build that is as fast but less steady ends as *can’t tell*.
+- Worlds where the scatter depends on the build: a build that is as fast but less steady is *inconclusive*.
 
 ## Where the rules come from
 
@@ -82,7 +83,7 @@ def main() -> int:
     began = time.monotonic()
     PAGE.write_text(page(table()), encoding="utf-8")
     print(f"{PAGE} ({time.monotonic() - began:.0f} s)")
-    return 0
+    return ExitCode.OK
 
 
 if __name__ == "__main__":

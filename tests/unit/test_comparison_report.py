@@ -81,7 +81,7 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
     report = compared(tmp_path, Gate(judged=("message",), same_within=0.01, shift_ns=0), pairs=2)
     assert report.comparison.exit_code == 4
     assert headline(report) == ("It can't be told yet whether B (v2) is slower than A (v1): message may be")
-    assert re.search(r"unclear \(\+\d+\)", str(judgements_table(report).rows))
+    assert re.search(r"inconclusive \(\+\d+\)", str(judgements_table(report).rows))
     assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
 
 

@@ -117,9 +117,9 @@ def verdict_words(judgement: Judgement, same_within: float, shift_ns: int) -> st
         case Verdict.INCONCLUSIVE if judgement.low is None:
             return "–"
         case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
-            return f"unclear (+{judgement.more_pairs})"
+            return f"inconclusive (+{judgement.more_pairs})"
         case Verdict.INCONCLUSIVE:
-            return "unclear"
+            return "inconclusive"
         case Verdict.NOT_SLOWER if judgement.is_share:
             return "no more"
         case Verdict.NOT_SLOWER if judgement.high is not None and judgement.high - 1 > same_within:
