@@ -1,0 +1,52 @@
+"""The documents for contributors are true: what they name exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md")
+LEAST = {"ARCHITECTURE.md": 25, "CONTRIBUTING.md": 6}
+"""A document that names hardly anything would pass without being checked."""
+
+
+def named(document: str) -> Iterator[str]:
+    """The paths in a document: in code, and as the targets of links."""
+    text = (ROOT / document).read_text("utf-8")
+    for code in re.findall(r"`([^`\n]+)`", text):
+        yield from (
+            word for word in code.split() if re.fullmatch(r"[\w.-]+(/[\w.-]+)*(/|\.(py|md|toml))", word)
+        )
+    yield from (target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_exists(document: str) -> None:
+    found = set(named(document)) - {"names.py", "compat.py", "__init__.py"}  # these are in many folders
+    assert len(found) >= LEAST[document]
+    assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_module_exists(document: str) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    modules = set(re.findall(r"\b(?:wsload|benchmarks)(?:\.\w+)+", text))
+    assert [module for module in sorted(modules) if importlib.util.find_spec(module) is None] == []
+
+
+def test_every_folder_of_the_package_is_explained() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    folders = {path.parent.name for path in (ROOT / "wsload").glob("*/__init__.py")}
+    assert {folder for folder in folders if f"| `wsload/{folder}/` |" not in text} == set()
+
+
+def test_every_target_of_the_makefile_exists() -> None:
+    targets = set(re.findall(r"`make (\w+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert targets
+    assert {target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
