@@ -5,14 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from intervals import METRICS
+from rich.cells import cell_len
 from rich.console import Console
 from support.made_runs import TRUSTED, UNTRUSTED
+from support.shop import BUY, STEP, UNICODE, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.report.terminal import run_view, show_run
+from wsload.report.tables import FEW, Column, Table
+from wsload.report.terminal import Grid, run_view, show_run
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
 
@@ -141,3 +146,41 @@ def test_a_stream_that_knows_only_ascii_gets_question_marks(monkeypatch: pytest.
     stream = io.TextIOWrapper(binary, encoding="ascii")
     show_run(RunInfo(build="naïve", target="", started_at=0.0, trust=TRUSTED), EVERYTHING, PATH, file=stream)
     assert b"build na?ve" in binary.getvalue()
+
+
+words = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp", "Mn", "Me", "Mc"]),
+    min_size=1,
+    max_size=120,
+)
+figures = st.integers(0, 9_999_999).map("{:,}".format)
+
+
+@given(
+    st.lists(st.tuples(words, words, *[figures] * 6), min_size=1, max_size=4),
+    st.integers(1, 2),
+)
+def test_at_80_columns_no_table_loses_a_column_or_a_figure(rows: list[tuple[str, ...]], texts: int) -> None:
+    left = [Column(title=title, align="left") for title in ("what", "how")[:texts]]
+    right = [Column(title=f"p{number}", unit="ms") for number in range(6)]
+    cells = tuple((*row[:texts], *row[2:]) for row in rows)
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(Grid(Table(title="", columns=(*left, *right), rows=cells)))
+    lines = stream.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    for column in (*left, *right):
+        assert column.title in lines[0].split()
+    shown = [line.split()[-6:] for line in lines[3:]]
+    for row in rows:
+        assert list(row[2:]) in shown
+
+
+def test_names_of_every_kind_are_whole_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = summarize(Totals.of(shop_seconds()))
+    lines = shown(INFO, summary, monkeypatch).splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    table = lines[lines.index(next(line for line in lines if line.startswith("metric"))) :]
+    found = "".join("".join(line.split()[0:]) for line in table)
+    for name in (BUY, UNICODE, STEP, VALUE):
+        assert any(line.startswith(name) for line in table)
+    assert "–" in found and FEW in " ".join(" ".join(lines).split())
