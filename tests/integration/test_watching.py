@@ -126,8 +126,9 @@ def test_opentelemetry_gets_the_runs_figures_beside_locusts_own(run_locust: Call
         for metric in scope["metrics"]
     }
     assert points["wsload.logins"][0]["value"] == 10
-    assert {"metric": "message", "percentile": 99.0} in [
-        point["attributes"] for point in points["wsload.latency"]
-    ]
+    message = {"metric": "message", "name": "message", "kind": "request", "part": "time"}
+    assert {**message, "percentile": 50.0} in [point["attributes"] for point in points["wsload.latency"]]
+    values = {tuple(sorted(point["attributes"].items())): point["value"] for point in points["wsload.values"]}
+    assert values[tuple(sorted(message.items()))] == finished.count("message")
     durations = {point["attributes"]["name"]: point["count"] for point in points["locust.client.duration"]}
     assert durations["message"] == finished.count("message") > 0

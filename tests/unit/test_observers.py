@@ -13,11 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import COUNTERS, METRICS, intervals, values
 from support.made_runs import TRUSTED, UNTRUSTED
+from support.shop import BUY, NAMES, REQUESTS, STEP, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.live import point
 from wsload.judge.run.watch import Watch
 from wsload.load.watch.observers import JsonProgress
+from wsload.load.watch.opentelemetry import observe_with_opentelemetry
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
@@ -119,7 +121,7 @@ SECOND = Interval(
     start_s=1.7e9,
     length_s=1.0,
     histograms={"message": Histogram.of([1_000_000])},
-    counters={"sent": 2, "lost": 1},
+    counters={"requests": 2, "lost": 1},
     gauges={"users": 1, "connections": 1, "in_flight": 1},
     failures={("message", "timeout"): 1},
 )
@@ -145,6 +147,15 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
         "connections": 1,
         "in_flight": 1,
         "sent_per_s": 2.0,
+        "answered_per_s": 1.0,
+        "names": {
+            "message": {
+                "answered_per_s": 1.0,
+                **dict.fromkeys(("p50_ms", "p99_ms", "p99_9_ms"), pytest.approx(1.0, rel=1e-3)),
+                "lost": 0,
+                "failed": 0,
+            }
+        },
         "echoes_per_s": 1.0,
         "deliveries_per_s": 0.0,
         "message_p50_ms": pytest.approx(1.0, rel=1e-3),
@@ -163,6 +174,15 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
         "verdict": "Not trusted: late",
         "results": "results/20260101T000000Z-dev",
         "duration_s": 1.0,
+        "names": {
+            "message": {
+                "kind": "request",
+                "answered": 1,
+                **dict.fromkeys(("p50_ms", "p99_ms", "p99_9_ms"), pytest.approx(1.0, rel=1e-3)),
+                "lost": 0,
+                "failed": 0,
+            }
+        },
         "messages": 1,
         "message_p50_ms": pytest.approx(1.0, rel=1e-3),
         "message_p99_ms": pytest.approx(1.0, rel=1e-3),
@@ -172,6 +192,71 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
         "warnings": [{"name": "cpu", "text": "CPU 99 %", "remedy": "less", "invalidates": True}],
         "checks": [check.to_json()],
     }
+
+
+def test_json_lines_have_every_name() -> None:
+    totals = Totals.of(shop_seconds())
+    stream = io.StringIO()
+    progress = JsonProgress(run_of(totals, summary=summarize(totals), warnings=[], checks=[]), stream)
+    for interval in shop_seconds():
+        progress.second(point(interval, totals.names))
+    progress.end()
+    *seconds, end = map(json.loads, stream.getvalue().splitlines())
+    assert all(set(second["names"]) == set(NAMES) for second in seconds)
+    assert seconds[0]["message_p50_ms"] is None
+    assert {name: found["kind"] for name, found in end["names"].items()} == totals.names
+    buy = end["names"][BUY]
+    assert (buy["answered"], buy["lost"], buy["failed"], buy["p50_ms"]) == (
+        800,
+        16,
+        8,
+        pytest.approx(6, rel=1e-3),
+    )
+    assert (end["messages"], end["message_p50_ms"]) == (0, None)
+
+
+def test_prometheus_has_every_name_as_a_label() -> None:
+    totals = Totals.of(shop_seconds())
+    found = exposed(run_of(totals))
+    for name in REQUESTS:
+        for part in ("", "_service", "_lost", "_failed"):
+            metric = name + part.replace("_", ".")
+            count = totals.histograms[metric].total if metric in totals.histograms else 0
+            assert found[f"wsload_request{part}_seconds_count", (("name", name),)] == count
+    assert found["wsload_step_failed_seconds_count", (("name", STEP),)] == 4
+    assert found["wsload_value_seconds_count", (("name", VALUE),)] == 200
+    assert found["wsload_counted_total", (("name", "books sold"),)] == 40
+    assert found["wsload_counted_total", (("name", "gaps in the feed"),)] == 0
+
+
+def test_opentelemetry_has_every_name_as_an_attribute() -> None:
+    pytest.importorskip("opentelemetry.sdk.metrics")
+    from opentelemetry import metrics
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    reader = InMemoryMetricReader()
+    run = run_of(Totals.of(shop_seconds()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "get_meter", MeterProvider([reader]).get_meter)
+        observe_with_opentelemetry(lambda: run)
+    data = reader.get_metrics_data()
+    assert data is not None
+    points = {
+        metric.name: {
+            tuple(sorted(point.attributes.items())): point.value for point in metric.data.data_points
+        }
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    about = {"metric": f"{BUY}.lost", "name": BUY, "kind": "request", "part": "lost"}
+    assert points["wsload.values"][tuple(sorted(about.items()))] == 16
+    assert points["wsload.counted"][("name", "books sold"),] == 40
+    latency = {"metric": STEP, "name": STEP, "kind": "step", "part": "time", "percentile": 90.0}
+    assert points["wsload.latency"][tuple(sorted(latency.items()))] == pytest.approx(0.04, rel=1e-3)
+    # p99 of 40 steps would be their maximum.
+    assert tuple(sorted({**latency, "percentile": 99.0}.items())) not in points["wsload.latency"]
 
 
 class Gone(io.StringIO):

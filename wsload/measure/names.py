@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 from typing import Final
 
 SERVICE: Final = ".service"
@@ -20,10 +21,13 @@ LAGGED: Final = ".lagged"
 UNLAGGED: Final = ".unlagged"
 """The response times of those requests whose task started late by the load generator's fault, and the same
 without that lateness: what is needed to tell which percentiles it moved. Not for people."""
+LATENESS: Final = (LAGGED, UNLAGGED)
 SUFFIXES: Final = (SERVICE, LOST, FAILED)
 COUNTED: Final = (".late", ".duplicates", ".overlapped", ".unpaired")
 """What is added to a request's name to make the names of its counters."""
 
+MESSAGE: Final = "message"
+"""What a request is called that is given no name."""
 LATE_IN: Final = "late in "
 """Begins the counters of where the event loop was when it was late."""
 
@@ -189,28 +193,34 @@ def labels() -> Labels:
 
 
 def split(metric: str) -> tuple[str, str]:
-    """A metric's base name and its suffix: ``("buy", ".lost")``, ``("buy", "")``."""
-    for suffix in (*SUFFIXES, LAGGED, UNLAGGED):
-        if metric.endswith(suffix) and len(metric) > len(suffix):
-            return metric.removesuffix(suffix), suffix
-    return metric, ""
+    """A metric's base name and its suffixes: ``("buy", ".lost")``, ``("buy", "")``, ``("buy", ".service.lagged")``."""
+    base = metric
+    for suffixes in (LATENESS, SUFFIXES):
+        for suffix in suffixes:
+            if base.endswith(suffix) and len(base) > len(suffix):
+                base = base.removesuffix(suffix)
+                break
+    return base, metric[len(base) :]
 
 
 def for_people(metric: str) -> bool:
     """Whether a metric is shown; others serve to judge the run."""
-    return split(metric)[1] not in (LAGGED, UNLAGGED)
+    return not metric.endswith(LATENESS)
 
 
 def in_order(found: Iterable[str]) -> list[str]:
     """Metrics in the order of reports: what the user classes named, each with its parts; then the core's."""
     place = {metric: number for number, metric in enumerate(_METRICS)}
-    parts = {suffix: number for number, suffix in enumerate(("", *SUFFIXES, LAGGED, UNLAGGED))}
+    parts = {
+        part + lateness: number
+        for number, (part, lateness) in enumerate(product(("", *SUFFIXES), ("", *LATENESS)))
+    }
 
     def key(metric: str) -> tuple[int, int, str, int]:
         base, suffix = split(metric)
         if metric in OWN or base in OWN:
             return 1, place.get(metric, place.get(base, 0)), "", parts[suffix]
-        return 0, base != "message", base, parts[suffix]
+        return 0, base != MESSAGE, base, parts[suffix]
 
     return sorted(found, key=key)
 
@@ -224,7 +234,7 @@ def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
     named = [name for name, count in counts.items() if count and name not in OWN and not split(name)[1]]
     return min(
         named,
-        key=lambda name: (name != "message", rank[kinds.get(name, Kind.REQUEST)], -counts[name], name),
+        key=lambda name: (name != MESSAGE, rank[kinds.get(name, Kind.REQUEST)], -counts[name], name),
         default=None,
     )
 

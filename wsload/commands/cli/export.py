@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from wsload.errors import UsageError
-from wsload.measure.names import in_order
+from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
 from wsload.results.reader import open_run
 from wsload.results.run import replace_file
@@ -19,7 +19,13 @@ def export(
     run: Annotated[Path, typer.Argument(help="A results directory: results/<run>.", show_default=False)],
     hgrm: Annotated[bool, typer.Option("--hgrm", help="As the HdrHistogram tools print it.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
-    metric: Annotated[str, typer.Option(help="Which metric to export.")] = "message",
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="Which metric to export: any name. The default is message, or the busiest request.",
+            show_default=False,
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="The file to write, instead of standard output.", show_default=False),
@@ -29,9 +35,12 @@ def export(
     if hgrm == csv:
         raise UsageError("wsload export: choose a format: --hgrm or --csv")
     stored = open_run(run)
-    histograms = stored.totals().histograms
+    totals = stored.totals()
+    histograms = totals.histograms
+    counts = {name: histogram.total for name, histogram in histograms.items()}
+    metric = metric or leading(counts, totals.names) or "message"
     if metric not in histograms:
-        there = ", ".join(in_order(histograms)) or "none"
+        there = ", ".join(in_order(filter(for_people, histograms))) or "none"
         raise UsageError(f"--metric {metric!r}: {run} has no such metric; it has: {there}")
     text = distribution(histograms[metric], started_at=stored.info.started_at, csv=csv)
     if output is None:

@@ -32,7 +32,7 @@ from difflib import get_close_matches
 from typing import Final, NoReturn
 
 from wsload.errors import UsageError
-from wsload.measure.names import FAILED, LOST, SUFFIXES, Labels, labels, split
+from wsload.measure.names import FAILED, LOST, MESSAGE, SUFFIXES, Labels, labels, split
 
 FAILURES: Final = "failures"
 """The total of all failures, which is no counter."""
@@ -195,7 +195,7 @@ class _Names:
     def __init__(self, reader: _Reader, known: Labels) -> None:
         own = labels()
         self._reader = reader
-        self._metrics = tuple({**own.metrics, **known.metrics})
+        self._metrics = tuple({MESSAGE: "", **own.metrics, **known.metrics})
         self._totals = (FAILURES, *{**own.counters, **known.counters})
 
     def quoted(self, written: str, tail: str) -> _Subject:

@@ -3,47 +3,119 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
+from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.figures.shape import Shape, shape
 from wsload.judge.figures.summary import MetricSummary, summarize
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import FAILED, LOST, OWN, Kind, leading, split
 
 RECENT_S: Final = 10
 """How many of the latest one-second intervals make the recent curve."""
 MOST_POINTS: Final = 7_200
 """Two hours of seconds; older points are only in the report."""
+MOST_NAMED: Final = 100_000
+"""Seconds times names that are kept: a run with many names has fewer points."""
 PERCENTILES: Final = (50, 99, 99.9)
 
-Point = dict[str, float | None]
-"""A few figures of one interval, see `point`."""
+
+class Named(NamedTuple):
+    """One name in one interval."""
+
+    answered: float
+    """Per second; of a value, how often it was recorded."""
+    p50: float | None
+    """In ms, as all percentiles; None without an answer."""
+    p99: float | None
+    p99_9: float | None
+    lost: int
+    failed: int
 
 
-def point(interval: Interval) -> Point:
-    """An interval's figures as plain values: its end ``at`` in seconds since the epoch, message percentiles in ms
-    (None without a message), levels at its end, rates per second, and how many were lost or failed.
-    """
-    message = interval.histograms.get("message", Histogram())
+_NOT_NAMED: Final = Named(0.0, None, None, None, 0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A few figures of one interval."""
+
+    at: float
+    """Its end, in seconds since the epoch."""
+    users: int
+    """A level at its end, as connections and requests in flight are."""
+    connections: int
+    in_flight: int
+    sent: float
+    """Requests sent per second; answers and deliveries are per second too."""
+    answered: float
+    deliveries: float
+    lost: int
+    failures: int
+    names: Mapping[str, Named]
+    """The requests, steps and values that had any values in it."""
+
+    def plain(self, name: str | None) -> dict[str, float | None]:
+        """As plain values, with the answers per second (``rate``) and percentiles of one name."""
+        named = self.names.get(name or "", _NOT_NAMED)
+        return {
+            "at": self.at,
+            "users": self.users,
+            "connections": self.connections,
+            "in_flight": self.in_flight,
+            "sent": self.sent,
+            "answered": self.answered,
+            "deliveries": self.deliveries,
+            "lost": self.lost,
+            "failures": self.failures,
+            "rate": named.answered,
+            "p50": named.p50,
+            "p99": named.p99,
+            "p99_9": named.p99_9,
+        }
+
+
+def point(interval: Interval, kinds: Mapping[str, Kind] | None = None) -> Point:
+    """An interval's figures; ``kinds`` are those of the names so far (requests, where it doesn't say)."""
     counters, length_s = interval.counters, max(interval.length_s, 1e-9)
+    names = dict.fromkeys(split(metric)[0] for metric in interval.histograms)
+    named = {name: _named(name, interval, length_s) for name in names if name not in OWN}
+    requests = [name for name in named if (kinds or {}).get(name, Kind.REQUEST) is Kind.REQUEST]
     delivered = counters.get("deliveries_own_host", 0) + counters.get("deliveries_foreign", 0)
-    p50, p99, p99_9 = (value / 1e6 if message.total else None for value in message.percentiles(PERCENTILES))
-    return {
-        "at": round(interval.start_s + interval.length_s, 3),
-        "p50": p50,
-        "p99": p99,
-        "p99_9": p99_9,
-        "users": interval.gauges.get("users", 0),
-        "connections": interval.gauges.get("connections", 0),
-        "in_flight": interval.gauges.get("in_flight", 0),
-        "sent": round(counters.get("sent", 0) / length_s, 1),
-        "echoes": round(message.total / length_s, 1),
-        "deliveries": round(delivered / length_s, 1),
-        "lost": counters.get("lost", 0),
-        "failures": sum(interval.failures.values()),
-    }
+    return Point(
+        at=round(interval.start_s + interval.length_s, 3),
+        users=interval.gauges.get("users", 0),
+        connections=interval.gauges.get("connections", 0),
+        in_flight=interval.gauges.get("in_flight", 0),
+        sent=round(counters.get("requests", 0) / length_s, 1),
+        answered=round(
+            sum(interval.histograms[name].total for name in requests if name in interval.histograms)
+            / length_s,
+            1,
+        ),
+        deliveries=round(delivered / length_s, 1),
+        lost=counters.get("lost", 0),
+        failures=sum(interval.failures.values()),
+        names=named,
+    )
+
+
+def _named(name: str, interval: Interval, length_s: float) -> Named:
+    answered, lost, failed = (interval.histograms.get(name + part) for part in ("", LOST, FAILED))
+    found = answered or Histogram()
+    p50, p99, p99_9 = (value / 1e6 if found.total else None for value in found.percentiles(PERCENTILES))
+    return Named(
+        round(found.total / length_s, 1),
+        p50,
+        p99,
+        p99_9,
+        lost.total if lost is not None else 0,
+        failed.total if failed is not None else 0,
+    )
 
 
 class LiveView:
@@ -57,49 +129,78 @@ class LiveView:
         self._points: collections.deque[Point] = collections.deque(maxlen=MOST_POINTS)
         self.taken = 0
         """How many intervals were added."""
-        self._recent: collections.deque[Histogram] = collections.deque(maxlen=RECENT_S)
+        self._recent: collections.deque[Mapping[str, Histogram]] = collections.deque(maxlen=RECENT_S)
         self._figures: tuple[int, dict[str, Any]] = (-1, {})
+        self._curves: tuple[object, dict[str, Any]] = (None, {})
 
     def add(self, interval: Interval) -> Point:
-        """Adds the next interval; returns its point."""
-        self._recent.append(interval.histograms.get("message", Histogram()))
+        """Takes the next interval of the run; returns its point."""
+        self._recent.append(interval.histograms)
         self.taken += 1
-        self._points.append(point(interval))
+        self._points.append(point(interval, self._totals.names))
+        while len(self._points) * len(self._points[-1].names) > MOST_NAMED and len(self._points) > RECENT_S:
+            self._points.popleft()
         return self._points[-1]
 
-    def snapshot(self, since: int, processes: Iterable[Watch]) -> dict[str, Any]:
-        """The current figures as plain values, times in ms, and the points after the first ``since``.
+    def snapshot(self, since: int, processes: Iterable[Watch], name: str = "") -> dict[str, Any]:
+        """Everything so far, as plain values; of the points, those after the first ``since``. Times are in ms.
 
-        Pass the returned ``taken`` as ``since`` next time.
+        Points and curves are those of one name; if the run doesn't know this one, of the one that stands for the
+        run. ``taken`` is the ``since`` of the next call.
         """
         if self._figures[0] != self.taken:
             self._figures = self.taken, self._now(processes)
+        names = self._figures[1]["names"]
+        chosen = name if name in names else self._figures[1]["leading"]
+        if self._curves[0] != (self.taken, chosen):
+            self._curves = (self.taken, chosen), self._curves_of(chosen)
         first = self.taken - len(self._points)
-        points = list(self._points)[max(since - first, 0) :]
-        return {"taken": self.taken, "points": points, **self._figures[1]}
+        points = [found.plain(chosen) for found in list(self._points)[max(since - first, 0) :]]
+        return {
+            "taken": self.taken,
+            "points": points,
+            "name": chosen,
+            "curves": self._curves[1],
+            **self._figures[1],
+        }
+
+    def _curves_of(self, name: str | None) -> dict[str, Any]:
+        whole = self._totals.histograms.get(name or "", Histogram())
+        recent = merged(found[name] for found in self._recent if name is not None and name in found)
+        return {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(recent))}
 
     def _now(self, processes: Iterable[Watch]) -> dict[str, Any]:
         summary = summarize(self._totals)
-        whole = self._totals.histograms.get("message", Histogram())
+        names = [name for name in dict.fromkeys([*summary.metrics, *summary.names]) if _is_name(name)]
         return {
+            "names": {name: summary.kind(name) for name in names},
+            "leading": summary.leading,
             "metrics": {name: _metric(figures) for name, figures in summary.metrics.items()},
             "counters": dict(summary.counters),
             "failures": [[what, kind, number] for (what, kind), number in summary.failures.items()],
             "closes": [[code, number] for code, number in summary.closes.items()],
             "processes": [_process(watch) for watch in processes],
-            "curves": {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(merged(self._recent)))},
         }
 
 
-def _metric(figures: MetricSummary) -> dict[str, float]:
+def _is_name(metric: str) -> bool:
+    return metric not in OWN and not split(metric)[1]
+
+
+def _metric(figures: MetricSummary) -> dict[str, float | None]:
+    """The percentiles are None where there are too few values for them."""
+    shown = {
+        percentile: value_ns / 1e6 if can_be_shown(percentile, figures.count) else None
+        for percentile, value_ns in figures.percentiles.items()
+    }
     return {
         "count": figures.count,
         "rate": figures.rate,
-        "p50": figures.p50_ns / 1e6,
-        "p90": figures.p90_ns / 1e6,
-        "p95": figures.p95_ns / 1e6,
-        "p99": figures.p99_ns / 1e6,
-        "p99_9": figures.p99_9_ns / 1e6,
+        "p50": shown[50.0],
+        "p90": shown[90.0],
+        "p95": shown[95.0],
+        "p99": shown[99.0],
+        "p99_9": shown[99.9],
         "max": figures.max_ns / 1e6,
     }
 
@@ -109,15 +210,21 @@ def _curve(found: Shape) -> dict[str, list[float]]:
 
 
 def _process(watch: Watch) -> dict[str, Any]:
+    """One process; ``p99`` is that of the name that stands for what it did."""
     totals = watch.totals
     lag = totals.histograms.get("send_lag") or totals.histograms.get("loop_lag") or Histogram()
-    message = totals.histograms.get("message", Histogram())
+    counts = {metric: found.total for metric, found in totals.histograms.items()}
+    answers = totals.histograms.get(leading(counts, totals.names) or "", Histogram())
     return {
         "name": watch.name or "this process",
         "users": totals.gauges.get("users", 0),
-        "messages": message.total,
+        "answered": sum(
+            count
+            for name, count in counts.items()
+            if _is_name(name) and totals.names.get(name, Kind.REQUEST) is Kind.REQUEST
+        ),
         "cpu": round(watch.last, 3),
         "cpu_peak": round(watch.peak, 3),
-        "p99": message.percentile(99) / 1e6,
-        "lag_p99": lag.percentile(99) / 1e6,
+        "p99": answers.percentile(99) / 1e6 if can_be_shown(99, answers.total) else None,
+        "lag_p99": lag.percentile(99) / 1e6 if can_be_shown(99, lag.total) else None,
     }

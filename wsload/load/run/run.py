@@ -108,12 +108,12 @@ class Run:
             logger.error("The results are not complete: %s", self.writer.problem)
         return written
 
-    def live(self, since: int) -> dict[str, Any]:
+    def live(self, since: int, name: str = "") -> dict[str, Any]:
         """The run by now, for the live page: see `LiveView.snapshot`."""
         state = self._live.taken, self.summary is not None
         if self._shown[0] != state:
             self._shown = state, self._now()
-        return self._live.snapshot(since, self.processes()) | self._shown[1]
+        return self._live.snapshot(since, self.processes(), name) | self._shown[1]
 
     def _now(self) -> dict[str, Any]:
         info, ended = self.writer.info, self.summary is not None

@@ -13,7 +13,7 @@ from markupsafe import escape
 from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
-from wsload.report.tables import CLOSE_MEANINGS
+from wsload.report.tables import CLOSE_MEANINGS, FEW, NOTHING
 from wsload.results.writer import HISTOGRAMS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
-        data = {"base": f"{base}/{KEY}", "labels": labels().counters, "meanings": CLOSE_MEANINGS}
+        data = {"base": f"{base}/{KEY}", "labels": labels().counters, "meanings": CLOSE_MEANINGS, "few": FEW}
         return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
 
     def live_json() -> Response:
@@ -51,7 +51,8 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
         since = request.args.get("since", "0")
         found: dict[str, Any] = {"run": None}
         if run is not None:
-            found = run.live(int(since) if since.isdecimal() and len(since) < 10 else 0)
+            name = request.args.get("name", "")
+            found = run.live(int(since) if since.isdecimal() and len(since) < 10 else 0, name)
         # Not by Flask's jsonify, which, in the debug mode that Locust sets, sorts and indents.
         return Response(json.dumps(found, separators=(",", ":")), mimetype="application/json")
 
@@ -102,9 +103,15 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     web_ui.app.after_request(extend)
 
 
-def _rows(metrics: dict[str, dict[str, float]]) -> list[dict[str, object]]:
+def _rows(metrics: dict[str, dict[str, float | None]]) -> list[dict[str, object]]:
     return [
-        {"name": name, **{key: round(figures[key], 3) for key, _ in _COLUMNS[1:]}}
+        {
+            "name": name,
+            **{
+                key: NOTHING if (value := figures[key]) is None else round(value, 3)
+                for key, _ in _COLUMNS[1:]
+            },
+        }
         for name, figures in metrics.items()
     ]
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from locust.runners import WorkerRunner
 
-from wsload.judge.run.live import Point
+from wsload.judge.figures.summary import MetricSummary, Summary
+from wsload.judge.run.live import Named, Point
 from wsload.load.options.settings import Settings
 from wsload.load.watch.opentelemetry import observe_with_opentelemetry
 from wsload.load.watch.prometheus import serve_prometheus
+from wsload.measure.names import FAILED, LOST, OWN, split
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -25,20 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsload")
 
 SCHEMA: Final = 1
-"""Of the JSON lines. A change that a reader would have to know of raises it."""
-_FIELDS: Final = {
-    "users": "users",
-    "connections": "connections",
-    "in_flight": "in_flight",
-    "sent_per_s": "sent",
-    "echoes_per_s": "echoes",
-    "deliveries_per_s": "deliveries",
-    "message_p50_ms": "p50",
-    "message_p99_ms": "p99",
-    "message_p99_9_ms": "p99_9",
-    "lost": "lost",
-    "failures": "failures",
-}
+"""Of the JSON lines; raised by changes that a reader must know of."""
 
 
 def watch_from_outside(environment: Any, settings: Settings, run_now: Callable[[], Run | None]) -> None:
@@ -54,13 +43,19 @@ def watch_from_outside(environment: Any, settings: Settings, run_now: Callable[[
 class JsonProgress:
     """``--ws-json-progress``: one JSON object a line, for the logs of CI jobs.
 
-    Each has ``schema`` (1), ``event``, ``run`` (its directory's name) and ``at`` (seconds since the
-    epoch). Once a second, ``"event": "second"`` tells of that second: ``users``, ``connections``,
-    ``in_flight`` (levels at its end), ``sent_per_s``, ``echoes_per_s``, ``deliveries_per_s``,
-    ``message_p50_ms``, ``message_p99_ms``, ``message_p99_9_ms`` (null without a message), ``lost``,
-    ``failures`` (in it). At last, ``"event": "end"`` tells of the whole run: ``standing``, ``verdict``, ``results``
-    (path), ``duration_s``, ``messages``, the same three percentiles, ``lost``, ``failures``,
-    ``warnings`` and ``checks`` (as in run.json).
+    Each has ``schema`` (1), ``event``, ``run`` (its directory's name) and ``at`` (seconds since the epoch).
+
+    ``"event": "second"`` comes once a second: ``users``, ``connections``, ``in_flight`` (levels at its end),
+    ``sent_per_s``, ``answered_per_s`` (requests), ``deliveries_per_s``, ``lost``, ``failures`` (in it), and in
+    ``names``, for each request, step and value with anything in that second, ``answered_per_s``, ``p50_ms``,
+    ``p99_ms``, ``p99_9_ms`` (null without an answer), ``lost`` and ``failed``.
+
+    ``"event": "end"`` comes last and is about the whole run: ``standing``, ``verdict``, ``results`` (path), ``duration_s``,
+    ``lost``, ``failures``, ``warnings`` and ``checks`` (as in run.json), and in ``names`` for each its ``kind``,
+    ``answered``, the same three percentiles, ``lost`` and ``failed``.
+
+    The request ``message``, which is the chat's, also has fields of its own: ``echoes_per_s`` or ``messages``,
+    ``message_p50_ms``, ``message_p99_ms``, ``message_p99_9_ms``.
     """
 
     def __init__(self, run: Run, stream: TextIO | None = None) -> None:
@@ -69,12 +64,27 @@ class JsonProgress:
 
     def second(self, found: Point) -> None:
         """The next second's figures."""
-        self._write("second", found["at"], {name: found[field] for name, field in _FIELDS.items()})
+        message = found.names.get("message")
+        fields = {
+            "users": found.users,
+            "connections": found.connections,
+            "in_flight": found.in_flight,
+            "sent_per_s": found.sent,
+            "answered_per_s": found.answered,
+            "deliveries_per_s": found.deliveries,
+            "lost": found.lost,
+            "failures": found.failures,
+            "names": {name: _second(named) for name, named in found.names.items()},
+            "echoes_per_s": message.answered if message else 0.0,
+            **_percentiles("message_", *(message[1:4] if message else _NONE)),
+        }
+        self._write("second", found.at, fields)
 
     def end(self) -> None:
         """The run has ended, and was judged and stored."""
         run, summary = self._run, self._run.summary
         assert summary is not None
+        names = {name: _whole(name, summary) for name in _names(summary)}
         message = summary.metrics.get("message")
         self._write(
             "end",
@@ -84,14 +94,13 @@ class JsonProgress:
                 "verdict": run.trust.verdict,
                 "results": str(run.writer.path),
                 "duration_s": summary.duration_s,
-                "messages": message.count if message else 0,
-                "message_p50_ms": message.p50_ns / 1e6 if message else None,
-                "message_p99_ms": message.p99_ns / 1e6 if message else None,
-                "message_p99_9_ms": message.p99_9_ns / 1e6 if message else None,
                 "lost": summary.counters.get("lost", 0),
                 "failures": sum(summary.failures.values()),
                 "warnings": [asdict(warning) for warning in run.warnings],
                 "checks": [check.to_json() for check in run.checks],
+                "names": names,
+                "messages": message.count if message else 0,
+                **_percentiles("message_", *_in_ms(message)),
             },
         )
 
@@ -103,3 +112,40 @@ class JsonProgress:
         except (OSError, ValueError):
             # Nobody reads any more: no reason to end the run, nor to say so every second.
             self._write = lambda *_: None  # type: ignore[method-assign]
+
+
+_NONE: Final = (None, None, None)
+
+
+def _percentiles(prefix: str, p50: float | None, p99: float | None, p99_9: float | None) -> dict[str, object]:
+    return {f"{prefix}p50_ms": p50, f"{prefix}p99_ms": p99, f"{prefix}p99_9_ms": p99_9}
+
+
+def _in_ms(found: MetricSummary | None) -> tuple[float | None, float | None, float | None]:
+    return (found.p50_ns / 1e6, found.p99_ns / 1e6, found.p99_9_ns / 1e6) if found else _NONE
+
+
+def _second(named: Named) -> dict[str, object]:
+    return {
+        "answered_per_s": named.answered,
+        **_percentiles("", named.p50, named.p99, named.p99_9),
+        "lost": named.lost,
+        "failed": named.failed,
+    }
+
+
+def _names(summary: Summary) -> Iterable[str]:
+    """Every name, with values or without."""
+    measured = (split(metric)[0] for metric in summary.metrics)
+    return dict.fromkeys([*(name for name in measured if name not in OWN), *summary.names])
+
+
+def _whole(name: str, summary: Summary) -> dict[str, object]:
+    counts = {part: found.count for part in ("", LOST, FAILED) if (found := summary.metrics.get(name + part))}
+    return {
+        "kind": summary.kind(name),
+        "answered": counts.get("", 0),
+        **_percentiles("", *_in_ms(summary.metrics.get(name))),
+        "lost": counts.get(LOST, 0),
+        "failed": counts.get(FAILED, 0),
+    }

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from wsload.measure.names import GAUGES, counters, labels
+from wsload.judge.figures.samples import can_be_shown
+from wsload.measure.names import GAUGES, OWN, Kind, counters, for_people, labels, split
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -54,6 +55,12 @@ def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
             description=labels().label(counter),
         )
     meter.create_observable_counter(
+        "wsload.counted", observe(_counted), description="Counted by the user classes, by name"
+    )
+    meter.create_observable_counter(
+        "wsload.values", observe(_values), description="Values recorded of each metric, by name and part"
+    )
+    meter.create_observable_counter(
         "wsload.failures", observe(_failures), description="Failures by what was tried and how it failed"
     )
     meter.create_observable_gauge(
@@ -74,7 +81,30 @@ def _failures(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
         yield number, {"what": what, "kind": kind}
 
 
+def _counted(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
+    for name in run.writer.totals.counters.keys() - set(counters()):
+        yield run.writer.totals.counters[name], {"name": name}
+
+
+def _values(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
+    for metric, histogram in run.writer.totals.histograms.items():
+        if for_people(metric):
+            yield histogram.total, _about(metric, run)
+
+
 def _latencies(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
     for metric, histogram in run.writer.totals.histograms.items():
+        if not for_people(metric):
+            continue
         for quantile, value in zip(QUANTILES, histogram.percentiles(QUANTILES), strict=True):
-            yield value / 1e9, {"metric": metric, "percentile": quantile}
+            if can_be_shown(quantile, histogram.total):
+                yield value / 1e9, {**_about(metric, run), "percentile": quantile}
+
+
+def _about(metric: str, run: Run) -> dict[str, Any]:
+    """The metric; of what a user class named, also its name, its kind and which part of it this is."""
+    name, part = split(metric)
+    if metric in OWN or name in OWN:
+        return {"metric": metric}
+    kind = run.writer.totals.names.get(name, Kind.VALUE)
+    return {"metric": metric, "name": name, "kind": str(kind), "part": part.removeprefix(".") or "time"}

@@ -11,14 +11,16 @@
   /* Charts over time: the points' fields, their labels, colours and form; where two lines often cover each other the upper is dashed. */
   const TIMES = {
     latency: { height: 240, scale: logScale, axis: logAxis, form: figure, lines: [["p50", "p50", "a"], ["p99", "p99", "b"], ["p99_9", "p99.9", "g", DASH]] },
-    messages: { height: 150, scale: zeroScale, axis: zeroAxis, form: figure, lines: [["sent", "sent", "f"], ["echoes", "echoes", "a", DASH]] },
+    messages: { height: 150, scale: zeroScale, axis: zeroAxis, form: figure, lines: [["sent", "sent", "f"], ["answered", "answered", "a", DASH]] },
     deliveries: { height: 150, scale: zeroScale, axis: zeroAxis, form: figure, lines: [["deliveries", "deliveries", "c"]] },
     levels: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["users", "users", "f"], ["connections", "connections", "a", DASH]] },
-    failures: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["failures", "failures", "g"], ["lost", "messages lost", "b", DASH]] },
+    failures: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["failures", "failures", "g"], ["lost", "lost", "b", DASH]] },
   };
   const FIELDS = Object.values(TIMES).flatMap((chart) => chart.lines.map(([field]) => field));
 
   let taken, run, begun, at, track, curves, last;
+  let name = "";
+  let shownName = "";
   let plots = {};
   function reset(found) {
     [taken, at, curves, last] = [0, [], {}, null];
@@ -126,7 +128,7 @@
   function showFigures(message) {
     const tiles = [
       ["users", count(last && last.users)], ["connections", count(last && last.connections)],
-      ["sent a second", figure(last && last.sent)], ["deliveries a second", figure(last && last.deliveries)],
+      ["sent a second", figure(last && last.sent)], ["answered a second", figure(last && last.answered)],
       ["p50 so far, ms", figure(message && message.p50)], ["p99 so far, ms", figure(message && message.p99)],
     ];
     byId("figures").replaceChildren(...tiles.map(([label, value]) => {
@@ -146,8 +148,8 @@
     rows("kinds", ["what", "failure", "count "], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
     rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "defined by the application", count(number)]));
     rows("counters", ["counter", "value "], Object.entries(found.counters).map(([name, value]) => [labels[name] || name, counted(name, value)]));
-    rows("processes", ["process", "users ", "messages ", "CPU ", "message p99, ms ", "late by, p99 ms "],
-      found.processes.map((it) => [it.name, count(it.users), count(it.messages), `${Math.round(it.cpu * 100)} %`, figure(it.p99), figure(it.lag_p99)]));
+    rows("processes", ["process", "users ", "answered ", "CPU ", "p99, ms ", "late by, p99 ms "],
+      found.processes.map((it) => [it.name, count(it.users), count(it.answered), `${Math.round(it.cpu * 100)} %`, figure(it.p99), figure(it.lag_p99)]));
   }
 
   function show(found) {
@@ -158,25 +160,42 @@
       last = point;
     }
     curves = found.curves;
+    showNames(found);
     for (const id of Object.keys(TIMES)) plots[id].setData(overTime(id));
     plots.percentiles.setData(curveData());
     byId("build").textContent = found.run.build;
     byId("target").textContent = found.run.target;
     byId("state").textContent = `${found.run.ended ? "ended after" : "running for"} ${clock(at.length ? at.at(-1) : 0)}`;
     showVerdict(found);
-    showFigures(found.metrics.message);
+    showFigures(found.metrics[found.name]);
+    byId("deliveries").hidden = !track.deliveries.some((rate) => rate);
     showTables(found);
     byId("links").hidden = false;
     byId("report").hidden = byId("links").children[1].hidden = !found.run.ended;
   }
 
+  /* The names to choose from; a select that is in use is left alone unless there are others now. */
+  function showNames(found) {
+    const names = Object.keys(found.names);
+    const select = byId("name");
+    select.closest("label").hidden = names.length < 2;
+    if (names.join("\n") !== [...select.options].map((option) => option.value).join("\n")) {
+      select.replaceChildren(...names.map((each) => new Option(each, each)));
+    }
+    select.value = found.name;
+    for (const each of document.querySelectorAll(".chosen")) each.textContent = found.name ? `: ${found.name}` : "";
+  }
+
   async function ask() {
-    const answer = await fetch(`${base}/live.json?since=${taken}`, { cache: "no-store" });
+    const answer = await fetch(`${base}/live.json?since=${taken}&name=${encodeURIComponent(name)}`, { cache: "no-store" });
     if (answer.redirected) throw new Error("You are not logged in to Locust any more.");
     if (!answer.ok) throw new Error("Locust does not answer as it should.");
     const found = await answer.json();
     if (!found.run) return;
-    if (found.run.name === run || !taken) {
+    // Another name has other points: all are asked for again.
+    const other = taken && found.name !== shownName;
+    shownName = found.name;
+    if (!other && (found.run.name === run || !taken)) {
       if (found.run.name !== run) reset(found.run);
       show(found);
     } else {
@@ -193,6 +212,10 @@
     setTimeout(keepAsking, 1000);
   }
 
+  byId("name").addEventListener("change", () => {
+    name = byId("name").value;
+    ask().catch(() => {});
+  });
   byId("back").href = `${base}/../`;
   byId("hlog").href = `${base}/histograms.hlog`;
   byId("report").href = `${base}/report.html`;
