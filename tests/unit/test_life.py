@@ -13,7 +13,6 @@ from locust import SequentialTaskSet, TaskSet, constant
 from locust.exception import StopTest, StopUser
 from websockets.asyncio.server import ServerConnection
 from world import World, world
-from wsload.judge.run.validity import TOO_LATE
 
 from wsload import (
     ConnectionLost,
@@ -25,6 +24,7 @@ from wsload import (
     constant_rate,
     task,
 )
+from wsload.judge.run.trust import TOO_LATE
 from wsload.load.users import due_tasks
 from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
