@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added, named
-from wsload.measure.names import GATHERED, OTHER, OWN, NameLimit, counters, split
+from wsload.measure.name_limit import NameLimit
+from wsload.measure.names import GATHERED, OTHER, OWN, counters, split
 
 
 class RunNames:

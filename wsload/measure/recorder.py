@@ -14,17 +14,8 @@ from typing import Any, Final, Protocol
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
-from wsload.measure.names import (
-    LAGGED,
-    UNLAGGED,
-    Figures,
-    Kind,
-    NameLimit,
-    clean,
-    clean_counter,
-    counters,
-    metrics,
-)
+from wsload.measure.name_limit import NameLimit
+from wsload.measure.names import LAGGED, UNLAGGED, Figures, Kind, clean, clean_counter, counters, metrics
 
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""

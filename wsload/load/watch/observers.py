@@ -50,9 +50,9 @@ class JsonProgress:
     ``names``, for each request, step and value with anything in that second, ``answered_per_s``, ``p50_ms``,
     ``p99_ms``, ``p99_9_ms`` (null without an answer), ``lost`` and ``failed``.
 
-    ``"event": "end"`` comes last and is about the whole run: ``standing``, ``verdict``, ``results`` (path), ``duration_s``,
-    ``lost``, ``failures``, ``warnings`` and ``checks`` (as in run.json), and in ``names`` for each its ``kind``,
-    ``answered``, the same three percentiles, ``lost`` and ``failed``.
+    ``"event": "end"`` comes last and is about the whole run: ``standing``, ``verdict``, ``results`` (path),
+    ``duration_s``, ``lost``, ``failures``, ``warnings`` and ``checks`` (as in run.json), and in ``names`` for each
+    its ``kind``, ``answered``, the same three percentiles, ``lost`` and ``failed``.
 
     The request ``message``, which is the chat's, also has fields of its own: ``echoes_per_s`` or ``messages``,
     ``message_p50_ms``, ``message_p99_ms``, ``message_p99_9_ms``.
