@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
 
-from wsload.measure import names
+from wsload.measure import name_limit
 from wsload.measure.gathering import RunNames
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
@@ -43,7 +43,7 @@ busy = st.builds(
 @pytest.fixture(autouse=True, scope="module")
 def limit() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(names, "MOST_NAMES", LIMIT)
+        patch.setattr(name_limit, "MOST_NAMES", LIMIT)
         yield
 
 
