@@ -106,7 +106,7 @@ def test_a_killed_run_is_rebuilt(wsload: Wsload, results: Path) -> None:
     killed = make_run(results, [second(0, [7])], trust=None)
     shown = wsload("report", killed, "--format", "markdown")
     assert shown.returncode == 0
-    assert "**Incomplete.**" in shown.stdout
+    assert "**Incomplete: these figures were rebuilt" in shown.stdout
     assert "summary.json is missing" in shown.stdout
     assert "| message | 1 |" in shown.stdout
     assert "summary.json is missing" in wsload("report", killed, "--format", "terminal").stdout
@@ -235,7 +235,10 @@ def test_a_killed_run_can_vouch_for_nothing(wsload: Wsload, results: Path) -> No
     run = make_run(results, [second(0, [1])], trust=None)
     done = wsload("check", run, "lost < 1")
     assert done.returncode == 3
-    assert "is incomplete: run.json: the run has no end" in done.stderr
+    assert (
+        "Incomplete: these figures were rebuilt from the files that the run left; run.json: the run has no end"
+        in done.stderr
+    )
 
 
 def test_a_mistyped_check_exits_2_before_anything_is_read(wsload: Wsload) -> None:
