@@ -121,6 +121,26 @@ def test_what_is_forgotten_counts_as_late() -> None:
     assert lateness.within(late, late + 10 * BEAT_NS) == pytest.approx(5 * BEAT_NS, abs=BEAT_NS)
 
 
+def test_what_was_read_before_a_beat_in_time_does_not_date_the_next_late_one() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    lateness.look(START + SLACK_NS // 2)  # read just before the beat, which comes within its slack
+    lateness.beat(START + SLACK_NS)
+    missed = lateness.catch_up(START + 10 * BEAT_NS)
+    assert list(missed) == [lag * BEAT_NS for lag in range(9, -1, -1)]
+    assert lateness.within(START + BEAT_NS, START + 10 * BEAT_NS) == 9 * BEAT_NS
+
+
+def test_the_loop_has_caught_up_as_of_the_first_event_it_read() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    lateness.look(START + 3 * BEAT_NS)
+    lateness.look(START + 7 * BEAT_NS)
+    lateness.catch_up(START + 9 * BEAT_NS)
+    assert lateness.due_ns == START + 4 * BEAT_NS
+    assert lateness.reading(START + 10 * BEAT_NS) == 6 * BEAT_NS + BEAT_NS // 2
+
+
 # What a recorder keeps of it
 
 

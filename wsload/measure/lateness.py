@@ -66,6 +66,7 @@ class Lateness:
         """The beat that was due has come in time; returns by how much it was late."""
         lag_ns = now_ns - self.due_ns
         self.due_ns += self.beat_ns
+        self._looked_ns = 0
         return lag_ns
 
     def look(self, now_ns: int) -> None:
