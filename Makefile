@@ -9,7 +9,7 @@ CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_wat
 .PHONY: demo test lowest lint types docs bench clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
-	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo --ws-allow-invalid
+	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
 
 test: $(VENV)/.dev  ## All tests
 	$(BIN)/pytest --ignore tests/truth

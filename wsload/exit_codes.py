@@ -5,7 +5,7 @@
 | 0 | `ExitCode.OK` | all went well: checks passed, the candidate is shown not to be slower |
 | 1 | `ExitCode.FAILED` | a check failed, the candidate is slower or fails more, the selftest was off |
 | 2 | `ExitCode.USAGE` | a mistake in the command or its files; nothing was measured |
-| 3 | `ExitCode.UNTRUSTED` | the figures can't be trusted: the load generator was the bottleneck |
+| 3 | `ExitCode.UNTRUSTED` | the figures, or those that a check is on, can't be trusted |
 | 4 | `ExitCode.INCONCLUSIVE` | it can't be told yet, or the experiment was cut short |
 | 5 | `ExitCode.NOTHING_MEASURED` | the load ran, but there is not one figure to judge |
 | 6 | `ExitCode.SERVER_FAILED` | the server under test did not start, or ended while it was loaded |
