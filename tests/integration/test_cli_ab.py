@@ -248,7 +248,7 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
     assert done.out == ""
     last = done.err.splitlines()[-1]
     assert last.startswith(
-        "wsload: 4 attempts in a row were not valid, so the experiment was stopped: not valid: "
+        "wsload: 4 attempts in a row were not valid, so the experiment was stopped: Not trusted: "
     )
     place, plan = experiment(tmp_path)
     assert len(plan["runs"]) == 1
