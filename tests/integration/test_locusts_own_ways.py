@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -113,28 +115,49 @@ def test_users_of_other_kinds_take_no_part_of_the_rate_and_name_no_target(
     assert sum(sent) / len(sent) == pytest.approx(100, rel=0.1)
 
 
-@pytest.mark.parametrize(("options", "reset"), [(("--reset-stats",), True), ((), False)])
-def test_when_statistics_are_reset_is_known(
-    run_locust: Callable[..., Finished],
-    serving: Serving,
-    tmp_path: Path,
-    options: tuple[str, ...],
-    reset: bool,
+@pytest.mark.parametrize(
+    ("options", "begins_s"),
+    [(("--reset-stats",), 2), (("--ws-warm-up", "ramp"), 3), (("--ws-warm-up", "1s"), 1), ((), 0)],
+)
+def test_the_figures_are_those_of_the_window_and_the_log_keeps_everything(
+    run_locust: Callable[..., Finished], serving: Serving, options: tuple[str, ...], begins_s: float
 ) -> None:
-    locustfile = tmp_path / "locustfile.py"
-    locustfile.write_text(
-        (LOCUSTFILES / "owing.py").read_text()
-        + "\n\n@events.test_stop.add_listener\ndef say(environment, **_):\n"
-        "    from wsload.load.events import _of\n"
-        "    run = _of(environment).run\n"
-        "    print('reset', run.reset_at and run.reset_at - run.writer.info.started_at)\n"
-    )
+    """Three users arrive in three seconds."""
     host = f"ws://127.0.0.1:{serving.websocket(echo)}"
     finished = run_locust(
-        *("-f", locustfile, "--headless", "--host", host, "-u", "3", "-r", "1", "-t", "4s", *options)
+        *("-f", LOCUSTFILES / "owing.py", "--headless", "--host", host, "-u", "3", "-r", "1", "-t", "6s"),
+        *options,
     )
-    (said,) = [line.split()[1] for line in finished.stdout.splitlines() if line.startswith("reset")]
-    if reset:
-        assert float(said) == pytest.approx(2, abs=0.7)
-    else:
-        assert said == "None"
+    window = finished.run["window"]
+    assert window["from_s"] == pytest.approx(begins_s, abs=0.7 if begins_s > 1 else 0.001)
+    began = datetime.fromisoformat(finished.run["started_at"]).timestamp() + window["from_s"]
+    inside = [line for line in finished.counts if line["t"] >= began - 0.02]
+    assert (len(inside) < len(finished.counts)) == bool(begins_s)
+    assert finished.counter("requests") == sum(line["counters"].get("requests", 0) for line in inside)
+    assert finished.summary["duration_s"] == pytest.approx(sum(line["length_s"] for line in inside), abs=0.1)
+    assert open_run(finished.directory).totals().counters["requests"] == finished.counter("requests")
+    (name,) = finished.summary["names"]
+    assert finished.count(name) > 0
+
+
+def test_a_run_that_ends_in_its_warm_up_says_so(
+    run_locust: Callable[..., Finished], serving: Serving
+) -> None:
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ("-f", LOCUSTFILES / "owing.py", "--headless", "--host", host, "-u", "1", "-t", "2s")
+    finished = run_locust(*load, "--ws-warm-up", "1m")
+    assert finished.run["window"] == {"from_s": 0, "to_s": None}
+    assert "warm-up" in [warning["name"] for warning in finished.run["warnings"]]
+    assert finished.counter("requests") > 0
+
+
+def test_the_workload_is_on_record(run_locust: Callable[..., Finished], serving: Serving) -> None:
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ("-f", LOCUSTFILES / "owing.py", "--headless", "--host", host, "-u", "1", "-t", "2s")
+    found = run_locust(*load, "--ws-rate", "poisson:5").run["workload"]
+    assert (found["kind"], found["rate"], found["ping_s"]) == ("open", "poisson:5", 20)
+    assert found["locustfile"] == {
+        "owing.py": hashlib.sha256((LOCUSTFILES / "owing.py").read_bytes()).hexdigest()
+    }
+    ((_, about),) = found["user_classes"].items()
+    assert about["weight"] == 1 and about["wait_time"]

@@ -76,6 +76,7 @@ def _on_spawning_complete(**_: Any) -> None:
     for lifecycle in _lifecycles.values():
         if lifecycle.environment.reset_stats:
             lifecycle.reset()
+        lifecycle.ramped_up()
     # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
     # need not walk it every time.
     gevent.spawn_later(1, gc.freeze)

@@ -107,9 +107,14 @@ class Lifecycle:
         self.environment.process_exit_code = code
 
     def reset(self) -> None:
-        """Locust's statistics begin anew here."""
+        """Locust's statistics begin anew here, and so do wsload's figures."""
         if self.run is not None and self._phase is Phase.RUNNING:
-            self.run.reset_at = time.time()
+            self.run.reset(time.time())
+
+    def ramped_up(self) -> None:
+        """All users were started; the last of them arrives within a second."""
+        if self.run is not None and self._phase is Phase.RUNNING:
+            self.run.ramped_up(time.time())
 
     def hurry(self) -> None:
         """The process was told to end again: nobody is waited for."""

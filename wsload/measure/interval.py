@@ -119,6 +119,10 @@ class Totals:
     )
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
         self.intervals = 0
         """How many were added."""
         self.start_s = 0.0

@@ -12,6 +12,7 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.results import counters, hlog
 from wsload.results.run import RunInfo, load, read_json_file
+from wsload.results.window import Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
 
 
@@ -33,9 +34,13 @@ class StoredRun:
         counts = counters.read(self.path / COUNTS) if (self.path / COUNTS).is_file() else iter(())
         return _joined(lines, counts)
 
-    def totals(self) -> Totals:
-        """The sum over the run; raises `ResultsError` as `intervals` does."""
-        return Totals.of(self.intervals())
+    def measured(self, window: Window | None = None) -> Iterator[Interval]:
+        """The intervals of a window, by default the run's own; raises `ResultsError` as `intervals` does."""
+        return (window or self.info.window).of(self.intervals(), self.info.started_at)
+
+    def totals(self, window: Window | None = None) -> Totals:
+        """The sum over a window, by default the run's own; raises `ResultsError` as `intervals` does."""
+        return Totals.of(self.measured(window))
 
     def summary(self) -> dict[str, Any] | None:
         """summary.json, or None if there is none.

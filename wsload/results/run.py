@@ -5,7 +5,8 @@ Schema history, of a results directory's files together (`wsload/results/schemas
         summary.json: duration_s, metrics, counters, peaks, failures, closes.
         counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
         histograms.hlog: untagged lines are the metric ``message``.
-    2   run.json: labels; trust, instead of valid; a check's ``passed`` may be null (not judged), ``reason`` says why.
+    2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
+        ``reason`` says why.
         summary.json and counters.jsonl: names, what the user classes measured and of which kind.
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
@@ -28,6 +29,7 @@ from wsload.errors import ResultsError
 from wsload.measure.names import Labels
 from wsload.redact import plain
 from wsload.results.trust import Standing, Trust
+from wsload.results.window import WHOLE, Window
 
 SCHEMA: Final = 2
 MAX_JSON_BYTES: Final = 8 << 20
@@ -117,6 +119,10 @@ class RunInfo:
     """The machine that made the load; see `wsload.results.machine.describe_host`."""
     trust: Trust | None = None
     """How far the figures can be trusted; None until the run has ended."""
+    window: Window = WHOLE
+    """The stretch that the figures are of."""
+    workload: Mapping[str, object] = field(default_factory=dict)
+    """What load it was, without secrets; see `wsload.load.run.workload`. Empty in older files."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
@@ -135,6 +141,8 @@ class RunInfo:
                 "versions": dict(self.versions),
                 "host": dict(self.host),
                 "trust": None if self.trust is None else self.trust.to_json(),
+                "window": self.window.to_json(),
+                "workload": dict(self.workload),
                 "warnings": [_plain_fields(warning) for warning in self.warnings],
                 "checks": [check.to_json() for check in self.checks],
                 "labels": {"metrics": dict(self.labels.metrics), "counters": dict(self.labels.counters)},
@@ -165,6 +173,8 @@ class RunInfo:
             versions={name: str(version) for name, version in _take(found, "versions", dict).items()},
             host=_take(found, "host", dict),
             trust=_trust(found, warnings),
+            window=Window.from_json(found["window"]) if "window" in found else WHOLE,
+            workload=_take(found, "workload", dict) if "workload" in found else {},
             warnings=warnings,
             checks=tuple(
                 CheckOutcome(

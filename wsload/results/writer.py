@@ -24,6 +24,7 @@ from wsload.results import counters, hlog
 from wsload.results.machine import describe_host, versions
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
 from wsload.results.trust import Trust
+from wsload.results.window import WHOLE, Window
 from wsload.words import stamp
 
 RUN: Final = "run.json"
@@ -91,6 +92,7 @@ class RunWriter:
         target: str,
         options: Mapping[str, object],
         started_at: float,
+        workload: Mapping[str, object] | None = None,
     ) -> RunWriter:
         """Makes a new directory ``<YYYYMMDDThhmmssZ>-<build>`` in ``results_dir``, with its run.json.
 
@@ -102,6 +104,7 @@ class RunWriter:
             target=redact_url(target),
             started_at=round(started_at, 3),
             options=redacted(options),
+            workload=dict(workload or {}),
             versions=versions(),
             host=describe_host(),
             labels=labels(),
@@ -184,6 +187,7 @@ class RunWriter:
         *,
         ended_at: float,
         trust: Trust,
+        window: Window = WHOLE,
         warnings: Iterable[RunWarning] = (),
         checks: Iterable[CheckOutcome] = (),
     ) -> None:
@@ -197,6 +201,7 @@ class RunWriter:
             self.info,
             ended_at=round(ended_at, 3),
             trust=trust,
+            window=window,
             warnings=(*warnings, *self.warnings()),
             checks=tuple(checks),
             labels=labels(),

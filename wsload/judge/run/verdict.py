@@ -84,7 +84,7 @@ def _nothing(totals: Totals) -> _Verdict | None:
     if any(name in totals.histograms and totals.histograms[name].total for name in totals.names):
         return None
     counters = totals.counters
-    if counters["opens"]:
+    if counters["opens"] or totals.peaks.get("connections", 0):
         return _no_answer(totals)
     if failures := _by_kind(totals, "open"):
         text = f"Failed at start: nobody could connect; {failures}"

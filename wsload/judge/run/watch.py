@@ -23,6 +23,10 @@ class Watch:
     def __init__(self, name: str) -> None:
         self.name = name
         """For the warnings; empty where there is only one."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Begins anew."""
         self.seconds = 0
         """Intervals seen of half a second or more."""
         self.busy = 0

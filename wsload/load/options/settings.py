@@ -53,6 +53,10 @@ class Settings:
     open_timeout_s: float
     reconnect: bool
     allow_mixed_content: bool
+    warm_up_s: float
+    """So long after the start the measured window begins."""
+    warm_up_ramp: bool
+    """Whether it begins when all users were started."""
     tolerance_ns: int
     """By how much the load generator's lateness may move a percentile that is trusted."""
     allow_invalid: bool
@@ -81,6 +85,7 @@ class Settings:
         """Reads the options. Raises `UsageError` naming the option, its value and what is allowed."""
         read = _Reader(vars(options))
         poisson, rate = read("ws_rate", _rate, "")
+        ramp, warm_up_s = read("ws_warm_up", _warm_up, "")
         settings = cls(
             url=read("ws_url", _url, ""),
             subprotocols=read("ws_subprotocol", _tokens, None) or None,
@@ -92,6 +97,8 @@ class Settings:
             open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
             reconnect=read("ws_reconnect", bool, True),
             allow_mixed_content=read("ws_allow_mixed_content", bool, False),
+            warm_up_s=warm_up_s,
+            warm_up_ramp=ramp,
             tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60), "1ms") * 1e9),
             allow_invalid=read("ws_allow_invalid", bool, False),
             checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
@@ -127,6 +134,17 @@ class Settings:
         if not self.allow_mixed_content:
             refuse_mixed_content(found, self.opening.origin)
         return found
+
+
+def _warm_up(text: Any) -> tuple[bool, float]:
+    """``ramp``, or a time in seconds; nothing for none."""
+    words = str(text).strip()
+    if words in ("", "ramp"):
+        return bool(words), 0.0
+    try:
+        return False, duration_s(0, 86_400)(words)
+    except ValueError as error:
+        raise ValueError(f"{error}, or 'ramp'") from None
 
 
 class _Reader:

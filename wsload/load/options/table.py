@@ -37,6 +37,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-probe", {"action": "store_true", "help": "Start a second witness: a small process of its own with one connection, posting 20 times a second, stamped by the kernel. It logs in to the chat."}),
     ("--ws-prometheus", {"default": "", "include_in_web_ui": False, "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
     ("--ws-json-progress", {"action": "store_true", "include_in_web_ui": False, "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
+    ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp; Locust's --reset-stats means the ramp too. The log keeps everything. Default: all is measured."}),
     ("--ws-tolerance", {"metavar": "TIME", "default": "1ms", "help": "A percentile is trusted that the load generator's own lateness can have moved by this, or by a tenth, at most. Default: 1ms."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Judge and exit as if figures that can't be trusted could be; they stay marked."}),
     ("--ws-results", {"include_in_web_ui": False, "default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: results."}),

@@ -21,6 +21,8 @@ from wsload.judge.run.live import LiveView, Point
 from wsload.judge.run.verdict import Judgement, judge
 from wsload.judge.run.watch import Watch
 from wsload.load.options.settings import Settings
+from wsload.load.run.measured import Measured
+from wsload.load.run.workload import workload
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval, Totals
 from wsload.redact import redact_url
@@ -33,6 +35,8 @@ from wsload.results.writer import RunWriter
 logger = logging.getLogger("wsload")
 
 
+ARRIVAL_S: Final = 1.0
+"""The last user arrives within so long of its start."""
 CUT_SHORT: Final = "cut-short"
 """The name of the warning that users were given up, since they blocked the end: no option allows that."""
 
@@ -73,8 +77,6 @@ class Run:
         self.checks: list[CheckOutcome] = []
         self.summary: Summary | None = None
         """The figures; None until the run has ended."""
-        self.reset_at: float | None = None
-        """When Locust's statistics were reset, by ``--reset-stats`` or in its page: seconds since the epoch."""
         self._stored = False
         self._judged: Judgement | None = None
         self._own = Watch("")
@@ -87,8 +89,11 @@ class Run:
             target=target(environment, settings),
             options=vars(environment.parsed_options or Namespace()),
             started_at=time.time(),
+            workload=workload(environment.user_classes, settings),
         )
-        self._live = LiveView(self.writer.totals)
+        self.measured = Measured(self.writer.info.started_at, settings.warm_up_s)
+        """The figures of the window by now."""
+        self._live = LiveView(self.measured.totals)
         self._shown: tuple[object, dict[str, Any]] = None, {}
         self.listeners: list[RunListener] = []
         self._witness = _second_witness(environment, settings) if settings.probe else None
@@ -106,7 +111,19 @@ class Run:
         written = self.writer.append(interval)
         if well and self.writer.problem is not None:
             logger.error("The results are not complete: %s", self.writer.problem)
+        if self.measured.add(written):
+            for watch in self.processes():
+                watch.reset()
         return written
+
+    def reset(self, at: float) -> None:
+        """The measured window begins at this time (seconds since the epoch), not before."""
+        self.measured.begin(at)
+
+    def ramped_up(self, at: float) -> None:
+        """All users were started."""
+        if self._settings.warm_up_ramp:
+            self.reset(at + ARRIVAL_S)
 
     def live(self, since: int, name: str = "") -> dict[str, Any]:
         """The run by now, for the live page: see `LiveView.snapshot`."""
@@ -139,7 +156,7 @@ class Run:
 
     def _judge(self) -> Judgement:
         return judge(
-            self.writer.totals,
+            self.measured.totals,
             self.processes(),
             tolerance_ns=self._settings.tolerance_ns,
             ui_in_process=self._ui_in_process,
@@ -149,7 +166,8 @@ class Run:
     def _evaluate(self) -> list[CheckOutcome]:
         tolerance_ns = None if self.allow_invalid else self._settings.tolerance_ns
         return [
-            evaluate(check, self.writer.totals, tolerance_ns=tolerance_ns) for check in self._settings.checks
+            evaluate(check, self.measured.totals, tolerance_ns=tolerance_ns)
+            for check in self._settings.checks
         ]
 
     @property
@@ -159,14 +177,15 @@ class Run:
 
     def finish(self) -> None:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
-        totals = self.writer.totals
         extra: dict[str, object] = {}
         if self._witness is not None:
             if (rest := self._witness.end()) is not None:
                 self._write(rest)
-            found, extra["probe"] = self._witness.testimony(totals)
+            found, extra["probe"] = self._witness.testimony(self.measured.totals)
             self.warnings += found
-        self.summary = summarize(totals)
+        if (unmeasured := self.measured.finish()) is not None:
+            self.warnings.append(unmeasured)
+        self.summary = summarize(self.measured.totals)
         extra["processes"] = [watch.figures(self._settings.tolerance_ns) for watch in self.processes()]
         self.checks = self._evaluate()
         if self._settings.insecure:
@@ -184,6 +203,7 @@ class Run:
                 self.summary.to_json() | extra,
                 ended_at=time.time(),
                 trust=self._judged.trust,
+                window=self.measured.window,
                 warnings=self._judged.warnings,
                 checks=self.checks,
             )

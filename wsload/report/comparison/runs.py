@@ -117,7 +117,7 @@ def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> 
     totals, server = Totals(), None
     doubt = _doubt(run)
     try:
-        for interval in run.intervals():
+        for interval in run.measured():
             totals.add(interval)
         server = read_server(run.path)
     except ResultsError as error:

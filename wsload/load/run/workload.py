@@ -1,0 +1,100 @@
+"""What load a run makes, for the record: user classes, their files and wait times, open or closed. No secrets."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from wsload.load.options.settings import Settings
+from wsload.load.users.waits import OpenWait
+
+GIT_TIMEOUT_S: Final = 2.0
+_LONGEST: Final = 200
+
+
+def workload(user_classes: Iterable[Any], settings: Settings) -> dict[str, object]:
+    """Plain values by name; the same for runs that make the same load."""
+    classes = sorted(user_classes, key=lambda each: each.__name__)
+    files = sorted({path for each in classes if (path := _file(each)) is not None})
+    found: dict[str, object] = {
+        "kind": _kind(classes, settings),
+        "user_classes": {each.__name__: _class(each) for each in classes},
+        "locustfile": {path.name: _sha256(path) for path in files},
+        "ping_s": settings.opening.ping_interval_s,
+    }
+    if settings.rate:
+        found["rate"] = f"{'poisson:' if settings.poisson else ''}{settings.rate:g}"
+    return found | (_git(files[0]) if files else {})
+
+
+def _kind(classes: list[Any], settings: Settings) -> str:
+    """``open``, ``closed``, or ``mixed`` where the classes differ."""
+    if settings.rate:
+        return "open"
+    kinds = {"open" if isinstance(_wait_time(each), OpenWait) else "closed" for each in classes}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def _wait_time(user_class: Any) -> Any:
+    return inspect.getattr_static(user_class, "wait_time", None)
+
+
+def _class(user_class: Any) -> dict[str, object]:
+    wait = _wait_time(user_class)
+    return {
+        "weight": user_class.weight,
+        "fixed_count": user_class.fixed_count,
+        "wait_time": _text(wait)[:_LONGEST],
+    }
+
+
+def _text(wait: Any) -> str:
+    """How a wait time was written: ``constant_rate(2)``, ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``."""
+    if wait is None or isinstance(wait, OpenWait):
+        return repr(wait) if wait is not None else "none"
+    name = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>")[0]
+    code, cells = getattr(wait, "__code__", None), getattr(wait, "__closure__", None)
+    if code is None or not cells:
+        return name
+    values = {key: cell.cell_contents for key, cell in zip(code.co_freevars, cells, strict=True)}
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+
+
+def _file(user_class: Any) -> Path | None:
+    try:
+        return Path(inspect.getfile(user_class))
+    except (TypeError, OSError):  # made in an interactive session
+        return None
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _git(path: Path) -> dict[str, object]:
+    """The commit of the repository that the file is in, and whether something tracked was changed; empty for none."""
+
+    def ask(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(path.parent), *words],
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    try:
+        return {
+            "commit": ask("rev-parse", "HEAD"),
+            "dirty": bool(ask("status", "--porcelain", "--untracked-files=no")),
+        }
+    except (OSError, subprocess.SubprocessError):
+        return {}

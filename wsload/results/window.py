@@ -1,0 +1,59 @@
+"""The measured window of a run: the stretch that its figures are of. The log keeps everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from wsload.measure.interval import Interval, named
+
+BORDER_S: Final = 0.02
+"""Intervals begin at full seconds, give or take so much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """From when to when, in seconds since the run's start."""
+
+    from_s: float = 0.0
+    to_s: float | None = None
+    """None for the run's end."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the whole run."""
+        return self.from_s <= 0 and self.to_s is None
+
+    def holds(self, interval: Interval, started_at: float) -> bool:
+        """Whether an interval lies inside, of a run that was started then (seconds since the epoch)."""
+        begins_s = interval.start_s - started_at
+        if begins_s < self.from_s - BORDER_S:
+            return self.from_s <= 0
+        return self.to_s is None or begins_s + interval.length_s <= self.to_s + BORDER_S
+
+    def of(self, intervals: Iterable[Interval], started_at: float) -> Iterator[Interval]:
+        """The intervals inside; what was named before is named in the first of them."""
+        names: Any = {}
+        for interval in intervals:
+            if self.holds(interval, started_at):
+                yield replace(interval, names=named((names, interval.names))) if names else interval
+                names = {}
+            else:
+                names = named((names, interval.names))
+
+    def to_json(self) -> dict[str, object]:
+        """As in run.json."""
+        return {"from_s": self.from_s, "to_s": self.to_s}
+
+    @classmethod
+    def from_json(cls, found: Any) -> Window:
+        """The value of what `to_json` wrote. Raises `ValueError` for anything else."""
+        try:
+            to_s = found["to_s"]
+            return cls(from_s=float(found["from_s"]), to_s=None if to_s is None else float(to_s))
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"'window' is not what it should be ({error})") from error
+
+
+WHOLE: Final = Window()
