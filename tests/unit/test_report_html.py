@@ -226,7 +226,7 @@ def test_interruptions_are_listed_and_shaded(tmp_path: Path) -> None:
     run = [second(0, [1], gauges=calm), second(1, [1], gauges=calm), gone, back, second(4, [1], gauges=calm)]
     found = report_of(make_run(tmp_path, run))
     assert found.data["interruptions"] == [[2, 4]]
-    assert found.said("Shaded: connections were lost.")
+    assert found.said("Shaded in red: connections were lost.")
     assert found.said("0:02 0:04 10 0 10")
 
 

@@ -97,6 +97,8 @@ def test_the_file_holds_the_keys_of_its_schema() -> None:
             "up_to": {},
             "reasons": {},
         },
+        "window": {"from_s": 0.0, "to_s": None},
+        "workload": {},
         "warnings": [
             {
                 "name": "cpu",

@@ -41,8 +41,22 @@ def chart_data(report: RunReport) -> dict[str, Any]:
         "rates": _rates(report),
         "failures": _failures(series),
         "reconnects": _counts(series.counters.get("reconnects", ())),
+        "outside": _outside(report),
         "interruptions": [[_moment(each.start_s), _moment(each.end_s)] for each in report.interruptions],
     }
+
+
+def _outside(report: RunReport) -> list[list[float]]:
+    """What lies outside the measured window, on the charts' axis."""
+    window, series = report.info.window, report.series
+    if window.whole or not series.at_s:
+        return []
+    begun_s = report.info.started_at - series.start_s
+    end_s = series.at_s[-1] + series.width_s
+    found = [[0.0, window.from_s + begun_s]]
+    if window.to_s is not None:
+        found.append([window.to_s + begun_s, end_s])
+    return [[_moment(begin), _moment(end)] for begin, end in found if end > begin]
 
 
 def charted(report: RunReport) -> list[str]:

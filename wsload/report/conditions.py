@@ -21,6 +21,9 @@ _LEFT: Final = "left"
 def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
     """The run's length, size and workload, in a few words each."""
     found = [f"{span(summary.duration_s)} long"]
+    if not info.window.whole:
+        end = "the end" if info.window.to_s is None else clock(info.window.to_s)
+        found.append(f"measured from {clock(info.window.from_s)} to {end}")
     if users := summary.peaks.get("users"):
         found.append(counted(users, "user"))
     if total := info.options.get("ws_rate"):
@@ -143,6 +146,16 @@ def _figures(process: Mapping[str, Any], metric: str) -> tuple[str, str]:
         percentile_ms(each, count, value) if isinstance(value, int) else "" for each, value in values.items()
     )
     return p50, p99
+
+
+def workload_table(info: RunInfo) -> Table:
+    """What load it was."""
+    found = {name.replace("_", " "): value for name, value in info.workload.items() if name != "user_classes"}
+    classes = info.workload.get("user_classes")
+    for name, about in (classes if isinstance(classes, dict) else {}).items():
+        parts = about.items() if isinstance(about, dict) else ()
+        found[name] = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in parts if value)
+    return _pairs("Workload", ("workload", ""), found)
 
 
 def options_table(info: RunInfo) -> Table:

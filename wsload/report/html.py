@@ -64,6 +64,7 @@ def render(report: RunReport) -> bytes:
         ),
         processes=conditions.processes_table(report.stored),
         about=(
+            conditions.workload_table(info),
             conditions.options_table(info),
             conditions.machine_table(info),
             conditions.versions_table(info),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,16 @@ from wsload.judge.figures.interruptions import Interruption, interruptions
 from wsload.judge.figures.series import Series, SeriesBuilder
 from wsload.judge.figures.shape import Opening, Shape, opening, shape
 from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.doubts import DERIVED
 from wsload.judge.run.standing import standing, verdict_of
+from wsload.judge.run.trust import TOLERANCE_NS
 from wsload.judge.run.verdict import judge
 from wsload.judge.run.watch import Watch
+from wsload.measure.interval import Interval
 from wsload.results.reader import open_run
 from wsload.results.run import CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
+from wsload.results.window import Window
 from wsload.words import counted
 
 
@@ -76,18 +80,26 @@ class RunReport:
         return (*warnings, *(RunWarning(name="files", text=problem) for problem in self.problems))
 
 
-def read_report(path: Path) -> RunReport:
+def read_report(path: Path, window: Window | None = None) -> RunReport:
     """The report of a run's directory, including one that was killed or is still going on.
+
+    ``window`` is another stretch than the one that the run was measured in: then it is judged anew.
 
     What follows a damaged line is left out, and named among the problems. Raises `ResultsError` when run.json is
     missing or damaged, or was written by a newer wsload.
     """
     run = open_run(path.resolve())
     problems = [*run.problems]
+    info = run.info if window is None else replace(run.info, window=window)
     watch, builder = Watch(""), SeriesBuilder()
-    try:
+
+    def drawn() -> Iterator[Interval]:
         for interval in run.intervals():
             builder.add(interval)
+            yield interval
+
+    try:
+        for interval in info.window.of(drawn(), info.started_at):
             watch.add(interval)
     except ResultsError as error:
         problems.append(f"{error}: what follows is left out")
@@ -98,9 +110,18 @@ def read_report(path: Path) -> RunReport:
     except ResultsError as error:
         problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
+    if info.trust is None or window is not None:
+        tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
+        noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
+        judged = judge(totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
+        trust = judged.trust
+        if info.trust is not None:
+            info = replace(info, trust=trust, warnings=judged.warnings)
+    else:
+        trust = info.trust
     return RunReport(
         path=run.path,
-        info=run.info,
+        info=info,
         problems=tuple(problems),
         summary=summary,
         stored=stored,
@@ -108,5 +129,5 @@ def read_report(path: Path) -> RunReport:
         shapes={metric: shape(totals.histograms[metric]) for metric in summary.metrics},
         opening=opening(totals.histograms),
         interruptions=interruptions(series),
-        trust=run.info.trust or judge(totals, [watch]).trust,
+        trust=trust,
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
+from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
@@ -27,6 +28,8 @@ def check(
         bool,
         typer.Option("--allow-invalid", help="Also judge figures that can't be trusted."),
     ] = False,
+    from_: From = None,
+    to: To = None,
     results: Results = RESULTS,
 ) -> int:
     """Judge a stored run: prints a line per check.
@@ -52,7 +55,7 @@ def check(
         raise UsageError(
             f"wsload check: nothing to check: {stored.path.name} has no checks of its own; give some"
         )
-    totals = stored.totals()
+    totals = stored.totals(window_of(from_, to))
     trust = stored.info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]

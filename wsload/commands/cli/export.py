@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
@@ -26,6 +27,8 @@ def export(
             show_default=False,
         ),
     ] = None,
+    from_: From = None,
+    to: To = None,
     output: Annotated[
         Path | None,
         typer.Option(help="The file to write, instead of standard output.", show_default=False),
@@ -35,7 +38,7 @@ def export(
     if hgrm == csv:
         raise UsageError("wsload export: choose a format: --hgrm or --csv")
     stored = open_run(run)
-    totals = stored.totals()
+    totals = stored.totals(window_of(from_, to))
     histograms = totals.histograms
     counts = {name: histogram.total for name, histogram in histograms.items()}
     metric = metric or leading(counts, totals.names) or "message"

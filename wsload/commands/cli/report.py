@@ -13,10 +13,12 @@ from typing import IO, TYPE_CHECKING, Annotated, Final
 import typer
 
 from wsload.commands.cli.runs import LATEST, RESULTS, Results, find_run
+from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
     from wsload.report.run_report import RunReport
+    from wsload.results.window import Window
 
 STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
@@ -61,6 +63,8 @@ def report(
     history: Annotated[
         bool, typer.Option("--history", help="One page of all runs: p50 and p99 per build over time.")
     ] = False,
+    from_: From = None,
+    to: To = None,
     results: Results = RESULTS,
 ) -> None:
     """Make a report of a stored run, including one that was killed.
@@ -68,13 +72,13 @@ def report(
     If GITHUB_STEP_SUMMARY is set, Markdown is also appended to the file that it names.
     """
     if history:
-        _history(run, format_, output, results)
+        _history(run, format_, output, results, window_of(from_, to))
         return
     from wsload.report.html import REPORT
     from wsload.report.run_report import read_report
 
     path = find_run(run or LATEST, results)
-    found = read_report(path)
+    found = read_report(path, window_of(from_, to))
     if format_ is Format.TERMINAL and output is None:
         _show(found, sys.stdout)
         return
@@ -144,13 +148,15 @@ def _show(found: RunReport, stream: IO[str]) -> None:
     show_run(info, found.summary, found.path, problems=found.problems, file=stream)
 
 
-def _history(run: str | None, format_: Format, output: Path | None, results: Path) -> None:
+def _history(
+    run: str | None, format_: Format, output: Path | None, results: Path, window: Window | None
+) -> None:
     from wsload.commands.cli.runs import read_lines
     from wsload.report.history import HISTORY, history_page
 
     if run is not None or format_ is not Format.HTML:
         raise UsageError("--history is one page of all runs: it takes no RUN and no other --format")
-    lines, problems = read_lines(results)
+    lines, problems = read_lines(results, window)
     if not lines:
         raise UsageError(f"there are no runs in {results}: name another directory with --results")
     _put(history_page(lines, problems), output or results / HISTORY, told=True)

@@ -12,6 +12,7 @@ from wsload.errors import ResultsError, UsageError
 
 if TYPE_CHECKING:
     from wsload.judge.run.history import RunLine
+    from wsload.results.window import Window
 
 LATEST: Final = "latest"
 
@@ -57,11 +58,11 @@ def find_run(run: str, results: Path) -> Path:
     raise UsageError(f"there is no run {run!r}, neither as a directory nor in {results}: see wsload list")
 
 
-def read_lines(results: Path) -> tuple[list[RunLine], list[str]]:
+def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLine], list[str]]:
     """A line for each run in the directory, oldest first, and the problems of those that can't be read.
 
-    A run without a summary, such as a killed one, is added up from its logs. Raises `ResultsError` when the
-    directory can't be read.
+    A run without a summary, such as a killed one, is added up from its logs; so are all for another window.
+    Raises `ResultsError` when the directory can't be read.
     """
     from wsload.judge.figures.summary import summarize
     from wsload.judge.run.history import run_line
@@ -71,7 +72,8 @@ def read_lines(results: Path) -> tuple[list[RunLine], list[str]]:
     for path in find_runs(results) if results.is_dir() else ():
         try:
             run = open_run(path)
-            summary = run.summary() or summarize(run.totals()).to_json()
+            stored = run.summary() if window is None else None
+            summary = stored or summarize(run.totals(window)).to_json()
         except ResultsError as error:
             problems.append(str(error))
         else:

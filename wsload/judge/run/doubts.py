@@ -21,6 +21,11 @@ SHORTFALL: Final = "shortfall"
 MOST_MISSED: Final = 0.01
 """Share of what was due that the load generator may have failed to begin: beyond it the load is not what was asked."""
 OVERLAPPED: Final = ".overlapped"
+DERIVED: Final = frozenset(
+    f"{SHORTFALL} too-many-open-files no-free-port unpaired overlapped lost unsent out-of-range unread "
+    "users-ended names standout".split()
+)
+"""The names of the warnings that follow from a run's figures; all others came up while it went on."""
 _EXHAUSTED: Final = {
     "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
     "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "

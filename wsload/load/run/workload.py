@@ -56,7 +56,8 @@ def _text(wait: Any) -> str:
     """How a wait time was written: ``constant_rate(2)``, ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``."""
     if wait is None or isinstance(wait, OpenWait):
         return repr(wait) if wait is not None else "none"
-    name = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>")[0]
+    *makers, own = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>.")
+    name = makers[-1] if makers else own
     code, cells = getattr(wait, "__code__", None), getattr(wait, "__closure__", None)
     if code is None or not cells:
         return name

@@ -54,10 +54,12 @@
     plot.ctx.beginPath();
     plot.ctx.rect(left, top, width, height);
     plot.ctx.clip();
-    plot.ctx.fillStyle = colour("shade");
-    for (const [from, to] of data.interruptions) {
-      const x = plot.valToPos(from, "x", true);
-      plot.ctx.fillRect(x, top, Math.max(plot.valToPos(to, "x", true) - x, 2), height);
+    for (const [shade, stretches] of [["outside", data.outside], ["shade", data.interruptions]]) {
+      plot.ctx.fillStyle = colour(shade);
+      for (const [from, to] of stretches) {
+        const x = plot.valToPos(from, "x", true);
+        plot.ctx.fillRect(x, top, Math.max(plot.valToPos(to, "x", true) - x, 2), height);
+      }
     }
     plot.ctx.restore();
   }

@@ -1,0 +1,197 @@
+"""The measured window: which intervals lie in it, live and from the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.made_runs import STARTED_AT, make_run, second
+
+from wsload.commands.cli.window import window_of
+from wsload.errors import UsageError
+from wsload.load.run.measured import Measured
+from wsload.load.run.workload import workload
+from wsload.load.users.waits import constant_rate
+from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import Kind
+from wsload.report.chart_data import chart_data
+from wsload.report.conditions import facts
+from wsload.report.html import render
+from wsload.report.run_report import read_report
+from wsload.results.reader import open_run
+from wsload.results.run import RunWarning
+from wsload.results.window import WHOLE, Window
+
+windows = st.builds(
+    Window, from_s=st.integers(0, 12).map(float), to_s=st.none() | st.integers(1, 12).map(float)
+)
+
+
+def run_of(seconds: int) -> list[Interval]:
+    """Each second has one request more than the one before; the name is told in the first only."""
+    return [
+        second(
+            at,
+            [1.0] * (at + 1),
+            counters={"requests": at + 1},
+            names={"message": Kind.REQUEST} if not at else {},
+        )
+        for at in range(seconds)
+    ]
+
+
+@given(windows)
+def test_a_window_holds_the_seconds_that_lie_in_it_whole(window: Window) -> None:
+    found = Totals.of(window.of(run_of(10), STARTED_AT))
+    end = 10 if window.to_s is None else min(int(window.to_s), 10)
+    inside = range(int(window.from_s), end)
+    assert found.intervals == len(inside)
+    assert found.counters["requests"] == sum(at + 1 for at in inside)
+    assert found.duration_s == len(inside)
+    assert found.names == ({"message": Kind.REQUEST} if inside else {})
+
+
+def test_the_whole_run_holds_what_a_wrong_clock_put_before_its_start() -> None:
+    assert WHOLE.holds(Interval(start_s=STARTED_AT - 5, length_s=1), STARTED_AT)
+    assert not Window(from_s=1).holds(Interval(start_s=STARTED_AT - 5, length_s=1), STARTED_AT)
+
+
+@given(windows)
+def test_a_window_is_read_back(window: Window) -> None:
+    assert Window.from_json(window.to_json()) == window
+
+
+@pytest.mark.parametrize("found", [None, 7, {}, {"from_s": "x", "to_s": None}, {"from_s": 1}])
+def test_what_is_no_window_is_refused(found: object) -> None:
+    with pytest.raises(ValueError, match="'window' is not what it should be"):
+        Window.from_json(found)
+
+
+# While the run goes on
+
+
+def totals(measured: Measured) -> tuple[int, int]:
+    return measured.totals.intervals, measured.totals.counters["requests"]
+
+
+def test_before_the_window_begins_all_is_shown_and_from_then_on_only_what_is_in_it() -> None:
+    measured = Measured(STARTED_AT, 2.0)
+    first = [measured.add(interval) for interval in run_of(3)]
+    assert first == [False, False, True]
+    assert totals(measured) == (1, 3)
+    assert measured.totals.names == {"message": Kind.REQUEST}
+    assert measured.finish() is None and measured.window == Window(from_s=2.0)
+
+
+def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
+    measured = Measured(STARTED_AT)
+    run = run_of(6)
+    for interval in run[:3]:
+        measured.add(interval)
+    measured.begin(STARTED_AT + 4)
+    for interval in run[3:]:
+        measured.add(interval)
+    assert totals(measured) == (2, 5 + 6)
+    measured.begin(STARTED_AT + 1)  # never back
+    assert measured.window.from_s == 4
+
+
+@pytest.mark.parametrize("begun", [(), (2,)])
+def test_a_run_that_ends_before_its_window_is_measured_as_far_as_it_went(begun: tuple[int, ...]) -> None:
+    measured = Measured(STARTED_AT)
+    for at, interval in enumerate(run_of(5)):
+        if at in begun:
+            measured.begin(STARTED_AT + at)
+        measured.add(interval)
+    measured.begin(STARTED_AT + 60)
+    warning = measured.finish()
+    assert warning is not None and "its warm-up of 1 min was over" in warning.text
+    assert measured.window.from_s == (begun[0] if begun else 0)
+    assert measured.totals.intervals == 5 - (begun[0] if begun else 0)
+
+
+# From the files
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "window"),
+    [
+        (None, None, None),
+        ("2s", None, Window(from_s=2)),
+        (None, "500ms", Window(to_s=0.5)),
+        ("1m", "1.5m", Window(from_s=60, to_s=90)),
+    ],
+)
+def test_a_window_is_asked_for_by_two_options(begin: str, end: str, window: Window | None) -> None:
+    assert window_of(begin, end) == window
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "said"), [("2s", "2s", "--to '2s'"), ("soon", None, "--from 'soon'")]
+)
+def test_a_mistake_in_them_is_said(begin: str, end: str | None, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        window_of(begin, end)
+
+
+def test_another_window_of_a_stored_run_is_judged_anew(tmp_path: Path) -> None:
+    noticed = RunWarning(name="worker-clock", text="a clock was wrong")
+    path = make_run(tmp_path, run_of(10), warnings=(noticed, RunWarning(name="lost", text="3 were lost")))
+    assert open_run(path).totals().counters["requests"] == 55
+    assert open_run(path).totals(Window(from_s=8)).counters["requests"] == 19
+    found = read_report(path, Window(from_s=3, to_s=5))
+    assert found.summary.metrics["message"].count == 4 + 5
+    assert found.trust.standing == "too few to judge"
+    assert [warning.name for warning in found.info.warnings] == ["worker-clock"]
+    assert "measured from 0:03 to 0:05" in facts(found.info, found.summary)
+    assert chart_data(found)["outside"] == [[0, 3], [5, 10]]
+    assert len(found.series.at_s) == 10, "the charts show everything"
+    assert b"outside the measured window" in render(found)
+    whole = read_report(path)
+    assert chart_data(whole)["outside"] == []
+    assert b"outside the measured window" not in render(whole)
+
+
+# What load it was
+
+
+def settings(**more: Any) -> Any:
+    found = {"rate": 0.0, "poisson": False, "opening": SimpleNamespace(ping_interval_s=20.0)}
+    return SimpleNamespace(**{**found, **more})
+
+
+def user_class(name: str, wait_time: Any) -> Any:
+    return type(name, (), {"weight": 3, "fixed_count": 0, "wait_time": wait_time})
+
+
+def test_a_workload_says_whether_it_is_open_and_how_long_users_wait() -> None:
+    def between(low: float, high: float) -> Any:
+        return lambda _: (low, high)
+
+    closed, opened = user_class("Closed", between(1, 2)), user_class("Opened", constant_rate(5))
+    assert workload([closed], settings())["kind"] == "closed"
+    assert workload([opened], settings())["kind"] == "open"
+    both = workload([opened, closed], settings())
+    assert both["kind"] == "mixed"
+    assert both == workload([closed, opened], settings())
+    assert both["user_classes"]["Opened"]["wait_time"] == "constant_rate(5)"  # type: ignore[index]
+    assert both["user_classes"]["Closed"]["wait_time"].endswith("between(high=2, low=1)")  # type: ignore[index]
+    rated = workload([closed], settings(rate=200.0, poisson=True))
+    assert (rated["kind"], rated["rate"]) == ("open", "poisson:200")
+
+
+def test_the_file_of_a_user_class_is_on_record_with_its_hash() -> None:
+    found = workload([SimpleNamespaceUser], settings())
+    assert list(found["locustfile"]) == ["test_window.py"]  # type: ignore[call-overload]
+
+
+class SimpleNamespaceUser:
+    """A class with a file."""
+
+    weight = 1
+    fixed_count = 0
+    wait_time = None

@@ -1,0 +1,52 @@
+"""``--from`` and ``--to``: another stretch of a stored run than the one it was measured in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wsload.errors import UsageError
+from wsload.words import duration_ns
+
+if TYPE_CHECKING:
+    from wsload.results.window import Window
+
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="TIME",
+        help="Measure from so long after the start, such as 10s. Default: the run's own window.",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="TIME",
+        help="Measure up to so long after the start. Default: to the end.",
+        show_default=False,
+    ),
+]
+
+
+def window_of(begin: str | None, end: str | None) -> Window | None:
+    """The window that the options ask for; None for neither. Raises `UsageError`."""
+    from wsload.results.window import Window
+
+    if begin is None and end is None:
+        return None
+    from_s = _seconds("--from", begin) if begin is not None else 0.0
+    to_s = _seconds("--to", end) if end is not None else None
+    if to_s is not None and to_s <= from_s:
+        raise UsageError(f"--to {end!r}: it must lie after --from")
+    return Window(from_s=from_s, to_s=to_s)
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        return duration_ns(text) / 1e9
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r}: {error}") from None
