@@ -7,7 +7,8 @@ that blocks, a burst of work, another process on the core, a stopped process):
 
 - *Read late.* At time ``t`` the beat due at ``d < t`` is outstanding. What is read now was not there when the loop
   looked for the last time, which was after the beat before, due at ``d − beat_ns``: it arrived later than that, and is
-  late by less than ``t − d + beat_ns``. When in the beat's interval the delay began is not known: half is reckoned.
+  late by less than ``t − d + beat_ns``. When in the beat's interval the delay began is not known: half is reckoned, and
+  as much as is overdue at most, since most delays are short.
 - *Sent late.* Between the moment a task began and its sending, the loop was held up for as long as overdue beats in
   that stretch say. (Writes reach the kernel at once, unless the server does not read.)
 
@@ -96,7 +97,7 @@ class Lateness:
     def reading(self, at_ns: int) -> int:
         """How late something is that is read at this time."""
         overdue_ns = at_ns - self.due_ns
-        return overdue_ns + self.beat_ns // 2 if overdue_ns > self.slack_ns else 0
+        return overdue_ns + min(overdue_ns, self.beat_ns // 2) if overdue_ns > self.slack_ns else 0
 
     def held_since(self, since_ns: int) -> int:
         """What is read from now on could have been read since then; returns what to `put_back` after it."""

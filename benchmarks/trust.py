@@ -1,0 +1,300 @@
+"""Whether what is trusted is true: load generators that are held up, beside the server's account.
+
+    python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--write docs/trust.md]
+
+Each run loads a chat server, which delays every answer by a random time and keeps an account of when each post came and
+each answer left, while the load generator is held up in one way. Every percentile that wsload trusts must be within
+10 % or 1 ms of the account. Linux only; as root the server has real-time priority on a core of its own, so that its
+account is true.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from wsload.children import isolated_environment
+from wsload.commands.selftest.trial import read_posts
+from wsload.commands.selftest.truth import percentiles
+from wsload.judge.run.trust import RUNGS, SHARE, TOLERANCE_NS
+from wsload.measure.interval import Totals
+from wsload.results.reader import find_runs, open_run
+from wsload.results.trust import ALL, Trust
+from wsload.server.process import ServerProcess
+
+LOCUSTFILE: Final = Path(__file__).parent / "clients" / "held_up.py"
+DELAY: Final = "delay=exp:3ms"
+USERS: Final = 10
+CORE: Final = 0
+OTHER_CORE: Final = 1
+SPARE_S: Final = 60.0
+CHECKED: Final = ("message", "message.service")
+
+Nuisance = Callable[[int, float], "contextlib.AbstractContextManager[None]"]
+"""Holds up a process, by its id, for about such a share of the time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One way to be held up."""
+
+    about: str
+    habit: str = "behave"
+    """What the tasks do; see the locustfile."""
+    nuisance: str = ""
+
+
+KINDS: Final = {
+    "idle": Kind(about="nothing holds it up"),
+    "blocked": Kind(about="`time.sleep` of 5 to 30 ms after an answer", habit="block"),
+    "blocked for long": Kind(about="`time.sleep` of 300 ms after an answer", habit="block long"),
+    "blocked on sending": Kind(about="`time.sleep` of 2 to 10 ms before a post", habit="block before"),
+    "working": Kind(about="10 ms of work in the hook for others' posts", habit="work"),
+    "starved": Kind(about="busy processes on the same core", nuisance="starve"),
+    "stopped": Kind(about="SIGSTOP for 30 to 300 ms", nuisance="stop"),
+    "descheduled": Kind(about="a real-time process takes the core for 20 ms", nuisance="deschedule"),
+}
+LEAST_OFTEN: Final = 0.001
+MOST_OFTEN: Final = 0.2
+"""How often a run is held up is drawn for each: a share of its tasks, or of its time."""
+WORKLOADS: Final = {"closed": {}, "open": {"HELD_UP_RATE": "20"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One run: what was trusted, and what of it was wrong."""
+
+    trust: Trust
+    posts: int
+    trusted: int
+    """Percentiles that were trusted and compared."""
+    wrong: tuple[str, ...]
+    """Those of them that were off, in words."""
+    hidden: int
+    """Percentiles that were off and not trusted."""
+
+
+def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
+    """Makes one run. Raises `AssertionError` where it left no results."""
+    often = math.exp(random.uniform(math.log(LEAST_OFTEN), math.log(MOST_OFTEN)))
+    with tempfile.TemporaryDirectory(prefix="wsload-trust-") as name:
+        directory = Path(name)
+        account = directory / "account.jsonl"
+        with ServerProcess("--fault", DELAY, "--truth", str(account)) as server:
+            _give_precedence(server.pid)
+            _load(kind, workload, often, server.url, directory, seconds)
+        run = open_run(find_runs(directory / "results")[-1])
+        posts = read_posts(account)
+        answered = posts.where(posts.answered > 0)
+        assert run.info.trust is not None
+        return compare(run.info.trust, run.totals(), answered.answered - answered.sent)
+
+
+def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
+    """What was recorded beside the truth: the time from each post's sending to its answer's."""
+    trusted, hidden, wrong = 0, 0, []
+    for metric in CHECKED:
+        for rung, true_ns in zip(RUNGS, percentiles(truth_ns, RUNGS), strict=True):
+            found_ns = totals.histograms[metric].percentile(rung)
+            off = abs(found_ns - true_ns) > max(TOLERANCE_NS, SHARE * true_ns)
+            if not trust.covers(metric, rung):
+                hidden += off
+                continue
+            trusted += 1
+            if off:
+                words = "max" if rung == ALL else f"p{rung:g}"
+                wrong.append(f"{metric} {words}: {found_ns / 1e6:.2f} ms, truly {true_ns / 1e6:.2f} ms")
+    return Result(trust=trust, posts=len(truth_ns), trusted=trusted, wrong=tuple(wrong), hidden=hidden)
+
+
+def _give_precedence(pid: int) -> None:
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(40))
+        os.sched_setaffinity(pid, {OTHER_CORE})
+
+
+def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, seconds: int) -> None:
+    child = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"),
+            *("--host", url, "-u", str(USERS), "-r", str(USERS), "-t", f"{seconds}s"),
+            *("--ws-results", "results", "--ws-allow-invalid"),
+        ],
+        cwd=directory,
+        env={
+            **isolated_environment(directory),
+            "HELD_UP_HABIT": kind.habit,
+            "HELD_UP_OFTEN": f"{often:g}",
+            **WORKLOADS[workload],
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        if kind.nuisance in ("starve", "deschedule"):
+            os.sched_setaffinity(child.pid, {CORE})
+        if kind.nuisance != "starve":  # by its equals; and by nobody else on this machine
+            with contextlib.suppress(PermissionError):
+                os.sched_setscheduler(child.pid, os.SCHED_RR, os.sched_param(30))
+        deadline = time.monotonic() + SPARE_S
+        while not list(directory.glob("results/*/run.json")) and child.poll() is None:
+            assert time.monotonic() < deadline, "the run did not begin"
+            time.sleep(0.02)
+        with NUISANCES[kind.nuisance](child.pid, often):
+            child.wait(seconds + SPARE_S)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+# What holds a process up from outside
+
+
+@contextlib.contextmanager
+def nobody(pid: int, often: float) -> Iterator[None]:
+    """Nothing does."""
+    yield
+
+
+@contextlib.contextmanager
+def starve(pid: int, often: float) -> Iterator[None]:
+    """A busy process on its core, for a part of the time."""
+    with _busy(_BUSY.format(priority="os.nice(0)", seconds=0.1, pause=0.1 / often)):
+        yield
+
+
+@contextlib.contextmanager
+def deschedule(pid: int, often: float) -> Iterator[None]:
+    """A process with a higher priority takes its core again and again."""
+    priority = "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))"
+    with _busy(_BUSY.format(priority=priority, seconds=0.02, pause=0.02 / often)):
+        yield
+
+
+_BUSY: Final = """
+import os, random, time
+try: {priority}
+except PermissionError: pass
+while True:
+    end = time.monotonic() + {seconds}
+    while time.monotonic() < end: pass
+    time.sleep(random.expovariate(1 / {pause}))
+"""
+
+
+@contextlib.contextmanager
+def _busy(code: str) -> Iterator[None]:
+    busy = subprocess.Popen([sys.executable, "-c", code])
+    os.sched_setaffinity(busy.pid, {CORE})
+    try:
+        yield
+    finally:
+        busy.kill()
+        busy.wait()
+
+
+@contextlib.contextmanager
+def stop(pid: int, often: float) -> Iterator[None]:
+    """It is stopped and continued again and again."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(random.expovariate(often / 0.15)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                over.wait(random.uniform(0.03, 0.3))
+                os.kill(pid, signal.SIGCONT)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
+
+
+NUISANCES: Final[dict[str, Nuisance]] = {"": nobody, "starve": starve, "stop": stop, "deschedule": deschedule}
+
+
+# Many runs
+
+
+def main() -> int:
+    """Makes the runs, prints a line for each, then the table; 1 where something trusted was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.trust", description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=int, default=10, help="of each kind and workload")
+    parser.add_argument("--seconds", type=int, default=4, help="of each run")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="which, with commas between")
+    parser.add_argument("--write", type=Path, help="put the table into this file")
+    options = parser.parse_args()
+    results: dict[tuple[str, str], list[Result]] = {}
+    for number in range(options.runs):
+        for name in options.kinds.split(","):
+            for workload in WORKLOADS:
+                result = run(KINDS[name], workload, seconds=options.seconds)
+                results.setdefault((name, workload), []).append(result)
+                print(f"{number + 1}/{options.runs} {name}, {workload}: {result.trust.verdict}", *result.wrong,
+                      sep="\n    WRONG ", flush=True)  # fmt: skip
+    text = table(results)
+    print(text)
+    if options.write is not None:
+        _put(options.write, text)
+    return int(any(result.wrong for found in results.values() for result in found))
+
+
+def table(results: dict[tuple[str, str], list[Result]]) -> str:
+    """The table, as Markdown."""
+    lines = [
+        "| held up by | workload | runs | `message` trusted up to: median (least to most) | percentiles trusted | "
+        "of these wrong | wrong, and not trusted |",
+        "|---|---|---:|---|---:|---:|---:|",
+    ]
+    for (name, workload), found in results.items():
+        levels = sorted(result.trust.up_to.get("message", ALL) for result in found)
+        median = levels[(len(levels) - 1) // 2]
+        cells = (
+            f"{name}: {KINDS[name].about}",
+            workload,
+            str(len(found)),
+            f"{_level(median)} ({_level(levels[0])} to {_level(levels[-1])})",
+            str(sum(result.trusted for result in found)),
+            str(sum(len(result.wrong) for result in found)),
+            str(sum(result.hidden for result in found)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _level(rung: float) -> str:
+    return "max" if rung == ALL else f"p{rung:g}" if rung else "none"
+
+
+def _put(path: Path, text: str) -> None:
+    """Replaces the table in the page, between its marks."""
+    page = path.read_text(encoding="utf-8")
+    head, begin, rest = page.partition("<!-- table -->\n")
+    _, end, tail = rest.partition("<!-- end -->")
+    assert begin and end, f"{path} has no place for the table"
+    path.write_text(f"{head}{begin}{text}\n{end}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
