@@ -6,7 +6,7 @@ LOWEST := $(VENV)-lowest
 CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
 	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
-.PHONY: demo test lowest lint types docs bench clean
+.PHONY: demo test lowest lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
@@ -32,8 +32,12 @@ docs: $(VENV)/.dev  ## The documentation, into docs/_build/html
 bench: $(VENV)/.bench  ## wsload beside the others, about eight minutes
 	$(BIN)/python -m benchmarks
 
+mutants: $(VENV)/.mutants  ## Which changes of the measuring and judging code no test notices, about an hour
+	WSLOAD_EXAMPLES=20 $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 clean:
-	rm -rf $(VENV) $(LOWEST)
+	rm -rf $(VENV) $(LOWEST) mutants
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +49,10 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.mutants: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
