@@ -141,6 +141,79 @@ def test_the_loop_has_caught_up_as_of_the_first_event_it_read() -> None:
     assert lateness.reading(START + 10 * BEAT_NS) == 6 * BEAT_NS + BEAT_NS // 2
 
 
+def test_a_beat_in_time_says_by_how_much_it_was_late() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    assert lateness.beat(START + 7) == 7
+    assert lateness.due_ns == START + BEAT_NS
+
+
+def test_the_beat_that_is_due_just_then_was_missed_too() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    assert list(lateness.catch_up(START + 2 * BEAT_NS)) == [2 * BEAT_NS, BEAT_NS, 0]
+
+
+def test_spells_that_follow_each_other_do_not_overlap() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    lateness.catch_up(START + 10 * BEAT_NS + BEAT_NS - 1)
+    lateness.catch_up(START + 20 * BEAT_NS)
+    # The second began right after the first had ended, and less than half a beat before its beat was due.
+    whole = lateness.within(START - BEAT_NS, START + 20 * BEAT_NS)
+    assert whole == 20 * BEAT_NS + BEAT_NS // 2
+
+
+def test_a_spell_that_goes_on_is_added_to_those_that_have_ended() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    lateness.catch_up(START + 4 * BEAT_NS)
+    due_ns = lateness.due_ns
+    found = lateness.within(START - BEAT_NS, due_ns + 3 * BEAT_NS)
+    assert found == 4 * BEAT_NS + BEAT_NS // 2 + 3 * BEAT_NS + BEAT_NS // 2
+
+
+def test_a_spell_that_goes_on_did_not_begin_before_the_last_had_ended() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    lateness.catch_up(START + BEAT_NS - 1)
+    assert lateness.within(START + BEAT_NS - 1, START + 3 * BEAT_NS) == 2 * BEAT_NS + 1
+
+
+@pytest.mark.parametrize("spells", [2 * MOST, 2 * MOST + 1])
+def test_only_so_many_spells_are_remembered(spells: int) -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    for number in range(spells):
+        lateness.catch_up(START + number * 2 * BEAT_NS + BEAT_NS)
+    forgotten = spells - MOST - 1 if spells > 2 * MOST else 0
+    end = START + forgotten * 2 * BEAT_NS - BEAT_NS  # of the last spell that is forgotten
+    assert lateness.within(end, end + BEAT_NS // 4) == 0
+    early = lateness.within(end - 10 * BEAT_NS, end)
+    assert (early == 10 * BEAT_NS) == bool(forgotten)
+
+
+# What a connection read later than it could
+
+
+def test_what_waited_in_the_socket_is_late_since_then_and_others_are_not() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    due_ns = lateness.held_since(START - 9 * BEAT_NS)
+    assert lateness.reading(START) == 9 * BEAT_NS + BEAT_NS // 2
+    lateness.put_back(due_ns)
+    assert lateness.due_ns == START and lateness.reading(START) == 0
+
+
+def test_what_waited_for_less_than_a_beat_is_overdue_changes_nothing() -> None:
+    lateness = Lateness()
+    lateness.start(START)
+    due_ns = lateness.held_since(START + BEAT_NS)
+    assert lateness.due_ns == START
+    lateness.put_back(due_ns)
+    assert lateness.due_ns == START
+
+
 # What a recorder keeps of it
 
 

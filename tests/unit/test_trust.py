@@ -13,6 +13,7 @@ from wsload.judge.run.trust import (
     SHARE,
     TOLERANCE_NS,
     TOO_LATE,
+    UNSEEN_NS,
     Bounds,
     doubt_of,
     levels,
@@ -170,6 +171,41 @@ def test_parts_of_a_name_have_a_level_of_their_own() -> None:
     assert levels(late) == {"buy": 0, "buy" + SERVICE: 100}
 
 
+def test_one_value_has_percentiles_too() -> None:
+    assert Bounds.of("buy", recorded([5 * MS])).at(50) == (pytest.approx(5 * MS, rel=0.001),) * 2
+    assert trusted_up_to("buy", recorded([5 * MS])) == 100
+
+
+@pytest.mark.parametrize(("missed", "low"), [(4, MS), (5, 0.0), (6, 0.0)])
+def test_what_was_never_begun_ranks_before_all_others_at_the_least(missed: int, low: float) -> None:
+    """The median of five begun and so many missed: the smallest of the begun, or of the missed."""
+    totals = recorded([MS] * 5, failures={("buy", TOO_LATE): missed})
+    found, _ = Bounds.of("buy", totals).at(50)
+    assert found == pytest.approx(low, rel=0.001)
+
+
+def test_late_ones_and_those_never_begun_add_up() -> None:
+    totals = recorded([MS] * 90 + [9 * MS] * 10, dict.fromkeys(range(90, 100), 8 * MS))
+    totals.failures["buy", TOO_LATE] = 20
+    bounds = Bounds.of("buy", totals)
+    assert (bounds.missed, bounds.low.total, bounds.high.total) == (20, 100, 100)
+    assert bounds.low == Histogram.of([MS] * 100)
+    assert bounds.at(90)[1] == math.inf
+
+
+def test_bounds_at_the_very_tolerance_are_close() -> None:
+    bounds = Bounds(low=Histogram.of([5 * MS]), high=Histogram.of([6 * MS]))
+    low, high = bounds.at(50)
+    assert bounds.close(50, high - low + UNSEEN_NS)
+    assert not bounds.close(50, high - low + UNSEEN_NS - 1)
+
+
+def test_all_levels_are_by_the_same_tolerance() -> None:
+    totals = recorded([5 * MS] * 100, dict.fromkeys(range(100), 2 * MS))
+    assert levels(totals) == {"buy": 0}
+    assert levels(totals, tolerance_ns=5 * MS) == {"buy": 100}
+
+
 # Answers that may have gone to the wrong requests
 
 
@@ -181,6 +217,10 @@ def test_a_name_whose_answers_cannot_be_told_apart_is_not_trusted_whatever_its_l
     assert not trusted("buy", 50, totals)
     assert doubt_of("buy", totals).endswith("a message came that no request was waiting for")
     assert doubt_of("sell", totals) == ""
+    alone = recorded([MS], counters={"buy.unpaired": 1})
+    assert doubt_of("buy" + SERVICE, alone) == (
+        "it can't be proved which answer belongs to which request: their order does not tell"
+    )
 
 
 # What the user class recorded itself

@@ -17,7 +17,8 @@ in the same turn may have taken their time, in which more arrived. It had looked
 first of them (`Lateness.look`).
 
 What is subtracted can be too little by half a beat for one message; over many it evens out, since beats don't know of
-messages. Not seen is a process that loses the core just between the system's answer and the first event.
+messages. Not seen is a process that loses the core, for a few milliseconds, just between the system's answer and the
+first event.
 """
 
 from __future__ import annotations
