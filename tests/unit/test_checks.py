@@ -14,9 +14,10 @@ from test_check_grammar import parts
 from wsload.judge.figures.samples import BEYOND, SHOWN, at_most, can_be_shown, needed
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
+from wsload.judge.run.trust import TOO_LATE
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import Kind, Labels
+from wsload.measure.names import LAGGED, LOST, UNLAGGED, Kind, Labels
 from wsload.results.run import CheckOutcome, CheckState
 
 MS = 1_000_000
@@ -292,3 +293,92 @@ def test_shares_are_of_all_named_requests() -> None:
     assert evaluate(parse_check("refused.rate < 50%"), totals).got == "5 %"
     assert evaluate(parse_check("b.lost.rate < 50%"), totals).got == "12.5 %"
     assert evaluate(parse_check("failures.rate < 50%"), totals).got == f"{100 * 10 / 130:.6g} %"
+
+
+# What the load generator's own lateness may have moved
+
+
+def late(of: int = 1_000, *, late: int = 20, lost: int = 0, **more: Any) -> Totals:
+    """So many answers in 5 ms; of these so many recorded as 50, since the load generator was late by 45."""
+    histograms = {
+        "buy": Histogram.of([5 * MS] * (of - late) + [50 * MS] * late),
+        "buy" + LAGGED: Histogram.of([50 * MS] * late),
+        "buy" + UNLAGGED: Histogram.of([5 * MS] * late),
+    }
+    if lost:
+        histograms["buy" + LOST] = Histogram.of([MS] * lost)
+    return Totals.of([Interval(length_s=1.0, histograms=histograms, names={"buy": Kind.REQUEST}, **more)])
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("buy.p50 < 10ms", PASSED),
+        ("buy.p95 < 10ms", PASSED),
+        ("buy.p98 < 10ms", PASSED),
+        ("buy.p98.1 < 1s", UNJUDGED),
+        ("buy.p99 < 1s", UNJUDGED),
+        ("buy.p99 < 1ms", UNJUDGED),
+        ("buy.max < 1s", UNJUDGED),
+        ("buy.max > 1s", UNJUDGED),
+        ("buy.min < 10ms", PASSED),
+        ("buy.count > 1", PASSED),
+        ("buy.rate > 1/s", PASSED),
+        ("buy.mean < 1s", PASSED),  # moved by 0.9 ms
+    ],
+)
+def test_a_check_on_a_figure_that_is_not_trusted_is_not_judged(text: str, state: CheckState) -> None:
+    assert evaluate(parse_check(text), late()).state is state
+
+
+@pytest.mark.parametrize(("late_ones", "state"), [(20, PASSED), (23, UNJUDGED)])
+def test_a_mean_is_judged_as_long_as_it_moved_by_no_more_than_is_tolerated(
+    late_ones: int, state: CheckState
+) -> None:
+    """By 45 µs for each late one in a thousand."""
+    assert evaluate(parse_check("buy.mean < 1s"), late(late=late_ones)).state is state
+
+
+def test_a_mean_without_what_was_never_begun_is_not_judged() -> None:
+    totals = late(late=1, failures={("buy", TOO_LATE): 1})
+    assert evaluate(parse_check("buy.mean < 1s"), totals).state is UNJUDGED
+    assert evaluate(parse_check("buy.p50 < 1s"), totals).state is PASSED
+
+
+def test_the_reason_says_how_far_it_is_trusted_and_the_figure_is_shown() -> None:
+    found = evaluate(parse_check("buy.p99 < 1s"), late())
+    assert found.got.startswith("0.05")
+    assert found.reason == (
+        "not trusted: the load generator's own lateness is in it; buy is trusted up to p95"
+    )
+    nothing = evaluate(parse_check("buy.p50 < 1s"), late(late=900))
+    assert nothing.reason.endswith("buy is trusted at no percentile")
+
+
+def test_the_tolerance_decides_and_without_one_all_is_judged() -> None:
+    check = parse_check("buy.p99 < 1s")
+    assert evaluate(check, late(), tolerance_ns=100 * MS).state is PASSED
+    assert evaluate(check, late(), tolerance_ns=None).state is PASSED
+    assert evaluate(parse_check("buy.p99 < 1ms"), late(), tolerance_ns=None).state is FAILED
+    assert evaluate(parse_check("buy.mean < 1s"), late(late=500), tolerance_ns=100 * MS).state is PASSED
+
+
+def test_where_the_lost_rank_above_the_answered_a_higher_percentile_of_these_is_meant() -> None:
+    """p96 of 1,000 answered and 25 lost is the 984th of the answered, among the late ones."""
+    check = parse_check("buy.p96 < 1s")
+    assert evaluate(check, late()).state is PASSED
+    assert evaluate(check, late(lost=25)).state is UNJUDGED
+
+
+def test_answers_that_may_be_anothers_are_not_judged_whatever_their_figures() -> None:
+    totals = late(late=1, counters={"buy.unpaired": 1})
+    for text in ("buy.p50 < 1s", "buy.mean < 1s", "buy.max < 1s"):
+        found = evaluate(parse_check(text), totals)
+        assert (found.state, found.reason[:12]) == (UNJUDGED, "not trusted:")
+    assert evaluate(parse_check("buy.count > 1"), totals).state is PASSED
+
+
+def test_what_was_not_measured_fails_and_is_not_a_matter_of_trust() -> None:
+    totals = late(late=1)
+    totals.histograms["buy"] = Histogram()
+    assert evaluate(parse_check("buy.p50 < 1s"), totals).state is FAILED
