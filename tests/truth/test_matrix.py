@@ -19,7 +19,7 @@ from wsload.exit_codes import ExitCode
 
 pytestmark = pytest.mark.xdist_group("timing")
 
-LEAST_REQUESTS = 25
+LEAST_REQUESTS = 10
 """Fewer would mean that hardly anything ran."""
 
 
