@@ -6,6 +6,7 @@ writes the same, as a table, to docs/truth-matrix.md.
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -17,7 +18,10 @@ from support.truth.verdicts import prove
 
 from wsload.exit_codes import ExitCode
 
-pytestmark = pytest.mark.xdist_group("timing")
+pytestmark = [
+    pytest.mark.xdist_group("timing"),
+    pytest.mark.skipif("WSLOAD_MATRIX" not in os.environ, reason="make matrix runs it: two quiet minutes"),
+]
 
 LEAST_REQUESTS = 10
 """Fewer would mean that hardly anything ran."""
