@@ -6,7 +6,7 @@ LOWEST := $(VENV)-lowest
 CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
 	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
-.PHONY: demo test lowest lint types docs bench mutants clean
+.PHONY: demo test lowest matrix lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
@@ -17,6 +17,9 @@ test: $(VENV)/.dev  ## All tests
 
 lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pyproject.toml allows, three minutes at most
 	WSLOAD_EXAMPLES=10 timeout -k 10 180 $(LOWEST)/bin/pytest $(CORE)
+
+matrix: $(VENV)/.dev  ## The truth matrix: user classes, workloads, server behaviours
+	WSLOAD_MATRIX=1 $(BIN)/pytest -n 0 tests/truth/test_matrix.py
 
 lint: $(VENV)/.dev  ## Style
 	$(BIN)/ruff check .

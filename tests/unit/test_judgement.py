@@ -278,8 +278,10 @@ def test_what_was_left_out_is_said(counter: str) -> None:
     assert "1,234" in warning.text
 
 
-def test_answers_paired_by_their_order_are_a_warning_only() -> None:
+def test_answers_that_overlap_and_quote_nothing_can_not_be_proved() -> None:
     interval = second({"buy": 100}, counters={"buy.overlapped": 4})
     (warning,) = doubts(Totals.of([interval]))
-    assert warning.name == "overlapped" and "4 answers" in warning.text
-    assert judged(interval).standing is Standing.TRUSTED
+    assert warning.name == "unpaired" and "buy" in warning.text and "overlap = False" in warning.remedy
+    judgement = judged(interval)
+    assert judgement.standing is Standing.UNTRUSTED
+    assert judgement.up_to["buy"] == 0 and "several requests" in judgement.reasons["buy"]

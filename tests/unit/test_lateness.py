@@ -244,3 +244,14 @@ def test_a_stretch_is_recorded_with_the_lateness_in_it() -> None:
         "open" + LAGGED: [3 * BEAT_NS],
         "open" + UNLAGGED: [0],
     }
+
+
+def test_what_was_held_back_and_is_read_before_the_beat_is_due_makes_no_spell_negative() -> None:
+    lateness = Lateness(beat_ns=1_000_000)
+    lateness.start(10_000_000)
+    due_ns = lateness.held_since(9_200_000)
+    lateness.look(9_500_000)
+    lateness.put_back(due_ns)
+    assert list(lateness.catch_up(10_700_000)) == [0]
+    assert lateness.until_ns == 10_000_000
+    assert lateness.within(9_000_000, 12_000_000) >= 0

@@ -81,8 +81,9 @@ class Lateness:
 
         Returns the lateness of each beat that was due by the time the loop looked at its sockets in that turn.
         """
-        now_ns, self._looked_ns = min(now_ns, self._looked_ns or now_ns), 0
         due_ns, beat_ns = self.due_ns, self.beat_ns
+        # What `held_since` lets through is read at any time, also before the beat is due.
+        now_ns, self._looked_ns = min(now_ns, max(self._looked_ns or now_ns, due_ns)), 0
         start_ns = max(due_ns - beat_ns // 2, self.until_ns)
         self._starts.append(start_ns)
         self._ends.append(now_ns)

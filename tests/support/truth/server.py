@@ -4,8 +4,9 @@
 
 Prints "listening PORT"; at SIGTERM it writes its account to that file. The path of a connection names the
 behaviour and the query the cell: ``/repeats?keyed.poisson``. A request is ``{"id": n, "sent": ns}``,
-its answer ``{"id": n, "status": "ok", "value": ns}`` where ``value`` is any number, and a push is
-``{"push": n}``. All times are CLOCK_MONOTONIC in ns, which client and server share.
+its answer ``{"id": n, "status": "ok", "value": ns}`` where ``value`` is any number (without the id if the
+request has ``"opaque": true``), and a push is ``{"push": n}``. All times are CLOCK_MONOTONIC in ns, which
+client and server share.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class Account:
             "copies": 0,
             "status": "ok",
             "value": random.randrange(1_000_000, 1_000_000_000),
+            "opaque": request.get("opaque", False),
         }
         self.requests.append(entry)
         return entry
@@ -92,7 +94,9 @@ class Conversation:
         """Held by the answer that is next, where answers keep their order."""
 
     def write(self, *messages: dict[str, Any]) -> None:
-        """All of them in one segment."""
+        """All of them in one segment, unless the client is gone."""
+        if self.connection.transport.is_closing():
+            return
         frames = (Frame(Opcode.TEXT, json.dumps(each).encode()).serialize(mask=False) for each in messages)
         self.connection.transport.write(b"".join(frames))
 
@@ -121,7 +125,8 @@ class Conversation:
             self.write(self.push("greeting"))
         while self.behaviour == "pushes":
             await asyncio.sleep(PUSH_EVERY_S)
-            self.write(self.push())
+            if self.connection.state is State.OPEN:
+                self.write(self.push())
 
     async def answer(self, entry: dict[str, Any]) -> None:
         chance = random.random()
@@ -153,6 +158,8 @@ class Conversation:
         if self.connection.state is not State.OPEN or (self.behaviour == "drops" and chance < DROPPED):
             return
         message = {key: entry[key] for key in ("id", "status", "value")}
+        if entry["opaque"]:
+            del message["id"]
         messages = [message]
         if self.behaviour == "repeats" and chance < REPEATED:
             messages.append(message)

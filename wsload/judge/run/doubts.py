@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
-from wsload.judge.run.trust import TOO_LATE, doubt_of
+from wsload.judge.run.trust import TO_PROVE, TOO_LATE, doubt_of
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.names import GATHERED, LOST, MOST_NAMES, OTHER, Kind
@@ -20,7 +20,6 @@ SHORTFALL: Final = "shortfall"
 """The name of the warning that the load generator did not begin all that was due."""
 MOST_MISSED: Final = 0.01
 """Share of what was due that the load generator may have failed to begin: beyond it the load is not what was asked."""
-OVERLAPPED: Final = ".overlapped"
 DERIVED: Final = frozenset(
     f"{SHORTFALL} too-many-open-files no-free-port unpaired overlapped lost unsent out-of-range unread "
     "users-ended names standout".split()
@@ -94,14 +93,7 @@ def _unpaired(totals: Totals) -> Iterator[RunWarning]:
             yield RunWarning(
                 name="unpaired",
                 text=f"{name}: {doubt}; its figures are not trusted",
-                remedy="use request() with a key, or round_trip() with a match that fits only this answer",
-            )
-        elif overlapped := totals.counters.get(name + OVERLAPPED):
-            yield RunWarning(
-                name="overlapped",
-                text=f"{name}: {counted(overlapped, 'answer')} came while several requests were out, and were "
-                "paired by their order",
-                remedy="if the server may answer in another order, use request() with a key",
+                remedy=TO_PROVE,
             )
 
 

@@ -59,6 +59,12 @@ TOO_LATE: Final = "load generator too late"
 ANY_TASK: Final = "task"
 """What such a failure is one of, where no request's name was known yet."""
 UNPAIRED: Final = ".unpaired"
+OVERLAPPED: Final = ".overlapped"
+TO_PROVE: Final = (
+    "use request() with a key, round_trip() with a match that fits only this answer, or overlap = False"
+)
+"""What to do about it."""
+UNPROVED: Final = "it can't be proved which answer belongs to which request"
 OWN_ACCOUNT: Final = frozenset(("send_lag", "loop_lag", "gc_pause", "probe"))
 """The load generator's lateness itself, and what another process measured with the kernel's stamps."""
 
@@ -134,12 +140,12 @@ def missed_of(metric: str, totals: Totals) -> int:
 def doubt_of(metric: str, totals: Totals) -> str:
     """Why nothing of this metric is trusted, whatever the lateness; empty where nothing speaks against it."""
     name, _ = split(metric)
-    if not totals.counters.get(name + UNPAIRED):
-        return ""
-    why = (key.removeprefix(f"{name}: ") for key in totals.counters if key.startswith(f"{name}: "))
-    return (
-        f"it can't be proved which answer belongs to which request: {next(why, 'their order does not tell')}"
-    )
+    if totals.counters.get(name + UNPAIRED):
+        why = (key.removeprefix(f"{name}: ") for key in totals.counters if key.startswith(f"{name}: "))
+        return f"{UNPROVED}: {next(why, 'their order does not tell')}"
+    if totals.counters.get(name + OVERLAPPED):
+        return f"{UNPROVED}: several requests were outstanding at once, and the answers quote none of them"
+    return ""
 
 
 def _voucher(metric: str, totals: Totals, tolerance_ns: float) -> Callable[[float], bool]:

@@ -9,7 +9,7 @@ from typing import Final
 from wsload.judge.figures.samples import BEYOND, needed
 from wsload.judge.run.causes import Cause, cause_of
 from wsload.judge.run.doubts import SHORTFALL, doubts
-from wsload.judge.run.trust import TOLERANCE_NS, doubt_of, levels
+from wsload.judge.run.trust import TO_PROVE, TOLERANCE_NS, doubt_of, levels
 from wsload.judge.run.watch import Watch, standouts
 from wsload.measure.interval import Totals
 from wsload.measure.names import SERVICE, Kind
@@ -155,7 +155,7 @@ def _graded(totals: Totals, up_to: Mapping[str, float], cause: Cause) -> _Verdic
     late = [name for name, level in levels.items() if level == NONE]
     shows = f"the load generator's own lateness shows: {cause.text}"
     doubt = doubt_of(doubted[0], totals) if doubted else ""
-    remedy = cause.remedy if min(levels.values(), default=ALL) < SOUND else _PAIRING if doubted else ""
+    remedy = cause.remedy if min(levels.values(), default=ALL) < SOUND else TO_PROVE if doubted else ""
     only = "Only connections were measured. " if names == ["open"] else ""
     if not rungs:
         said = shows if late else f"{_names(doubted)}: {doubt}"
@@ -172,9 +172,6 @@ def _graded(totals: Totals, up_to: Mapping[str, float], cause: Cause) -> _Verdic
         parts.append(f"not trusted: {_names(doubted)}, since {doubt}")
     sound = not late and not doubted and rungs[0] >= SOUND
     return Standing.TRUSTED if sound else Standing.PARTLY, "; ".join(parts), remedy
-
-
-_PAIRING: Final = "use request() with a key, or round_trip() with a match that fits only this answer"
 
 
 def _level(name: str, totals: Totals, up_to: Mapping[str, float]) -> float:
