@@ -122,8 +122,8 @@ def test_two_runs_from_the_start_form(form: StartForm, tmp_path: Path) -> None:
     form.fill_in("wsSubprotocol", "chat, json")
     start(form)
     until(lambda: form.rows().get("message", 0) > 0, what="messages")
+    until(lambda: form.rows()["open"] == form.rows()["login"] == USERS, what="all users")
     before = form.rows()
-    assert before["open"] == before["login"] == USERS
     until(lambda: form.rows()["message"] > before["message"] + USERS, what="rows that move")
     form.click("Charts", then="document.querySelectorAll('canvas').length >= 3")
     form.click("Statistics", then="!!document.querySelector('tbody tr')")

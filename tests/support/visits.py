@@ -12,7 +12,7 @@ from support.serving import Serving, WebSocketHandler
 TIMES = ("--ws-open-timeout", "500ms", "--ws-message-timeout", "500ms", "--ws-drain", "200ms")
 MAX_LINES = 150
 """So much Locust and wsload may say in a run of a few seconds, whatever goes wrong."""
-ANYWHERE = {"message: no echo by the end", "message: not connected"}
+ANYWHERE = {"message: no answer by the end", "message: not connected"}
 """Failures that any user may meet on the border of a reconnection or of the run."""
 
 
@@ -50,4 +50,6 @@ def assert_sound(finished: Finished, expected: Iterable[str]) -> None:
     code = 1 if "message" in finished.summary["metrics"] else 5  # nothing was measured
     assert finished.returncode == code, (finished.returncode, finished.stdout[:300])
     assert finished.errors == finished.failures
-    assert set(expected) <= finished.failures.keys() <= {*expected, *ANYWHERE}
+    unexpected = finished.failures.keys() - {*expected, *ANYWHERE}
+    assert not unexpected, unexpected
+    assert set(expected) <= finished.failures.keys(), finished.failures
