@@ -170,7 +170,7 @@ def test_lost_and_repeated_answers_are_counted_as_the_server_counted_them(run_lo
     # The second one may come when its user has left.
     assert account["duplicated"] - 2 <= finished.counter("duplicates") <= account["duplicated"]
     assert finished.counter("duplicates") > 0
-    assert set(finished.failures) <= {"message: timeout", "message: no echo by the end"}
+    assert set(finished.failures) <= {"message: timeout", "message: no answer by the end"}
     assert sum(finished.failures.values()) == finished.counter("lost")
 
 
