@@ -6,17 +6,29 @@ LOWEST := $(VENV)-lowest
 CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
 	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
-.PHONY: demo test lowest matrix lint types docs bench mutants clean
+QUICK := tests/unit $(wildcard tests/test_*.py) tests/integration/test_main_job.py tests/integration/test_names.py
+
+# On a busy machine a test can fail for want of time: what failed runs once more, alone, and must fail there too.
+define pytest
+$(BIN)/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(BIN)/pytest -n 0 --last-failed $(1); }
+endef
+
+.PHONY: demo test integration truth lowest matrix lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
 
-test: $(VENV)/.dev  ## All tests
-	$(BIN)/pytest --ignore tests/truth
-	$(BIN)/pytest -n 0 tests/truth  # by themselves: they hold figures to a known truth
+test: $(VENV)/.dev  ## The quick tests, a few minutes
+	$(call pytest,$(QUICK))
 
-lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pyproject.toml allows, three minutes at most
-	WSLOAD_EXAMPLES=10 timeout -k 10 180 $(LOWEST)/bin/pytest $(CORE)
+integration: $(VENV)/.dev  ## All other tests with real servers, browsers and brokers
+	$(call pytest,tests --ignore tests/truth $(QUICK:%=--ignore %))
+
+truth: $(VENV)/.dev  ## Figures held to a known truth, by themselves
+	$(call pytest,-n 0 tests/truth)
+
+lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pyproject.toml allows, six minutes at most
+	WSLOAD_EXAMPLES=10 timeout -k 10 360 $(LOWEST)/bin/pytest $(CORE)
 
 matrix: $(VENV)/.dev  ## The truth matrix: user classes, workloads, server behaviours
 	WSLOAD_MATRIX=1 $(BIN)/pytest -n 0 tests/truth/test_matrix.py
