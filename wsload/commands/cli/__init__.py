@@ -3,7 +3,7 @@
 Heavy modules are imported inside the functions, so that ``wsload --help`` is quick; neither Locust nor gevent is ever
 loaded here. A command returns its exit code (None is 0).
 
-May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.selftest.
+May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.new, commands.selftest.
 Never here: the commands' actual work.
 """
 
@@ -22,6 +22,7 @@ from wsload.commands.cli.check import check
 from wsload.commands.cli.compare import compare
 from wsload.commands.cli.export import export
 from wsload.commands.cli.list import list_runs
+from wsload.commands.cli.new import new
 from wsload.commands.cli.options import options
 from wsload.commands.cli.report import report
 from wsload.commands.cli.selftest import selftest
@@ -33,11 +34,12 @@ from wsload.exit_codes import ExitCode
 app = typer.Typer(
     name="wsload",
     help="Load generator and latency benchmark for WebSocket services: serve, report, check, compare.",
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command(short_help="Write a first locustfile, its checks and a CI workflow.")(new)
 app.command(short_help="Make a report of a stored run.")(report)
 app.command(short_help="Judge a stored run by checks.")(check)
 app.command("list", short_help="List the stored runs.")(list_runs)

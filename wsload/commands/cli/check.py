@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,15 @@ def check(
             show_default=False,
         ),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--checks",
+            metavar="FILE",
+            help="A file of further checks, one a line; lines that begin with # are comments.",
+            show_default=False,
+        ),
+    ] = None,
     allow_invalid: Annotated[
         bool,
         typer.Option("--allow-invalid", help="Also judge figures that can't be trusted."),
@@ -37,6 +47,7 @@ def check(
     Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run can't be trusted or is incomplete, or a check
     could not be judged, 5 nothing was measured.
     """
+    from wsload.judge.run.check_file import read_checks
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
     from wsload.judge.run.standing import standing, verdict_of
@@ -47,6 +58,11 @@ def check(
     from wsload.words import printable
 
     checks = [parse_check(text) for text in expressions or ()]
+    if file is not None:
+        try:
+            checks += read_checks(file)
+        except UsageError as error:
+            raise UsageError(f"--checks {str(file)!r}: {error}") from None
     stored = open_run(find_run(run, results))
     known = stored.info.labels
     if not checks:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from wsload.errors import UsageError
+from wsload.judge.run.check_file import read_checks
 from wsload.judge.run.grammar import Check, parse_check
 from wsload.load.options import tls
 from wsload.load.options.parsing import (
@@ -61,7 +62,7 @@ class Settings:
     """By how much the load generator's lateness may move a percentile that is trusted."""
     allow_invalid: bool
     checks: tuple[Check, ...]
-    """What the run has to fulfil: pyproject.toml's, then the options'."""
+    """What the run has to fulfil: pyproject.toml's, then those of a file, then the options'."""
     insecure: bool
     prometheus: tuple[str, int] | None
     """Host and port to serve Prometheus at; None for not at all."""
@@ -101,7 +102,11 @@ class Settings:
             warm_up_ramp=ramp,
             tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60), "1ms") * 1e9),
             allow_invalid=read("ws_allow_invalid", bool, False),
-            checks=(*project_checks(Path("pyproject.toml")), *read("ws_check", _checks, None)),
+            checks=(
+                *project_checks(Path("pyproject.toml")),
+                *read("ws_checks", _file_of_checks, ""),
+                *read("ws_check", _checks, None),
+            ),
             insecure=read("ws_insecure", bool, False),
             prometheus=read("ws_prometheus", _listen, ""),
             json_progress=read("ws_json_progress", bool, False),
@@ -158,10 +163,9 @@ class _Reader:
         try:
             return parse(default if value is None else value)
         except (ValueError, OSError, UsageError) as error:
-            if isinstance(error, UsageError) and "\n" in str(error):
-                raise UsageError(
-                    f"argument --{dest.replace('_', '-')}:\n{error}"
-                ) from None  # it points at a place
+            if isinstance(error, UsageError) and "\n" in str(error):  # it points at a place
+                where = f" {value!r}:" if isinstance(value, str) else ""
+                raise UsageError(f"argument --{dest.replace('_', '-')}:{where}\n{error}") from None
             secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
             shown = "" if secret else f" {value!r}:"
             raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {error}") from None
@@ -225,6 +229,10 @@ def _headers(values: Any) -> list[tuple[str, str]]:
 
 def _checks(values: Any) -> tuple[Check, ...]:
     return tuple(parse_check(text) for text in _texts(values))
+
+
+def _file_of_checks(path: str) -> tuple[Check, ...]:
+    return read_checks(Path(path)) if path else ()
 
 
 def project_checks(path: Path) -> tuple[Check, ...]:

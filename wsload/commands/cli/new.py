@@ -1,0 +1,37 @@
+"""``wsload new``: a first locustfile, its checks and a CI workflow."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wsload.commands.new import scaffold
+
+
+def new(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to write; made if needed.", show_default=False)
+    ] = Path(),
+    protocol: Annotated[
+        str,
+        typer.Option(
+            "--protocol",
+            "-p",
+            metavar="NAME",
+            help="What the service speaks: " + ", ".join(scaffold.EXPECTED) + ".",
+        ),
+    ] = scaffold.DEFAULT,
+) -> None:
+    """Write a commented locustfile, a file of checks and a GitHub workflow, to begin with.
+
+    The locustfile is an example that is tested against a real service of that protocol. Nothing is overwritten.
+    For a service that a browser speaks to already, see wsload from-har.
+    """
+    texts = scaffold.files(protocol)
+    for path in scaffold.write(directory, texts):
+        print(path)
+    there = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
+    print(f"\nNext: {there}{scaffold.command(texts)}")

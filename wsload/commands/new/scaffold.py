@@ -1,0 +1,153 @@
+"""The files that ``wsload new`` writes. Pure but for `write`.
+
+The locustfiles are the examples that are tested against the real services: there is one copy of them, in the
+repository's ``locustfiles``, which the wheel holds as ``wsload/locustfiles``.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from wsload.errors import UsageError
+
+DEFAULT: Final = "chat"
+LOAD: Final = "locust -f locustfile.py --headless -u 20 -r 10 -t 30s --ws-checks checks.txt"
+"""How every scaffold is run, but for ``--host``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the checks of an example ask for."""
+
+    name: str
+    """The request that its service is judged by."""
+    percentile: str = "p95"
+    """Lower where the example has requests that are refused on purpose: those rank above every answer."""
+    failures: str = "1%"
+    """The share of failures; higher where the example has requests that are refused on purpose."""
+
+
+EXPECTED: Final[Mapping[str, Expected]] = {
+    "chat": Expected(name="message"),
+    "echo": Expected(name="message"),
+    "graphql": Expected(name="book", failures="30%"),
+    "jsonrpc": Expected(name="getBook", failures="10%"),
+    "mqtt": Expected(name="PUBLISH"),
+    "socketio": Expected(name="order", percentile="p50", failures="20%"),
+    "stomp": Expected(name="SEND"),
+    "token-chat": Expected(name="say"),
+}
+"""By protocol, as ``--protocol`` takes it."""
+
+_HINTS: Final = (
+    ("    url = ", "`url` is the path to open; --host names the server."),
+    ("    subprotocols = ", "`subprotocols` are offered in this order; the server has to choose one."),
+    (
+        "constant_rate(",
+        "`wait_time`: constant_rate(5) is an open workload, so many tasks a second for each user, whatever the "
+        "server does; between(1, 3) of locust is a closed one, in which each user waits after its answer.",
+    ),
+    ("    async def on_opening", "`on_opening` is called before each opening: log in here."),
+    ("    async def on_connect", "`on_connect` is called after each opening: say here what a session begins with."),
+    ("    def key_of", "`key_of` says which request a message answers: what it returns is that request's `key`."),
+    ("    def on_message", "`on_message` is given every message that answers no request."),
+    ("check=", "`check` is given the answer and returns the kind of failure, or None."),
+    ("    @task", "`@task` is what a user does, again and again; @task(3) three times as often as @task."),
+)  # fmt: skip
+"""What to change, where a line of the example has this text."""
+_WIDTH: Final = 100
+
+
+def protocols() -> tuple[str, ...]:
+    """Those that there is an example for."""
+    return tuple(sorted(path.stem.replace("_", "-") for path in _examples().glob("*.py")))
+
+
+def files(protocol: str) -> dict[str, str]:
+    """The texts to write, by path. Raises `UsageError` for a protocol without an example."""
+    if protocol not in protocols():
+        raise UsageError(f"--protocol {protocol!r}: there is an example for {', '.join(protocols())}")
+    example = (_examples() / f"{protocol.replace('-', '_')}.py").read_text("utf-8")
+    return {
+        "locustfile.py": _locustfile(example),
+        "checks.txt": _checks(EXPECTED[protocol]),
+        ".github/workflows/load.yml": _workflow(host_of(example)),
+    }
+
+
+def command(texts: Mapping[str, str]) -> str:
+    """How to run what `files` returned."""
+    return LOAD + _host_option(host_of(texts["locustfile.py"]))
+
+
+def host_of(locustfile: str) -> str:
+    """Where the example's docstring says that its service listens; empty where it starts one of its own."""
+    found = re.search(r"--host ([\w:/.]*\w)", locustfile.split('"""')[1])
+    return found[1] if found else ""
+
+
+def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Writes them all, or none: raises `UsageError` where one is there already, or can't be written."""
+    paths = [directory / name for name in texts]
+    if there := [str(path) for path in paths if path.exists() or path.is_symlink()]:
+        verb = "is" if len(there) == 1 else "are"
+        raise UsageError(f"{', '.join(there)} {verb} there already: nothing was written; name another directory")
+    for path, text in zip(paths, texts.values(), strict=True):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{path}: can't be written ({error.strerror})") from None
+    return paths
+
+
+def _examples() -> Path:
+    inside = Path(str(resources.files("wsload"))) / "locustfiles"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "locustfiles"
+
+
+def _locustfile(example: str) -> str:
+    text = re.sub(r"locustfiles/\w+\.py", "locustfile.py", example)
+    end = text.index('"""', 3) + 3
+    hints = [line for word, hint in _HINTS if word in text for line in _comment(hint)]
+    return "\n".join((text[:end], "", "# What to change for a service of your own:", *hints, text[end + 1 :]))
+
+
+def _comment(hint: str) -> Iterator[str]:
+    yield from textwrap.wrap(hint, _WIDTH, initial_indent="# - ", subsequent_indent="#   ")
+
+
+def _checks(expected: Expected) -> str:
+    return f"""\
+# What a run has to fulfil, one check a line. Another run is judged by them with
+# wsload check latest --checks checks.txt
+
+# So many of 100 are answered within this time. What is lost or refused ranks above every answer.
+{expected.name}.{expected.percentile} < 500ms
+# Requests without an answer; connections that could not be opened.
+lost < 1
+open_failures < 1
+# Whatever failed, as a share of all requests.
+failures.rate < {expected.failures}
+"""
+
+
+def _workflow(host: str) -> str:
+    template = (resources.files("wsload.commands.new") / "load.yml").read_text("utf-8")
+    service = (
+        f"Start your service here, such as: - run: npm ci && (node server.js &)\n      # It listens at {host}."
+        if host
+        else "Without --host a chat server of wsload's own is loaded. For yours: start it here, add --host below."
+    )
+    return template.replace("SERVICE", service).replace("COMMAND", LOAD + _host_option(host))
+
+
+def _host_option(host: str) -> str:
+    return f" --host {host}" if host else ""
