@@ -66,7 +66,9 @@ def test_other_services(run_locust: RunLocust, tmp_path: Path, protocol: str) ->
 
 def test_every_example_has_its_checks() -> None:
     assert set(protocols()) == set(EXPECTED)
-    assert {f"{path.stem.replace('_', '-')}" for path in (ROOT / "locustfiles").glob("*.py")} == set(protocols())
+    assert {f"{path.stem.replace('_', '-')}" for path in (ROOT / "locustfiles").glob("*.py")} == set(
+        protocols()
+    )
 
 
 @pytest.mark.parametrize("protocol", protocols())
@@ -80,7 +82,7 @@ def test_what_is_written_fits_together(protocol: str, tmp_path: Path) -> None:
     body = example[example.index('"""', 3) + 4 :]
     assert locustfile.endswith(body), "the example itself, unchanged"
     (tmp_path / "checks.txt").write_text(texts["checks.txt"], "utf-8")
-    assert [each.name for each in read_checks(tmp_path / "checks.txt")][0] == EXPECTED[protocol].name
+    assert read_checks(tmp_path / "checks.txt")[0].name == EXPECTED[protocol].name
     workflow = texts[".github/workflows/load.yml"]
     steps = yaml.safe_load(workflow)["jobs"]["load"]["steps"]
     (command,) = [step["run"] for step in steps if step.get("run", "").startswith("locust")]

@@ -97,7 +97,9 @@ def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
     paths = [directory / name for name in texts]
     if there := [str(path) for path in paths if path.exists() or path.is_symlink()]:
         verb = "is" if len(there) == 1 else "are"
-        raise UsageError(f"{', '.join(there)} {verb} there already: nothing was written; name another directory")
+        raise UsageError(
+            f"{', '.join(there)} {verb} there already: nothing was written; name another directory"
+        )
     for path, text in zip(paths, texts.values(), strict=True):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""A file of checks: one a line, as in `wsload.judge.run.grammar`; empty lines and those that begin with # say nothing."""
+"""Checks that stand in a file: one a line, with comments that begin with #, or in a project's pyproject.toml."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from wsload.errors import UsageError
@@ -31,3 +32,19 @@ def read_checks(path: Path, known: Labels | None = None) -> tuple[Check, ...]:
     if not found:
         raise UsageError("has no checks: write one a line, such as message.p99 < 50ms")
     return tuple(found)
+
+
+def project_checks(path: Path) -> tuple[Check, ...]:
+    """The checks of ``[tool.wsload]`` in a project's file, none where there is no such file.
+
+    Raises `UsageError` for a file that can't be read, and for what is not a list of checks.
+    """
+    if not path.is_file():
+        return ()
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wsload", {}).get("checks", [])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise UsageError(f"{path}: [tool.wsload] checks: a list of texts is wanted, such as ['lost < 1']")
+    return tuple(parse_check(text) for text in found)

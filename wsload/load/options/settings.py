@@ -10,14 +10,13 @@ import base64
 import dataclasses
 import importlib.util
 import ssl
-import tomllib
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from wsload.errors import UsageError
-from wsload.judge.run.check_file import read_checks
+from wsload.judge.run.check_file import project_checks, read_checks
 from wsload.judge.run.grammar import Check, parse_check
 from wsload.load.options import tls
 from wsload.load.options.parsing import (
@@ -233,22 +232,6 @@ def _checks(values: Any) -> tuple[Check, ...]:
 
 def _file_of_checks(path: str) -> tuple[Check, ...]:
     return read_checks(Path(path)) if path else ()
-
-
-def project_checks(path: Path) -> tuple[Check, ...]:
-    """The checks of ``[tool.wsload]`` in a project's file, none where there is no such file.
-
-    Raises `UsageError` for a file that can't be read, and for what is not a list of checks.
-    """
-    if not path.is_file():
-        return ()
-    try:
-        found = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wsload", {}).get("checks", [])
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}") from None
-    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise UsageError(f"{path}: [tool.wsload] checks: a list of texts is wanted, such as ['lost < 1']")
-    return _checks(found)
 
 
 def _cookies(values: Any) -> list[str]:
