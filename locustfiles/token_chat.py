@@ -5,21 +5,12 @@
 Each opening, reconnections too, logs in first and brings the token that it got.
 """
 
-import asyncio
 import itertools
 import json
 import secrets
 from typing import Any
-from urllib.request import Request, urlopen
 
 from wsload import Opening, WebSocketUser, constant_rate, task
-
-
-def log_in(url: str, name: str) -> str:
-    """The token for this account; blocks, so it is called in a thread."""
-    account = json.dumps({"name": name, "password": name[::-1]}).encode()
-    with urlopen(Request(url, account, {"Content-Type": "application/json"}), timeout=10) as reply:
-        return str(json.load(reply)["token"])
 
 
 def refused(message: str) -> str | None:
@@ -33,9 +24,9 @@ class Guest(WebSocketUser):
 
     async def on_opening(self) -> Opening:
         self.name = f"guest-{secrets.token_hex(4)}"
-        with self.measure("log in"):
-            token = await asyncio.to_thread(log_in, f"{self.host}/login".replace("ws", "http", 1), self.name)
-        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {token}"})
+        account = {"name": self.name, "password": self.name[::-1]}
+        reply = await self.http.post("/login", json=account, name="log in")
+        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {reply.json()['token']}"})
 
     def key_of(self, message: str) -> Any:
         match json.loads(message):

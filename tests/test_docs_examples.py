@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.locust_run import ROOT, Finished
@@ -19,6 +20,11 @@ PAGES = [
 ]
 
 
+def token(connection: Any, request: Any) -> Any:
+    """What a GET of ``/token`` gets; everything else is upgraded."""
+    return connection.respond(200, '{"token": "abc"}') if request.path == "/token" else None
+
+
 def test_there_are_examples() -> None:
     assert len(PAGES) >= 8
 
@@ -30,7 +36,11 @@ def test_a_locustfile_of_the_documentation_runs(
     page: str, number: int, text: str, run_locust: Callable[..., Finished], tmp_path: Path, serving: Serving
 ) -> None:
     (tmp_path / "example.py").write_text(text, "utf-8")
-    port = serving.websocket(echo, select_subprotocol=lambda _, offered: offered[0] if offered else None)
+    port = serving.websocket(
+        echo,
+        select_subprotocol=lambda _, offered: offered[0] if offered else None,
+        process_request=token,
+    )
     load = ["--headless", "--only-summary", "-u", "2", "-r", "2", "-t", "3s", "--ws-allow-invalid"]
     finished = run_locust("-f", "example.py", "--host", f"ws://127.0.0.1:{port}", *load)
     assert finished.returncode == 0, finished.stderr

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wsload.errors import (
         AlreadyConnected,
         ConnectionLost,
+        HttpError,
         LoginError,
         MessageTimeout,
         NotConnected,
@@ -37,8 +38,8 @@ _HOMES: Final = {
     "task": "wsload.load.users.tasks",
 } | dict.fromkeys(
     (
-        *("AlreadyConnected", "ConnectionLost", "LoginError", "MessageTimeout", "NotConnected", "OpenError"),
-        *("UsageError", "WorkloadError"),
+        *("AlreadyConnected", "ConnectionLost", "HttpError", "LoginError", "MessageTimeout", "NotConnected"),
+        *("OpenError", "UsageError", "WorkloadError"),
     ),
     "wsload.errors",
 )
@@ -46,6 +47,7 @@ __all__ = [
     "AlreadyConnected",
     "ChatUser",
     "ConnectionLost",
+    "HttpError",
     "LoginError",
     "MessageTimeout",
     "NotConnected",

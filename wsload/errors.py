@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from wsload.exit_codes import ExitCode
 
@@ -69,6 +69,15 @@ class WorkloadError(WsloadError):
 
 class OpenError(WorkloadError):
     """The connection could not be opened."""
+
+
+class HttpError(WorkloadError):
+    """A call of ``self.http`` had no answer in time, or one that is a failure."""
+
+    def __init__(self, kind: str, detail: str = "", *, response: Any = None) -> None:
+        super().__init__(kind, detail)
+        self.response = response
+        """The answer, an ``httpx2.Response``; None where there was none."""
 
 
 class LoginError(WorkloadError):

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = (ROOT / "pyproject.toml").read_text("utf-8")
-OPTIONAL = {"prometheus_client", "opentelemetry"}
+OPTIONAL = {"httpx2", "opentelemetry", "prometheus_client"}
 """Imported where they are asked for, and missed with a word."""
 
 

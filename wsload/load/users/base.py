@@ -15,6 +15,7 @@ from wsload.errors import UsageError, WorkloadError, WsloadError
 from wsload.load.locust.compat import join_group, mark_running, mark_stopping
 from wsload.load.locust.handle import UserHandle
 from wsload.load.users.declared import check_class
+from wsload.load.users.http import Http
 from wsload.load.users.life import Life
 from wsload.load.users.opening import Opening, Pairs
 from wsload.load.users.process import ProcessContext
@@ -53,7 +54,7 @@ class DeclaredUser(User):
     _subject: ClassVar[str] = "task"
     """What could not be sent is counted as a failure of this, where no request's name is known yet."""
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
-    __slots__ = ("_context", "_extra", "_life", "_socket")
+    __slots__ = ("_context", "_extra", "_http", "_life", "_socket")
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -70,6 +71,7 @@ class DeclaredUser(User):
         self._socket: Any = self._make_socket()
         """A `Socket`, or a protocol's own kind of one."""
         self._extra: list[Socket] | None = None
+        self._http: Http | None = None
 
     def _make_socket(self) -> Any:
         return Socket(self, self._context, main=True, reconnects=self._reconnects, **self._hooks())
@@ -171,9 +173,13 @@ class DeclaredUser(User):
         await self._context.engine.own_turn()
         for socket in sockets:
             await socket.close()
+        if self._http is not None:
+            await self._http.close()
 
     async def _asked(self, opening: Opening, *, main: bool) -> Opening:
         found = await self.on_opening() if main else None
+        if main and self._http is not None:
+            await self._http.close()
         if found is not None:
             if not isinstance(found, Opening):
                 raise UsageError(f"on_opening returns an Opening or None, not {type(found).__name__}")

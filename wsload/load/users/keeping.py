@@ -141,7 +141,9 @@ class KeptConnection(Accounts):
     async def _attempt(self, due_ns: int, failed: Event, number: int) -> None:
         self._move(Event.OPEN)
         try:
+            began_ns = _now_ns()
             asked = await self.owner._asked(self.opening or Opening(), main=self.main)
+            due_ns += _now_ns() - began_ns  # what on_opening does comes before the opening
             url = asked.full_url(self.owner._resolve(asked.url))
             connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())
         except BaseException as error:

@@ -10,6 +10,7 @@ from typing import Any
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
 from wsload.load.users.extra import ExtraSocket
+from wsload.load.users.http import Http
 from wsload.load.users.opening import Opening
 from wsload.load.users.requests import Check
 from wsload.load.users.rules import Match
@@ -143,6 +144,16 @@ class WebSocketUser(DeclaredUser):
         called ``name`` unless they say otherwise; ``key_of`` and ``on_message`` are its own.
         """
         return ExtraSocket(self, Opening(url=to) if isinstance(to, str) else to, name, key_of, on_message)
+
+    @property
+    def http(self) -> Http:
+        """An HTTP client (``pip install 'wsload[http]'``): ``await self.http.post("/login", json=account)``.
+
+        Its calls are named, measured and counted like requests; its cookies may go into an `Opening`.
+        """
+        if self._http is None:
+            self._http = Http(self)
+        return self._http
 
     def measure(self, name: str) -> Step:
         """Measures several messages as one: ``with self.measure("check out") as step``.

@@ -1,0 +1,252 @@
+"""HTTP calls of a user: what they are called, how long they took, and what went wrong with them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from locust import constant, task
+from locust.exception import StopUser
+from world import World, world
+
+from wsload import HttpError, Opening, UsageError, WebSocketUser
+from wsload.load.users.compat import LATER, http_library
+
+httpx2 = pytest.importorskip("httpx2")
+
+Answer = Callable[[str, str, bytes], str]
+"""Given a method, a path and a body: a status line, headers, an empty line and a body; or nothing, to hang up."""
+
+
+class Site:
+    """An HTTP server of a few lines on the world's loop; ``seen`` are the requests' heads."""
+
+    def __init__(self, here: World, answer: Answer) -> None:
+        self.seen: list[str] = []
+        self.connections = 0
+        self.open = 0
+        self._answer = answer
+        here.run(self._start(here))
+
+    async def _start(self, here: World) -> None:
+        server = await here._stack.enter_async_context(
+            await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        )
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                self.seen.append(head)
+                length = [line for line in head.lower().split("\r\n") if line.startswith("content-length:")]
+                body = await reader.readexactly(int(length[0].split(":")[1])) if length else b""
+                method, path, _ = head.split(" ", 2)
+                answer = self._answer(method, path, body)
+                if answer == "never":
+                    continue
+                if not answer:
+                    return
+                first, _, text = answer.partition("\n\n")
+                lines = [f"HTTP/1.1 {first}".replace("\n", "\r\n"), f"Content-Length: {len(text)}", "", text]
+                writer.write("\r\n".join(lines).encode())
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+@pytest.fixture
+def here() -> Iterator[World]:
+    with world(ws_message_timeout="5s") as made:
+        made.serve()
+        yield made
+
+
+def one_task(do: Callable[[Any], Any]) -> type[WebSocketUser]:
+    """A user that does this once; what it returns or raises ends in ``found``."""
+
+    class Caller(WebSocketUser):
+        wait_time = constant(0)
+
+        @task
+        async def call(self) -> None:
+            try:
+                self.found = await do(self)
+            except Exception as error:
+                self.found = error
+            raise StopUser
+
+    return Caller
+
+
+def test_a_call_is_a_named_request_with_response_and_service_time(here: World) -> None:
+    site = Site(here, lambda method, path, body: f"200 OK\n\n{json.dumps([method, path, body.decode()])}")
+    user = here.live(
+        one_task(lambda user: user.http.post(f"{site.url}/login?a=b", json={"who": "me"}, name="log in"))
+    )
+    assert user.found.json() == ["POST", "/login?a=b", '{"who":"me"}']
+    assert here.count("log in") == here.count("log in.service") == here.counter("requests") == 1
+    assert here.failures() == {}
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_without_a_name_it_is_called_by_method_and_path(here: World, method: str) -> None:
+    site = Site(here, lambda method, *_: f"200 OK\n\n{method}")
+    user = here.live(one_task(lambda user: getattr(user.http, method)(f"{site.url}/a/b?c=d")))
+    assert user.found.text == method.upper()
+    assert here.count(f"{method.upper()} /a/b") == 1
+
+
+def test_cookies_go_into_the_opening_and_the_connection_is_not_kept(here: World) -> None:
+    site = Site(here, lambda *_: "200 OK\nSet-Cookie: sid=abc; Path=/\n\nwelcome")
+    asked = []
+
+    class Guest(WebSocketUser):
+        wait_time = constant(0)
+
+        async def on_opening(self) -> Opening:
+            await self.http.post(f"{site.url}/login", name="log in")
+            return Opening(cookies=self.http.cookies)
+
+        @task
+        async def leave(self) -> None:
+            asked.append(self._socket.connection)
+            await here.until(lambda: site.open == 0)
+            await self.http.get(f"{site.url}/again")
+            raise StopUser
+
+    here.live(Guest)
+    assert site.connections == 2
+    assert "cookie: sid=abc" in site.seen[1].lower()
+    assert here.count("GET /again") == 1
+
+
+def test_what_was_logged_in_for_is_no_part_of_the_opening(here: World) -> None:
+    class Guest(WebSocketUser):
+        wait_time = constant(0)
+
+        async def on_opening(self) -> None:
+            await asyncio.sleep(0.5)
+
+        @task
+        async def leave(self) -> None:
+            raise StopUser
+
+    here.live(Guest)
+    assert here.record().histograms["open"].percentile(100) < 500_000_000
+
+
+def test_a_status_from_400_on_is_a_failure_of_that_name_with_its_body(here: World) -> None:
+    site = Site(here, lambda *_: "401 Unauthorized\n\nwrong password\nand more")
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="log in")))
+    assert isinstance(user.found, HttpError)
+    assert (user.found.kind, user.found.detail) == ("status 401", "wrong password")
+    assert user.found.response.status_code == 401
+    assert here.failures() == {"log in: status 401": 1}
+    assert (here.count("log in"), here.count("log in.failed"), here.counter("refused")) == (0, 1, 1)
+
+
+def test_a_check_says_what_a_failure_is(here: World) -> None:
+    site = Site(here, lambda *_: "404 Not Found\n\nno")
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="a", check=lambda _: None)))
+    assert user.found.status_code == 404
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="b", check=lambda _: "empty")))
+    assert user.found.kind == "empty"
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="c", check=lambda _: 1 / 0)))
+    assert isinstance(user.found, ZeroDivisionError)
+    assert here.failures() == {"b: empty": 1, "c: ZeroDivisionError": 1}
+    assert [here.count(name) for name in ("a", "b.failed", "c.failed")] == [1, 1, 1]
+
+
+def test_no_answer_in_time_is_lost(here: World) -> None:
+    site = Site(here, lambda *_: "never")
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="slow", timeout=0.1)))
+    assert isinstance(user.found, HttpError)
+    assert here.failures() == {"slow: timeout": 1}
+    assert (here.count("slow.lost"), here.counter("lost"), here.counter("timeouts")) == (1, 1, 1)
+
+
+def test_a_call_whose_task_stops_waiting_is_lost(here: World) -> None:
+    site = Site(here, lambda *_: "never")
+
+    async def hurried(user: Any) -> None:
+        async with asyncio.timeout(0.1):
+            await user.http.get(f"{site.url}/", name="slow")
+
+    user = here.live(one_task(hurried))
+    assert isinstance(user.found, TimeoutError)
+    assert here.failures() == {"slow: cancelled": 1}
+
+
+def test_a_server_that_refuses_or_hangs_up_is_named(here: World) -> None:
+    site = Site(here, lambda *_: "")
+    user = here.live(one_task(lambda user: user.http.get("http://127.0.0.1:1/", name="a")))
+    assert (user.found.kind, user.found.detail) == ("refused", "Connection refused")
+    here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="b")))
+    assert here.failures() == {"a: refused": 1, "b: hung up": 1}
+    assert (here.count("a.lost"), here.count("b.lost")) == (1, 1)
+
+
+def test_a_failed_login_is_the_failure_and_the_opening_is_tried_again(here: World) -> None:
+    answers = iter(("503 Service Unavailable\n\nlater", "200 OK\n\nwelcome"))
+    site = Site(here, lambda *_: next(answers))
+
+    class Guest(WebSocketUser):
+        wait_time = constant(0)
+
+        async def on_opening(self) -> None:
+            await self.http.post(f"{site.url}/login", name="log in")
+
+        @task
+        async def leave(self) -> None:
+            raise StopUser
+
+    here.live(Guest)
+    assert here.failures() == {"log in: status 503": 1}
+    assert (here.count("log in"), here.counter("opens")) == (1, 1)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http://[", "http://127.0.0.1:99999/"])
+def test_what_can_not_be_called_is_the_users_mistake(here: World, url: str) -> None:
+    user = here.live(one_task(lambda user: user.http.get(url)))
+    assert isinstance(user.found, UsageError), user.found
+    assert str(user.found).startswith("self.http: ")
+
+
+def test_without_the_library_it_says_what_to_install(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    user = here.live(one_task(lambda user: user.http.get("/")))
+    assert str(user.found) == "self.http needs the package httpx2: pip install 'wsload[http]'"
+
+
+def test_canary_the_modules_that_the_client_imports_later() -> None:
+    """In a process of its own: which modules a first call brings, beside those imported in advance."""
+    code = (
+        "import sys, asyncio\n"
+        "from wsload.load.users.compat import http_library\n"
+        "library = http_library()\n"
+        "async def call():\n"
+        "    async with library.AsyncClient(trust_env=False, verify=False) as client:\n"
+        "        known = set(sys.modules)\n"
+        "        try:\n"
+        "            await client.get('http://127.0.0.1:1/')\n"
+        "        except library.ConnectError:\n"
+        "            print(*sorted(set(sys.modules) - known))\n"
+        "asyncio.run(call())\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [], (
+        f"httpx2 {importlib.metadata.version('httpx2')} imports more; see {LATER}"
+    )
+    assert http_library() is httpx2

@@ -1,0 +1,217 @@
+"""HTTP calls of a user, such as the login before an opening: named, measured and counted like its requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from wsload.errors import HttpError, UsageError
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Accounts
+from wsload.load.users.compat import http_library
+from wsload.load.users.due import current_due
+from wsload.load.users.requests import LONGEST_KIND
+from wsload.load.ws.failures import failure_kind
+from wsload.load.ws.url import unix_target
+from wsload.measure.names import Figures, Kind
+
+if TYPE_CHECKING:
+    import httpx2
+
+Check = Callable[["httpx2.Response"], str | None]
+
+CANCELLED: Final = "cancelled"
+"""The kind of failure of a call whose task stopped waiting for it."""
+GOODBYE_S: Final = 1.0
+"""The end of a user waits so long at most for its HTTP connections to close."""
+_now_ns = time.monotonic_ns
+
+
+class Http(Accounts):
+    """One user's HTTP client: its cookies are kept as long as the user lives, its connections
+    alive between calls of one task or hook, but not behind `on_opening`.
+
+    Paths are those of the host at which the WebSocket is opened. TLS, proxy and source address are those that the
+    run's options ask of an opening (``--ws-ca-file``, ``--ws-proxy`` …); headers and cookies are not, nor is
+    ``--ws-connect-to``. Redirects are followed.
+    """
+
+    __slots__ = ("_calls", "_client", "_cookies", "_user")
+
+    def __init__(self, user: Any) -> None:
+        super().__init__(user, user._context)
+        self._user = user
+        self._client: httpx2.AsyncClient | None = None
+        self._cookies: Any = None
+        """Those of the client before."""
+        self._calls = 0
+        """Calls that go on."""
+
+    async def get(self, url: str, **what: Any) -> httpx2.Response:
+        """See `request`."""
+        return await self.request("GET", url, **what)
+
+    async def post(self, url: str, **what: Any) -> httpx2.Response:
+        """See `request`."""
+        return await self.request("POST", url, **what)
+
+    async def put(self, url: str, **what: Any) -> httpx2.Response:
+        """See `request`."""
+        return await self.request("PUT", url, **what)
+
+    async def patch(self, url: str, **what: Any) -> httpx2.Response:
+        """See `request`."""
+        return await self.request("PATCH", url, **what)
+
+    async def delete(self, url: str, **what: Any) -> httpx2.Response:
+        """See `request`."""
+        return await self.request("DELETE", url, **what)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str | None = None,
+        check: Check | None = None,
+        timeout: float | None = None,
+        **what: Any,
+    ) -> httpx2.Response:
+        """One call, with its whole answer; ``what`` are httpx2's own arguments: ``json``, ``data``, ``headers`` …
+
+        Recorded under ``name`` (by default the method and path) as a request is: the response time counts from when
+        the task was due or from the call, the service time from the call, both to the last byte of the answer.
+        ``check`` is called with the answer and returns None or the kind of failure; by default a status from 400 on
+        is one. ``timeout`` is in seconds, for the whole; by default ``--ws-message-timeout``.
+
+        Raises `HttpError`, counted, where there was no answer in time, or one that is a failure (its ``response``).
+        """
+        path = _path_of(url)
+        client = self._client = self._client or await self._made()
+        figures = self.declare(name or f"{method} {path}", Kind.REQUEST)
+        allowed_s = self.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
+        sent_ns = _now_ns()
+        due_ns, _ = current_due.get().take(sent_ns)
+        self.recorder.count.requests += 1
+        self._calls += 1
+        try:
+            async with asyncio.timeout(allowed_s):
+                response = await client.request(method, url, **what)
+        except asyncio.CancelledError:
+            self.lost(figures, due_ns, UNANSWERED if self._user._life.ending else CANCELLED)
+            raise
+        except Exception as error:
+            kind, detail = _kind_of(error)
+            self.lost(figures, due_ns, kind)
+            self.progress.turned = True
+            raise HttpError(kind, detail) from None
+        finally:
+            self._calls -= 1
+        self.progress.turned = True
+        now_ns = _now_ns()
+        try:
+            refused = (check or _status)(response)
+        except Exception as error:
+            self._refused(figures, type(error).__name__, due_ns, now_ns)
+            raise
+        if refused is not None:
+            kind = self._refused(figures, refused, due_ns, now_ns)
+            raise HttpError(kind, _first_line(response), response=response)
+        self.recorder.timed(figures.name, due_ns, now_ns)
+        self.recorder.timed(figures.service, sent_ns, now_ns)
+        self.recorder.sizes[figures.name].append(len(response.content))
+        return response
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that answers have set, to be given to an `Opening`."""
+        cookies = self._cookies if self._client is None else self._client.cookies
+        return {} if cookies is None else {each.name: each.value or "" for each in cookies.jar}
+
+    async def close(self) -> None:
+        """Closes the connections that are kept alive, unless they are in use; the next call opens new ones."""
+        if self._client is not None and not self._calls:
+            client, self._client = self._client, None
+            self._cookies = client.cookies
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(GOODBYE_S):
+                    await client.aclose()
+
+    def _refused(self, figures: Figures, kind: str, due_ns: int, now_ns: int) -> str:
+        kind = str(kind)[:LONGEST_KIND]
+        self.recorder.count.refused += 1
+        self.recorder.timed(figures.failed, due_ns, now_ns)
+        self.recorder.failed(figures.name, kind, now_ns - due_ns)
+        return kind
+
+    async def _made(self) -> httpx2.AsyncClient:
+        try:
+            # In a thread: the first import takes longer than the users' loop may be held up.
+            library: Any = await asyncio.to_thread(http_library)
+        except ImportError:
+            await self.pause()
+            raise UsageError("self.http needs the package httpx2: pip install 'wsload[http]'") from None
+        options = self.context.settings.opening
+        url = self.owner._resolve(None)
+        unix = unix_target(url)
+        parts = urlsplit(unix[1] if unix else url)
+        try:
+            transport = library.AsyncHTTPTransport(
+                verify=True if options.tls is None else options.tls,
+                trust_env=False,
+                proxy=None if unix else options.proxy,
+                local_address=options.source_ips[0] if options.source_ips else None,
+                uds=unix[0] if unix else None,
+            )
+        except (ImportError, ValueError) as error:
+            raise UsageError(f"self.http can't use --ws-proxy: {error}") from None
+        client: httpx2.AsyncClient = library.AsyncClient(
+            base_url=f"{parts.scheme.replace('ws', 'http', 1)}://{parts.netloc}",
+            transport=transport,
+            cookies=self._cookies,
+            follow_redirects=True,
+            timeout=None,
+            trust_env=False,
+        )
+        return client
+
+
+def _path_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise UsageError(f"self.http: the URL {url!r}: {error}") from None
+    return parts.path or "/"
+
+
+def _status(response: httpx2.Response) -> str | None:
+    return f"status {response.status_code}" if response.status_code >= 400 else None
+
+
+def _first_line(response: httpx2.Response) -> str:
+    lines = response.text[:1_000].split("\n")
+    return "".join(each if each.isprintable() else " " for each in lines[0]).strip()[:200]
+
+
+def _kind_of(error: Exception) -> tuple[str, str]:
+    """The kind of failure and its detail: an operating system's or TLS' own where there is one behind it."""
+    import httpx2
+
+    if isinstance(error, TimeoutError | httpx2.TimeoutException):
+        return TIMEOUT, "no answer in time"
+    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | TypeError | ValueError):
+        raise UsageError(f"self.http: {error}") from None
+    if isinstance(error, httpx2.TooManyRedirects):
+        return "redirect", str(error)
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.errno is not None:
+            return failure_kind(inner)
+        inner = inner.__cause__ or inner.__context__
+    if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
+        return "hung up", str(error) or "the server closed the connection"
+    return failure_kind(error)
