@@ -255,3 +255,30 @@ def test_what_was_held_back_and_is_read_before_the_beat_is_due_makes_no_spell_ne
     assert list(lateness.catch_up(10_700_000)) == [0]
     assert lateness.until_ns == 10_000_000
     assert lateness.within(9_000_000, 12_000_000) >= 0
+
+
+# What was written later than it was dated
+
+
+def test_a_write_that_was_held_up_is_remembered_by_when_it_was_dated() -> None:
+    lateness = Lateness()
+    lateness.wrote(START, START + 5 * BEAT_NS)
+    assert lateness.writing(START) == 5 * BEAT_NS
+    assert lateness.writing(START + 1) == 0
+
+
+def test_of_the_writes_held_up_only_the_latest_are_remembered() -> None:
+    lateness = Lateness()
+    for number in range(MOST + 1):
+        lateness.wrote(START + number, START + number + 2 * BEAT_NS)
+    assert lateness.writing(START) == 0
+    assert lateness.writing(START + 1) == lateness.writing(START + MOST) == 2 * BEAT_NS
+
+
+def test_what_came_in_time_and_was_written_late_is_late_by_the_write() -> None:
+    recorder = Recorder()
+    recorder.lateness.start(START)
+    recorder.lateness.wrote(START, START + 10 * BEAT_NS)
+    recorder.lateness.catch_up(START + 10 * BEAT_NS)
+    recorder.arrived("ping", START, START + 10 * BEAT_NS + BEAT_NS // 2)
+    assert recorded(recorder)["ping" + UNLAGGED] == [BEAT_NS // 2]

@@ -11,14 +11,16 @@ that blocks, a burst of work, another process on the core, a stopped process):
   as much as is overdue at most, since most delays are short.
 - *Sent late.* Between the moment a task began and its sending, the loop was held up for as long as overdue beats in
   that stretch say. (Writes reach the kernel at once, unless the server does not read.)
+- *Written late.* Between the moment that dates a sending and the write, the process may be stopped or lose the core,
+  and no beat can tell which sending that was. So the clock is read again after each write (`Lateness.wrote`).
 
 When an overdue beat comes, the loop has caught up, but not as of that moment: the events that it read before the beat
 in the same turn may have taken their time, in which more arrived. It had looked at its sockets when it came to the
 first of them (`Lateness.look`).
 
 What is subtracted can be too little by half a beat for one message; over many it evens out, since beats don't know of
-messages. Not seen is a process that loses the core, for a few milliseconds, just between the system's answer and the
-first event.
+messages. Not seen is a process that loses the core, for less than a beat, just between the system's answer and the
+first event, or in a write.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ MOST: Final = 4_096
 class Lateness:
     """The late spells of one event loop. All times are monotonic, in ns."""
 
-    __slots__ = ("_ends", "_forgotten_ns", "_looked_ns", "_starts", "_sums", "beat_ns", "due_ns",
+    __slots__ = ("_ends", "_forgotten_ns", "_looked_ns", "_starts", "_sums", "_writes", "beat_ns", "due_ns",
                  "slack_ns", "until_ns")  # fmt: skip
 
     def __init__(self, beat_ns: int = BEAT_NS, slack_ns: int = SLACK_NS) -> None:
@@ -55,6 +57,8 @@ class Lateness:
         """Up to here spells were forgotten."""
         self._looked_ns = 0
         """When the loop first came to an event since a beat is overdue; 0 if it did not yet."""
+        self._writes: dict[int, int] = {}
+        """How long each write took that was held up, by when it was dated."""
 
     def start(self, due_ns: int) -> None:
         """The first beat is due then."""
@@ -100,6 +104,16 @@ class Lateness:
         """How late something is that is read at this time."""
         overdue_ns = at_ns - self.due_ns
         return overdue_ns + min(overdue_ns, self.beat_ns // 2) if overdue_ns > self.slack_ns else 0
+
+    def wrote(self, dated_ns: int, now_ns: int) -> None:
+        """What was dated then has only now been written: to be told of each write that took longer than a beat."""
+        if len(self._writes) == MOST:
+            del self._writes[next(iter(self._writes))]
+        self._writes[dated_ns] = now_ns - dated_ns
+
+    def writing(self, dated_ns: int) -> int:
+        """How much later than it was dated something was written."""
+        return self._writes.get(dated_ns, 0)
 
     def held_since(self, since_ns: int) -> int:
         """What is read from now on could have been read since then; returns what to `put_back` after it."""

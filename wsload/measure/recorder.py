@@ -155,10 +155,11 @@ class Recorder:
             self.values.setdefault(metric + UNLAGGED, []).append(max(value - late_ns, 0))
 
     def arrived(self, metric: str, from_ns: int, at_ns: int) -> None:
-        """Records the time until something arrived, which may have been read late."""
+        """Records the time from a sending until something arrived, which may have been written and read late."""
         self.values[metric].append(at_ns - from_ns)
-        if at_ns > self.lateness.due_ns:
-            self.late(metric, at_ns - from_ns, self.lateness.reading(at_ns))
+        lateness = self.lateness
+        if at_ns > lateness.due_ns or lateness.until_ns > from_ns:
+            self.late(metric, at_ns - from_ns, lateness.writing(from_ns) + lateness.reading(at_ns))
 
     def timed(self, metric: str, from_ns: int, to_ns: int) -> None:
         """Records a stretch of several steps, each of which the load generator may have delayed."""

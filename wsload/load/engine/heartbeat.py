@@ -21,8 +21,6 @@ from wsload.measure.recorder import Recorder
 COARSE_BEAT_NS: Final = 5_000_000
 COARSE_SLACK_NS: Final = 1_500_000
 """For timers with a resolution of 1 ms."""
-LONG_NS: Final = 5_000_000
-"""A beat overdue for longer ends a long spell."""
 MOST_AT_ONCE: Final = 100_000
 """Missed beats that are recorded; who is late for longer is late enough."""
 
@@ -88,9 +86,11 @@ class Heartbeat:
             # What else became readable meanwhile is read in this same turn of the loop, and was late too.
             self._came_ns = now_ns
             self.lateness.look(now_ns)
-            # After a long spell the next turn's readings count as late too: the process may have lost the core
-            # after the system had told it what there was to read, and before it came to the first of it.
-            turns = 1 + (lag_ns > LONG_NS) + (self._fd < 0)  # the loop's own timers fire before it looks
+            # After a beat that was missed the next turn's readings count as late too: the process may have lost the
+            # core after the system had told it what there was to read, and before it came to the first of it.
+            turns = (
+                1 + (lag_ns > lateness.beat_ns) + (self._fd < 0)
+            )  # the loop's own timers fire before it looks
             self._loop.call_soon(self._next_turn, turns - 1)
 
     def _next_turn(self, more: int) -> None:

@@ -12,6 +12,7 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from wsload.errors import UsageError, WorkloadError
 from wsload.load.users.due import current_due
 from wsload.load.users.process import ProcessContext
+from wsload.measure.lateness import Lateness
 from wsload.measure.names import Figures, Kind
 from wsload.measure.recorder import Recorder
 
@@ -63,16 +64,21 @@ def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns
     recorder.sizes[figures.name].append(size)
     lateness = recorder.lateness
     if at_ns > lateness.due_ns or request.lag_ns > lateness.slack_ns or lateness.until_ns > due_ns:
-        _record_lateness(recorder, figures, request, at_ns)
+        before_ns, after_ns = lateness_of(request, at_ns, lateness)
+        recorder.late(figures.name, at_ns - due_ns, before_ns + after_ns)
+        recorder.late(figures.service, at_ns - request.sent_ns, after_ns)
 
 
-def _record_lateness(recorder: Recorder, figures: Figures, request: Answered, at_ns: int) -> None:
-    """How late the load generator may have been with a request: in starting its task, in sending, in reading."""
+def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int, int]:
+    """How late the load generator may have been with a request, before it was dated as sent and after that.
+
+    Before: in starting its task and in what came first; after: in writing it and in reading the answer.
+    """
     due_ns, sent_ns, lag_ns = request.due_ns, request.sent_ns, request.lag_ns
-    reading_ns = recorder.lateness.reading(at_ns)
-    sending_ns = lag_ns + recorder.lateness.within(due_ns + lag_ns, sent_ns)
-    recorder.late(figures.name, at_ns - due_ns, sending_ns + reading_ns)
-    recorder.late(figures.service, at_ns - sent_ns, reading_ns)
+    return (
+        lag_ns + lateness.within(due_ns + lag_ns, sent_ns),
+        lateness.writing(sent_ns) + lateness.reading(at_ns),
+    )
 
 
 class Accounts:

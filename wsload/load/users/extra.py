@@ -9,10 +9,11 @@ from typing import Any
 
 from wsload.errors import UsageError
 from wsload.load.users.opening import Opening
-from wsload.load.users.requests import MESSAGE, Check
+from wsload.load.users.requests import Check
 from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
 from wsload.load.users.states import State
+from wsload.measure.names import MESSAGE
 
 
 class ExtraSocket:

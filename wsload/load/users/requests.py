@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, record_answer
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, lateness_of, record_answer
 from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.pairing import Pairing, Request
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
 from wsload.load.users.states import State
-from wsload.measure.names import Kind
+from wsload.measure.lateness import BEAT_NS
+from wsload.measure.names import MESSAGE, Kind
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
@@ -32,8 +33,6 @@ LINGER_TURNS: Final = 3
 of requests before their own, the last answers would still be owed for so long."""
 LONG_LOOK_NS: Final = 500_000_000
 """So much longer on a run's first connections."""
-MESSAGE: Final = "message"
-"""What a request is called that is given no name."""
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
 
@@ -118,6 +117,8 @@ class RequestingConnection(KeptConnection):
             if isinstance(error, NotConnected):
                 return self.unsent(figures.name, error)
             raise
+        if (written_ns := _now_ns()) - sent_ns > BEAT_NS:
+            self.recorder.lateness.wrote(sent_ns, written_ns)
         if check is not None:
             request.check = check
         if timeout is not None:
@@ -172,7 +173,7 @@ class RequestingConnection(KeptConnection):
         figures, recorder, response_ns = request.figures, self.recorder, at_ns - request.due_ns
         recorder.count.refused += 1
         recorder.values[figures.failed].append(response_ns)
-        recorder.late(figures.failed, response_ns, request.lag_ns + recorder.lateness.reading(at_ns))
+        recorder.late(figures.failed, response_ns, sum(lateness_of(request, at_ns, recorder.lateness)))
         recorder.failed(figures.name, str(kind)[:LONGEST_KIND], response_ns)
 
     def _checked(self, check: Check, message: str | bytes) -> str | None:

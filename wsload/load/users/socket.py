@@ -9,8 +9,9 @@ from wsload.errors import NotConnected, UsageError
 from wsload.load.users.accounts import DONE, TURN
 from wsload.load.users.inbox import Inbox
 from wsload.load.users.process import ProcessContext
-from wsload.load.users.requests import MESSAGE, RequestingConnection
+from wsload.load.users.requests import RequestingConnection
 from wsload.load.ws.connection import TimedConnection
+from wsload.measure.names import MESSAGE
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner

@@ -25,6 +25,7 @@ from wsload.load.ws.reader import Reader, parse_close
 from wsload.load.ws.rules import Rule, Violation
 from wsload.load.ws.states import TABLE, Event, State
 from wsload.load.ws.writing import Writer, release, wait_in
+from wsload.measure.lateness import BEAT_NS
 from wsload.measure.recorder import Recorder
 
 _now_ns = time.monotonic_ns
@@ -94,10 +95,7 @@ class TimedConnection(asyncio.Protocol):
     # Sending
 
     def send_now(self, data: bytes, *, text: bool) -> None:
-        """Writes one message to the transport, without waiting for room: see `ready_to_write`.
-
-        Raises `NotConnected` when the connection is not open; nothing was sent then.
-        """
+        """Writes one message, without waiting for room (`ready_to_write`). Raises `NotConnected`."""
         if self._state is not _OPEN:
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
@@ -141,6 +139,8 @@ class TimedConnection(asyncio.Protocol):
             return False
         self._ping_sent_ns = _now_ns()
         self._writer.write(frames.PING, self._ping_sent_ns.to_bytes(8, "big"))
+        if (written_ns := _now_ns()) - self._ping_sent_ns > BEAT_NS:
+            self._recorder.lateness.wrote(self._ping_sent_ns, written_ns)
         return True
 
     def pong_overdue(self) -> None:

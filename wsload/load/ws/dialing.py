@@ -19,8 +19,8 @@ from wsload.load.engine.compat import HandedSocket, connect_socket
 from wsload.load.ws.compat import USER_AGENT, connect_http_proxy, connect_socks_proxy, parse_proxy
 from wsload.load.ws.upgrading import Upgrade
 
-Record = Callable[[str, int], None]
-"""Takes a phase (``.dns``, ``.tcp``, ``.tls``) and how long it took, in ns."""
+Record = Callable[[str, int, int], None]
+"""Takes a phase (``.dns``, ``.tcp``, ``.tls``), when it began and when it ended (monotonic)."""
 
 
 class NotLocal(OSError):
@@ -56,7 +56,7 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
     _, begun = await create(upgrade, sock=sock, **secure)
     assert isinstance(begun, Upgrade)
     if secure:
-        record(".tls", begun.made_ns - ready_ns)
+        record(".tls", ready_ns, begun.made_ns)
     return begun
 
 
@@ -97,7 +97,7 @@ async def _addresses(
         return [(family, (host, port))]
     start = time.monotonic_ns()
     found = await loop.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
-    record(".dns", time.monotonic_ns() - start)
+    record(".dns", start, time.monotonic_ns())
     return [(family, each) for family, _, _, _, each in found]
 
 
@@ -123,7 +123,7 @@ async def _connected(
             sock.abandon()
             raise
         else:
-            record(".tcp", time.monotonic_ns() - start)
+            record(".tcp", start, time.monotonic_ns())
             return sock
     raise errors[0]
 

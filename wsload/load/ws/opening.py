@@ -134,23 +134,20 @@ class Opener:
         if self._keepalive is not None:
             self._keepalive.start(connection)
         recorder.count.opens += 1
-        self._record(f"{metric}.upgrade", connection.response_ns - connection.made_ns)
-        self._record(metric, connection.response_ns - intended_ns)
+        self._record(f"{metric}.upgrade", connection.made_ns, connection.response_ns)
+        self._record(metric, intended_ns, connection.response_ns)
         return connection
 
-    def _record(self, metric: str, spent_ns: int) -> None:
+    def _record(self, metric: str, from_ns: int, to_ns: int) -> None:
         # The phases of other openings than ``open`` are not declared, and not kept.
-        if (values := self._recorder.values.get(metric)) is not None:
-            values.append(spent_ns)
-            now_ns = time.monotonic_ns()
-            lateness_ns = self._recorder.lateness.within(now_ns - spent_ns, now_ns)
-            self._recorder.late(metric, spent_ns, lateness_ns)
+        if metric in self._recorder.values:
+            self._recorder.timed(metric, from_ns, to_ns)
 
     async def _open(self, asked: _Asked) -> TimedConnection:
         """Opens what was asked for, or where a redirect leads."""
         url, headers, began_ns = asked.url, asked.headers, time.monotonic_ns()
         for hop in range(MOST_REDIRECTS + 1):
-            redirected_ns = time.monotonic_ns() - began_ns
+            redirected_ns = time.monotonic_ns()
             try:
                 connection = await self._open_one(asked, url, headers)
             except Refused as refusal:
@@ -162,7 +159,7 @@ class Opener:
                 url = target
             else:
                 if hop:
-                    self._record(f"{asked.metric}.redirect", redirected_ns)
+                    self._record(f"{asked.metric}.redirect", began_ns, redirected_ns)
                 return connection
         raise BadRedirect(f"more than {MOST_REDIRECTS}, the last to {origin_of(url)}")
 
@@ -199,8 +196,8 @@ class Opener:
                 close_timeout_s=options.close_timeout_s,
             )
 
-        def record(phase: str, spent_ns: int) -> None:
-            self._record(asked.metric + phase, spent_ns)
+        def record(phase: str, from_ns: int, to_ns: int) -> None:
+            self._record(asked.metric + phase, from_ns, to_ns)
 
         begun = await dial(route, upgrade, record)
         try:

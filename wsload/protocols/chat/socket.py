@@ -14,6 +14,7 @@ from wsload.load.users.due import current_due
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext
+from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import Figures, Kind
 from wsload.protocols.chat.conversation.session import (
     ChatSession,
@@ -100,6 +101,8 @@ class ChatSocket(KeptConnection):
             if isinstance(error, NotConnected):
                 return self._failed(error.kind)
             raise
+        if (written_ns := _now_ns()) - sent_ns > BEAT_NS:
+            self.recorder.lateness.wrote(sent_ns, written_ns)
         self.recorder.count.requests += 1
         self.engine.in_flight += 1
         waiter: asyncio.Future[float] = self.engine.loop.create_future()
@@ -121,8 +124,10 @@ class ChatSocket(KeptConnection):
         if isinstance(event, Delivery):
             if event.sent_ns >= 0:
                 recorder.values["delivery"].append(at_ns - event.sent_ns)
-                if at_ns > recorder.lateness.due_ns:
-                    recorder.late("delivery", at_ns - event.sent_ns, recorder.lateness.reading(at_ns))
+                lateness = recorder.lateness
+                if at_ns > lateness.due_ns or lateness.until_ns > event.sent_ns:
+                    late_ns = lateness.writing(event.sent_ns) + lateness.reading(at_ns)
+                    recorder.late("delivery", at_ns - event.sent_ns, late_ns)
                 recorder.count.deliveries_own_host += 1
             else:
                 recorder.count.deliveries_foreign += 1
@@ -180,6 +185,8 @@ class ChatSocket(KeptConnection):
         if self.connection is not None:  # else the id came after the close
             with contextlib.suppress(NotConnected):  # it is closing: the login fails with it
                 self.connection.send_now(data, text=True)
+        if (written_ns := _now_ns()) - self._login_sent_ns > BEAT_NS:
+            self.recorder.lateness.wrote(self._login_sent_ns, written_ns)
 
     # What is given up
 
