@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 from support.locust_run import CHAT
+from support.made_runs import TRUSTED, UNTRUSTED, make_run, second
 
 from wsload.children import Guard
-from wsload.commands.ab.load import Load, LoadRefused, command, make_load
+from wsload.commands.ab.load import Load, LoadRefused, _problem, command, make_load
 from wsload.commands.ab.plan import Build, ExperimentPlan
 from wsload.errors import WsloadError
+from wsload.results.reader import open_run
+from wsload.results.trust import Standing, Trust
 
 PLAN = ExperimentPlan(
     a=Build(name="v1", url="ws://127.0.0.1:1"),
@@ -111,3 +114,27 @@ def test_a_server_that_dies_ends_the_load(tmp_path: Path, guard: Guard) -> None:
     plan = locustfile(tmp_path, "import time\ntime.sleep(60)\n")
     with pytest.raises(WsloadError, match="the server is gone"):
         made(tmp_path, guard, plan, check=check)
+
+
+@pytest.mark.parametrize(
+    ("trust", "problem"),
+    [
+        (TRUSTED, ""),
+        (replace(TRUSTED, standing=Standing.PARTLY, up_to={"message": 95.0}), ""),
+        (UNTRUSTED, "Not trusted: late"),
+        (replace(TRUSTED, standing=Standing.NOTHING, verdict="Nothing was measured"), "Nothing was measured"),
+    ],
+)
+def test_a_run_is_repeated_only_if_nothing_of_it_is_trusted(
+    tmp_path: Path, trust: Trust, problem: str
+) -> None:
+    run = open_run(make_run(tmp_path, [second(0, [1.0])], trust=trust))
+    assert _problem(run, 0) == problem
+
+
+def test_a_run_without_end_or_with_a_file_missing_is_repeated(tmp_path: Path) -> None:
+    killed = make_run(tmp_path / "one", [second(0, [1.0])], trust=None)
+    assert _problem(open_run(killed), -9) == "locust ended with exit code -9, and the run has no end"
+    cut = make_run(tmp_path / "other", [second(0, [1.0])])
+    (cut / "summary.json").unlink()
+    assert _problem(open_run(cut), 0) == "incomplete: summary.json is missing"

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.made_runs import TRUSTED
 from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.verdict import Gate
 from wsload.judge.figures.summary import Summary
+from wsload.report.comparison.comparison import make_report
 from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload, read_runs
 from wsload.report.comparison.server_figures import SERVER, read_server
 from wsload.results.reader import open_run
-from wsload.results.run import RunInfo
+from wsload.results.trust import Standing
+from wsload.results.writer import RUN
 
 
 def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
@@ -127,28 +132,64 @@ def test_damaged_ones_are_refused(tmp_path: Path, change: dict[str, object]) -> 
 def test_a_workload_on_record_is_compared_key_by_key(tmp_path: Path) -> None:
     a, b = (open_run(store_run(tmp_path, build, at=at)) for at, build in enumerate(("v1", "v2")))
     summary = Summary()
-    load = {"kind": "open", "rate": 100.0, "locustfile": {"sha256": "ab"}, "git": "c0ffee"}
+    load = {"kind": "open", "rate": "100", "locustfile": {"load.py": "ab"}, "commit": "c0ffee"}
 
-    def differing(one: object, other: object) -> set[str]:
-        infos = [Recorded(a.info, one), Recorded(b.info, other)]
-        first, second = conditions_of([(info, summary) for info in infos])  # type: ignore[list-item]
+    def differing(one: dict[str, object], other: dict[str, object]) -> set[str]:
+        infos = [replace(a.info, workload=one), replace(b.info, workload=other)]
+        first, second = conditions_of([(info, summary) for info in infos])
         return {name for name in first if first[name] != second[name]}
 
     assert differing(load, load) == set()
-    assert differing(load, load | {"git": "other"}) == set()
-    assert differing(load, load | {"kind": "closed"}) == {"workload, kind"}
-    assert differing(load, load | {"locustfile": {"sha256": "cd"}}) == {"workload, locustfile"}
-    assert differing(load, {"kind": "open"}) == {"workload, rate", "workload, locustfile"}
+    assert differing(load, load | {"commit": "other"}) == set()
+    assert differing(load, load | {"kind": "closed"}) == {"workload"}
+    assert differing(load, load | {"locustfile": {"load.py": "cd"}}) == {"locustfile (SHA-256)"}
+    assert differing(load, {"kind": "open"}) == {"workload, rate", "locustfile (SHA-256)"}
     assert differing(load, {}) == set()  # a run of before: nothing is known
     assert not has_workload(a.info)
 
 
-class Recorded:
-    """A run's info with a workload on record."""
+def test_an_open_and_a_closed_workload_are_not_compared_unless_forced(tmp_path: Path) -> None:
+    a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1)
+    for path, kind in ((a, "open"), (b, "closed")):
+        info = replace(open_run(path).info, workload={"kind": kind, "ping_s": 20.0})
+        (path / RUN).write_bytes(info.to_json())
+    with pytest.raises(
+        UsageError, match="the runs differ in workload: open in the baseline; closed in the cand"
+    ):
+        make_report([a], [b], gate=Gate())
+    assert any(
+        "differ in workload" in each for each in make_report([a], [b], gate=Gate(), force=True).warnings
+    )
 
-    def __init__(self, info: RunInfo, workload: object) -> None:
-        self._info = info
-        self.workload = workload
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._info, name)
+# Runs that are trusted in part
+
+
+def partly(path: Path, **up_to: float) -> Path:
+    info = open_run(path).info
+    trust = replace(TRUSTED, standing=Standing.PARTLY, verdict="Trusted up to p95 (message)", up_to=up_to)
+    (path / RUN).write_bytes(replace(info, trust=trust).to_json())
+    return path
+
+
+def test_runs_trusted_up_to_p95_serve_p50_and_p95_and_the_rest_is_left_out_by_name(tmp_path: Path) -> None:
+    baseline, candidate = store_sides(tmp_path, slower=1.3, pairs=4)
+    for path in (*baseline, *candidate):
+        partly(path, message=95.0)
+    gate = Gate(judged=("message.p50", "message.p95", "message.p99"))
+    report = make_report(baseline, candidate, gate=gate)
+    comparison = report.comparison
+    assert [(each.name, each.verdict) for each in comparison.judgements] == [
+        ("message.p50", "slower"),
+        ("message.p95", "slower"),
+    ]
+    assert [each.name for each in comparison.unjudged] == ["message.p99"]
+    assert "too late to vouch for it" in comparison.unjudged[0].reason
+    assert all(run.doubt == "" for run in report.runs)
+
+
+def test_a_pair_counts_only_for_what_both_of_its_runs_are_trusted_for(tmp_path: Path) -> None:
+    baseline, candidate = store_sides(tmp_path, slower=1.3, pairs=4)
+    partly(candidate[0], message=50.0)
+    found = make_report(baseline, candidate, gate=Gate(judged=("message",))).comparison.judgements
+    assert [(each.name, each.pairs) for each in found] == [("message.p50", 4), ("message.p99", 3)]

@@ -12,6 +12,7 @@ from wsload.children import Command, Guard
 from wsload.commands.ab.plan import ExperimentPlan
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
+from wsload.judge.run.standing import unusable
 from wsload.results.reader import StoredRun, find_runs, open_run
 from wsload.words import span
 
@@ -96,5 +97,4 @@ def make_load(
 def _problem(run: StoredRun, code: int | None) -> str:
     if run.info.ended_at is None:
         return f"locust ended with exit code {code}, and the run has no end"
-    trust = run.info.trust
-    return "" if trust is None or trust.standing.usable else trust.verdict
+    return unusable(run.info, run.problems)

@@ -25,3 +25,14 @@ def verdict_of(info: RunInfo, standing: Standing) -> str:
         assert info.trust is not None
         return info.trust.verdict
     return "Incomplete: these figures were rebuilt from the files that the run left"
+
+
+def unusable(info: RunInfo, problems: Sequence[str]) -> str:
+    """Why nothing of a run can be used for a comparison, in one sentence; empty where something can.
+
+    A run that is trusted up to p95 serves p50 and p95: what it is not trusted for is left out by name, there.
+    """
+    found = standing(info, problems)
+    if found is Standing.INCOMPLETE:
+        return f"{found}: {'; '.join(problems) or 'it was never judged'}"
+    return "" if found.usable else verdict_of(info, found)

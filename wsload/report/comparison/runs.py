@@ -12,14 +12,13 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.outcomes import outcomes_of
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.standing import standing, verdict_of
+from wsload.judge.run.standing import unusable
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
 from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
-from wsload.results.trust import Standing
 from wsload.words import size
 
 NOT_GIVEN: Final = "not given"
@@ -32,8 +31,15 @@ _MAY_DIFFER: Final = frozenset(
 """Options for the target, or for what is done with the figures, as opposed to how the load is made."""
 _CLIENT: Final = ("wsload", "locust", "websockets", "uvloop", "picows")
 """Packages whose versions affect latencies."""
-_OF_THE_CODE: Final = frozenset({"commit", "git", "git_commit", "dirty"})
+_OF_THE_CODE: Final = frozenset({"commit", "dirty"})
 """Parts of a recorded workload that say where its locustfile comes from; what matters is the file itself."""
+_CALLED: Final = {
+    "kind": "workload",
+    "user_classes": "user classes",
+    "locustfile": "locustfile (SHA-256)",
+    "ping_s": "ping interval, s",
+}
+"""What the parts of a recorded workload are called here."""
 _DEFAULT_REQUEST: Final = "message"
 """The request of older runs, which did not store names."""
 
@@ -47,7 +53,7 @@ class ComparedRun:
     path: Path
     info: RunInfo
     doubt: str
-    """Why the run is not used, in one sentence; empty if it is valid."""
+    """Why nothing of the run is used, in one sentence; empty if something is."""
     summary: Summary
     server: ServerFigures | None
     """The server's CPU and memory, if ``wsload ab`` started it."""
@@ -76,9 +82,9 @@ def read_runs(
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
-    A run that is not valid, has no end or is damaged has a ``doubt`` and is not used; with ``force`` it is used as
-    far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of an
-    experiment. Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
+    A run of which nothing is trusted, that has no end or is damaged has a ``doubt`` and is not used; with ``force`` it
+    is used as far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of
+    an experiment. Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
@@ -104,18 +110,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
 
-def _doubt(run: StoredRun) -> str:
-    found = standing(run.info, run.problems)
-    if found.usable:
-        return ""
-    if found is Standing.INCOMPLETE:
-        return f"{found}: {'; '.join(run.problems)}"
-    return verdict_of(run.info, found)
-
-
 def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> ComparedRun:
     totals, server = Totals(), None
-    doubt = _doubt(run)
+    doubt = unusable(run.info, run.problems)
     try:
         for interval in run.measured():
             totals.add(interval)
@@ -158,7 +155,7 @@ def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str
     An option that only some runs were given is ``not given`` in the others. The workload counts only if all runs
     recorded theirs.
     """
-    recorded = all(_workload(info) for info, _ in runs)
+    recorded = all(info.workload for info, _ in runs)
     found = [_conditions(info, summary) | (_workload(info) if recorded else {}) for info, summary in runs]
     names = sorted({name for each in found for name in each})
     return [{name: each.get(name, NOT_GIVEN) for name in names} for each in found]
@@ -166,16 +163,15 @@ def conditions_of(runs: Sequence[tuple[RunInfo, Summary]]) -> list[dict[str, str
 
 def has_workload(info: RunInfo) -> bool:
     """Whether the run recorded its workload."""
-    return bool(_workload(info))
+    return bool(info.workload)
 
 
 def _workload(info: RunInfo) -> dict[str, str]:
-    stored: Mapping[str, object] = getattr(info, "workload", None) or {}
     return {
-        f"workload, {name.replace('_', ' ')}": value
+        _CALLED.get(name, f"workload, {name}"): value
         if isinstance(value, str)
         else json.dumps(value, sort_keys=True, ensure_ascii=False)
-        for name, value in stored.items()
+        for name, value in info.workload.items()
         if name not in _OF_THE_CODE
     }
 
