@@ -4,12 +4,16 @@ websockets, Locust and Trio are documented with Sphinx too: it makes the referen
 links between pages and code, fails on a broken one, and needs no network.
 """
 
+import sys
 from importlib.metadata import version as _version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "wsload"
 author = "the wsload developers"
 release = _version("wsload")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 3
@@ -21,4 +25,3 @@ html_static_path: list[str] = []
 default_role = "code"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-suppress_warnings = ["myst.xref_missing"]

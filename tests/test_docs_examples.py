@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.locust_run import ROOT, Finished
+from support.documents import PAGES as DOCUMENTS
+from support.documents import marked
+from support.locust_run import Finished
 from support.serving import Serving, echo
 
 PAGES = [
     (page.name, number, text)
-    for page in sorted((ROOT / "docs").glob("*.md"))
-    for number, text in enumerate(
-        re.findall(r"<!-- locustfile -->\n```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL), start=1
-    )
+    for page in DOCUMENTS
+    for number, text in enumerate(marked(page, "python", "locustfile"), start=1)
 ]
 
 
@@ -41,7 +40,7 @@ def test_a_locustfile_of_the_documentation_runs(
         select_subprotocol=lambda _, offered: offered[0] if offered else None,
         process_request=token,
     )
-    load = ["--headless", "--only-summary", "-u", "2", "-r", "2", "-t", "3s", "--ws-allow-invalid"]
+    load = ["--headless", "--only-summary", "-u", "2", "-r", "2", "-t", "2s", "--ws-allow-invalid"]
     finished = run_locust("-f", "example.py", "--host", f"ws://127.0.0.1:{port}", *load)
     assert finished.returncode == 0, finished.stderr
     assert finished.counter("opens") >= 2 and finished.counter("sent") >= 1

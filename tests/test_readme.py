@@ -1,56 +1,30 @@
-"""The README says what is: help texts are the commands' own, the example runs, links lead somewhere."""
+"""The README is short, and says what is: its example runs and its links lead somewhere."""
 
 from __future__ import annotations
 
-import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from support.documents import marked
 from support.locust_run import ROOT, Finished
+from support.serving import Serving, echo
 
-from wsload.server.process import ServerProcess
-
-README = (ROOT / "README.md").read_text("utf-8")
-
-
-def test_help_texts_are_what_the_commands_print() -> None:
-    checked = subprocess.run(
-        [sys.executable, ROOT / "docs" / "readme.py", "--check"], capture_output=True, text=True, check=False
-    )
-    assert checked.returncode == 0, checked.stderr
+README = ROOT / "README.md"
+MOST_LINES = 200
 
 
-def test_the_example_is_a_locustfile_that_runs(run_locust: Callable[..., Finished], tmp_path: Path) -> None:
-    (example,) = re.findall(r"<!-- tested -->\n```python\n(.*?)```", README, re.DOTALL)
+def test_it_is_short() -> None:
+    assert len(README.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def test_the_example_is_a_locustfile_that_runs(
+    run_locust: Callable[..., Finished], tmp_path: Path, serving: Serving
+) -> None:
+    (example,) = marked(README, "python", "tested")
     (tmp_path / "example.py").write_text(example, "utf-8")
-    with ServerProcess() as server:
-        load = ["--headless", "--only-summary", "-u", "4", "-r", "4", "-t", "4s", "--ws-allow-invalid"]
-        finished = run_locust("-f", "example.py", "--host", server.url, *load)
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ["--headless", "--only-summary", "-u", "4", "-r", "4", "-t", "4s", "--ws-allow-invalid"]
+    finished = run_locust("-f", "example.py", "--host", host, *load)
     assert finished.returncode == 0, finished.stderr
-    assert finished.count("message") > 0
+    assert finished.count("getBook") > 0
     assert finished.failures == {}
-
-
-def test_the_options_it_names_exist() -> None:
-    options = subprocess.run(
-        [sys.executable, "-m", "wsload", "options"], capture_output=True, text=True, check=True
-    ).stdout
-    commands = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
-    named = {
-        word.partition("=")[0]
-        for command in commands
-        for word in shlex.split(command.replace("\\\n", " ").replace("$ ", ""), comments=True)
-        if word.startswith("--ws-")
-    }
-    assert named
-    assert [
-        option for option in sorted(named) if f"{option} " not in options and f"{option}\n" not in options
-    ] == []
-
-
-def test_its_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert [target for target in targets if not (ROOT / target).exists()] == []

@@ -12,7 +12,7 @@ from benchmarks.gate.judging import Rates
 from benchmarks.gate.rows import table
 from wsload.exit_codes import ExitCode
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "gate-simulation.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "inside" / "gate-simulation.md"
 HEAD: Final = """# What the gate of `compare` and `ab` is worth: a simulation
 
 <!-- Written by `python -m benchmarks.gate`; a test checks that the table is what the rules give. -->

@@ -1,7 +1,7 @@
 """Every kind of user class, in every workload, against every behaviour: right, or marked.
 
 ``pytest -n 0 tests/truth/test_matrix.py`` takes about two minutes; ``python -m support.truth.matrix`` in tests/
-writes the same, as a table, to docs/truth-matrix.md.
+writes the same, as a table, to docs/inside/truth-matrix.md.
 """
 
 from __future__ import annotations

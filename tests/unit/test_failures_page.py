@@ -8,7 +8,7 @@ from pathlib import Path
 from wsload.load.ws import failures
 from wsload.load.ws.rules import Rule
 
-PAGE = (Path(__file__).parents[2] / "docs" / "failures.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "failures.md").read_text("utf-8")
 
 
 def test_every_kind_is_explained() -> None:

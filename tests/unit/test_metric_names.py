@@ -19,7 +19,6 @@ from wsload.measure.names import (
     split,
 )
 
-
 parts = st.sampled_from(("", *SUFFIXES))
 lateness = st.sampled_from(("", *LATENESS))
 

@@ -2,7 +2,7 @@
 
     cd tests && python -m support.truth.matrix
 
-runs all of it, which takes some minutes, and writes docs/truth-matrix.md.
+runs all of it, which takes some minutes, and writes docs/inside/truth-matrix.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.truth.kinds import KINDS, WORKLOADS
 from support.truth.server import BEHAVIOURS
 from support.truth.verdicts import prove
 
-DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "truth-matrix.md"
+DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "inside" / "truth-matrix.md"
 SYMBOLS: Final = {"right": "✓", "marked": "!", "WRONG": "✗"}
 INTRODUCTION: Final = """\
 # Are the figures true?
