@@ -19,6 +19,7 @@ myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = False
+smartquotes = False  # they turn --host into a dash
 html_theme = "furo"
 html_title = "wsload"
 html_static_path: list[str] = []
