@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UsageError,
         WorkloadError,
     )
+    from wsload.load.users.feed import feed
     from wsload.load.users.opening import Opening
     from wsload.load.users.tasks import task
     from wsload.load.users.waits import constant_rate, poisson_rate
@@ -34,6 +35,7 @@ _HOMES: Final = {
     "WebSocketUser": "wsload.load.users.websocket",
     "constant_rate": "wsload.load.users.waits",
     "embedded_server": "wsload.server.embedded",
+    "feed": "wsload.load.users.feed",
     "poisson_rate": "wsload.load.users.waits",
     "task": "wsload.load.users.tasks",
 } | dict.fromkeys(
@@ -58,6 +60,7 @@ __all__ = [
     "WorkloadError",
     "constant_rate",
     "embedded_server",
+    "feed",
     "poisson_rate",
     "task",
 ]

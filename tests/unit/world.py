@@ -21,6 +21,7 @@ from wsload.load.engine.pacer import Pacer
 from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.rows import Rows
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.ws.opening import Opener
 from wsload.measure.interval import Totals
@@ -71,6 +72,7 @@ class World:
             opener=Opener(settings.opening, self.engine.recorder, self.engine.timers),
             clock="clock000",
             nonce="nonce0",
+            rows=Rows(),
             next_number=iter(range(1, 1_000_000)).__next__,
             report_user_error=self._report,
             quit=lambda reason, error=None: self.quits.append(reason),

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import time
+from collections import Counter
 from dataclasses import asdict
 from typing import Any, Final, Protocol
 
@@ -103,6 +104,7 @@ class Worker:
         """Intervals of this run, by now."""
         self._runner.register_message("wsload_target", self._on_target)
         self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
+        self._runner.register_message("wsload_rows", self._on_rows)
         # Listeners of `quitting` are called in reverse order: this one before the runner's own, so that
         # the master has the last interval before it hears that the worker quits.
         environment.events.quitting.add_listener(lambda **_: self._runner.stop())
@@ -114,6 +116,8 @@ class Worker:
         return Recording(self._environment)
 
     def begin(self, settings: Settings) -> None:
+        context = ProcessContext.of(self._environment)
+        context.rows.ask = lambda feed, count: context.bridge.to_hub(self._ask_for_rows, feed, count)
         self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
         self._sent = 0
         self._tell("wsload_started", at_s=time.time())
@@ -150,6 +154,14 @@ class Worker:
         self._sent += 1
         self._tell("wsload_interval", number=self._sent, interval=to_wire(interval))
 
+    def _ask_for_rows(self, feed: str, count: int) -> None:
+        self._tell("wsload_rows", feed=feed, count=count)
+
+    def _on_rows(self, environment: Any, msg: Any) -> None:
+        if msg.data["run"] == getattr(environment.parsed_options, "ws_run_id", ""):
+            context = ProcessContext.of(environment)
+            context.engine.call(context.rows.given, msg.data["feed"], msg.data["first"], msg.data["count"])
+
     def _on_target(self, environment: Any, msg: Any) -> None:
         ProcessContext.of(environment).retarget(int(msg.data["users"]))
 
@@ -167,15 +179,19 @@ class Master:
         self._runner = environment.runner
         self._collector: Collector | None = None
         """Of the run that goes on."""
+        self._rows: Counter[str] = Counter()
+        """How many rows of each feed the workers were given."""
         if environment.parsed_options.processes:
             outlive_children()
         self._runner.register_message("wsload_started", self._on_started)
         self._runner.register_message("wsload_interval", self._on_interval)
         self._runner.register_message("wsload_done", self._on_done)
+        self._runner.register_message("wsload_rows", self._on_rows)
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        self._rows.clear()
         self._collector = Collector(run.append)
         run.processes = self._collector.workers.values
         return run
@@ -213,6 +229,14 @@ class Master:
             collector.add(msg.node_id, msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time())
         else:
             logger.warning("An interval of worker %s came after its run had ended: not counted", msg.node_id)
+
+    def _on_rows(self, environment: Any, msg: Any) -> None:
+        if self._collector_for(msg):
+            feed, count = msg.data["feed"], msg.data["count"]
+            self._runner.send_message(
+                "wsload_rows", {**msg.data, "first": self._rows[feed]}, client_id=msg.node_id
+            )
+            self._rows[feed] += count
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):

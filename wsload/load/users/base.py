@@ -15,6 +15,7 @@ from wsload.errors import UsageError, WorkloadError, WsloadError
 from wsload.load.locust.compat import join_group, mark_running, mark_stopping
 from wsload.load.locust.handle import UserHandle
 from wsload.load.users.declared import check_class
+from wsload.load.users.feed import Feed, Order, feeds_of
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life
 from wsload.load.users.opening import Opening, Pairs
@@ -51,6 +52,8 @@ class DeclaredUser(User):
     """In an open workload: whether a task that is due begins although the one before has not ended. With False it
     waits for its turn; its response time still counts from when it was due, and the server is charged with it."""
 
+    _feeds: ClassVar[dict[str, Feed[Any]]] = {}
+    """By attribute."""
     _subject: ClassVar[str] = "task"
     """What could not be sent is counted as a failure of this, where no request's name is known yet."""
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
@@ -61,6 +64,7 @@ class DeclaredUser(User):
         if isinstance(cls.subprotocols, str):
             cls.subprotocols = (cls.subprotocols,)
         cls.expected_closes = frozenset(cls.expected_closes)
+        cls._feeds = feeds_of(cls)
         check_class(cls)
 
     def __init__(self, environment: Any) -> None:
@@ -165,6 +169,19 @@ class DeclaredUser(User):
             socket.abort()
 
     # Called by the life and the sockets, on the loop
+
+    async def _take_rows(self) -> None:
+        """Takes this user's row of each feed. Raises `StopUser` where none is left, counted."""
+        for attribute, feed in self._feeds.items():
+            number = 0 if feed.order is Order.RANDOM else await self._context.rows.number(feed.id)
+            try:
+                setattr(self, attribute, feed.row(number))
+            except UsageError as error:
+                recorder = self._context.engine.recorder
+                recorder.failed(f"feed {attribute}", "no row left")
+                recorder.count.users_ended += 1
+                self._context.report_user_error(self, error, f"{type(self).__name__}, {attribute}: {error}")
+                raise StopUser from None
 
     async def _depart(self) -> None:
         """Waits for outstanding answers, then closes: bounded by itself."""

@@ -154,6 +154,7 @@ class Life:
 
     async def _arrive(self, arrival_ns: int) -> None:
         user, recorder = self.user, self.context.engine.recorder
+        await user._take_rows()
         if user.auto_connect:
             try:
                 await user._socket.open_persistently(arrival_ns)

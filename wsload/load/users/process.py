@@ -17,6 +17,7 @@ from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
+from wsload.load.users.rows import Rows
 from wsload.load.ws.opening import Opener
 from wsload.results.machine import clock_id
 
@@ -47,6 +48,8 @@ class ProcessContext:
         """Names this host's monotonic clock in tokens."""
         self.nonce: Final = secrets.token_hex(3)
         """Tells this process's users from all others, 6 characters."""
+        self.rows: Final = Rows()
+        """Which rows of feeds come next."""
         self.target_users = 0
         """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
         self.on_single_user_end: Callable[[], object] = lambda: None
@@ -84,6 +87,7 @@ class ProcessContext:
     def _renew(self) -> None:
         # On the loop's thread, before the run's first user: what is being used there is not taken away.
         self._pacer = self._opener = None
+        self.rows.begin()
         self.long_looks = LONG_LOOKS
 
     @property
