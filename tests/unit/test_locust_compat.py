@@ -9,12 +9,14 @@ import contextlib
 import logging
 import platform
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
 import gevent
+import gevent.event
 import gevent.monkey
 import pytest
 from gevent.pool import Group
@@ -262,3 +264,32 @@ def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         assert type(logging._lock) is type(later.lock) is real  # type: ignore[attr-defined]
         assert earlier.lock is not lock
         logging.getLogger("wsload.canary.of.a.new.name").warning("said once")
+
+
+def test_a_greenlet_of_a_thread_with_a_loop_of_its_own_is_refused() -> None:
+    found: list[Any] = []
+
+    def starts() -> None:
+        compat.refuse_greenlets(lambda: ValueError("never"))
+        for start in (
+            lambda: gevent.spawn(found.append, 0),
+            lambda: gevent.spawn_later(0.01, found.append, 0),
+            lambda: gevent.Greenlet(found.append, 0).start(),
+        ):
+            try:
+                start()
+            except ValueError as error:
+                found.append(str(error))
+        began = time.monotonic()
+        gevent.sleep(0.02)  # what time.sleep is there
+        with gevent.Timeout(0.02, False):
+            gevent.event.Event().wait(20)
+        found.append(0.04 <= time.monotonic() - began < 10)
+        compat.forget_hub()
+
+    with needed("gevent", "loop.run_callback and loop.timer", "to refuse greenlets that would never run"):
+        thread = threading.Thread(target=starts)
+        thread.start()
+        thread.join()
+        assert found == ["never", "never", "never", True]
+        assert gevent.spawn(int).get(timeout=10) == 0  # elsewhere they run

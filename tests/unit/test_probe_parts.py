@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intervals import histograms
 from pair import MAX_SIZE, QUIET, Message, chunks, frame
+from support.waiting import until
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
@@ -22,6 +24,7 @@ from wsload.measure.histogram import Histogram
 from wsload.protocols.chat.probe.frames import BINARY, PING, TEXT, FrameReader, Violation, client_frame
 from wsload.protocols.chat.probe.opening import OpeningError, Target, check_response, request
 from wsload.protocols.chat.probe.options import ProbeOptions
+from wsload.protocols.chat.probe.process import ProbeProcess
 from wsload.protocols.chat.probe.result import ProbeResult, added
 
 OPTIONS = ProbeOptions(url="ws://127.0.0.1:1/")
@@ -247,3 +250,15 @@ def test_a_response_that_opens_nothing_is_named(old: bytes, new: bytes, reason: 
     assert old in head
     with pytest.raises(OpeningError, match=f"^{reason}"):
         check_response(head.replace(old, new), OPTIONS, key)
+
+
+def test_a_line_that_is_no_result_is_a_problem_and_the_others_are_read() -> None:
+    probe = ProbeProcess(OPTIONS)
+    try:
+        assert until(probe.read, what="a first second")
+        for line in (b"Warning: something\n", b'{"histogram": "x"}\n', b"[1]\n"):
+            os.write(probe._output.fileno(), line)
+        assert sum("could not be read" in part.problem for part in probe.read()) == 3
+        probe.end()
+    finally:
+        assert probe.stop().ended

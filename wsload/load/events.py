@@ -14,6 +14,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
+from wsload.load.locust import output
 from wsload.load.locust.compat import spare_argument_parsers
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.quitting import fire_once
@@ -21,6 +22,7 @@ from wsload.load.locust.signals import EndSignals
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import add_options
 from wsload.load.users.process import newcomers
+from wsload.load.watch.ending_page import keep_asking
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.page_secrets import PageSecrets
@@ -52,6 +54,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     except UsageError as error:
         refuse(error)
     raise_file_limit()
+    output.install()
     _signals.take()
     _look_at_the_clock()
     lifecycle = _of(environment)
@@ -60,6 +63,7 @@ def _on_init(environment: Any, **_: Any) -> None:
         add_live_page(environment, lambda: lifecycle.run)
         if environment.parsed_options is not None:
             PageSecrets(environment)
+            keep_asking(environment)
             StartForm(
                 environment,
                 lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
@@ -79,7 +83,13 @@ def _on_spawning_complete(**_: Any) -> None:
         lifecycle.ramped_up()
     # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
     # need not walk it every time.
-    gevent.spawn_later(1, gc.freeze)
+    gevent.spawn_later(1, _freeze)
+
+
+def _freeze() -> None:
+    # Without what is garbage by now: the youngest two generations take no time, all of it took some at the start.
+    gc.collect(1)
+    gc.freeze()
 
 
 def _on_quit(exit_code: int = 1, **_: Any) -> None:

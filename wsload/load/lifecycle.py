@@ -65,6 +65,7 @@ class Lifecycle:
     def test_start(self) -> None:
         self._wait_for_end()
         environment = self.environment
+        gc.collect()  # before there are users to wait for it; what is left is frozen after the ramp
         try:
             run = self._role.begin(settings_of(environment, host_known=True))
         except UsageError as error:

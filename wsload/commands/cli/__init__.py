@@ -9,6 +9,7 @@ Never here: the commands' actual work.
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
@@ -68,6 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     What a user can act on is one line on stderr; a bug is a traceback.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that can't show a character shows "?"
     try:
         code = app(arguments, prog_name="wsload", standalone_mode=False)
     except (typer.TyperException, WsloadError) as error:

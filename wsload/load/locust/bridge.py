@@ -20,8 +20,9 @@ import gevent
 import gevent.event
 import gevent.monkey
 
+from wsload.errors import UsageError
 from wsload.load.engine.loop import Engine
-from wsload.load.locust.compat import give_logging_real_locks, stack_of
+from wsload.load.locust.compat import forget_hub, give_logging_real_locks, refuse_greenlets, stack_of
 from wsload.load.locust.exit import leave_at_once
 from wsload.load.locust.lane import Lane
 from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
@@ -34,6 +35,10 @@ LISTENERS_TIMEOUT_S: Final = 3.0
 ANSWER_TIMEOUT_S: Final = 5.0
 """A loop that has not answered by then is taken to be blocked."""
 HAND_ON_TIMEOUT_S: Final = 60.0
+NO_GREENLETS: Final = (
+    "a greenlet or a threading.Thread that a task or hook starts would never run: "
+    "use asyncio.create_task, or asyncio.to_thread for what blocks"
+)
 
 
 class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
@@ -93,11 +98,13 @@ class Bridge:
 
     def _run_engine(self) -> None:
         self._thread, self._greenlet = thread_id(), gevent.getcurrent()
+        refuse_greenlets(lambda: UsageError(NO_GREENLETS))
         try:
             self.engine.run(self._on_loop_error)
         except BaseException:
             self.to_hub(self._on_log, traceback.format_exc())
         finally:
+            forget_hub()
             self._running.release()
 
     def _on_loop_error(self, context: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ No other file touches such a name. Each function says what it relies on and why;
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import Any, Final
 
 import gevent
+import gevent.hub
 import gevent.monkey
 from locust import User, argument_parser, stats
 from locust.event import EventHook
@@ -147,6 +147,51 @@ def users_at_work(runner: Runner) -> list[Any]:
 # gevent and CPython
 
 
+def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
+    """From now on raises this where a greenlet is started on this thread, by ``gevent.spawn`` or ``threading.Thread``.
+
+    A greenlet runs when its thread's hub does. One of a thread that runs another loop waits for ever, and nobody
+    is told. What blocks the thread in a way that gevent has replaced (``time.sleep``, sockets) still works there.
+    `forget_hub` ends it.
+    """
+
+    def checked(callback: Any) -> None:
+        if isinstance(getattr(callback, "__self__", None), gevent.Greenlet):
+            raise refusal()
+
+    class Timer:
+        def __init__(self, timer: Any) -> None:
+            self._timer = timer
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._timer, name)
+
+        def __enter__(self) -> Timer:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self._timer.close()
+
+        def start(self, callback: Any, *args: Any, **settings: Any) -> None:
+            checked(callback)
+            self._timer.start(callback, *args, **settings)
+
+    class Loop(type(gevent.get_hub().loop)):  # type: ignore[misc]
+        def run_callback(self, callback: Any, *args: Any) -> Any:
+            checked(callback)
+            return super().run_callback(callback, *args)
+
+        def timer(self, *args: Any, **settings: Any) -> Timer:
+            return Timer(super().timer(*args, **settings))
+
+    gevent.hub.set_hub(gevent.hub.Hub(loop=Loop(default=False)))
+
+
+def forget_hub() -> None:
+    """Gives back what this thread's hub holds."""
+    gevent.get_hub().destroy(destroy_loop=True)
+
+
 def stack_of(thread_id: int) -> FrameType | None:
     """The innermost frame of a thread, by its real id; None when it has ended."""
     return sys._current_frames().get(thread_id)
@@ -170,8 +215,12 @@ def give_logging_real_locks() -> None:
 
     logging._lock = make_lock()  # type: ignore[attr-defined]
     logging.Handler.createLock = create_lock  # type: ignore[method-assign,assignment]
-    loggers = (logging.root, *logging.root.manager.loggerDict.values())
-    handlers = itertools.chain.from_iterable(getattr(logger, "handlers", ()) for logger in loggers)
-    for handler in {*handlers, logging.lastResort}:
+    for handler in {*log_handlers(), logging.lastResort}:
         if handler is not None:
             handler.createLock()
+
+
+def log_handlers() -> list[logging.Handler]:
+    """The handlers of all loggers."""
+    loggers = (logging.root, *logging.root.manager.loggerDict.values())
+    return [handler for logger in loggers for handler in getattr(logger, "handlers", ())]

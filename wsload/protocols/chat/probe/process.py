@@ -38,7 +38,7 @@ class ProbeProcess:
         return self._child.running
 
     def read(self) -> list[ProbeResult]:
-        """The results since the last call, one a second; never waits."""
+        """The results since the last call, one a second; never waits. A line that is no result is a problem in one."""
         new: list[ProbeResult] = []
         if self._result is None:
             data = b""
@@ -46,7 +46,7 @@ class ProbeProcess:
                 data += read
             lines = data[: data.rfind(b"\n") + 1]
             self._position += len(lines)
-            new = [ProbeResult.from_json(line) for line in lines.splitlines()]
+            new = [_read(line) for line in lines.splitlines()]
             self._parts += new
         return new
 
@@ -71,3 +71,10 @@ class ProbeProcess:
             self._result = result
             self._output.close()
         return self._result
+
+
+def _read(line: bytes) -> ProbeResult:
+    try:
+        return ProbeResult.from_json(line)
+    except ValueError as error:
+        return ProbeResult(problem=f"a line of its output could not be read: {error}")
