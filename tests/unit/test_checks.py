@@ -14,10 +14,9 @@ from test_check_grammar import parts
 from wsload.judge.figures.samples import BEYOND, SHOWN, at_most, can_be_shown, needed
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
-from wsload.judge.run.trust import TOO_LATE
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LOST, UNLAGGED, Kind, Labels
+from wsload.measure.names import LAGGED, LOST, TOO_LATE, UNLAGGED, Kind, Labels
 from wsload.results.run import CheckOutcome, CheckState
 
 MS = 1_000_000

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from wsload.judge.run.doubts import doubts
-from wsload.judge.run.trust import TOO_LATE
 from wsload.judge.run.verdict import judge
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LATE_IN, LOST, UNLAGGED, Kind
+from wsload.measure.names import LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
 from wsload.results.run import RunWarning
 from wsload.results.trust import Standing, Trust
 

@@ -24,12 +24,12 @@ from wsload import (
     constant_rate,
     task,
 )
-from wsload.judge.run.trust import TOO_LATE
 from wsload.load.users import due_tasks
 from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
 from wsload.load.users.states import State
 from wsload.load.users.steps import UNFINISHED
+from wsload.measure.names import TOO_LATE
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from wsload.load.watch.opentelemetry import observe_with_opentelemetry
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import OWN, PARTS, split
+from wsload.measure.names import LATE_IN, OWN, PARTS, split
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
 from wsload.results.trust import Trust
 
@@ -217,7 +217,9 @@ def test_json_lines_have_every_name() -> None:
 
 def test_prometheus_has_every_name_as_a_label() -> None:
     totals = Totals.of(shop_seconds())
+    totals.counters[f"{LATE_IN}Shopper.buy"] = 3
     found = exposed(run_of(totals))
+    assert not [labels for _, labels in found if ("name", f"{LATE_IN}Shopper.buy") in labels]
     for name in REQUESTS:
         for part in ("", "_service", "_lost", "_failed"):
             metric = name + part.replace("_", ".")
@@ -236,7 +238,9 @@ def test_opentelemetry_has_every_name_as_an_attribute() -> None:
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
     reader = InMemoryMetricReader()
-    run = run_of(Totals.of(shop_seconds()))
+    totals = Totals.of(shop_seconds())
+    totals.counters[f"{LATE_IN}Shopper.buy"] = 3
+    run = run_of(totals)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(metrics, "get_meter", MeterProvider([reader]).get_meter)
         observe_with_opentelemetry(lambda: run)
@@ -253,6 +257,7 @@ def test_opentelemetry_has_every_name_as_an_attribute() -> None:
     about = {"metric": f"{BUY}.lost", "name": BUY, "kind": "request", "part": "lost"}
     assert points["wsload.values"][tuple(sorted(about.items()))] == 16
     assert points["wsload.counted"][("name", "books sold"),] == 40
+    assert (("name", f"{LATE_IN}Shopper.buy"),) not in points["wsload.counted"]
     latency = {"metric": STEP, "name": STEP, "kind": "step", "part": "time", "percentile": 90.0}
     assert points["wsload.latency"][tuple(sorted(latency.items()))] == pytest.approx(0.04, rel=1e-3)
     # p99 of 40 steps would be their maximum.

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from wsload.load.locust.other_requests import LONGEST_KIND, MOST_KINDS, OtherRequests
+from wsload.load.locust.other_requests import LONGEST_KIND, OtherRequests
 from wsload.load.locust.statistics import TYPE
 from wsload.measure.interval import Interval
-from wsload.measure.names import OTHER, Kind
+from wsload.measure.names import MOST_KINDS, OTHER, Kind
 from wsload.measure.recorder import Recorder
 
 

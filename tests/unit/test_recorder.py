@@ -9,7 +9,17 @@ from intervals import COUNTERS, METRICS
 
 from wsload.measure.histogram import TRACKABLE_NS, Histogram
 from wsload.measure.interval import Interval
-from wsload.measure.names import MOST_NAMES, OTHER, Kind, counters
+from wsload.measure.names import (
+    JUDGED_KINDS,
+    LATE_IN,
+    MOST_KINDS,
+    MOST_NAMES,
+    OTHER,
+    OTHER_KINDS,
+    TOO_LATE,
+    Kind,
+    counters,
+)
 from wsload.measure.recorder import LONG, Failure, Recorder, Samples
 
 values = st.integers(0, 10**10)
@@ -237,3 +247,49 @@ def test_two_hundred_names_are_shown_in_one_call() -> None:
     assert shown.calls == 1 and len(shown.values) == 100
     freeze(recorder)
     assert shown.calls == 2 and len(shown.values) == 200
+
+
+# Kinds of failures
+
+
+def test_so_many_kinds_of_failures_are_told_apart_and_the_rest_counted_in_one_of_each_name() -> None:
+    recorder, shown = Recorder(), Shown()
+    recorder.listener = shown
+    for number in range(60_000):
+        recorder.failed(("buy", "sell")[number % 2], f"order {number} failed")
+    failures = freeze(recorder).failures
+    assert len(failures) == MOST_KINDS + 2
+    assert failures["buy", OTHER_KINDS] == failures["sell", OTHER_KINDS] == (60_000 - MOST_KINDS) / 2
+    assert sum(failures.values()) == len(shown.seen) == 60_000
+    assert len({(what, kind) for what, kind, _ in shown.seen}) == MOST_KINDS + 2
+
+
+def test_kinds_that_were_told_apart_stay_so_and_those_that_the_verdict_looks_at_always_are() -> None:
+    recorder = Recorder()
+    for number in range(MOST_KINDS + 1):
+        recorder.failed("buy", f"order {number} failed")
+    freeze(recorder)
+    for kind in ("order 0 failed", *JUDGED_KINDS):
+        recorder.failed("buy", kind)
+    assert freeze(recorder).failures == {("buy", kind): 1 for kind in ("order 0 failed", *JUDGED_KINDS)}
+    assert TOO_LATE in JUDGED_KINDS
+
+
+def test_a_new_run_tells_its_own_kinds_apart() -> None:
+    recorder = Recorder()
+    for number in range(MOST_KINDS + 1):
+        recorder.failed("buy", f"order {number} failed")
+    recorder.begin()
+    recorder.failed("buy", "sold out")
+    assert freeze(recorder).failures == {("buy", "sold out"): 1}
+
+
+def test_what_wsload_counts_for_its_own_use_takes_none_of_the_names_of_a_user_class() -> None:
+    recorder = Recorder()
+    for number in range(2 * MOST_NAMES):
+        recorder.add(f"{LATE_IN}User.task, line {number}")
+    assert [recorder.counter(f"own {number}") for number in range(MOST_NAMES)] == [
+        f"own {number}" for number in range(MOST_NAMES)
+    ]
+    with pytest.raises(ValueError, match="one that wsload keeps itself"):
+        recorder.counter(f"{LATE_IN}time")

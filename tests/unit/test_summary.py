@@ -11,7 +11,7 @@ from support.made_runs import TRUSTED
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import Kind
+from wsload.measure.names import LATE_IN, Kind
 from wsload.results.reader import open_run
 from wsload.results.writer import RunWriter
 
@@ -90,6 +90,11 @@ def test_a_run_that_recorded_nothing_has_a_summary_too() -> None:
         "closes": {},
         "names": {},
     }
+
+
+def test_where_the_loop_was_when_it_was_late_is_for_the_verdict_only() -> None:
+    totals = Totals.of([Interval(length_s=1.0, counters={f"{LATE_IN}User.task": 3, "books sold": 2})])
+    assert summarize(totals).counters == {"books sold": 2}
 
 
 def test_values_without_any_time_have_no_rate() -> None:

@@ -12,7 +12,6 @@ from wsload.judge.run.trust import (
     RUNGS,
     SHARE,
     TOLERANCE_NS,
-    TOO_LATE,
     UNSEEN_NS,
     Bounds,
     doubt_of,
@@ -22,7 +21,7 @@ from wsload.judge.run.trust import (
 )
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import FAILED, LAGGED, LOST, SERVICE, UNLAGGED, Kind
+from wsload.measure.names import FAILED, LAGGED, LOST, SERVICE, TOO_LATE, UNLAGGED, Kind
 
 MS = 1_000_000
 US = 1_000

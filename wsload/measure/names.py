@@ -36,6 +36,13 @@ MOST_NAMES: Final = 200
 LONGEST_NAME: Final = 100
 """Characters of a name; the rest is cut off."""
 OTHER: Final = "other"
+MOST_KINDS: Final = 200
+"""Kinds of failures of a run, each of one name; further ones are counted as `OTHER_KINDS` of that name."""
+OTHER_KINDS: Final = "other failures"
+TOO_LATE: Final = "load generator too late"
+"""The kind of failure of what was due and never begun, by the load generator's own fault."""
+JUDGED_KINDS: Final = frozenset((TOO_LATE, "too many open files", "no free port"))
+"""Kinds that the verdict on a run looks at: told apart whatever the limit."""
 MOST_GATHERED: Final = 10_000
 """Of the names gathered under `OTHER` so many are told apart, to count them."""
 GATHERED: Final = "names_gathered"
@@ -208,6 +215,11 @@ def for_people(metric: str) -> bool:
     return not metric.endswith(LATENESS)
 
 
+def counted_for_people(counter: str) -> bool:
+    """Whether a counter is shown; others serve to judge the run."""
+    return not counter.startswith(LATE_IN)
+
+
 def in_order(found: Iterable[str]) -> list[str]:
     """Metrics in the order of reports: what the user classes named, each with its parts; then the core's."""
     place = {metric: number for number, metric in enumerate(_METRICS)}
@@ -257,10 +269,10 @@ def clean_counter(name: str) -> str:
     Raises `ValueError` for one that is taken.
     """
     text = one_line(name)
-    if text in _COUNTERS or text in GAUGES or text.endswith(COUNTED):
+    if text in _COUNTERS or text in GAUGES or text.endswith(COUNTED) or text.startswith(LATE_IN):
         raise ValueError(
-            f"the counter {text!r} is one that wsload keeps itself, or ends like one ({', '.join(COUNTED)}): "
-            "choose another name"
+            f"the counter {text!r} is one that wsload keeps itself, or is like one ('{LATE_IN}…', "
+            f"{', '.join(COUNTED)}): choose another name"
         )
     return text
 

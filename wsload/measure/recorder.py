@@ -15,7 +15,19 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
 from wsload.measure.name_limit import NameLimit
-from wsload.measure.names import LAGGED, UNLAGGED, Figures, Kind, clean, clean_counter, counters, metrics
+from wsload.measure.names import (
+    JUDGED_KINDS,
+    LAGGED,
+    MOST_KINDS,
+    OTHER_KINDS,
+    UNLAGGED,
+    Figures,
+    Kind,
+    clean,
+    clean_counter,
+    counters,
+    metrics,
+)
 
 LONG: Final = 2_000
 """So many samples are moved into a histogram at once, in about 0.1 ms."""
@@ -87,8 +99,8 @@ class Recorder:
     counted by `add`. `declare` makes the lists of a name that a user class brings.
     """
 
-    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failures", "_histograms", "_limit",
-                 "_new", "_others", "_own_counters",
+    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failure_kinds", "_failures",
+                 "_histograms", "_limit", "_new", "_others", "_own_counters",
                  "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -108,6 +120,7 @@ class Recorder:
         self._own_counters: dict[str, str] = {}
         self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
+        self._failure_kinds: set[tuple[str, str]] = set()
         self._start()
 
     def _start(self) -> None:
@@ -169,6 +182,7 @@ class Recorder:
     def begin(self) -> None:
         """Forgets what was recorded so far, at the start of a run; names that are known are named again."""
         self.freeze(start_s=0, length_s=0, gauges={})
+        self._failure_kinds.clear()
         self._new = dict(self.kinds)
 
     def add(self, counter: str, number: int = 1) -> None:
@@ -190,8 +204,13 @@ class Recorder:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
         ``age_ns`` is how long it had taken by then, where that means something. The listener is shown a
-        ``number`` of alike failures as one.
+        ``number`` of alike failures as one. Beyond `wsload.measure.names.MOST_KINDS` they are `OTHER_KINDS`.
         """
+        if (what, kind) not in self._failure_kinds:
+            if len(self._failure_kinds) >= MOST_KINDS and kind not in JUDGED_KINDS:
+                kind = OTHER_KINDS
+            else:
+                self._failure_kinds.add((what, kind))
         self._failures[what, kind] += number
         self._failed.append((what, kind, age_ns))
 

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.figures.summary import MetricSummary, Summary
-from wsload.measure.names import GAUGES, LATE_IN, Labels, labels
+from wsload.measure.names import GAUGES, Labels, labels
 from wsload.results.trust import Trust
 from wsload.words import ms, number, rate, size, span
 
@@ -124,11 +124,7 @@ def _cells(name: str, found: MetricSummary) -> tuple[str, ...]:
 def counters_table(summary: Summary, known: Labels | None = None) -> Table:
     """The counters that are not zero, and the highest levels; ``known`` are the run's own labels."""
     words = known or labels()
-    rows = [
-        (words.label(name), counter_value(name, value))
-        for name, value in summary.counters.items()
-        if not name.startswith(LATE_IN)
-    ]
+    rows = [(words.label(name), counter_value(name, value)) for name, value in summary.counters.items()]
     rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
     return Table(
         title="Counters",

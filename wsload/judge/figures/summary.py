@@ -12,7 +12,17 @@ from typing import Final
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import GAUGES, Kind, Labels, counters, for_people, in_order, leading, split
+from wsload.measure.names import (
+    GAUGES,
+    Kind,
+    Labels,
+    counted_for_people,
+    counters,
+    for_people,
+    in_order,
+    leading,
+    split,
+)
 from wsload.results.run import SCHEMA
 
 PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -94,7 +104,10 @@ def summarize(totals: Totals, known: Labels | None = None) -> Summary:
             for metric in in_order(filter(for_people, totals.histograms))
             if totals.histograms[metric].total
         },
-        counters=_listed(totals.counters, tuple(dict.fromkeys(order))),
+        counters=_listed(
+            {name: number for name, number in totals.counters.items() if counted_for_people(name)},
+            tuple(dict.fromkeys(order)),
+        ),
         peaks=_listed(totals.peaks, tuple(GAUGES)),
         failures=dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))),
         closes=dict(sorted(totals.closes.items())),
@@ -120,5 +133,5 @@ def _figures(histogram: Histogram, duration_s: float) -> MetricSummary:
 
 def _listed(found: Mapping[str, int], order: tuple[str, ...]) -> dict[str, int]:
     """In this order, others last; zeros are left out, but for those of the user class's own."""
-    names = [*order, *sorted(found.keys() - set(order))]
-    return {name: found[name] for name in names if found.get(name) or name in found.keys() - set(order)}
+    own = found.keys() - set(order)
+    return {name: found[name] for name in (*order, *sorted(own)) if found.get(name) or name in own}

@@ -55,7 +55,7 @@ from wsload.judge.run.trust import (
 )
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, LOST, OWN, Kind, Labels, labels, split
+from wsload.measure.names import FAILED, LOST, OWN, Kind, Labels, counted_for_people, labels, split
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.results.trust import ALL
 
@@ -138,14 +138,15 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
         return _part(check, totals) if of_metric else _unknown(name, totals, known)
     if statistic and of_metric:
         return _of_metric(check, totals)
-    counters = {FAILURES, *totals.counters, *labels().counters, *known.counters}
+    counters = {FAILURES, *filter(counted_for_people, totals.counters), *labels().counters, *known.counters}
     if statistic in ("", "rate") and name in counters:
         return _of_total(check, totals)
     return _unknown(name, totals, known)
 
 
 def _unknown(name: str, totals: Totals, known: Labels) -> _Got:
-    there = [*totals.names, *totals.histograms, *totals.counters, *known.metrics, *known.counters]
+    counted = filter(counted_for_people, totals.counters)
+    there = [*totals.names, *totals.histograms, *counted, *known.metrics, *known.counters]
     near = get_close_matches(name, dict.fromkeys(there), n=3)
     hint = f": did you mean {' or '.join(near)}?" if near else ""
     return _none(f"the run has no '{name}'{hint}")

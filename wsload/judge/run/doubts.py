@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
-from wsload.judge.run.trust import TO_PROVE, TOO_LATE, doubt_of
+from wsload.judge.run.trust import TO_PROVE, doubt_of
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import GATHERED, LOST, MOST_NAMES, OTHER, Kind
+from wsload.measure.names import GATHERED, LOST, MOST_NAMES, OTHER, TOO_LATE, Kind
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed, milliseconds, number, percent
 

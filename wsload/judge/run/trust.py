@@ -44,7 +44,7 @@ from typing import Final
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.lateness import BEAT_NS
-from wsload.measure.names import LAGGED, SUFFIXES, UNLAGGED, Kind, for_people, split
+from wsload.measure.names import LAGGED, SUFFIXES, TOO_LATE, UNLAGGED, Kind, for_people, split
 from wsload.results.trust import ALL, NONE
 
 SHARE: Final = 0.1
@@ -54,8 +54,6 @@ RUNGS: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, ALL)
 UNSEEN_NS: Final = BEAT_NS // 2
 """Where lateness shows at all, so much more may be unseen."""
 TENTH: Final = 0.1
-TOO_LATE: Final = "load generator too late"
-"""The kind of failure of what was due and never begun, by the load generator's own fault."""
 ANY_TASK: Final = "task"
 """What such a failure is one of, where no request's name was known yet."""
 UNPAIRED: Final = ".unpaired"

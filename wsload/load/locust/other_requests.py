@@ -15,8 +15,6 @@ from wsload.load.engine.loop import Engine
 from wsload.load.locust.statistics import TYPE
 from wsload.measure.names import OTHER, Kind, clean
 
-MOST_KINDS: Final = 100
-"""Different kinds of failures that are told apart; further ones are counted together."""
 LONGEST_KIND: Final = 100
 """Characters."""
 
@@ -36,7 +34,6 @@ class OtherRequests:
         self._known: dict[tuple[str, str], str] = {}
         self.names: Final[set[str]] = set()
         """What such requests are called in the results; belongs to the loop's thread."""
-        self._kinds: set[str] = set()
 
     def on_request(
         self, request_type: str, name: str, response_time: Any = None, exception: Any = None, **_: Any
@@ -46,7 +43,7 @@ class OtherRequests:
             return
         timed = isinstance(response_time, int | float) and 0 <= response_time < math.inf
         time_ns = int(response_time * 1e6) if timed else -1
-        self._fired.append((str(request_type), str(name), time_ns, self._kind_of(exception)))
+        self._fired.append((str(request_type), str(name), time_ns, _kind_of(exception)))
         if len(self._fired) == 1:
             self._engine.call(self._record)
 
@@ -56,16 +53,6 @@ class OtherRequests:
             self.on_request(**arguments)
             return arguments | {"request_type": _Recorded(arguments["request_type"])}
         return arguments
-
-    def _kind_of(self, exception: Any) -> str:
-        if not exception:
-            return ""
-        name = f"{type(exception).__name__}: " if isinstance(exception, BaseException) else ""
-        kind = (name + " ".join(str(exception).split()))[:LONGEST_KIND].rstrip(": ") or "failed"
-        if kind not in self._kinds and len(self._kinds) >= MOST_KINDS:
-            return "other failures"
-        self._kinds.add(kind)
-        return kind
 
     # On the loop's thread
 
@@ -94,3 +81,10 @@ class OtherRequests:
                 if clean(name) not in recorder.kinds:
                     return recorder.declare(name, Kind.VALUE).name
         return recorder.declare(OTHER, Kind.VALUE).name
+
+
+def _kind_of(exception: Any) -> str:
+    if not exception:
+        return ""
+    name = f"{type(exception).__name__}: " if isinstance(exception, BaseException) else ""
+    return (name + " ".join(str(exception).split()))[:LONGEST_KIND].rstrip(": ") or "failed"

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from locust.exception import StopTest
 
-from wsload.judge.run.trust import TOO_LATE
 from wsload.load.users.due import Due, current_due
 from wsload.load.users.process import ProcessContext
+from wsload.measure.names import TOO_LATE
 
 GRACE_NS: Final = 50_000_000
 """What was due so shortly before a user was stopped is not held against the load generator."""

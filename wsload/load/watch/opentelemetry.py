@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.judge.figures.samples import can_be_shown
-from wsload.measure.names import GAUGES, OWN, Kind, counters, for_people, labels, split
+from wsload.measure.names import GAUGES, OWN, Kind, counted_for_people, counters, for_people, labels, split
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
@@ -82,7 +82,7 @@ def _failures(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
 
 
 def _counted(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
-    for name in run.writer.totals.counters.keys() - set(counters()):
+    for name in filter(counted_for_people, run.writer.totals.counters.keys() - set(counters())):
         yield run.writer.totals.counters[name], {"name": name}
 
 

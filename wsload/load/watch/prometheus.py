@@ -26,6 +26,7 @@ from wsload.measure.names import (
     PARTS,
     SERVICE,
     Kind,
+    counted_for_people,
     counters,
     for_people,
     in_order,
@@ -114,7 +115,7 @@ def _families(run: Run) -> Iterator[Any]:
             value=value / 1e9 if name.endswith("_ns") else value,
         )
     counted = CounterMetricFamily("wsload_counted", "Counted by the user classes.", labels=["name"])
-    for name in sorted(totals.counters.keys() - set(counters())):
+    for name in sorted(filter(counted_for_people, totals.counters.keys() - set(counters()))):
         counted.add_metric([name], totals.counters[name])
     yield counted
     for name in GAUGES:
