@@ -1,0 +1,1 @@
+"""What the search for a capacity is worth: servers whose capacity is known, searched by the very rules."""

@@ -1,0 +1,58 @@
+"""Comparing two capacities: whether build B holds less than build A, by a distribution of their ratio.
+
+The searches of both are made in rounds, a step of either in each, so that a drift of the machine hits both. Their
+errors are taken as independent, and each may have drifted since: what they share makes the interval too wide, not
+too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from wsload.judge.capacity.belief import ratio
+from wsload.judge.capacity.search import CAUTION, Look, SearchPlan, Step, look
+
+SAME_WITHIN: Final = 0.1
+"""Not less means: by at most this share."""
+
+
+class Contrast(StrEnum):
+    """What is shown of B's capacity beside A's."""
+
+    LESS = "less"
+    MORE = "more"
+    NOT_LESS = "not less"
+    """By no more than `SAME_WITHIN`."""
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityContrast:
+    """Two capacities side by side."""
+
+    verdict: Contrast
+    a: Look
+    b: Look
+    low: float
+    """B's capacity is between so many times A's, and ``high`` times."""
+    high: float
+
+
+def contrast(plan: SearchPlan, a: Sequence[Step], b: Sequence[Step]) -> CapacityContrast:
+    """The verdict on these steps of two searches, as of the last round."""
+    now = max((step.number for step in (*a, *b)), default=0)
+    looks = look(plan, a, now), look(plan, b, now)
+    found = ratio(looks[1].belief, looks[0].belief)
+    low, high = found.interval(CAUTION)
+    return CapacityContrast(verdict=_verdict(low, high), a=looks[0], b=looks[1], low=low, high=high)
+
+
+def _verdict(low: float, high: float) -> Contrast:
+    if high < 1:
+        return Contrast.LESS
+    if low > 1:
+        return Contrast.MORE
+    return Contrast.NOT_LESS if low >= 1 - SAME_WITHIN else Contrast.INCONCLUSIVE

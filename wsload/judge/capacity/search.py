@@ -1,0 +1,188 @@
+"""The search for a capacity: at which rate to make the next step, when to end, and what is known by then.
+
+It begins at the lowest rate and goes up by doubling, or by more where that would take more than `CLIMBS` steps, until a
+step fails. From there each step is made where holding and failing are as likely (`wsload.judge.capacity.belief`), so
+that a step that came out wrong is found out by those after it.
+
+A step in which the load generator was not to be trusted says nothing of the server. It is made again; if that does
+not help, its rate is the ceiling: the search goes on below it, and ends when what holds comes `NEAR` to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from wsload.errors import UsageError
+from wsload.judge.capacity.belief import Answer, Belief, belief
+
+LEVEL: Final = 0.95
+"""The probability with which the interval is to cover the capacity."""
+CAUTION: Final = 0.96
+"""The probability of the interval that is shown: a little above, for what the model leaves out."""
+CLIMBS: Final = 4
+"""From the lowest rate to the highest in at most so many steps, but not by less than doubling."""
+NEAR: Final = 1.5
+"""A load generator that gives out at so many times what holds has given out first."""
+TRIES: Final = 2
+"""So often is a rate tried at which the load generator is not to be trusted."""
+DIGITS: Final = 3
+"""Rates are rounded to so many."""
+AT_END: Final = 0.02
+"""What is so near the upper end of the range, as a share of it, is taken for it."""
+
+
+class Outcome(StrEnum):
+    """What a step came to."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNTRUSTED = "not trusted"
+    """The load generator's own lateness is in its figures."""
+
+
+class State(StrEnum):
+    """How far a search is."""
+
+    SEARCHING = "searching"
+    FOUND = "found"
+    """As precise as was asked."""
+    IMPRECISE = "out of steps"
+    """All steps were made, and the interval is wider than was asked."""
+    ABOVE = "above the range"
+    """The highest rate holds."""
+    BELOW = "below the range"
+    """The lowest rate fails."""
+    GAVE_OUT = "the load generator gave out first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPlan:
+    """What is searched, and how precisely."""
+
+    low: float
+    high: float
+    precision: float = 0.05
+    """The interval reaches at most so far to either side, as a share of the capacity."""
+    most_steps: int = 14
+    whole: bool = False
+    """Whether rates are whole numbers, as of users."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise UsageError(
+                f"{self.low:g}..{self.high:g}: the lower end must be above 0 and below the upper one"
+            )
+        if not 0.01 <= self.precision <= 0.5:
+            raise UsageError(f"--precision {100 * self.precision:g}%: from 1% to 50% is allowed")
+        if not 3 <= self.most_steps <= 100:
+            raise UsageError(f"--steps {self.most_steps}: from 3 to 100 is allowed")
+
+    @property
+    def growth(self) -> float:
+        """By how much the rate grows while nothing fails."""
+        return max(2.0, float((self.high / self.low) ** (1 / CLIMBS)))
+
+    def rounded(self, rate: float) -> float:
+        """The rate as a step is made at it, within the range; what comes near its upper end is that end."""
+        if rate > self.high * (1 - AT_END):
+            return self.high
+        digits = 0 if self.whole else DIGITS - 1 - math.floor(math.log10(rate))
+        return max(float(round(rate, digits)), self.low)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a search, as far as the search goes."""
+
+    rate: float
+    outcome: Outcome
+    number: int
+    """Of its round, from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is known after some steps."""
+
+    state: State
+    belief: Belief
+    estimate: float
+    """The rate at which a step holds as often as not."""
+    low: float
+    """The capacity lies between this and ``high`` with a probability of `LEVEL` at least."""
+    high: float
+    next_rate: float | None
+    """Where to make the next step; None where the search has ended."""
+    ceiling: float | None
+    """The lowest rate at which the load generator gave out."""
+
+
+def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> Look:
+    """What these steps say as of a round, by default that of the last step."""
+    answers = [
+        Answer(rate=step.rate, holds=step.outcome is Outcome.HOLDS, number=step.number)
+        for step in steps
+        if step.outcome is not Outcome.UNTRUSTED
+    ]
+    found = belief(answers, plan.low, plan.high, now or max((step.number for step in steps), default=0))
+    low, high = found.interval(CAUTION)
+    ceiling = _ceiling(steps)
+    state = _state(plan, steps, found, ceiling)
+    return Look(
+        state=state,
+        belief=found,
+        estimate=found.quantile(0.5),
+        low=low,
+        high=high,
+        next_rate=_next(plan, steps, found, ceiling) if state is State.SEARCHING else None,
+        ceiling=ceiling,
+    )
+
+
+def _ceiling(steps: Iterable[Step]) -> float | None:
+    late = [step.rate for step in steps if step.outcome is Outcome.UNTRUSTED]
+    return min((rate for rate in late if late.count(rate) >= TRIES), default=None)
+
+
+def _highest(steps: Iterable[Step]) -> float | None:
+    return max((step.rate for step in steps if step.outcome is Outcome.HOLDS), default=None)
+
+
+def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> State:
+    if ceiling is not None and not any(
+        step.outcome is Outcome.FAILS and step.rate <= ceiling for step in steps
+    ):
+        holds = _highest(steps)
+        if ceiling <= plan.low or (holds is not None and ceiling <= NEAR * holds):
+            return State.GAVE_OUT
+    if found.above(plan.high) >= LEVEL:
+        return State.ABOVE
+    if found.above(plan.low) <= 1 - LEVEL:
+        return State.BELOW
+    low, high = found.interval(CAUTION)
+    if high <= low * (1 + plan.precision) ** 2:
+        return State.FOUND
+    if len(steps) < plan.most_steps:
+        return State.SEARCHING
+    beyond = ceiling is not None and found.above(ceiling) > 0.5
+    return State.GAVE_OUT if beyond else State.IMPRECISE
+
+
+def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> float:
+    if not steps:
+        return plan.low
+    if steps[-1].outcome is Outcome.UNTRUSTED and steps[-1].rate != ceiling:
+        return steps[-1].rate
+    holds = _highest(steps)
+    climbing = all(step.outcome is not Outcome.FAILS for step in steps)
+    if holds is None:
+        wanted = found.quantile(0.5)
+    else:
+        wanted = plan.growth * holds if climbing else min(found.quantile(0.5), plan.growth * holds)
+    if ceiling is not None and wanted >= ceiling:
+        wanted = math.sqrt(ceiling * min(holds or plan.low, ceiling))
+    return plan.rounded(wanted)
