@@ -12,7 +12,8 @@ import pytest
 from support.stored_runs import LATE, OPTIONS, START_S, store_run, store_sides
 
 from wsload.commands.ab.experiment import Experiment, Outcome, StopReason, save
-from wsload.commands.ab.plan import Build, ExperimentPlan
+from wsload.commands.ab.plan import ExperimentPlan
+from wsload.commands.harness.builds import Build
 
 SIDES = ("--a", "results/*-v1*", "--b", "results/*-v2*")
 

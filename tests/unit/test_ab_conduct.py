@@ -16,9 +16,10 @@ from websockets.asyncio.server import ServerConnection
 from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
 from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
-from wsload.commands.ab.load import Load
-from wsload.commands.ab.plan import Build, ExperimentPlan, Slot
+from wsload.commands.ab.plan import ExperimentPlan, Slot
 from wsload.commands.ab.progress import ProgressDisplay
+from wsload.commands.harness.builds import Build
+from wsload.commands.harness.load import Load
 from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED

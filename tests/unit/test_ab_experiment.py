@@ -13,12 +13,12 @@ from wsload.commands.ab.experiment import (
     Experiment,
     Outcome,
     StopReason,
-    alone,
     load,
-    new_directory,
     save,
 )
-from wsload.commands.ab.plan import Build, ExperimentPlan
+from wsload.commands.ab.plan import ExperimentPlan
+from wsload.commands.harness.builds import Build
+from wsload.commands.harness.place import alone, new_directory
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
@@ -220,7 +220,7 @@ def test_a_results_directory_that_can_not_be_written_is_named(tmp_path: Path) ->
 def test_two_at_once_on_one_experiment_are_refused(tmp_path: Path) -> None:
     with (
         alone(tmp_path),
-        pytest.raises(UsageError, match="in use by another wsload ab"),
+        pytest.raises(UsageError, match="in use by another wsload"),
         alone(tmp_path),
     ):
         pass

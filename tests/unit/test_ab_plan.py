@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.commands.ab.plan import Build, ExperimentPlan, build_of, called, handshake_options, order, started
+from wsload.commands.ab.plan import ExperimentPlan, order
 from wsload.commands.ab.progress import forecast, power_lines
+from wsload.commands.harness.builds import Build, build_of, called, handshake_options, started
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate

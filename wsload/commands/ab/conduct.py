@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from wsload.children import Guard
 from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, save
-from wsload.commands.ab.load import Load, make_load
-from wsload.commands.ab.plan import Slot, handshake_options
-from wsload.commands.ab.server import Server
-from wsload.commands.ab.worktree import Worktrees
+from wsload.commands.ab.plan import Slot
+from wsload.commands.harness.builds import handshake_options
+from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.place import free, terminable
+from wsload.commands.harness.server import Server
+from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
 from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
 from wsload.results.reader import StoredRun
@@ -76,7 +76,7 @@ class Conductor:
         The experiment is saved after each run, so it may be interrupted at any time: by Ctrl-C or SIGTERM
         (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
         """
-        with _terminable(), Guard() as guard:
+        with terminable(), Guard() as guard:
             self._tidy()
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
@@ -184,7 +184,7 @@ class Conductor:
         for log, name in ((stage / SERVER_LOG, SERVER_LOG), (stage / "measured.log", LOCUST_LOG)):
             if log.is_file():
                 log.replace(run.path / name)
-        place = _free(self.path / run.path.name)
+        place = free(self.path / run.path.name)
         run.path.rename(place)
         shutil.rmtree(stage)
         return place.name
@@ -193,16 +193,7 @@ class Conductor:
         """Moves what is not part of the experiment to `DISCARDED`, where it can be inspected."""
         (self.path / DISCARDED).mkdir(exist_ok=True)
         if what.exists():
-            what.rename(_free(self.path / DISCARDED / name))
-
-
-def _free(path: Path) -> Path:
-    number = 1
-    found = path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.name}.{number}")
-    return found
+            what.rename(free(self.path / DISCARDED / name))
 
 
 def _summary(run: StoredRun) -> Summary:
@@ -218,15 +209,3 @@ def _summary(run: StoredRun) -> Summary:
         most = max(failures, key=failures.__getitem__, default="no user opened a connection")
         raise NothingMeasured(f"the load got no answer from the server: {most}")
     return summary
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the experiment as Ctrl-C does."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

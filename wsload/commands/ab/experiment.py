@@ -9,24 +9,21 @@ A file of a newer schema is refused; keys that this version does not know are ig
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from wsload.commands.ab.plan import LETTERS, MOST_PAIRS, Build, ExperimentPlan, Slot, order
+from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, order
+from wsload.commands.harness.builds import LETTERS, Build
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
 from wsload.redact import plain
 from wsload.results.run import dump, read_json_file, replace_file
-from wsload.words import stamp
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
@@ -255,37 +252,3 @@ def save(path: Path, experiment: Experiment) -> None:
         replace_file(path / EXPERIMENT, experiment.to_json())
     except OSError as error:
         raise ResultsError(f"{path}: the experiment can't be written ({error.strerror})") from error
-
-
-def new_directory(results: Path, at: float) -> Path:
-    """Makes a new ``ab-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError`."""
-    name = f"ab-{stamp(at)}"
-    number = 1
-    while True:
-        path = results / (name if number == 1 else f"{name}.{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            raise UsageError(f"--results {str(results)!r}: can't be written to ({error.strerror})") from None
-        else:
-            return path
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Locks the experiment's directory, so that two commands can't mix their runs. Raises `UsageError`."""
-    try:
-        held = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise UsageError(f"{path}: can't be opened ({error.strerror})") from None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(held)
-        raise UsageError(f"{path}: in use by another wsload ab") from None
-    try:
-        yield
-    finally:
-        os.close(held)

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
-from wsload.commands.ab.plan import ExperimentPlan, Slot, called, order
+from wsload.commands.ab.plan import ExperimentPlan, Slot, order
+from wsload.commands.harness.builds import called
 from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
 from wsload.judge.compare.selection import PERCENTILE
 from wsload.words import counted, listed, milliseconds, percent, span

@@ -3,7 +3,8 @@
 Heavy modules are imported inside the functions, so that ``wsload --help`` is quick; neither Locust nor gevent is ever
 loaded here. A command returns its exit code (None is 0).
 
-May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.new, commands.selftest.
+May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.capacity,
+commands.harness, commands.new, commands.selftest.
 Never here: the commands' actual work.
 """
 

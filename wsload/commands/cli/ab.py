@@ -25,7 +25,7 @@ from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from wsload.commands.ab.plan import Build
+    from wsload.commands.harness.builds import Build
 
 _ON_RESUME: Final = ("resume", "more", "results", "markdown", "json")
 
@@ -184,8 +184,9 @@ def ab(
     or to fail more; 2 usage; 3 no valid runs; 4 inconclusive or interrupted; 5 the load got no answer;
     6 a server did not start, or ended by itself.
     """
-    from wsload.commands.ab.experiment import Experiment, alone, load, new_directory
+    from wsload.commands.ab.experiment import Experiment, load
     from wsload.commands.ab.plan import ExperimentPlan
+    from wsload.commands.harness.place import alone, new_directory
     from wsload.judge.compare.verdict import Gate
 
     if markdown and json:
@@ -235,8 +236,8 @@ def ab(
 
 
 def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
-    from wsload.commands.ab.plan import build_of, started
-    from wsload.commands.ab.worktree import resolved
+    from wsload.commands.harness.builds import build_of, started
+    from wsload.commands.harness.worktree import resolved
 
     option = f"--{letter}"
     if bool(text) == bool(ref):

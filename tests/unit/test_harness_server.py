@@ -13,9 +13,9 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
 from wsload.children import Guard
-from wsload.commands.ab.meter import Meter
-from wsload.commands.ab.plan import Build, HandshakeOptions
-from wsload.commands.ab.server import PORTS, Server, free_port
+from wsload.commands.harness.builds import Build, HandshakeOptions
+from wsload.commands.harness.meter import Meter
+from wsload.commands.harness.server import PORTS, Server, free_port
 from wsload.errors import ServerFailed, UsageError
 from wsload.report.comparison.server_figures import SERVER, ServerFigures, read_server
 

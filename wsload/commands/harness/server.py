@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from wsload.children import Command, Guard, words_of
-from wsload.commands.ab.handshake import NoHandshake, shake
-from wsload.commands.ab.meter import Meter
-from wsload.commands.ab.plan import PORT, Build, HandshakeOptions, called
+from wsload.commands.harness.builds import PORT, Build, HandshakeOptions, called
+from wsload.commands.harness.handshake import NoHandshake, shake
+from wsload.commands.harness.meter import Meter
 from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url

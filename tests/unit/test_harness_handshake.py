@@ -10,7 +10,7 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wsload.commands.ab.handshake import NoHandshake, shake
+from wsload.commands.harness.handshake import NoHandshake, shake
 
 
 class Visitors:

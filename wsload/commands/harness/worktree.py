@@ -12,10 +12,10 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from wsload.children import Command, Guard, words_of
-from wsload.commands.ab.plan import LETTERS, Build, ExperimentPlan, called
+from wsload.commands.harness.builds import LETTERS, Build, called
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.words import span
@@ -43,13 +43,19 @@ def resolved(build: Build, option: str) -> Build:
     return replace(build, commit=commit, name=name)
 
 
+class Builds(Protocol):
+    """A plan with two builds."""
+
+    def build(self, side: Side) -> Build: ...
+
+
 class Worktrees:
     """The worktrees of a plan's builds that have a ref; a context manager, which removes them at the end.
 
     Raises `UsageError` when git can't make one, `ServerFailed` when its build command fails.
     """
 
-    def __init__(self, plan: ExperimentPlan, *, logs: Path, guard: Guard) -> None:
+    def __init__(self, plan: Builds, *, logs: Path, guard: Guard) -> None:
         self._places: dict[Side, Path] = {}
         self._trees: list[Path] = []
         self._root: Path | None = None

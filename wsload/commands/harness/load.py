@@ -6,10 +6,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from wsload.children import Command, Guard
-from wsload.commands.ab.plan import ExperimentPlan
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.run.standing import unusable
@@ -19,6 +18,24 @@ from wsload.words import span
 GRACE_S: Final = 60.0
 """How long Locust may take to start, drain and write, on top of its run time and a fifth of it."""
 _STEP_S: Final = 0.25
+
+
+class LoadPlan(Protocol):
+    """The load of a run, as far as it does not depend on the server."""
+
+    @property
+    def locustfile(self) -> str: ...
+
+    @property
+    def users(self) -> int: ...
+
+    @property
+    def spawn_rate(self) -> float:
+        """Users per second."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Further options for Locust."""
 
 
 class LoadRefused(UsageError):
@@ -40,7 +57,7 @@ class Load:
     """Why the run can't be used, in one sentence; empty if it can."""
 
 
-def command(plan: ExperimentPlan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
+def command(plan: LoadPlan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
     """The Locust command line."""
     return [
         *(sys.executable, "-m", "locust", "-f", plan.locustfile, "--headless", "--only-summary"),
@@ -51,7 +68,7 @@ def command(plan: ExperimentPlan, *, name: str, url: str, run_time_s: float, res
 
 
 def make_load(
-    plan: ExperimentPlan,
+    plan: LoadPlan,
     *,
     name: str,
     url: str,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from wsload.children import Guard
-from wsload.commands.ab.plan import Build, ExperimentPlan
-from wsload.commands.ab.worktree import PREFIX, Worktrees, remove_stale, resolved
+from wsload.commands.ab.plan import ExperimentPlan
+from wsload.commands.harness.builds import Build
+from wsload.commands.harness.worktree import PREFIX, Worktrees, remove_stale, resolved
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
 

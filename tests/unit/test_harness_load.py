@@ -12,8 +12,9 @@ from support.locust_run import CHAT
 from support.made_runs import TRUSTED, UNTRUSTED, make_run, second
 
 from wsload.children import Guard
-from wsload.commands.ab.load import Load, LoadRefused, _problem, command, make_load
-from wsload.commands.ab.plan import Build, ExperimentPlan
+from wsload.commands.ab.plan import ExperimentPlan
+from wsload.commands.harness.builds import Build
+from wsload.commands.harness.load import Load, LoadRefused, _problem, command, make_load
 from wsload.errors import WsloadError
 from wsload.results.reader import open_run
 from wsload.results.trust import Standing, Trust

@@ -1,0 +1,69 @@
+"""The directory of an experiment, and the signals that interrupt one."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wsload.errors import UsageError
+from wsload.words import stamp
+
+
+def new_directory(results: Path, at: float, kind: str = "ab") -> Path:
+    """Makes a new ``<kind>-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError`."""
+    name = f"{kind}-{stamp(at)}"
+    number = 1
+    while True:
+        path = results / (name if number == 1 else f"{name}.{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise UsageError(f"--results {str(results)!r}: can't be written to ({error.strerror})") from None
+        else:
+            return path
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Locks the experiment's directory, so that two commands can't mix their runs. Raises `UsageError`."""
+    try:
+        held = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be opened ({error.strerror})") from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise UsageError(f"{path}: in use by another wsload") from None
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the experiment as Ctrl-C does."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def free(path: Path) -> Path:
+    """This path, or the first one with a number behind it that does not exist."""
+    number = 1
+    found = path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}.{number}")
+    return found
