@@ -1,33 +1,32 @@
 """Whether what is trusted is true: load generators that are held up, beside the server's account.
 
-    python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--write docs/trust.md]
+    python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--keep FILE] [--write PAGE]
 
 Each run loads a chat server, which delays every answer by a random time and keeps an account of when each post came and
 each answer left, while the load generator is held up in one way. Every percentile that wsload trusts must be within
 10 % or 1 ms of the account. Linux only; as root the server has real-time priority on a core of its own, so that its
-account is true.
+account is true. ``--keep`` adds the runs to a file of earlier ones, so that they can be made in slices.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from benchmarks.nuisances import CORE, NUISANCES
 from wsload.children import isolated_environment
 from wsload.commands.selftest.trial import read_posts
 from wsload.commands.selftest.truth import percentiles
@@ -40,13 +39,11 @@ from wsload.server.process import ServerProcess
 LOCUSTFILE: Final = Path(__file__).parent / "clients" / "held_up.py"
 DELAY: Final = "delay=exp:3ms"
 USERS: Final = 10
-CORE: Final = 0
 OTHER_CORE: Final = 1
 SPARE_S: Final = 60.0
+MOST_UNDER_WAY_NS: Final = 20_000_000
+"""The server has precedence: what reached it later than this was held up between its dating and its sending."""
 CHECKED: Final = ("message", "message.service")
-
-Nuisance = Callable[[int, float], "contextlib.AbstractContextManager[None]"]
-"""Holds up a process, by its id, for about such a share of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ KINDS: Final = {
     "stopped": Kind(about="SIGSTOP for 30 to 300 ms", nuisance="stop"),
     "descheduled": Kind(about="a real-time process takes the core for 20 ms", nuisance="deschedule"),
 }
-LEAST_OFTEN: Final = 0.001
+LEAST_OFTEN: Final = 0.01
 MOST_OFTEN: Final = 0.2
 """How often a run is held up is drawn for each: a share of its tasks, or of its time."""
 WORKLOADS: Final = {"closed": {}, "open": {"HELD_UP_RATE": "20"}}
@@ -79,7 +76,9 @@ WORKLOADS: Final = {"closed": {}, "open": {"HELD_UP_RATE": "20"}}
 class Result:
     """One run: what was trusted, and what of it was wrong."""
 
-    trust: Trust
+    verdict: str
+    level: float
+    """Up to which percentile ``message`` was trusted."""
     posts: int
     trusted: int
     """Percentiles that were trusted and compared."""
@@ -102,7 +101,9 @@ def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
         posts = read_posts(account)
         answered = posts.where(posts.answered > 0)
         assert run.info.trust is not None
-        return compare(run.info.trust, run.totals(), answered.answered - answered.sent)
+        held_up = answered.received - answered.sent > MOST_UNDER_WAY_NS
+        sent = np.where(held_up, answered.received, answered.sent)
+        return compare(run.info.trust, run.totals(), answered.answered - sent)
 
 
 def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
@@ -119,7 +120,14 @@ def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
             if off:
                 words = "max" if rung == ALL else f"p{rung:g}"
                 wrong.append(f"{metric} {words}: {found_ns / 1e6:.2f} ms, truly {true_ns / 1e6:.2f} ms")
-    return Result(trust=trust, posts=len(truth_ns), trusted=trusted, wrong=tuple(wrong), hidden=hidden)
+    return Result(
+        verdict=trust.verdict,
+        level=trust.up_to.get("message", ALL),
+        posts=len(truth_ns),
+        trusted=trusted,
+        wrong=tuple(wrong),
+        hidden=int(hidden),
+    )
 
 
 def _give_precedence(pid: int) -> None:
@@ -164,77 +172,10 @@ def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, se
             child.wait()
 
 
-# What holds a process up from outside
-
-
-@contextlib.contextmanager
-def nobody(pid: int, often: float) -> Iterator[None]:
-    """Nothing does."""
-    yield
-
-
-@contextlib.contextmanager
-def starve(pid: int, often: float) -> Iterator[None]:
-    """A busy process on its core, for a part of the time."""
-    with _busy(_BUSY.format(priority="os.nice(0)", seconds=0.1, pause=0.1 / often)):
-        yield
-
-
-@contextlib.contextmanager
-def deschedule(pid: int, often: float) -> Iterator[None]:
-    """A process with a higher priority takes its core again and again."""
-    priority = "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))"
-    with _busy(_BUSY.format(priority=priority, seconds=0.02, pause=0.02 / often)):
-        yield
-
-
-_BUSY: Final = """
-import os, random, time
-try: {priority}
-except PermissionError: pass
-while True:
-    end = time.monotonic() + {seconds}
-    while time.monotonic() < end: pass
-    time.sleep(random.expovariate(1 / {pause}))
-"""
-
-
-@contextlib.contextmanager
-def _busy(code: str) -> Iterator[None]:
-    busy = subprocess.Popen([sys.executable, "-c", code])
-    os.sched_setaffinity(busy.pid, {CORE})
-    try:
-        yield
-    finally:
-        busy.kill()
-        busy.wait()
-
-
-@contextlib.contextmanager
-def stop(pid: int, often: float) -> Iterator[None]:
-    """It is stopped and continued again and again."""
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.wait(random.expovariate(often / 0.15)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                over.wait(random.uniform(0.03, 0.3))
-                os.kill(pid, signal.SIGCONT)
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        yield
-    finally:
-        over.set()
-        worker.join()
-
-
-NUISANCES: Final[dict[str, Nuisance]] = {"": nobody, "starve": starve, "stop": stop, "deschedule": deschedule}
-
-
 # Many runs
+
+Results = dict[tuple[str, str], list[Result]]
+"""By kind and workload."""
 
 
 def main() -> int:
@@ -243,16 +184,25 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10, help="of each kind and workload")
     parser.add_argument("--seconds", type=int, default=4, help="of each run")
     parser.add_argument("--kinds", default=",".join(KINDS), help="which, with commas between")
-    parser.add_argument("--write", type=Path, help="put the table into this file")
+    parser.add_argument(
+        "--keep", type=Path, help="add the runs to this file, and make the table of all in it"
+    )
+    parser.add_argument("--write", type=Path, help="put the table into this page")
     options = parser.parse_args()
-    results: dict[tuple[str, str], list[Result]] = {}
+    results: Results = {}
+    for line in options.keep.read_bytes().splitlines() if options.keep and options.keep.exists() else ():
+        key, found = json.loads(line)
+        results.setdefault(tuple(key), []).append(Result(**found | {"wrong": tuple(found["wrong"])}))
     for number in range(options.runs):
         for name in options.kinds.split(","):
             for workload in WORKLOADS:
                 result = run(KINDS[name], workload, seconds=options.seconds)
                 results.setdefault((name, workload), []).append(result)
-                print(f"{number + 1}/{options.runs} {name}, {workload}: {result.trust.verdict}", *result.wrong,
+                print(f"{number + 1}/{options.runs} {name}, {workload}: {result.verdict}", *result.wrong,
                       sep="\n    WRONG ", flush=True)  # fmt: skip
+                if options.keep is not None:
+                    with options.keep.open("a") as kept:
+                        kept.write(json.dumps([[name, workload], asdict(result)]) + "\n")
     text = table(results)
     print(text)
     if options.write is not None:
@@ -260,7 +210,7 @@ def main() -> int:
     return int(any(result.wrong for found in results.values() for result in found))
 
 
-def table(results: dict[tuple[str, str], list[Result]]) -> str:
+def table(results: Results) -> str:
     """The table, as Markdown."""
     lines = [
         "| held up by | workload | runs | `message` trusted up to: median (least to most) | percentiles trusted | "
@@ -268,7 +218,7 @@ def table(results: dict[tuple[str, str], list[Result]]) -> str:
         "|---|---|---:|---|---:|---:|---:|",
     ]
     for (name, workload), found in results.items():
-        levels = sorted(result.trust.up_to.get("message", ALL) for result in found)
+        levels = sorted(result.level for result in found)
         median = levels[(len(levels) - 1) // 2]
         cells = (
             f"{name}: {KINDS[name].about}",

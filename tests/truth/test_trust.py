@@ -32,9 +32,7 @@ def test_every_trusted_percentile_is_within_a_tenth_or_a_millisecond_of_the_serv
     kind: str, workload: str
 ) -> None:
     result = run(KINDS[kind], workload)
-    print(
-        f"{kind}, {workload}: {result.trust.verdict}; {result.trusted} trusted, {result.hidden} wrong hidden"
-    )
+    print(f"{kind}, {workload}: {result.verdict}; {result.trusted} trusted, {result.hidden} wrong hidden")
     assert result.wrong == ()
     assert result.posts >= LEAST_POSTS
 
