@@ -96,7 +96,12 @@ def _parameter(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
     if not equals:
         return HIDDEN if _TOKEN.fullmatch(name) else name
-    return f"{name}={HIDDEN}" if _SECRET_PARAMETER.search(name) or _TOKEN.fullmatch(value) else parameter
+    return f"{name}={HIDDEN}" if is_secret(name, value) else parameter
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a URL's parameter, a header or a cookie is hidden, by its name or since it looks like a token."""
+    return _SECRET_PARAMETER.search(name) is not None or _TOKEN.fullmatch(value) is not None
 
 
 def plain(text: str) -> str:

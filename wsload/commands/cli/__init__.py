@@ -3,7 +3,7 @@
 Heavy modules are imported inside the functions, so that ``wsload --help`` is quick; neither Locust nor gevent is ever
 loaded here. A command returns its exit code (None is 0).
 
-May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.capacity,
+May import: measure, results, judge, report, load, protocols, server, commands.ab, commands.capacity, commands.har,
 commands.harness, commands.new, commands.selftest.
 Never here: the commands' actual work.
 """
@@ -23,6 +23,7 @@ from wsload.commands.cli.ab import ab
 from wsload.commands.cli.check import check
 from wsload.commands.cli.compare import compare
 from wsload.commands.cli.export import export
+from wsload.commands.cli.from_har import from_har
 from wsload.commands.cli.list import list_runs
 from wsload.commands.cli.new import new
 from wsload.commands.cli.options import options
@@ -42,6 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(short_help="Write a first locustfile, its checks and a CI workflow.")(new)
+app.command("from-har", short_help="Turn a browser's recording into a locustfile.")(from_har)
 app.command(short_help="Make a report of a stored run.")(report)
 app.command(short_help="Judge a stored run by checks.")(check)
 app.command("list", short_help="List the stored runs.")(list_runs)

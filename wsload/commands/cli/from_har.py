@@ -1,0 +1,61 @@
+"""``wsload from-har``: a browser's recording into a locustfile."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wsload.errors import UsageError
+
+
+def from_har(
+    recording: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The recording, a .har file.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The locustfile to write; nothing is overwritten. Default: standard output.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Turn a browser's recording of a WebSocket page into a locustfile that repeats it.
+
+    In Chrome or Edge: open the developer tools' network panel, load the page and use it, then "Export HAR (with
+    sensitive data)". Requests and their answers are told by ids or by their order, pauses are kept, and secrets
+    become variables to set. Read the comments in what is written.
+    """
+    from wsload.commands.har.locustfile import locustfile
+    from wsload.commands.har.recording import read
+    from wsload.words import counted, listed, printable
+
+    text, visits, variables = locustfile(read(recording))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        try:
+            with output.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise UsageError(f"{output} is there already: nothing was written; name another file") from None
+        except OSError as error:
+            raise UsageError(f"{output}: can't be written ({error.strerror})") from None
+    for each in visits:
+        names = Counter(step.name for step in each.steps if step.how is not None)
+        requests = listed([f"{printable(name)} ({count})" for name, count in names.items()]) or "none"
+        alone = counted(sum(step.how is None for step in each.steps), "message")
+        print(
+            f"{printable(each.connection.origin + each.connection.path)}: requests: {requests}; "
+            f"{alone} without a recognized answer",
+            file=sys.stderr,
+        )
+    if variables:
+        print(f"Set before the run: {', '.join(variables)}", file=sys.stderr)
