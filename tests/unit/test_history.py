@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_a_line_says_what_the_run_was(tmp_path: Path) -> None:
     )
     assert found.p50_ns["message"] == found.p99_ns["message"] == pytest.approx(1e6, rel=0.001)
     assert found.standing is Standing.TRUSTED
+
+
+def test_what_is_not_trusted_is_in_no_line_and_in_no_builds_median() -> None:
+    summary = {
+        "metrics": {"message": {"count": 5_000, "p50_ns": 1_000_000, "p99_ns": 90_000_000, "rate": 1.0}},
+        "names": {"message": "request"},
+    }
+    trust = replace(TRUSTED, standing=Standing.PARTLY, up_to={"message": 95.0})
+    partly = run_line("x", replace(INFO, trust=trust), (), summary)
+    assert (partly.p50_ns, partly.p99_ns) == ({"message": 1_000_000}, {})
+    whole = run_line("y", INFO, (), summary)
+    (found,) = builds([partly, whole, whole])
+    assert (found.p50_ns, found.p99_ns) == ({"message": 1_000_000}, {"message": 90_000_000})
 
 
 @given(json_values | st.fixed_dictionaries({"metrics": json_values, "peaks": json_values}))

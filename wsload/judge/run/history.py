@@ -12,7 +12,7 @@ from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.run.standing import standing
 from wsload.measure.names import OWN, Kind, for_people, in_order, leading, split
 from wsload.results.run import CheckState, RunInfo
-from wsload.results.trust import Standing
+from wsload.results.trust import Standing, Trust
 
 OWN_METRICS: Final = ("open", "login", "delivery")
 """What a history follows beside the names of the user classes."""
@@ -70,8 +70,8 @@ def run_line(
         users=_count(_mapping(summary, "peaks").get("users")),
         request=request,
         rate=float(rate) if isinstance(rate, int | float) else None,
-        p50_ns=_figures(metrics, counts, 50),
-        p99_ns=_figures(metrics, counts, 99),
+        p50_ns=_figures(metrics, counts, 50, info.trust),
+        p99_ns=_figures(metrics, counts, 99, info.trust),
         checks=Counter(check.state for check in info.checks),
         standing=standing(info, problems),
     )
@@ -107,12 +107,15 @@ def followed(figures: Iterable[Mapping[str, float]]) -> list[str]:
     return in_order({metric for each in figures for metric in each})
 
 
-def _figures(metrics: Mapping[str, Any], counts: Mapping[str, int], percentile: int) -> dict[str, int]:
-    """A percentile by metric, of the names and of `OWN_METRICS`, where there are values enough for it."""
+def _figures(
+    metrics: Mapping[str, Any], counts: Mapping[str, int], percentile: int, trust: Trust | None
+) -> dict[str, int]:
+    """A percentile by metric, of the names and of `OWN_METRICS`: where it is trusted, of values enough for it."""
     found = {
         metric: _count(_mapping(metrics, metric).get(f"p{percentile}_ns"))
         for metric, count in counts.items()
         if can_be_shown(percentile, count)
+        and (trust is None or trust.covers(metric, percentile))
         and (metric in OWN_METRICS or not (metric in OWN or split(metric)[1] or not for_people(metric)))
     }
     return {metric: value for metric, value in found.items() if value is not None}

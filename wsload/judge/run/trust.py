@@ -26,6 +26,8 @@ loop's lateness L a thousand times a second: by the union bound P(T + L > x + y)
 moves by at most y, and by a tenth of the ranks beyond it, if at most a tenth of 1 − q of the beats were late by more
 than y. That assumes that lateness comes at any time alike.
 
+What it is worth is measured with load generators that are held up, in docs/inside/trust.md.
+
 What it can't see. Lateness below `wsload.measure.lateness.BEAT_NS` is seen by chance only: where the bounds differ at
 all, half a beat is added to their distance (`UNSEEN_NS`). Messages that arrive at the server late, and then all at
 once, may make the server slow: that time is the server's here. In a ``delivery`` the sender's lateness in another

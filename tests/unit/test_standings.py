@@ -1,0 +1,52 @@
+"""A run that measured nothing, too little or in vain says so in every view, and is nowhere shown as a good one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from support.made_runs import TRUSTED, make_run, second
+
+from wsload.commands.cli import main
+from wsload.report.html import render
+from wsload.report.junit import junit
+from wsload.report.markdown import markdown
+from wsload.report.run_report import read_report
+from wsload.results.trust import Standing
+
+SAID = "what the verdict says of it"
+
+
+def run_of(results: Path, standing: Standing) -> Path:
+    trust = replace(TRUSTED, standing=standing, verdict=SAID)
+    return make_run(results, [second(0, [1.0] * (standing is Standing.FEW))], trust=trust)
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """The command's exit code, and what it printed."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(words))
+    found = capsys.readouterr()
+    return int(ended.value.code or 0), " ".join((found.out + found.err).split())
+
+
+@pytest.mark.parametrize(
+    ("standing", "code"),
+    [(Standing.NOTHING, 5), (Standing.FAILED, 5), (Standing.UNTRUSTED, 3), (Standing.FEW, 0)],
+)
+def test_every_view_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], standing: Standing, code: int
+) -> None:
+    path = run_of(tmp_path, standing)
+    report = read_report(path)
+    assert standing.tone != "good"
+    for text in (markdown(report), render(report).decode()):
+        assert SAID in text
+    assert f'class="banner {standing.tone}"' in render(report).decode()
+    root = ElementTree.fromstring(junit(report))
+    assert (root.get("failures"), root.get("errors")) != ("0", "0") or standing is Standing.FEW
+    assert standing.upper() in told(capsys, "list", "--results", str(tmp_path))[1]
+    found, said = told(capsys, "check", str(path), "lost < 1")
+    assert (found, SAID in said) == (code, code != 0)
