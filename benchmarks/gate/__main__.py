@@ -44,7 +44,7 @@ FOOT: Final = """
 
 ## What it does not prove
 
-- That your runs scatter as these do. What yours scatter is in the `deviation` of `wsload compare --json`; what
+- That your runs scatter as these do. What yours scatter is in the `deviation` of `wsload compare --format json`; what
   is estimated from ten pairs is itself uncertain, which the t distribution allows for.
 - Anything about runs that were not made in turns on one machine: drift of more than 1 % a run, or a change of
   machine between the builds, looks like a build. `compare` widens its bounds by 1 % for each run that the builds

@@ -150,7 +150,7 @@ def test_a_slower_commit_is_found_out(ab: Start, tmp_path: Path, monkeypatch: py
     assert plan["ended"] == "planned"
     data = json.loads(
         subprocess.run(
-            [sys.executable, "-m", "wsload", "compare", str(place), "--json"],
+            [sys.executable, "-m", "wsload", "compare", str(place), "--format", "json"],
             capture_output=True,
             check=False,
             timeout=60,
@@ -294,7 +294,6 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be found by a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
-        ((*A_B, "-f", CHAT, "--json", "--markdown"), "--markdown or --json, not both"),
         (("--resume", "nowhere"), "nowhere: can't be opened"),
         ((*A_B, "-f", CHAT, "--more", "5"), "--more adds pairs to an experiment: name it with --resume"),
         (("--resume", ".", "--pairs", "9"), "--resume continues the stored plan: --pairs can't change it"),

@@ -140,7 +140,7 @@ def test_one_run_against_the_stored_ones_of_the_baseline(tmp_path: Path, results
 
 def test_patterns_may_be_expanded_by_the_shell(tmp_path: Path, results: Path) -> None:
     baseline, candidate = store_sides(results, slower=1.3)
-    done = compare(tmp_path, "--a", *baseline, "--b", *candidate, "--json", code=1)
+    done = compare(tmp_path, "--a", *baseline, "--b", *candidate, "--format", "json", code=1)
     assert [len(pair) for pair in json.loads(done.stdout)["pairs"]] == [2] * 4
 
 
@@ -176,7 +176,7 @@ def test_an_experiment_is_compared_by_its_own_plan(tmp_path: Path, results: Path
     done = tuple(Outcome(slot=at + 1, run=run.name, valid=True) for at, run in enumerate(runs))
     experiment = Experiment(plan=plan, created_at=START_S, done=done, ended=StopReason.EARLY)
     save(place, experiment)
-    data = json.loads(compare(tmp_path, "ab-20241122T123600Z", "--json", code=1).stdout)
+    data = json.loads(compare(tmp_path, "ab-20241122T123600Z", "--format", "json", code=1).stdout)
     assert data["sides"] == {"A": "old", "B": "new"}
     assert data["gate"]["alpha"] == plan.looks.early * plan.gate.alpha
     save(place, Experiment(plan=plan, created_at=START_S, done=done))
@@ -192,7 +192,7 @@ def test_markdown_and_the_jobs_summary(tmp_path: Path, results: Path) -> None:
     store_sides(results, slower=1.3)
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    done = compare(tmp_path, *SIDES, "--markdown", GITHUB_STEP_SUMMARY=str(summary), code=1)
+    done = compare(tmp_path, *SIDES, "--format", "markdown", GITHUB_STEP_SUMMARY=str(summary), code=1)
     assert done.stdout.startswith("## B (v2) compared with A (v1): slower\n")
     assert summary.read_text() == "before\n" + done.stdout
 
@@ -201,9 +201,9 @@ def test_a_terminal_that_can_not_write_everything_gets_question_marks(tmp_path: 
     store_sides(results, slower=6)
     done = compare(tmp_path, *SIDES, code=1, PYTHONIOENCODING="ascii")
     assert "?6" in done.stdout or "?5" in done.stdout
-    done = compare(tmp_path, *SIDES, "--markdown", code=1, PYTHONIOENCODING="ascii")
+    done = compare(tmp_path, *SIDES, "--format", "markdown", code=1, PYTHONIOENCODING="ascii")
     assert "| message.p50 |" in done.stdout
-    assert json.loads(compare(tmp_path, *SIDES, "--json", code=1, PYTHONIOENCODING="ascii").stdout)
+    assert json.loads(compare(tmp_path, *SIDES, "--format", "json", code=1, PYTHONIOENCODING="ascii").stdout)
 
 
 def test_a_summary_that_can_not_be_written_does_not_swallow_the_verdict(
@@ -262,9 +262,9 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "wsload: wsload compare: give the runs in exactly one way: two runs (A B)"),
+        ((), "wsload: give the runs in exactly one way: two runs (A B)"),
         (("x", "y", "--a", "z"), "in exactly one way"),
-        (("x", "y", "z"), "to which side do these 3 runs belong? Write --a RUN… --b RUN…"),
+        (("x", "y", "z"), "to which side do these 3 belong? Write --a RUN… --b RUN…"),
         (("nowhere", "nothing"), "there is no run 'nowhere'"),
         (("--a", "results/*-v1"), "--b is missing: both sides need runs"),
         (("--a", "results/*-v1", "--b", "results/*-v9"), "--b 'results/*-v9': no run matches"),
@@ -278,9 +278,9 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
         ((*SIDES, "--judge", "message.max"), "such as message.p99"),
         ((*SIDES, "--scatter", "p99"), "--scatter 'p99': a share is a number with %"),
         ((*SIDES, "--scatter", "p99=0%"), "the scatter of p99 takes a share above 0"),
-        ((*SIDES, "--json", "--markdown"), "--markdown or --json, not both"),
+        ((*SIDES, "--format", "pdf"), "'pdf' is not one of 'terminal', 'markdown', 'json'"),
         ((*SIDES, "--html", "no/where.html"), "--html 'no/where.html': can't be written"),
-        (("results",), "experiment.json: no such file"),
+        (("results",), "'results' is neither a run nor an experiment of wsload ab: give two runs"),
         (("latest",), "is only one run: give two, A and B"),
     ],
 )

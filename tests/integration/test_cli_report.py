@@ -144,6 +144,14 @@ def test_a_place_that_cant_be_written_to_is_named(wsload: Wsload, run: Path) -> 
     assert "no/such/directory.html: can't be written" in done.stderr
 
 
+def test_a_builds_label_stands_for_its_latest_run(wsload: Wsload, results: Path, run: Path) -> None:
+    later = make_run(results, [second(0, [5] * 600)], started_at=STARTED_AT + 60)
+    make_run(results, [second(0, [9])], build="v2", started_at=STARTED_AT + 120)
+    assert wsload("report", "v1").stdout == f"{later / 'report.html'}\n".replace(f"{results.parent}/", "")
+    assert "in results; see wsload list" in wsload("check", "v3").stderr
+    assert wsload("export", "v1").stdout == wsload("export", later).stdout != wsload("export", run).stdout
+
+
 # list and history
 
 
@@ -155,13 +163,30 @@ def test_the_list_has_a_row_a_run_and_names_what_it_cant_read(
     newer(make_run(results, [], build="future", started_at=STARTED_AT + 120))
     done = wsload("list")
     assert done.returncode == 0
-    rows = {row.split()[2]: row for row in done.stdout.splitlines() if row.startswith("2024-")}
+    rows = {row.split()[3]: row for row in done.stdout.splitlines() if row.startswith("2024")}
     assert list(rows) == ["overdriven", "v1", "killed"]
     assert rows["v1"].split() == [
-        *("2024-11-22", "12:36", "v1", "4", "600", "2.00", "3.00", "1", "passed", "yes", run.name)
+        *(run.name, "2024-11-22", "12:36", "v1", "4", "600", "2.00", "3.00", "1", "passed", "yes")
     ]
     assert "NOT TRUSTED" in rows["overdriven"] and "INCOMPLETE" in rows["killed"]
     assert "written by a newer wsload" in done.stderr
+
+
+def test_the_list_fits_80_columns(wsload: Wsload, results: Path, run: Path) -> None:
+    make_invalid(results)
+    make_run(results, [second(0, [2])], build="a-long-label", trust=None)
+    lines = wsload("list", COLUMNS="80").stdout.splitlines()
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    assert len([line for line in lines if line.startswith("2024")]) == len(lines) - 4 == 3
+    assert wsload("list", COLUMNS="300").stdout.count("2024-11-22 12:36") == 3
+
+
+def test_the_list_for_programs(wsload: Wsload, run: Path) -> None:
+    (line,) = json.loads(wsload("list", "--format", "json").stdout)
+    assert (line["name"], line["build"], line["standing"], line["users"]) == (run.name, "v1", "trusted", 4)
+    assert (
+        wsload("list", "--format", "markdown").stdout.splitlines()[2].startswith("| run | when (UTC) | build")
+    )
 
 
 def test_an_empty_list_says_so(wsload: Wsload) -> None:
@@ -212,6 +237,8 @@ def test_a_check_on_too_few_values_is_not_judged_and_exits_3(wsload: Wsload, res
 
 def test_without_expressions_the_runs_own_checks_are_judged_again(wsload: Wsload, run: Path) -> None:
     assert wsload("check", "latest").stdout.split()[:4] == ["passed", "message.p99", "<", "50ms"]
+    assert wsload("check").stdout == wsload("check", "latest").stdout
+    assert wsload("check", "message.p50 < 9s").stdout.startswith("passed  message.p50 < 9s")
 
 
 def test_a_run_without_checks_of_its_own_needs_some(wsload: Wsload, results: Path) -> None:

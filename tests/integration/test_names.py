@@ -81,8 +81,8 @@ def test_every_name_is_everywhere(run_locust: Callable[..., Finished], host: str
     # The report, the table, the export, the list
     assert "sub first, then &lt;b&gt;" in (finished.directory / "report.html").read_text("utf-8")
     assert FIRST in wsload(finished, "report", "-f", "terminal")
-    assert "#[Max" in wsload(finished, "export", finished.directory, "--metric", f"{FIRST}.service", "--hgrm")
-    assert "#[Max" in wsload(finished, "export", finished.directory, "--hgrm")
+    assert "#[Max" in wsload(finished, "export", finished.directory, "--metric", f"{FIRST}.service")
+    assert "#[Max" in wsload(finished, "export", finished.directory)
     rows = list(csv.reader(io.StringIO(wsload(finished, "report", "-f", "csv"))))
     assert {row[0] for row in rows} >= {FIRST, BUY, f"{BUY}.service", STEP, VALUE}
     assert wsload(finished, "list").count(finished.directory.name) == 1

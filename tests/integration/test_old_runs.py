@@ -72,7 +72,7 @@ def test_its_line_in_the_list_and_in_the_history(run: Path) -> None:
 
 
 def test_its_export(run: Path) -> None:
-    done = wsload(run.parent.parent, "export", run, "--hgrm")
+    done = wsload(run.parent.parent, "export", run)
     assert done.returncode == 0
     assert "Total count    =           55" in done.stdout
 

@@ -37,22 +37,20 @@ def told(*arguments: str) -> str:
 
 def test_the_distribution_of_the_whole_run_goes_to_standard_output(run: str) -> None:
     whole = Histogram.of([7_000_000, 9_000_000] * 2)
-    assert told(run, "--hgrm", "--metric", "open") == distribution(whole, started_at=START)
-    assert told(run, "--csv", "--metric", "open") == distribution(whole, started_at=START, csv=True)
+    assert told(run, "--metric", "open") == distribution(whole, started_at=START)
+    assert told(run, "--format", "csv", "--metric", "open") == distribution(whole, started_at=START, csv=True)
 
 
 def test_or_to_a_file(run: str, tmp_path: Path) -> None:
-    assert told(run, "--hgrm", "--metric", "open", "--output", str(tmp_path / "open.hgrm")) == ""
-    assert (tmp_path / "open.hgrm").read_text() == told(run, "--hgrm", "--metric", "open")
+    assert told(run, "--metric", "open", "--output", str(tmp_path / "open.hgrm")) == ""
+    assert (tmp_path / "open.hgrm").read_text() == told(run, "--metric", "open")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "choose a format: --hgrm or --csv"),
-        (["--hgrm", "--csv"], "choose a format: --hgrm or --csv"),
-        (["--hgrm"], "--metric 'message': .* has no such metric; it has: open"),
-        (["--hgrm", "--metric", "open", "--output", "/nowhere/x"], "--output '/nowhere/x': can't be written"),
+        ([], "--metric 'message': .* has no such metric; it has: open"),
+        (["--metric", "open", "--output", "/nowhere/x"], "--output '/nowhere/x': can't be written"),
     ],
 )
 def test_a_mistake_is_one_line(run: str, arguments: list[str], message: str) -> None:
@@ -63,4 +61,4 @@ def test_a_mistake_is_one_line(run: str, arguments: list[str], message: str) -> 
 
 def test_a_directory_that_holds_no_run_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="not a results directory of wsload"):
-        told(str(tmp_path), "--hgrm")
+        told(str(tmp_path))

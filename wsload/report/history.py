@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from wsload.judge.run.history import BuildLine, RunLine, builds, followed
@@ -20,47 +20,44 @@ _TRUSTED: Final = {Standing.TRUSTED: "yes", Standing.PARTLY: "partly"}
 _LEFT: Final = "left"
 
 
-def runs_table(lines: Sequence[RunLine]) -> Table:
-    """One row per run, in the order given; the figures are those of the name that stands for the run."""
+def runs_table(lines: Sequence[RunLine], *, brief: bool = False) -> Table:
+    """One row per run, in the order given; the figures are those of the name that stands for the run.
+
+    ``brief`` leaves out what the run's name begins and ends with: when it was, and its build.
+    """
     requests = {line.request for line in lines if line.request} or {"message"}
     one = requests.pop() if len(requests) == 1 else None
+    columns: dict[Column, Callable[[RunLine], str]] = {
+        Column(title="run", align=_LEFT): lambda line: printable(line.name),
+        Column(title="when (UTC)", align=_LEFT): lambda line: when(line.started_at)[:16],
+        Column(title="build", align=_LEFT): lambda line: printable(line.build),
+        Column(title="users"): lambda line: NOTHING if line.users is None else number(line.users),
+        Column(title="rate", unit="/s"): lambda line: NOTHING if line.rate is None else rate(line.rate),
+        Column(title="name", align=_LEFT): lambda line: printable(line.request or NOTHING),
+        Column(title="p50", unit="ms"): lambda line: _ms(line.p50_ns, line.request),
+        Column(title="p99", unit="ms"): lambda line: _ms(line.p99_ns, line.request),
+        Column(title="checks", align=_LEFT): _checks,
+        Column(title="trusted", align=_LEFT): lambda line: (
+            _TRUSTED.get(line.standing) or line.standing.upper()
+        ),
+    }
+    left_out = {"when (UTC)", "build"} if brief else set()
+    left_out |= {"name"} if one else set()
+    shown = {column: cell for column, cell in columns.items() if column.title not in left_out}
     return Table(
         title="Runs",
-        columns=(
-            Column(title="when (UTC)", align=_LEFT),
-            Column(title="build", align=_LEFT),
-            Column(title="users"),
-            Column(title="rate", unit="/s"),
-            *([] if one else [Column(title="name", align=_LEFT)]),
-            *(Column(title=f"{one or ''} {figure}".strip(), unit="ms") for figure in ("p50", "p99")),
-            Column(title="checks", align=_LEFT),
-            Column(title="trusted", align=_LEFT),
-            Column(title="run", align=_LEFT),
-        ),
-        rows=tuple(
-            (
-                when(line.started_at)[:16],
-                printable(line.build),
-                NOTHING if line.users is None else number(line.users),
-                NOTHING if line.rate is None else rate(line.rate),
-                *([] if one else [printable(line.request or NOTHING)]),
-                _ms(line.p50_ns, line.request),
-                _ms(line.p99_ns, line.request),
-                _checks(line),
-                _TRUSTED.get(line.standing) or line.standing.upper(),
-                printable(line.name),
-            )
-            for line in lines
-        ),
+        columns=tuple(shown),
+        rows=tuple(tuple(cell(line) for cell in shown.values()) for line in lines),
+        notes=(f"rate, p50 and p99 are those of {printable(one)}",) if one else (),
     )
 
 
 def _checks(line: RunLine) -> str:
-    number = sum(line.checks.values())
+    total = sum(line.checks.values())
     for state in (CheckState.FAILED, CheckState.UNJUDGED):
         if found := line.checks.get(state):
-            return f"{found} of {number} {state.upper()}"
-    return f"{number} passed" if number else NOTHING
+            return f"{found} of {total} {state.upper()}"
+    return f"{total} passed" if total else NOTHING
 
 
 def _ms(figures: Mapping[str, float], metric: str | None) -> str:

@@ -40,14 +40,26 @@ class Grid:
     red: Collection[int] = ()
     """Rows to highlight, from 0."""
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    @property
+    def _heads(self) -> list[str]:
         units = any(column.unit for column in self.table.columns)
-        heads = [f"{column.title}\n{column.unit}" if units else column.title for column in self.table.columns]
-        rows = [[printable(cell) for cell in row] for row in self.table.rows]
-        columns = zip(heads, *rows, strict=True)
-        width = sum(max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
+        return [f"{column.title}\n{column.unit}" if units else column.title for column in self.table.columns]
+
+    @property
+    def _rows(self) -> list[list[str]]:
+        return [[printable(cell) for cell in row] for row in self.table.rows]
+
+    @property
+    def width(self) -> int:
+        """How many columns of a terminal it takes at least, with nothing wrapped."""
+        columns = list(zip(self._heads, *self._rows, strict=True))
+        widest = (max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
+        return sum(widest) + len(columns) - 1
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        heads, rows = self._heads, self._rows
         # Two spaces between columns if they fit, otherwise just the one that belongs to the box.
-        gap = int(width + 2 * len(heads) <= options.max_width)
+        gap = int(self.width + len(heads) + 1 <= options.max_width)
         grid = RichTable(box=box.SIMPLE_HEAD, padding=(0, 0, 0, gap), pad_edge=False, show_edge=False)
         for column, head in zip(self.table.columns, heads, strict=True):
             grid.add_column(head, justify=column.align, no_wrap=column.align == "right", overflow="fold")

@@ -79,7 +79,11 @@ def main(arguments: list[str] | None = None) -> None:
     except (typer.TyperException, WsloadError) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         # typer wraps its lines; wsload's own have a second line only to point at a place in the first.
-        shown = message if isinstance(error, WsloadError) else " ".join(message.split())
+        shown = (
+            message
+            if isinstance(error, WsloadError)
+            else " ".join(message.split()).replace("Value error, ", "")
+        )
         print(f"wsload: {shown}", file=sys.stderr)
         sys.exit(error.exit_code if isinstance(error, WsloadError) else ExitCode.USAGE)
     except Exception:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from wsload.commands.cli.compare import Json, Markdown
+from wsload.commands.cli.compare import Format, FormatOption
 from wsload.commands.cli.conducting import conduct, enter, print_plan
 from wsload.commands.cli.gate import (
     FailuresWithin,
@@ -27,7 +27,7 @@ from wsload.exit_codes import ExitCode
 if TYPE_CHECKING:
     from wsload.commands.harness.builds import Build
 
-_ON_RESUME: Final = ("resume", "more", "results", "markdown", "json")
+_ON_RESUME: Final = ("resume", "more", "results", "format_")
 
 
 def ab(
@@ -157,8 +157,7 @@ def ab(
     same_within: SameWithin = None,
     failures_within: FailuresWithin = None,
     judged: Judged = None,
-    markdown: Markdown = False,
-    json: Json = False,
+    format_: FormatOption = Format.TERMINAL,
 ) -> int:
     """Measure two builds of a server in turn, and tell whether B is slower than A.
 
@@ -189,8 +188,6 @@ def ab(
     from wsload.commands.harness.place import alone, new_directory
     from wsload.judge.compare.verdict import Gate
 
-    if markdown and json:
-        raise UsageError("wsload ab: --markdown or --json, not both")
     if resume is not None:
         _refuse_changes(context)
         place = (resume if resume.is_dir() else results / resume).resolve()
@@ -199,7 +196,7 @@ def ab(
             if more is not None:
                 experiment = experiment.extended(more)
             enter(experiment.plan.directory)
-            return conduct(place, experiment, markdown=markdown, json=json)
+            return conduct(place, experiment, format_=format_)
     if more is not None:
         raise UsageError("--more adds pairs to an experiment: name it with --resume")
     length_s = _whole_s("--run-time", run_time)
@@ -232,7 +229,7 @@ def ab(
     now = time.time()
     path = new_directory(results, now)
     with alone(path):
-        return conduct(path, Experiment(plan=plan, created_at=round(now, 3)), markdown=markdown, json=json)
+        return conduct(path, Experiment(plan=plan, created_at=round(now, 3)), format_=format_)
 
 
 def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
@@ -241,7 +238,7 @@ def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, u
 
     option = f"--{letter}"
     if bool(text) == bool(ref):
-        raise UsageError(f"wsload ab: give {option} (a command or a URL) or {option}-ref (a git ref)")
+        raise UsageError(f"give {option} (a command or a URL) or {option}-ref (a git ref)")
     if text:
         return build_of(text, name=name or letter.upper(), url=url, option=option)
     if not serve:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
+from wsload.commands.cli.runs import RESULTS, WHICH_RUN, Results, find_run
 from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
+_COMPARISON: Final = re.compile("[<>=]")
+
 
 def check(
-    run: Run,
-    expressions: Annotated[
+    words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="CHECK",
-            help="Such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'. Default: the checks that "
-            "the run itself was given.",
+            metavar="[RUN] [CHECK]",
+            help=f"RUN: {WHICH_RUN} CHECK: such as 'message.p99 < 50ms', 'lost < 1' or 'failures.rate <= 0.1%'; "
+            "by default the checks that the run itself was given.",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +59,8 @@ def check(
     from wsload.results.trust import Standing
     from wsload.words import printable
 
-    checks = [parse_check(text) for text in expressions or ()]
+    run, expressions = _told_apart(words or [])
+    checks = [parse_check(text) for text in expressions]
     if file is not None:
         try:
             checks += read_checks(file)
@@ -68,21 +71,19 @@ def check(
     if not checks:
         checks = [parse_check(judged.expression, known) for judged in stored.info.checks]
     if not checks:
-        raise UsageError(
-            f"wsload check: nothing to check: {stored.path.name} has no checks of its own; give some"
-        )
+        raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
     totals = stored.totals(window_of(from_, to))
     trust = stored.info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
-    words = {
+    said = {
         CheckState.PASSED: ("passed", "green"),
         CheckState.FAILED: ("FAILED", "red"),
         CheckState.UNJUDGED: ("NOT JUDGED", "yellow"),
     }
     width = max(len(outcome.expression) for outcome in outcomes)
     for outcome in outcomes:
-        word, colour = words[outcome.state]
+        word, colour = said[outcome.state]
         told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
         typer.echo(f"{typer.style(word, fg=colour)}  {told}")
     found = standing(stored.info, stored.problems)
@@ -99,3 +100,10 @@ def check(
     if CheckState.UNJUDGED in states:
         return ExitCode.UNTRUSTED
     return ExitCode.OK
+
+
+def _told_apart(words: list[str]) -> tuple[str | None, list[str]]:
+    """The run and the checks: the first word is a run unless it compares something."""
+    if words and not _COMPARISON.search(words[0]):
+        return words[0], words[1:]
+    return None, words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,8 +30,17 @@ Html = Annotated[
     Path | None,
     typer.Option("--html", metavar="FILE", help="Also write a page with charts.", show_default=False),
 ]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of the tables.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of the tables; times in ns.")]
+
+
+class Format(StrEnum):
+    """How a comparison is printed."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How it is printed; json has times in ns.")]
 Force = Annotated[
     bool,
     typer.Option(
@@ -44,7 +54,8 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="A B | EXPERIMENT",
-            help="Two runs, the baseline first; or one experiment of wsload ab.",
+            help="The baseline and the candidate, each a run or a build's label, which stands for all runs of "
+            "that build; or one experiment of wsload ab.",
             show_default=False,
         ),
     ] = None,
@@ -73,8 +84,7 @@ def compare(
     judged: Judged = None,
     scatter: Scatter = None,
     html: Html = None,
-    markdown: Markdown = False,
-    json: Json = False,
+    format_: FormatOption = Format.TERMINAL,
     force: Force = False,
 ) -> int:
     """Tell whether build B is slower than build A, by stored runs.
@@ -82,7 +92,7 @@ def compare(
     \b
     One run per side:      wsload compare results/RUN_A results/RUN_B
     Several runs per side: wsload compare --a 'results/*-v1' --b 'results/*-v2'
-    By their build:        wsload compare --baseline build=v1 --candidate build=v2
+    By their build:        wsload compare v1 v2
     An experiment:         wsload compare results/ab-20241122T123600Z
 
     With several runs per side, the first run of A is compared with the first of B, in the order in which
@@ -117,18 +127,21 @@ def compare(
     ways = [bool(words), bool(a or b), bool(baseline or candidate)]
     if sum(ways) != 1:
         raise UsageError(
-            "wsload compare: give the runs in exactly one way: two runs (A B), one experiment, --a and --b, or "
+            "give the runs in exactly one way: two runs (A B), one experiment, --a and --b, or "
             "--baseline and --candidate"
         )
-    if markdown and json:
-        raise UsageError("wsload compare: --markdown or --json, not both")
     if len(words) == 1:
         from wsload.commands.ab.experiment import load
         from wsload.commands.ab.judging import report_of
 
         path = find_run(words[0], results)
         if (path / "run.json").is_file():
-            raise UsageError(f"wsload compare: {path} is only one run: give two, A and B")
+            raise UsageError(f"{path} is only one run: give two, A and B; see wsload list")
+        if not (path / "experiment.json").is_file():
+            raise UsageError(
+                f"{str(path)!r} is neither a run nor an experiment of wsload ab: give two runs, A and B, or one "
+                "experiment"
+            )
         experiment = load(path)
         report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force)
     else:
@@ -141,11 +154,11 @@ def compare(
         else:
             sides = selected("--baseline", baseline, results), selected("--candidate", candidate, results)
         report = make_report(*sides, gate=asked, force=force)
-    tell(report, html=html, markdown=markdown, json=json)
+    tell(report, html=html, format_=format_)
     return report.comparison.exit_code
 
 
-def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: bool) -> None:
+def tell(report: ComparisonReport, *, html: Path | None, format_: Format) -> None:
     """Writes the page, if asked for, and prints the comparison. Raises `UsageError` if the page can't be written."""
     from wsload.report.comparison.text import as_json, as_text
     from wsload.report.comparison.text import markdown as as_markdown
@@ -154,11 +167,11 @@ def tell(report: ComparisonReport, *, html: Path | None, markdown: bool, json: b
         from wsload.report.comparison.html import write_page
 
         write_page(report, html)
-    if json:
+    if format_ is Format.JSON:
         _write(as_json(report))
     else:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        text = as_markdown(report) if markdown else as_text(report)
+        text = as_markdown(report) if format_ is Format.MARKDOWN else as_text(report)
         _write(text.encode(encoding, "replace"))  # a terminal that can't show a character shows "?"
     if html is not None:
         print(f"Charts: {html}", file=sys.stderr)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wsload.commands.cli.compare import tell
+from wsload.commands.cli.compare import Format, tell
 from wsload.errors import UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMPARISON: Final = "comparison.html"
 
 
-def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -> int:
+def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     """Makes the remaining runs, and compares all of them."""
     from wsload.commands.ab.conduct import Conductor
     from wsload.commands.ab.judging import clear_in
@@ -48,7 +48,7 @@ def conduct(path: Path, experiment: Experiment, *, markdown: bool, json: bool) -
     from wsload.commands.ab.judging import report_of
 
     report = report_of(path, experiment)
-    tell(report, html=path / COMPARISON, markdown=markdown, json=json)
+    tell(report, html=path / COMPARISON, format_=format_)
     if cut_short:
         return ExitCode.INCONCLUSIVE
     code = report.comparison.exit_code

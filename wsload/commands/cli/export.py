@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
@@ -16,10 +18,18 @@ from wsload.results.reader import open_run
 from wsload.results.run import replace_file
 
 
+class Format(StrEnum):
+    """A distribution's format."""
+
+    HGRM = "hgrm"
+    CSV = "csv"
+
+
 def export(
-    run: Annotated[Path, typer.Argument(help="A results directory: results/<run>.", show_default=False)],
-    hgrm: Annotated[bool, typer.Option("--hgrm", help="As the HdrHistogram tools print it.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    run: Run = None,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="hgrm: as the HdrHistogram tools print it.")
+    ] = Format.HGRM,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -31,21 +41,27 @@ def export(
     to: To = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The file to write, instead of standard output.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The file to write, instead of standard output.",
+            show_default=False,
+        ),
     ] = None,
+    results: Results = RESULTS,
 ) -> None:
     """Write one metric's percentile distribution, in ms, for HdrHistogram's plotters or a spreadsheet."""
-    if hgrm == csv:
-        raise UsageError("wsload export: choose a format: --hgrm or --csv")
-    stored = open_run(run)
+    path = find_run(run, results)
+    stored = open_run(path)
     totals = stored.totals(window_of(from_, to))
     histograms = totals.histograms
     counts = {name: histogram.total for name, histogram in histograms.items()}
     metric = metric or leading(counts, totals.names) or "message"
     if metric not in histograms:
         there = ", ".join(in_order(filter(for_people, histograms))) or "none"
-        raise UsageError(f"--metric {metric!r}: {run} has no such metric; it has: {there}")
-    text = distribution(histograms[metric], started_at=stored.info.started_at, csv=csv)
+        raise UsageError(f"--metric {metric!r}: {path} has no such metric; it has: {there}")
+    text = distribution(histograms[metric], started_at=stored.info.started_at, csv=format_ is Format.CSV)
     if output is None:
         sys.stdout.write(text)
         return

@@ -2,31 +2,75 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
 
-WIDTH_OF_FILES = 200
+if TYPE_CHECKING:
+    from wsload.judge.run.history import RunLine
+
+WIDTH_OF_FILES: Final = 200
 """Width of output that does not go to a terminal: names should stay on one line, to be copied."""
 
 
-def list_runs(results: Results = RESULTS) -> None:
-    """List the stored runs: time, build, users, latency, checks, and how far they can be trusted.
+class Format(StrEnum):
+    """How the list is printed."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def list_runs(
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="How it is printed; json has times in ns.")
+    ] = Format.TERMINAL,
+    results: Results = RESULTS,
+) -> None:
+    """List the stored runs: their names, load, latency, checks, and how far they can be trusted.
 
     The latest comes last. Runs that can't be read are named below the table.
     """
+    from dataclasses import asdict, replace
+
+    from wsload.report.history import runs_table
+    from wsload.report.markdown import table_lines
+
+    lines, problems = read_lines(results)
+    if format_ is Format.JSON:
+        print(
+            json.dumps(
+                [asdict(replace(line, checks={**line.checks})) for line in lines],
+                indent=2,
+                ensure_ascii=False,
+            )
+        )
+    elif not lines and not problems:
+        print(f"There are no runs in {results}.")
+    elif format_ is Format.MARKDOWN:
+        print("\n".join(table_lines(runs_table(lines))))
+    elif lines:
+        _show(lines)
+    for problem in problems:
+        print(f"wsload list: {problem}", file=sys.stderr)
+
+
+def _show(lines: list[RunLine]) -> None:
+    """Prints the table, without what the names tell where there is no room for that."""
     from rich.console import Console
+    from rich.text import Text
 
     from wsload.report.history import runs_table
     from wsload.report.terminal import Grid
     from wsload.results.run import CheckState
     from wsload.results.trust import Standing
 
-    lines, problems = read_lines(results)
-    if not lines and not problems:
-        print(f"There are no runs in {results}.")
-        return
-    found = runs_table(lines)
     doubtful = [
         place
         for place, line in enumerate(lines)
@@ -34,9 +78,11 @@ def list_runs(results: Results = RESULTS) -> None:
         or line.checks.keys() - {CheckState.PASSED}
     ]
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
         console.width = WIDTH_OF_FILES
-    if lines:
-        console.print(Grid(found, red=doubtful))
-    for problem in problems:
-        print(f"wsload list: {problem}", file=sys.stderr)
+    grid = Grid(runs_table(lines), red=doubtful)
+    if grid.width > console.width:
+        grid = Grid(runs_table(lines, brief=True), red=doubtful)
+    console.print(grid)
+    for note in grid.table.notes:
+        console.print(Text(note, style="dim"))

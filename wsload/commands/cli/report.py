@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from wsload.commands.cli.runs import LATEST, RESULTS, Results, find_run
+from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 
@@ -35,14 +35,7 @@ class Format(StrEnum):
 
 
 def report(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="RUN",
-            help=f"A run's directory, its name in the results directory, or '{LATEST}' (the default).",
-            show_default=False,
-        ),
-    ] = None,
+    run: Run = None,
     format_: Annotated[
         Format,
         typer.Option(
@@ -77,7 +70,7 @@ def report(
     from wsload.report.html import REPORT
     from wsload.report.run_report import read_report
 
-    path = find_run(run or LATEST, results)
+    path = find_run(run, results)
     found = read_report(path, window_of(from_, to))
     if format_ is Format.TERMINAL and output is None:
         _show(found, sys.stdout)

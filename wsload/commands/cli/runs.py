@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -27,35 +28,52 @@ Results = Annotated[
 ]
 RESULTS: Final = Path("results")
 
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN",
-        help=f"A run's directory, its name in the results directory, or '{LATEST}'.",
-        show_default=False,
-    ),
-]
+WHICH_RUN: Final = (
+    "A run's directory, its name in the results directory, its build's label (then its latest run), or "
+    f"'{LATEST}', which is the default."
+)
+Run = Annotated[str | None, typer.Argument(metavar="RUN", help=WHICH_RUN, show_default=False)]
 
 _STAMP: Final = re.compile(r"\d{8}T\d{6}Z-")
 
 
-def find_run(run: str, results: Path) -> Path:
-    """The run's directory.
+def find_run(run: str | None, results: Path) -> Path:
+    """The run's directory; the latest one's where nothing is named.
 
     Raises `UsageError` when there is none, `ResultsError` when the results can't be read.
     """
-    from wsload.results.reader import find_runs
+    # Directories that were renamed, and don't begin with a timestamp, are considered last.
+    return max(
+        runs_of(run or LATEST, results), key=lambda path: (_STAMP.match(path.name) is not None, path.name)
+    )
 
-    if run == LATEST:
-        found = find_runs(results) if results.is_dir() else []
-        if not found:
+
+def runs_of(word: str, results: Path) -> list[Path]:
+    """The directories that a word stands for: one run's, or those of every run of the build with this label.
+
+    Raises as `find_run` does.
+    """
+    from wsload.results.reader import find_runs, open_run
+
+    stored = find_runs(results) if results.is_dir() else []
+    if word == LATEST:
+        if not stored:
             raise UsageError(f"there are no runs in {results}: name another directory with --results")
-        # Directories that were renamed, and don't begin with a timestamp, are considered last.
-        return max(found, key=lambda path: (_STAMP.match(path.name) is not None, path.name))
-    for path in (Path(run), results / run):
+        return stored
+    for path in (Path(word), results / word):
         if path.is_dir():
-            return path
-    raise UsageError(f"there is no run {run!r}, neither as a directory nor in {results}: see wsload list")
+            return [path]
+    labelled = []
+    for path in stored:
+        with contextlib.suppress(ResultsError):
+            if open_run(path).info.build == word:
+                labelled.append(path)
+    if not labelled:
+        raise UsageError(
+            f"there is no run {word!r}: neither a directory, nor a run or a build's label in {results}; "
+            "see wsload list"
+        )
+    return labelled
 
 
 def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLine], list[str]]:

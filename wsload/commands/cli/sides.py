@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from typer.core import TyperCommand
 
-from wsload.commands.cli.runs import find_run
+from wsload.commands.cli.runs import LATEST, find_run, runs_of
 from wsload.errors import ResultsError, UsageError
 
 _SIDES: Final = ("--a", "--b")
@@ -44,22 +44,25 @@ def spread(words: Sequence[str]) -> list[str]:
 
 
 def two(words: Sequence[str], results: Path) -> tuple[list[Path], list[Path]]:
-    """One run per side, the baseline first; raises `UsageError` for any other number."""
+    """The runs of each side, the baseline first; raises `UsageError` for any other number of words."""
     if len(words) != 2:
-        raise UsageError(
-            f"wsload compare: to which side do these {len(words)} runs belong? Write --a RUN… --b RUN…"
-        )
-    return [find_run(words[0], results)], [find_run(words[1], results)]
+        raise UsageError(f"to which side do these {len(words)} belong? Write --a RUN… --b RUN…")
+    return named(words[0], results), named(words[1], results)
+
+
+def named(word: str, results: Path) -> list[Path]:
+    """A run, or every run of the build with this label."""
+    return [find_run(word, results)] if word == LATEST else runs_of(word, results)
 
 
 def matching(option: str, patterns: Sequence[str] | None, results: Path) -> list[Path]:
     """The runs named by one side's words (directories, names or patterns), each once."""
     if not patterns:
-        raise UsageError(f"wsload compare: {option} is missing: both sides need runs")
+        raise UsageError(f"{option} is missing: both sides need runs")
     found: dict[Path, None] = {}
     for pattern in patterns:
         if not glob.has_magic(pattern) or Path(pattern).is_dir():
-            found[find_run(pattern, results)] = None
+            found |= dict.fromkeys(named(pattern, results))
             continue
         paths = [*glob.glob(pattern), *glob.glob(str(results / pattern))]
         hits = sorted(path for path in map(Path, paths) if (path / "run.json").is_file())
@@ -74,7 +77,7 @@ def selected(option: str, condition: str | None, results: Path) -> list[Path]:
     from wsload.results.reader import find_runs, open_run
 
     if not condition:
-        raise UsageError(f"wsload compare: {option} is missing: both sides need runs")
+        raise UsageError(f"{option} is missing: both sides need runs")
     field, equals, pattern = condition.partition("=")
     if not equals or field not in _FIELDS or not pattern:
         raise UsageError(f"{option} {condition!r}: use build=LABEL or name=PATTERN")
