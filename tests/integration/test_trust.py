@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.locust_run import Finished
+from support.serving import Serving, echo
 from support.undisturbed import undisturbed
 
 pytestmark = pytest.mark.xdist_group("timing")
@@ -176,3 +177,42 @@ def test_nothing_measured_is_a_verdict_of_its_own_with_an_exit_code_of_its_own(
     assert said in trust(finished)["verdict"] and said in " ".join(finished.stdout.split())
     report = (finished.directory / "report.html").read_text()
     assert 'class="banner bad"' in report and said in report
+
+
+async def as_plain_http(connection: object, request: object) -> object:
+    return connection.respond(200, "Hello.")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "kind"),
+    [
+        ({"process_request": as_plain_http}, CHATTING, "bad status 200"),
+        (
+            {"subprotocols": ["json"], "select_subprotocol": lambda connection, offered: "json"},
+            CHATTING.replace("    @task", "    subprotocols = ('xml',)\n\n    @task"),
+            "subprotocol",
+        ),
+    ],
+    ids=["a web server", "another subprotocol"],
+)
+def test_servers_that_speak_something_else_are_no_good_runs(
+    run: Callable[..., Finished], serving: Serving, settings: dict[str, Any], text: str, kind: str
+) -> None:
+    host = f"ws://127.0.0.1:{serving.websocket(echo, **settings)}"
+    finished = run(text, "--host", host, "--exit-code-on-error", "0", seconds=2)
+    assert finished.returncode == 5, finished.stdout + finished.stderr
+    assert trust(finished)["standing"] == "failed at start"
+    assert kind in trust(finished)["verdict"]
+
+
+def test_a_forgotten_await_leaves_nothing_but_connections_and_that_is_said(
+    run: Callable[..., Finished],
+) -> None:
+    text = CHATTING.replace('await self.say("hello")', "self.talk()").replace(
+        "class Guest(ChatUser):",
+        "class Guest(ChatUser):\n    async def talk(self):\n        await self.say('hello')\n",
+    )
+    text = text.replace("numbers =", "embedded_server()\nnumbers =")
+    finished = run(text, users=25, seconds=3)
+    assert trust(finished)["verdict"].startswith("Only connections were measured. ")
+    assert "Only connections were measured." in " ".join(finished.stdout.split())
