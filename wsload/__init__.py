@@ -1,7 +1,7 @@
 """wsload: load generator and latency benchmark for WebSocket services, on Locust.
 
-The names in `__all__` are what a locustfile imports. They load Locust, which patches the process, only when
-they are first used: `wsload.commands` works without.
+A locustfile imports the names in `__all__`. Locust, which patches the process, is loaded only when one of them is
+first used, so `wsload.commands` works without it.
 """
 
 from __future__ import annotations

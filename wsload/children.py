@@ -1,7 +1,7 @@
-"""Child processes: their environment, their output, and that none outlives this process.
+"""Child processes: their environment, their output, and how they are ended with this process.
 
-A `ModuleProcess` is a part of wsload, and ends when the pipe to its standard input does. A `Command` can be
-anything: it gets a process group of its own, which a `Guard` ends should this process be killed outright.
+A `ModuleProcess` is part of wsload, and ends when the pipe to its standard input closes. A `Command` can be
+anything: it gets its own process group, which a `Guard` ends even if this process is killed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wsload.errors import UsageError
 from wsload.words import printable
 
 STOP_TIMEOUT_S: Final = 10.0
-"""A command that SIGTERM has not ended within this time gets SIGKILL."""
+"""A command that has not ended this long after SIGTERM gets SIGKILL."""
 TAIL_LINES: Final = 12
 MAX_ERRORS_BYTES: Final = 64 * 1024
 _TAIL_BYTES: Final = 16 * 1024
@@ -32,34 +32,29 @@ _STEP_S: Final = 0.02
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, in which Python also finds this very wsload."""
+    """This process's environment, with this copy of wsload on Python's path."""
     paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def isolated_environment(home: Path) -> dict[str, str]:
-    """The same without the user's settings for Locust, in variables or in the home directory.
+    """The same, but without the user's Locust settings from variables or the home directory.
 
-    Packages in the real home directory are still found.
+    Packages installed in the real home directory are still found.
     """
     kept = {name: value for name, value in environment().items() if not name.startswith("LOCUST_")}
-    return {
-        **kept,
-        "HOME": str(home),
-        "PYTHONUSERBASE": site.getuserbase(),
-    }  # packages may be in the real one
+    return {**kept, "HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}
 
 
 class ModuleProcess:
-    """``python -m`` with these words: a part of wsload in a process of its own.
+    """``python -m`` with these words: a part of wsload in its own process.
 
-    It runs until `end`, or until this process is gone: the module has to end when the pipe to its standard
-    input does. Works alike where gevent has patched ``subprocess``. ``output`` is where its standard output
-    goes, as for `subprocess.Popen`.
+    It runs until `end`, or until this process is gone: the module must exit when its standard input closes. Works
+    with and without gevent's patched ``subprocess``. ``output`` is the child's ``stdout``, as for `subprocess.Popen`.
     """
 
     def __init__(self, *words: str, output: int | IO[bytes]) -> None:
-        # A file, since a pipe that nobody empties would block the child one day.
+        # A file, because a pipe that nobody empties would eventually block the child.
         self._errors_file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 closed by `end`
         self._errors = ""
         self._ending = False
@@ -69,11 +64,11 @@ class ModuleProcess:
             stdout=output,
             stderr=self._errors_file,
             env=environment(),
-            start_new_session=True,  # Ctrl-C in the terminal is for this process, which ends the child
+            start_new_session=True,  # Ctrl-C in the terminal reaches only this process, which ends the child
         )
         self.pid: int = self._child.pid
         self.output: IO[bytes] | None = self._child.stdout
-        """The pipe from its standard output, if ``output`` asked for one."""
+        """The pipe from its standard output, if ``output`` was ``PIPE``."""
 
     @property
     def running(self) -> bool:
@@ -81,7 +76,7 @@ class ModuleProcess:
 
     @property
     def errors(self) -> str:
-        """What it has written to standard error."""
+        """Its standard error so far."""
         if self._errors_file.closed:
             return self._errors
         # pread, since the child writes where the file's own position is.
@@ -89,29 +84,29 @@ class ModuleProcess:
 
     @property
     def last_words(self) -> str:
-        """The last line of that."""
+        """The last line of `errors`."""
         return self.errors.rpartition("\n")[2].strip()
 
     def tell(self, line: bytes) -> None:
-        """Writes to its standard input, if it is still there."""
+        """Writes to its standard input; does nothing if the child is gone."""
         assert self._child.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(line)
             self._child.stdin.flush()
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """The exit code, once it has ended by itself; raises `subprocess.TimeoutExpired`."""
+        """Waits until it has ended by itself; returns its exit code. Raises `subprocess.TimeoutExpired`."""
         code: int = self._child.wait(timeout_s)
         return code
 
     def end(self, patience_s: float) -> int:
-        """Ends it, by SIGKILL if it does not end by itself in this time; returns its exit code.
+        """Ends it, with SIGKILL if it does not exit within ``patience_s``; returns its exit code. Idempotent.
 
-        A negative code is the signal that ended it. Ending it again is allowed.
+        A negative code is the signal that ended it.
         """
         child = self._child
         if not self._ending:
-            # Said first: under gevent another greenlet may come while this one waits.
+            # Set first: under gevent another greenlet may call this while this one waits.
             self._ending = True
             assert child.stdin is not None
             with contextlib.suppress(BrokenPipeError):
@@ -127,9 +122,9 @@ class ModuleProcess:
 
 
 def words_of(command: str, option: str) -> list[str]:
-    """A command as typed, split as a shell would, with nothing expanded.
+    """Splits a command like a shell, without expanding anything.
 
-    Raises `UsageError` naming the option for one that is empty or has an open quote.
+    Raises `UsageError`, naming the option, if it is empty or has an open quote.
     """
     try:
         words = shlex.split(command)
@@ -141,10 +136,10 @@ def words_of(command: str, option: str) -> list[str]:
 
 
 class Guard:
-    """Sees to it that no child outlives this process, however it ends; one for an experiment.
+    """Makes sure that no child outlives this process, however it ends; one per experiment.
 
-    A small process of its own knows the children's groups, and ends them when the pipe from here
-    closes, which the kernel does even after SIGKILL.
+    A small watchdog process knows the children's process groups, and ends them when the pipe from this process
+    closes, which happens even after SIGKILL.
     """
 
     def __init__(self) -> None:
@@ -167,24 +162,24 @@ class Guard:
         self._child.wait()
 
     def watch(self, group: int) -> None:
-        """The group was started."""
+        """Adds a process group that was started."""
         self._tell(group)
 
     def release(self, group: int) -> None:
-        """The group was ended."""
+        """Removes a process group that has ended."""
         self._tell(-group)
 
     def _tell(self, number: int) -> None:
         assert self._child.stdin is not None
-        with contextlib.suppress(OSError):  # a watchdog that somebody killed: all the rest still works
+        with contextlib.suppress(OSError):  # somebody killed the watchdog; everything else still works
             self._child.stdin.write(f"{number}\n")
             self._child.stdin.flush()
 
 
 class Command:
-    """A running command whose output goes to a file; `stop` it.
+    """A running command whose output goes to a file; call `stop` in the end.
 
-    Raises `UsageError` naming ``what`` when the program can't be run.
+    Raises `UsageError`, naming ``what``, if the program can't be run.
     """
 
     def __init__(
@@ -198,7 +193,7 @@ class Command:
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.log = log
-        """What it wrote to stdout and stderr."""
+        """The file with its stdout and stderr."""
         self._guard = guard
         try:
             with log.open("ab") as output:
@@ -209,7 +204,7 @@ class Command:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    # Ctrl-C in the terminal is for us: we end the children in order.
+                    # Ctrl-C in the terminal reaches only this process, which ends the children in order.
                     start_new_session=True,
                 )
         except (OSError, ValueError) as error:  # ValueError: a null byte
@@ -229,7 +224,7 @@ class Command:
         return self._child.poll()
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it ended by itself within this time."""
+        """Waits until it has ended by itself; returns whether it did within this time."""
         try:
             self._child.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -237,18 +232,18 @@ class Command:
         return True
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
-        """Ends it and all that it started, by SIGKILL where SIGTERM does not; allowed again."""
+        """Ends it and its process group, with SIGKILL if SIGTERM does not. Idempotent."""
         try:
             self._signal(signal.SIGTERM)
             self.wait(timeout_s)
-        finally:  # also when a second Ctrl-C cuts the patience short
-            self._signal(signal.SIGKILL)  # it, and what it left behind in its group
+        finally:  # even if a second Ctrl-C interrupts the wait
+            self._signal(signal.SIGKILL)  # also ends what it left behind in its group
             self._child.wait()
             self._await_group()
             self._guard.release(self.pid)
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines of its output, without control characters; empty where there is none."""
+        """See the function `tail`."""
         return tail(self.log, lines)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -256,7 +251,7 @@ class Command:
             os.killpg(self.pid, number)
 
     def _await_group(self) -> None:
-        """Until the kernel has taken the killed down: a port they held is free then."""
+        """Waits until the killed processes are gone, so that their ports are free."""
         deadline = time.monotonic() + 1.0
         with contextlib.suppress(ProcessLookupError, PermissionError):
             while time.monotonic() < deadline:
@@ -265,7 +260,7 @@ class Command:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a text file, without control characters; empty where there is none."""
+    """The last lines of a text file, without control characters; empty if there is no such file."""
     try:
         with log.open("rb") as file:
             file.seek(max(log.stat().st_size - _TAIL_BYTES, 0))

@@ -1,4 +1,4 @@
-"""Everything wsload raises on purpose. A bug is any other exception, and shows its traceback."""
+"""Everything wsload raises on purpose. Any other exception is a bug, and shows its traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class WsloadError(Exception):
     """Base class: the message is one line that a user can act on."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.BROKEN
-    """What a command ends with when it was stopped by this error."""
+    """The exit code of a command that this error stopped."""
 
 
 class UsageError(WsloadError):
@@ -21,7 +21,7 @@ class UsageError(WsloadError):
 
 
 class AlreadyConnected(UsageError):
-    """A task asked for a connection that is there already."""
+    """A task asked for a connection although it has one."""
 
 
 class ResultsError(WsloadError):
@@ -31,7 +31,7 @@ class ResultsError(WsloadError):
 
 
 class NothingMeasured(WsloadError):
-    """The load ran, and there is no figure to judge."""
+    """The load ran, but there is no figure to judge."""
 
     exit_code = ExitCode.NOTHING_MEASURED
 
@@ -54,16 +54,15 @@ class ServerFailed(WsloadError):
 
 
 class WorkloadError(WsloadError):
-    """Base of what a user's task may see while the load runs.
+    """Base class of the errors that a user's task may see while the load runs.
 
-    Each one was already counted, as a failure of its ``kind``, when it was raised:
-    a task may catch it, and need not.
+    Each one was counted as a failure of its ``kind`` before it was raised, so a task need not catch it.
     """
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
         self.kind = kind
-        """The failure's name in every table, such as ``refused`` or ``bad status 503``."""
+        """The name of the failure in all tables, such as ``refused`` or ``bad status 503``."""
         self.detail = detail
 
 
@@ -72,12 +71,12 @@ class OpenError(WorkloadError):
 
 
 class HttpError(WorkloadError):
-    """A call of ``self.http`` had no answer in time, or one that is a failure."""
+    """A call of ``self.http`` was not answered in time, or the answer is a failure."""
 
     def __init__(self, kind: str, detail: str = "", *, response: Any = None) -> None:
         super().__init__(kind, detail)
         self.response = response
-        """The answer, an ``httpx2.Response``; None where there was none."""
+        """The answer, an ``httpx2.Response``; None if there was none."""
 
 
 class LoginError(WorkloadError):
@@ -85,12 +84,12 @@ class LoginError(WorkloadError):
 
 
 class ConnectionLost(WorkloadError):
-    """The connection closed while an answer was still outstanding, or while waiting for a message."""
+    """The connection closed while a request was outstanding, or while waiting for a message."""
 
 
 class MessageTimeout(WorkloadError):
-    """No answer, or no message, came in time."""
+    """An answer, or any message, did not come in time."""
 
 
 class NotConnected(WorkloadError):
-    """Something was to be sent while there was no open connection: it was not sent."""
+    """A message was not sent, because there is no open connection."""

@@ -1,7 +1,7 @@
-"""What may be stored and shown of a run's options and URLs: secrets never reach a file or a message.
+"""Removes secrets from options and URLs, so that none reaches a file or a message.
 
-Options are kept by an allow-list (Locust's own grow with every version and include the web UI's
-password), values by what their option means, and every URL without its passwords and tokens.
+Only options on an allow-list are kept (Locust adds options with every version, and the web UI's password is one of
+them). Their values are redacted by the option's meaning, and every URL loses its passwords and tokens.
 """
 
 from __future__ import annotations
@@ -26,27 +26,26 @@ _KEPT: Final = frozenset(
     }
 )
 _NAMED_VALUES: Final = {"ws_header": ":", "ws_cookie": "="}
-"""Options of the form name, sign, value: the names may be shown."""
+"""Options that hold a name and a value; the name may be shown."""
 _SECRET_WORD: Final = re.compile(
     r"(^|_)(pass(word|wd|phrase)?|pwd|secret|token|bearer|basic|cookie|auth|credentials?|key|cert)(_|$)"
 )
-"""In an option's name; whole words only."""
+"""Whole words in an option's name."""
 _SECRET_PARAMETER: Final = re.compile(
     r"pass|pwd|secret|token|bearer|auth|credential|session|jwt|sig|key|code|ticket", re.IGNORECASE
 )
-"""In the name of a URL's query parameter; rather one too many."""
+"""In the name of a URL's query parameter; better to hide one too many."""
 _SCHEME: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//")
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _TOKEN: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_.~+=%-]{24,}")
-"""A path segment or a parameter's value that looks like a token, whatever its name."""
+"""A path segment or parameter value that looks like a token."""
 
 
 def redacted(options: Mapping[str, object]) -> dict[str, object]:
-    """The options as they may be stored: plain JSON values, secrets replaced by ``***``.
+    """The options that may be stored, as JSON values with secrets replaced by ``***``.
 
-    Kept are wsload's own (``ws_*``) and those of Locust's that shape the load; of headers and
-    cookies the names.
+    These are wsload's own (``ws_*``) and those of Locust's that shape the load. Headers and cookies keep their names.
     """
     return {
         name: _value(name, value)
@@ -72,17 +71,17 @@ def _value(name: str, value: object) -> object:
 
 
 def redact_url(url: str) -> str:
-    """The URL with everything secret replaced by ``***``.
+    """The URL with secrets replaced by ``***``.
 
-    Hidden are the user and password, query parameters whose name or value looks like a secret, path
-    segments that look like tokens, and a fragment. What is not a URL comes back as it can be read.
+    That hides the user and password, query parameters whose name or value looks like a secret, path
+    segments that look like tokens, and the fragment. Text that is not a URL is treated as far as it resembles one.
     """
     found = _SCHEME.match(url := plain(url))
     scheme = found[0] if found else ""
     rest = url.removeprefix(scheme)
     authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
     if "@" in rest and ("@" in authority or not _HOST_AND_PORT.fullmatch(authority)):
-        # A "/", "?", "#" or "@" in a password only seems to end it: hide all up to the last "@".
+        # A "/", "?", "#" or "@" in a password may be mistaken for its end: hide everything up to the last "@".
         rest = f"{HIDDEN}@{rest.rpartition('@')[2]}"
     rest, has_fragment, _ = rest.partition("#")
     rest, has_query, query = rest.partition("?")
@@ -105,5 +104,5 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """The text with what UTF-8 can't hold (lone surrogates of the command line) replaced by ``?``."""
+    """The text with lone surrogates, which a command line may contain, replaced by ``?``."""
     return text.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""Ends what ``wsload ab`` started, should that be killed outright: run as a script, with nothing but Python.
+"""Ends the processes that ``wsload ab`` started if it is killed. A script that needs only the standard library.
 
-On its standard input come process groups, ``+123`` when one was started and ``-123`` when it has
-been ended. When the input ends, what is still listed is ended, with SIGTERM and then SIGKILL.
+Reads process groups from standard input: ``123`` when one was started, ``-123`` when it has ended. When the input
+closes, it ends the remaining groups with SIGTERM and then SIGKILL.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ GRACE_S = 3.0
 
 
 def main() -> None:
-    """Follows the list until its end, then ends what is left on it."""
+    """Reads groups until the input closes, then ends the remaining ones."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a Ctrl-C is for the one who tells us, and may go on
+        signal.signal(number, signal.SIG_IGN)  # these are meant for the parent, which may carry on
     groups: set[int] = set()
     for line in sys.stdin:
         group = int(line)

@@ -1,9 +1,8 @@
-"""How figures and texts are written for people, and how people's own figures are read. Pure.
+"""Formats figures and texts for people, and parses the figures that people write. Pure.
 
-Every table, message and page takes its words from here, so that the same figure reads the same
-everywhere: ``12.4 ms``, ``3.6 %``, ``121 kB``, ``1,204``, ``4 min 5 s``. A space stands before a unit,
-commas mark the thousands, and nothing is ``0``. The pages' scripts follow the same rules in
-``report/assets/charts.js``.
+Every table, message and page uses these functions, so that a figure reads the same everywhere: ``12.4 ms``,
+``3.6 %``, ``121 kB``, ``1,204``, ``4 min 5 s``. There is a space before a unit, commas separate thousands, and
+zero is ``0``. The scripts of the pages follow the same rules in ``report/assets/charts.js``.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ def ms(value_ns: float) -> str:
 
 
 def milliseconds(value_ns: float) -> str:
-    """The same with its unit: ``12.4 ms``."""
+    """A time in ms to about three digits: ``12.4 ms``."""
     return f"{ms(value_ns)} ms"
 
 
 def span(seconds: float) -> str:
-    """How long something takes: ``1.5 s``, ``42 s``, ``4 min 5 s``, ``1 h 2 min``."""
+    """A duration: ``1.5 s``, ``42 s``, ``4 min 5 s``, ``1 h 2 min``."""
     if seconds < 59.95:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -59,19 +58,19 @@ def span(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A moment by its distance from the start: ``0:42``, ``1:02:03``."""
+    """Time elapsed since the start: ``0:42``, ``1:02:03``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def when(seconds: float) -> str:
-    """A moment (seconds since the epoch) by date and time: ``2026-03-01 12:00:00 UTC``."""
+    """A time (seconds since the epoch): ``2026-03-01 12:00:00 UTC``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def stamp(seconds: float) -> str:
-    """A moment (seconds since the epoch) as part of a file name: ``20260301T120000Z``."""
+    """A time (seconds since the epoch) for use in a file name: ``20260301T120000Z``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -79,7 +78,7 @@ def stamp(seconds: float) -> str:
 
 
 def number(count: int) -> str:
-    """A count with its thousands marked: ``1,204``."""
+    """A count: ``1,204``."""
     return f"{count:,}"
 
 
@@ -111,9 +110,9 @@ def size(count: float, *, binary: bool = False) -> str:
 
 
 def percent(share: float) -> str:
-    """A share: ``3.6 %``, ``85 %``. Only nothing is ``0 %`` and only all ``100 %``: ``0.0021 %``."""
+    """A share: ``3.6 %``, ``85 %``, ``0.0021 %``. Only 0 is shown as ``0 %``, and only 1 as ``100 %``."""
     value = 100 * share
-    gap = min(abs(value), abs(100 - value))  # to the nearer of 0 and 100, which rounding must not reach
+    gap = min(abs(value), abs(100 - value))  # distance to 0 or 100, which rounding must not reach
     decimals = 1 if gap >= 0.05 or gap < 1e-9 else 1 - math.floor(math.log10(gap))
     text = f"{value:,.{decimals}f}"
     return f"{text.rstrip('0').rstrip('.')} %"
@@ -125,7 +124,7 @@ def percent_up(share: float) -> str:
 
 
 def change(ratio: float) -> str:
-    """A ratio as the change it is: ``+10.0 %``; as a factor where that says more: ``×7.6``."""
+    """A ratio as a change: ``+10.0 %``, or as a factor if it is large: ``×7.6``."""
     if not 0.001 < ratio < 1000:
         return ">×1000" if ratio > 1 else "<×0.001"
     if not 0.2 < ratio < 5:
@@ -142,18 +141,18 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def printable(text: str) -> str:
-    """The text in one line, its control characters replaced: they steer terminals, and XML forbids them."""
+    """The text in one line, with control characters replaced: terminals obey them, and XML forbids them."""
     return "".join(
         character if character.isprintable() else " " if character.isspace() else "\ufffd"
         for character in text
     )
 
 
-# What people write; each raises `ValueError` with a message that says what is allowed
+# Parsing; each function raises `ValueError` with a message that says what is allowed
 
 
 def duration_ns(text: str, unit: str = "") -> int:
-    """``500ms``, ``2s`` or ``1.5m`` in ns; ``unit`` is that of a bare number, which is refused without."""
+    """``500ms``, ``2s`` or ``1.5m`` in ns; ``unit`` is the default unit (without one, the text must have a unit)."""
     found = _DURATION.fullmatch(text.strip().replace("μ", "µ"))  # Greek mu, as some keyboards type it
     if not found or not (found[2] or unit):
         raise ValueError("a duration is a number with us, ms, s, m or h, such as 500ms")

@@ -263,7 +263,7 @@ def test_a_killed_run_can_vouch_for_nothing(wsload: Wsload, results: Path) -> No
     done = wsload("check", run, "lost < 1")
     assert done.returncode == 3
     assert (
-        "Incomplete: these figures were rebuilt from the files that the run left; run.json: the run has no end"
+        "Incomplete: these figures were rebuilt from the files that the run left; run.json: the run has not ended"
         in done.stderr
     )
 

@@ -53,7 +53,7 @@ def test_of_runs_that_do_not_vouch_for_their_figures_the_reason_is_kept(tmp_path
     killed = store_run(tmp_path, "v2", valid=None)
     a, b = read_runs([late], [killed])
     assert a.doubt == f"Not trusted: {LATE.text}"
-    assert b.doubt.startswith("incomplete: run.json: the run has no end")
+    assert b.doubt.startswith("incomplete: run.json: the run has not ended")
     assert not a.figures.valid and not b.figures.valid
     assert all(run.figures.valid and run.doubt for run in read_runs([late], [killed], force=True))
 

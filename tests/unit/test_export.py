@@ -60,5 +60,5 @@ def test_a_mistake_is_one_line(run: str, arguments: list[str], message: str) -> 
 
 
 def test_a_directory_that_holds_no_run_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(ResultsError, match="not a results directory of wsload"):
+    with pytest.raises(ResultsError, match="not a results directory of a run"):
         told(str(tmp_path))

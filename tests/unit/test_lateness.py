@@ -199,18 +199,18 @@ def test_only_so_many_spells_are_remembered(spells: int) -> None:
 def test_what_waited_in_the_socket_is_late_since_then_and_others_are_not() -> None:
     lateness = Lateness()
     lateness.start(START)
-    due_ns = lateness.held_since(START - 9 * BEAT_NS)
+    due_ns = lateness.backdate(START - 9 * BEAT_NS)
     assert lateness.reading(START) == 9 * BEAT_NS + BEAT_NS // 2
-    lateness.put_back(due_ns)
+    lateness.restore(due_ns)
     assert lateness.due_ns == START and lateness.reading(START) == 0
 
 
 def test_what_waited_for_less_than_a_beat_is_overdue_changes_nothing() -> None:
     lateness = Lateness()
     lateness.start(START)
-    due_ns = lateness.held_since(START + BEAT_NS)
+    due_ns = lateness.backdate(START + BEAT_NS)
     assert lateness.due_ns == START
-    lateness.put_back(due_ns)
+    lateness.restore(due_ns)
     assert lateness.due_ns == START
 
 
@@ -249,9 +249,9 @@ def test_a_stretch_is_recorded_with_the_lateness_in_it() -> None:
 def test_what_was_held_back_and_is_read_before_the_beat_is_due_makes_no_spell_negative() -> None:
     lateness = Lateness(beat_ns=1_000_000)
     lateness.start(10_000_000)
-    due_ns = lateness.held_since(9_200_000)
+    due_ns = lateness.backdate(9_200_000)
     lateness.look(9_500_000)
-    lateness.put_back(due_ns)
+    lateness.restore(due_ns)
     assert list(lateness.catch_up(10_700_000)) == [0]
     assert lateness.until_ns == 10_000_000
     assert lateness.within(9_000_000, 12_000_000) >= 0

@@ -576,12 +576,12 @@ def test_a_name_stands_for_one_kind_of_figure(w: World) -> None:
 
     async def body(user: Any) -> None:
         await user.round_trip("x", name="buy")
-        with pytest.raises(UsageError, match="'buy' is that of a request: a value needs another"):
+        with pytest.raises(UsageError, match="'buy' is already that of a request: name the value"):
             user.record("buy", 1.0)
-        with pytest.raises(UsageError, match="'buy' is that of a request: a step needs another"):
+        with pytest.raises(UsageError, match="'buy' is already that of a request: name the step"):
             user.measure("buy")
         user.record("think", 1.0)
-        with pytest.raises(UsageError, match="'think' is that of a value: a request needs another"):
+        with pytest.raises(UsageError, match="'think' is already that of a value: name the request"):
             user.round_trip("x", name="think")
 
     run(w, body)

@@ -53,8 +53,8 @@ def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> No
         os.truncate(path / name, (path / name).stat().st_size - 5)
     run = open_run(path)
     assert run.problems == (
-        "histograms.hlog: the last line is cut off and was left out",
-        "counters.jsonl: the last line is cut off and was left out",
+        "histograms.hlog: the last line is cut off and was ignored",
+        "counters.jsonl: the last line is cut off and was ignored",
     )
     first, rest = run.intervals()
     assert first == second(0, "open", "message")
@@ -114,7 +114,7 @@ def test_damage_is_refused_naming_file_and_line(tmp_path: Path) -> None:
 def test_a_directory_without_run_json_is_no_run(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(
-            ResultsError, match=r"run\.json: no such file, so this is not a results directory of wsload"
+            ResultsError, match=r"run\.json: no such file, so this is not a results directory of a run"
         ):
             open_run(path)
 

@@ -291,5 +291,5 @@ def test_what_wsload_counts_for_its_own_use_takes_none_of_the_names_of_a_user_cl
     assert [recorder.counter(f"own {number}") for number in range(MOST_NAMES)] == [
         f"own {number}" for number in range(MOST_NAMES)
     ]
-    with pytest.raises(ValueError, match="one that wsload keeps itself"):
+    with pytest.raises(ValueError, match="is reserved by wsload"):
         recorder.counter(f"{LATE_IN}time")

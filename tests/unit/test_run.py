@@ -155,7 +155,7 @@ def changed(**changes: object) -> bytes:
         (changed(started_at="2024-11-22T12:36:00"), "no time zone"),
         (changed(trust="absent"), "'valid' is missing"),
         (changed(trust={"standing": "so-so"}), "'so-so' is not a valid Standing"),
-        (changed(trust=7), "'trust' is not what it should be"),
+        (changed(trust=7), "'trust' is malformed"),
         (changed(options=[]), "'options' has the wrong type list"),
         (changed(warnings=["cpu"]), "not an object where 'name'"),
         (changed(checks=[{}]), "'expression' is missing"),
@@ -189,7 +189,7 @@ def test_a_file_that_cannot_be_replaced_stays_and_leaves_no_litter(tmp_path: Pat
 
 def test_files_of_any_size_are_not_swallowed(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
-    with pytest.raises(ResultsError, match="no such file, so this is not a results directory of wsload"):
+    with pytest.raises(ResultsError, match="no such file, so this is not a results directory of a run"):
         read_json_file(path)
     with path.open("wb") as file:
         file.truncate(MAX_JSON_BYTES + 1)

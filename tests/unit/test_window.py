@@ -67,7 +67,7 @@ def test_a_window_is_read_back(window: Window) -> None:
 
 @pytest.mark.parametrize("found", [None, 7, {}, {"from_s": "x", "to_s": None}, {"from_s": 1}])
 def test_what_is_no_window_is_refused(found: object) -> None:
-    with pytest.raises(ValueError, match="'window' is not what it should be"):
+    with pytest.raises(ValueError, match="'window' is malformed"):
         Window.from_json(found)
 
 

@@ -198,7 +198,7 @@ def test_whoever_is_killed_loses_nothing_that_was_appended(tmp_path: Path) -> No
     run = open_run(tmp_path / "20241122T123600Z-v1")
     assert run.info.trust is None
     assert run.problems == (
-        "run.json: the run has no end: it is still going on, or was killed",
+        "run.json: the run has not ended: it is still in progress, or was killed",
         "summary.json is missing",
     )
     assert run.totals().counters == {"sent": 10}

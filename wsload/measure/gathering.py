@@ -1,7 +1,7 @@
-"""At most so many names in a run: what several processes named is gathered where their intervals come together.
+"""The limit on names, applied to a whole run.
 
-Each process admits its first `wsload.measure.names.MOST_NAMES` names by itself, but different processes may
-name different things.
+Each process admits its first `wsload.measure.names.MOST_NAMES` names, but several processes together may bring
+more. The limit is applied again where their intervals are merged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from wsload.measure.names import GATHERED, OTHER, OWN, counters, split
 
 
 class RunNames:
-    """The names of one run: those beyond the limit are gathered under `OTHER`, in whatever they stand."""
+    """The names of one run; those beyond the limit become `OTHER` in histograms, counters and failures alike."""
 
     __slots__ = ("_counters", "_names")
 
@@ -55,7 +55,7 @@ class RunNames:
         )
 
     def _counter(self, counter: str, renamed: Mapping[str, str]) -> str:
-        """A counter's name: one that belongs to a name goes with it, others are admitted by themselves."""
+        """The admitted name of a counter; a counter of a request is renamed with that request."""
         for between in (".", ": "):
             name, found, rest = counter.rpartition(between)
             if found and name in renamed:

@@ -23,9 +23,9 @@ from hdrh.codec import encode as encode_varints
 from numpy.typing import NDArray
 
 LOWEST_NS: Final = 1_000
-"""The lowest value that is told apart from 0; the smallest buckets are 512 ns wide."""
+"""The lowest value that is distinguished from 0; the smallest buckets are 512 ns wide."""
 HIGHEST_NS: Final = 60_000_000_000
-"""The highest value asked for: one minute. The layout tracks up to `TRACKABLE_NS`."""
+"""The highest value that the layout must hold, one minute; rounding up makes it `TRACKABLE_NS`."""
 DIGITS: Final = 3
 """Significant decimal digits kept: a recorded value is off by at most 0.1 % (or 512 ns)."""
 
@@ -35,7 +35,7 @@ _HALF_BITS: Final = _SUB_BITS - 1
 _HALF: Final = 1 << _HALF_BITS
 SUB_BUCKETS: Final = 2 * _HALF
 BUCKETS: Final = (HIGHEST_NS >> (_UNIT_BITS + _SUB_BITS)).bit_length() + 1
-"""The layout in the reference's terms, as its tools print it."""
+"""Number of buckets, in the reference's terms, as its tools print it."""
 LENGTH: Final = (BUCKETS + 1) * _HALF
 """Number of counts in the array."""
 TRACKABLE_NS: Final = (1 << (_UNIT_BITS + _SUB_BITS + BUCKETS - 1)) - 1
@@ -58,7 +58,7 @@ _MAX_VARINT: Final = 9
 def _edges(
     index: NDArray[np.int64], unit_bits: int, half_bits: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The lower edges and sizes of the buckets at these indices of a layout."""
+    """The lower edges and widths of a layout's buckets at these indices."""
     half = 1 << half_bits
     shift = np.maximum((index >> half_bits) - 1, 0) + unit_bits
     low = np.where(index < 2 * half, index, (index & (half - 1)) + half) << shift
@@ -81,9 +81,8 @@ def _indexes(values: NDArray[np.int64]) -> NDArray[np.int64]:
 class Histogram:
     """Counts of values in ns, in the HDR layout of 1 µs to 60 s with three digits.
 
-    ``counts`` has shape ``(LENGTH,)``; ``overflow`` counts values that were negative or above `TRACKABLE_NS`, and so
-    are in no bucket. Merging is associative and commutative, and the empty
-    histogram is its identity.
+    ``counts`` has shape ``(LENGTH,)``; ``overflow`` counts values that are in no bucket, being negative or above
+    `TRACKABLE_NS`. Merging is associative and commutative, and the empty histogram is its identity.
     """
 
     __slots__ = ("counts", "overflow", "total")
@@ -101,12 +100,12 @@ class Histogram:
         return histogram
 
     def record(self, values: Sequence[int]) -> None:
-        """Adds values in ns, all at once (about 20 ns per value); those out of range are counted as overflow."""
+        """Adds values in ns (about 20 ns per value); those out of range are counted in ``overflow``."""
         if not values:
             return
         try:
             array = np.array(values, dtype=np.int64)
-        except OverflowError:  # beyond 64 bits, as from a forged timestamp
+        except OverflowError:  # beyond 64 bits: a forged timestamp
             array = np.array([value if 0 <= value <= TRACKABLE_NS else -1 for value in values])
         inside = array[(array >= 0) & (array <= TRACKABLE_NS)]
         self.overflow += len(array) - len(inside)
@@ -116,7 +115,6 @@ class Histogram:
             self.total += len(inside)
 
     def add(self, other: Histogram) -> None:
-        """Adds the other histogram's counts to this one."""
         self.counts += other.counts
         self.total += other.total
         self.overflow += other.overflow

@@ -28,7 +28,7 @@ class Interval:
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
     """By metric; a metric without values is absent."""
     counters: Mapping[str, int] = field(default_factory=dict)
-    """By name, see `wsload.measure.names`; zeros are absent, but for a user class's own that it made known."""
+    """By name, see `wsload.measure.names`. Zeros are absent, except for counters that a user class declared."""
     gauges: Mapping[str, int] = field(default_factory=dict)
     """By name, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
 
 
 def named(names: Iterable[Mapping[str, Kind]]) -> dict[str, Kind]:
-    """All names with their kinds; one that has several is what stands first in `Kind`."""
+    """All names with their kinds; a name with several kinds gets the one that comes first in `Kind`."""
     found: dict[str, Kind] = {}
     for some in names:
         for name, kind in some.items():
@@ -100,8 +100,8 @@ _RANK = {kind: place for place, kind in enumerate(Kind)}
 class Totals:
     """A run's intervals added up over time: the running state from which summaries are made.
 
-    Unlike `merge`, which joins processes, this adds along the time axis, where levels do not add up: of the gauges
-    the last and highest values are kept.
+    Unlike `merge`, which joins processes, this adds along the time axis, where gauges don't add up: their last and
+    highest values are kept.
     """
 
     __slots__ = (
@@ -122,7 +122,6 @@ class Totals:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything."""
         self.intervals = 0
         """How many were added."""
         self.start_s = 0.0

@@ -1,26 +1,26 @@
-"""How late the load generator itself was, for each measured time: arithmetic on what its heartbeat saw.
+"""How much of each measured time is the load generator's own delay, computed from its heartbeat.
 
-The event loop owes a beat every ``beat_ns``. A beat that comes within ``slack_ns`` shows a loop that looked at its
-sockets in time. While one is overdue, nothing is read: whatever the loop reads late, it reads after an overdue beat.
-So each answer can be told by how much the load generator itself may have delayed it, whatever the reason was (a task
-that blocks, a burst of work, another process on the core, a stopped process):
+The event loop is due to beat every ``beat_ns``. A beat within ``slack_ns`` of its due time shows that the loop polled
+its sockets in time. While a beat is overdue the loop reads nothing, so whatever it reads late follows an overdue beat.
+That bounds how much the load generator may have delayed each answer, whatever the cause (a blocking task, a burst of
+work, another process on the core, a stopped process):
 
-- *Read late.* At time ``t`` the beat due at ``d < t`` is outstanding. What is read now was not there when the loop
-  looked for the last time, which was after the beat before, due at ``d − beat_ns``: it arrived later than that, and is
-  late by less than ``t − d + beat_ns``. When in the beat's interval the delay began is not known: half is reckoned, and
-  as much as is overdue at most, since most delays are short.
-- *Sent late.* Between the moment a task began and its sending, the loop was held up for as long as overdue beats in
-  that stretch say. (Writes reach the kernel at once, unless the server does not read.)
-- *Written late.* Between the moment that dates a sending and the write, the process may be stopped or lose the core,
-  and no beat can tell which sending that was. So the clock is read again after each write (`Lateness.wrote`).
+- *Read late.* At time ``t`` the beat due at ``d < t`` is outstanding. A message read now had not arrived when the loop
+  last polled, which was after the previous beat, due at ``d − beat_ns``. So it is late by less than
+  ``t − d + beat_ns``. When the delay began within the beat's interval is unknown: half a beat is assumed, but no more
+  than the beat is overdue, since most delays are short.
+- *Sent late.* Between a task's start and its send, the loop was held up for as long as the overdue beats in between
+  show. (Writes reach the kernel at once, unless the server does not read.)
+- *Written late.* Between taking a send's timestamp and the write, the process may be stopped or lose the core, and no
+  beat can tell which send that delayed. So the clock is read again after each write (`Lateness.wrote`).
 
-When an overdue beat comes, the loop has caught up, but not as of that moment: the events that it read before the beat
-in the same turn may have taken their time, in which more arrived. It had looked at its sockets when it came to the
-first of them (`Lateness.look`).
+An overdue beat does not mean that the loop has caught up at the moment it comes: handling the events that the loop
+read before it in the same iteration may have taken time, in which more arrived. The loop polled its sockets when it
+came to the first of these events (`Lateness.look`).
 
-What is subtracted can be too little by half a beat for one message; over many it evens out, since beats don't know of
-messages. Not seen is a process that loses the core, for less than a beat, just between the system's answer and the
-first event, or in a write.
+The correction can be up to half a beat too small for one message. Over many messages this evens out, since beats and
+messages are independent. One case goes unnoticed: the process loses the core for less than a beat, either between
+polling and the first event, or during a write.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from typing import Final
 
 BEAT_NS: Final = 1_000_000
 SLACK_NS: Final = 100_000
-"""A beat, a send or a reading later than this is late."""
+"""A beat, send or read that is later than this counts as late."""
 NEVER_NS: Final = 1 << 62
 MOST: Final = 4_096
-"""Late spells that are remembered."""
+"""How many late spells are remembered."""
 
 
 class Lateness:
@@ -46,47 +46,46 @@ class Lateness:
         self.beat_ns = beat_ns
         self.slack_ns = slack_ns
         self.due_ns = NEVER_NS
-        """When the next beat is due, or was: what is read after it may be late."""
+        """When the next or overdue beat is due; anything read after that may be late."""
         self.until_ns = 0
         """When the last late spell ended."""
         self._starts: list[int] = []
         self._ends: list[int] = []
         self._sums: list[int] = []
-        """How long the loop was late up to each end."""
+        """The loop's total lateness up to each end."""
         self._forgotten_ns = 0
-        """Up to here spells were forgotten."""
+        """Spells before this time are forgotten."""
         self._looked_ns = 0
-        """When the loop first came to an event since a beat is overdue; 0 if it did not yet."""
+        """When the loop handled its first event since the beat became overdue; 0 if it has not yet."""
         self._writes: dict[int, int] = {}
-        """How long each write took that was held up, by when it was dated."""
+        """How long each delayed write took, by its send's timestamp."""
 
     def start(self, due_ns: int) -> None:
-        """The first beat is due then."""
         self.due_ns = due_ns
 
     def stop(self) -> None:
-        """No beat is due any more."""
+        """No further beat is due."""
         self.due_ns = NEVER_NS
 
     def beat(self, now_ns: int) -> int:
-        """The beat that was due has come in time; returns by how much it was late."""
+        """A beat came within the slack; returns how late it was."""
         lag_ns = now_ns - self.due_ns
         self.due_ns += self.beat_ns
         self._looked_ns = 0
         return lag_ns
 
     def look(self, now_ns: int) -> None:
-        """An event is read while a beat is overdue: if it is the first, the loop has just looked at its sockets."""
+        """Notes an event handled while a beat is overdue: the first one shows that the loop has just polled."""
         if not self._looked_ns:
             self._looked_ns = now_ns
 
     def catch_up(self, now_ns: int) -> range:
-        """The turn of the loop is over in which the overdue beat came, at ``now_ns``.
+        """Ends a late spell, after the loop iteration in which the overdue beat came, at ``now_ns``.
 
-        Returns the lateness of each beat that was due by the time the loop looked at its sockets in that turn.
+        Returns the lateness of each beat that was due by the time the loop polled in that iteration.
         """
         due_ns, beat_ns = self.due_ns, self.beat_ns
-        # What `held_since` lets through is read at any time, also before the beat is due.
+        # Messages between `backdate` and `restore` are read at any time, even before the beat is due.
         now_ns, self._looked_ns = min(now_ns, max(self._looked_ns or now_ns, due_ns)), 0
         start_ns = max(due_ns - beat_ns // 2, self.until_ns)
         self._starts.append(start_ns)
@@ -101,32 +100,32 @@ class Lateness:
         return range(now_ns - due_ns, -1, -beat_ns)
 
     def reading(self, at_ns: int) -> int:
-        """How late something is that is read at this time."""
+        """The estimated delay of something read at this time."""
         overdue_ns = at_ns - self.due_ns
         return overdue_ns + min(overdue_ns, self.beat_ns // 2) if overdue_ns > self.slack_ns else 0
 
-    def wrote(self, dated_ns: int, now_ns: int) -> None:
-        """What was dated then has only now been written: to be told of each write that took longer than a beat."""
+    def wrote(self, sent_ns: int, now_ns: int) -> None:
+        """Notes a send, timestamped ``sent_ns``, whose write took longer than a beat."""
         if len(self._writes) == MOST:
             del self._writes[next(iter(self._writes))]
-        self._writes[dated_ns] = now_ns - dated_ns
+        self._writes[sent_ns] = now_ns - sent_ns
 
-    def writing(self, dated_ns: int) -> int:
-        """How much later than it was dated something was written."""
-        return self._writes.get(dated_ns, 0)
+    def writing(self, sent_ns: int) -> int:
+        """How long after its timestamp the send was written; 0 if its write was not delayed."""
+        return self._writes.get(sent_ns, 0)
 
-    def held_since(self, since_ns: int) -> int:
-        """What is read from now on could have been read since then; returns what to `put_back` after it."""
+    def backdate(self, since_ns: int) -> int:
+        """Treats what is read from now on as readable since then; returns the argument for `restore`."""
         due_ns = self.due_ns
         self.due_ns = min(due_ns, since_ns)
         return due_ns
 
-    def put_back(self, due_ns: int) -> None:
-        """The end of what `held_since` began; no beat comes in between."""
+    def restore(self, due_ns: int) -> None:
+        """Undoes `backdate`; no beat comes in between."""
         self.due_ns = due_ns
 
     def within(self, from_ns: int, to_ns: int) -> int:
-        """For how long the loop was held up between two times, the second of them not in the future."""
+        """How long the loop was held up between two times; ``to_ns`` is not in the future."""
         if from_ns >= to_ns:
             return 0
         late_ns = self._until(to_ns) - self._until(from_ns) if self.until_ns > from_ns else 0
@@ -137,7 +136,7 @@ class Lateness:
         return late_ns
 
     def _until(self, at_ns: int) -> int:
-        """How long the loop was late up to this time, as far as is remembered."""
+        """The loop's total lateness up to this time, as far as is remembered."""
         place = bisect_right(self._starts, at_ns) - 1
         if place < 0:
             return self._sums[0] - (self._ends[0] - self._starts[0])

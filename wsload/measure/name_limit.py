@@ -1,4 +1,4 @@
-"""How many names a run may have: the first are admitted, the others gathered under one."""
+"""The limit on the number of names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from wsload.measure.names import MOST_GATHERED, MOST_NAMES, OTHER
 
 
 class NameLimit:
-    """Admits the first `MOST_NAMES` names; to those that come later it gives `OTHER`."""
+    """Admits the first `MOST_NAMES` names; later ones become `OTHER`."""
 
     __slots__ = ("_admitted", "_gathered")
 
@@ -30,5 +30,5 @@ class NameLimit:
 
     @property
     def gathered(self) -> int:
-        """How many different names were gathered under `OTHER`, up to `MOST_GATHERED`."""
+        """How many distinct names became `OTHER`, up to `MOST_GATHERED`."""
         return len(self._gathered)

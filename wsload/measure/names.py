@@ -2,8 +2,8 @@
 
 The core knows its own names, and the figures that every request has. A protocol registers what it adds, once,
 when its user class is imported; user classes name their requests, steps and values while they run. A request
-named ``buy`` has the response times ``buy``, the service times ``buy.service``, the ages ``buy.lost`` of
-those given up, and the times ``buy.failed`` of those answered by a refusal.
+named ``buy`` has the response times ``buy``, the service times ``buy.service``, ``buy.lost`` (the ages of requests
+given up) and ``buy.failed`` (the times of requests that were refused).
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ LOST: Final = ".lost"
 FAILED: Final = ".failed"
 LAGGED: Final = ".lagged"
 UNLAGGED: Final = ".unlagged"
-"""The response times of those requests whose task started late by the load generator's fault, and the same
-without that lateness: what is needed to tell which percentiles it moved. Not for people."""
+"""The values that the load generator delayed, and the same values without that delay: shows which percentiles the
+delay moved. Not shown in reports."""
 LATENESS: Final = (LAGGED, UNLAGGED)
 SUFFIXES: Final = (SERVICE, LOST, FAILED)
 COUNTED: Final = (".late", ".duplicates", ".overlapped", ".unpaired")
-"""What is added to a request's name to make the names of its counters."""
+"""Suffixes of a request's counters."""
 
 MESSAGE: Final = "message"
-"""What a request is called that is given no name."""
+"""The default name of a request."""
 LATE_IN: Final = "late in "
-"""Begins the counters of where the event loop was when it was late."""
+"""Prefix of the counters that say which code was running when the event loop was late."""
 
 MOST_NAMES: Final = 200
-"""Names of requests, steps and values in a run; further ones are gathered under `OTHER`."""
+"""Names of requests, steps and values in a run; further ones become `OTHER`."""
 LONGEST_NAME: Final = 100
-"""Characters of a name; the rest is cut off."""
+"""Longer names are cut to this many characters."""
 OTHER: Final = "other"
 MOST_KINDS: Final = 200
-"""Kinds of failures of a run, each of one name; further ones are counted as `OTHER_KINDS` of that name."""
+"""Distinct (name, kind) pairs of failures in a run; further ones are counted as `OTHER_KINDS` of their name."""
 OTHER_KINDS: Final = "other failures"
 TOO_LATE: Final = "load generator too late"
-"""The kind of failure of what was due and never begun, by the load generator's own fault."""
+"""The kind of failure of what was due but never started, because the load generator was too slow."""
 JUDGED_KINDS: Final = frozenset((TOO_LATE, "too many open files", "no free port"))
-"""Kinds that the verdict on a run looks at: told apart whatever the limit."""
+"""Kinds that the verdict on a run needs, so they are exempt from the limit."""
 MOST_GATHERED: Final = 10_000
-"""Of the names gathered under `OTHER` so many are told apart, to count them."""
+"""At most this many distinct names beyond the limit are counted."""
 GATHERED: Final = "names_gathered"
-"""The counter of names gathered under `OTHER`."""
+"""The counter of names beyond the limit."""
 
 
 class Kind(StrEnum):
-    """What a name that a user class brought stands for."""
+    """What a name given by a user class stands for."""
 
     REQUEST = "request"
-    """A message and its own answer: it has service times, and may be lost or refused."""
+    """A message and its answer: it has service times, and may be lost or refused."""
     STEP = "step"
     """Several messages measured as one; it may fail."""
     VALUE = "value"
-    """Times recorded by the user class itself."""
+    """Times that the user class records itself."""
 
 
 PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
@@ -65,7 +65,7 @@ PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.STEP: ("", FAILED),
     Kind.VALUE: ("",),
 }
-"""What is added to a name of each kind to make the names of its figures."""
+"""Suffixes of the metrics that a name of each kind has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +75,16 @@ class Figures:
     name: str
     """Response times, from when the request was due to its answer."""
     service: str
-    """Service times, from when it was sent to its answer."""
+    """Service times, from when the request was sent to its answer."""
     lost: str
-    """The age of each that was given up, when it was."""
+    """Ages of the requests given up."""
     failed: str
-    """The time to each answer that was a refusal."""
+    """Times to the answers that were refusals."""
     lagged: str
     unlagged: str
 
     @classmethod
     def of(cls, name: str) -> Figures:
-        """The histograms' names for this name."""
         return cls(name, *(name + suffix for suffix in (*SUFFIXES, LAGGED, UNLAGGED)))
 
 
@@ -148,20 +147,21 @@ GAUGES: Final[Mapping[str, str]] = {
     "connections": "peak connections",
     "in_flight": "peak requests in flight",
 }
-"""Levels at the end of an interval, with what their highest values are called; over processes they add up."""
+"""Levels at the end of an interval, with the labels of their peaks. Gauges of different processes add up."""
 OWN: Final = frozenset(_METRICS)
-"""The core's own metrics: no request, step or value may take such a name, but ``login`` and ``delivery``."""
+"""The core's own metrics. Requests, steps and values can't take these names, except ``login`` and ``delivery``."""
 _FREE: Final = frozenset(("login", "delivery"))
 
 
 def register(metrics: Mapping[str, str] | None = None, counters: Mapping[str, str] | None = None) -> None:
-    """Adds a protocol's metrics (name: meaning) and counters (name: label), to be called at import.
+    """Adds a protocol's metrics (name: meaning) and counters (name: label). Call it at import.
 
-    Counters are counted as attributes, so their names are identifiers. A name that is there already is kept.
+    Counters become attributes of ``recorder.count``, so their names must be identifiers (`ValueError`). A name that
+    is already registered keeps its text.
     """
     for name in counters or ():
         if not name.isidentifier():
-            raise ValueError(f"a registered counter's name is an identifier, not {name!r}")
+            raise ValueError(f"a registered counter's name must be an identifier, not {name!r}")
     for known, added in ((_METRICS, metrics), (_COUNTERS, counters)):
         for name, text in (added or {}).items():
             known.setdefault(name, text)
@@ -179,23 +179,22 @@ def counters() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What metrics mean and what counters are called, for people: of this process, or stored with a run."""
+    """The meanings of metrics and labels of counters, as registered in this process or stored with a run."""
 
     metrics: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, str] = field(default_factory=dict)
 
     def meaning(self, metric: str, kind: Kind = Kind.REQUEST) -> str:
-        """What a metric measures, the first part of whose name is of this kind."""
+        """What a metric measures; ``kind`` is that of its base name."""
         suffix = split(metric)[1]
         return self.metrics.get(metric) or _METRICS.get(metric) or _PARTS.get(suffix) or _KINDS[kind]
 
     def label(self, counter: str) -> str:
-        """What a counter is called."""
         return self.counters.get(counter) or _COUNTERS.get(counter) or counter.replace("_", " ")
 
 
 def labels() -> Labels:
-    """Of every registered name: what a run stores to be read without its protocol."""
+    """Those of every registered name; a run stores them, so that it can be read without its protocol."""
     return Labels(metrics=dict(_METRICS), counters=dict(_COUNTERS))
 
 
@@ -211,17 +210,17 @@ def split(metric: str) -> tuple[str, str]:
 
 
 def for_people(metric: str) -> bool:
-    """Whether a metric is shown; others serve to judge the run."""
+    """Whether reports show the metric; the others only serve to judge the run."""
     return not metric.endswith(LATENESS)
 
 
 def counted_for_people(counter: str) -> bool:
-    """Whether a counter is shown; others serve to judge the run."""
+    """Whether reports show the counter; the others only serve to judge the run."""
     return not counter.startswith(LATE_IN)
 
 
 def in_order(found: Iterable[str]) -> list[str]:
-    """Metrics in the order of reports: what the user classes named, each with its parts; then the core's."""
+    """Metrics in the order of reports: those of the user classes, each with its parts, then the core's."""
     place = {metric: number for number, metric in enumerate(_METRICS)}
     parts = {
         part + lateness: number
@@ -238,9 +237,9 @@ def in_order(found: Iterable[str]) -> list[str]:
 
 
 def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
-    """The name that stands for a run where there is room for one only; None where nothing was named.
+    """The name that represents a run where only one can be shown; None if there is none.
 
-    That is ``message`` if it has values, else what has the most: a request, if there is any, a step or a value.
+    ``message`` if it has values, else the request with the most values, else the step, else the value.
     """
     rank = {kind: place for place, kind in enumerate(Kind)}
     named = [name for name, count in counts.items() if count and name not in OWN and not split(name)[1]]
@@ -252,9 +251,9 @@ def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
 
 
 def one_line(name: str) -> str:
-    """A name as one line of printable text with single spaces, not too long.
+    """A name as one line of printable text with single spaces, cut to `LONGEST_NAME`.
 
-    Raises `ValueError` where nothing is left of it.
+    Raises `ValueError` if nothing is left.
     """
     text = "".join(character if character.isprintable() else " " for character in str(name))
     text = " ".join(text.split())[:LONGEST_NAME].rstrip()
@@ -266,13 +265,13 @@ def one_line(name: str) -> str:
 def clean_counter(name: str) -> str:
     """The name of a user class's own counter as it is stored: see `one_line`.
 
-    Raises `ValueError` for one that is taken.
+    Raises `ValueError` for a reserved name.
     """
     text = one_line(name)
     if text in _COUNTERS or text in GAUGES or text.endswith(COUNTED) or text.startswith(LATE_IN):
         raise ValueError(
-            f"the counter {text!r} is one that wsload keeps itself, or is like one ('{LATE_IN}…', "
-            f"{', '.join(COUNTED)}): choose another name"
+            f"the counter name {text!r} is reserved by wsload, as are names that begin with '{LATE_IN}' "
+            f"or end with {', '.join(COUNTED)}: choose another"
         )
     return text
 
@@ -280,12 +279,12 @@ def clean_counter(name: str) -> str:
 def clean(name: str) -> str:
     """The name of a request, step or value as it is stored: see `one_line`.
 
-    Raises `ValueError` for one that can't be used.
+    Raises `ValueError` for a reserved name.
     """
     text = one_line(name)
     if (text in OWN and text not in _FREE) or split(text)[1]:
         raise ValueError(
-            f"the name {text!r} is one of wsload's own, or ends like one ({', '.join(SUFFIXES)}): "
+            f"the name {text!r} is reserved by wsload, as are names that end with {', '.join(SUFFIXES)}: "
             "choose another"
         )
     return text

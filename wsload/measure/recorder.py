@@ -1,8 +1,8 @@
-"""The recorder: where the loop thread puts what it measured. No locks, no clock, no I/O.
+"""The recorder: where the loop thread puts its measurements. No locks, no clock, no I/O.
 
-On the message path a sample is one ``append`` to a plain list; `flush` moves long lists into
-histograms by numpy, and `freeze` hands out a second's worth as a `Snapshot`, out of which another
-thread makes the `Interval`. Samples that Locust should see too are handed on in the same lists.
+On the message path, recording a sample is one ``append`` to a plain list. `flush` moves long lists into
+histograms with numpy, and `freeze` hands out a second's worth as a `Snapshot`, from which another
+thread makes the `Interval`. The listener, which feeds Locust, gets the same lists.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from wsload.measure.names import (
 )
 
 LONG: Final = 2_000
-"""So many samples are moved into a histogram at once, in about 0.1 ms."""
+"""`flush` moves lists of at least this many samples, which takes about 0.1 ms each."""
 
 Samples = tuple[str, list[int], list[int]]
-"""A metric, its new values in ns, and for requests the answers' sizes in bytes, else nothing."""
+"""A metric, its new values in ns, and the answers' sizes in bytes (empty unless the metric is a request)."""
 Failure = tuple[str, str, int]
-"""What was tried, the kind of failure, and how long it had taken by then in ns (-1: not timed)."""
+"""What was tried, the kind of failure, and its duration in ns (-1: not timed)."""
 
 
 class Listener(Protocol):
-    """Sees every sample too, within a second, on the recorder's thread."""
+    """Receives every sample and failure within a second, on the recorder's thread."""
 
     def samples(self, taken: list[Samples]) -> None:
-        """New values, of several metrics at once: a call for each would cost the loop milliseconds a second."""
+        """New values of several metrics; a call per metric would cost the loop milliseconds every second."""
 
     def failures(self, failures: list[Failure]) -> None:
         """New failures, in order."""
@@ -50,7 +50,7 @@ class Listener(Protocol):
 
 @functools.cache
 def _counts_class(names: tuple[str, ...]) -> Any:
-    """A class with a slot for each counter, so that counting is one attribute's increment."""
+    """A class with a slot for each counter, so that counting is one attribute increment."""
 
     def __init__(self: Any) -> None:  # noqa: N807
         for name in names:
@@ -60,9 +60,9 @@ def _counts_class(names: tuple[str, ...]) -> Any:
 
 
 class Snapshot:
-    """What was recorded since the last one, not yet an `Interval`: `interval` does the arithmetic.
+    """Everything recorded since the previous snapshot; `interval` makes an `Interval` of it.
 
-    That costs a millisecond, which the measuring thread need not spend.
+    That takes about a millisecond, so it is left to another thread.
     """
 
     __slots__ = ("_counts", "_histograms", "_parts", "_rest")
@@ -76,7 +76,7 @@ class Snapshot:
         self._parts = parts
 
     def interval(self) -> Interval:
-        """The interval; to be asked for once."""
+        """Call it once only: it uses up the snapshot."""
         histograms = self._histograms
         for metric, values in self._rest.items():
             histograms.setdefault(metric, Histogram()).record(values)
@@ -94,9 +94,9 @@ class Snapshot:
 class Recorder:
     """Collects samples, counters and failures of one process; all values in ns.
 
-    ``values[metric]`` is the list to append to; it is a new list after each flush, so never keep
-    it for longer than one call. ``count`` has an attribute for each registered counter; further ones are
-    counted by `add`. `declare` makes the lists of a name that a user class brings.
+    ``values[metric]`` is the list to append to; each flush replaces it, so don't keep a reference.
+    ``count`` has an attribute for each registered counter; `add` counts the others. `declare` makes the lists of a
+    name given by a user class.
     """
 
     __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failure_kinds", "_failures",
@@ -106,14 +106,14 @@ class Recorder:
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
         self.sizes: Final[dict[str, list[int]]] = {}
-        """Bytes of the answers whose times are in ``values`` under the same request's name, in that order."""
+        """By request, the sizes of the answers in bytes, in the order of their times in ``values``."""
         self.listener = listener
         self.lateness = Lateness()
-        """How late the load generator itself was, by its heartbeat."""
+        """The event loop's lateness, from its heartbeat."""
         self.kinds: Final[dict[str, Kind]] = {}
         """Every name declared so far."""
         self.declared: Final[dict[str, Figures]] = {}
-        """The figures of requests, by the name that `declare` was given."""
+        """The figures of requests, by the name passed to `declare`."""
         self._others: dict[str, Figures] = {}
         self._limit = NameLimit()
         self._counter_limit = NameLimit()
@@ -131,10 +131,9 @@ class Recorder:
         self._closes: Counter[int] = Counter()
 
     def declare(self, name: str, kind: Kind) -> Figures:
-        """The figures of a request, step or value; the first call for a name makes them.
+        """The figures of a request, step or value, made at the first call; those of ``other`` beyond the limit.
 
-        Beyond `wsload.measure.names.MOST_NAMES` they are those of ``other``. Raises `ValueError` for a name
-        that can't be one, and for one that stands for something else.
+        Raises `ValueError` for a name that is reserved, or already declared as another kind.
         """
         known = self.declared if kind is Kind.REQUEST else self._others
         found = known.get(name)
@@ -144,7 +143,7 @@ class Recorder:
         gathered = self._limit.gathered
         if self.kinds.get(cleaned, kind) is not kind:
             raise ValueError(
-                f"the name {cleaned!r} is that of a {self.kinds[cleaned]}: a {kind} needs another"
+                f"the name {cleaned!r} is already that of a {self.kinds[cleaned]}: name the {kind} differently"
             )
         admitted = self._limit.admit(cleaned)
         found = Figures.of(admitted)
@@ -159,38 +158,38 @@ class Recorder:
         return found
 
     def late(self, metric: str, value: int, late_ns: int) -> None:
-        """A value just recorded is too high by the load generator's own lateness, up to ``late_ns``.
+        """Notes that the load generator delayed the value just recorded by up to ``late_ns``.
 
-        That which is as small as its slack is not looked at.
+        Delays within the slack are ignored.
         """
         if late_ns > self.lateness.slack_ns:
             self.values.setdefault(metric + LAGGED, []).append(value)
             self.values.setdefault(metric + UNLAGGED, []).append(max(value - late_ns, 0))
 
     def arrived(self, metric: str, from_ns: int, at_ns: int) -> None:
-        """Records the time from a sending until something arrived, which may have been written and read late."""
+        """Records the time from a send to an arrival, either of which may have been delayed."""
         self.values[metric].append(at_ns - from_ns)
         lateness = self.lateness
         if at_ns > lateness.due_ns or lateness.until_ns > from_ns:
             self.late(metric, at_ns - from_ns, lateness.writing(from_ns) + lateness.reading(at_ns))
 
     def timed(self, metric: str, from_ns: int, to_ns: int) -> None:
-        """Records a stretch of several steps, each of which the load generator may have delayed."""
+        """Records a duration in which the load generator may have been late several times."""
         self.values[metric].append(to_ns - from_ns)
         self.late(metric, to_ns - from_ns, self.lateness.within(from_ns, to_ns))
 
     def begin(self) -> None:
-        """Forgets what was recorded so far, at the start of a run; names that are known are named again."""
+        """Starts a run: forgets what was recorded before; the first interval lists all names again."""
         self.freeze(start_s=0, length_s=0, gauges={})
         self._failure_kinds.clear()
         self._new = dict(self.kinds)
 
     def add(self, counter: str, number: int = 1) -> None:
-        """Adds to a counter that is not registered; adding 0 makes it known."""
+        """Adds to a counter that is not registered; adding 0 declares it."""
         self._counters[counter] += number
 
     def counter(self, name: str) -> str:
-        """What to call a user class's own counter: see `wsload.measure.names.clean_counter` and its limit."""
+        """The name under which a user class's counter is stored, see `clean_counter`; ``other`` beyond the limit."""
         found = self._own_counters.get(name)
         if found is None:
             cleaned, gathered = clean_counter(name), self._counter_limit.gathered
@@ -203,8 +202,8 @@ class Recorder:
     def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1) -> None:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
-        ``age_ns`` is how long it had taken by then, where that means something. The listener is shown a
-        ``number`` of alike failures as one. Beyond `wsload.measure.names.MOST_KINDS` they are `OTHER_KINDS`.
+        ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` alike failures reach the listener as
+        one. Beyond `wsload.measure.names.MOST_KINDS` the kind is `OTHER_KINDS`.
         """
         if (what, kind) not in self._failure_kinds:
             if len(self._failure_kinds) >= MOST_KINDS and kind not in JUDGED_KINDS:
@@ -215,11 +214,11 @@ class Recorder:
         self._failed.append((what, kind, age_ns))
 
     def closed(self, code: int) -> None:
-        """Counts a connection's end by its close code (1006 where no close frame came)."""
+        """Counts a closed connection by its close code (1006 if no close frame came)."""
         self._closes[code] += 1
 
     def flush(self) -> None:
-        """Moves long lists of samples into their histograms, so that no list grows for a second."""
+        """Moves long lists of samples into their histograms."""
         taken = [self._take(metric) for metric, values in self.values.items() if len(values) >= LONG]
         for metric, values, _ in taken:
             self._histograms.setdefault(metric, Histogram()).record(values)
@@ -227,7 +226,7 @@ class Recorder:
             self.listener.samples(taken)
 
     def freeze(self, *, start_s: float, length_s: float, gauges: dict[str, int]) -> Snapshot:
-        """Everything since the last freeze; the recorder starts anew. Takes some 10 µs."""
+        """Hands out everything since the last freeze. Takes about 10 µs."""
         taken = [self._take(metric) for metric, values in self.values.items() if values]
         snapshot = Snapshot(
             self._histograms,
@@ -251,7 +250,7 @@ class Recorder:
         return snapshot
 
     def _take(self, metric: str) -> Samples:
-        """The metric's samples; a new list is begun."""
+        """Takes the metric's samples and starts a new list."""
         values, self.values[metric] = self.values[metric], []
         sizes: list[int] = self.sizes.get(metric, [])
         if sizes:

@@ -51,7 +51,6 @@ class ConstantRate:
         return due
 
     def skip(self, number: int) -> None:
-        """Skips this many due times."""
         self._number += number
 
 
@@ -75,8 +74,7 @@ class PoissonRate:
         return int(self._t_ns)
 
     def skip(self, number: int) -> None:
-        """Skips this many average gaps."""
-        self._t_ns += number / self.rate * SECOND_NS
+        self._t_ns += number / self.rate * SECOND_NS  # as many average gaps
 
 
 class SwarmRate:
@@ -115,14 +113,14 @@ class SwarmRate:
         return self._at_ns + int((self._next_point - self._passed) * SECOND_NS / self.rate)
 
     def advance(self) -> None:
-        """The next arrival has been taken."""
+        """Takes the next arrival."""
         self._next_point += self._gap()
 
     def shed(self, now_ns: int, keep: int) -> int:
         """Drops the arrivals due by ``now_ns``, except for the newest ``keep``; returns how many were dropped.
 
-        Takes constant time. Of Poisson arrivals an interval is dropped at once, if 1,000 or more are expected in it:
-        their number is drawn from the normal distribution, and the process, which has no memory, goes on after it.
+        Takes constant time. Poisson arrivals are dropped only when 1,000 or more are in excess: their number is drawn
+        from the normal distribution, and the process, being memoryless, simply continues from there.
         """
         overdue = self._passed + self.rate * (now_ns - self._at_ns) / SECOND_NS - self._next_point
         excess = overdue - keep
@@ -138,7 +136,7 @@ class SwarmRate:
 
 
 def backoff() -> Iterator[float]:
-    """Seconds between attempts: from 0.1 doubling to 10, each with a random half, so that many spread out."""
+    """Delays between attempts in seconds, doubling from 0.1 to 10, with jitter: each is 50 to 100 % of that."""
     delay = 0.1
     while True:
         yield delay * random.uniform(0.5, 1.0)

@@ -38,7 +38,7 @@ class CountsLine:
 
 
 def line(interval: Interval, histograms: int) -> bytes:
-    """One line of the file; ``histograms`` is the number of its lines in the histogram log."""
+    """The line of an interval that has this many lines in the histogram log."""
     return orjson.dumps(
         {
             "t": interval.start_s,
@@ -60,9 +60,9 @@ def joined(what: str, kind: str) -> str:
 
 
 def read(path: Path) -> Iterator[CountsLine]:
-    """The file's lines in order; a last line without a line break is dropped.
+    """The file's lines in order, except a last line that is cut off.
 
-    Raises `ResultsError` naming file and line for any other line that is not one of ours.
+    Raises `ResultsError`, naming the file and line, for any other malformed line.
     """
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
         try:

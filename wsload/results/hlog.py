@@ -9,16 +9,16 @@ Header lines, number formats and legend are those of ``HistogramLogWriter.java``
     Tag=open,0.000,1.000,12.345,HISTFAAAA…
     0.000,1.000,1.234,HISTFAAAA…
 
-Values are ns; the maximum, for people, is in ms. A tag is the metric's name, percent-encoded but for the
-characters that every reader takes: ``Tag=sub%20first``.
+Values are in ns, except the maximum, which is for human readers and in ms. A tag is the metric's name,
+percent-encoded except for the characters that every reader accepts: ``Tag=sub%20first``.
 
 Java's ``HistogramLogProcessor`` reads untagged lines by default and fails on a log without any, so one metric
-has no tag: ``message`` in a run that has such a request, else the name that has the most values in the first
-interval that has any. A comment before the first such line tells which (without it, it is ``message``):
+has no tag: ``message`` in a run that has such a request, else the name with the most values in the first
+interval that has any. A comment before its first line names it (without the comment, it is ``message``):
 
     #[Untagged lines are the metric sub%20first]
 
-A run in which nothing was named has no untagged lines; there the Java tools want a tag (``-tag open``).
+A run in which nothing was named has no untagged lines, so there the Java tools need a tag (``-tag open``).
 
 Timestamps are relative to the base time, which equals the start time, so that the Java tools and npm
 ``hdr-histogram-js`` read them alike.
@@ -39,11 +39,11 @@ from wsload.errors import ResultsError
 from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
 
 UNTAGGED: Final = "message"
-"""The metric whose lines carry no tag, unless a comment names another."""
+"""The metric of the untagged lines, unless a comment names another."""
 MAX_LINE_BYTES: Final = MAX_ENCODED_BYTES + 200
 
 _SAFE: Final = "!\"#$&'()*+/:;<=>?@[]^`{|}"
-"""Special characters that a tag may contain; all others, and the percent sign, are percent-encoded (RFC 3986)."""
+"""Special characters allowed in a tag; all others are percent-encoded (RFC 3986)."""
 
 _VERSION: Final = re.compile(r"#\[Histogram log format version (\d{1,4})\.(\d{1,4})\]")
 _DEFAULT: Final = re.compile(r"#\[.*[Uu]ntagged lines are the metric (\S{1,1300})\]")
@@ -85,22 +85,21 @@ def java_date(seconds: float) -> str:
 
 
 def untagged(metric: str) -> bytes:
-    """The comment that says whose lines carry no tag from there on."""
+    """The comment that names the metric of the untagged lines after it."""
     return f"#[Untagged lines are the metric {quote(metric, safe=_SAFE)}]\n".encode()
 
 
 def line(metric: str | None, histogram: Histogram, *, offset_ms: int, length_ms: int) -> bytes:
-    """One line of the log, without a tag for None; ``offset_ms`` counts from the log's start."""
+    """One line of the log, untagged if ``metric`` is None; ``offset_ms`` counts from the log's start."""
     tag = "" if metric is None else f"Tag={quote(metric, safe=_SAFE)},"
     numbers = f"{offset_ms / 1000:.3f},{length_ms / 1000:.3f},{histogram.max_ns / 1e6:.3f},"
     return f"{tag}{numbers}".encode() + histogram.encode() + b"\n"
 
 
 def read(path: Path) -> Iterator[LogLine]:
-    """The log's lines in order, one at a time.
+    """The log's lines in order, except a last line that was cut off by a killed writer (see `is_cut`).
 
-    A last line without a line break, as a killed writer leaves it, is dropped (see `is_cut`). Raises
-    `ResultsError` naming file and line for anything that is not a histogram log.
+    Raises `ResultsError`, naming the file and line, for anything that is not a histogram log.
     """
     base_ms, default = 0, UNTAGGED
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
@@ -122,9 +121,7 @@ def read(path: Path) -> Iterator[LogLine]:
 def _check_version(comment: str) -> None:
     version = _VERSION.match(comment)
     if version and version[1] != "1":
-        raise ValueError(
-            f"histogram log format {version[1]}.{version[2]} is unknown; 1.3 is what wsload reads"
-        )
+        raise ValueError(f"histogram log format {version[1]}.{version[2]} is unknown; wsload reads 1.3")
 
 
 def _parsed(text: str, base_ms: int, default: str) -> LogLine:
@@ -140,9 +137,9 @@ def _parsed(text: str, base_ms: int, default: str) -> LogLine:
 
 
 def whole_lines(path: Path, limit: int) -> Iterator[bytes]:
-    """The file's lines without their line breaks; a last line without one is left out.
+    """The file's lines without their line breaks, except a last line that has none.
 
-    Raises `ResultsError` for a line longer than ``limit`` bytes, or a file that can't be read.
+    Raises `ResultsError` for a line longer than ``limit`` bytes, or if the file can't be read.
     """
     try:
         with path.open("rb") as file:
@@ -158,9 +155,9 @@ def whole_lines(path: Path, limit: int) -> Iterator[bytes]:
 
 
 def is_cut(path: Path) -> bool:
-    """Whether the file's last line has no line break: its writer was killed in the middle of it.
+    """Whether the file's last line has no line break, because its writer was killed while writing it.
 
-    Raises `ResultsError` when it can't be read.
+    Raises `ResultsError` if the file can't be read.
     """
     try:
         with path.open("rb") as file:

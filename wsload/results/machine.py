@@ -16,7 +16,7 @@ PACKAGES: Final = ("wsload", "locust", "websockets", "uvloop", "orjson", "numpy"
 
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _CLOCK_OFFSETS: Final = Path("/proc/self/timens_offsets")
-"""In a container with a time namespace the monotonic clock is shifted."""
+"""A container with its own time namespace has a shifted monotonic clock."""
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -46,8 +46,8 @@ def describe_host() -> dict[str, object]:
 def clock_id() -> str:
     """Eight characters of ``[0-9a-z]``, the same in all processes that share a monotonic clock.
 
-    Derived from the boot's id, because the monotonic clock starts at boot. Where the system has none, each process
-    gets its own id, and deliveries between processes are not timed.
+    Derived from the boot id, because the monotonic clock starts at boot. On systems without one each process gets its
+    own id, and deliveries between processes are not timed.
     """
     boot = _boot_id() or secrets.token_hex(16)
     number = int.from_bytes(hashlib.sha256(boot.encode()).digest()[:8], "big")

@@ -1,4 +1,4 @@
-"""Reads a results directory, including one whose run was killed or is still going on."""
+"""Reads a results directory, even if its run was killed or is still in progress."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class StoredRun:
     path: Path
     info: RunInfo
     problems: tuple[str, ...]
-    """What is missing or cut off, one sentence each; empty for a run that ended properly."""
+    """What is missing or cut off, a sentence each; empty if the run ended properly."""
 
     def intervals(self) -> Iterator[Interval]:
-        """The run's intervals in order; what is missing from a file is missing from them.
+        """The run's intervals in order, as far as its files hold them.
 
-        Raises `ResultsError` naming file and line when a file is damaged.
+        Raises `ResultsError`, naming the file and line, if a file is damaged.
         """
         lines = hlog.read(self.path / HISTOGRAMS) if (self.path / HISTOGRAMS).is_file() else iter(())
         counts = counters.read(self.path / COUNTS) if (self.path / COUNTS).is_file() else iter(())
         return _joined(lines, counts)
 
     def measured(self, window: Window | None = None) -> Iterator[Interval]:
-        """The intervals of a window, by default the run's own; raises `ResultsError` as `intervals` does."""
+        """The intervals in a window, by default the run's own; raises `ResultsError` like `intervals`."""
         return (window or self.info.window).of(self.intervals(), self.info.started_at)
 
     def totals(self, window: Window | None = None) -> Totals:
-        """The sum over a window, by default the run's own; raises `ResultsError` as `intervals` does."""
+        """The sum over a window, by default the run's own; raises `ResultsError` like `intervals`."""
         return Totals.of(self.measured(window))
 
     def summary(self) -> dict[str, Any] | None:
         """summary.json, or None if there is none.
 
-        Raises `ResultsError` when it is damaged, or of an unknown schema.
+        Raises `ResultsError` if it is damaged or has an unknown schema.
         """
         path = self.path / SUMMARY
         return _loaded(path) if path.is_file() else None
@@ -54,7 +54,7 @@ class StoredRun:
 def open_run(path: Path) -> StoredRun:
     """The run stored in this directory.
 
-    Raises `ResultsError` when there is none, it is damaged, or it was written by a newer wsload.
+    Raises `ResultsError` if there is none, it is damaged, or it was written by a newer wsload.
     """
     run = path / RUN
     data = read_json_file(run)
@@ -68,7 +68,7 @@ def open_run(path: Path) -> StoredRun:
 def find_runs(results_dir: Path) -> list[Path]:
     """The run directories in a results directory, oldest first (by name).
 
-    Raises `ResultsError` when the directory can't be read.
+    Raises `ResultsError` if the directory can't be read.
     """
     try:
         return sorted(path for path in results_dir.iterdir() if (path / RUN).is_file())
@@ -78,12 +78,12 @@ def find_runs(results_dir: Path) -> list[Path]:
 
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
-        yield f"{RUN}: the run has no end: it is still going on, or was killed"
+        yield f"{RUN}: the run has not ended: it is still in progress, or was killed"
     for name in (HISTOGRAMS, COUNTS, SUMMARY):
         if not (path / name).is_file():
             yield f"{name} is missing"
         elif hlog.is_cut(path / name):
-            yield f"{name}: the last line is cut off and was left out"
+            yield f"{name}: the last line is cut off and was ignored"
 
 
 def _loaded(path: Path) -> dict[str, Any]:
@@ -97,8 +97,8 @@ def _loaded(path: Path) -> dict[str, Any]:
 def _joined(lines: Iterator[hlog.LogLine], counts: Iterator[counters.CountsLine]) -> Iterator[Interval]:
     """Joins each interval's histograms and counts.
 
-    Histograms without counts, because the disk was full or the writer was killed between the two files, become
-    intervals of their own.
+    Histograms without counts become intervals of their own; the disk was full, or the writer was killed between
+    writing the two files.
     """
     line = next(lines, None)
     for counted in counts:

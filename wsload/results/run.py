@@ -1,4 +1,4 @@
-"""run.json: what a run was, under which conditions, and whether its figures can be trusted.
+"""run.json: what was run, under which conditions, and whether the figures can be trusted.
 
 Schema history, of a results directory's files together (`wsload/results/schemas/` holds each as JSON Schema):
     1   run.json: build, target, started_at, ended_at, options, versions, host, valid, warnings, checks.
@@ -7,7 +7,7 @@ Schema history, of a results directory's files together (`wsload/results/schemas
         histograms.hlog: untagged lines are the metric ``message``.
     2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
         ``reason`` says why.
-        summary.json and counters.jsonl: names, what the user classes measured and of which kind.
+        summary.json and counters.jsonl: names (what the user classes measured, by kind).
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
 A file of a newer schema is refused, an older one is read; keys that this version does not know are ignored.
@@ -33,11 +33,11 @@ from wsload.results.window import WHOLE, Window
 
 SCHEMA: Final = 2
 MAX_JSON_BYTES: Final = 8 << 20
-"""A JSON file of a results directory longer than this is refused."""
+"""A longer JSON file in a results directory is refused."""
 
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9998
-"""Of runs: what lies between can be shown in any time zone."""
+"""Times of runs must lie between these years, so that they can be shown in any time zone."""
 
 T = TypeVar("T")
 
@@ -47,13 +47,13 @@ class RunWarning:
     """One reason to doubt a run's figures."""
 
     name: str
-    """Short and constant, for programs: ``cpu``, ``send-lag``."""
+    """Short and stable, for programs: ``cpu``, ``send-lag``."""
     text: str
     """What was observed, with the figure: ``CPU 96 % of one core``."""
     remedy: str = ""
     """What to try next: ``use --processes 4``."""
     invalidates: bool = False
-    """Whether it makes the run not valid."""
+    """Whether it makes the whole run untrusted."""
 
 
 class CheckState(StrEnum):
@@ -62,7 +62,7 @@ class CheckState(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNJUDGED = "not judged"
-    """The run's figures don't allow a verdict: too few values, or not to be trusted."""
+    """The figure has too few values, or can't be trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class CheckOutcome:
     wanted: str
     """The bound, for people: ``< 50 ms``."""
     got: str
-    """The figure, for people: ``12.4 ms``, or ``no samples``."""
+    """The measured figure, for people: ``12.4 ms``, or ``no samples``."""
     reason: str = ""
     """Why it could not be judged, or failed without a figure."""
 
@@ -110,7 +110,7 @@ class RunInfo:
     started_at: float
     """Wall clock, seconds since the epoch, to the millisecond."""
     ended_at: float | None = None
-    """Wall clock, seconds since the epoch; None while it runs, and if it was killed."""
+    """Wall clock, seconds since the epoch; None while the run is in progress, or if it was killed."""
     options: Mapping[str, object] = field(default_factory=dict)
     """By option name, without secrets; see `wsload.redact.redacted`."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -120,16 +120,16 @@ class RunInfo:
     trust: Trust | None = None
     """How far the figures can be trusted; None until the run has ended."""
     window: Window = WHOLE
-    """The stretch that the figures are of."""
+    """The part of the run that its figures cover."""
     workload: Mapping[str, object] = field(default_factory=dict)
-    """What load it was, without secrets; see `wsload.load.run.workload`. Empty in older files."""
+    """The workload, without secrets; see `wsload.load.run.workload`. Empty in older files."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
-    """What the metrics and counters of the run's protocol are called."""
+    """The meanings of its metrics and labels of its counters."""
 
     def to_json(self) -> bytes:
-        """The file's contents, indented for people; times as UTC to the millisecond."""
+        """The file's contents, indented; times are UTC, to the millisecond."""
         return dump(
             {
                 "schema": SCHEMA,
@@ -151,8 +151,7 @@ class RunInfo:
 
     @classmethod
     def from_json(cls, data: bytes) -> RunInfo:
-        """Parses the file's contents; raises `ValueError` with the problem, without the file's name."""
-
+        """Parses the file's contents; raises `ValueError` with the problem, but without the file's name."""
         found = load(data)
         ended_at = _take(found, "ended_at", (str, type(None)))
         warnings = tuple(
@@ -191,7 +190,7 @@ class RunInfo:
 
 
 def _trust(found: dict[str, Any], warnings: tuple[RunWarning, ...]) -> Trust | None:
-    """The verdict; of older files, which know only whether the run was valid, what that means."""
+    """The verdict; for older files it is derived from ``valid``."""
     if "trust" in found:
         return None if found["trust"] is None else Trust.from_json(found["trust"])
     valid = _take(found, "valid", (bool, type(None)))
@@ -259,15 +258,15 @@ def _epoch(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"the time {text!r} has no time zone")
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ValueError(f"the time {text!r} is not one at which a run was made")
+        raise ValueError(f"the time {text!r} can't be that of a run")
     return moment.timestamp()
 
 
 def read_json_file(path: Path) -> bytes:
-    """Reads a file of reasonable size; raises `ResultsError` when there is none, or it can't be read."""
+    """Reads a file of up to `MAX_JSON_BYTES`; raises `ResultsError` if it is longer or can't be read."""
     try:
         if not path.is_file():
-            raise ResultsError(f"{path}: no such file, so this is not a results directory of wsload")
+            raise ResultsError(f"{path}: no such file, so this is not a results directory of a run")
         with path.open("rb") as file:
             data = file.read(MAX_JSON_BYTES + 1)
     except OSError as error:
@@ -278,7 +277,7 @@ def read_json_file(path: Path) -> bytes:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Writes the file atomically: readers see either the old or the new contents. Raises `OSError`."""
+    """Writes the file atomically: readers see either the old or the new contents."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

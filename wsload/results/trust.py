@@ -1,4 +1,4 @@
-"""How far a run's figures can be trusted: the part of run.json that says so."""
+"""How far a run's figures can be trusted: ``trust`` in run.json."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ NONE: Final = 0.0
 
 
 class Standing(StrEnum):
-    """The words that every list and report says of a run."""
+    """The verdict in a word, the same in every list and report."""
 
     TRUSTED = "trusted"
-    """Up to p99 at least, whatever was requested."""
+    """Every request, up to p99 at least."""
     PARTLY = "partly trusted"
-    """Up to a lower percentile, or not every request's."""
+    """Not every request, or only up to a lower percentile."""
     UNTRUSTED = "not trusted"
     FEW = "too few to judge"
     NOTHING = "nothing measured"
     FAILED = "failed at start"
-    """No user came as far as a request: nobody could connect, or log in."""
+    """No user got as far as a request: nobody could connect, or log in."""
     INCOMPLETE = "incomplete"
-    """It has no end, or a file of it is missing or damaged."""
+    """The run has not ended, or one of its files is missing or damaged."""
 
     @property
     def tone(self) -> str:
-        """How it is shown: ``good``, ``doubtful`` or ``bad``."""
+        """For its colour: ``good``, ``doubtful`` or ``bad``."""
         if self is Standing.TRUSTED:
             return "good"
         return "doubtful" if self.usable or self is Standing.INCOMPLETE else "bad"
 
     @property
     def usable(self) -> bool:
-        """Whether there are figures that can be vouched for."""
+        """Whether at least some figures can be trusted."""
         return self in (Standing.TRUSTED, Standing.PARTLY, Standing.FEW)
 
 
@@ -49,19 +49,19 @@ class Trust:
 
     standing: Standing
     verdict: str
-    """For people, one sentence, without its full stop."""
+    """One sentence, without its full stop."""
     remedy: str = ""
     """What to do about it."""
     tolerance_ns: int = 1_000_000
-    """By how much the load generator's lateness may move a percentile that is trusted, or by a tenth of it."""
+    """A percentile is trusted if the load generator's lateness moved it by no more than this, or a tenth of it."""
     up_to: Mapping[str, float] = field(default_factory=dict)
-    """The highest percentile that is trusted, by metric; 100 is the maximum, 0 none at all. Trusted up to the
-    maximum is what is absent."""
+    """By metric, the highest percentile that is trusted: 100 is the maximum, 0 means none. Metrics that are trusted
+    up to the maximum are absent."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a metric is not trusted up to the maximum, where the reason is its own."""
+    """Why a metric is not trusted up to the maximum, if that is for a reason of its own."""
 
     def covers(self, metric: str, percentile: float) -> bool:
-        """Whether this percentile of the metric is trusted; 100 is the maximum, and the mean's measure too."""
+        """Whether this percentile of the metric is trusted; 100 stands for the maximum, and for the mean."""
         return percentile <= self.up_to.get(metric, ALL)
 
     def to_json(self) -> dict[str, object]:
@@ -77,7 +77,7 @@ class Trust:
 
     @classmethod
     def from_json(cls, found: Any) -> Trust:
-        """The value of what `to_json` wrote. Raises `ValueError` for anything else."""
+        """Reads what `to_json` wrote. Raises `ValueError` for anything else."""
         try:
             return cls(
                 standing=Standing(found["standing"]),
@@ -88,4 +88,4 @@ class Trust:
                 reasons={str(metric): str(reason) for metric, reason in found["reasons"].items()},
             )
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"'trust' is not what it should be ({error})") from error
+            raise ValueError(f"'trust' is malformed ({error})") from error

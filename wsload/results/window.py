@@ -1,4 +1,4 @@
-"""The measured window of a run: the stretch that its figures are of. The log keeps everything."""
+"""The measured window of a run: the part that its figures cover. The logs keep everything."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from wsload.measure.interval import Interval, named
 
 BORDER_S: Final = 0.02
-"""Intervals begin at full seconds, give or take so much."""
+"""Intervals begin at full seconds, within this tolerance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """From when to when, in seconds since the run's start."""
+    """Seconds since the run's start."""
 
     from_s: float = 0.0
     to_s: float | None = None
@@ -22,18 +22,17 @@ class Window:
 
     @property
     def whole(self) -> bool:
-        """Whether it is the whole run."""
         return self.from_s <= 0 and self.to_s is None
 
     def holds(self, interval: Interval, started_at: float) -> bool:
-        """Whether an interval lies inside, of a run that was started then (seconds since the epoch)."""
+        """Whether an interval lies inside; ``started_at`` is the run's start, in seconds since the epoch."""
         begins_s = interval.start_s - started_at
         if begins_s < self.from_s - BORDER_S:
             return self.from_s <= 0
         return self.to_s is None or begins_s + interval.length_s <= self.to_s + BORDER_S
 
     def of(self, intervals: Iterable[Interval], started_at: float) -> Iterator[Interval]:
-        """The intervals inside; what was named before is named in the first of them."""
+        """The intervals inside; the first also gets the names that came before it."""
         names: Any = {}
         for interval in intervals:
             if self.holds(interval, started_at):
@@ -48,12 +47,12 @@ class Window:
 
     @classmethod
     def from_json(cls, found: Any) -> Window:
-        """The value of what `to_json` wrote. Raises `ValueError` for anything else."""
+        """Reads what `to_json` wrote. Raises `ValueError` for anything else."""
         try:
             to_s = found["to_s"]
             return cls(from_s=float(found["from_s"]), to_s=None if to_s is None else float(to_s))
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"'window' is not what it should be ({error})") from error
+            raise ValueError(f"'window' is malformed ({error})") from error
 
 
 WHOLE: Final = Window()

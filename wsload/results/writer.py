@@ -1,8 +1,8 @@
 """Writes a results directory during the run, one interval at a time.
 
-Each interval is handed to the system with one write per file before `RunWriter.append` returns, so a process that is
-killed loses at most the current interval. A full disk never stops the load: intervals that could not be written are
-counted, and reported in `RunWriter.problem` and among the warnings.
+`RunWriter.append` writes each interval with one system call per file before it returns, so a process that is killed
+loses at most the current interval. A full disk never stops the load: intervals that could not be written are
+counted, and reported in `RunWriter.problem` and as a warning.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _LONGEST_NAME: Final = 60
 
 
 class _Log:
-    """A file to which only complete pieces are appended: a partial write is undone."""
+    """An append-only file that undoes partial writes."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb", buffering=0)
         self._size = 0
 
     def append(self, piece: bytes) -> None:
-        """Raises `OSError`, and then leaves the file as it was; that the file was removed is an error too."""
+        """Appends all or nothing. Raises `OSError`, also if the file was removed."""
         if not os.fstat(self._file.fileno()).st_nlink:
             raise FileNotFoundError(errno.ENOENT, "the file was removed")
         view = memoryview(piece)
@@ -62,7 +62,7 @@ class _Log:
 
 
 class RunWriter:
-    """The results directory of a run in progress; made by `create`, completed by `finish`."""
+    """The results directory of a run in progress: `create` makes it, `finish` completes it."""
 
     def __init__(self, path: Path, info: RunInfo) -> None:
         self.path = path
@@ -72,11 +72,11 @@ class RunWriter:
         self.totals = Totals()
         """Everything appended so far, including what could not be written."""
         self.problem: str | None = None
-        """Why intervals could not be written, in one line; None if all were."""
+        """How many intervals could not be written, and why; None if all were."""
         self._unwritten = 0
         self._names = RunNames()
         self._untagged: str | None = None
-        """The metric whose lines carry no tag; None as long as nothing was named."""
+        """The metric of the untagged lines; None until something was named."""
         self._start_ms = round(info.started_at * 1000)
         replace_file(path / RUN, info.to_json())
         self._histograms = _Log(path / HISTOGRAMS)
@@ -118,10 +118,10 @@ class RunWriter:
             ) from error
 
     def append(self, interval: Interval) -> Interval:
-        """Adds the next interval to the files and to `totals`; about 3 ms for 14 metrics. Returns it as added.
+        """Adds the next interval to the files and to `totals`, and returns it as stored. Takes 3 ms for 14 metrics.
 
-        Times are rounded to ms, as the log stores them, and are never before the run's start; names beyond the
-        limit of a run are gathered. Does not raise when the disk is full or gone; see `problem`.
+        Times are rounded to ms, and clamped to the run's start; names beyond the limit become ``other``. Does not
+        raise when the disk is full or gone; see `problem`.
         """
         if not interval:
             return interval
@@ -161,7 +161,7 @@ class RunWriter:
         return interval
 
     def _choose_untagged(self, interval: Interval) -> bytes:
-        """The comment that names the metric of the untagged lines, where that becomes known; else nothing."""
+        """The comment that names the metric of the untagged lines, in the interval that decides it; else empty."""
         if self._untagged is None:
             counts = {metric: histogram.total for metric, histogram in interval.histograms.items()}
             if found := leading(counts, self.totals.names):
@@ -170,14 +170,14 @@ class RunWriter:
         return b""
 
     def warnings(self) -> list[RunWarning]:
-        """What is to be said of intervals that could not be written."""
+        """A warning if intervals could not be written."""
         if self.problem is None:
             return []
         remedy = "free the disk and run again: the log lacks what the summary has"
         return [RunWarning(name="results-incomplete", text=self.problem, remedy=remedy)]
 
     def close(self) -> None:
-        """Closes the logs without completing the run: the directory remains that of a run that was cut short."""
+        """Closes the logs without completing the run, which then reads as one that was cut short."""
         self._histograms.close()
         self._counts.close()
 

@@ -115,7 +115,7 @@ class Incoming:
         if reader is None:
             return
         lateness = self._recorder.lateness
-        due_ns = lateness.held_since(self._since_ns)
+        due_ns = lateness.backdate(self._since_ns)
         try:
             more = self._read_some(reader)
             self._check(reader)
@@ -123,7 +123,7 @@ class Incoming:
             self._owner.fail(violation)
             return
         finally:
-            lateness.put_back(due_ns)
+            lateness.restore(due_ns)
         if self._reader is None:
             return
         if more:
