@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -122,11 +123,13 @@ class LocustRun:
         cwd: Path,
         env: dict[str, str] | None = None,
         limit_s: float = TIME_LIMIT_S,
+        within: Sequence[str] = (),
     ) -> None:
+        """``within`` is a command that runs another, given after it."""
         self._cwd = cwd
         self._words = [str(argument) for argument in arguments]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "locust", *self._words],
+            [*within, sys.executable, "-m", "locust", *self._words],
             cwd=cwd,
             # Tests share their machine: that the load generator was late there must not be the exit code.
             env={**isolated_environment(cwd), "LOCUST_WS_ALLOW_INVALID": "true", **(env or {})},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
 from wsload import words
 
@@ -124,3 +126,44 @@ def addresses(values: Any) -> tuple[str, ...]:
     for text in found:
         ipaddress.ip_address(text)  # its ValueError says it well
     return found
+
+
+def one_line(text: str) -> str:
+    """Reads what goes into a header."""
+    if not text.isprintable() or not text.isascii():
+        raise ValueError("printable ASCII is allowed")
+    return text
+
+
+def origin(text: str) -> str:
+    """Reads what a browser sends as ``Origin``."""
+    if one_line(text):
+        _parts(text, "an origin is SCHEME://HOST, with :PORT where that is not the scheme's own")
+    return text
+
+
+def _parts(text: str, wanted: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{wanted} ({error})") from None
+    return parts
+
+
+def basic(text: str) -> str:
+    """Reads ``USER:PASSWORD``."""
+    if text and ":" not in text:
+        raise ValueError("USER:PASSWORD is wanted")
+    return text
+
+
+def proxy(text: str) -> str:
+    """Reads a proxy's URL."""
+    if text and text.split("://", 1)[0] not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
+        raise ValueError("a proxy is a URL with http, https, socks4(a) or socks5(h)")
+    if text and not _parts(text, "a proxy is a URL").hostname:
+        raise ValueError("a proxy is a URL with a host")
+    if text.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+        raise ValueError("a SOCKS proxy needs the package python-socks: pip install python-socks")
+    return text

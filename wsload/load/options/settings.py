@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import importlib.util
 import ssl
 from argparse import Namespace
 from collections.abc import Callable
@@ -21,12 +20,16 @@ from wsload.judge.run.grammar import Check, parse_check
 from wsload.load.options import tls
 from wsload.load.options.parsing import (
     addresses,
+    basic,
     byte_count,
     duration_s,
     header,
     number,
+    one_line,
     one_of,
     or_off,
+    origin,
+    proxy,
     token_list,
     whole,
 )
@@ -175,17 +178,17 @@ def _opening(read: _Reader) -> OpenOptions:
     cookies = read("ws_cookie", _cookies, None)
     if cookies:
         headers.append(("Cookie", "; ".join(cookies)))
-    if basic := read("ws_basic", _basic, ""):
-        headers.append(("Authorization", "Basic " + base64.b64encode(basic.encode()).decode()))
-    if bearer := read("ws_bearer", _one_line, ""):
+    if login := read("ws_basic", basic, ""):
+        headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
+    if bearer := read("ws_bearer", one_line, ""):
         headers.append(("Authorization", f"Bearer {bearer}"))
     return OpenOptions(
         headers=tuple(headers),
-        origin=read("ws_origin", _one_line, "") or None,
+        origin=read("ws_origin", origin, "") or None,
         timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
         compression=read("ws_compression", bool, False),
         tls=_tls(read),
-        proxy=read("ws_proxy", _proxy, "") or None,
+        proxy=read("ws_proxy", proxy, "") or None,
         connect_to=read("ws_connect_to", _address, "") or None,
         ping_interval_s=read("ws_ping", or_off(duration_s(0.01, 86_400)), "20s"),
         ping_timeout_s=read("ws_ping_timeout", or_off(duration_s(0.01, 86_400)), "20s"),
@@ -240,26 +243,6 @@ def _cookies(values: Any) -> list[str]:
         if "=" not in cookie or ";" in cookie or not cookie.isprintable():
             raise ValueError("a cookie is NAME=VALUE")
     return cookies
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable() or not text.isascii():
-        raise ValueError("printable ASCII is allowed")
-    return text
-
-
-def _basic(text: str) -> str:
-    if text and ":" not in text:
-        raise ValueError("USER:PASSWORD is wanted")
-    return text
-
-
-def _proxy(text: str) -> str:
-    if text and text.split("://", 1)[0] not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
-        raise ValueError("a proxy is a URL with http, https, socks4(a) or socks5(h)")
-    if text.startswith("socks") and importlib.util.find_spec("python_socks") is None:
-        raise ValueError("a SOCKS proxy needs the package python-socks: pip install python-socks")
-    return text
 
 
 def _url(text: str) -> str:

@@ -21,6 +21,8 @@ from wsload.redact import redact_url
 _SCHEMES: Final = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _UNIX: Final = re.compile(r"ws\+unix:(?://)?([^:?]*)(?::([^?]*))?(\?.*)?", re.IGNORECASE)
 """Path of the socket, request path, query."""
+_NAME: Final = re.compile(r"[^\s\[\]/?#@\x00-\x1f\x7f]+")
+"""Of a host, or an address."""
 _LONGEST_SOCKET_PATH: Final = 107
 """``sun_path`` has 108 bytes with the NUL (unix(7))."""
 
@@ -101,8 +103,13 @@ def _resolve_unix(base: re.Match[str], reference: str) -> str:
 def parse_address(text: str) -> tuple[str, int]:
     """Reads ``HOST:PORT``, with an IPv6 address in brackets. Raises `UsageError`."""
     host, colon, port = text.rpartition(":")
-    name = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536 or not name or not host.isprintable():
+    name = host[1:-1] if host[:1] + host[-1:] == "[]" else host
+    if (
+        not colon
+        or not re.fullmatch("[0-9]{1,5}", port)
+        or not 0 < int(port) < 65536
+        or not _NAME.fullmatch(name)
+    ):
         raise UsageError(f"the address {text!r} can't be read: HOST:PORT is wanted, such as 10.0.0.7:8080")
     if _is_ipv6(name) != (host != name):
         raise UsageError(

@@ -16,6 +16,7 @@ from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import Figures, Kind
+from wsload.protocols.chat.conversation.messages import MalformedMessage
 from wsload.protocols.chat.conversation.session import (
     ChatSession,
     Delivery,
@@ -132,7 +133,7 @@ class ChatSocket(KeptConnection):
             else:
                 recorder.count.deliveries_foreign += 1
             if self._on_post is not None:
-                self.owner._call(self._hand_over, data)
+                self._hand_over(data)
         elif isinstance(event, Echo):
             self._receive_echo(event.post, event.in_order, at_ns, len(data))
         else:
@@ -140,7 +141,16 @@ class ChatSocket(KeptConnection):
 
     def _hand_over(self, data: bytes) -> None:
         assert self._on_post is not None
-        self._on_post(self.session.decode(data))
+        try:
+            message = self.session.decode(data)
+        except MalformedMessage:  # a token in what is no message
+            self._receive_malformed()
+        else:
+            self.owner._call(self._on_post, message)
+
+    def _receive_malformed(self) -> None:
+        self.recorder.count.malformed += 1
+        self.recorder.failed(MESSAGE, "not a chat message")
 
     def _receive_echo(self, post: Post, in_order: bool, at_ns: int, size: int) -> None:
         recorder, figures = self.recorder, self._figures
@@ -174,8 +184,7 @@ class ChatSocket(KeptConnection):
             case Late():
                 count.late += 1
             case Malformed():
-                count.malformed += 1
-                recorder.failed(MESSAGE, "not a chat message")
+                self._receive_malformed()
             case _:
                 count.unknown_types += 1
 
