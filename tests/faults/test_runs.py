@@ -131,6 +131,7 @@ def test_a_run_with_a_fault(
     row.meddle(run)
     finished = run.finish()
     assert time.monotonic() - began < row.within_s
+    assert "Timeout" not in finished.stderr, finished.stderr
     assert_sound(finished, code=row.code or (1 if finished.failures else 0))
     assert row.said in finished.stderr
     assert finished.failures.keys() <= set(row.seen)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust.env import Environment
 
-from wsload.load.locust.statistics import FEW, TYPE, StatisticsFeed, log_many
+from wsload.errors import WorkloadError
+from wsload.load.locust.statistics import FEW, TYPE, StatisticsFeed, fail_many, log_many
 from wsload.measure.names import Kind
 from wsload.measure.recorder import Recorder
 
@@ -53,3 +54,33 @@ def test_many_at_once_are_logged_as_one_by_one(values: list[int], size: int) -> 
     assert at_once.total_response_time == pytest.approx(one_by_one.total_response_time)
     assert at_once.min_response_time == one_by_one.min_response_time
     assert at_once.max_response_time == one_by_one.max_response_time
+
+
+@given(st.lists(st.integers(-1, 20_000_000_000), min_size=1, max_size=50), st.booleans())
+def test_many_failures_at_once_are_logged_as_one_by_one(ages: list[int], before: bool) -> None:
+    at_once, one_by_one = Environment().stats, Environment().stats
+    if before:
+        for stats in (at_once, one_by_one):
+            stats.get("buy", TYPE).log(1, 2)
+    fail_many(at_once, "buy", WorkloadError("sold out"), ages)
+    for age in ages:
+        one_by_one.log_request(TYPE, "buy", age / 1e6 if age >= 0 else None, 0)  # type: ignore[arg-type]
+        one_by_one.log_error(TYPE, "buy", WorkloadError("sold out"))
+    assert [each.occurrences for each in at_once.errors.values()] == [len(ages)]
+    assert at_once.errors.keys() == one_by_one.errors.keys()
+    for ours, theirs in (
+        (at_once.total, one_by_one.total),
+        (at_once.get("buy", TYPE), one_by_one.get("buy", TYPE)),
+    ):
+        assert ours.response_times == theirs.response_times
+        assert ours.total_response_time == pytest.approx(theirs.total_response_time)
+        for name in (
+            "num_requests",
+            "num_none_requests",
+            "num_failures",
+            "min_response_time",
+            "max_response_time",
+        ):
+            assert getattr(ours, name) == getattr(theirs, name), name
+        for name in ("num_reqs_per_sec", "num_fail_per_sec"):
+            assert sum(getattr(ours, name).values()) == sum(getattr(theirs, name).values())

@@ -8,17 +8,19 @@ soon as somebody else listens to ``request``, each sample is fired as an event.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
+import gevent
 import numpy as np
-from locust.stats import StatsEntry
+from locust.stats import RequestStats, StatsEntry, StatsError
 
 from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
 from wsload.load.locust.ending import Listeners
+from wsload.load.locust.lane import SLICE
 from wsload.measure.names import OWN, split
 from wsload.measure.recorder import Failure, Samples
 
@@ -68,8 +70,9 @@ class StatisticsFeed:
         rows = [each for each in taken if self._is_row(each[0])]
         if not only_aggregates_are_wanted(self._environment):
             for name, values, sizes in rows:
-                for place, value in enumerate(values):
-                    self._fire(name, value / 1e6, sizes[place] if sizes else 0, None)
+                for place, value in enumerate(values, 1):
+                    self._fire(name, value / 1e6, sizes[place - 1] if sizes else 0, None)
+                    _give_others_a_turn(place)
         elif rows:
             stats = self._environment.stats
             for name, values, sizes in rows:
@@ -82,8 +85,16 @@ class StatisticsFeed:
         return (named or metric in ROWS) and metric not in self._known
 
     def _fail(self, failures: list[Failure]) -> None:
+        if not only_aggregates_are_wanted(self._environment):
+            for place, (what, kind, age_ns) in enumerate(failures, 1):
+                self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, WorkloadError(kind))
+                _give_others_a_turn(place)
+            return
+        alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for what, kind, age_ns in failures:
-            self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, WorkloadError(kind))
+            alike[what, kind].append(age_ns)
+        for (what, kind), ages in alike.items():
+            fail_many(self._environment.stats, what, WorkloadError(kind), ages)
 
     def _fire(self, name: str, time_ms: float | None, length: int, error: WorkloadError | None) -> None:
         """Fires one ``request``, with every argument that Locust documents."""
@@ -99,6 +110,12 @@ class StatisticsFeed:
             start_time=time.time() - (time_ms or 0) / 1e3,
             url=self._url,
         )
+
+
+def _give_others_a_turn(done: int) -> None:
+    """Else thousands of events in a row hold up all that the hub does, such as ending the run in time."""
+    if done % SLICE == 0:
+        gevent.sleep(0)
 
 
 def only_aggregates_are_wanted(environment: Any) -> bool:
@@ -127,6 +144,25 @@ def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
     entry.total_content_length += content_length
     for value, number in _rounded(values):
         entry.response_times[value] += number
+
+
+def fail_many(stats: RequestStats, name: str, error: WorkloadError, ages: list[int]) -> None:
+    """What Locust does with a failed request, for many of one kind at once: their ages in ns, -1 for those without."""
+    entries, timed = (stats.total, stats.get(name, TYPE)), [age for age in ages if age >= 0]
+    for entry in entries:
+        if timed:
+            log_many(entry, timed, 0)
+        if untimed := len(ages) - len(timed):
+            entry.log(None, 0)  # type: ignore[arg-type]  # as Locust itself does
+            entry.num_requests += untimed - 1
+            entry.num_none_requests += untimed - 1
+            entry.num_reqs_per_sec[int(time.time())] += untimed - 1
+    stats.log_error(TYPE, name, error)
+    further = len(ages) - 1
+    stats.errors[StatsError.create_key(TYPE, name, error)].occurrences += further
+    for entry in entries:
+        entry.num_failures += further
+        entry.num_fail_per_sec[int(time.time())] += further
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
