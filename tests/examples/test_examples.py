@@ -108,6 +108,23 @@ def test_a_chat_behind_a_login(run: Run) -> None:
     assert finished.count("say") > 20
 
 
+def test_a_chat_in_another_format(run: Run) -> None:
+    with token_chat() as port:
+        finished = run("room_chat", port, "message.p50 > 10ms", "message.p50 < 100ms", '"log in".p50 > 20ms')
+    assert_judged(finished)
+    posts = finished.count("message")
+    assert posts > 20
+    assert finished.counter("logins") == USERS
+    # Everybody but the sender; those who are not in the room yet, or no longer, miss some.
+    assert 0.8 * posts * (USERS - 1) < finished.counter("deliveries_own_host") <= posts * (USERS - 1)
+    assert finished.count("delivery") == finished.counter("deliveries_own_host")
+    assert [finished.counter(name) for name in ("malformed", "out_of_order", "deliveries_foreign")] == [
+        0,
+        0,
+        0,
+    ]
+
+
 @pytest.mark.xdist_group("timing")
 def test_a_slower_method_is_found_by_its_name(node_modules: Path, tmp_path: Path) -> None:
     server = Path(__file__).parent / "servers" / "jsonrpc.js"

@@ -51,13 +51,14 @@ def test_services_on_node(run_locust: RunLocust, tmp_path: Path, node_modules: P
         assert_runs(run_locust, tmp_path, protocol, port)
 
 
-@pytest.mark.parametrize("protocol", ["mqtt", "stomp", "token-chat"])
+@pytest.mark.parametrize("protocol", ["mqtt", "room-chat", "stomp", "token-chat"])
 def test_other_services(run_locust: RunLocust, tmp_path: Path, protocol: str) -> None:
     broker = tmp_path / "broker"
     broker.mkdir()
     servers: dict[str, Callable[[], contextlib.AbstractContextManager[int]]] = {
         "mqtt": lambda: mosquitto(broker),
         "stomp": lambda: rabbitmq(broker),
+        "room-chat": token_chat,
         "token-chat": token_chat,
     }
     with servers[protocol]() as port:

@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from wsload.protocols.chat.conversation import messages
-from wsload.protocols.chat.conversation.session import ChatSession, Joined, Post
+from wsload.protocols.chat.conversation.mdn import ChatSession
+from wsload.protocols.chat.conversation.session import Joined, Post
 
 CLOCK, SENDER = "hostclok", "0123456789ab"
 OTHER = "ba9876543210"

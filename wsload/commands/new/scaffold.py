@@ -39,6 +39,7 @@ EXPECTED: Final[Mapping[str, Expected]] = {
     "graphql": Expected(name="book", failures="30%"),
     "jsonrpc": Expected(name="getBook", failures="10%"),
     "mqtt": Expected(name="PUBLISH"),
+    "room-chat": Expected(name="message"),
     "socketio": Expected(name="order", percentile="p50", failures="20%"),
     "stomp": Expected(name="SEND"),
     "token-chat": Expected(name="say"),

@@ -18,7 +18,6 @@ from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import Figures, Kind
 from wsload.protocols.chat.conversation.messages import MalformedMessage
 from wsload.protocols.chat.conversation.session import (
-    ChatSession,
     Delivery,
     Echo,
     Identified,
@@ -29,6 +28,7 @@ from wsload.protocols.chat.conversation.session import (
     Renamed,
     Repeated,
     Roster,
+    Session,
     State,
 )
 from wsload.protocols.chat.names import LOGIN, MESSAGE
@@ -37,15 +37,15 @@ _now_ns = time.monotonic_ns
 
 
 class ChatSocket(KeptConnection):
-    """The connection on which a `ChatSession` is held. ``on_post`` is the user class's, or None."""
+    """The connection on which a `Session` is held. ``on_post`` is the user class's, or None."""
 
-    __slots__ = ("_drained", "_figures", "_joined", "_login_sent_ns", "_on_post", "session")
+    __slots__ = ("_drained", "_end", "_figures", "_joined", "_login_sent_ns", "_on_post", "_text", "session")
 
     def __init__(
         self,
         owner: Owner,
         context: ProcessContext,
-        session: ChatSession,
+        session: Session,
         *,
         reconnects: bool,
         on_post: Callable[[Any], object] | None,
@@ -54,17 +54,27 @@ class ChatSocket(KeptConnection):
         self.session = session
         self._figures: Final[Figures] = self.recorder.declare(MESSAGE, Kind.REQUEST)
         self._on_post = on_post
+        self._text = not session.binary
+        self._end = ("not connected", "")
+        """How the last connection ended."""
         self._login_sent_ns = 0
+        """0 where this connection's login takes no message of ours."""
         self._joined: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
 
     def _began(self) -> None:
         self.session.reopened()
+        self._login_sent_ns = 0
 
     # The login
 
     async def log_in(self) -> None:
-        """Returns when the server has announced this user. Raises `LoginError`, counted."""
+        """Returns when the login is complete. Raises `LoginError`, counted."""
+        if self.connection is None:  # lost since it was opened
+            self._login_failed(self._end[0])
+            raise LoginError(*self._end)
+        if self.session.state is State.IDENTIFIED:
+            self._send_login()
         if self.session.state is State.JOINED:
             return
         self._joined = self.engine.loop.create_future()
@@ -96,7 +106,7 @@ class ChatSocket(KeptConnection):
         post, data = session.post(text, date_ms=date_ms(), due_ns=due_ns, sent_ns=sent_ns)
         post.lag_ns = lag_ns
         try:
-            connection.send_now(data, text=True)
+            connection.send_now(data, text=self._text)
         except BaseException as error:
             session.give_up(post)
             if isinstance(error, NotConnected):
@@ -117,11 +127,15 @@ class ChatSocket(KeptConnection):
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
         recorder = self.recorder
-        if not text:
-            recorder.count.binary += 1
-            recorder.failed(MESSAGE, "binary frame")
+        if text is not self._text:
+            recorder.count.binary += not text
+            recorder.failed(MESSAGE, "text frame" if text else "binary frame")
             return
-        event = self.session.receive(data)
+        try:
+            event = self.session.receive(data)
+        except Exception as error:  # in another chat's session
+            self.owner._raised("session", error)
+            return
         if isinstance(event, Delivery):
             if event.sent_ns >= 0:
                 recorder.values["delivery"].append(at_ns - event.sent_ns)
@@ -176,7 +190,8 @@ class ChatSocket(KeptConnection):
                 count.renamed += 1
             case Joined():
                 count.logins += 1
-                recorder.arrived(LOGIN, self._login_sent_ns, at_ns)
+                if self._login_sent_ns:
+                    recorder.arrived(LOGIN, self._login_sent_ns, at_ns)
                 if self._joined is not None and not self._joined.done():
                     self._joined.set_result(None)
             case Repeated():
@@ -193,7 +208,7 @@ class ChatSocket(KeptConnection):
         data = self.session.login(date_ms())
         if self.connection is not None:  # else the id came after the close
             with contextlib.suppress(NotConnected):  # it is closing: the login fails with it
-                self.connection.send_now(data, text=True)
+                self.connection.send_now(data, text=self._text)
         if (written_ns := _now_ns()) - self._login_sent_ns > BEAT_NS:
             self.recorder.lateness.wrote(self._login_sent_ns, written_ns)
 
@@ -219,6 +234,7 @@ class ChatSocket(KeptConnection):
             self._check_drained()
 
     def _lost(self, kind: str, detail: str) -> None:
+        self._end = (kind, detail)
         for post in list(self.session.pending.values()):
             self._give_up(post, kind, detail)
         if self._joined is not None and not self._joined.done():

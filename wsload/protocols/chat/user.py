@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
+from wsload.errors import UsageError
 from wsload.load.options.settings import Settings
+from wsload.load.users.opening import pairs
 from wsload.load.users.websocket import WebSocketUser
+from wsload.load.ws.request import request_headers
 from wsload.measure.names import register
+from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
-from wsload.protocols.chat.conversation.session import ChatSession
+from wsload.protocols.chat.conversation.session import Session
 from wsload.protocols.chat.names import COUNTERS, MESSAGE, METRICS
 from wsload.protocols.chat.probe.cross_check import CrossCheck
 from wsload.protocols.chat.socket import ChatSocket
@@ -20,15 +24,15 @@ register(metrics=METRICS, counters=COUNTERS)
 class ChatUser(WebSocketUser):
     """A person in the chat room: logged in before `on_start`, and again after every reconnection.
 
-    `say` posts, and is measured until the post's own echo is back. Another chat with another message format is
-    spoken by giving the class another ``session``.
+    `say` posts, and is measured until the post's own echo is back. A chat with another message format is spoken by
+    giving the class another ``session``.
     """
 
     abstract = True
 
-    subprotocols = (SUBPROTOCOL,)
-    session: ClassVar[type[ChatSession]] = ChatSession
-    """The conversation: a subclass of `ChatSession` that knows the server's messages."""
+    subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
+    session: ClassVar[type[Session]] = ChatSession
+    """The conversation: a subclass of `Session` that knows the server's messages."""
 
     _subject = MESSAGE
     __slots__ = ()
@@ -37,6 +41,8 @@ class ChatUser(WebSocketUser):
         super().__init_subclass__(**settings)
         if cls.on_message is not WebSocketUser.on_message:
             raise TypeError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
+        if not (isinstance(cls.session, type) and issubclass(cls.session, Session)):
+            raise TypeError(f"{cls.__name__}: session is a subclass of Session, not {cls.session!r}")
 
     def _make_socket(self) -> ChatSocket:
         number, context = self._context.next_number(), self._context
@@ -53,10 +59,21 @@ class ChatUser(WebSocketUser):
             on_post=self.on_post if type(self).on_post is not ChatUser.on_post else None,
         )
 
-    @staticmethod
-    def second_witness(settings: Settings, target: str) -> CrossCheck:
-        """Starts the probe of ``--ws-probe`` beside a run."""
-        return CrossCheck(settings, target)
+    @classmethod
+    def second_witness(cls, settings: Settings, target: str) -> CrossCheck:
+        """Starts the probe of ``--ws-probe`` beside a run: it opens as users of this class do."""
+        if cls.session is not ChatSession:
+            raise UsageError(
+                f"argument --ws-probe: the probe speaks wsload's own chat, not {cls.session.__name__}"
+            )
+        asked, origin = settings.opening, settings.opening.origin
+        defaults = (*asked.headers, *(() if origin is None else (("Origin", origin),)))
+        return CrossCheck(
+            settings,
+            target,
+            headers=tuple(request_headers(defaults, pairs(cls.headers), pairs(cls.cookies)).raw_items()),
+            subprotocols=cls.subprotocols if settings.subprotocols is None else settings.subprotocols,
+        )
 
     @property
     def name(self) -> str:
@@ -64,8 +81,11 @@ class ChatUser(WebSocketUser):
         name: str = self._socket.session.name
         return name
 
-    def on_post(self, message: dict[str, Any]) -> None:
-        """Called with others' posts as JSON objects, if overridden (parsing them all costs time)."""
+    def on_post(self, message: Any) -> None:
+        """Called with others' posts, if overridden: JSON objects, or what the session's ``decode`` makes of them.
+
+        Parsing them all costs time.
+        """
 
     async def on_connect(self) -> None:
         """Logs in. A class that overrides it calls this one first."""

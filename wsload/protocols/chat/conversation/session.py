@@ -1,15 +1,18 @@
-"""One user's side of the chat, sans-I/O: feed `ChatSession.receive` bytes, do what the event says.
+"""One user's side of a chat, sans-I/O: feed `Session.receive` bytes, do what the event says.
 
 States, and what moves them on:
 
-    WAITING ──id──▶ IDENTIFIED ──(you send `login`)──▶ LOGGING_IN ──own name confirmed──▶ JOINED
+    WAITING ──Identified──▶ IDENTIFIED ──(you send `login`)──▶ LOGGING_IN ──Joined──▶ JOINED
 
 `Identified` asks the caller to send what `login` returns. `Renamed` is no failure: the name in it
 is used from then on. Posts of others may arrive in any state. A post's echo is found by its token
-in the raw bytes, before any JSON is parsed: receiving others' posts is the hot path, N times as
+in the raw bytes, before any message is parsed: receiving others' posts is the hot path, N times as
 frequent as sending. Time is a plain number here: whoever calls brings it.
 
-One session serves a user for its whole life: `reopened` takes it back to WAITING on a new
+What a chat's messages look like is a subclass's matter: `write_login`, `write_post`, `read` and `decode`.
+`wsload.protocols.chat.conversation.mdn.ChatSession` is the chat that wsload brings.
+
+One session serves a user for its whole life: `reopened` takes it back to its first state on a new
 connection, and posts keep their numbers, so that an echo from before is still known.
 """
 
@@ -18,9 +21,9 @@ from __future__ import annotations
 import enum
 import functools
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from wsload.protocols.chat.conversation import messages, token
+from wsload.protocols.chat.conversation import token
 
 LOST_REMEMBERED: Final = 4096
 """So many lost posts a user are remembered, to tell a late echo from a second one."""
@@ -76,7 +79,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The server gave this session its id: send `ChatSession.login` now."""
+    """The server waits for the login: send `Session.login` now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The login is complete: one's own name was announced."""
+    """The login is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Malformed:
 
 Event = Echo | Delivery | Identified | Renamed | Joined | Roster | Repeated | Late | Unknown | Malformed
 
-_REPEATED, _LATE, _ROSTER, _IDENTIFIED, _JOINED = Repeated(), Late(), Roster(), Identified(), Joined()
+_REPEATED, _LATE = Repeated(), Late()
 
 _FOREIGN = Delivery(-1)
 
@@ -139,47 +142,82 @@ def _tokened(data: bytes) -> tuple[bytes, bytes, int, Delivery] | None:
 _remembered = functools.lru_cache(maxsize=MESSAGES_REMEMBERED)(_tokened)
 
 
-class ChatSession:
+class Session:
     """``name``: the name to log in with. ``clock`` (8) and ``sender`` (12 characters): see `token`.
 
     ``pending`` holds the posts not answered yet by number, oldest first.
     """
 
-    __slots__ = ("_clock", "_clock_b", "_highest", "_lost", "_next", "_sender", "_sender_b", "id", "name",
+    first: ClassVar[State] = State.WAITING
+    """The state of a new connection: WAITING where the server speaks first, IDENTIFIED where the client logs in at
+    once, JOINED where there is no login, since the opening has told who this is."""
+    binary: ClassVar[bool] = False
+    """Whether messages are binary frames."""
+
+    __slots__ = ("_clock", "_clock_b", "_highest", "_lost", "_sender", "_sender_b", "date_ms", "name", "number",
                  "pending", "state")  # fmt: skip
 
     def __init__(self, name: str, *, clock: str, sender: str) -> None:
         self.name = name
-        self.id: int | str | None = None
-        self.state = State.WAITING
+        self.state = self.first
         self.pending: dict[int, Post] = {}
         self._clock, self._sender = clock, sender
         self._clock_b, self._sender_b = clock.encode(), sender.encode()
-        self._next = 0
+        self.number = -1
+        """Of the last post, which is the one that is being written."""
+        self.date_ms = 0
+        """The wall clock in milliseconds, when something is written."""
         self._highest = -1
         self._lost: dict[int, None] = {}
 
-    def reopened(self) -> None:
-        """A new connection: the login starts over. Give up what is pending yourself: `give_up`."""
-        self.state = State.WAITING
-        self.id = None
+    # For a chat's own format
+
+    def write_login(self) -> bytes:
+        """The login message."""
+        raise NotImplementedError
+
+    def write_post(self, text: str) -> bytes:
+        """A post's message. The token that tells its echo ends the ``text``.
+
+        Where the server does not hand the text on, write the post's ``number``, and have `read` return
+        ``self.echo(number)``.
+        """
+        raise NotImplementedError
+
+    def read(self, data: bytes) -> Event:
+        """What a message without a token means. Raises `ValueError` for what is no chat message.
+
+        `Identified`, where the server waits for the login; `Joined`, where the login is complete (no matter how
+        often); `Renamed`; `Roster`, for news of who is there; `Delivery` with -1 for posts that are not wsload's;
+        `Unknown` for whatever else is harmless.
+        """
+        raise NotImplementedError
+
+    def decode(self, data: bytes) -> Any:
+        """A post of another's, as `on_post` is to be given it."""
+        return data
 
     # Sending
 
+    def reopened(self) -> None:
+        """A new connection: the login starts over. Give up what is pending yourself: `give_up`."""
+        self.state = self.first
+
     def login(self, date_ms: int) -> bytes:
-        """The login message; allowed once identified."""
-        assert self.state is State.IDENTIFIED and self.id is not None
+        """The login message, to be sent now; allowed once identified."""
+        assert self.state is State.IDENTIFIED
         self.state = State.LOGGING_IN
-        return messages.username(self.name, self.id, date_ms)
+        self.date_ms = date_ms
+        return self.write_login()
 
     def post(self, text: str, *, date_ms: int, due_ns: int, sent_ns: int) -> tuple[Post, bytes]:
         """A post and its bytes, pending from now on; ``sent_ns`` is now, ``due_ns`` when it was due."""
-        assert self.state is State.JOINED and self.id is not None
-        number = self._next
-        self._next = number + 1
+        assert self.state is State.JOINED
+        self.date_ms = date_ms
+        number = self.number = self.number + 1
         post = self.pending[number] = Post(number, due_ns, sent_ns)
         stamped = f"{text} {token.mint(self._clock, self._sender, number, sent_ns)}"
-        return post, messages.post(stamped, self.id, date_ms)
+        return post, self.write_post(stamped)
 
     def give_up(self, post: Post) -> None:
         """The post counts as lost; its echo, if it ever comes, as `Late`."""
@@ -190,24 +228,21 @@ class ChatSession:
 
     # Receiving
 
-    def decode(self, data: bytes) -> dict[str, Any]:
-        """A post as the object it is. Raises `MalformedMessage`."""
-        return messages.decode(data)
-
     def receive(self, data: bytes) -> Event:
-        """What one message means. Never raises for anything a server can send."""
+        """What one message means. Raises only what a faulty `read` does."""
         found = _remembered(data) if len(data) <= LONGEST_REMEMBERED else _tokened(data)
         if found is not None:
             clock, sender, number, delivery = found
             if sender == self._sender_b:
-                return self._echo(number)
+                return self.echo(number)
             return delivery if clock == self._clock_b else _FOREIGN
         try:
-            return self._receive(messages.decode(data))
-        except messages.MalformedMessage as error:
+            return self._moved_on(self.read(data))
+        except ValueError as error:
             return Malformed(str(error))
 
-    def _echo(self, number: int) -> Event:
+    def echo(self, number: int) -> Event:
+        """For `read`: the post of this number came back, told by something else than its token."""
         post = self.pending.pop(number, None)
         if post is None:
             if number in self._lost:
@@ -219,32 +254,16 @@ class ChatSession:
             self._highest = number
         return Echo(post, in_order)
 
-    def _receive(self, message: dict[str, Any]) -> Event:
-        kind = message["type"]
-        if kind == "message":
-            return Delivery(-1)
-        if kind == "userlist":
-            return _ROSTER
-        if kind == "username":
-            # One's own name confirms the login; ids are compared too where the server sends them back.
-            own = message.get("name") == self.name and message.get("id", self.id) == self.id
-            if own and self.state is State.LOGGING_IN:
-                self.state = State.JOINED
-                return _JOINED
-            return _ROSTER
-        if kind == "id":
-            if not isinstance(message.get("id"), int | str):
-                return Malformed("an 'id' message without an id")
+    def _moved_on(self, event: Event) -> Event:
+        """The event, and the state that it leads to."""
+        if isinstance(event, Identified):
             if self.state is not State.WAITING:
                 return Unknown("id again")
-            self.id = message["id"]
             self.state = State.IDENTIFIED
-            return _IDENTIFIED
-        if kind == "rejectusername":
-            if not isinstance(message.get("name"), str):
-                return Malformed("a 'rejectusername' message without a name")
-            if message.get("id", self.id) != self.id:
-                return Unknown("another's rejectusername")
-            self.name = message["name"]
-            return Renamed(self.name)
-        return Unknown(kind[:40])
+        elif isinstance(event, Joined):
+            if self.state is State.JOINED:
+                return Roster()
+            self.state = State.JOINED
+        elif isinstance(event, Renamed):
+            self.name = event.name
+        return event

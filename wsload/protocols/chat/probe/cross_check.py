@@ -36,12 +36,20 @@ MIN_BEYOND: Final = 3
 class CrossCheck:
     """A probe process that runs as long as the run does."""
 
-    def __init__(self, settings: Settings, target: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        target: str,
+        *,
+        headers: tuple[tuple[str, str], ...],
+        subprotocols: tuple[str, ...],
+    ) -> None:
         self._probe = ProbeProcess(
             ProbeOptions(
                 url=target,
                 clock=clock_id(),
-                headers=settings.opening.headers,
+                headers=headers,
+                subprotocols=subprotocols,
                 ca_file=settings.ca_file,
                 client_cert=settings.client_cert,
                 insecure=settings.insecure,

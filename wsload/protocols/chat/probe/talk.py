@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.schedule import ConstantRate, backoff
+from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.session import (
-    ChatSession,
     Echo,
     Identified,
     Joined,
