@@ -17,6 +17,7 @@ from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload
 from wsload.report.comparison.server_figures import SERVER, read_server
 from wsload.results.reader import open_run
 from wsload.results.trust import Standing
+from wsload.results.window import Window
 from wsload.results.writer import RUN
 
 
@@ -193,3 +194,17 @@ def test_a_pair_counts_only_for_what_both_of_its_runs_are_trusted_for(tmp_path: 
     partly(candidate[0], message=50.0)
     found = make_report(baseline, candidate, gate=Gate(judged=("message",))).comparison.judgements
     assert [(each.name, each.pairs) for each in found] == [("message.p50", 4), ("message.p99", 3)]
+
+
+def test_another_window_is_compared_and_judged_by_what_lies_in_it(tmp_path: Path) -> None:
+    baseline, candidate = store_sides(tmp_path, slower=1.3, pairs=2)
+    partly(baseline[0], message=50.0)
+    gate = Gate(judged=("message.p50",))
+    whole = make_report(baseline, candidate, gate=gate)
+    half = make_report(baseline, candidate, gate=gate, window=Window(from_s=6))
+    (all_,), (later,) = whole.comparison.judgements, half.comparison.judgements
+    assert all_.verdict == later.verdict == "slower"
+    assert [run.figures.outcomes["message"].attempts for run in whole.runs] == [2_400] * 4
+    assert [run.figures.outcomes["message"].attempts for run in half.runs] == [1_200] * 4
+    assert half.runs[0].info.window == Window(from_s=6)
+    assert dict(half.runs[0].figures.trusted) == {}, "judged anew"

@@ -13,10 +13,8 @@ from wsload.judge.figures.interruptions import Interruption, interruptions
 from wsload.judge.figures.series import Series, SeriesBuilder
 from wsload.judge.figures.shape import Opening, Shape, opening, shape
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.doubts import DERIVED
 from wsload.judge.run.standing import standing, verdict_of
-from wsload.judge.run.trust import TOLERANCE_NS
-from wsload.judge.run.verdict import judge
+from wsload.judge.run.verdict import judge_anew
 from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Interval
 from wsload.results.reader import open_run
@@ -111,9 +109,7 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
         problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
     if info.trust is None or window is not None:
-        tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
-        noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
-        judged = judge(totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
+        judged = judge_anew(info, watch)
         trust = judged.trust
         if info.trust is not None:
             info = replace(info, trust=trust, warnings=judged.warnings)

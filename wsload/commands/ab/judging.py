@@ -13,12 +13,18 @@ from wsload.judge.compare.sequential import look
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.runs import read_runs
+from wsload.results.window import Window
 
 
 def report_of(
-    path: Path, experiment: Experiment, *, gate: Gate | None = None, force: bool = False
+    path: Path,
+    experiment: Experiment,
+    *,
+    gate: Gate | None = None,
+    force: bool = False,
+    window: Window | None = None,
 ) -> ComparisonReport:
-    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's.
+    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's, ``window`` the runs'.
 
     Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
     """
@@ -40,6 +46,7 @@ def report_of(
         judge=judge,
         names=(plan.a.name, plan.b.name),
         stages=_stages(path, experiment),
+        window=window,
     )
     more = [
         f"run {outcome.slot} ({outcome.run}) was repeated: {reason}"

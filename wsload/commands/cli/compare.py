@@ -21,6 +21,7 @@ from wsload.commands.cli.gate import (
 )
 from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
+from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def compare(
     failures_within: FailuresWithin = None,
     judged: Judged = None,
     scatter: Scatter = None,
+    from_: From = None,
+    to: To = None,
     html: Html = None,
     format_: FormatOption = Format.TERMINAL,
     force: Force = False,
@@ -122,7 +125,7 @@ def compare(
             scatter=scatter,
         )
 
-    asked = gate(Gate())
+    asked, window = gate(Gate()), window_of(from_, to)
     words = runs or []
     ways = [bool(words), bool(a or b), bool(baseline or candidate)]
     if sum(ways) != 1:
@@ -143,7 +146,7 @@ def compare(
                 "experiment"
             )
         experiment = load(path)
-        report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force)
+        report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force, window=window)
     else:
         from wsload.report.comparison.comparison import make_report
 
@@ -153,7 +156,7 @@ def compare(
             sides = matching("--a", a, results), matching("--b", b, results)
         else:
             sides = selected("--baseline", baseline, results), selected("--candidate", candidate, results)
-        report = make_report(*sides, gate=asked, force=force)
+        report = make_report(*sides, gate=asked, force=force, window=window)
     tell(report, html=html, format_=format_)
     return report.comparison.exit_code
 

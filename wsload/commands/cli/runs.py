@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -84,16 +85,24 @@ def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLin
     """
     from wsload.judge.figures.summary import summarize
     from wsload.judge.run.history import run_line
+    from wsload.judge.run.verdict import judge_anew
+    from wsload.judge.run.watch import Watch
     from wsload.results.reader import find_runs, open_run
 
     lines, problems = [], []
     for path in find_runs(results) if results.is_dir() else ():
         try:
             run = open_run(path)
-            stored = run.summary() if window is None else None
-            summary = stored or summarize(run.totals(window)).to_json()
+            info, summary = run.info, run.summary() if window is None else None
+            if summary is None:
+                watch = Watch("")
+                for interval in run.measured(window):
+                    watch.add(interval)
+                summary = summarize(watch.totals).to_json()
+                if info.trust is not None:
+                    info = replace(info, trust=judge_anew(info, watch).trust)
         except ResultsError as error:
             problems.append(str(error))
         else:
-            lines.append(run_line(path.name, run.info, run.problems, summary))
+            lines.append(run_line(path.name, info, run.problems, summary))
     return sorted(lines, key=lambda line: (line.started_at, line.name)), problems

@@ -16,6 +16,7 @@ from wsload.judge.compare.pairs import RunFigures, Side, unlike
 from wsload.judge.compare.selection import metrics_of, quantiles
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
+from wsload.results.window import Window
 from wsload.words import listed, printable, rate
 
 LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
@@ -68,17 +69,20 @@ def make_report(
     judge: Judge | None = None,
     names: tuple[str, str] | None = None,
     stages: Mapping[Path, int] | None = None,
+    window: Window | None = None,
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
     ``mixed`` turns different conditions, and statistics that no run has, into warnings; ``force`` does the former, and
-    also uses runs that are not valid. Raises `UsageError` for sides without runs, runs made under different conditions
-    and statistics that no run has; `ResultsError` for runs that can't be read.
+    also uses runs that are not valid; ``window`` is another stretch than the runs' own.
+
+    Raises `UsageError` for sides without runs, runs made under different conditions and statistics that no run has;
+    `ResultsError` for runs that can't be read.
     """
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
             raise UsageError(f"side {letter} has no runs")
-    runs = read_runs(baseline, candidate, force=force, stages=stages)
+    runs = read_runs(baseline, candidate, force=force, stages=stages, window=window)
     figures = [run.figures for run in runs]
     differences = unlike(figures)
     if differences and not (force or mixed):

@@ -13,12 +13,15 @@ from wsload.judge.compare.outcomes import outcomes_of
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.standing import unusable
+from wsload.judge.run.verdict import judge_anew
+from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
 from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
+from wsload.results.window import Window
 from wsload.words import size
 
 NOT_GIVEN: Final = "not given"
@@ -79,17 +82,20 @@ def read_runs(
     *,
     force: bool = False,
     stages: Mapping[Path, int] | None = None,
+    window: Window | None = None,
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
     A run of which nothing is trusted, that has no end or is damaged has a ``doubt`` and is not used; with ``force`` it
     is used as far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of
-    an experiment. Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
+    an experiment; ``window`` is another stretch than the runs' own, for which they are judged anew.
+
+    Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
     found = [
-        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0))
+        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0), window=window)
         for (path, side), name in zip(sides.items(), names, strict=True)
     ]
     conditions = conditions_of([(run.info, run.summary) for run in found])
@@ -110,31 +116,36 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [name if names.count(name) == 1 else str(path) for name, path in zip(names, paths, strict=True)]
 
 
-def _read(run: StoredRun, name: str, side: Side, *, force: bool, stage: int) -> ComparedRun:
-    totals, server = Totals(), None
-    doubt = unusable(run.info, run.problems)
+def _read(
+    run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
+) -> ComparedRun:
+    watch, info, server, damage = Watch(""), run.info, None, ""
     try:
-        for interval in run.measured():
-            totals.add(interval)
+        for interval in run.measured(window):
+            watch.add(interval)
         server = read_server(run.path)
     except ResultsError as error:
-        if not (doubt or force):  # a valid run must be complete
+        if not (unusable(info, run.problems) or force):  # a run that is used must be complete
             raise
-        doubt = doubt or f"damaged: {error}"
+        damage = f"damaged: {error}"
+    totals = watch.totals
+    if window is not None and info.trust is not None:
+        info = replace(info, window=window, trust=judge_anew(info, watch).trust)
+    doubt = unusable(info, run.problems) or damage
     outcomes = outcomes_of(totals)
     return ComparedRun(
         figures=RunFigures(
             name=name,
             side=side,
-            started_s=run.info.started_at,
+            started_s=info.started_at,
             outcomes=outcomes,
             requests=_requests(totals) or frozenset({_DEFAULT_REQUEST} & outcomes.keys()),
-            trusted={} if force else _trust(run.info),
+            trusted={} if force else _trust(info),
             valid=force or not doubt,
             stage=stage,
         ),
         path=run.path,
-        info=run.info,
+        info=info,
         doubt=doubt,
         summary=summarize(totals),
         server=server,
