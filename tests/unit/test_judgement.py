@@ -207,7 +207,9 @@ def test_own_values_alone_are_something() -> None:
     interval = second({"tick": 100}, kinds={"tick": Kind.VALUE})
     assert judged(interval).verdict.startswith("Not trusted")  # without a heartbeat nobody vouches for it
     with_beats = second({"tick": 100, "loop_lag": 1_000}, kinds={"tick": Kind.VALUE})
-    with_beats.histograms["loop_lag"].counts[:] = Histogram.of([50_000] * 1_000).counts  # punctual ones
+    with_beats = replace(
+        with_beats, histograms={**with_beats.histograms, "loop_lag": Histogram.of([50_000] * 1_000)}
+    )  # punctual ones
     assert judged(with_beats).standing is Standing.TRUSTED
 
 

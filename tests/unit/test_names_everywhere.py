@@ -128,7 +128,7 @@ def test_the_largest_report_stays_bounded(tmp_path: Path) -> None:
         for at in range(5)
     ]
     run = (
-        Interval(start_s=1.8e9 + at, length_s=1.0, histograms=histograms[at % 5]) for at in range(0, 600, 4)
+        Interval(start_s=1.8e9 + at, length_s=1.0, histograms=histograms[at % 5]) for at in range(0, 600, 12)
     )
     assert len(render(read_report(make_run(tmp_path, run, started_at=1.8e9)))) < 1_500_000
 

@@ -68,6 +68,7 @@ def _edges(
 _LOW, _SIZE = _edges(np.arange(LENGTH, dtype=np.int64), _UNIT_BITS, _HALF_BITS)
 _HIGH = _LOW + _SIZE - 1
 _MIDDLE = (_LOW + (_SIZE >> 1)).astype(np.float64)
+_NOTHING: Final[NDArray[np.int64]] = np.zeros(0, dtype=np.int64)
 
 
 def _indexes(values: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -81,14 +82,15 @@ def _indexes(values: NDArray[np.int64]) -> NDArray[np.int64]:
 class Histogram:
     """Counts of values in ns, in the HDR layout of 1 µs to 60 s with three digits.
 
-    ``counts`` has shape ``(LENGTH,)``; ``overflow`` counts values that are in no bucket, being negative or above
-    `TRACKABLE_NS`. Merging is associative and commutative, and the empty histogram is its identity.
+    ``counts`` ends, in steps of `_HALF`, with the highest bucket in use: most need a fraction of all `LENGTH`.
+    ``overflow`` counts values that were negative or above `TRACKABLE_NS`, and so are in no bucket. Merging is
+    associative and commutative, and the empty histogram is its identity.
     """
 
     __slots__ = ("counts", "overflow", "total")
 
     def __init__(self) -> None:
-        self.counts: NDArray[np.int64] = np.zeros(LENGTH, dtype=np.int64)
+        self.counts: NDArray[np.int64] = _NOTHING
         self.total = 0
         self.overflow = 0
 
@@ -111,13 +113,26 @@ class Histogram:
         self.overflow += len(array) - len(inside)
         if len(inside):
             found = np.bincount(_indexes(inside))
-            self.counts[: len(found)] += found
+            self.reach(len(found))[: len(found)] += found
             self.total += len(inside)
 
+    def reach(self, length: int) -> NDArray[np.int64]:
+        """The counts, made to hold at least this many buckets."""
+        if length > len(self.counts):
+            longer = np.zeros(-(-length // _HALF) * _HALF, dtype=np.int64)
+            longer[: len(self.counts)] = self.counts
+            self.counts = longer
+        return self.counts
+
     def add(self, other: Histogram) -> None:
-        self.counts += other.counts
+        self.reach(len(other.counts))[: len(other.counts)] += other.counts
         self.total += other.total
         self.overflow += other.overflow
+
+    def subtract(self, part: Histogram) -> None:
+        """Takes away the counts of values that this one holds."""
+        self.reach(len(part.counts))[: len(part.counts)] -= part.counts
+        self.total -= part.total
 
     def copy(self) -> Histogram:
         twin = Histogram()
@@ -127,7 +142,8 @@ class Histogram:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
             return NotImplemented
-        return self.overflow == other.overflow and bool(np.array_equal(self.counts, other.counts))
+        length = max(len(self.counts), len(other.counts))
+        return self.overflow == other.overflow and np.array_equal(self.reach(length), other.reach(length))
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
@@ -149,14 +165,17 @@ class Histogram:
     @property
     def mean_ns(self) -> float:
         """The mean of the bucket middles (0.0 when empty), as the reference computes it."""
-        return float(np.einsum("i,i", self.counts, _MIDDLE)) / self.total if self.total else 0.0
+        if not self.total:
+            return 0.0
+        return float(np.einsum("i,i", self.counts, _MIDDLE[: len(self.counts)])) / self.total
 
     @property
     def deviation_ns(self) -> float:
         """The standard deviation of the bucket middles (0.0 when empty)."""
         if not self.total:
             return 0.0
-        return math.sqrt(float(np.einsum("i,i", self.counts, (_MIDDLE - self.mean_ns) ** 2)) / self.total)
+        squares = (_MIDDLE[: len(self.counts)] - self.mean_ns) ** 2
+        return math.sqrt(float(np.einsum("i,i", self.counts, squares)) / self.total)
 
     def percentiles(self, wanted: Sequence[float]) -> list[int]:
         """The values in ns at these percentiles (0 to 100); zeros when empty.
@@ -200,7 +219,7 @@ class Histogram:
 
         ``overflow`` is not part of the format.
         """
-        used = LENGTH - int(np.argmax(self.counts[::-1] > 0)) if self.total else 0
+        used = len(self.counts) - int(np.argmax(self.counts[::-1] > 0)) if self.total else 0
         buffer = np.empty(_HEADER.size + used * _MAX_VARINT, dtype=np.uint8)
         size = encode_varints(
             self.counts.ctypes.data, used, 8, buffer.ctypes.data + _HEADER.size, used * _MAX_VARINT
@@ -228,19 +247,20 @@ class Histogram:
         unit_bits, half_bits, length = _layout(lowest, highest, digits)
         counts: NDArray[np.int64] = np.zeros(length, dtype=np.int64)
         try:
-            decode_varints(payload, _HEADER.size, counts.ctypes.data, length, 8)
+            found = decode_varints(payload, _HEADER.size, counts.ctypes.data, length, 8)
         except (IndexError, OverflowError) as error:
             raise ValueError(f"damaged counts ({error})") from error
-        if counts.max() > _MAX_COUNT:
+        counts = counts[: (found["max_nonzero_index"] // _HALF + 1) * _HALF]
+        if len(counts) and counts.max() > _MAX_COUNT:
             raise ValueError("unreasonable counts")
         histogram = cls()
         if (unit_bits, half_bits, length) == (_UNIT_BITS, _HALF_BITS, LENGTH):
-            histogram.counts = counts
+            histogram.counts = counts.copy()
         else:
             found = np.flatnonzero(counts)
             values = _edges(found, unit_bits, half_bits)[0]
             inside = values <= TRACKABLE_NS
-            np.add.at(histogram.counts, _indexes(values[inside]), counts[found[inside]])
+            np.add.at(histogram.reach(LENGTH), _indexes(values[inside]), counts[found[inside]])
             histogram.overflow = int(counts[found[~inside]].sum())
         histogram.total = int(histogram.counts.sum())
         return histogram

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -198,6 +199,7 @@ def labels() -> Labels:
     return Labels(metrics=dict(_METRICS), counters=dict(_COUNTERS))
 
 
+@lru_cache(4096)
 def split(metric: str) -> tuple[str, str]:
     """A metric's base name and its suffixes: ``("buy", ".lost")``, ``("buy", "")``, ``("buy", ".service.lagged")``."""
     base = metric

@@ -31,6 +31,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -129,11 +130,16 @@ def _parsed(text: str, base_ms: int, default: str) -> LogLine:
     if not found:
         raise ValueError(f"not a line of a histogram log: {text[:40]!r}")
     return LogLine(
-        metric=unquote(found["tag"], errors="strict") if found["tag"] else default,
+        metric=_unquoted(found["tag"]) if found["tag"] else default,
         start_ms=base_ms + round(float(found["start"]) * 1000),
         length_ms=round(float(found["length"]) * 1000),
         histogram=Histogram.decode(found["histogram"]),
     )
+
+
+@lru_cache(1024)  # a few names in thousands of lines
+def _unquoted(tag: str) -> str:
+    return unquote(tag, errors="strict")
 
 
 def whole_lines(path: Path, limit: int) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from wsload.measure.histogram import TRACKABLE_NS, Histogram
+from wsload.measure.histogram import LENGTH, TRACKABLE_NS, Histogram
 from wsload.measure.names import FAILED, LOST, SERVICE, split
 
 SHOWN: Final = 1
@@ -51,7 +51,7 @@ def with_unanswered(answered: Histogram, missing: Histogram | None) -> Histogram
         return answered
     ranked = answered.copy()
     number = missing.total + missing.overflow
-    ranked.counts[-1] += number
+    ranked.reach(LENGTH)[-1] += number
     ranked.total += number
     return ranked
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from wsload.judge.figures.heat import Buckets, Heat, heat_map
 from wsload.judge.figures.shape import PHASES
-from wsload.measure.histogram import Histogram
+from wsload.measure.histogram import LENGTH, Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
@@ -110,7 +110,8 @@ class _Sparse(NamedTuple):
 def _sum(pieces: Iterable[_Sparse]) -> Histogram:
     histogram = Histogram()
     for places, counts in pieces:
-        histogram.counts[places] += counts
+        if len(places):
+            histogram.reach(int(places[-1]) + 1)[places] += counts
         histogram.total += int(counts.sum())
     return histogram
 
@@ -285,7 +286,7 @@ def _track(column: list[_Sparse | None]) -> tuple[Track, list[Buckets | None]]:
 
 def _all_edges() -> NDArray[np.int64]:
     full = Histogram()
-    full.counts[:] = 1
+    full.reach(LENGTH)[:] = 1
     return full.buckets()[0]
 
 

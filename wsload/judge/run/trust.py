@@ -89,8 +89,7 @@ class Bounds:
         if late is None:
             return cls(low=high, high=high, missed=missed)
         low = high.copy()
-        low.counts -= late.counts
-        low.total -= late.total
+        low.subtract(late)
         low.add(totals.histograms.get(metric + UNLAGGED, Histogram()))
         return cls(low=low, high=high, missed=missed)
 
