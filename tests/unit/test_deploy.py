@@ -113,7 +113,8 @@ def test_locust_has_every_option(name: str) -> None:
 
 def test_wsload_serve_has_every_option() -> None:
     server = compose()["services"]["server"]
-    text = help_of(*server["entrypoint"])
+    assert server["entrypoint"][:2] == ["tini", "--"]
+    text = help_of(*server["entrypoint"][2:])
     for argument in server["command"]:
         assert argument.partition("=")[0] in text.split(), argument
 
@@ -155,8 +156,51 @@ def test_the_locustfile_in_the_manifest_is_python() -> None:
         compile(text, name, "exec")
 
 
+def dockerfile() -> list[list[tuple[str, str]]]:
+    """The stages, each its instructions with their arguments."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line and not line.startswith("#")]
+    stages: list[list[tuple[str, str]]] = []
+    for instruction, arguments in lines:
+        if instruction == "FROM":
+            stages.append([])
+        stages[-1].append((instruction, arguments))
+    return stages
+
+
 def test_the_dockerfile_copies_what_is_there_and_all_that_the_build_needs() -> None:
-    lines = (DEPLOY / "Dockerfile").read_text("utf-8").splitlines()
-    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
-    assert {"pyproject.toml", "README.md", "LICENSE", "wsload", "locustfiles"} <= copied
+    copied = {
+        name
+        for stage in dockerfile()
+        for instruction, arguments in stage
+        if instruction == "COPY" and "--from" not in arguments
+        for name in arguments.split()[:-1]
+    }
+    assert {"pyproject.toml", "README.md", "LICENSE", "wsload", "locustfiles"} == copied
     assert all((ROOT / name).exists() for name in copied)
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text("utf-8").splitlines()
+    assert ignored[0] == "*" and {f"!{name}" for name in copied} <= set(ignored)
+
+
+def test_the_image_is_small_runs_as_nobody_and_passes_signals_on() -> None:
+    build, final = dockerfile()
+    assert build[0] == ("FROM", "python:3.13-slim AS build") and final[0] == ("FROM", "python:3.13-slim")
+    runs = [arguments for instruction, arguments in final if instruction == "RUN"]
+    assert "pip" not in " ".join(runs), "what builds stays in the first stage"
+    assert "--no-install-recommends tini" in runs[0] and "rm -rf /var/lib/apt/lists/*" in runs[0]
+    assert final[-2:] == [("USER", "load"), ("ENTRYPOINT", '["tini", "--", "locust"]')]
+    assert "useradd --create-home --uid 10001 load" in runs[0]
+    (place,) = {
+        arguments.split()[-1] for name, arguments in final if name == "COPY" and "--from=build" in arguments
+    }
+    assert f"-m venv {place}" in next(arguments for name, arguments in build if name == "RUN")
+    assert next(arguments for name, arguments in final if name == "ENV").startswith(f"PATH={place}/bin:")
+    for name in ("wsload-master", "wsload-worker"):
+        pod = kubernetes("Deployment")[name]["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsUser"] == 10001
+
+
+def test_grafana_finds_the_dashboard() -> None:
+    (provider,) = read("grafana/provisioning.yaml")[0]["providers"]
+    assert provider["type"] == "file"
+    assert json.loads((DEPLOY / "grafana" / "wsload.json").read_bytes())["uid"] == "wsload"
