@@ -152,6 +152,20 @@ def test_warnings_are_kept_worst_first() -> None:
     assert [warning.name for warning in found.warnings] == ["bad", "mild"]
 
 
+@pytest.mark.parametrize(
+    ("most", "helps"),
+    [
+        ("refused", "the server listens there"),
+        ("bad status 404", "another path"),
+        ("subprotocol", "--ws-subprotocol"),
+        ("a TLS port", "wss://"),
+    ],
+)
+def test_the_remedy_fits_what_kept_everybody_out(most: str, helps: str) -> None:
+    found = judged(second(opened=0, failures={("open", most): 9, ("open", "timeout"): 8}))
+    assert helps in found.remedy
+
+
 # Nothing measured
 
 

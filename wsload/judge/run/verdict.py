@@ -76,6 +76,17 @@ def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
 
 
 _Verdict = tuple[Standing, str, str]
+_WAY_IN: Final = "see that the server listens there, and speaks WebSocket at this path"
+_WAYS_IN: Final = {
+    "dns": "see that the host's name is right, and that this machine can resolve it",
+    "tls": "give the certificate's authority by --ws-ca-file, or accept any by --ws-insecure",
+    "a TLS port": "use wss:// instead of ws://",
+    "not a TLS port": "use ws:// instead of wss://",
+    "subprotocol": "see which subprotocols the server speaks: --ws-subprotocol names what is offered",
+    "bad status": "see the server's answer among the failures: another path, a login or a header may be missing",
+    "proxy": "see the proxy's answer among the failures, and --ws-proxy",
+}
+"""By the kind of failure to open."""
 _UNKNOWN: Final = Cause(text="more came at once than it could read in time", remedy="use --processes")
 
 
@@ -95,7 +106,7 @@ def _nothing(totals: Totals) -> _Verdict | None:
         return _no_answer(totals)
     if failures := _by_kind(totals, "open"):
         text = f"Failed at start: nobody could connect; {failures}"
-        return Standing.FAILED, text, "see that the server listens there, and speaks WebSocket at this path"
+        return Standing.FAILED, text, _way_in(totals)
     if totals.peaks.get("users", 0) or totals.failures:
         text = "Failed at start: no connection was opened"
         return Standing.FAILED, _with_failures(text, totals), "see Locust's log for errors of the user class"
@@ -118,9 +129,20 @@ def _no_answer(totals: Totals) -> _Verdict | None:
     return None
 
 
+def _kinds(totals: Totals, what: str) -> dict[str, int]:
+    return {kind: count for (each, kind), count in totals.failures.items() if each == what}
+
+
+def _way_in(totals: Totals) -> str:
+    """What helps against the most frequent reason for which no connection could be opened."""
+    kinds = _kinds(totals, "open")
+    most = max(kinds, key=kinds.__getitem__)
+    return _WAYS_IN.get("bad status" if most.startswith("bad status") else most, _WAY_IN)
+
+
 def _by_kind(totals: Totals, what: str) -> str:
     """The failures of one sort, the most frequent first: ``528 attempts failed (refused, timeout)``."""
-    found = {kind: count for (each, kind), count in totals.failures.items() if each == what}
+    found = _kinds(totals, what)
     kinds = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
     return f"{counted(sum(found.values()), 'attempt')} failed ({listed(kinds)})" if found else ""
 
