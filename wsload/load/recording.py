@@ -20,6 +20,7 @@ from wsload.load.locust.sampler import Sampler
 from wsload.load.locust.statistics import StatisticsFeed
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
+from wsload.load.users.forgotten import Forgotten
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
@@ -45,6 +46,7 @@ class Recording:
         environment.events.request.add_listener(self._others.on_request)
         accept_calls_from_any_thread(environment, bridge, self._others)
         bridge.on_exit = partial(end_run, environment, "sys.exit was called in a user class")
+        self._forgotten = Forgotten(self._process)
         self._watchdog = Watchdog(bridge)
         self._sampler = Sampler(bridge)
         self._leaving = Leaving(environment, self._watchdog)

@@ -32,6 +32,9 @@ MESSAGE: Final = "message"
 LATE_IN: Final = "late in "
 """Prefix of the counters that say which code was running when the event loop was late."""
 
+FORGOTTEN: Final = "forgotten await"
+"""What coroutines that were never awaited are failures of."""
+
 MOST_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones become `OTHER`."""
 LONGEST_NAME: Final = 100

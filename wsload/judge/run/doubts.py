@@ -12,7 +12,7 @@ from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
 from wsload.judge.run.trust import TO_PROVE, doubt_of
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import GATHERED, LOST, MOST_NAMES, OTHER, TOO_LATE, Kind
+from wsload.measure.names import FORGOTTEN, GATHERED, LOST, MOST_NAMES, OTHER, TOO_LATE, Kind
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed, milliseconds, number, percent
 
@@ -21,10 +21,11 @@ SHORTFALL: Final = "shortfall"
 MOST_MISSED: Final = 0.01
 """Share of what was due that the load generator may have failed to begin: beyond it the load is not what was asked."""
 DERIVED: Final = frozenset(
-    f"{SHORTFALL} too-many-open-files no-free-port unpaired overlapped lost unsent out-of-range unread "
+    f"{SHORTFALL} too-many-open-files no-free-port forgotten-await unpaired overlapped lost unsent out-of-range unread "
     "users-ended names standout".split()
 )
 """The names of the warnings that follow from a run's figures; all others came up while it went on."""
+MOST_NAMED: Final = 3
 _EXHAUSTED: Final = {
     "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
     "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
@@ -37,6 +38,7 @@ def doubts(totals: Totals) -> list[RunWarning]:
     return [
         *_shortfall(totals),
         *_exhausted(totals),
+        *_forgotten(totals),
         *_unpaired(totals),
         *_lost(totals),
         *_unsent(totals),
@@ -85,6 +87,20 @@ def _exhausted(totals: Totals) -> Iterator[RunWarning]:
                 remedy=_EXHAUSTED[kind],
                 invalidates=True,
             )
+
+
+def _forgotten(totals: Totals) -> Iterator[RunWarning]:
+    found = {kind: count for (what, kind), count in totals.failures.items() if what == FORGOTTEN}
+    if found:
+        number_of = sum(found.values())
+        calls = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
+        yield RunWarning(
+            name="forgotten-await",
+            text=f"{counted(number_of, 'call')} of the user classes never awaited, so that nothing was done "
+            f"({listed(calls)}): the load is not what they say",
+            remedy="write await before it; the log says where",
+            invalidates=True,
+        )
 
 
 def _unpaired(totals: Totals) -> Iterator[RunWarning]:

@@ -1,11 +1,16 @@
-"""What wsload knows of the HTTP client's insides: which modules it would otherwise import at the first call.
+"""What wsload knows of the insides of the HTTP client, and of CPython where a coroutine is never awaited.
 
-The canary in tests/unit/test_http.py names the release that changed one of these.
+The canaries in tests/unit/test_http.py and tests/integration/test_forgotten_await.py name the release that changed
+one of these.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
+import warnings
+from collections.abc import Callable
+from types import CoroutineType
 from typing import Any, Final
 
 LATER: Final = ("httpcore2", "anyio.streams.tls", "anyio._backends._asyncio")
@@ -18,3 +23,22 @@ def http_library() -> Any:
     for module in LATER:
         importlib.import_module(module)
     return library
+
+
+def notice_forgotten(tell: Callable[[CoroutineType[Any, Any, Any], str], bool]) -> None:
+    """Has ``tell`` called with each coroutine that was never awaited, and the place that dropped it.
+
+    CPython calls a function of ``warnings`` for it, on the thread that dropped it. Where ``tell`` returns False, the
+    usual warning follows.
+    """
+    warns: Callable[[object], None] = warnings._warn_unawaited_coroutine  # type: ignore[attr-defined]
+    usual = getattr(warns, "usual", warns)
+
+    def warn(coroutine: CoroutineType[Any, Any, Any]) -> None:
+        frame = sys._getframe(1)
+        place = f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
+        if not tell(coroutine, place):
+            usual(coroutine)
+
+    warn.usual = usual  # type: ignore[attr-defined]
+    warnings._warn_unawaited_coroutine = warn  # type: ignore[attr-defined]

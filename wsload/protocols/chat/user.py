@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
@@ -41,6 +42,8 @@ class ChatUser(WebSocketUser):
         super().__init_subclass__(**settings)
         if cls.on_message is not WebSocketUser.on_message:
             raise TypeError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
+        if inspect.iscoroutinefunction(cls.on_post):
+            raise TypeError(f"{cls.__name__}: on_post is called for every post: a plain 'def', not async")
         if not (isinstance(cls.session, type) and issubclass(cls.session, Session)):
             raise TypeError(f"{cls.__name__}: session is a subclass of Session, not {cls.session!r}")
 
