@@ -152,7 +152,8 @@ def test_the_history_follows_the_names(path: Path) -> None:
     (build,) = builds([line])
     assert set(build.p50_ns) == {*NAMES, "open"}
     table = runs_table([line])
-    assert [column.title for column in table.columns][4:6] == [f"{BUY} p50", f"{BUY} p99"]
+    assert "name" not in [column.title for column in table.columns]
+    assert table.notes == (f"rate, p50 and p99 are those of {BUY}",)
     assert len(builds_table([build]).columns) == 3 + 2 * 6
     data = Parsed(history_page([line], []).decode()).data
     assert set(data["metrics"]) == {*NAMES, "open"}
@@ -169,8 +170,8 @@ def test_runs_of_different_services_have_a_column_that_says_whose_figures_they_a
         for each in (path, chat)
     ]
     table = runs_table(lines)
-    assert [column.title for column in table.columns][4:7] == ["name", "p50", "p99"]
-    assert [row[4] for row in table.rows] == [BUY, "message"]
+    assert [column.title for column in table.columns][5:8] == ["name", "p50", "p99"]
+    assert [row[5] for row in table.rows] == [BUY, "message"]
 
 
 def test_names_are_shown_whole_where_there_is_room_for_them(report: RunReport) -> None:

@@ -11,7 +11,10 @@ from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import GAUGES, labels
 from wsload.report import tables
 
-BUILDERS = (tables.metrics_table, tables.counters_table, tables.failures_table, tables.closes_table)
+BUILDERS = (
+    *(tables.metrics_table, tables.own_times_table, tables.counters_table, tables.own_counters_table),
+    *(tables.failures_table, tables.closes_table),
+)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +84,15 @@ def test_the_tables_of_a_run() -> None:
 
 
 def test_nothing_recorded_gives_tables_without_rows() -> None:
-    assert [build(Summary()).rows for build in BUILDERS] == [()] * 4
+    assert [build(Summary()).rows for build in BUILDERS] == [()] * len(BUILDERS)
+
+
+@settings(max_examples=30)
+@given(st.lists(intervals(), max_size=3))
+def test_the_servers_figures_and_the_load_generators_own_are_apart_and_none_is_lost(
+    parts: list[Interval],
+) -> None:
+    summary = summarize(Totals.of(parts))
+    server, own = ({row[0] for row in build(summary).rows} for build in BUILDERS[:2])
+    assert own <= {"send_lag", "loop_lag", "gc_pause"}
+    assert server | own == set(summary.metrics) and not server & own

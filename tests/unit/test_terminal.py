@@ -90,6 +90,8 @@ def test_the_verdict_comes_first_then_warnings_checks_tables_and_the_path(
             "bad status 503",
             "1006",
             "requests lost 3",
+            "Lateness of the load generator",
+            "send_lag",
             f"Results: {PATH}",
         )
     ]

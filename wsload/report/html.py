@@ -11,6 +11,7 @@ from wsload.report.chart_data import chart_data, charted
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
 from wsload.report.tables import percentile_ms
+from wsload.report.warnings import collapsed
 from wsload.results.run import CheckState, replace_file
 from wsload.words import ms, number, rate, when
 
@@ -45,7 +46,7 @@ def render(report: RunReport) -> bytes:
         judged=report.judged,
         failed=any(check.state is not CheckState.PASSED for check in info.checks),
         checks=sorted(info.checks, key=lambda check: _WORST_FIRST.index(check.state)),
-        doubts=report.doubts,
+        doubts=collapsed(report.doubts),
         started_at=when(info.started_at),
         facts=conditions.facts(info, summary),
         figures=_figures(report),
@@ -62,6 +63,8 @@ def render(report: RunReport) -> bytes:
             tables.closes_table(summary),
             tables.counters_table(summary, info.labels),
         ),
+        own_times=tables.own_times_table(summary),
+        own_counters=tables.own_counters_table(summary, info.labels),
         processes=conditions.processes_table(report.stored),
         about=(
             conditions.workload_table(info),

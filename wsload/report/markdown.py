@@ -8,6 +8,7 @@ from typing import Final
 
 from wsload.report import conditions, tables
 from wsload.report.run_report import RunReport
+from wsload.report.warnings import collapsed
 from wsload.words import printable, when
 
 _SPECIAL: Final = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -36,7 +37,7 @@ def _lines(report: RunReport) -> Iterator[str]:
     else:
         yield f"{verdict} {said}".rstrip()
     yield ""
-    for doubt in report.doubts:
+    for doubt in collapsed(report.doubts):
         strong = f"**{escaped(doubt.text)}**" if doubt.invalidates else escaped(doubt.text)
         yield f"- {strong}{f' ({escaped(doubt.remedy)})' if doubt.remedy else ''}"
     for table in (
@@ -46,6 +47,8 @@ def _lines(report: RunReport) -> Iterator[str]:
         tables.failures_table(summary),
         tables.closes_table(summary),
         tables.counters_table(summary, info.labels),
+        tables.own_times_table(summary),
+        tables.own_counters_table(summary, info.labels),
     ):
         if table.rows:
             yield ""

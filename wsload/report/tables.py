@@ -6,8 +6,8 @@ came from a server: renderers escape it for their markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wsload.judge.figures.samples import can_be_shown
@@ -63,6 +63,10 @@ CLOSE_MEANINGS: Final = {
 _PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 _MS: Final = tuple(Column(title=title, unit="ms") for title in _PERCENTILES)
 _FIRST_MS: Final = 3
+_OWN_TIMES: Final = frozenset(("send_lag", "loop_lag", "gc_pause"))
+_OWN_COUNTERS: Final = frozenset(("cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples"))
+"""What tells of the load generator, and not of the server."""
+_COUNTED: Final = (Column(title="counter", align="left"), Column(title="value"))
 NOTHING: Final = "–"
 """In a cell: there is no such figure."""
 FEW: Final = f"{NOTHING} stands for a percentile of too few values: it would be their maximum."
@@ -78,11 +82,11 @@ def percentile_ms(percentile: float, count: int, value_ns: float) -> str:
 def metrics_table(
     summary: Summary, trust: Trust | None = None, *, rows: Mapping[str, str] | None = None
 ) -> Table:
-    """Count, rate and percentiles of every metric with values, or of these only: metric and what to call it.
+    """Count, rate and percentiles of the server's metrics, or of these only: metric and what to call it.
 
     Those that are not trusted are in parentheses.
     """
-    chosen = rows or dict(zip(summary.metrics, summary.metrics, strict=True))
+    chosen = {name: name for name in summary.metrics if name not in _OWN_TIMES} if rows is None else rows
     shown = [metric for metric in summary.metrics if metric in chosen]
     cells = [_cells(chosen[metric], summary.metrics[metric]) for metric in shown]
     doubtful = frozenset(
@@ -114,6 +118,14 @@ def metrics_table(
     )
 
 
+def own_times_table(summary: Summary) -> Table:
+    """How late the load generator itself was."""
+    rows = {name: name for name in summary.metrics if name in _OWN_TIMES}
+    return replace(
+        metrics_table(summary, rows=rows), title="Lateness of the load generator, which is not the server's"
+    )
+
+
 def _cells(name: str, found: MetricSummary) -> tuple[str, ...]:
     percentiles = (
         percentile_ms(percentile, found.count, value_ns) for percentile, value_ns in found.percentiles.items()
@@ -123,14 +135,22 @@ def _cells(name: str, found: MetricSummary) -> tuple[str, ...]:
 
 def counters_table(summary: Summary, known: Labels | None = None) -> Table:
     """The counters that are not zero, and the highest levels; ``known`` are the run's own labels."""
+    levels = [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
+    rows = [*_counted(summary.counters.keys() - _OWN_COUNTERS, summary, known), *levels]
+    return Table(title="Counters", columns=_COUNTED, rows=tuple(rows))
+
+
+def own_counters_table(summary: Summary, known: Labels | None = None) -> Table:
+    """What the load generator spent, and how long it was late in all."""
+    rows = _counted(_OWN_COUNTERS, summary, known)
+    return Table(title="Load generator", columns=_COUNTED, rows=tuple(rows))
+
+
+def _counted(chosen: Collection[str], summary: Summary, known: Labels | None) -> Iterator[tuple[str, str]]:
     words = known or labels()
-    rows = [(words.label(name), counter_value(name, value)) for name, value in summary.counters.items()]
-    rows += [(GAUGES.get(name, name), number(value)) for name, value in summary.peaks.items()]
-    return Table(
-        title="Counters",
-        columns=(Column(title="counter", align="left"), Column(title="value")),
-        rows=tuple(rows),
-    )
+    for name, value in summary.counters.items():
+        if name in chosen:
+            yield words.label(name), counter_value(name, value)
 
 
 def failures_table(summary: Summary) -> Table:

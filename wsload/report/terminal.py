@@ -20,6 +20,7 @@ from wsload.judge.figures.summary import Summary
 from wsload.judge.run.standing import standing as standing_of
 from wsload.judge.run.standing import verdict_of
 from wsload.report import tables
+from wsload.report.warnings import collapsed
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
 from wsload.words import printable, span
@@ -105,8 +106,10 @@ def run_view(info: RunInfo, summary: Summary, path: Path, standing: Standing) ->
     metrics = tables.metrics_table(summary, info.trust)
     failures = [tables.failures_table(summary), tables.closes_table(summary)]
     counters = tables.counters_table(summary, info.labels)
+    own = tables.own_times_table(summary)
+    own_counters = tables.own_counters_table(summary, info.labels)
     parts: list[RenderableType] = ["", _verdict(info, summary, standing)]
-    parts += [_warning(warning) for warning in info.warnings]
+    parts += [_warning(warning) for warning in collapsed(info.warnings)]
     parts += [_check(check) for check in info.checks]
     parts += ["", Grid(metrics) if metrics.rows else Text("Nothing was measured.", style="bold")]
     parts += [Text(note, style="dim") for note in metrics.notes]
@@ -115,6 +118,10 @@ def run_view(info: RunInfo, summary: Summary, path: Path, standing: Standing) ->
             parts += ["", Grid(table)]
     if counters.rows:
         parts += ["", _pairs(counters)]
+    if own.rows:
+        parts += ["", Text(f"{own.title}:"), Grid(own)]
+    if own_counters.rows:
+        parts += ["", _pairs(own_counters)]
     parts += ["", Text(f"Results: {printable(str(path))}", overflow="fold")]
     return Group(*parts)
 
