@@ -131,7 +131,7 @@ def test_a_worker_killed_in_mid_run_is_named_and_its_part_is_kept(
     assert server.account is not None
     lost = [warning["text"] for warning in finished.run["warnings"] if warning["name"] == "worker-lost"]
     assert len(lost) == 1
-    assert "last delivered at" in lost[0]
+    assert "last sent figures at" in lost[0]
     assert finished.run["trust"]["standing"] == "not trusted"
     assert lost[0] in finished.run["trust"]["verdict"]
     merged, own = counted(finished)

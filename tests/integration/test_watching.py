@@ -70,7 +70,7 @@ def test_a_port_in_use_is_one_line_before_any_user_starts(run_locust: Callable[.
         finished = run_locust(*HEADLESS, "-t", "5s", "--ws-prometheus", str(port))
     assert finished.returncode == 2
     last = finished.stderr.strip().splitlines()[-1]
-    assert last.startswith(f"locust: error: argument --ws-prometheus: 127.0.0.1:{port} can't be listened on")
+    assert last.startswith(f"locust: error: argument --ws-prometheus: can't listen on 127.0.0.1:{port}")
     assert finished.directories == ()
 
 

@@ -76,7 +76,7 @@ def test_a_worker_that_never_finished_is_named() -> None:
     collector.done("two", 1)
     warnings = collector.finish()
     assert [warning.name for warning in warnings] == ["worker-lost"]
-    assert "worker one was lost: it never delivered anything" in warnings[0].text
+    assert "worker one was lost: it never sent any figures" in warnings[0].text
 
 
 def test_waiting_ends_when_all_are_done_or_gone() -> None:

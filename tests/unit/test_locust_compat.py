@@ -210,9 +210,9 @@ def test_an_entry_remembers_a_second_for_the_chart(environment: Environment) -> 
 
 def test_locusts_rounding_can_be_replaced_and_that_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
-        assert compat.own_rounding() is None
+        assert compat.custom_rounding() is None
         monkeypatch.setattr(stats, "bucket_response_time", round)
-        assert compat.own_rounding() is round
+        assert compat.custom_rounding() is round
 
 
 def test_an_exception_reaches_the_main_greenlet() -> None:
@@ -235,12 +235,12 @@ def test_the_options_that_the_start_form_has_are_known(monkeypatch: pytest.Monke
         assert {"ws_build", "ws_bearer"} <= found and not {"ws_results", "ws_header", "html_file"} & found
 
 
-def test_users_at_work_are_those_of_the_group(environment: Environment) -> None:
+def test_running_users_are_those_of_the_group(environment: Environment) -> None:
     with needed("locust", "Runner.user_greenlets", "to drop users that do not end"):
         runner, user = environment.create_local_runner(), Someone(environment)
         handle = Handle(user)
         compat.join_group(user, runner.user_greenlets, handle)
-        assert compat.users_at_work(runner) == [handle]
+        assert compat.running_users(runner) == [handle]
         handle.kill()
 
 

@@ -15,14 +15,14 @@ from wsload.errors import UsageError
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
-from wsload.load.locust.compat import spare_argument_parsers
+from wsload.load.locust.compat import cache_option_defaults
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import add_options
 from wsload.load.users.process import newcomers
-from wsload.load.watch.ending_page import keep_asking
+from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.page_secrets import PageSecrets
@@ -63,7 +63,7 @@ def _on_init(environment: Any, **_: Any) -> None:
         add_live_page(environment, lambda: lifecycle.run)
         if environment.parsed_options is not None:
             PageSecrets(environment)
-            keep_asking(environment)
+            keep_polling(environment)
             StartForm(
                 environment,
                 lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
@@ -126,7 +126,7 @@ def _look_at_the_clock() -> None:
 @functools.cache
 def install() -> None:
     """Adds wsload to Locust's events, once: when a locustfile first imports a user class."""
-    spare_argument_parsers()
+    cache_option_defaults()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init.add_listener(_on_init)
     _listen(events)

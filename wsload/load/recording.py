@@ -1,4 +1,4 @@
-"""Recording in one process that has users: from the users' loop to its intervals, on Locust's hub."""
+"""Recording in a process that has users: turns the engine's snapshots into intervals, on Locust's hub."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from wsload.load.locust.bridge import LISTENERS_TIMEOUT_S
 from wsload.load.locust.compat import wanted_users
 from wsload.load.locust.ending import end_run
 from wsload.load.locust.forwarding import accept_calls_from_any_thread
-from wsload.load.locust.leaving import Leaving
 from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.sampler import Sampler
 from wsload.load.locust.statistics import StatisticsFeed
+from wsload.load.locust.stragglers import Stragglers
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
 from wsload.load.users.forgotten import Forgotten
@@ -30,13 +30,13 @@ from wsload.words import counted, listed
 logger = logging.getLogger("wsload")
 
 GRACE_S: Final = 8.0
-"""Beyond ``--stop-timeout`` and draining, users have so long to close their connections."""
+"""How long users have to close their connections, in addition to ``--stop-timeout`` and draining."""
 MOST_BLOCKS: Final = 3
-"""Places named that blocked the loop."""
+"""At most this many blocking places are named."""
 
 
 class Recording:
-    """One per environment, made when first needed: after any fork; starts and stops with each run."""
+    """Starts and stops with each run. One per environment, created after any fork."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
@@ -49,45 +49,43 @@ class Recording:
         self._forgotten = Forgotten(self._process)
         self._watchdog = Watchdog(bridge)
         self._sampler = Sampler(bridge)
-        self._leaving = Leaving(environment, self._watchdog)
+        self._stragglers = Stragglers(environment, self._watchdog)
 
     def start(self, on_interval: Callable[[Interval], object], url: str) -> None:
         """Begins a run's recording; ``on_interval`` gets each second's interval, on the hub.
 
-        ``url`` is what listeners of Locust's ``request`` event get as such. Raises `UsageError`.
+        ``url`` is the ``url`` argument of Locust's ``request`` events. Raises `UsageError`.
         """
         self._process.configure()
         bridge, engine = self._process.bridge, self._process.engine
         if not isinstance(self._environment.runner, WorkerRunner):
             self._process.target_users = wanted_users(self._environment.runner, WebSocketUser)
-        self._leaving.reset()
-        if (
-            self._environment.runner is not None
-        ):  # run_single_user is for debuggers, which block what they stop
+        self._stragglers.reset()
+        if self._environment.runner is not None:  # run_single_user is for debuggers, which block the loop
             self._watchdog.start()
             self._sampler.start()
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
-        # Not waited for: until test_start is over Locust would forget a stop that comes meanwhile.
+        # Without waiting: until test_start is over, Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))
 
     def admit(self, admitted: bool) -> None:
-        """Whether users that Locust starts from now on take part; if not, those there are end now."""
+        """Sets whether users that Locust starts from now on take part; if not, the present ones are told to stop."""
         self._process.refused = not admitted
         if not admitted and self._environment.runner is not None:
             stop_timeout_s = self._environment.stop_timeout or 0
-            self._leaving.begin(stop_timeout_s + self._process.settings.drain_s + GRACE_S)
+            self._stragglers.begin(stop_timeout_s + self._process.settings.drain_s + GRACE_S)
 
     def hurry(self) -> None:
-        """Users that have not ended are not waited for any longer."""
-        self._leaving.hurry()
+        """Drops users that have not stopped, without further waiting."""
+        self._stragglers.hurry()
 
     def stop(self) -> list[RunWarning]:
-        """Returns when everything that was recorded has been handed on; what is to be said against it."""
+        """Ends the recording once all intervals were processed; returns warnings about it."""
         block = self._watchdog.block
         if not self._process.bridge.end_recording(blocked=block is not None):
             logger.warning(
                 "A listener of Locust's events has not returned for %g s: Locust's statistics lack what came "
-                "after that; wsload's own results do not",
+                "after that; wsload's results are complete",
                 LISTENERS_TIMEOUT_S,
             )
         self._watchdog.stop()
@@ -95,22 +93,22 @@ class Recording:
         return [*self._cut_short(), *self._blocks()]
 
     def _cut_short(self) -> Iterator[RunWarning]:
-        if not self._leaving.dropped:
+        if not self._stragglers.dropped:
             return
-        block, places = self._watchdog.block, list(self._leaving.places.values())
+        block, places = self._watchdog.block, list(self._stragglers.places.values())
         cause = f": they waited in {listed(places)}" if places else ""
         if block is not None:
-            cause = f": {block.place.text} had blocked them for {block.seconds:.1f} s"
-        users = counted(self._leaving.dropped, "user")
+            cause = f": {block.place.text} blocked them for {block.seconds:.1f} s"
+        users = counted(self._stragglers.dropped, "user")
         yield RunWarning(
             name=CUT_SHORT,
-            text=f"{users} had not ended when they were to, and were dropped{cause}",
-            remedy="see what their tasks and hooks wait for",
+            text=f"{users} did not stop in time and were dropped{cause}",
+            remedy="find out what their tasks and hooks wait for",
             invalidates=True,
         )
 
     def _blocks(self) -> Iterator[RunWarning]:
-        """The places that blocked the loop for longest, each with how often and how long."""
+        """The places that blocked the loop for longest, with how often and how long."""
         found: defaultdict[str, list[float]] = defaultdict(list)
         for block in self._watchdog.blocks:
             found[block.place.text].append(block.seconds)

@@ -17,7 +17,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
-from wsload.load.locust.last_resort import end_in, go_on, outlive_children
+from wsload.load.locust.last_resort import cancel_exit, kill_children_at_exit, schedule_exit
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target
@@ -75,7 +75,7 @@ class Local:
         run = Run(self._environment, settings)
         options = self._environment.parsed_options
         if run_time_s := getattr(options, "run_time", None):
-            end_in(run_time_s + (self._environment.stop_timeout or 0) + settings.drain_s + GIVEN_UP_S)
+            schedule_exit(run_time_s + (self._environment.stop_timeout or 0) + settings.drain_s + GIVEN_UP_S)
         self._recording.start(run.append_own, run.writer.info.target)
         return run
 
@@ -84,7 +84,7 @@ class Local:
 
     def admit(self, admitted: bool) -> None:
         if not admitted:
-            go_on()
+            cancel_exit()
         self._recording.admit(admitted)
 
     def hurry(self) -> None:
@@ -182,7 +182,7 @@ class Master:
         self._rows: Counter[str] = Counter()
         """How many rows of each feed the workers were given."""
         if environment.parsed_options.processes:
-            outlive_children()
+            kill_children_at_exit()
         self._runner.register_message("wsload_started", self._on_started)
         self._runner.register_message("wsload_interval", self._on_interval)
         self._runner.register_message("wsload_done", self._on_done)

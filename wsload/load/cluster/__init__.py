@@ -1,4 +1,4 @@
-"""Master and workers: intervals on their way, and their merging.
+"""Master and workers: how intervals are sent, and how the master merges them.
 
 May import: measure, results, judge.run.
 Never here: users, sockets.

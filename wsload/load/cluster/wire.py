@@ -1,4 +1,4 @@
-"""An interval on its way from a worker to the master: plain values that Locust's msgpack carries."""
+"""The message format of an interval between worker and master: plain values, which Locust packs with msgpack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wsload.measure.names import Kind
 
 
 def to_wire(interval: Interval) -> dict[str, Any]:
-    """As a dict of numbers, text and bytes; histograms in their compressed form, exact."""
+    """The interval as a dict of numbers, text and bytes; histograms are compressed without loss."""
     return {
         "start_s": interval.start_s,
         "length_s": interval.length_s,
@@ -26,9 +26,9 @@ def to_wire(interval: Interval) -> dict[str, Any]:
 
 
 def from_wire(data: dict[str, Any]) -> Interval:
-    """The interval that `to_wire` packed. Raises `ValueError`, `KeyError` or `TypeError` for anything else.
+    """Reads what `to_wire` made. Raises `ValueError`, `KeyError` or `TypeError` for anything else.
 
-    Values out of range are in the counter ``out_of_range``; which histogram they missed is not sent.
+    Values out of range are only in the counter ``out_of_range``; a histogram's ``overflow`` is not sent.
     """
     return Interval(
         start_s=float(data["start_s"]),

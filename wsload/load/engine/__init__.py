@@ -1,4 +1,4 @@
-"""The uvloop thread: loop, timers, pacer. The only importer of uvloop beside the test server.
+"""The engine: the uvloop thread with its timers, heartbeat and pacer. Besides the chat server it alone imports uvloop.
 
 May import: measure.
 Never here: gevent, Locust, WebSocket frames.

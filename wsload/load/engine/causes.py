@@ -1,7 +1,7 @@
-"""Why the loop was late: what the process did meanwhile, by the system's own accounts.
+"""Why the loop was late: what the process did meanwhile, according to the kernel.
 
-While a beat is overdue the process either computes (its CPU time goes on), waits for a core that another process has
-(the run queue's delay in ``/proc/…/schedstat`` grows), or neither: then something blocks it, or it was stopped.
+While a beat is overdue the process computes (its CPU time grows), or waits for a core that another process occupies
+(the run-queue delay in ``/proc/…/schedstat`` grows), or neither: then something blocks it, or it was stopped.
 """
 
 from __future__ import annotations
@@ -16,29 +16,28 @@ _SCHEDSTAT: Final = "/proc/thread-self/schedstat"
 
 
 class Causes:
-    """Divides late spells among what may have caused them, into the recorder's counters. On the loop's thread."""
+    """Attributes late spells to their causes, in the recorder's counters. On the loop's thread."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         try:
             self._fd = os.open(_SCHEDSTAT, os.O_RDONLY)
-        except OSError:  # not Linux, or a kernel without it: waiting can't be told from being stopped
+        except OSError:  # not Linux, or not in this kernel: waiting can't be distinguished from being stopped
             self._fd = -1
         self.mark()
 
     def close(self) -> None:
-        """Nothing further is asked."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
     def mark(self) -> None:
-        """The loop is in time: what comes from here on belongs to the next late spell, if it becomes one."""
+        """The loop is on time: if a late spell comes next, it is measured from here."""
         self._cpu_ns = time.process_time_ns()
         self._waits = os.pread(self._fd, 64, 0) if self._fd >= 0 else b""
 
     def divide(self, late_ns: int) -> None:
-        """A late spell of this length has ended."""
+        """Attributes a late spell of this length, which has just ended."""
         cpu_ns, waits = self._cpu_ns, self._waits
         self.mark()
         working_ns = min(self._cpu_ns - cpu_ns, late_ns)
@@ -50,5 +49,5 @@ class Causes:
 
 
 def _waited_ns(schedstat: bytes) -> int:
-    """How long the thread had waited for a core by then: the second of the file's three numbers."""
+    """The thread's total wait for a core: the second of the file's three numbers."""
     return int(schedstat.split()[1]) if schedstat else 0

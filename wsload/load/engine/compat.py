@@ -1,20 +1,20 @@
-"""Where uvloop behaves otherwise than asyncio's documentation says: the only place that allows for it.
+"""Behaviour of uvloop that differs from asyncio's documentation. No other file relies on it.
 
-The canaries in tests/unit/test_compat_engine.py name the release that changed one of these.
+Each item has a canary in tests/unit/test_compat_engine.py, which names the version when a release changes it.
 """
 
 from __future__ import annotations
 
-import _socket  # the C class: gevent, where it patches, replaces socket.socket by one that waits on its hub
+import _socket  # the C class: gevent replaces socket.socket by one that waits on its hub
 import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 
 def counted_already(context: Mapping[str, Any]) -> bool:
-    """Whether a complaint of the loop's was counted: a TLS handshake that failed just after its time was up.
+    """Whether the exception handler's ``context`` is a failure that was counted before.
 
-    uvloop sets that failure on a future for which nobody waits any more.
+    If a TLS handshake fails just after it timed out, uvloop sets the failure on a future that nobody awaits any more.
     """
     future = context.get("future")
     forgotten = future is not None and not isinstance(future, asyncio.Task)
@@ -22,19 +22,19 @@ def counted_already(context: Mapping[str, Any]) -> bool:
 
 
 class HandedSocket(_socket.socket):
-    """A socket for ``create_connection(sock=...)``, to be closed by libuv alone.
+    """A socket for ``create_connection(sock=...)`` that only libuv closes.
 
-    uvloop detaches sockets of Python's own class when it is done with them, but closes any other; by then the
-    descriptor's number may be another's.
+    When uvloop is done with a socket it detaches one of Python's own class, but closes any other. By then the file
+    descriptor may have been reused.
     """
 
     close = _socket.socket.detach  # type: ignore[assignment]
 
     def abandon(self) -> None:
-        """Closes a socket that was not handed over."""
+        """Closes a socket that was not passed to uvloop."""
         super().close()
 
 
 async def connect_socket(loop: asyncio.AbstractEventLoop, sock: HandedSocket, address: Any) -> None:
-    """``loop.sock_connect`` for a `HandedSocket`, which is not documented to be allowed."""
+    """``loop.sock_connect`` for a `HandedSocket`, which its documentation does not allow for."""
     await loop.sock_connect(sock, address)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""The loop's heartbeat: a thousand times a second it has to show that it looks at its sockets in time.
+"""The loop's heartbeat: it shows a thousand times a second whether the loop polls its sockets in time.
 
-What follows from it stands in `wsload.measure.lateness`. A periodic timerfd wakes the loop; where there is none
-(macOS) a timer is set anew after each beat, at longer intervals, since timers there are less precise.
+`wsload.measure.lateness` explains how it is used. A periodic timerfd wakes the loop. Where there is none (macOS), a
+timer is re-armed after each beat, at a longer interval because those timers are less precise.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ COARSE_BEAT_NS: Final = 5_000_000
 COARSE_SLACK_NS: Final = 1_500_000
 """For timers with a resolution of 1 ms."""
 MOST_AT_ONCE: Final = 100_000
-"""Missed beats that are recorded; who is late for longer is late enough."""
+"""At most this many missed beats of a late spell are recorded."""
 
 
 class Heartbeat:
-    """Beats while a run is recorded, on the loop's thread; each beat's lateness is recorded as ``loop_lag``."""
+    """Runs while a run is recorded, on the loop's thread, and records each beat's lateness as ``loop_lag``."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timers: TimerQueue, recorder: Recorder) -> None:
         self._loop = loop
@@ -38,7 +38,7 @@ class Heartbeat:
         recorder.lateness = timers.lateness = self.lateness
         self._causes = Causes(recorder)
         self._came_ns = 0
-        """When an overdue beat came whose turn of the loop still goes on; else 0."""
+        """When an overdue beat came, until its iteration of the loop is over; else 0."""
         self._fd = -1
         self._timer: Timer | None = None
         due_ns = time.monotonic_ns() + beat_ns
@@ -51,7 +51,7 @@ class Heartbeat:
             self._timer = timers.at(due_ns, self._on_timer)
 
     def stop(self) -> None:
-        """No further beat is due; one that is overdue is recorded."""
+        """Stops the heartbeat; a beat that is overdue is recorded."""
         now_ns = time.monotonic_ns()
         if now_ns - self.lateness.due_ns > self.lateness.slack_ns:
             self._catch_up(now_ns)
@@ -78,25 +78,23 @@ class Heartbeat:
         now_ns, lateness = time.monotonic_ns(), self.lateness
         lag_ns = now_ns - lateness.due_ns
         if lag_ns < 0 or self._came_ns:
-            return  # a beat that was counted when the loop caught up
+            return  # counted already, when the loop caught up
         if lag_ns <= lateness.slack_ns:
             self._recorder.values["loop_lag"].append(lateness.beat(now_ns))
             self._causes.mark()
         else:
-            # What else became readable meanwhile is read in this same turn of the loop, and was late too.
+            # Whatever else became readable meanwhile is read in the same iteration of the loop, so it is late too.
             self._came_ns = now_ns
             self.lateness.look(now_ns)
-            # After a beat that was missed the next turn's readings count as late too: the process may have lost the
-            # core after the system had told it what there was to read, and before it came to the first of it.
-            turns = (
-                1 + (lag_ns > lateness.beat_ns) + (self._fd < 0)
-            )  # the loop's own timers fire before it looks
+            # After a missed beat the reads of the next iteration count as late too: the process may have lost the
+            # core between polling and the first event. (The loop's own timers fire before it polls.)
+            turns = 1 + (lag_ns > lateness.beat_ns) + (self._fd < 0)
             self._loop.call_soon(self._next_turn, turns - 1)
 
     def _next_turn(self, more: int) -> None:
         if more:
             self._loop.call_soon(self._next_turn, more - 1)
-        elif self._fd >= 0 or self._timer is not None:  # else it was stopped meanwhile
+        elif self._fd >= 0 or self._timer is not None:  # otherwise it was stopped meanwhile
             self._catch_up(self._came_ns)
             self._came_ns = 0
 

@@ -1,4 +1,4 @@
-"""The limit of open files: every connection is one, at either end."""
+"""The limit on open files; every connection is one, at either end."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import resource
 from typing import Final
 
 ENOUGH: Final = 1 << 20
-"""What a privileged process asks for; the kernel's own default bound (``fs.nr_open``)."""
+"""What a privileged process asks for: the kernel's default maximum (``fs.nr_open``)."""
 
 
 def raise_file_limit() -> int:
-    """Raises this process's limit of open files as far as it may, and returns it.
-
-    To the hard limit; beyond it where the process is privileged to.
-    """
+    """Raises this process's limit to the hard limit, or beyond if it is privileged; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (ENOUGH, hard):
         if wanted > soft:

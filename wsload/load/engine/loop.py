@@ -1,9 +1,9 @@
 """The engine of one process: a uvloop, its periodic work, and the members that live on it.
 
 During a run a heartbeat measures how late the loop is (`wsload.load.engine.heartbeat`). Every 100 ms
-samples are flushed and a slice of the members is visited, to time out what has waited too long; every
-second, on the full second of the wall clock so that the processes' intervals begin together, what was
-recorded is frozen and handed on. Between runs only the loop remains.
+samples are flushed and a slice of the members is visited, so that they can time out requests. Every
+second a snapshot is taken, on the full second of the wall clock so that the intervals of all processes
+begin together. Between runs only the loop remains.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wsload.measure.recorder import Listener, Recorder, Snapshot
 
 FLUSH_NS: Final = 100_000_000
 VISITS_PER_FLUSH: Final = 2_000
-"""Up to this many members are visited ten times a second; of more, so many each time in turn."""
+"""Members visited per flush, in turn; up to this many are visited ten times a second."""
 SECOND_NS: Final = 1_000_000_000
 
 
@@ -32,14 +32,14 @@ class Member(Protocol):
     """A user that lives on the loop."""
 
     def visit(self, now_ns: int) -> None:
-        """Called ten times a second, less often in swarms of thousands: time out what has waited too long."""
+        """Times out what has waited too long. Called ten times a second, less often with thousands of members."""
 
 
 class Engine:
     """One process's event loop, recorder and members.
 
-    `run` is the body of a thread of its own; `call` and `stop` may be called from any thread, all other
-    methods only on the loop's.
+    `run` is the body of the engine's thread. `call` and `stop` may be called from any thread, all other
+    methods only from the loop's.
     """
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -47,14 +47,14 @@ class Engine:
         self.members: Final[dict[Member, None]] = {}
         self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self.users = 0
-        """Users that have arrived and not left; kept by them."""
+        """Users that have arrived and not left; updated by them."""
         self.connections = 0
-        """Connections open now; kept by the members."""
+        """Open connections; updated by the members."""
         self.in_flight = 0
-        """Messages sent and neither answered nor given up; kept by the members."""
+        """Requests sent and neither answered nor given up; updated by the members."""
         self.timers: TimerQueue = None  # type: ignore[assignment]  # made in `run`, on the loop's thread
-        self.beats = 0
-        """Counts up ten times a second during a run, while the loop goes on: for other threads to watch."""
+        self.flushes = 0
+        """Increases ten times a second during a run unless the loop is blocked, for other threads to watch."""
         self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
         self._heartbeat: Heartbeat | None = None
@@ -71,7 +71,7 @@ class Engine:
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
         """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught.
 
-        That a task called ``sys.exit`` is such an exception, and does not end the loop.
+        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop.
         """
         self.loop.set_exception_handler(
             lambda _, context: None if counted_already(context) else on_error(context)
@@ -86,7 +86,7 @@ class Engine:
             self.loop.close()
 
     def _run_until_exit(self, on_error: Callable[[dict[str, Any]], None]) -> bool:
-        """Whether the loop was left by an exception that asyncio lets through, rather than by `stop`."""
+        """Whether an exception that asyncio lets through ended the loop, rather than `stop`."""
         try:
             self.loop.run_forever()
         except (SystemExit, KeyboardInterrupt) as error:
@@ -105,7 +105,7 @@ class Engine:
     # On the loop's thread
 
     def begin(self, on_snapshot: Callable[[Snapshot], None]) -> None:
-        """Starts recording, after ending what was going on; ``on_snapshot`` gets each second's snapshot."""
+        """Starts recording, after ending a recording in progress; ``on_snapshot`` gets a snapshot every second."""
         self.end()
         self._on_snapshot = on_snapshot
         self._began_ns = time.monotonic_ns()
@@ -121,17 +121,17 @@ class Engine:
         }
 
     def end(self) -> None:
-        """Hands on the last, shorter interval and stops recording."""
+        """Stops recording; the last, shorter interval goes to ``on_snapshot``."""
         if self._heartbeat is None:
             return
         self._heartbeat.stop()
         self._heartbeat = None
         for timer in self._periodic.values():
             timer.cancel()
-        self.hand_on_the_rest()
+        self.take_last_snapshot()
 
-    def hand_on_the_rest(self) -> None:
-        """Hands on the last interval; for other threads too, while the loop is blocked and `end` can't be called."""
+    def take_last_snapshot(self) -> None:
+        """Takes the last snapshot. Other threads may call it if the loop is blocked, so that `end` can't run."""
         if self._on_snapshot is None:
             return
         self._freeze()
@@ -139,10 +139,10 @@ class Engine:
         gc.callbacks.remove(self._on_gc)
 
     def in_turn(self, action: Callable[[], object]) -> None:
-        """Calls the action in a turn of the loop of its own, first come, first served.
+        """Calls the action in its own iteration of the loop, first come, first served.
 
-        What thousands want to do at once is done one by one, with the sockets served in between, so that
-        no message waits, and is timed as slow, for all of it.
+        When thousands of users act at once, the sockets are served between any two of them. Otherwise a
+        message would wait for all of them, and be timed as slow.
         """
         self._queue.append(action)
         if len(self._queue) == 1:
@@ -163,12 +163,12 @@ class Engine:
                 self.loop.call_soon(self._next_in_turn)
 
     def _flush(self) -> None:
-        self.beats += 1
+        self.flushes += 1
         now = time.monotonic_ns()
         self._periodic["flush"] = self.timers.at(now + FLUSH_NS, self._flush)
         self._take_pauses()
         self.recorder.flush()
-        # In a turn of its own: when the loop is late, what has come meanwhile is read before it is missed.
+        # In the next iteration: if the loop is late, answers that have arrived are read before they are timed out.
         self.loop.call_soon(self._visit)
 
     def _visit(self) -> None:
@@ -202,7 +202,7 @@ class Engine:
             self._on_snapshot(snapshot)
 
     def _on_gc(self, phase: str, _: dict[str, int]) -> None:
-        # Runs on any thread, even amid a flush: it must not touch the recorder's lists.
+        # Runs on any thread, even during a flush, so it must not touch the recorder's lists.
         if phase == "start":
             self._pause_began_ns = time.monotonic_ns()
         elif self._pause_began_ns:
@@ -214,7 +214,7 @@ class Engine:
 
 
 def _slice(turn: collections.deque[Member], members: dict[Member, None], most: int) -> list[Member]:
-    """The next members in turn, up to ``most``, without those that have left meanwhile."""
+    """The next ``most`` members in turn, without those that have left."""
     if not turn:
         turn.extend(members)
     taken = [turn.popleft() for _ in range(min(most, len(turn)))]

@@ -1,4 +1,4 @@
-"""The pacer of ``--ws-rate``: hands out due times at a total rate to the workers that are ready, in turn."""
+"""The pacer of ``--ws-rate``: hands out due times, at a total rate, to the ready workers in turn."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.measure.schedule import SwarmRate
 
 PER_TURN: Final = 1_000
-"""Due times handed out in one turn of the loop; the rest waits for the next, after the sockets."""
+"""Due times handed out in one iteration of the loop; the rest waits until the sockets were served."""
 MOST_OVERDUE: Final = 10_000
 """Arrivals that may be overdue at once; older ones are counted as missed, in constant time."""
 
 
 class Worker(Protocol):
-    """Takes due times. It must not join or leave while it takes."""
+    """Takes due times. It must not join or leave the pacer in these methods."""
 
     def take(self, due_ns: int) -> None:
-        """A task was due at this monotonic time; called once it has come, later by the loop's lag."""
+        """A task was due at this monotonic time, which has passed (by the loop's lag)."""
 
     def take_missed(self, count: int) -> None:
-        """So many tasks were due that this process can't start: called instead of `take` for each.
+        """This many tasks were due that the process is too slow to start; called instead of `take`.
 
-        The rate is beyond what the process reaches. Count them as unsent, in constant time.
+        Must count them as unsent in constant time.
         """
 
 
 class Pacer:
-    """Spreads arrivals over the ready workers, round robin; while nobody is ready, nothing is due.
+    """Spreads arrivals over the ready workers, round robin; while no worker is ready, nothing is due.
 
-    ``rate_for(ready)`` is asked for the total rate whenever a worker joins or leaves, so that the rate
-    ramps with the swarm. All methods take constant time.
+    ``rate_for(ready)`` returns the total rate. It is called whenever a worker joins or leaves, so that the rate
+    ramps up with the swarm. All methods take constant time.
 
-    Arrivals that fell due while the loop was busy are handed out late, each with its own due time, up
-    to `PER_TURN` in a turn of the loop. When more than `MOST_OVERDUE` are overdue the oldest are shed:
-    handed out as one `Worker.take_missed`.
+    Arrivals that became due while the loop was busy are handed out late, each with its own due time, up
+    to `PER_TURN` in an iteration of the loop. If more than `MOST_OVERDUE` are overdue, the oldest are shed:
+    one worker gets them in a single `Worker.take_missed`.
     """
 
     def __init__(
@@ -54,24 +54,24 @@ class Pacer:
         """Arrivals shed so far."""
 
     def join(self, worker: Worker) -> None:
-        """This worker is ready, until it leaves."""
+        """Adds a worker that is ready."""
         now_ns = self._hand_out(MOST_OVERDUE)
         self._ready[worker] = None
         self._change(now_ns)
 
     def leave(self, worker: Worker) -> None:
-        """This worker takes no more; it was just given its share of what was overdue."""
+        """Removes a worker, after handing out what was overdue."""
         if worker in self._ready:
             now_ns = self._hand_out(MOST_OVERDUE)
             del self._ready[worker]
             self._change(now_ns)
 
     def update(self) -> None:
-        """What ``rate_for`` returns has changed."""
+        """Call it when ``rate_for`` returns another rate."""
         self._change(self._hand_out(MOST_OVERDUE))
 
     def _hand_out(self, most: int) -> int:
-        """Hands out up to so many due times that have come, and returns the time as of which they had."""
+        """Hands out up to ``most`` due times that have passed; returns the current time."""
         now_ns = time.monotonic_ns()
         rate = self._rate
         due_ns = rate.next_ns()
@@ -102,7 +102,7 @@ class Pacer:
         due_ns, timer = self._rate.next_ns(), self._timer
         if timer is not None:
             if due_ns is not None and timer.due_ns <= due_ns:
-                return  # it fires too early, and arms the next
+                return  # it fires early and re-arms
             timer.cancel()
         self._timer = None if due_ns is None else self._timers.at(due_ns, self._due)
 

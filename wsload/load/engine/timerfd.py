@@ -25,13 +25,13 @@ class _Itimerspec(ctypes.Structure):
 if sys.version_info >= (3, 13) and sys.platform == "linux":
 
     def create() -> int:
-        """A new timer's file descriptor, or -1 where the system has none."""
+        """The file descriptor of a new timer, or -1 if the system has no timerfd."""
         return os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
 
     def arm(fd: int, due_ns: int, interval_ns: int = 0) -> None:
-        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past.
+        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that has passed.
 
-        With an interval it becomes readable again and again.
+        With an interval it becomes readable again every ``interval_ns``.
         """
         os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=due_ns, interval=interval_ns)
 
@@ -40,17 +40,12 @@ else:
     _spec = _Itimerspec()
 
     def create() -> int:
-        """A new timer's file descriptor, or -1 where the system has none."""
         try:
             return int(_libc.timerfd_create(time.CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC))
         except AttributeError:
             return -1
 
     def arm(fd: int, due_ns: int, interval_ns: int = 0) -> None:
-        """Makes the timer readable at ``due_ns`` (monotonic, above 0), at once if that is past.
-
-        With an interval it becomes readable again and again.
-        """
         _spec.value.sec, _spec.value.nsec = divmod(due_ns, _NS)
         _spec.interval.sec, _spec.interval.nsec = divmod(interval_ns, _NS)
         _libc.timerfd_settime(fd, _ABSTIME, ctypes.byref(_spec), None)

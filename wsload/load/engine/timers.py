@@ -1,9 +1,9 @@
 """Timers for the event loop that are never early and seldom late.
 
-uvloop's own timers have a resolution of 1 ms and fire up to 0.8 ms *early*: a load generator that
-sends on them measures its timers. A Linux timerfd watched by the loop is late by 30 µs (median) and
-never early. Where there is none (macOS), `TimerQueue` falls back on ``call_later``, re-armed until
-the time has really come, and ``kind`` says so.
+uvloop's own timers have a resolution of 1 ms and fire up to 0.8 ms *early*, so a load generator that
+sends on them measures its own timers. A Linux timerfd watched by the loop is late by 30 µs (median) and
+never early. Where there is none (macOS), `TimerQueue` falls back on ``call_later``, and re-arms it until
+the time has really come.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Timer:
         return self._callback is None
 
     def fire(self) -> None:
-        """Calls the callback, unless it was cancelled."""
+        """Calls the callback unless it was cancelled."""
         if self._callback is not None:
             self._callback(*self._args)
 
@@ -53,8 +53,8 @@ class Timer:
 class TimerQueue:
     """Calls back at absolute times of ``time.monotonic_ns``, in order, never early.
 
-    All methods belong to the loop's thread. A callback that raises is reported to the loop's
-    exception handler; the others are called all the same.
+    Use it on the loop's thread only. A callback that raises is reported to the loop's exception handler, and does
+    not keep the others from being called.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, timerfd: bool = sys.platform == "linux") -> None:
@@ -66,14 +66,14 @@ class TimerQueue:
         self._fd = fd_timer.create() if timerfd else -1
         self._closed = False
         self.lateness = Lateness()
-        """Of this loop's heartbeat, where it has one: see `Lateness.look`."""
+        """That of this loop's heartbeat, if it has one; see `Lateness.look`."""
         self.kind: Final = "timerfd" if self._fd >= 0 else "call_later"
         """What wakes the queue: ``timerfd``, or ``call_later`` with a resolution of 1 ms."""
         if self._fd >= 0:
             loop.add_reader(self._fd, self._on_readable)
 
     def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Timer:
-        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; soon if that is past."""
+        """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; soon if that has passed."""
         timer = Timer(due_ns, callback, args)
         heapq.heappush(self._heap, (due_ns, next(self._order), timer))
         if not self._armed_ns or due_ns < self._armed_ns:
@@ -81,7 +81,7 @@ class TimerQueue:
         return timer
 
     async def sleep_until(self, due_ns: int) -> None:
-        """Returns once the time has come; at once, without yielding, when it is past."""
+        """Returns once the time has come; without yielding if it has passed."""
         if due_ns <= time.monotonic_ns():
             return
         waiter: asyncio.Future[None] = self._loop.create_future()
@@ -92,7 +92,7 @@ class TimerQueue:
             timer.cancel()
 
     def close(self) -> None:
-        """Drops all timers, also those asked for later."""
+        """Drops all timers; later ones never fire."""
         self._closed = True
         self._heap.clear()
         if self._handle is not None:
@@ -103,7 +103,7 @@ class TimerQueue:
             self._fd = -1
 
     def fire(self, timer: Timer) -> None:
-        """Fires the timer now; what its callback raises goes to the loop's exception handler."""
+        """Fires the timer now; an exception goes to the loop's exception handler."""
         try:
             timer.fire()
         except Exception as error:
@@ -133,8 +133,8 @@ class TimerQueue:
         if now > self.lateness.due_ns:
             self.lateness.look(now)
         self._armed_ns = 0
-        # What a callback adds fires in a later turn of the loop: sockets must not wait for a timer
-        # that is always due again.
+        # Timers added by a callback fire in a later iteration, so that sockets never wait for a timer that re-arms
+        # itself for a time in the past.
         due = []
         while heap and heap[0][0] <= now:
             due.append(heapq.heappop(heap)[2])
@@ -147,10 +147,10 @@ class TimerQueue:
 
 
 class DelayQueue:
-    """Timers that all wait equally long: adding, cancelling and firing one takes constant time.
+    """Timers with one common delay: adding, cancelling and firing one takes constant time.
 
-    They fall due in the order in which they were added, so that a plain queue keeps them and only
-    its first is in the `TimerQueue`: 20,000 keepalive timers cost no more than one.
+    They become due in the order in which they were added, so a plain queue holds them, and only the first is
+    in the `TimerQueue`: 20,000 keepalive timers cost no more than one.
     """
 
     def __init__(self, timers: TimerQueue, delay_ns: int) -> None:

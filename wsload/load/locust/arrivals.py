@@ -1,8 +1,8 @@
-"""When users arrive: evenly, where Locust starts a second's worth of them in one go.
+"""Spreads the arrivals of users evenly, although Locust starts a second's worth of them at once.
 
-Fifty users who open at the same instant wait for each other, and mostly within the load generator: a
-fifth of a millisecond's ``open`` was shown as ten. So those that are started together are due one after
-the other, until Locust's dispatcher starts the next ones a second later.
+Fifty users who connect at the same instant wait for each other, mostly inside the load generator: an ``open`` of
+0.2 ms was measured as 10 ms. So users that are started together become due one after the other, within the second
+until Locust's dispatcher starts the next ones.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 
 
 class Arrivals:
-    """Collects the users started without the hub having its turn, then admits them.
+    """Collects the users that Locust starts in one go, then admits them. On the hub's thread.
 
-    On the hub's thread. ``phase`` says where, between two of its own, this process's users come, from 0
-    to 1: workers are told of their users all at once. ``now_ns`` is the clock of all due times, monotonic.
+    ``phase`` returns the offset of this worker's arrivals, as a fraction (0 to 1) of their spacing, so that workers
+    interleave. ``now_ns`` is the monotonic clock of all due times.
     """
 
     def __init__(
@@ -35,13 +35,13 @@ class Arrivals:
         self._admissions: collections.deque[Callable[[int], object]] = collections.deque()
 
     def add(self, admit: Callable[[int], object]) -> None:
-        """Has ``admit`` called soon, with the time at which this user is due."""
+        """Calls ``admit`` soon, with the time at which this user is due."""
         if not self._admissions:
             gevent.get_hub().loop.run_callback(self._admit)
         self._admissions.append(admit)
 
     def _admit(self) -> None:
-        # Who came before is likely to stay: the collector need not walk them all again.
+        # Earlier users are likely to stay, so the garbage collector need not traverse them again.
         gc.freeze()
         began_ns, number, phase = self._now_ns(), len(self._admissions), self._phase()
         try:
@@ -53,7 +53,7 @@ class Arrivals:
 
 
 def phase_of_worker(index: int) -> float:
-    """A phase for each of any number of workers, from 0 up, as far apart as can be.
+    """The phase of a worker, by its index from 0; the phases of any number of workers are well spread.
 
     Multiples of the golden ratio, modulo 1: the additive recurrence of lowest discrepancy (Knuth, "The Art
     of Computer Programming", volume 3, section 6.4).

@@ -1,4 +1,4 @@
-"""Where a thread is that does not go on: which method of which user class, at which line."""
+"""Finds the place at which a thread or task is stuck: the user class's method, and the line."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ _FOREIGN: Final = (
     str(Path(__file__).parents[2]),
     "<frozen",
 )
-"""Where code is that is not the user's: the libraries, and this package."""
+"""Prefixes of the files that are not the user's code: libraries, and this package."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a thread was seen."""
+    """A place in the code."""
 
     text: str
     """For people: ``Client.ask (locustfile.py:12: time.sleep(3))``."""
     stack: str
-    """Its frames, outermost first, as in a traceback."""
+    """The frames, outermost first, as in a traceback."""
 
 
-def is_users_own(frame: FrameType) -> bool:
-    """Whether it runs the user's code, and no library's."""
+def is_user_code(frame: FrameType) -> bool:
     return not frame.f_code.co_filename.startswith(_FOREIGN)
 
 
 def frames_of_thread(frame: FrameType) -> list[FrameType]:
-    """A thread's frames, innermost first, given its innermost."""
+    """All frames of a thread, innermost first, given the innermost."""
     return [each for each, _ in traceback.walk_stack(frame)]
 
 
@@ -56,8 +55,8 @@ def frames_of_task(task: asyncio.Task[Any]) -> list[FrameType]:
 
 
 def place_of(frames: Sequence[FrameType]) -> Place | None:
-    """The innermost code that is no library's, named by the user's method that led there."""
-    own = [each for each in frames if is_users_own(each)]
+    """The innermost line of the user's code, named by the user class's method that led there."""
+    own = [each for each in frames if is_user_code(each)]
     if not frames:
         return None
     at = own[0] if own else frames[0]

@@ -1,9 +1,9 @@
-"""The one seam between gevent's hub and the engine's thread: the only file that knows both.
+"""The seam between gevent's hub and the engine's thread: the only file that knows both.
 
 Into the loop: `Engine.call`. Back to the hub: two lanes of jobs, and one gevent ``async`` watcher whose
 ``send`` is the only gevent call ever made off the hub's thread. What the run depends on (completions,
-intervals, log records) has a lane of its own, which runs no code of a user: a listener of Locust's events
-that blocks, or that ends the run, holds up the lane of the listeners only.
+intervals, log records) has its own lane, which runs no user code: a listener of Locust's events that blocks,
+or that ends the run, only holds up the other lane.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from wsload.load.locust.lane import Lane
 from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
 
 SWITCH_INTERVAL_S: Final = 1e-4
-"""With Python's default of 5 ms a busy hub puts 90 to 170 ms into the loop's p99; with this, 2 to 3."""
+"""With Python's default of 5 ms a busy hub adds 90 to 170 ms to the loop's p99; with this, 2 to 3 ms."""
 END_TIMEOUT_S: Final = 2.0
 LISTENERS_TIMEOUT_S: Final = 3.0
-"""Listeners of Locust's events that have not returned by then are not waited for any longer."""
+"""How long listeners of Locust's events are waited for."""
 ANSWER_TIMEOUT_S: Final = 5.0
-"""A loop that has not answered by then is taken to be blocked."""
+"""A loop that has not answered within this time is taken to be blocked."""
 HAND_ON_TIMEOUT_S: Final = 60.0
 NO_GREENLETS: Final = (
     "a greenlet or a threading.Thread that a task or hook starts would never run: "
@@ -42,7 +42,7 @@ NO_GREENLETS: Final = (
 
 
 class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
-    """A coroutine's outcome, to be awaited by greenlets."""
+    """The outcome of a coroutine, for which greenlets can wait."""
 
     __slots__ = ("error", "result", "task")
 
@@ -53,7 +53,7 @@ class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no typ
         self.error: BaseException | None = None
 
     def get(self, timeout_s: float | None = None) -> Any:
-        """The result, or the exception raised here; `TimeoutError` when it takes too long."""
+        """Waits for the result. Raises the coroutine's exception, or `TimeoutError`."""
         if not self.wait(timeout_s):
             raise TimeoutError("the engine did not answer in time")
         if self.error is not None:
@@ -61,7 +61,7 @@ class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no typ
         return self.result
 
     def finish(self, result: Any, error: BaseException | None) -> None:
-        """Called on the hub's thread."""
+        """Sets the outcome. On the hub's thread."""
         self.result, self.error = result, error
         self.set()
 
@@ -69,14 +69,14 @@ class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no typ
 class Bridge:
     """Runs an `Engine` in a real thread, and carries jobs between it and the hub.
 
-    Make it on the hub's thread, after any fork: threads do not survive one.
+    Create it on the hub's thread, after any fork, which threads don't survive.
     """
 
     def __init__(self, on_log: Callable[[str], None]) -> None:
         give_logging_real_locks()  # user classes log on the loop's thread, and in threads of their own
         self._on_log = on_log
         self.on_exit: Callable[[BaseException], object] = lambda _: None
-        """Called on the hub when ``sys.exit`` was called on the loop's thread."""
+        """Called on the hub after ``sys.exit`` on the loop's thread."""
         self._jobs = Lane(on_log)
         self.listeners: Final = Lane(on_log)
         self._watcher = gevent.get_hub().loop.async_(ref=False)
@@ -91,7 +91,7 @@ class Bridge:
         atexit.register(self._end)
 
     def _end(self) -> None:
-        # A thread that is still in its loop when the interpreter is taken down crashes the process.
+        # A thread that still runs its loop during interpreter finalization crashes the process.
         self.engine.stop()
         if not self._running.acquire(timeout=END_TIMEOUT_S):
             leave_at_once()
@@ -122,18 +122,18 @@ class Bridge:
     # From any thread
 
     def frame(self) -> FrameType | None:
-        """The innermost frame of what the loop's thread does; None when the thread has ended."""
-        # What blocks there by a function that gevent has replaced (time.sleep) has switched to a hub of its own.
+        """The innermost frame of the loop's thread; None if the thread has ended."""
+        # A function that gevent has replaced (time.sleep) blocks by switching to a hub of its own thread.
         frame: FrameType | None = self._greenlet.gr_frame
         return frame or stack_of(self._thread)
 
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
-        """Has the hub's thread call the job soon, in order. The job must not run a user's code."""
+        """Calls the job on the hub's thread soon, in order. The job must not run user code."""
         self._jobs.add(job, *args)
         self._watcher.send()
 
     def to_listeners(self, job: Callable[..., object], *args: Any) -> None:
-        """The same for jobs that call listeners of Locust's events, or anything else that may block."""
+        """The same, for jobs that call listeners of Locust's events or may block otherwise."""
         self.listeners.add(job, *args)
         self._watcher.send()
 
@@ -146,18 +146,17 @@ class Bridge:
 
     def ask(self, function: Callable[..., Any], *args: Any) -> Any:
         """Calls the function on the loop's thread and blocks the greenlet until it has returned."""
-
         return self.submit(_called(function, *args), Completion()).get(timeout_s=60)
 
     def end_recording(self, *, blocked: bool) -> bool:
-        """Ends the engine's recording, and returns when all of it was handed on.
+        """Ends the engine's recording; returns once all snapshots were processed.
 
-        With a loop that is ``blocked``, or does not answer, what it recorded is taken from here. Listeners are
-        waited for `LISTENERS_TIMEOUT_S`; says whether they have returned by then.
+        If the loop is ``blocked`` or does not answer, its last snapshot is taken on this thread. Returns whether all
+        listeners have returned within `LISTENERS_TIMEOUT_S`.
         """
         ended = self.submit(_called(self.engine.end), Completion())
         if not ended.wait(0 if blocked else ANSWER_TIMEOUT_S):
-            self.engine.hand_on_the_rest()
+            self.engine.take_last_snapshot()
         self._jobs.settle(HAND_ON_TIMEOUT_S)
         return self.listeners.settle(LISTENERS_TIMEOUT_S)
 

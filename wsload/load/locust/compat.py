@@ -1,7 +1,7 @@
-"""Everything wsload uses of Locust, gevent and ``logging`` that their documentation does not promise.
+"""Everything that wsload uses of Locust, gevent and ``logging`` without their documentation promising it.
 
-No other file touches such a name. Each function says what it relies on and why; each has a canary in
-``tests/unit/test_locust_compat.py`` that names the dependency and its version when a release changes it.
+No other file uses such a name. Each function says what it relies on and why. Each has a canary in
+``tests/unit/test_locust_compat.py``, which names the dependency and version when a release changes it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 
 def mark_running(user: User) -> None:
-    """Tells Locust that the user is at work: it refuses to stop one whose ``_state`` it does not know."""
+    """Sets the user's ``_state`` to running: Locust refuses to stop a user in an unknown state."""
     user._state = LOCUST_STATE_RUNNING
 
 
 def mark_stopping(user: User) -> None:
-    """Tells Locust that the user was asked to stop: it does not ask it again while it waits for it."""
+    """Sets the user's ``_state`` to stopping: Locust then waits for the user without asking it to stop again."""
     user._state = LOCUST_STATE_STOPPING
 
 
 def join_group(user: User, group: Any, handle: Any) -> None:
     """Adds the user's handle to Locust's group of users, where `User.start` would put a greenlet.
 
-    ``_greenlet`` and ``_group`` are what ``User.greenlet`` and ``User.group`` return. ``Group.add`` asks no
-    more of its members than ``rawlink``, ``dead`` and ``kill``, and Locust ``args`` and ``name``.
+    ``_greenlet`` and ``_group`` back ``User.greenlet`` and ``User.group``. Of a group's members gevent only uses
+    ``rawlink``, ``dead`` and ``kill``, and Locust ``args`` and ``name``.
     """
     user._group, user._greenlet = group, handle
     group.add(handle)
@@ -49,14 +49,14 @@ def join_group(user: User, group: Any, handle: Any) -> None:
 
 
 def is_ending(runner: Runner) -> bool:
-    """Whether the runner is already stopping its users, or has."""
+    """Whether the runner is stopping its users, or has stopped them."""
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
 
 
 def wanted_users(runner: Runner | None, kind: type[User]) -> int:
-    """How many users of a kind the runner is to have, over all processes, from the start of the ramp on.
+    """The target number of users of a kind, over all processes; known from the start of the ramp on.
 
-    Until the ramp is over Locust does not say how many of each class it starts: then it is reckoned as its
+    Until the ramp is over Locust does not tell how many users of each class it starts. Then this computes it as the
     dispatcher does, fixed counts first and the rest by weight. ``run_single_user`` has no runner.
     """
     if runner is None:
@@ -78,7 +78,7 @@ def wanted_users(runner: Runner | None, kind: type[User]) -> int:
 
 
 def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:
-    """Whether the master has given up a worker, or was told that it quit, by the worker's id."""
+    """A function that tells, by worker id, whether the worker has quit or the master has given it up."""
 
     def gone(worker: str) -> bool:
         node = runner.clients.get(worker)
@@ -88,27 +88,27 @@ def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:
 
 
 def send_last_statistics(runner: WorkerRunner) -> None:
-    """Sends the worker's statistics now: after Ctrl-C its master does not wait for the next report."""
+    """Sends the worker's statistics now, because after Ctrl-C its master does not wait for the next report."""
     runner._send_stats()
 
 
-def spare_argument_parsers() -> None:
-    """Has Locust find out its options' defaults once.
+def cache_option_defaults() -> None:
+    """Makes Locust compute the defaults of its options only once.
 
-    A worker makes a parser of all options, for each of some hundred options anew, whenever the master
-    tells it how many users to have: 0.3 s, once a second during a ramp, in which the users' loop got
-    half of the interpreter. Seen in Locust 2.47 (``WorkerRunner.handle_message``); the defaults are
-    those before a locustfile adds to them, so they do not change.
+    A worker builds a parser of all options for each of some hundred options whenever the master tells it how
+    many users to run. That takes 0.3 s, once a second during a ramp, in which the users' loop gets half of the
+    interpreter (Locust 2.47, ``WorkerRunner.handle_message``). The defaults are those without a locustfile's
+    options, so they don't change.
     """
-    if find_out := getattr(argument_parser, "default_args_dict", None):
-        argument_parser.default_args_dict = functools.cache(find_out)
+    if defaults := getattr(argument_parser, "default_args_dict", None):
+        argument_parser.default_args_dict = functools.cache(defaults)
 
 
 # Locust's web UI
 
 
 def options_in_the_form() -> frozenset[str]:
-    """The options that the start form has as fields, besides Locust's own."""
+    """The options that are fields of the start form, besides Locust's own fields."""
     return frozenset(argument_parser.ui_extra_args_dict())
 
 
@@ -116,30 +116,29 @@ def options_in_the_form() -> frozenset[str]:
 
 
 def listeners(event: EventHook) -> list[Any]:
-    """Who listens to an event."""
     return list(event._handlers)
 
 
 def is_locusts_own(listener: Any) -> bool:
-    """Whether a ``request`` listener is the one by which a runner keeps its statistics."""
+    """Whether a ``request`` listener is the one with which a runner keeps its statistics."""
     return bool(listener.__module__ == "locust.runners" and listener.__name__ == "on_request")
 
 
 def remember_second(entry: StatsEntry, second: int) -> None:
-    """Has an entry keep its response times as of this second, from which Locust charts percentiles."""
+    """Makes an entry keep its response times as of this second; Locust charts percentiles from them."""
     entry._cache_response_times(second)
 
 
-_locusts_rounding: Final = stats.bucket_response_time
+_default_rounding: Final = stats.bucket_response_time
 
 
-def own_rounding() -> Callable[[float], float] | None:
-    """The function that somebody put in place of Locust's rounding of response times; None for nobody."""
+def custom_rounding() -> Callable[[float], float] | None:
+    """The function that replaced Locust's rounding of response times, or None."""
     current = stats.bucket_response_time
-    return None if current is _locusts_rounding else current
+    return None if current is _default_rounding else current
 
 
-def users_at_work(runner: Runner) -> list[Any]:
+def running_users(runner: Runner) -> list[Any]:
     """The handles or greenlets of the users that have not ended."""
     return list(runner.user_greenlets)
 
@@ -148,11 +147,10 @@ def users_at_work(runner: Runner) -> list[Any]:
 
 
 def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
-    """From now on raises this where a greenlet is started on this thread, by ``gevent.spawn`` or ``threading.Thread``.
+    """Makes starting a greenlet on this thread raise ``refusal()``, be it ``gevent.spawn`` or ``threading.Thread``.
 
-    A greenlet runs when its thread's hub does. One of a thread that runs another loop waits for ever, and nobody
-    is told. What blocks the thread in a way that gevent has replaced (``time.sleep``, sockets) still works there.
-    `forget_hub` ends it.
+    A greenlet only runs while its thread's hub does. On a thread with another loop it would silently wait forever.
+    Blocking functions that gevent has replaced (``time.sleep``, sockets) still work. `forget_hub` undoes it.
     """
 
     def checked(callback: Any) -> None:
@@ -188,25 +186,25 @@ def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
 
 
 def forget_hub() -> None:
-    """Gives back what this thread's hub holds."""
+    """Frees this thread's hub."""
     gevent.get_hub().destroy(destroy_loop=True)
 
 
 def stack_of(thread_id: int) -> FrameType | None:
-    """The innermost frame of a thread, by its real id; None when it has ended."""
+    """The innermost frame of a thread, by its real id; None if it has ended."""
     return sys._current_frames().get(thread_id)
 
 
 def raise_in_main_greenlet(error: BaseException) -> None:
-    """Raises the exception in the main greenlet, as gevent does with one that ends the process."""
+    """Raises the exception in the main greenlet, as gevent does with exceptions that end the process."""
     gevent.get_hub().handle_system_error(type(error), error)
 
 
 def give_logging_real_locks() -> None:
-    """Lets threads log beside each other: gevent has replaced logging's locks by its own.
+    """Makes logging thread-safe again, after gevent has replaced its locks.
 
-    One of those, wanted by two threads at once, blocks the thread of the users' loop for good: it waits for
-    a hub that does not run there. ``_lock`` guards logging's own tables, ``createLock`` makes a handler's.
+    If two threads want the same gevent lock, the loop's thread blocks forever, because it waits for a hub that
+    does not run there. ``_lock`` guards logging's own tables; ``createLock`` makes that of a handler.
     """
     make_lock = gevent.monkey.get_original("_thread", "RLock")
 

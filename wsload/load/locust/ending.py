@@ -1,4 +1,4 @@
-"""How a user class ends the run by raising: ``StopTest`` and ``sys.exit``, on the hub, in order."""
+"""Ends the run, in order and on the hub, when a user class raises ``StopTest`` or calls ``sys.exit``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _endings: Final[weakref.WeakKeyDictionary[Any, gevent.Greenlet]] = weakref.WeakK
 
 
 def end_run(environment: Any, reason: str, error: BaseException) -> None:
-    """A user class raised ``StopTest``, which stops the run, or called ``sys.exit``, which ends the process too.
+    """Stops the run after ``StopTest``; ends the process too after ``sys.exit``, or if there is no web UI.
 
-    ``reason`` says where, for the log. Without a web UI either ends the process. The exit code is that of
-    ``sys.exit``, unless the run has one of its own.
+    ``reason`` is for the log. The exit code is that of ``sys.exit``, unless the run has already set one.
     """
     if (ending := _endings.get(environment)) is not None and not ending.dead:
-        return  # all users at once, probably
+        return  # probably all users raise it
     if isinstance(error, StopTest):
         logger.error("Stopping the run: %s%s", reason, f": {error}" if str(error) else "")
         leaves = environment.web_ui is None
@@ -32,7 +31,7 @@ def end_run(environment: Any, reason: str, error: BaseException) -> None:
         if code and environment.process_exit_code is None:
             environment.process_exit_code = code if isinstance(code, int) else 1
         leaves = True
-    if environment.runner is not None:  # run_single_user has none, and ends with its user
+    if environment.runner is not None:  # run_single_user has no runner, and ends with its user
         _endings[environment] = gevent.spawn(_end, environment, leaves)
 
 
@@ -46,14 +45,14 @@ def _end(environment: Any, leaves: bool) -> None:
 
 
 class Listeners:
-    """Calls listeners of Locust's events on behalf of code that has gone on meanwhile."""
+    """Fires Locust's events on behalf of code that no longer waits for the listeners."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._warned = False
 
     def call(self, fire: Callable[..., object], **arguments: Any) -> None:
-        """Fires the event; what a listener may raise to end the run ends it."""
+        """Fires the event; exceptions with which a listener may end the run do so."""
         try:
             fire(**arguments)
         except StopTest as error:
@@ -64,7 +63,7 @@ class Listeners:
             if not self._warned:
                 self._warned = True
                 logger.warning(
-                    "A listener raised %s, which is ignored: by then the task has gone on. "
+                    "A listener raised %s, which is ignored because the task has moved on. "
                     "Raise it in the task, or raise StopTest to end the run",
                     type(error).__name__,
                 )

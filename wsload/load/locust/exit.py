@@ -1,4 +1,4 @@
-"""The way out of a process in which something can't be ended: a thread that is blocked, a coroutine that won't."""
+"""Exits a process in which a blocked thread, or a coroutine that refuses to be cancelled, can't be ended."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import sys
 
 
 def leave_at_once() -> None:
-    """Has the process end without taking the interpreter down, which would wait for them, or crash in them.
+    """Makes the process exit without finalizing the interpreter, which would wait for them or crash.
 
-    What was registered with `atexit` by then is still done.
+    Functions registered with `atexit` still run.
     """
     global _at_once
     _at_once = True
 
 
 def remember_exit_code(code: int) -> None:
-    """What the process will end with."""
+    """Sets the exit code for `leave_at_once`."""
     global _code
     _code = code
 
@@ -27,10 +27,10 @@ def remember_exit_code(code: int) -> None:
 _at_once, _code = False, 1
 
 
-@atexit.register  # at import, so as one of the last
+@atexit.register  # at import, so it is one of the last to run
 def _leave() -> None:
     if _at_once:
-        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+        with contextlib.suppress(OSError, ValueError):  # the reader is gone
             logging.shutdown()
             sys.stdout.flush()
             sys.stderr.flush()

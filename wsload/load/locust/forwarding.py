@@ -1,9 +1,9 @@
-"""What a user class calls on Locust's objects, from the loop's thread or one of its own, reaches the hub.
+"""Forwards calls of Locust's objects to the hub's thread.
 
 ``environment.runner.quit()`` in a task is Locust's documented way to end a run, and
-``environment.events.request.fire(...)`` its way to record a time of one's own. Both work with greenlets: on
-another thread they would start a second hub, and block it for good. So the methods of this runner and of
-these events look at the thread they are called on, and hand the call to the hub's where it is another one.
+``environment.events.request.fire(...)`` its way to record a custom time. Both switch greenlets: on another
+thread they would start a second hub and block it forever. So these methods check the calling thread, and
+forward the call to the hub's thread if it is another.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.threads import thread_id
 
 RUNNERS_METHODS: Final = ("start", "start_shape", "stop", "quit", "spawn_users", "stop_users", "send_message")
-"""Those of a runner that switch greenlets."""
+"""Methods of a runner that switch greenlets."""
 ENDINGS: Final = frozenset(("stop", "quit"))
-"""Those that end a run."""
+"""Methods that end a run."""
 
 
 def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: OtherRequests) -> None:
-    """From now on; to be called on the hub's thread. A call that is handed over returns None at once.
+    """Makes the runner and events callable from any thread. Call it on the hub's thread.
 
-    A ``request`` event is recorded at once too: listeners that take their time do not delay its recording.
+    A forwarded call returns None at once. A forwarded ``request`` event is recorded at once, without waiting for slow
+    listeners.
     """
     hubs_thread = thread_id()
     at_work: set[str] = set()
@@ -41,7 +42,7 @@ def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: Oth
             if thread_id() != hubs_thread:
                 carry(functools.partial(method, *args, **kwargs))
                 return None
-            if method.__name__ in ENDINGS:  # in a listener: the run's end includes calling listeners
+            if method.__name__ in ENDINGS:  # perhaps in a listener, and ending a run calls listeners
                 bridge.listeners.hand_over()
             return method(*args, **kwargs)
 
@@ -55,7 +56,7 @@ def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: Oth
         to_listeners(functools.partial(job.func, **requests.recorded(job.keywords)))
 
     def in_a_greenlet(job: functools.partial[Any]) -> None:
-        # They switch greenlets, and an ending takes its time. When all users ask for it, once is enough.
+        # In a greenlet, since ending a run takes time; and only once, even if all users ask for it.
         name = job.func.__name__
         if name in at_work:
             return

@@ -1,8 +1,7 @@
 """A handle on a user, for Locust's groups of greenlets, but without a greenlet.
 
-All that a resident user's greenlet would do is wait for the coroutine; for that it would keep its C
-stack and the first page of a Python stack: 8 KiB of a user's 29. A group asks little of its members:
-to be linked to, killed and joined.
+A user's greenlet would only wait for the coroutine, and keep its C stack and the first page of a Python stack
+for that: 8 KiB of a user's 29. All that a group does with its members is link, kill and join them.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from wsload.load.locust.bridge import Completion
 from wsload.load.locust.ending import end_run
 
 PATIENCE_S: Final = 1.0
-"""A user whose connections were dropped is not waited for any longer than that."""
+"""How long a user is waited for after its connections were dropped."""
 
 
 class UserHandle(Completion):
-    """Ends with the coroutine it completes; ``args`` holds the user, where Locust looks for it."""
+    """Completes with the user's coroutine; ``args`` holds the user, where Locust looks for it."""
 
     __slots__ = ("_asked", "args")
 
@@ -39,7 +38,7 @@ class UserHandle(Completion):
         return bool(self.ready())
 
     def kill(self, _: Any = None, block: bool = True, timeout: float | None = None) -> None:
-        """As of a greenlet: the first time the user is asked to end, the second time its connections are dropped."""
+        """Like a greenlet's: the first call asks the user to stop, the second drops its connections."""
         if self.dead:
             return
         self.args[0]._killed(again=self._asked)
@@ -50,7 +49,7 @@ class UserHandle(Completion):
             self.join(timeout)
 
     def drop(self, *, blocked: bool) -> None:
-        """Gives the user up: at once where the loop is blocked, else when it had a last chance to end."""
+        """Gives the user up: at once if the loop is blocked, otherwise after cancelling it."""
         self._asked = True
         if blocked or self.task is None:
             self.finish(None, None)
@@ -59,20 +58,20 @@ class UserHandle(Completion):
             gevent.spawn_later(PATIENCE_S / 2, self.kill, block=False)
 
     def join(self, timeout: float | None = None) -> None:
-        """Blocks the greenlet until the user has ended, or this many seconds."""
+        """Blocks the greenlet until the user has ended, or for ``timeout`` seconds."""
         self.wait(timeout)
 
     def finish(self, result: Any, error: BaseException | None) -> None:
-        """Called on the hub's thread; an error is shown as that of a greenlet is."""
+        """Called on the hub's thread; an error is reported like that of a greenlet."""
         if self.dead:
             return
         super().finish(result, error)
         (user,) = self.args
-        # As those of a greenlet that has ended: else user and stay would keep each other.
+        # Like the ``args`` of a finished greenlet; otherwise user and handle would keep each other alive.
         self.args = ()
         if isinstance(error, StopTest):
             end_run(user.environment, f"{type(user).__name__} raised StopTest", error)
-        elif isinstance(error, Exception):  # else the process is ending
+        elif isinstance(error, Exception):  # otherwise the process is ending
             gevent.spawn(_raise, error)
 
 

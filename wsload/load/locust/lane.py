@@ -1,4 +1,4 @@
-"""Jobs for the hub's thread, done one after the other in a greenlet of their own."""
+"""A queue of jobs for the hub's thread, executed in order by a greenlet of its own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import gevent
 import gevent.event
 
 SLICE: Final = 200
-"""So many jobs are done before other greenlets get their turn."""
+"""Jobs executed before other greenlets get a turn."""
 
 
 class Lane:
-    """A queue and the greenlet that works it off; a job that blocks holds up its own lane only.
+    """A job queue and its greenlet; a job that blocks holds up only its own lane.
 
     ``on_error`` gets the traceback of a job that raised.
     """
@@ -27,17 +27,17 @@ class Lane:
         self._worker = gevent.spawn(self._work)
 
     def add(self, job: Callable[..., object], *args: Any) -> None:
-        """Queues a job, from any thread; `wake` has it done."""
+        """Queues a job, from any thread; call `wake` afterwards."""
         self._jobs.append((job, args))
 
     def wake(self) -> None:
-        """On the hub's thread: there are jobs."""
+        """Tells the greenlet that there are jobs. On the hub's thread."""
         self._woken.set()
 
     def settle(self, timeout_s: float) -> bool:
-        """Blocks the greenlet until all jobs so far are done; returns whether they were, in that time.
+        """Blocks the greenlet until all jobs queued so far are done; returns whether they were within the timeout.
 
-        A job that takes all that time is left to itself, and what is queued behind it is done.
+        After the timeout the current job is left to itself, and another greenlet executes those queued behind it.
         """
         settled = gevent.event.Event()
         self.add(settled.set)
@@ -49,7 +49,7 @@ class Lane:
         return False
 
     def hand_over(self) -> None:
-        """If a job of this lane calls it, another greenlet does what is queued behind that job."""
+        """If called by a job of this lane: another greenlet executes the jobs queued behind it."""
         if gevent.getcurrent() is self._worker:
             self._worker = gevent.spawn(self._work)
 

@@ -1,7 +1,7 @@
-"""What still ends a process when no Python code of wsload's gets a turn: a call that keeps the interpreter's lock.
+"""Ends a process in which no Python code can run, because some call never releases the GIL.
 
-A regular expression that backtracks for hours does that. Then neither the watchdog nor a signal's handler
-runs; what remains is a thread that needs no interpreter, and the process's parent.
+A regular expression that backtracks for hours does that. Then neither the watchdog nor a signal handler runs.
+What remains is a thread that does not need the interpreter (`faulthandler`), and the parent process.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Final
 import psutil
 
 LEAVING_S: Final = 10.0
-"""Workers that have not ended so long after their master are killed."""
+"""Workers that have not ended this long after their master are killed."""
 STEP_S: Final = 0.1
 
 
-def end_in(seconds: float) -> None:
-    """Has the process end in so many seconds, with the stacks of all threads on standard error, unless `go_on`."""
+def schedule_exit(seconds: float) -> None:
+    """Ends the process in this many seconds, with all stacks on standard error, unless `cancel_exit` is called."""
     faulthandler.dump_traceback_later(seconds, exit=True)
 
 
-def go_on() -> None:
-    """This thread has its turn: the process ends by itself."""
+def cancel_exit() -> None:
+    """Undoes `schedule_exit`: the process ends by itself."""
     faulthandler.cancel_dump_traceback_later()
 
 
-def outlive_children() -> None:
-    """At its end, the process kills those of its children of now that do not end: Locust waits for them for ever."""
+def kill_children_at_exit() -> None:
+    """At exit, kills those of the present children that don't end; Locust would wait for them forever."""
     children = psutil.Process().children()
     if children:
-        atexit.register(_outlive, children)
+        atexit.register(_kill, children)
 
 
-def _outlive(children: list[psutil.Process]) -> None:
+def _kill(children: list[psutil.Process]) -> None:
     deadline = time.monotonic() + LEAVING_S
     while any(_lives(child) for child in children) and time.monotonic() < deadline:
         time.sleep(STEP_S)
@@ -46,7 +46,7 @@ def _outlive(children: list[psutil.Process]) -> None:
 
 
 def _lives(child: psutil.Process) -> bool:
-    """Not waited for: that is Locust's."""
+    # Without waiting for the child, which is up to Locust.
     try:
         return bool(child.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

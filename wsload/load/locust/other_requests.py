@@ -1,7 +1,7 @@
-"""Requests that are not wsload's: what tasks, HttpUsers and others fire as Locust's ``request`` event.
+"""Requests that are not wsload's: those that tasks, HttpUsers and plugins fire as Locust's ``request`` event.
 
-They are in wsload's results too, under their names, as values: Locust documents the event as the way to
-record a time of one's own.
+wsload's results have them too, as values under their names, since Locust documents the event as the way to
+record custom times.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from wsload.load.locust.statistics import TYPE
 from wsload.measure.names import OTHER, Kind, clean
 
 LONGEST_KIND: Final = 100
-"""Characters."""
+"""Longer kinds of failure are cut to this many characters."""
 
 
 class _Recorded(str):
-    """The request type of an event that is recorded already."""
+    """Marks the request type of an event that was already recorded."""
 
     __slots__ = ()
 
 
 class OtherRequests:
-    """Takes in ``request`` events on any thread; records them on the loop's."""
+    """Takes ``request`` events on any thread and records them on the loop's."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fired: collections.deque[tuple[str, str, int, str]] = collections.deque()
         self._known: dict[tuple[str, str], str] = {}
         self.names: Final[set[str]] = set()
-        """What such requests are called in the results; belongs to the loop's thread."""
+        """The names of such requests in the results; belongs to the loop's thread."""
 
     def on_request(
         self, request_type: str, name: str, response_time: Any = None, exception: Any = None, **_: Any
     ) -> None:
-        """A listener of the event, with ``response_time`` in ms, or None where nothing was timed."""
+        """A listener of the event; ``response_time`` is in ms, or None if nothing was timed."""
         if request_type is TYPE or isinstance(request_type, _Recorded):
             return
         timed = isinstance(response_time, int | float) and 0 <= response_time < math.inf
@@ -48,8 +48,8 @@ class OtherRequests:
             self._engine.call(self._record)
 
     def recorded(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Records an event before it is fired; returns what to fire it with."""
-        with contextlib.suppress(TypeError):  # without a name: Locust's own listener will say so
+        """Records an event before it is fired; returns the arguments to fire it with."""
+        with contextlib.suppress(TypeError):  # without a name: Locust's own listener will complain
             self.on_request(**arguments)
             return arguments | {"request_type": _Recorded(arguments["request_type"])}
         return arguments

@@ -1,7 +1,7 @@
-"""What the process prints, on its way to a reader that may not read: never the run's affair.
+"""Makes standard output and error non-blocking, so that a reader that does not read can't hold up the run.
 
-A pipe that nobody reads is full after 64 KiB. Whoever writes to it then waits; were that the hub, the run would not
-end, signals and run time or not.
+A pipe that nobody reads is full after 64 KiB, and then blocks the writer. If that is the hub, neither signals nor
+the run time end the run.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from wsload.load.locust.compat import log_handlers
 from wsload.words import size
 
 PIECE: Final = select.PIPE_BUF
-"""So many bytes a pipe takes without blocking when it says that it takes any."""
+"""Bytes that a pipe accepts without blocking if it polls as writable."""
 MOST_WAITING: Final = 16 << 20
-"""Bytes that may wait for a reader; what is printed beyond them is dropped."""
+"""Bytes that may wait for the reader; further output is dropped."""
 TICK_S: Final = 0.25
 PATIENCE_S: Final = 5.0
-"""At the end a reader that takes nothing for so long is given up."""
+"""At exit, a reader that reads nothing for this long is given up."""
 
 
-class Outlet(io.TextIOBase):
-    """Stands for a text stream of the process, and never blocks: what its reader does not take waits.
+class NonBlockingStream(io.TextIOBase):
+    """Replaces a text stream of the process and never blocks: it buffers what the reader does not read.
 
-    What can't be written at all is dropped, and said once on ``complaints``.
+    Output that can't be written is dropped, and reported once on ``complaints``.
     """
 
     def __init__(self, stream: Any, complaints: Any = None) -> None:
@@ -81,7 +81,7 @@ class Outlet(io.TextIOBase):
             self._drain()
 
     def finish(self) -> None:
-        """At the end of the process: waits while there is a reader who reads."""
+        """At exit: waits for the reader as long as it reads."""
         deadline, left = time.monotonic() + PATIENCE_S, self._size
         while self._size and time.monotonic() < deadline:
             self._poll.poll(TICK_S * 1000)
@@ -89,7 +89,7 @@ class Outlet(io.TextIOBase):
             if self._size < left:
                 deadline, left = time.monotonic() + PATIENCE_S, self._size
         if lost := self._size + self._dropped:
-            self._complain(f"{size(lost)} of what was printed were not read, and are lost")
+            self._complain(f"{size(lost)} of output were lost, because nobody read them")
 
     def _drain(self) -> None:
         while self._waiting and self._poll.poll(0):
@@ -109,8 +109,8 @@ class Outlet(io.TextIOBase):
     def _break(self, error: OSError) -> None:
         self._broken, self._size = True, 0
         self._waiting.clear()
-        if error.errno != errno.EPIPE:  # whoever closes a pipe knows
-            self._complain(f"what is printed can't be written: {error.strerror}")
+        if error.errno != errno.EPIPE:  # the reader closed the pipe on purpose
+            self._complain(f"can't write the output: {error.strerror}")
 
     def _complain(self, text: str) -> None:
         if self._complaints is not None:
@@ -118,30 +118,29 @@ class Outlet(io.TextIOBase):
 
 
 def install() -> None:
-    """Puts an outlet in place of standard output and standard error, and in all that logs there, but for terminals."""
-    outlets: list[Outlet] = []
+    """Makes standard output and error, and log handlers that write there, non-blocking, except for terminals."""
+    streams: list[NonBlockingStream] = []
     for name in ("stderr", "stdout"):
         stream = getattr(sys, name)
         try:
-            if isinstance(stream, Outlet) or stream.isatty():
+            if isinstance(stream, NonBlockingStream) or stream.isatty():
                 continue
             stream.flush()
-            outlet = Outlet(stream, None if name == "stderr" else sys.stderr)
+            replacement = NonBlockingStream(stream, None if name == "stderr" else sys.stderr)
         except (AttributeError, OSError, ValueError):
-            continue  # closed, or a test's own
-        outlets.append(outlet)
-        setattr(sys, name, outlet)
+            continue  # closed, or replaced by a test
+        streams.append(replacement)
+        setattr(sys, name, replacement)
         for handler in log_handlers():
             if getattr(handler, "stream", None) is stream:
-                handler.stream = outlet  # type: ignore[attr-defined]
-    if outlets:
-        gevent.spawn(_go_on, outlets)
-        for outlet in outlets:
-            atexit.register(outlet.finish)
+                handler.stream = replacement  # type: ignore[attr-defined]
+        atexit.register(replacement.finish)
+    if streams:
+        gevent.spawn(_flush_regularly, streams)
 
 
-def _go_on(outlets: list[Outlet]) -> None:
+def _flush_regularly(streams: list[NonBlockingStream]) -> None:
     while True:
         gevent.sleep(TICK_S)
-        for outlet in outlets:
-            outlet.flush()
+        for stream in streams:
+            stream.flush()

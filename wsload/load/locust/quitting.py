@@ -1,4 +1,4 @@
-"""Locust's ``quitting`` event, which a process fires as often as it is told to end, made to happen once."""
+"""Makes Locust's ``quitting`` event fire once, however often the process is told to end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import gevent
 from locust.event import EventHook
 
 PATIENCE_S: Final = 60.0
-"""Whoever asks for the end again leaves it to the first for so long."""
+"""How long a repeated request to end waits for the first to finish."""
 STEP_S: Final = 0.1
 
 
 def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
-    """Has ``then`` called after all listeners of the event, and the event fired by one greenlet only.
+    """Calls ``then`` after all listeners of the event, and lets only one greenlet fire it.
 
-    A process manager sends SIGTERM twice, or a person presses Ctrl-C too: each time Locust fires the event and
-    then exits, the second time in the middle of what the first one began. Now the second waits for the
-    first to end the process.
+    If a process manager sends SIGTERM twice, or somebody presses Ctrl-C as well, Locust fires the event each time and
+    then exits, the second time while the first is still ending the run. Now the second waits for the first to end
+    the process.
     """
     fire = quitting.fire
     first: Any = None

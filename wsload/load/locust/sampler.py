@@ -1,4 +1,4 @@
-"""Samples from the hub what the users' loop does while it is late: which place in the user class holds it up."""
+"""A sampling profiler for the loop while it is late: finds the line of a user class that holds it up."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 
 import gevent
 
-from wsload.load.locust.blocked import frames_of_thread, is_users_own, place_of
+from wsload.load.locust.blocked import frames_of_thread, is_user_code, place_of
 from wsload.load.locust.bridge import Bridge
 from wsload.measure.names import LATE_IN
 
 TICK_S: Final = 0.02
 LATE_NS: Final = 2_000_000
-"""A loop that is late by less is not looked at."""
+"""A loop that is late by less is not sampled."""
 
 
 class Sampler:
-    """One per recording: `start` and `stop` with it. Each sample is counted, with its place if it is the user's."""
+    """Runs on the hub during a recording; counts each sample, and its place if that is in the user's code."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -26,12 +26,10 @@ class Sampler:
         self._texts: dict[tuple[CodeType, int], str] = {}
 
     def start(self) -> None:
-        """Looks at the loop from now on."""
         self.stop()
         self._greenlet = gevent.spawn(self._sample)
 
     def stop(self) -> None:
-        """Looks no more."""
         if self._greenlet is not None:
             self._greenlet.kill()
             self._greenlet = None
@@ -44,10 +42,10 @@ class Sampler:
                 engine.call(self._count, self._place())
 
     def _place(self) -> str:
-        """The innermost place of the user's own code, for people; empty where the loop is in none."""
+        """The innermost place in the user's code, for people; empty if there is none."""
         frame = self._bridge.frame()
         frames = frames_of_thread(frame) if frame is not None else []
-        own = next((each for each in frames if is_users_own(each)), None)
+        own = next((each for each in frames if is_user_code(each)), None)
         if own is None:
             return ""
         key = own.f_code, own.f_lineno
@@ -57,7 +55,7 @@ class Sampler:
         return self._texts[key]
 
     def _count(self, place: str) -> None:
-        """On the loop's thread, when it goes on."""
+        """On the loop's thread, once it is no longer blocked."""
         recorder = self._bridge.engine.recorder
         recorder.count.late_samples += 1
         if place:

@@ -1,10 +1,10 @@
-"""Signals that end a run: the first in order, the second without waiting, the third at once.
+"""Signals that end a run: the first in order, the second without waiting for users, the third at once.
 
-Python raises ``KeyboardInterrupt`` in whatever greenlet happens to run. Where that is the one that
-listens to the workers, the master hears nothing more of them, waits, and gives them up as lost: seen in
-some of twenty runs that were interrupted while an interval came in. So Ctrl-C is taken by gevent's loop, as
-Locust itself does it for SIGTERM, and told to the main greenlet. SIGHUP, of which Locust knows nothing, is
-handled as SIGTERM: a terminal that is closed ends the run with its results.
+Python raises ``KeyboardInterrupt`` in whichever greenlet happens to run. If that is the one that listens to the
+workers, the master never hears of them again and gives them up as lost; this happened in some of twenty runs that
+were interrupted while an interval arrived. So gevent's loop handles Ctrl-C, as it does SIGTERM for Locust, and
+raises it in the main greenlet. SIGHUP, which Locust ignores, is handled like SIGTERM: closing the terminal ends the
+run with its results.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import gevent
 from wsload.load.locust.compat import raise_in_main_greenlet
 
 TOGETHER_S: Final = 0.5
-"""Signals no further apart than this are one: process managers send them twice, or one after another."""
+"""Signals closer together than this count as one: process managers may send several."""
 
 
 class Urgency(IntEnum):
-    """How often a process was told to end."""
+    """How often the process was told to end."""
 
     FIRST = 1
     AGAIN = 2
@@ -34,7 +34,7 @@ class Urgency(IntEnum):
 
 
 class EndSignals:
-    """Takes SIGINT, SIGTERM and SIGHUP where nobody else does. ``on_again`` is called at the second."""
+    """Handles SIGINT, SIGTERM and SIGHUP unless somebody else does. ``on_again`` is called at the second signal."""
 
     def __init__(self, on_again: Callable[[], object], now_s: Callable[[], float] = time.monotonic) -> None:
         self._on_again = on_again
@@ -44,7 +44,7 @@ class EndSignals:
         self._watchers: list[gevent.signal_handler] = []
 
     def take(self) -> None:
-        """From now on, until `release`. A signal that is ignored (``nohup``) or handled otherwise is left alone."""
+        """Handles signals until `release`, except those that are ignored (``nohup``) or have another handler."""
         for number, usual in (
             (signal.SIGINT, signal.default_int_handler),
             (signal.SIGTERM, signal.SIG_DFL),
@@ -54,13 +54,13 @@ class EndSignals:
                 self._watchers.append(gevent.signal_handler(number, self._on_signal, number))
 
     def release(self) -> None:
-        """Python's own way again, which works without gevent's loop too: for what comes after the run."""
+        """Restores Python's own handlers, which after the run also work without gevent's loop."""
         while self._watchers:
             self._watchers.pop().cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def heard(self) -> Urgency | None:
-        """Counts a signal; None for one that came together with the last."""
+        """Counts a signal; returns None for one that came together with the last."""
         now_s = self._now_s()
         if now_s - self._heard_s < TOGETHER_S:
             return None
@@ -78,5 +78,5 @@ class EndSignals:
         elif urgency is Urgency.AGAIN:
             self._on_again()
         elif urgency is Urgency.THIRD:
-            sys.stderr.write("Ended at once: the run was not judged, its results have no summary.\n")
+            sys.stderr.write("Ended at once: the run was not judged, and its results have no summary.\n")
             os._exit(128 + number)

@@ -1,8 +1,8 @@
-"""Locust's own statistics, fed with every sample: in aggregate while only Locust listens, else one by one.
+"""Feeds every sample to Locust's statistics: in batches while only Locust listens, otherwise one by one.
 
-A fired ``request`` event costs 2 to 4 µs of the interpreter that the measuring loop shares. Locust's
-table needs sums and counts only, which numpy adds up for a tenth of a second's samples at once. As
-soon as somebody else listens to ``request``, each sample is fired as an event.
+Firing a ``request`` event takes 2 to 4 µs of interpreter time, which the measuring loop shares. Locust's
+table only needs sums and counts, which numpy computes for a tenth of a second's samples at once. As soon as
+somebody else listens to ``request``, each sample is fired as an event.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from locust.stats import RequestStats, StatsEntry, StatsError
 
 from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
-from wsload.load.locust.compat import is_locusts_own, listeners, own_rounding, remember_second
+from wsload.load.locust.compat import custom_rounding, is_locusts_own, listeners, remember_second
 from wsload.load.locust.ending import Listeners
 from wsload.load.locust.lane import SLICE
 from wsload.measure.names import OWN, split
@@ -30,20 +30,17 @@ class _Type(str):
 
 
 TYPE: Final = _Type("WS")
-"""The request type of wsload's rows. Events that wsload fires are known by this very object."""
+"""The request type of wsload's rows. Events fired by wsload are recognized by this very object."""
 ROWS: Final = frozenset(("open", "login", "close"))
-"""wsload's own metrics that are rows in Locust's table, beside all that user classes name."""
-
-
+"""wsload's own metrics that are rows in Locust's table, besides the names of user classes."""
 FEW: Final = 100
-"""Up to so many values numpy takes longer than a loop."""
+"""Up to this many values a loop is faster than numpy."""
 
 
 class StatisticsFeed:
-    """Hears of every sample on the loop's thread and hands it to Locust on the hub's.
+    """A listener of the recorder that passes every sample to Locust, on the hub.
 
-    ``url`` is what listeners get as the ``url`` of each request; ``known`` are names that Locust has the
-    figures of already.
+    ``url`` is the ``url`` argument of each ``request`` event; ``known`` are names whose figures Locust already has.
     """
 
     def __init__(
@@ -97,7 +94,7 @@ class StatisticsFeed:
             fail_many(self._environment.stats, what, WorkloadError(kind), ages)
 
     def _fire(self, name: str, time_ms: float | None, length: int, error: WorkloadError | None) -> None:
-        """Fires one ``request``, with every argument that Locust documents."""
+        """Fires a ``request`` event, with every argument that Locust documents."""
         self._listeners.call(
             self._environment.events.request.fire,
             request_type=TYPE,
@@ -119,7 +116,7 @@ def _give_others_a_turn(done: int) -> None:
 
 
 def only_aggregates_are_wanted(environment: Any) -> bool:
-    """Whether nobody listens to ``request`` but Locust's own statistics and wsload."""
+    """Whether only Locust's statistics and wsload listen to ``request``."""
     return all(
         is_locusts_own(listener) or getattr(listener, "__module__", "").startswith("wsload.")
         for listener in listeners(environment.events.request)
@@ -127,7 +124,7 @@ def only_aggregates_are_wanted(environment: Any) -> bool:
 
 
 def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
-    """What ``StatsEntry.log`` does with a response time, for many (ns) at once."""
+    """Does for many response times (ns) at once what ``StatsEntry.log`` does for one."""
     now = time.time()
     second = int(now)
     last = entry.last_request_timestamp
@@ -166,8 +163,8 @@ def fail_many(stats: RequestStats, name: str, error: WorkloadError, ages: list[i
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
-    """How often which value (ns) is there in ms by Locust's rounding: two digits, or whatever it was replaced by."""
-    if round_one := own_rounding():
+    """Counts the values (ns) by ms as Locust rounds them: to two digits, or with a custom function."""
+    if round_one := custom_rounding():
         return Counter(int(round_one(value / 1e6)) for value in values).items()
     if len(values) <= FEW:
         return Counter(map(_rounded_one, values)).items()

@@ -1,7 +1,7 @@
-"""Real threads for what blocks in a user class: ``asyncio.to_thread``, ``loop.run_in_executor(None, …)``.
+"""Real threads for blocking code of a user class: ``asyncio.to_thread``, ``loop.run_in_executor(None, …)``.
 
-`concurrent.futures` stands on ``threading`` and ``queue``, which gevent has replaced by greenlets of the
-thread that asks: on the loop's thread, where no hub runs, a job handed to them never returns.
+`concurrent.futures` uses ``threading`` and ``queue``, which gevent has replaced by greenlets of the calling
+thread. On the loop's thread, where no hub runs, a job submitted to them would never return.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any, Final
 import gevent.monkey
 
 MOST_THREADS: Final = 32
-"""At once; further jobs wait for one to end. The most that asyncio's own executor ever has."""
+"""Further jobs wait for one to end. asyncio's own executor never has more threads, either."""
 
 start_real_thread: Final = gevent.monkey.get_original("_thread", "start_new_thread")
-"""Starts a thread of the operating system; Locust has replaced ``threading`` by greenlets."""
+"""Starts an operating system thread; Locust has replaced ``threading`` by greenlets."""
 
 thread_id: Final = gevent.monkey.get_original("_thread", "get_ident")
-"""The id of the running thread; that of ``threading`` is now the greenlet's."""
+"""The id of the running thread; ``threading`` now returns that of the greenlet."""
 
 
 class RealThreadPool(ThreadPoolExecutor):
-    """A loop's default executor on real threads, which never keep the process from ending.
+    """A loop's default executor, on real threads that never keep the process from exiting.
 
-    `submit` belongs to the loop's thread and returns a future of asyncio, since those of
-    `concurrent.futures` have locks that were replaced too.
+    Call `submit` on the loop's thread only. It returns a future of asyncio, since those of `concurrent.futures` use
+    locks that gevent has replaced.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -39,7 +39,6 @@ class RealThreadPool(ThreadPoolExecutor):
         self._unfinished = 0
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Calls the function on some thread of the pool; the future is one of the loop."""
         future: asyncio.Future[Any] = self._loop.create_future()
         self._unfinished += 1
         self._jobs.put((future, partial(function, *args, **kwargs)))
@@ -49,7 +48,7 @@ class RealThreadPool(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Ends the threads that have nothing to do; the others are not waited for."""
+        """Ends the idle threads; the others are not waited for."""
         for _ in range(self._threads_started):
             self._jobs.put(None)
 
@@ -65,13 +64,13 @@ class RealThreadPool(ThreadPoolExecutor):
             except BaseException as raised:
                 error = raised
             del job, call
-            with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._finish, future, result, error)
 
     def _finish(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
         self._unfinished -= 1
         if future.done():
-            return  # the waiting was cancelled
+            return  # it was cancelled
         if error is not None:
             future.set_exception(error)
         else:

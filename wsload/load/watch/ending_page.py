@@ -1,8 +1,7 @@
-"""Keeps Locust's page asking while a run ends.
+"""Keeps Locust's page polling while a run ends.
 
-The page asks for figures while the state is ``spawning`` or ``running``, and no more. While users end and their
-answers are waited for it is another, and a page that was told so (or was opened then) would show it, with a button
-that reads "Loading", until it is reloaded.
+The page polls for figures only while the state is ``spawning`` or ``running``. While users stop and drain, the state
+is another. A page that saw it, or was opened then, would show it until reloaded, with a button that reads "Loading".
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from flask import Response, request
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPING
 
 ENDING: Final = (STATE_CLEANUP, STATE_STOPPING)
-"""States of a run that is ending, which the page takes for the last."""
+"""States of a run that is ending, in which the page stops polling."""
 _IN_PAGE: Final = re.compile(rf'"state": ?"(?:{"|".join(ENDING)})"')
 
 
-def keep_asking(environment: Any) -> None:
-    """Tells the page that a run which is ending is running: it goes on until the run has stopped."""
+def keep_polling(environment: Any) -> None:
+    """Reports a run that is ending as running, so that the page polls until it has stopped."""
     app = environment.web_ui.app
     base = (environment.parsed_options.web_base_path or "").rstrip("/")
 
@@ -34,7 +33,7 @@ def keep_asking(environment: Any) -> None:
     answers = {f"{base}/stats/requests": figures, f"{base}/": start_page}
 
     def told(response: Response) -> Response:
-        # The answer says whether the run was ending: Locust gives figures out again for two seconds.
+        # Decided by the answer rather than the runner's state, since Locust caches the answer for two seconds.
         if request.path in answers and any(state in response.get_data(as_text=True) for state in ENDING):
             answers[request.path](response)
         return response

@@ -1,4 +1,4 @@
-"""The WebSocket page in Locust's web UI: live figures of the run, its log and its report to download."""
+"""The WebSocket page in Locust's web UI: live figures of the run, and downloads of its log and report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LINK: Final = (
 
 
 def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
-    """Adds the page, a tab and links to the web UI; ``run_now`` gives the latest run, if there was one."""
+    """Adds the page, a tab and links to the web UI; ``run_now`` returns the latest run, or None."""
     web_ui = environment.web_ui
     base = (getattr(environment.parsed_options, "web_base_path", None) or "").rstrip("/")
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
@@ -53,7 +53,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
         if run is not None:
             name = request.args.get("name", "")
             found = run.live(int(since) if since.isdecimal() and len(since) < 10 else 0, name)
-        # Not by Flask's jsonify, which, in the debug mode that Locust sets, sorts and indents.
+        # Not with Flask's jsonify, which sorts and indents in the debug mode that Locust sets.
         return Response(json.dumps(found, separators=(",", ":")), mimetype="application/json")
 
     def histograms() -> Response:
@@ -63,7 +63,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
         return _file(run_now(), REPORT)
 
     def refuse_foreign_pages() -> Response | None:
-        # Locust's answers let any website read them; a browser says which one asks.
+        # Locust's answers may be read by any website (CORS); a browser names the one that asks.
         origin = request.headers.get("Origin")
         if origin is None or urlsplit(origin).netloc == request.host:
             return None
@@ -95,7 +95,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
             and response.mimetype == "text/html"
             and not response.direct_passthrough
         ):
-            # Locust's tabs can hold tables only: the page with the charts is a click away.
+            # Locust's tabs can only hold tables, so the page with the charts gets a link.
             link = _LINK.format(escape(f"{base}/{KEY}"))
             response.set_data(response.get_data(as_text=True).replace("</body>", link))
         return response
@@ -118,6 +118,6 @@ def _rows(metrics: dict[str, dict[str, float | None]]) -> list[dict[str, object]
 
 def _file(run: Run | None, name: str) -> Response:
     if run is None or not (run.writer.path / name).is_file():
-        # Not abort(): with a login Locust turns every exception of a page into an answer of 200.
-        return Response("There is none yet.\n", 404, mimetype="text/plain")
+        # Not abort(): if a login is required, Locust turns every exception in a view into a 200.
+        return Response(f"There is no {name} yet.\n", 404, mimetype="text/plain")
     return send_file((run.writer.path / name).resolve(), as_attachment=name == HISTOGRAMS)

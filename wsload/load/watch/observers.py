@@ -1,6 +1,6 @@
-"""Watching a run from outside: Prometheus, OpenTelemetry, and JSON lines on standard output.
+"""Exports a run in progress: Prometheus, OpenTelemetry, and JSON lines on standard output.
 
-All of it lives in the process that owns the run, on its hub, and is made of what is recorded anyway.
+All exporters live in the process that owns the run, on its hub, and use what is recorded anyway.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsload")
 
 SCHEMA: Final = 1
-"""Of the JSON lines; raised by changes that a reader must know of."""
+"""The version of the JSON lines; raised by incompatible changes."""
 
 
 def watch_from_outside(environment: Any, settings: Settings, run_now: Callable[[], Run | None]) -> None:
-    """Starts what the options ask for, once, before any run. Raises `UsageError` where that can't be."""
+    """Starts the exporters that the options ask for, once, before any run. Raises `UsageError`."""
     if isinstance(environment.runner, WorkerRunner):
         return
     if settings.prometheus is not None:
@@ -46,16 +46,16 @@ class JsonProgress:
     Each has ``schema`` (1), ``event``, ``run`` (its directory's name) and ``at`` (seconds since the epoch).
 
     ``"event": "second"`` comes once a second: ``users``, ``connections``, ``in_flight`` (levels at its end),
-    ``sent_per_s``, ``answered_per_s`` (requests), ``deliveries_per_s``, ``lost``, ``failures`` (in it), and in
-    ``names``, for each request, step and value with anything in that second, ``answered_per_s``, ``p50_ms``,
+    ``sent_per_s``, ``answered_per_s`` (requests), ``deliveries_per_s``, ``lost``, ``failures`` (in that second).
+    ``names`` has, for each request, step and value that occurred in that second, ``answered_per_s``, ``p50_ms``,
     ``p99_ms``, ``p99_9_ms`` (null without an answer), ``lost`` and ``failed``.
 
     ``"event": "end"`` comes last and is about the whole run: ``standing``, ``verdict``, ``results`` (path),
-    ``duration_s``, ``lost``, ``failures``, ``warnings`` and ``checks`` (as in run.json), and in ``names`` for each
+    ``duration_s``, ``lost``, ``failures``, ``warnings`` and ``checks`` (as in run.json). ``names`` has, for each name,
     its ``kind``, ``answered``, the same three percentiles, ``lost`` and ``failed``.
 
-    The request ``message``, which is the chat's, also has fields of its own: ``echoes_per_s`` or ``messages``,
-    ``message_p50_ms``, ``message_p99_ms``, ``message_p99_9_ms``.
+    The chat's request ``message`` also has fields of its own: ``echoes_per_s`` or ``messages``, ``message_p50_ms``,
+    ``message_p99_ms``, ``message_p99_9_ms``.
     """
 
     def __init__(self, run: Run, stream: TextIO | None = None) -> None:
@@ -63,7 +63,7 @@ class JsonProgress:
         self._stream = stream or sys.stdout
 
     def second(self, found: Point) -> None:
-        """The next second's figures."""
+        """Writes the figures of a second."""
         message = found.names.get("message")
         fields = {
             "users": found.users,
@@ -81,7 +81,7 @@ class JsonProgress:
         self._write("second", found.at, fields)
 
     def end(self) -> None:
-        """The run has ended, and was judged and stored."""
+        """Writes the end of the run, which was judged and stored."""
         run, summary = self._run, self._run.summary
         assert summary is not None
         names = {name: _whole(name, summary) for name in _names(summary)}
@@ -110,7 +110,7 @@ class JsonProgress:
             self._stream.write(json.dumps(about | fields) + "\n")
             self._stream.flush()
         except (OSError, ValueError):
-            # Nobody reads any more: no reason to end the run, nor to say so every second.
+            # The reader is gone: no reason to end the run, or to log this every second.
             self._write = lambda *_: None  # type: ignore[method-assign]
 
 
@@ -135,7 +135,7 @@ def _second(named: Named) -> dict[str, object]:
 
 
 def _names(summary: Summary) -> Iterable[str]:
-    """Every name, with values or without."""
+    """Every name, with or without values."""
     measured = (split(metric)[0] for metric in summary.metrics)
     return dict.fromkeys([*(name for name in measured if name not in OWN), *summary.names])
 

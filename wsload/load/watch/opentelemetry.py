@@ -1,9 +1,8 @@
-"""A run as OpenTelemetry metrics, beside Locust's own, when ``--otel`` asks for it.
+"""OpenTelemetry metrics of a run, in addition to Locust's own, with ``--otel``.
 
-Locust itself records every sample into its histogram ``locust.client.duration`` (in the process
-that measured it: on a worker, by the worker), since to ``request`` it is a listener like any other.
-What that can't tell is added here, by the process that owns the run: users, connections, counters
-and the merged percentiles. Without Locust's ``--otel`` nothing of this is loaded.
+Locust itself listens to ``request`` and records every sample in its histogram ``locust.client.duration``, in
+the process that measured it (a worker). The process that owns the run adds what is missing there: users,
+connections, counters and the merged percentiles. Without ``--otel`` nothing of this is loaded.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ _UNITS: Final = {"bytes_out": "By", "bytes_in": "By"}
 def observe_with_opentelemetry(run_now: Callable[[], Run | None]) -> None:
     """Registers ``wsload.…`` instruments with the meter provider that Locust has set up.
 
-    They report ``run_now()`` whenever the provider's readers ask. Where OpenTelemetry is not installed,
-    which Locust has said by then, it does nothing.
+    They report ``run_now()`` whenever the provider's readers ask. Does nothing if OpenTelemetry is not installed;
+    Locust has logged that before.
     """
     try:
         from opentelemetry import metrics
@@ -102,7 +101,7 @@ def _latencies(run: Run) -> Iterator[tuple[float, dict[str, Any]]]:
 
 
 def _about(metric: str, run: Run) -> dict[str, Any]:
-    """The metric; of what a user class named, also its name, its kind and which part of it this is."""
+    """A metric's attributes; those of a user class's name include the name, its kind and the part."""
     name, part = split(metric)
     if metric in OWN or name in OWN:
         return {"metric": metric}

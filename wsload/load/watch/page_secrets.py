@@ -1,7 +1,7 @@
-"""Keeps secrets out of what Locust's web UI answers.
+"""Keeps secrets out of the responses of Locust's web UI.
 
-Locust puts every option's default into its start page, also those that came from an environment variable, and
-the host into its pages, reports and file names. Whatever page that is: what is secret is replaced on its way out.
+Locust puts every option's default into its start page, even if it came from an environment variable, and the host
+into its pages, reports and file names. So secrets are replaced in every outgoing response.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from wsload.load.users.opening import pairs
 from wsload.redact import HIDDEN, redact_url
 
 SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
-"""Those shown as a whole as ``***``."""
+"""Options whose whole value is shown as ``***``."""
 URL_OPTIONS: Final = ("host", "ws_url")
-"""Those that may hold a password or a token."""
+"""URLs, which may hold a password or a token."""
 LONG: Final = 8
-"""Characters of a secret that is replaced wherever it stands; a shorter one only where it is a whole value."""
+"""A secret of at least this length is replaced anywhere in the text, a shorter one only as a whole JSON string."""
 _TEXT: Final = ("text/", "application/json", "application/javascript")
 
 
 def shown(option: str, value: str) -> str:
-    """How an option's value is shown in the start form; posted like that, it is the configured one that is meant."""
+    """How the start form shows an option's value; if the form is posted with it, the configured value is meant."""
     if option in SECRET_OPTIONS:
         return HIDDEN if value else ""
     return redact_url(value)
@@ -43,7 +43,7 @@ class PageSecrets:
         environment.web_ui.app.after_request(self.without)
 
     def without(self, response: Response) -> Response:
-        """The response with all secrets replaced."""
+        """Replaces the secrets in a response."""
         found = set(self._pairs())
         if name := response.headers.get("Content-Disposition"):
             response.headers["Content-Disposition"] = replaced(name, found)
@@ -54,7 +54,7 @@ class PageSecrets:
         return response
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        """Each secret with what stands for it, of now and of the start."""
+        """Each secret, present or at the start, with its replacement."""
         environment, urls = self._environment, []
         for options in (self._at_start, vars(environment.parsed_options)):
             for option in SECRET_OPTIONS:
@@ -72,7 +72,7 @@ class PageSecrets:
 
 
 def replaced(text: str, secrets: set[tuple[str, str]]) -> str:
-    """The text without the first of each pair, however JSON, a script or HTML write it."""
+    """The text with the secrets replaced, as JSON, JavaScript and HTML may write them."""
     for secret, stand_in in sorted(secrets, key=lambda pair: -len(pair[0])):
         if not secret or secret == stand_in:
             continue
@@ -87,7 +87,7 @@ def replaced(text: str, secrets: set[tuple[str, str]]) -> str:
 
 
 def _written(value: str) -> tuple[str, ...]:
-    """As it is, as JSON has it, as Jinja's ``tojson`` has it, and as HTML has it."""
+    """The value unchanged, in JSON, in Jinja's ``tojson``, and in HTML."""
     in_json = in_script = json.dumps(value)[1:-1]
     for character in "<>&'":
         in_script = in_script.replace(character, f"\\u{ord(character):04x}")

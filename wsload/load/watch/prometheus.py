@@ -1,8 +1,8 @@
-"""A run for Prometheus: everything recorded so far, at ``/metrics`` of a small server on the hub.
+"""Prometheus metrics of a run: everything recorded so far, at ``/metrics`` of a small server on the hub.
 
-Durations are histograms in seconds with fixed bounds, whose counts are taken from the HDR histograms:
-exact but for values within 0.1 % of a bound. All is made when asked for, of what was recorded anyway;
-with each new run the figures begin at zero, which Prometheus takes for a restart.
+Durations are histograms in seconds with fixed bounds, whose counts come from the HDR histograms: exact except
+for values within 0.1 % of a bound. Everything is computed on request. With each new run the figures start at
+zero, which Prometheus treats like a restart.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ _ABOUT: Final = {
 
 
 def serve_prometheus(address: tuple[str, int], run_now: Callable[[], Run | None]) -> str:
-    """Serves ``run_now()``'s figures at (host, port) for as long as the process lives; returns the URL.
+    """Serves the figures of ``run_now()`` at (host, port) for as long as the process lives; returns the URL.
 
-    Raises `UsageError` where prometheus_client is not installed or the address can't be listened on.
+    Raises `UsageError` if prometheus_client is not installed, or it can't listen on the address.
     """
     try:
         from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -72,21 +72,19 @@ def serve_prometheus(address: tuple[str, int], run_now: Callable[[], Run | None]
         server.start()
     except OSError as error:
         where = f"{address[0]}:{address[1]}"
-        raise UsageError(
-            f"argument --ws-prometheus: {where} can't be listened on ({error.strerror})"
-        ) from None
+        raise UsageError(f"argument --ws-prometheus: can't listen on {where} ({error.strerror})") from None
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{host}:{server.server_port}/metrics"
 
 
 class RunCollector:
-    """What `prometheus_client` asks at each scrape; nothing before the first run."""
+    """The collector that `prometheus_client` calls at each scrape."""
 
     def __init__(self, run_now: Callable[[], Run | None]) -> None:
         self._run_now = run_now
 
     def collect(self) -> Iterator[Any]:
-        """The families of metrics of the latest run."""
+        """The metric families of the latest run; none before the first."""
         run = self._run_now()
         return _families(run) if run is not None else iter(())
 
@@ -143,7 +141,7 @@ def _families(run: Run) -> Iterator[Any]:
 
 
 def _named(totals: Totals) -> dict[tuple[Kind, str], dict[tuple[str, ...], Histogram | None]]:
-    """The histograms of requests, steps and values: by kind and suffix, then by the name as a label."""
+    """The histograms of requests, steps and values, by kind and suffix, then by their label (the name)."""
     declared = (name + suffix for name, kind in totals.names.items() for suffix in PARTS[kind])
     found: dict[tuple[Kind, str], dict[tuple[str, ...], Histogram | None]] = {}
     for metric in in_order({*declared, *filter(for_people, totals.histograms)} - OWN):
@@ -168,7 +166,7 @@ def _histograms(
 
 
 def cumulative(histogram: Histogram) -> list[tuple[str, float]]:
-    """For each bound, its text in seconds and how many values are not above it; at last all, ``+Inf``."""
+    """For each bound its text, in seconds, and how many values are at most that; ends with ``+Inf``."""
     edges_ns, counts = histogram.buckets()
     below = np.concatenate(([0], np.cumsum(counts)))
     places = np.searchsorted(edges_ns, np.array(BOUNDS_US) * 1000, side="right")

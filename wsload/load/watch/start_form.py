@@ -1,7 +1,7 @@
-"""What is posted to Locust's start form, read before the run starts: a mistake is shown in the form.
+"""Checks what is posted to Locust's start form before the run starts, so that a mistake is shown in the form.
 
-Its API is open to whoever reaches it, and to any website that a browser beside it shows. So it takes only what
-the form has, and the process's secrets are sent nowhere but where they were given for.
+Anyone who can reach the web UI can post to it, and so can any website open in a browser on that machine. So only
+fields of the form are accepted, and secrets are sent only to the servers for which they were given.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ logger = logging.getLogger("wsload")
 OWN_FIELDS: Final = frozenset(
     ("user_count", "spawn_rate", "host", "run_time", "user_classes", "shape_class", "profile")
 )
-"""Those that Locust's form has besides its extra options."""
+"""The fields of Locust's form besides its extra options."""
 SENT: Final = ("ws_bearer", "ws_basic", "ws_header", "ws_cookie")
 """Options whose values are sent to the server."""
 
 Origin = tuple[bool, str, int | None]
-"""Whether it is TLS, and host and port."""
+"""Whether TLS is used, the host and the port."""
 
 
 def origin_of(url: str) -> Origin:
-    """Whom a URL reaches."""
     parts = urlsplit(url)
     secure = parts.scheme in ("wss", "https")
     return secure, (parts.hostname or parts.path).lower(), parts.port or (443 if secure else 80)
@@ -43,7 +42,7 @@ def origin_of(url: str) -> Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Whom a run's users send to."""
+    """The servers that a run's users send to."""
 
     origins: frozenset[Origin]
     proxy: str
@@ -51,7 +50,7 @@ class Reach:
     """Whether certificates are verified."""
 
     def is_within(self, other: Reach) -> bool:
-        """Whether all of it can be trusted with what was given for the other."""
+        """Whether secrets that were given for ``other`` may be sent here."""
         return (
             self.origins <= other.origins
             and self.proxy == other.proxy
@@ -65,8 +64,8 @@ class Reach:
 class StartForm:
     """Checks each post to ``/swarm``, and to ``/user``, which changes user classes.
 
-    ``targets`` is given the options as the form has them and its host; it returns what users would open, and
-    raises `UsageError`.
+    ``targets`` gets the options and the host of the form; it returns the URLs that users would open, or raises
+    `UsageError`.
     """
 
     def __init__(self, environment: Any, targets: Callable[[Namespace, str], list[str]]) -> None:
@@ -75,13 +74,13 @@ class StartForm:
         self._in_form = options_in_the_form() | OWN_FIELDS
         self._at_start = dict(vars(environment.parsed_options))
         self._given_for: dict[str, Reach] = {}
-        """By secret, whom it may be sent to: whom it was given for, or else whom it was first sent to."""
+        """By secret, where it may be sent: the servers for which it was given, or else those it was first sent to."""
         hosts = (environment.host, *(user_class.host for user_class in environment.user_classes))
         if any(hosts) or "://" in (self._at_start.get("ws_url") or ""):
             self._bind(environment.parsed_options, "")
         base = (environment.parsed_options.web_base_path or "").rstrip("/")
         checks = {f"{base}/swarm": self._swarm, f"{base}/user": self._user}
-        # Who is not logged in is not told what a form's files and names are good for either.
+        # Checked only after the login, since the messages tell which files and names exist.
         guarded = {path: environment.web_ui.auth_required_if_enabled(check) for path, check in checks.items()}
         environment.web_ui.app.before_request(
             lambda: guarded[request.path]() if request.path in guarded and request.method == "POST" else None
@@ -122,7 +121,7 @@ class StartForm:
         self._bind(options, posted.get("host", ""))
 
     def _restored(self, configured: dict[str, Any]) -> dict[str, str]:
-        """What was posted; where that is only how the page shows a secret, the secret itself, for Locust too."""
+        """The posted fields, with redacted secrets replaced by the real ones, for Locust too."""
         texts = {name: request.form.getlist(name) for name in request.form}
         for name in texts.keys() & {*SECRET_OPTIONS, *URL_OPTIONS}:
             host = self._environment.host if name == "host" else ""
@@ -133,7 +132,7 @@ class StartForm:
         return {name: text for name, (text, *_) in texts.items()}
 
     def _secrets(self, options: dict[str, Any]) -> set[str]:
-        """What would be sent to a server."""
+        """The secrets that would be sent to a server."""
         found = {str(options[name]) for name in SENT if options.get(name)}
         for user_class in self._environment.user_classes:
             for given in (getattr(user_class, "headers", ()), getattr(user_class, "cookies", ())):
@@ -141,7 +140,7 @@ class StartForm:
         return found
 
     def _bind(self, options: Namespace, host: str) -> None:
-        """Raises `UsageError` for a secret that would be sent to others than it was given for."""
+        """Raises `UsageError` if a secret would be sent to another server than it was given for."""
         reach = Reach(
             origins=frozenset(map(origin_of, self._targets(options, host))),
             proxy=getattr(options, "ws_proxy", None) or "",
@@ -152,19 +151,19 @@ class StartForm:
             if (given_for := self._given_for.get(secret)) and not reach.is_within(given_for):
                 raise UsageError(
                     f"the credentials, headers or cookies were given for {given_for}: "
-                    "start another locust for another host or proxy, or without verifying certificates"
+                    "for another host or proxy, or without certificate verification, start another locust"
                 )
         self._given_for.update(dict.fromkeys(secrets - self._given_for.keys(), reach))
 
 
 def warn_of_an_open_page(options: Namespace) -> None:
-    """One line in the log where anybody may use the web UI."""
+    """Logs a warning if the web UI is reachable from elsewhere without a login."""
     host = options.web_host
     if options.web_login or host in ("localhost", "::1") or host.startswith("127."):
         return
-    everywhere = host in ("", "*", "0.0.0.0", "::")  # noqa: S104  # it is what is looked for
+    everywhere = host in ("", "*", "0.0.0.0", "::")  # noqa: S104
     logger.warning(
-        "The web UI listens on %s without a login: whoever reaches port %d can start and stop runs. "
+        "The web UI listens on %s without a login: anyone who reaches port %d can start and stop runs. "
         "Use --web-host 127.0.0.1, or --web-login",
         "all interfaces" if everywhere else host,
         options.web_port,

@@ -1,4 +1,4 @@
-"""Sees to it that the users of a run that ends do end, whatever their classes do."""
+"""Drops users that don't stop in time when a run ends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import gevent
 import gevent.event
 
 from wsload.load.locust.blocked import frames_of_task, place_of
-from wsload.load.locust.compat import users_at_work
+from wsload.load.locust.compat import running_users
 from wsload.load.locust.exit import leave_at_once
 from wsload.load.locust.handle import UserHandle
-from wsload.load.locust.watchdog import SAID_S, Watchdog
+from wsload.load.locust.watchdog import REPORTED_S, Watchdog
 from wsload.words import counted, listed
 
 logger = logging.getLogger("wsload")
@@ -21,8 +21,8 @@ logger = logging.getLogger("wsload")
 STEP_S: Final = 0.1
 
 
-class Leaving:
-    """Drops the users that have not ended in time; Locust waits for each of them, for ever if need be."""
+class Stragglers:
+    """Drops users that have not stopped within a grace period; Locust would wait for them forever."""
 
     def __init__(self, environment: Any, watchdog: Watchdog) -> None:
         self._environment = environment
@@ -32,30 +32,30 @@ class Leaving:
         self.dropped = 0
         """Users of this run that were dropped."""
         self.places: dict[str, str] = {}
-        """Where the first of each class waited, for people, unless the loop was blocked."""
+        """By user class, where the first dropped user was waiting; empty if the loop was blocked."""
 
     def reset(self) -> None:
-        """A new run begins."""
+        """Starts a new run."""
         self._hurried.clear()
         self.dropped = 0
         self.places.clear()
 
     def begin(self, grace_s: float) -> None:
-        """The users are told to end just now; those that have not in so many seconds are dropped."""
+        """Call it when users are told to stop; those that have not after ``grace_s`` are dropped."""
         if self._greenlet is None or self._greenlet.dead:
-            self._greenlet = gevent.spawn(self._see_off, grace_s)
+            self._greenlet = gevent.spawn(self._await_users, grace_s)
 
     def hurry(self) -> None:
-        """Drops those that have not ended at once."""
+        """Ends the grace period now."""
         self._hurried.set()
 
-    def _see_off(self, grace_s: float) -> None:
+    def _await_users(self, grace_s: float) -> None:
         deadline = time.monotonic() + grace_s
         while users := [
-            each for each in users_at_work(self._environment.runner) if isinstance(each, UserHandle)
+            each for each in running_users(self._environment.runner) if isinstance(each, UserHandle)
         ]:
             block = self._watchdog.block
-            blocked = block is not None and block.seconds >= SAID_S
+            blocked = block is not None and block.seconds >= REPORTED_S
             if blocked or time.monotonic() > deadline or self._hurried.is_set():
                 self._drop(users, blocked=blocked)
                 return
@@ -68,5 +68,5 @@ class Leaving:
                 self.places.setdefault(type(user.args[0]).__name__, place.text)
             user.drop(blocked=blocked)
         where = f": {listed(list(self.places.values()))}" if self.places else ""
-        logger.error("%s not ended in time, dropped%s", counted(len(users), "user"), where)
+        logger.error("%s did not stop in time and were dropped%s", counted(len(users), "user"), where)
         leave_at_once()
