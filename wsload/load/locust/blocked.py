@@ -36,6 +36,7 @@ class Place:
 
 
 def is_user_code(frame: FrameType) -> bool:
+    """Whether the frame runs the user's code rather than a library's."""
     return not frame.f_code.co_filename.startswith(_FOREIGN)
 
 

@@ -116,6 +116,7 @@ def options_in_the_form() -> frozenset[str]:
 
 
 def listeners(event: EventHook) -> list[Any]:
+    """The listeners of an event, in order."""
     return list(event._handlers)
 
 

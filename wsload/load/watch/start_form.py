@@ -35,6 +35,7 @@ Origin = tuple[bool, str, int | None]
 
 
 def origin_of(url: str) -> Origin:
+    """The server that a URL reaches; the port may be implied."""
     parts = urlsplit(url)
     secure = parts.scheme in ("wss", "https")
     return secure, (parts.hostname or parts.path).lower(), parts.port or (443 if secure else 80)
