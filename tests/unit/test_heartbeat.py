@@ -183,8 +183,10 @@ def test_working_is_counted_as_such() -> None:
 def test_waiting_for_a_core_is_counted_as_such() -> None:
     """Another process works on the same core."""
     cores = os.sched_getaffinity(0)
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    begun = "print('busy', flush=True)\nwhile True: pass"
+    busy = subprocess.Popen([sys.executable, "-c", begun], stdout=subprocess.PIPE)
     try:
+        assert busy.stdout is not None and busy.stdout.readline()
         core = {min(cores)}
         os.sched_setaffinity(busy.pid, core)
         os.sched_setaffinity(0, core)
@@ -192,7 +194,7 @@ def test_waiting_for_a_core_is_counted_as_such() -> None:
     finally:
         os.sched_setaffinity(0, cores)
         busy.kill()
-        busy.wait()
+        busy.communicate()
     assert count.late_waiting_ns > 50 * MS
     assert count.late_working_ns + count.late_waiting_ns <= count.late_ns
 
