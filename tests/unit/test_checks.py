@@ -16,7 +16,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LOST, TOO_LATE, UNLAGGED, Kind, Labels
+from wsload.measure.names import LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind, Labels
 from wsload.results.run import CheckOutcome, CheckState
 
 MS = 1_000_000
@@ -292,6 +292,57 @@ def test_shares_are_of_all_named_requests() -> None:
     assert evaluate(parse_check("refused.rate < 50%"), totals).got == "5 %"
     assert evaluate(parse_check("b.lost.rate < 50%"), totals).got == "12.5 %"
     assert evaluate(parse_check("failures.rate < 50%"), totals).got == f"{100 * 10 / 130:.6g} %"
+
+
+@pytest.mark.parametrize(("names", "attempts"), [({"a": Kind.REQUEST}, 100 + 30 + 4), ({}, 100 + 30 + 4)])
+def test_logins_that_are_counted_are_attempts_once(names: dict[str, Kind], attempts: int) -> None:
+    """A login may be a counter of the protocol's, or a request that the user class names so."""
+    totals = run_of(
+        {"a": Histogram.of([MS] * 100)}, names=names, counters={"logins": 30}, failures={("a", "refused"): 4}
+    )
+    assert evaluate(parse_check("failures.rate < 50%"), totals).got == f"{100 * 4 / attempts:.6g} %"
+    named = run_of(
+        {"a": Histogram.of([MS] * 100), "login": Histogram.of([MS] * 30)},
+        names={**names, "login": Kind.REQUEST},
+        counters={"logins": 30},
+        failures={("a", "refused"): 4},
+    )
+    assert evaluate(parse_check("failures.rate < 50%"), named).got == f"{100 * 4 / attempts:.6g} %"
+
+
+def test_names_alike_are_suggested_with_an_or_between() -> None:
+    totals = run_of({"buy a": Histogram.of([MS]), "buy b": Histogram.of([MS])})
+    assert evaluate(parse_check('"buy c".p50 < 1s'), totals).reason in (
+        "the run has no 'buy c': did you mean buy b or buy a?",
+        "the run has no 'buy c': did you mean buy a or buy b?",
+    )
+    assert evaluate(parse_check("gaps < 1"), totals).reason == "the run has no 'gaps'"
+
+
+def test_what_the_loop_was_late_in_is_nothing_to_check() -> None:
+    totals = run_of({}, counters={f"{LATE_IN}task": 3})
+    outcome = evaluate(parse_check(f'"{LATE_IN}task" < 5'), totals)
+    assert (outcome.state, outcome.reason) == (FAILED, f"the run has no '{LATE_IN}task'")
+
+
+def test_values_out_of_range_count() -> None:
+    totals = run_of({"buy": Histogram.of([MS] * 8 + [10**12] * 2)}, names={"buy": Kind.REQUEST})
+    assert totals.histograms["buy"].overflow == 2
+    totals.counters["lost"] = 10
+    assert evaluate(parse_check("lost.rate < 90%"), totals).got == "50 %"
+
+
+def test_why_it_failed_is_said_where_nothing_was_answered() -> None:
+    lost = run_of({"buy.lost": Histogram.of([MS] * 3)}, names={"buy": Kind.REQUEST})
+    assert evaluate(parse_check("buy.mean < 1s"), lost).reason == "no buy was answered, 3 were lost or failed"
+    assert evaluate(parse_check("buy.max < 1s"), lost).state is FAILED
+    assert evaluate(parse_check("login_failures.rate < 1%"), run_of({})).reason == "it is a share of nothing"
+    some = run_of(
+        {"buy": Histogram.of([MS] * 97), "buy.lost": Histogram.of([MS] * 3)}, names={"buy": Kind.REQUEST}
+    )
+    assert evaluate(parse_check("buy.max < 1s"), some).reason == (
+        "it lies among those that were lost or failed, which rank above all that were answered"
+    )
 
 
 # What the load generator's own lateness may have moved

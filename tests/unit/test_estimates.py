@@ -45,6 +45,25 @@ def test_unpaired_runs_share_one_deviation() -> None:
     )
 
 
+def test_unpaired_runs_are_estimated_statistic_by_statistic() -> None:
+    a = np.array([[1.0, 7.0], [3.0, 7.5], [5.0, math.nan]])
+    b = np.array([[6.0, 9.0], [8.0, 8.0]])
+    together, deviations = over_runs(a, b, least=np.zeros(2), slack=np.zeros(2))
+    for at in range(2):
+        column = a[:, at : at + 1]
+        alone, deviation = over_runs(
+            column[~np.isnan(column)][:, None], b[:, at : at + 1], least=np.zeros(1), slack=np.zeros(1)
+        )
+        assert deviations[at] == pytest.approx(deviation[0])
+        assert together.at_least(0.05)[at] == pytest.approx(alone.at_least(0.05)[0])
+
+
+def test_unpaired_runs_that_agree_scatter_by_what_is_least_believed() -> None:
+    same = np.array([[1.0], [1.0]])
+    _, deviation = over_runs(same, same, least=np.array([0.1]), slack=np.zeros(1))
+    assert deviation[0] == pytest.approx(0.1)
+
+
 def test_a_stated_scatter_is_that_of_one_run() -> None:
     evidence, deviation = as_stated(
         np.array([[1.0]]), np.array([[1.5]]), np.array([0.1]), least=np.zeros(1), slack=np.array([0.05])
