@@ -174,6 +174,27 @@ def test_a_slower_commit_is_found_out(ab: Start, tmp_path: Path, monkeypatch: py
     assert trees.stdout.count("\n") == 1
 
 
+def test_side_by_side_a_slower_server_is_found_out_in_the_same_seconds(ab: Start, tmp_path: Path) -> None:
+    words = ("--a", SERVE, "--b", SLOW, *QUICK, "--pairs", "3", "--side-by-side")
+    first = ab(*words)
+    until(lambda: "run 2 of 6" in first.err, timeout_s=90, what="the first pair")
+    until(lambda: len(first.family()) >= 5, timeout_s=60, what="watchdog, servers and locusts of the second")
+    family = first.family()
+    first.child.send_signal(signal.SIGINT)
+    first.wait(4)
+    until(lambda: not [each for each in family if alive(each)], what=f"the end of {family}")
+    place, plan = experiment(tmp_path)
+    assert [run["slot"] for run in plan["runs"]] == [1, 2]
+
+    done = ab("--resume", place).wait(1)
+    assert "is slower than A" in done.out
+    _, plan = experiment(tmp_path)
+    assert [run["side"] for run in plan["runs"]] == ["A", "B", "B", "A", "A", "B"]
+    runs = [json.loads((place / run["run"] / "run.json").read_bytes()) for run in plan["runs"]]
+    for one, other in zip(runs[::2], runs[1::2], strict=True):
+        assert max(one["started_at"], other["started_at"]) < min(one["ended_at"], other["ended_at"])
+
+
 def test_the_same_server_twice_is_not_slower_and_an_experiment_goes_on_after_a_break(
     ab: Start, tmp_path: Path
 ) -> None:

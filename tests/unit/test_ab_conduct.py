@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from support.serving import Serving
 from support.stored_runs import store_run
+from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
 from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
@@ -24,6 +26,7 @@ from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
+from wsload.report.comparison.server_figures import SERVER, ServerFigures
 from wsload.results.reader import open_run
 
 LATE = "Not trusted: sends were late: p99 12 ms"
@@ -289,6 +292,108 @@ def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them
     assert comparison.gate.alpha == pytest.approx(PLANNED * (1 - PLANNED) * plan.gate.alpha)
     assert {each.pairs for each in comparison.judgements} == {7}
     assert load(tmp_path).extended(2).more == (4, 2)
+
+
+# Both runs of a pair at the same time
+
+
+class Together(Loader):
+    """Loads that end only when both of a pair have begun."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.both = threading.Barrier(2)
+
+    def __call__(self, plan: ExperimentPlan, **settings: Any) -> Load:
+        self.both.wait(10)
+        with LOCK:
+            return super().__call__(plan, **settings)
+
+
+LOCK = threading.Lock()
+
+
+def test_side_by_side_both_runs_of_a_pair_are_made_at_once(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    notes = Notes()
+    conductor = conduct(replace(plan, side_by_side=True, warm_up_s=2), Together(slower=2.0), notes)
+    conductor.go_on()
+    assert notes.steps[:3] == [
+        (1, "starting the server, beside B"),
+        (1, "warming up, beside B"),
+        (1, "measuring, beside B"),
+    ]
+    assert (3, "measuring, beside A") in notes.steps  # B is started first in every other pair
+    assert [outcome.slot for outcome in notes.outcomes] == [1, 2, 3, 4, 5, 6]
+    assert conductor.experiment.ended is StopReason.PLANNED
+    report = report_of(tmp_path, load(tmp_path))
+    assert len(report.comparison.pairs) == 3
+    assert report.comparison.verdict is Verdict.SLOWER
+    assert not (tmp_path / STAGE).exists()
+    assert not (tmp_path / DISCARDED).exists()
+
+
+@pytest.mark.parametrize(("share", "crowded"), [(0.1, False), (64.0, True)])
+def test_side_by_side_a_machine_without_room_for_both_is_named(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, share: float, crowded: bool
+) -> None:
+    conductor = conduct(replace(plan, side_by_side=True), Together())
+    conductor.go_on()
+    for outcome in conductor.experiment.done:
+        figures = ServerFigures(
+            command="serve",
+            url="ws://127.0.0.1:1",
+            exit_code=None,
+            cpu_s=1.0,
+            cpu_share=share,
+            memory_peak_bytes=1,
+            processes=1,
+            every_s=1.0,
+        )
+        (tmp_path / outcome.run / SERVER).write_bytes(figures.to_json())
+    warnings = report_of(tmp_path, conductor.experiment).warnings
+    assert any("use less load" in each for each in warnings) == crowded
+
+
+def test_side_by_side_a_pair_is_made_again_when_one_run_is_not_valid(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    notes = Notes()
+    conductor = conduct(replace(plan, side_by_side=True, pairs=2), Together(told={2: False}), notes)
+    conductor.go_on()
+    assert len(notes.again) == 1
+    assert [len(outcome.repeated) for outcome in conductor.experiment.done].count(1) == 1
+    assert sorted(path.name for path in (tmp_path / DISCARDED).iterdir()) == ["run-01-A", "run-02-B"]
+    assert len(list(tmp_path.glob("*/run.json"))) == 4
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), WsloadError("the server ended")])
+def test_side_by_side_an_end_of_one_ends_the_other_and_keeps_whole_pairs(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, error: BaseException
+) -> None:
+    class Breaking(Together):
+        """In the second pair B fails, while A goes on until it is told to end."""
+
+        def __call__(
+            self, plan: ExperimentPlan, *, name: str, check: Callable[[], None], **settings: Any
+        ) -> Load:
+            if len(load(tmp_path).done) == 2:
+                self.both.wait(10)
+                if name == "v2":
+                    raise error
+                until(lambda: check() is not None, what="the end of this load")
+            return super().__call__(plan, name=name, check=check, **settings)
+
+    side_by_side = replace(plan, side_by_side=True)
+    with pytest.raises(type(error)):
+        conduct(side_by_side, Breaking()).go_on()
+    kept = load(tmp_path)
+    assert [outcome.slot for outcome in kept.done] == [1, 2]
+    assert not (tmp_path / STAGE).exists()
+    conductor = conduct(kept, Together())
+    conductor.go_on()
+    assert conductor.experiment.ended is StopReason.PLANNED
 
 
 # Runs that are of no use

@@ -1,10 +1,13 @@
-"""Makes the runs of an experiment, one after the other; what was measured is kept, whatever happens."""
+"""Makes the runs of an experiment, in turn or both of a pair at once; what was measured is kept, whatever happens."""
 
 from __future__ import annotations
 
 import shutil
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -28,7 +31,7 @@ Summary = Mapping[str, Any]
 MOST_INVALID: Final = 4
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
 STAGE: Final = ".running"
-"""Subdirectory for the current run."""
+"""Subdirectory for the current runs, one for each side."""
 
 
 class ProgressListener(Protocol):
@@ -80,9 +83,9 @@ class Conductor:
             self._tidy()
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
-                for slot in self.experiment.left:
-                    self._fill(slot, guard, trees.cwd(slot.side))
-                    if self._over_early(slot):
+                for slots in self.experiment.turns:
+                    self._fill(slots, guard, trees)
+                    if self._over_early(slots[-1]):
                         self._keep(replace(self.experiment, ended=StopReason.EARLY))
                         break
 
@@ -102,85 +105,132 @@ class Conductor:
         if half is not None:
             self._set_aside(self.path / half.run, half.run)
 
-    def _fill(self, slot: Slot, guard: Guard, cwd: Path | None) -> None:
-        """Makes one run, repeats it if it is not valid, and moves it to its place."""
+    def _fill(self, slots: Sequence[Slot], guard: Guard, trees: Worktrees) -> None:
+        """Makes these runs at the same time, all again if one is not valid, and moves them to their place."""
         started_s = time.monotonic()
-        reasons: list[str] = []
+        reasons: dict[Slot, list[str]] = {slot: [] for slot in slots}
+        attempts = self.experiment.plan.repeats + 1
         while True:
-            load = self._attempt(slot, guard, cwd)
-            self._invalid = self._invalid + 1 if load.problem and load.run is not None else 0
+            loads = self._attempt(slots, guard, trees)
+            attempts -= 1
+            bad = {slot: load for slot, load in loads.items() if load.problem}
+            self._invalid = self._invalid + 1 if any(load.run is not None for load in bad.values()) else 0
             if self._invalid == MOST_INVALID:
-                self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
+                self._discard(slots)
                 raise Untrusted(
                     f"{MOST_INVALID} attempts in a row were not valid, so the experiment was stopped: "
-                    f"{load.problem}"
+                    f"{next(iter(bad.values())).problem}"
                 )
-            last = len(reasons) == self.experiment.plan.repeats
-            if not load.problem or (last and load.run is not None):
+            if not bad or (not attempts and all(load.run is not None for load in loads.values())):
                 break
-            if last:
-                raise WsloadError(f"run {slot.number} ({slot.letter}) failed every time: {load.problem}")
-            reasons.append(load.problem)
-            self._listener.repeated(self.experiment, slot, load.problem)
-            self._set_aside(self.path / STAGE, f"run-{slot.number:02}-{slot.letter}")
-        assert load.run is not None
-        summary = _summary(load.run)
-        name = self._put_in_place(load.run)
-        outcome = Outcome(
-            slot=slot.number,
-            run=name,
-            valid=not load.problem,
-            repeated=tuple(reasons),
-            took_s=round(time.monotonic() - started_s, 1),
-        )
-        self._keep(self.experiment.with_outcome(outcome))
-        self._listener.made(self.experiment, slot, outcome, summary)
+            for slot, load in bad.items():
+                if not attempts and load.run is None:
+                    raise WsloadError(f"run {slot.number} ({slot.letter}) failed every time: {load.problem}")
+                reasons[slot].append(load.problem)
+                self._listener.repeated(self.experiment, slot, load.problem)
+            self._discard(slots)
+        made = []
+        for slot, load in loads.items():
+            assert load.run is not None
+            summary = _summary(load.run)
+            outcome = Outcome(
+                slot=slot.number,
+                run=self._put_in_place(slot, load.run),
+                valid=not load.problem,
+                repeated=tuple(reasons[slot]),
+                took_s=round((time.monotonic() - started_s) / len(slots), 1),
+            )
+            made.append((slot, outcome, summary))
+        (self.path / STAGE).rmdir()
+        experiment = self.experiment
+        for _, outcome, _ in made:
+            experiment = experiment.with_outcome(outcome)
+        self._keep(experiment)
+        for told in made:
+            self._listener.made(self.experiment, *told)
 
-    def _attempt(self, slot: Slot, guard: Guard, cwd: Path | None) -> Load:
-        plan, build = self.experiment.plan, self.experiment.plan.build(slot.side)
-        stage = self.path / STAGE
-        stage.mkdir()
-        self._listener.step(self.experiment, slot, "starting the server")
+    def _attempt(self, slots: Sequence[Slot], guard: Guard, trees: Worktrees) -> dict[Slot, Load]:
+        plan = self.experiment.plan
         try:
-            with Server(
-                build,
-                letter=slot.letter,
-                log=stage / SERVER_LOG,
-                guard=guard,
-                handshake=self._handshake,
-                timeout_s=plan.ready_timeout_s,
-                cwd=cwd,
-            ) as server:
-
-                def load(run_time_s: float, place: str) -> Load:
-                    return self._load(
-                        plan,
-                        name=build.name,
-                        url=server.url,
-                        run_time_s=run_time_s,
-                        results=stage / place,
-                        log=stage / f"{place}.log",
-                        guard=guard,
-                        check=server.check,
-                    )
-
+            with ExitStack() as stack:
+                self._tell(slots, "starting the server")
+                servers = {
+                    slot: stack.enter_context(self._server(slot, guard, trees.cwd(slot.side)))
+                    for slot in slots
+                }
                 if plan.warm_up_s:
-                    self._listener.step(self.experiment, slot, "warming up")
-                    load(plan.warm_up_s, "warm-up")
-                self._listener.step(self.experiment, slot, "measuring")
-                server.measure(plan.run_time_s)
-                found = load(plan.run_time_s, "measured")
-                figures = server.figures()
+                    self._tell(slots, "warming up")
+                    self._load_all(servers, plan.warm_up_s, "warm-up", guard)
+                self._tell(slots, "measuring")
+                for server in servers.values():
+                    server.measure(plan.run_time_s)
+                found = self._load_all(servers, plan.run_time_s, "measured", guard)
+                figures = {slot: server.figures() for slot, server in servers.items()}
         except BaseException:
-            self._set_aside(stage, f"run-{slot.number:02}-{slot.letter}")
+            self._discard(slots)
             raise
-        if found.run is not None and figures is not None:
-            replace_file(found.run.path / SERVER, figures.to_json())
+        for slot, load in found.items():
+            if load.run is not None and (each := figures[slot]) is not None:
+                replace_file(load.run.path / SERVER, each.to_json())
         return found
 
-    def _put_in_place(self, run: StoredRun) -> str:
+    def _tell(self, slots: Sequence[Slot], doing: str) -> None:
+        beside = "".join(f", beside {slot.letter}" for slot in slots[1:])
+        self._listener.step(self.experiment, slots[0], doing + beside)
+
+    def _server(self, slot: Slot, guard: Guard, cwd: Path | None) -> Server:
+        stage = self._stage(slot)
+        stage.mkdir(parents=True)
+        return Server(
+            self.experiment.plan.build(slot.side),
+            letter=slot.letter,
+            log=stage / SERVER_LOG,
+            guard=guard,
+            handshake=self._handshake,
+            timeout_s=self.experiment.plan.ready_timeout_s,
+            cwd=cwd,
+        )
+
+    def _load_all(
+        self, servers: Mapping[Slot, Server], run_time_s: float, place: str, guard: Guard
+    ) -> dict[Slot, Load]:
+        """Loads these servers at the same time; when one fails, or at an interruption, all loads end."""
+        over = threading.Event()
+
+        def load(slot: Slot) -> Load:
+            def check() -> None:
+                servers[slot].check()
+                if over.is_set():
+                    raise CancelledError
+
+            return self._load(
+                self.experiment.plan,
+                name=self.experiment.plan.build(slot.side).name,
+                url=servers[slot].url,
+                run_time_s=run_time_s,
+                results=self._stage(slot) / place,
+                log=self._stage(slot) / f"{place}.log",
+                guard=guard,
+                check=check,
+            )
+
+        with ThreadPoolExecutor(len(servers)) as pool:
+            loads = {slot: pool.submit(load, slot) for slot in servers}
+            try:
+                wait(loads.values(), return_when=FIRST_EXCEPTION)
+            finally:
+                over.set()
+        errors = [error for each in loads.values() if (error := each.exception())]
+        for error in sorted(errors, key=lambda error: isinstance(error, CancelledError)):
+            raise error
+        return {slot: each.result() for slot, each in loads.items()}
+
+    def _stage(self, slot: Slot) -> Path:
+        return self.path / STAGE / slot.letter
+
+    def _put_in_place(self, slot: Slot, run: StoredRun) -> str:
         """Moves the staged run, with its logs, beside experiment.json; returns its name there."""
-        stage = self.path / STAGE
+        stage = self._stage(slot)
         for log, name in ((stage / SERVER_LOG, SERVER_LOG), (stage / "measured.log", LOCUST_LOG)):
             if log.is_file():
                 log.replace(run.path / name)
@@ -188,6 +238,11 @@ class Conductor:
         run.path.rename(place)
         shutil.rmtree(stage)
         return place.name
+
+    def _discard(self, slots: Sequence[Slot]) -> None:
+        for slot in slots:
+            self._set_aside(self._stage(slot), f"run-{slot.number:02}-{slot.letter}")
+        shutil.rmtree(self.path / STAGE, ignore_errors=True)
 
     def _set_aside(self, what: Path, name: str) -> None:
         """Moves what is not part of the experiment to `DISCARDED`, where it can be inspected."""

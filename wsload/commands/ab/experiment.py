@@ -62,7 +62,7 @@ class Outcome:
     repeated: tuple[str, ...] = ()
     """Why earlier attempts were discarded, one sentence each."""
     took_s: float = 0.0
-    """Including server, warm-up and all attempts."""
+    """Including server, warm-up and all attempts; half of it where two runs were made at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,13 @@ class Experiment:
     def left(self) -> tuple[Slot, ...]:
         """The slots without a run; empty once it has ended."""
         return () if self.ended else self.slots[len(self.done) :]
+
+    @property
+    def turns(self) -> tuple[tuple[Slot, ...], ...]:
+        """What is left, by what is made at the same time."""
+        if not self.plan.side_by_side:
+            return tuple((slot,) for slot in self.left)
+        return tuple(zip(self.left[::2], self.left[1::2], strict=True))
 
     @property
     def whole_pairs(self) -> int:

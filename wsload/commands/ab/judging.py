@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
+from typing import Final
 
 from wsload.commands.ab.experiment import Experiment, StopReason
 from wsload.judge.compare.compare import Comparison
@@ -12,8 +14,12 @@ from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.compare.sequential import look
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.comparison import ComparisonReport, make_report
-from wsload.report.comparison.runs import read_runs
+from wsload.report.comparison.runs import ComparedRun, read_runs
 from wsload.results.window import Window
+from wsload.words import percent
+
+CROWDED: Final = 0.8
+"""Of the machine's cores: beyond it two sides at the same time compete for them."""
 
 
 def report_of(
@@ -53,9 +59,27 @@ def report_of(
         for _, outcome in experiment.runs()
         for reason in outcome.repeated
     ]
+    if crowded := _crowded(report.runs) if plan.side_by_side else "":
+        more.insert(0, crowded)
     if missing := experiment.missing():
         more.insert(0, f"the experiment is not finished: {missing}")
     return replace(report, warnings=(*report.warnings, *more))
+
+
+def _crowded(runs: Sequence[ComparedRun]) -> str:
+    """A warning where runs that were made at the same time left the machine too little room; empty where not."""
+    used = [
+        run.server.cpu_share + run.summary.counters.get("cpu_ns", 0) / 1e9 / run.summary.duration_s
+        for run in runs
+        if run.server is not None and run.summary.duration_s
+    ]
+    cores = min((found for run in runs if isinstance(found := run.info.host.get("cores"), int)), default=0)
+    if not used or not cores or (share := 2 * mean(used) / cores) <= CROWDED:
+        return ""
+    return (
+        f"both servers and load generators together kept {percent(share)} of the {cores} cores busy: the sides may "
+        "have slowed each other; use less load, or make the runs in turn (without --side-by-side)"
+    )
 
 
 def clear_in(path: Path) -> Callable[[Experiment], bool]:

@@ -1,7 +1,8 @@
 """The plan of an experiment: two builds, the load, and the order of the runs. Pure.
 
 The order is A B B A A B B A…, so that a machine that steadily warms up, or slows down, affects both builds equally.
-Every run gets a server of its own, unless the server is already running.
+Every run gets a server of its own, unless the server is already running. Side by side, the order is that in which the
+two of a pair are started.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class ExperimentPlan:
     pairs: int = 10
     repeats: int = 2
     """How often to repeat a run that is not valid."""
+    side_by_side: bool = False
+    """Whether both runs of a pair are made at the same time, against a server each."""
     stop_early: bool = False
     """Whether to stop after any pair once the verdict is clear."""
     ready_timeout_s: float = 30.0
@@ -79,6 +82,11 @@ class ExperimentPlan:
         """About how long one run takes, with everything around it."""
         warm_up_s = self.warm_up_s + WARM_UP_OVERHEAD_S if self.warm_up_s else 0.0
         return self.run_time_s + RUN_OVERHEAD_S + warm_up_s
+
+    @property
+    def pair_s(self) -> float:
+        """About how long the two runs of a pair take."""
+        return self.slot_s * (1 if self.side_by_side else 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,9 +36,10 @@ def forecast(plan: ExperimentPlan) -> Iterator[str]:
     for letter, build in (("A", plan.a), ("B", plan.b)):
         yield f"{called(letter, build)}: {build.command or build.url}"
     warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
+    together = ", both of a pair at the same time" if plan.side_by_side else ""
     yield (
-        f"{plan.pairs} pairs of runs, {letters}{more}: {span(plan.run_time_s)} each{warm_up}, "
-        f"{counted(plan.users, 'user')}; about {span(runs * plan.slot_s)} in all"
+        f"{plan.pairs} pairs of runs, {letters}{more}{together}: {span(plan.run_time_s)} each{warm_up}, "
+        f"{counted(plan.users, 'user')}; about {span(plan.pairs * plan.pair_s)} in all"
     )
     if plan.stop_early:
         yield "It stops earlier if the verdict is clear (--stop-early)"
@@ -53,7 +54,7 @@ def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
     statistics = expected(gate)
     needed = pairs_for_power(effect, gate)
     chance = power_of(effect, plan.pairs, gate)
-    seconds = 2 * needed * plan.slot_s
+    seconds = needed * plan.pair_s
     yield (
         f"Detecting a slowdown of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
         f"about {span(seconds)}; the {plan.pairs} planned ones detect it in {math.floor(100 * chance)} of 100"
@@ -68,7 +69,7 @@ def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
 def left_s(experiment: Experiment) -> float:
     """About how long the remaining runs will take, judging by those made so far."""
     took = [outcome.took_s for outcome in experiment.done]
-    each_s = sum(took) / len(took) if took else experiment.plan.slot_s
+    each_s = sum(took) / len(took) if took else experiment.plan.pair_s / 2
     return each_s * len(experiment.left)
 
 

@@ -109,6 +109,14 @@ def ab(
         ),
     ] = "5s",
     pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B.")] = 10,
+    side_by_side: Annotated[
+        bool,
+        typer.Option(
+            "--side-by-side",
+            help="Make both runs of a pair at the same time, so that what else happens on the machine affects "
+            "both. It takes half the time, and room on the machine for both.",
+        ),
+    ] = False,
     stop_early: Annotated[
         bool,
         typer.Option(
@@ -210,6 +218,7 @@ def ab(
         warm_up_s=_whole_s("--warm-up", warm_up),
         pairs=pairs,
         repeats=repeat,
+        side_by_side=side_by_side,
         stop_early=stop_early,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
         options=tuple(options or ()),
