@@ -1,4 +1,4 @@
-"""The server's own account, to check a client's figures against: totals, and the truth file.
+"""The server's own records, against which a client's figures can be checked: totals, and the truth file.
 
 The truth file is JSON lines, each with a ``kind``:
 

@@ -29,7 +29,7 @@ from wsload.server.replies import Replies, Sender
 from wsload.server.room import Ignored, Member, Room, Send, To
 
 BACKLOG: Final = 4096
-"""Connections that may wait to be accepted (limited by ``net.core.somaxconn``)."""
+"""Connections waiting to be accepted (limited by ``net.core.somaxconn``)."""
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """A longer message closes its connection with 1009."""
 OPEN_TIMEOUT_S: Final = 10.0
@@ -44,8 +44,8 @@ SPARE_FILES: Final = 32
 class ChatServer:
     """One room on one listening socket.
 
-    Call `start`, wait for whatever ends the server, then call `stop`. ``on_full`` is called once, with the number
-    of connections, when another one was refused because no more files may be opened.
+    Call `start`, wait for whatever ends the server, then call `stop`. When the process may open no more files,
+    ``on_full`` is called once, with the number of connections.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class ChatServer:
         """Closes every connection with 1001; posts that are still delayed get no answer."""
         assert self._server is not None
         self._server.close(code=CloseCode.GOING_AWAY, reason="the server is stopping")
-        # With a limit, because the library waits for slow handshakes, which a fault may cause.
+        # With a timeout, because the library waits for slow handshakes, which a fault may cause.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._server.wait_closed()
@@ -144,7 +144,7 @@ class ChatServer:
         member, sends = self._room.enter(time.time_ns() // 1_000_000)
         sender = Sender(peer=connection)
         self._connections[connection] = (member, sender)
-        # They are not needed any more, and take 4 KiB.
+        # Frees 4 KiB.
         assert connection.request is not None
         connection.request.headers.clear()
         connection.response = None

@@ -17,8 +17,8 @@ logger = logging.getLogger("wsload")
 def embedded_server(*options: str) -> None:
     """Call this in a locustfile to load wsload's own chat server when no ``--host`` is given.
 
-    The process that owns the run starts it on a free loopback port (workers get the host from their master), and it
-    stops when that process ends, however it ends. ``options`` are those of ``wsload serve``.
+    The process that owns the run starts the server on a free loopback port (workers get the host from their master).
+    It stops when that process ends, however that happens. ``options`` are those of ``wsload serve``.
     """
 
     def start(environment: Any, **_: Any) -> None:
@@ -30,7 +30,7 @@ def embedded_server(*options: str) -> None:
         environment.host = server.url
         environment.parsed_options.host = server.url
         for user_class in environment.user_classes:
-            user_class.host = server.url  # so that an empty host in the start form means it too
+            user_class.host = server.url  # also used if the host in the start form is empty
         atexit.register(server.stop)
         events.quit.add_listener(lambda **_: stop(server))
         logger.info(

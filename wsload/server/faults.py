@@ -1,4 +1,4 @@
-"""Fault injection: what ``--fault`` asks for, and what it means for each post and handshake.
+"""Fault injection: parses ``--fault``, and decides about each post and handshake.
 
 A specification is ``kind=value``:
 
@@ -95,7 +95,7 @@ class Treatment:
 
 
 class Faults:
-    """Decides about each post and handshake of one run; its only state is random streams and the stalls' origin.
+    """Decides about each post and handshake of one run.
 
     Each kind of fault has its own random stream, so that adding one does not change which posts another hits.
     """
@@ -103,7 +103,7 @@ class Faults:
     def __init__(self, plan: FaultPlan, *, seed: int) -> None:
         self.plan = plan
         self.stall_origin_ns: int | None = None
-        """When the first post came; stalls are counted from then."""
+        """When the first post came; stalls count from then."""
         self._delays = random.Random(f"{seed}:delays")
         self._actions = random.Random(f"{seed}:fates")
         self._garbage = random.Random(f"{seed}:garbage")
@@ -158,10 +158,7 @@ class Faults:
 
 
 def parse_faults(specifications: Sequence[str]) -> FaultPlan:
-    """The plan that these ``kind=value`` specifications ask for.
-
-    Raises `UsageError` with one line that quotes the specification and says what is allowed.
-    """
+    """Parses ``kind=value`` specifications. Raises `UsageError`, which quotes the wrong one."""
     plan = FaultPlan()
     seen: set[str] = set()
     for specification in specifications:

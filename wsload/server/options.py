@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 READY_PREFIX: Final = "wsload serve: "
-"""Begins the first line on stdout, printed once the server listens; the rest is its URL."""
+"""The first line on stdout, printed once the server listens, is this followed by the URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class ServerOptions:
     host: str = "127.0.0.1"
     """Name or address to listen on."""
     port: int = 8765
-    """0 for a free one."""
+    """0 for any free port."""
     tls_cert: Path | None = None
     """PEM file with the certificate chain; makes it a ``wss://`` server."""
     tls_key: Path | None = None
@@ -29,6 +29,6 @@ class ServerOptions:
     faults: tuple[str, ...] = ()
     """See `wsload.server.faults`."""
     seed: int = 1
-    """Of the faults' random decisions."""
+    """For the random decisions of faults."""
     truth: Path | None = None
     """Where to write the truth file, see `wsload.server.account`."""

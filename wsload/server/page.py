@@ -1,4 +1,4 @@
-"""The page at ``/`` with which a browser joins the room."""
+"""The page at ``/`` from which a browser joins the room."""
 
 from __future__ import annotations
 

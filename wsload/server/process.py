@@ -1,4 +1,4 @@
-"""The chat server as a child process: it never outlives its parent."""
+"""The chat server as a child process, which never outlives its parent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ STOP_TIMEOUT_S: Final = 10.0
 
 
 class ServerProcess:
-    """``wsload serve`` on a free loopback port, with these further options.
+    """``wsload serve`` on a free loopback port, with these additional options.
 
-    It runs from construction until `stop`, or until this process is gone. ``url`` is where it listens,
-    ``pid`` its process id. Raises `UsageError` when the server refused its options, `WsloadError` when it
-    did not start for another reason, with its own words.
+    It runs from construction until `stop`, or until this process is gone, and listens at ``url``. Raises `UsageError`
+    if the server refused its options, and `WsloadError` with the server's last words if it did not start otherwise.
     """
 
     def __init__(self, *options: str, timeout_s: float = READY_TIMEOUT_S) -> None:
@@ -33,7 +32,7 @@ class ServerProcess:
         self._output = b""
         self.pid: int = self._child.pid
         self.account: dict[str, int] | None = None
-        """The server's totals, once it has stopped properly."""
+        """The server's totals, if it has stopped properly."""
         try:
             self.url = self._await_url(timeout_s)
         except BaseException:
@@ -52,17 +51,17 @@ class ServerProcess:
 
     @property
     def errors(self) -> str:
-        """What it has written to standard error."""
+        """Its standard error so far."""
         return self._child.errors
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """The exit code, once the server has ended by itself; raises `subprocess.TimeoutExpired`."""
+        """Waits until it has ended by itself; returns its exit code. Raises `subprocess.TimeoutExpired`."""
         return self._child.wait(timeout_s)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
-        """Stops the server, by SIGKILL if it does not end in this time; returns its exit code.
+        """Stops the server, with SIGKILL after ``timeout_s``; returns its exit code. Idempotent.
 
-        May be called again. A negative code is the signal that ended it.
+        A negative code is the signal that ended it.
         """
         code = self._child.end(timeout_s)
         output = self._child.output
@@ -98,7 +97,7 @@ class ServerProcess:
         return self._child.last_words.removeprefix("wsload: ") or "it said nothing"
 
     def _read_account(self, fd: int) -> dict[str, int] | None:
-        # The child is gone: all that it wrote can be read without waiting.
+        # The child is gone, so this reads to the end without waiting.
         while read := os.read(fd, 4096):
             self._output += read
         try:

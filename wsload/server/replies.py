@@ -28,7 +28,7 @@ class Peer(Protocol):
     """A connection, as the reply path needs it."""
 
     def deliver(self, message: Outgoing) -> bool:
-        """Writes the message at once; False when the connection is not open."""
+        """Writes the message at once; returns False if the connection is not open."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -41,7 +41,7 @@ class Sender:
     answered: int = 0
     """The highest number of an answered post; posts are numbered from 1."""
     held: Post | None = None
-    """A post that waits to be overtaken by the next one."""
+    """A post that waits for the next one to overtake it."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -59,7 +59,7 @@ class Post:
     treatment: Treatment | None
     """What `Faults` decided; None without faults."""
     timer: Timer | None = None
-    """Ends its delay."""
+    """The timer of its delay."""
 
 
 class Replies:
@@ -91,7 +91,7 @@ class Replies:
         self._fan_outs: list[Post] = []
 
     def post(self, sender: Sender, raw: bytes, data: bytes, received_ns: int) -> None:
-        """A post arrived at this time: ``raw`` as it came, ``data`` as it is to be sent on."""
+        """Handles a post that arrived at this time: ``raw`` as received, ``data`` as it is sent to others."""
         self._account.posts += 1
         sender.posts += 1
         post = Post(
@@ -115,7 +115,7 @@ class Replies:
             self._answer(held, wait_ns=self._now() - held.received_ns)
 
     def close(self) -> None:
-        """The server stops: delayed posts are never answered."""
+        """Gives up the delayed posts, because the server stops."""
         for post in list(self._waiting):
             self._settle(post)
             self._account.unsent += 1
@@ -134,7 +134,7 @@ class Replies:
         elif treatment.due_ns <= self._now() and not (faults.plan.stall_ns and self._waiting):
             self._due(post)
         else:
-            # Also posts that came after a stall but before its posts were answered: those go first.
+            # This includes posts that came after a stall but before the stalled posts were answered: those go first.
             self._waiting.add(post)
             post.timer = self._timers.at(treatment.due_ns, self._due, post)
 
@@ -142,7 +142,7 @@ class Replies:
         assert self._timers is not None and post.treatment is not None
         sender, treatment = post.sender, post.treatment
         if treatment.action is Action.REORDER and sender.held is None:
-            # One at a time, so that each reordering is exactly one post overtaken.
+            # Only one at a time, so that exactly one post is overtaken.
             sender.held = post
             self._waiting.add(post)
             post.timer = self._timers.at(treatment.due_ns + HOLD_NS, self.release, sender)
@@ -160,7 +160,7 @@ class Replies:
 
     def _answer(self, post: Post, wait_ns: int) -> None:
         sender, account, done = post.sender, self._account, ["echoed"]
-        # Taken before the write, so that what the client measures includes all of it.
+        # Taken before the write, so that the client's measurement includes all of it.
         sent_ns: int | None = self._now()
         if not sender.peer.deliver(post.message):
             account.unsent += 1

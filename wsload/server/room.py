@@ -3,8 +3,8 @@
 The rules are those of the sample server of the MDN guide "Writing WebSocket client applications": a name that is
 taken gets a number appended, and its user a ``rejectusername``; after a login or a leave everyone gets a new
 ``userlist``; a post goes to everyone, including its sender, with anything like ``<…>`` removed from its text. The
-sample trusts the ``id`` that a client claims and forwards messages it doesn't know; the room goes by the connection
-and raises `Ignored`.
+sample trusts the ``id`` that a client claims, and forwards unknown messages. The room identifies users by their
+connection, and raises `Ignored`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Final
 from wsload.protocols.chat.conversation import messages
 
 QUIET_ROSTER_NAMES: Final = 100
-"""A newcomer to a quiet room gets only this many names, the newest first: full lists would make N logins cost N²
-names even there."""
+"""A newcomer to a quiet room gets only this many names, the newest first; with full lists N logins would send N²
+names."""
 
 _TAG: Final = re.compile(r"<[^>]+>")
 
@@ -74,16 +74,16 @@ class Room:
 
     @property
     def names(self) -> list[str]:
-        """The users logged in, in order of login."""
+        """The names of the users, in order of login."""
         return list(self._names)
 
     def enter(self, date_ms: int) -> tuple[Member, Sequence[Send]]:
-        """A new connection: its member, and what to send it."""
+        """Adds a connection; returns its member, and what to send to it."""
         self._last_id += 1
         return Member(id=self._last_id), [Send(to=To.SELF, data=messages.identity(self._last_id, date_ms))]
 
     def receive(self, member: Member, data: bytes | str, date_ms: int) -> Sequence[Send]:
-        """What to send because of one text message from a member, in this order.
+        """Handles a text message from a member; returns what to send, in order.
 
         Raises `Ignored` for a message that is malformed or comes out of turn.
         """
@@ -98,7 +98,7 @@ class Room:
         raise Ignored(f"unknown type {message['type'][:40]!r}")
 
     def leave(self, member: Member) -> Sequence[Send]:
-        """The connection is gone: frees its name, and returns what to send."""
+        """Frees the name of a connection that is gone; returns what to send."""
         if member.name is None:
             return ()
         del self._names[member.name]
@@ -147,6 +147,6 @@ class Room:
 
 def without_tags(text: str) -> str:
     """The text without anything like ``<…>``: the sample server's ``replace(/(<([^>]+)>)/ig, "")``."""
-    # Beyond the last ">" nothing can match, and a "<" there would be searched to the end each time.
+    # Nothing can match after the last ">", and each "<" there would be searched to the end.
     end = text.rfind(">") + 1
     return _TAG.sub("", text[:end]) + text[end:] if end else text

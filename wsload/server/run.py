@@ -1,4 +1,4 @@
-"""Runs the chat server as a process: its socket, its limits, how it ends."""
+"""Runs the chat server as a process: its socket, its limits, its end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(options: ServerOptions, *, ready: Callable[[str], None], until_eof: bool
     """Serves until SIGINT or SIGTERM, or until standard input ends; returns the totals.
 
     ``ready`` is called with the URL once the server listens. Raises `UsageError` for options that can't work, such
-    as a port in use, and, then or later, for a truth file that can't be written.
+    as a port in use, and if the truth file can't be written, which may happen later.
     """
     parse_faults(options.faults)
     tls = _tls(options)
@@ -46,9 +46,9 @@ def run(options: ServerOptions, *, ready: Callable[[str], None], until_eof: bool
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server on this host; a name counts as what it resolves to.
+    """Whether only this machine can reach a server on this host; a name is resolved first.
 
-    Raises `UsageError` for a name that does not resolve.
+    Raises `UsageError` if the name does not resolve.
     """
     address = _resolved(host, 0)[1][0]
     return ipaddress.ip_address(str(address).partition("%")[0]).is_loopback
@@ -70,8 +70,8 @@ async def _serve(
         threading.Thread(target=_await_eof, args=(loop, over), daemon=True).start()
     server = ChatServer(options, loop=loop, truth=truth, on_full=_say_full)
     await server.start(listening, tls)
-    # Imported modules live as long as the process, and so do thousands of connections: collecting garbage among
-    # 5,000 connections took 100 ms, in the middle of a measurement.
+    # Modules live as long as the process, and so may thousands of connections: with 5,000 connections a garbage
+    # collection took 100 ms, in the middle of a measurement.
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
@@ -98,7 +98,7 @@ def _say_full(connections: int) -> None:
 
 
 def _await_eof(loop: asyncio.AbstractEventLoop, over: asyncio.Event) -> None:
-    # os.read, since a thread that is inside sys.stdin when the interpreter exits aborts the process.
+    # os.read, because a thread that reads sys.stdin at interpreter exit aborts the process.
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
@@ -116,7 +116,7 @@ def _listening(options: ServerOptions) -> socket.socket:
             raise UsageError(f"{place}: the port is in use; choose another, or 0 for a free one") from None
         raise UsageError(f"{place}: {error.strerror}") from None
     # Accepted sockets inherit this: a peer that vanished is noticed after 40 s. The library's pings would do the
-    # same for 2 KiB and a task per connection, and would add traffic to what is being measured.
+    # same, but take 2 KiB and a task per connection, and add traffic to the measurement.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "linux":
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 20)

@@ -1,8 +1,8 @@
-"""The undocumented names of ``websockets`` that wsload uses, and no others.
+"""The undocumented names of ``websockets`` that wsload uses. No other file uses any.
 
-Beside them wsload uses what the library documents: `ClientProtocol` for the opening handshake, the
-permessage-deflate extension, `parse_uri`, `Headers`, and its exceptions. The canaries in
-tests/unit/test_compat_ws.py name the release that changed one of these.
+The documented API that wsload uses is `ClientProtocol` for the opening handshake, the permessage-deflate
+extension, `parse_uri`, `Headers`, and the exceptions. Each item here has a canary in
+tests/unit/test_compat_ws.py, which names the version when a release changes it.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ _NO_QUEUE: Final = SimpleNamespace(close=lambda: None)
 
 
 def handshake_result(protocol: ClientProtocol) -> tuple[Exception | None, str | None, list[Extension]]:
-    """What an answered handshake came to: why it failed, the subprotocol and the extensions agreed on."""
+    """The result of an answered handshake: the error, and the subprotocol and extensions agreed on."""
     return protocol.handshake_exc, protocol.subprotocol, protocol.extensions
 
 
 def connections_of(server: Server) -> int:
-    """How many connections a server has, those that are still opening among them."""
+    """The number of a server's connections, including those that are still opening."""
     return len(server.handler_tasks)
 
 
@@ -76,16 +76,16 @@ class FrameConnection(ServerConnection):
 
     def __init__(self, protocol: ServerProtocol, *args: Any, **settings: Any) -> None:
         super().__init__(protocol, *args, **settings)
-        # Some 3 KiB less each: no adapter around the logger, no deque where a list does.
+        # Saves some 3 KiB per connection: no adapter around the logger, and a list instead of a deque.
         adapter: Any = self.protocol.logger
         self.logger = self.protocol.logger = adapter.logger
-        self.drain_waiters = []  # type: ignore[assignment]  # appended to and removed from, as a deque is
+        self.drain_waiters = []  # type: ignore[assignment]  # only needs append and remove
 
     def receive_frame(self, frame: Frame) -> None:
-        """For subclasses: one data frame, whole or a fragment."""
+        """For subclasses: called for every data frame, a whole message or a fragment."""
 
     def deliver(self, message: Prepared) -> bool:
-        """Writes the message to the transport at once; False when the connection is not open."""
+        """Writes the message to the transport at once; returns False if the connection is not open."""
         protocol = self.protocol
         if protocol.state is not OPEN or self.transport.is_closing():
             return False

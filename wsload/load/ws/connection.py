@@ -1,9 +1,8 @@
-"""One open WebSocket connection of a client, every arrival stamped.
+"""A client's open WebSocket connection, which timestamps every arrival.
 
-The library does the opening handshake and the compression; frames are wsload's own. What is on the
-usual message's path is done here: a whole text frame goes from ``data_received`` straight to the sink,
-and a send straight to the transport. All else is read by `Incoming`; the connection's life is the table
-in `wsload.load.ws.states`.
+The library does the opening handshake and the compression; wsload does the framing. This file is the fast path:
+a whole text frame goes from ``data_received`` straight to the sink, and a send straight to the transport.
+`Incoming` reads everything else. `wsload.load.ws.states` is the connection's state machine.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ _OPEN = State.OPEN
 
 
 class TimedConnection(asyncio.Protocol):
-    """A connection that stamps what arrives and hands it to a `Sink`.
+    """A connection that timestamps what arrives and passes it to a `Sink`.
 
-    It begins open: `Upgrade` makes it when the handshake is done. What arrives before `attach` is kept
-    with its stamps. ``made_ns``, ``response_ns``: monotonic times of the transport's readiness (after
-    TLS) and of the complete answer to the upgrade.
+    It starts open: `Upgrade` creates it when the handshake is done. Messages that arrive before `attach` are kept.
+    ``made_ns`` and ``response_ns`` are the monotonic times at which the transport was ready (after TLS) and the
+    answer to the upgrade was complete.
 
-    The recorder's ``bytes_in`` and ``bytes_out`` count what went over the wire after the opening
-    handshake: frames with their heads, compressed where they were, and control frames; without TLS's own.
+    The recorder's ``bytes_in`` and ``bytes_out`` count the bytes on the wire after the opening handshake: all
+    frames with their headers, compressed if they were, but without the overhead of TLS.
     """
 
     __slots__ = ("__weakref__", "_close_timeout_s", "_closers", "_deflate", "_direct", "_ending",
@@ -84,7 +83,7 @@ class TimedConnection(asyncio.Protocol):
         self.pong_due: Timer | None = None
 
     def attach(self, sink: Sink) -> None:
-        """From now on the sink is told: first what arrived since the handshake, and the end if it came."""
+        """Starts to feed the sink, first with what has arrived since the handshake (perhaps even the end)."""
         self._sink = sink
         self._incoming.attach(sink.receive_message)
         if self._state is State.CLOSED:
@@ -95,14 +94,14 @@ class TimedConnection(asyncio.Protocol):
     # Sending
 
     def send_now(self, data: bytes, *, text: bool) -> None:
-        """Writes one message, without waiting for room (`ready_to_write`). Raises `NotConnected`."""
+        """Writes one message, without waiting for buffer space (see `ready_to_write`). Raises `NotConnected`."""
         if self._state is not _OPEN:
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
         count.sent += 1
         size = len(data)
         if self._deflate is not None or size >= LARGE:
-            self._send_otherwise(TEXT if text else frames.BINARY, data)
+            self._send_slowly(TEXT if text else frames.BINARY, data)
             return
         if text and size < 126:
             mask = _bits(32).to_bytes(4, "big")
@@ -112,7 +111,7 @@ class TimedConnection(asyncio.Protocol):
         count.bytes_out += len(frame)
         self.transport.write(frame)
 
-    def _send_otherwise(self, first: int, data: bytes) -> None:
+    def _send_slowly(self, first: int, data: bytes) -> None:
         if self._deflate is None:
             self._writer.write(first, data)
             return
@@ -125,16 +124,16 @@ class TimedConnection(asyncio.Protocol):
         return not self._writer.paused
 
     async def ready_to_write(self) -> None:
-        """Returns once the transport's buffer has room again, or the connection is gone."""
+        """Waits until the transport's buffer has room, or the connection is gone."""
         await self._writer.ready()
 
     @property
     def buffered_bytes(self) -> int:
-        """What was sent and is not yet handed to the kernel: the browser's ``bufferedAmount``."""
+        """Bytes sent that the kernel has not taken yet: the browser's ``bufferedAmount``."""
         return int(self.transport.get_write_buffer_size())
 
     def ping_now(self) -> bool:
-        """Sends a ping, to be recorded as ``ping`` when its pong arrives; False while one is unanswered."""
+        """Sends a ping, to be recorded as ``ping`` when its pong arrives; returns False if one is outstanding."""
         if self._state is not _OPEN or self._ping_sent_ns:
             return False
         self._ping_sent_ns = _now_ns()
@@ -144,16 +143,16 @@ class TimedConnection(asyncio.Protocol):
         return True
 
     def pong_overdue(self) -> None:
-        """Fails the connection with 1011: the pong did not come in time."""
+        """Fails the connection with 1011, because the pong did not come in time."""
         if self._state is _OPEN:
             self.fail(Violation(Rule.PING))
 
     # Ending
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Closes the connection in order; returns once it is gone, after ``close_timeout_s`` at the latest.
+        """Performs the closing handshake; returns once the connection is gone, within ``close_timeout_s``.
 
-        Raises `UsageError` for a code or a reason that no close frame may have.
+        Raises `UsageError` for a code or reason that is not allowed in a close frame.
         """
         payload = close_payload(code, reason)
         if self._state is _OPEN:
@@ -162,7 +161,7 @@ class TimedConnection(asyncio.Protocol):
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
-        """Returns once the connection is gone."""
+        """Waits until the connection is gone."""
         if self._state is not State.CLOSED:
             await wait_in(self._closers)
 
@@ -171,7 +170,7 @@ class TimedConnection(asyncio.Protocol):
         self._drop("aborted")
 
     def fail(self, violation: Violation) -> None:
-        """Fails the connection for the rule that was broken (RFC 6455 section 7.1.7)."""
+        """Fails the connection because the server broke a rule (RFC 6455 section 7.1.7)."""
         if self._ending.violation is None:
             self._ending.violation = violation
         if self._state is _OPEN:
@@ -199,7 +198,7 @@ class TimedConnection(asyncio.Protocol):
             self._ending.amid_frame = self._incoming.stop()
             if self._lost:
                 self._loop.call_soon(self._gone)
-        # A server that does not hang up, as it should, would keep the connection half-closed for ever.
+        # A server that does not close the TCP connection, as it should, would keep it half-closed forever.
         if state in (State.CLOSING, State.ENDING) and self._timer is None:
             self._timer = self._loop.call_later(self._close_timeout_s, self._drop, "close timeout")
 
@@ -220,7 +219,7 @@ class TimedConnection(asyncio.Protocol):
         count.bytes_in += size
         receive = self._direct
         if receive is not None and size > 1 and data[0] == TEXT:
-            # Nothing is pending: most often what comes is one whole message.
+            # Nothing is pending, so most likely this is one whole message.
             length = data[1]
             message = b""
             if length < 126:
@@ -252,10 +251,10 @@ class TimedConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writer.resume()
 
-    # Called by what reads
+    # Called by `Incoming`
 
     def control(self, first: int, payload: bytes, at_ns: int) -> None:
-        """One control frame. Raises `Violation`."""
+        """Handles a control frame. Raises `Violation`."""
         if first == frames.PING:
             self._writer.pong(payload)
         elif first == frames.CLOSE:
@@ -271,7 +270,7 @@ class TimedConnection(asyncio.Protocol):
                 self.pong_due.cancel()
 
     def caught_up(self) -> None:
-        """All that had come has been read."""
+        """Everything that has arrived was read."""
         if self._lost:
             self._gone()
             return
@@ -294,7 +293,7 @@ class TimedConnection(asyncio.Protocol):
     def _tell_end(self) -> None:
         sink, self._sink = self._sink, None
         if sink is not None:
-            # The two refer to each other: what only the garbage collector could find would stay for long.
+            # Breaks the reference cycle, since the garbage collector runs rarely.
             del self._incoming
             end = self.end
             sink.receive_close(end.code, end.reason)

@@ -1,4 +1,4 @@
-"""Connecting to where a WebSocket is to be opened: name, TCP or Unix socket, proxy, TLS; each timed."""
+"""Connects to a server: name resolution, TCP or Unix socket, proxy, TLS; each phase is timed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Record = Callable[[str, int, int], None]
 
 
 class NotLocal(OSError):
-    """The source address is none of this host's."""
+    """The source address does not belong to this host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +33,9 @@ class Route:
 
     uri: WebSocketURI
     address: tuple[str, int] | str
-    """Host and port, or the path of a Unix socket: the URI's own, or another."""
+    """Host and port, or the path of a Unix socket; may differ from the URI's."""
     server_name: str
-    """Asked for and verified in TLS."""
+    """The name sent (SNI) and verified in TLS."""
     tls: ssl.SSLContext | None
     """For ``wss``; None for the system's default verification."""
     proxy: str | None
@@ -43,7 +43,7 @@ class Route:
 
 
 async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> Upgrade:
-    """Connects, and begins the upgrade. Raises `OSError`, and the library's exceptions for proxies."""
+    """Connects and starts the upgrade. Raises `OSError`, and the library's exceptions for proxies."""
     secure: dict[str, Any] = {}
     if route.uri.secure:
         secure = {"ssl": route.tls or ssl.create_default_context(), "server_hostname": route.server_name}
@@ -104,7 +104,7 @@ async def _addresses(
 async def _connected(
     loop: asyncio.AbstractEventLoop, route: Route, addresses: list[tuple[int, Any]], record: Record
 ) -> HandedSocket:
-    """A socket connected to the first address that can be."""
+    """A socket connected to the first reachable address."""
     start = time.monotonic_ns()
     errors: list[OSError] = []
     for family, address in addresses:
@@ -129,7 +129,7 @@ async def _connected(
 
 
 def _bind(sock: HandedSocket, source_ip: str) -> None:
-    # Lets the kernel choose the port at connect, so that one address serves 28,000 connections per
+    # The kernel chooses the port only at connect, so that one address is enough for 28,000 connections per
     # destination (ip(7), IP_BIND_ADDRESS_NO_PORT).
     sock.setsockopt(_socket.IPPROTO_IP, getattr(_socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
     try:

@@ -1,4 +1,4 @@
-"""Who is told what a connection receives; and how one ended, as one value."""
+"""The receiver of a connection's messages, and the value that says how a connection ended."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from wsload.load.ws.rules import Violation
 
 
 class Sink(Protocol):
-    """Who is told what arrives, at once and in order, on the loop's thread."""
+    """Receives what arrives, at once and in order, on the loop's thread."""
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """One whole message; ``at_ns`` (monotonic) is when its last byte reached this process."""
+        """A whole message, whose last byte reached this process at ``at_ns`` (monotonic)."""
 
     def receive_close(self, code: int, reason: str) -> None:
-        """The connection is gone: the close code received (1006 for none) and its reason; see `end`."""
+        """The connection is gone: the close code received (1006 for none) and its reason. See `End`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,39 +24,39 @@ class End:
     """How a connection ended."""
 
     code: int
-    """What a browser's ``CloseEvent`` says: the code received, 1005 for none, 1006 without a frame."""
+    """As in a browser's ``CloseEvent``: the code received, 1005 for none, 1006 without a close frame."""
     reason: str
     """The reason in the server's close frame."""
     who: Literal["server", "client", "nobody"]
-    """Who ended it first; ``nobody`` where the network did."""
+    """Who ended it first; ``nobody`` if it was the network."""
     kind: str
-    """The kind of failure that this is if nobody wanted it: ``closed 1001``, ``reset``, ``masked frame``."""
+    """The kind of failure if the end was unwanted: ``closed 1001``, ``reset``, ``masked frame``."""
     detail: str
     """In one line: which rule was broken, what was sent and received."""
     sent: int | None = None
-    """The code of the close frame that wsload sent, if it did."""
+    """The code of the close frame that wsload sent, if any."""
     counted: int
-    """The code under which the run counts this end: of a failure the one that wsload sent, such as 1002."""
+    """The code under which the run counts this end. If wsload failed the connection, it is the one it sent (1002)."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Ending:
-    """What a connection notes while it ends, to tell `end` from it."""
+    """What a connection notes while it ends; `end` derives the `End`."""
 
     sent: int | None = None
     received: tuple[int, str] | None = None
     server_first: bool = False
     """Whether the server's close frame came before this side's was sent."""
     violation: Violation | None = None
-    """The rule that was broken, for which this side failed the connection."""
+    """The rule that the server broke, for which this side failed the connection."""
     dropped: str = ""
     """Why this side dropped the TCP connection, if it did: ``aborted``, ``close timeout``."""
     eof: bool = False
     """Whether the server ended the TCP connection in order (FIN)."""
     amid_frame: bool = False
-    """Whether the stream ended amid a frame."""
+    """Whether the stream ended in the middle of a frame."""
     error: Exception | None = None
-    """What the transport was lost with."""
+    """The error with which the transport was lost."""
 
     def end(self) -> End:
         """How the connection ended, once it is gone."""
@@ -98,5 +98,5 @@ class Ending:
 
 
 def closed_kind(code: int) -> str:
-    """The kind of failure that an unwanted close is: ``closed 1006``."""
+    """The kind of failure of an unwanted close: ``closed 1006``."""
     return f"closed {code}"

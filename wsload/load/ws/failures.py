@@ -1,4 +1,4 @@
-"""Names for what goes wrong with an opening: one short kind per cause, the same wherever it is shown."""
+"""Names the failures of an opening: one short kind per cause, used everywhere."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _ERRNO_KINDS: Final = {
 _PLAIN_PORT: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 )
-"""What OpenSSL calls an answer that is not TLS."""
+"""OpenSSL's reasons for an answer that is not TLS."""
 _STRICT: Final = ("key usage extension", "Basic Constraints", "Key Identifier", "not marked critical")
-"""In OpenSSL's messages about certificates that only a strict verification refuses."""
+"""Parts of OpenSSL's messages about certificates that only strict verification refuses."""
 
 Named = tuple[str, str]
 """The kind of a failure, and its detail."""
 
 
 def failure_kind(error: BaseException) -> Named:
-    """The kind of a failure to open, and its detail in one line (never with a secret in it)."""
+    """The kind of a failure to open, and its detail in one line, which never holds a secret."""
     for classes, named in _NAMED:
         if isinstance(error, classes):
             kind, detail = named(error)
@@ -111,4 +111,4 @@ _NAMED: Final[tuple[tuple[Any, Callable[[Any], Named]], ...]] = (
     (OSError, _os_error),
     (EOFError, lambda _: ("hung up", "the server closed the connection during the handshake")),
 )
-"""In this order: a class before the classes that it belongs to."""
+"""Subclasses come before their base classes."""

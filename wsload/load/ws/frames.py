@@ -1,4 +1,4 @@
-"""A client's frames as they go out (RFC 6455 section 5.2): whole messages and control frames, masked."""
+"""Encodes a client's frames (RFC 6455 section 5.2): whole messages and control frames, masked."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ PING: Final = FIN | 0x9
 PONG: Final = FIN | 0xA
 
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
-"""What may stand in a close frame: RFC 6455 section 7.4 and IANA's registry."""
+"""The codes allowed in a close frame: RFC 6455 section 7.4 and IANA's registry."""
 LARGE: Final = 1 << 16
-"""From this size on a payload is not copied behind its frame's head, but written after it."""
+"""A payload of at least this size is written separately from the frame's header, to save a copy."""
 
 _MASKED: Final = 0x80
 SHORT_TEXT: Final = [bytes((TEXT, _MASKED | length)) for length in range(126)]
-"""The heads of whole text messages of under 126 bytes, by their length: most of what is sent."""
+"""The headers of text messages of under 126 bytes (the most common), by length."""
 _bits = random.getrandbits
 
 
 def client_frame(data: bytes, *, text: bool) -> bytes:
-    """One message as one frame, under a mask of its own."""
+    """A message as one frame, with a random mask."""
     mask = _bits(32).to_bytes(4, "big")
     return _head(TEXT if text else BINARY, len(data)) + mask + apply_mask(data, mask)
 
 
 def frame_parts(first: int, data: bytes | memoryview) -> list[bytes]:
-    """A frame with this first byte, to be written part by part: a large payload is copied only to mask it."""
+    """A frame with this first byte, in parts to be written one by one; a large payload is copied only to mask it."""
     mask = _bits(32).to_bytes(4, "big")
     head, payload = _head(first, len(data)) + mask, apply_mask(data, mask)
     return [head, payload] if len(payload) >= LARGE else [head + payload]
 
 
 def close_payload(code: int, reason: str) -> bytes:
-    """What a close frame carries. Raises `UsageError` for a code or a reason that none may have."""
+    """The payload of a close frame. Raises `UsageError` for a code or reason that is not allowed."""
     payload = reason.encode()
     if code not in CLOSE_CODES or len(payload) > 123:
         raise UsageError(

@@ -18,9 +18,9 @@ from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.logger import QuietLogger
 
 MOST_HEAD: Final = 64 << 10
-"""Bytes of an answer's head; a longer one fails the opening."""
+"""An answer with a longer header section (bytes) fails the opening."""
 MOST_BODY: Final = 1 << 10
-"""Bytes of a refusal's body that are waited for."""
+"""At most this many bytes of a refusal's body are waited for."""
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
 _TLS_RECORD: Final = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 """How an answer in TLS begins: an alert or a handshake record (RFC 8446 section 5.1)."""
@@ -28,18 +28,18 @@ _TLS_RECORD: Final = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 
 @dataclass(eq=False, kw_only=True)
 class Refused(Exception):  # an answer
-    """The server answered the upgrade with another status than 101."""
+    """The server answered the upgrade with a status other than 101."""
 
     status: int
     phrase: str
     headers: dict[str, str] = field(repr=False)
-    """By lower-case name, the last of each."""
+    """By lower-case name; of repeated headers the last."""
     body: bytes = field(default=b"", repr=False)
-    """Its beginning, of up to `MOST_BODY` bytes."""
+    """Up to `MOST_BODY` bytes of it."""
 
     @property
     def first_line(self) -> str:
-        """The body's first line, as far as it is printable."""
+        """The body's first line; empty if it is not printable."""
         lines = self.body.decode("utf-8", "replace").strip().splitlines()
         if self.headers.get("transfer-encoding", "").lower() == "chunked":
             lines = lines[1:]  # the first chunk's length
@@ -56,9 +56,9 @@ class HungUp(Exception):  # an answer, the last
 
 
 class Handshake:
-    """One opening handshake: `request` is to be sent, the answer's bytes to be given to `receive`.
+    """One opening handshake: send `request_bytes`, and pass the answer's bytes to `receive`.
 
-    Raises `NegotiationError` for subprotocols that are none.
+    Raises `NegotiationError` for invalid subprotocols.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class Handshake:
         self.deflate: Deflate | None = None
 
     def request_bytes(self) -> bytes:
-        """What is to be sent."""
+        """The request to send."""
         self._protocol.send_request(self.request)
         return b"".join(self._protocol.data_to_send())
 
     def receive(self, data: bytes) -> bytes | None:
-        """More of the answer: what comes after its head, once that was as it should be; else None.
+        """Takes more bytes of the answer; returns those after its header section once that is complete, else None.
 
-        Raises `Refused`, `SpeaksTls`, and the library's `InvalidHandshake` for what is no upgrade.
+        Raises `Refused`, `SpeaksTls`, and the library's `InvalidHandshake` for an answer that is no valid upgrade.
         """
         if self._refused is not None:
             self._read_body(data)
@@ -125,7 +125,7 @@ class Handshake:
         return tail
 
     def end(self) -> Exception:
-        """The connection ended, or took too long to: why the handshake failed."""
+        """Why the handshake failed, if the connection ended or the body took too long."""
         if self._refused is not None:
             return self._refused
         if self._answer:
@@ -134,11 +134,11 @@ class Handshake:
 
     @property
     def refused(self) -> bool:
-        """Whether the server's answer is a refusal, whose body is still awaited."""
+        """Whether the server refused, and the body of its answer is outstanding."""
         return self._refused is not None
 
     def _judge(self, head: bytes) -> None:
-        """Has the library check the answer's head."""
+        """Lets the library check the answer's header section."""
         self._protocol.receive_data(head)
         self._protocol.events_received()
         error, self.subprotocol, extensions = handshake_result(self._protocol)

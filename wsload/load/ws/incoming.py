@@ -1,4 +1,4 @@
-"""Reading a connection's frames without keeping the loop from the others: a budget for every turn."""
+"""Reads a connection's frames within a budget per iteration of the loop, so that it can't starve the others."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Owner(Protocol):
     transport: asyncio.Transport
 
     def control(self, first: int, payload: bytes, at_ns: int) -> None:
-        """One control frame. Raises `Violation`."""
+        """Handles a control frame. Raises `Violation`."""
 
     def fail(self, violation: Violation) -> None:
         """The server broke a rule; nothing more is read."""
 
     def caught_up(self) -> None:
-        """All that had come has been read."""
+        """Everything that has arrived was read."""
 
 
 class Incoming:
-    """Reads what arrives, in order, with the stamp of its arrival, as far as the turn's budget goes.
+    """Reads frames in order, as far as the budget of this iteration goes.
 
-    What is left is read in the next turns of the loop; until then nothing is read from the socket.
+    The rest is read in the next iterations, with its original time of arrival; until then the socket is paused.
     Messages are kept until `attach`.
     """
 
@@ -61,21 +61,21 @@ class Incoming:
         self._guard: Guard | None = None
         self._at_ns = self._discarded = 0
         self._held_ns = 0
-        """Since when nothing is read from the socket; 0 while something is."""
+        """Since when the socket is paused; 0 if it is not."""
         self._since_ns = 0
-        """Since when what is read now may have waited in the socket."""
+        """The data being read may have waited in the socket since this time."""
         self.allowance = 0
-        """Bytes that messages may inflate to beyond what any server's may."""
+        """Inflated bytes that this connection is allowed in addition to `SUSPICIOUS_PER_S`."""
         self.deferred = False
-        """Whether something is left to be read in a later turn."""
+        """Whether something is left for a later iteration."""
 
     @property
     def between_messages(self) -> bool:
-        """Whether all was read, and the next byte begins a frame and a message."""
+        """Whether everything was read, and the next byte starts a message."""
         return self._reader is not None and not self.deferred and not self._reader.amid_frame
 
     def attach(self, receive: Receive) -> None:
-        """Hands out what was kept, and from now on every message as it comes."""
+        """Passes on the messages that were kept, and from now on every message as it arrives."""
         self._receive = receive
         early, self._early = self._early, []
         for data, text, at_ns in early:
@@ -84,12 +84,12 @@ class Incoming:
             self._resume()
 
     def receive(self, data: bytes, at_ns: int) -> None:
-        """More bytes, which arrived at this time."""
+        """Takes more bytes, which arrived at this time."""
         if self._reader is None:
             self._discard(len(data))
             return
         self._at_ns = at_ns
-        # What is read in a later turn is of this moment too: later beats say nothing about it.
+        # What is left for a later iteration has arrived by now too: later beats say nothing about it.
         self._since_ns = min(self._held_ns or at_ns, self._recorder.lateness.due_ns)
         self._reader.feed(data)
         if not self.deferred:
@@ -97,7 +97,7 @@ class Incoming:
             self._read()
 
     def stop(self) -> bool:
-        """Discards what is left and what still comes; returns whether the stream stopped amid a frame."""
+        """Discards the rest and what still comes; returns whether reading stopped in the middle of a frame."""
         amid_frame = self._reader is not None and self._reader.amid_frame
         self._reader = None
         if self.deferred:
@@ -139,7 +139,7 @@ class Incoming:
         self._owner.caught_up()
 
     def _read_some(self, reader: Reader) -> bool:
-        """Reads until nothing is left, or of the budget; returns whether it was the budget."""
+        """Reads until the data or the budget is used up; returns whether it was the budget."""
         left = PER_TURN
         while left > 0:
             rest = reader.take()
@@ -164,9 +164,9 @@ class Incoming:
         return True
 
     def _read_whole(self, reader: Reader, data: bytes, at: int, left: int) -> tuple[int, int]:
-        """Hands out short whole messages of ASCII, most of what comes, at the least cost.
+        """The fast path for whole messages in ASCII, the most common.
 
-        Returns how far it came, and what is left of the budget.
+        Returns how far it read, and the rest of the budget.
         """
         receive, at_ns, size, limit = self._receive, self._at_ns, len(data), reader.limit
         count = self._recorder.count
@@ -205,7 +205,7 @@ class Incoming:
             self.report(error)
 
     def report(self, error: Exception) -> None:
-        """What a message's receiver raised; it is not the server's fault, so the connection goes on."""
+        """Reports an exception of a message's receiver. It is not the server's fault, so the connection stays open."""
         self._loop.call_exception_handler({"message": "a message's receiver failed", "exception": error})
 
     def _keep(self, data: bytes, text: bool, at_ns: int) -> None:
@@ -218,7 +218,7 @@ class Incoming:
             self._owner.transport.resume_reading()
 
     def _check(self, reader: Reader) -> None:
-        """Fails a connection that sends too much of what is useless."""
+        """Fails a connection that floods or inflates too much."""
         if reader.idle > IDLE_PER_S or reader.suspicious > SUSPICIOUS_PER_S:
             self._guard = self._guard or Guard()
             self._guard.check(self._at_ns, reader.idle, reader.suspicious - self.allowance)

@@ -10,25 +10,25 @@ from wsload.load.engine.timers import DelayQueue, Timer, TimerQueue
 
 
 class Pinged(Protocol):
-    """A connection, to be pinged until it is gone."""
+    """A connection that is pinged until it is gone."""
 
     next_ping: Timer | None
-    """To be cancelled when the connection is gone."""
+    """Cancel it when the connection is gone."""
     pong_due: Timer | None
-    """When the pong that is awaited times out."""
+    """The timeout of the outstanding pong."""
 
     def ping_now(self) -> bool:
-        """Sends a ping unless one is unanswered; returns whether it did."""
+        """Sends a ping unless one is outstanding; returns whether it did."""
 
     def pong_overdue(self) -> None:
         """Fails the connection."""
 
 
 class Keepalive:
-    """Pings connections at an interval; fails those that leave a ping unanswered for longer than allowed.
+    """Pings connections at an interval; fails those whose pong does not come in time.
 
-    The first ping of a connection comes after a random part of the interval, so that those of a
-    swarm are spread evenly: pings that arrive together wait for each other at the server.
+    A connection's first ping comes after a random part of the interval, which spreads the pings of a swarm
+    evenly: pings that arrive together wait for each other at the server.
     """
 
     def __init__(self, timers: TimerQueue, *, interval_ns: int, timeout_ns: int | None) -> None:
@@ -37,7 +37,7 @@ class Keepalive:
         self._timeouts = None if timeout_ns is None else DelayQueue(timers, timeout_ns)
 
     def start(self, connection: Pinged) -> None:
-        """Pings this connection from now on, until its ``next_ping`` is cancelled."""
+        """Pings this connection until its ``next_ping`` is cancelled."""
         first_ns = time.monotonic_ns() + int(random.random() * self._intervals.delay_ns)
         connection.next_ping = self._timers.at(first_ns, self._ping, connection)
 

@@ -1,4 +1,4 @@
-"""What one connection may cost the loop: bounds that keep a hostile server from harming the others."""
+"""Limits on what one connection may cost the loop, so that a hostile server can't harm the others."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ from typing import Final
 from wsload.load.ws.rules import Rule, Violation
 
 PER_TURN: Final = 100
-"""A connection's budget in one turn of the loop: a frame costs 1, and 1 more for every 4 KiB it holds.
+"""A connection's budget in one iteration of the loop: each frame costs 1, plus 1 for every 4 KiB it holds.
 
-That is a fraction of a millisecond. What is left is read in the next turns, after the other sockets, with
-the stamp of its arrival; until then nothing more is read from this connection's socket.
+That is a fraction of a millisecond. `wsload.load.ws.incoming` reads the rest in the next iterations.
 """
 MOST_DISCARDED: Final = 1 << 20
 """Bytes that a server may still send after the connection has failed or closed, before it is dropped."""
 IDLE_PER_S: Final = 10_000
-"""Control frames and empty fragments; more fail the connection."""
+"""Control frames and empty fragments; more than this fail the connection."""
 SUSPICIOUS_PER_S: Final = 16 << 20
-"""Bytes of messages that inflated more than 200-fold, beyond one largest message for each one sent."""
+"""Bytes of messages that inflated more than 200-fold, in addition to one message of maximal size per message sent."""
 MOST_EARLY: Final = 1_000
-"""Messages kept for a connection that nobody has attached to; then reading pauses until somebody does."""
+"""Messages kept before a sink is attached; then reading pauses."""
 _SECOND_NS: Final = 1_000_000_000
 
 
 def cost(size: int) -> int:
-    """What a frame of so many bytes takes of the budget."""
+    """The cost of a frame of this many bytes; see `PER_TURN`."""
     return 1 + (size >> 12)
 
 
 class Guard:
-    """Fails a connection on which too much of what is useless comes too fast."""
+    """Fails a connection that exceeds `IDLE_PER_S` or `SUSPICIOUS_PER_S`."""
 
     __slots__ = ("_idle", "_suspicious")
 
@@ -44,7 +43,7 @@ class Guard:
 
 
 def _checked(mark: tuple[int, int], now: tuple[int, int], most: int, rule: Rule) -> tuple[int, int]:
-    """The mark from which to count on; a mark is a time in ns and a total."""
+    """The mark, a time in ns and a total, from which to continue counting."""
     grown, passed_ns = now[1] - mark[1], now[0] - mark[0]
     if grown <= most:
         return mark

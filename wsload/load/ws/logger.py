@@ -1,7 +1,7 @@
-"""The logger that the library gets on the loop's thread: one that does nothing.
+"""A logger that does nothing, for the library on the loop's thread.
 
-Logging's own takes locks, which Locust has patched to wait on gevent's hub. What goes wrong in a handshake
-is told by exceptions.
+`logging` takes locks, which Locust has patched to wait on gevent's hub. Exceptions report what goes wrong in a
+handshake.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class QuietLogger:
-    """Takes what a `logging.Logger` takes, and keeps nothing."""
+    """Has the methods of a `logging.Logger` that the library calls."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802, ARG002  # logging's
         return False

@@ -1,4 +1,4 @@
-"""Opening a connection, phase by phase: name, TCP, TLS, upgrade; each timed, each failure named."""
+"""Opens a connection: name resolution, TCP, TLS, upgrade. Each phase is timed, and each failure gets a name."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from wsload.measure.recorder import Recorder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOptions:
-    """How connections are opened. Built once a run; holds secrets, so it is never written anywhere."""
+    """How connections are opened. Built once per run; holds secrets, so it is never written anywhere."""
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Additional request headers, cookies and authorization among them."""
+    """Additional request headers, including cookies and authorization."""
     origin: str | None = None
     """The ``Origin`` header."""
     timeout_s: float = 10.0
@@ -47,17 +47,17 @@ class OpenOptions:
     tls: ssl.SSLContext | None = None
     """For ``wss://``; None for the system's default verification."""
     proxy: str | None = field(default=None, repr=False)
-    """A proxy's URL, or None for none: the environment's proxies are not used."""
+    """The URL of a proxy; the environment's proxies are never used."""
     max_message_bytes: int = 1 << 20
     """A larger message fails the connection with 1009."""
     close_timeout_s: float = 5.0
     """How long a closing handshake may take before the connection is dropped."""
     connect_to: str | None = None
-    """``HOST:PORT`` to open TCP connections to, instead of the URL's; None for the URL's."""
+    """``HOST:PORT`` to open TCP connections to, instead of the URL's."""
     ping_interval_s: float | None = 20.0
     """How often each connection is pinged, in seconds; None for never."""
     ping_timeout_s: float | None = 20.0
-    """A ping unanswered for so long fails the connection; None for never."""
+    """A ping that is unanswered for this long fails the connection; None for never."""
     source_ips: tuple[str, ...] = ()
     """Local addresses to open from, round robin; empty for the system's choice."""
 
@@ -76,9 +76,9 @@ class _Asked:
 
 
 class Opener:
-    """Opens the connections of one process, and records how long the phases took and what failed.
+    """Opens the connections of one process, and records the duration of each phase, and failures.
 
-    With ``timers`` it has the connections pinged, as the options say.
+    With ``timers`` connections are pinged, as the options say.
     """
 
     def __init__(self, options: OpenOptions, recorder: Recorder, timers: TimerQueue | None = None) -> None:
@@ -99,14 +99,14 @@ class Opener:
         connect_to: str | None = None,
         metric: str = "open",
     ) -> TimedConnection:
-        """A connection that is open, its subprotocol agreed; recorded as ``metric`` from ``intended_ns``.
+        """Opens a connection; the time since ``intended_ns`` is recorded as ``metric``.
 
-        ``subprotocols`` are offered in order of preference; with any offered, the server has to choose one
-        of them. ``headers`` replace the run's of the same name, ``cookies`` the run's cookies of the same
-        name. ``server_name`` is asked for and verified in TLS, instead of the URL's host; ``connect_to``
-        (``HOST:PORT``) is where the TCP connection goes, as with curl's ``--connect-to``.
+        ``subprotocols`` are offered in order of preference; if there are any, the server must choose one.
+        ``headers`` and ``cookies`` replace the run's of the same name. ``server_name`` replaces the URL's host
+        in TLS (SNI and verification); ``connect_to`` (``HOST:PORT``) is where the TCP connection goes, as with
+        curl's ``--connect-to``.
 
-        Raises `OpenError`, counted by its kind, and `UsageError` for what can't be asked for.
+        Raises `OpenError`, which was counted by its kind, and `UsageError` for invalid arguments.
         """
         options, recorder = self._options, self._recorder
         origin = () if options.origin is None else (("Origin", options.origin),)
@@ -139,12 +139,12 @@ class Opener:
         return connection
 
     def _record(self, metric: str, from_ns: int, to_ns: int) -> None:
-        # The phases of other openings than ``open`` are not declared, and not kept.
+        # Phases of openings with another name than ``open`` are not declared, and not recorded.
         if metric in self._recorder.values:
             self._recorder.timed(metric, from_ns, to_ns)
 
     async def _open(self, asked: _Asked) -> TimedConnection:
-        """Opens what was asked for, or where a redirect leads."""
+        """Opens the connection, following redirects."""
         url, headers, began_ns = asked.url, asked.headers, time.monotonic_ns()
         for hop in range(MOST_REDIRECTS + 1):
             redirected_ns = time.monotonic_ns()
@@ -168,7 +168,7 @@ class Opener:
         unix = unix_target(url)
         uri = parse_uri(unix[1] if unix else url)
         address: tuple[str, int] | str = unix[0] if unix else (uri.host, uri.port)
-        # What was asked of the first host is not asked of another.
+        # Another host, after a redirect, gets no settings that were meant for the first.
         first = url == asked.url or (unix is None and same_origin(uri, parse_uri(asked.url)))
         if first and unix is None and asked.connect_to is not None:
             address = parse_address(asked.connect_to)

@@ -1,7 +1,7 @@
-"""What a server sends, read (RFC 6455 sections 5 to 8): bytes in; messages and control frames out.
+"""Parses what a server sends (RFC 6455 sections 5 to 8): bytes in; messages and control frames out.
 
-Pure: no socket and no clock. A frame is judged by its first bytes, as soon as they are there. A message
-is kept once, however many reads or fragments it takes, and is never copied as a whole.
+Pure: no socket and no clock. A frame's header is checked as soon as it has arrived. A message is stored once,
+however many reads or fragments it takes, and is never copied as a whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from wsload.load.ws.frames import CLOSE_CODES, FIN, PONG, RSV1, TEXT
 from wsload.load.ws.rules import LEAST_FRAGMENT, MOST_FRAGMENTS, Rule, Violation
 
 BOMB_RATIO: Final = 200
-"""Inflated bytes per received byte beyond which a message is suspicious (as Apache's mod_deflate has it)."""
+"""Inflated bytes per received byte beyond which a message is suspicious (the default of Apache's mod_deflate)."""
 
 _RSV: Final = 0x70
 _CONTROL: Final = 0x08
@@ -26,7 +26,7 @@ Received = tuple[int, bytes]
 
 
 class Reader:
-    """Reads one connection's stream. Messages may have up to ``limit`` bytes, inflated."""
+    """Parses one connection's stream. Messages may have up to ``limit`` bytes (inflated)."""
 
     __slots__ = ("_at", "_compressed", "_data", "_deflate", "_final", "_fragments", "_frame", "_message",
                  "_missing", "_opcode", "idle", "limit", "suspicious")  # fmt: skip
@@ -36,7 +36,7 @@ class Reader:
         self._deflate = deflate
         self._data = b""
         self._at = 0
-        # The message being read: its kind, or 0 between messages, and what is there of it.
+        # The message being read: its opcode, or 0 between messages, and its payload so far.
         self._opcode = 0
         self._compressed = False
         self._fragments = 0
@@ -46,31 +46,31 @@ class Reader:
         self._final = False
         self._frame = self._message
         self.idle = 0
-        """Frames so far that carried nothing: control frames and empty fragments."""
+        """Control frames and empty fragments so far."""
         self.suspicious = 0
-        """Bytes so far of messages that were inflated more than `BOMB_RATIO`-fold."""
+        """Inflated bytes so far of messages that were inflated more than `BOMB_RATIO`-fold."""
 
     def feed(self, data: bytes) -> None:
-        """More bytes, to be read by `next`."""
+        """Adds bytes for `next` to read."""
         self._data = self._data + data if self._data else data
 
     def take(self) -> tuple[bytes, int] | None:
-        """What was fed and from where on it is not read yet, if a new message begins there; else None."""
+        """The buffer and the position of the next message in it; None in the middle of a message."""
         return None if self._opcode or self._missing >= 0 else (self._data, self._at)
 
     def give_back(self, at: int) -> None:
-        """What was taken has been read up to there."""
+        """Sets how far the buffer from `take` was read."""
         self._at = at
 
     @property
     def amid_frame(self) -> bool:
-        """Whether the stream ends amid a frame, or between a message's fragments."""
+        """Whether the data so far ends in the middle of a frame, or between a message's fragments."""
         return bool(self._opcode or self._missing >= 0 or len(self._data) > self._at)
 
     def next(self) -> Received | None:
-        """The next whole message or control frame; None when more bytes are needed.
+        """The next whole message or control frame; None if more bytes are needed.
 
-        Raises `Violation`; nothing more may be read then.
+        Raises `Violation`, after which it must not be used any more.
         """
         while True:
             if self._missing >= 0:
@@ -87,7 +87,7 @@ class Reader:
                 return whole
 
     def _read_head(self) -> Received | tuple[()] | None:
-        """Reads a frame's head, and its payload if it is small and there; None for too few bytes."""
+        """Reads a frame's header, and the payload if the frame is a whole message; None if more bytes are needed."""
         data, at = self._data, self._at
         have = len(data) - at
         if not have:
@@ -123,7 +123,7 @@ class Reader:
         return ()
 
     def _judge(self, first: int) -> None:
-        """Refuses a frame by its first byte."""
+        """Checks a frame's first byte."""
         opcode = first & 0x0F
         if first & _CONTROL:
             if first & _RSV:
@@ -166,7 +166,7 @@ class Reader:
             self._frame = self._message
 
     def _read_payload(self) -> bool:
-        """Keeps what has come of the frame's payload; returns whether that is all of it."""
+        """Stores the frame's payload as far as it has arrived; returns whether it is complete."""
         data, at = self._data, self._at
         have = len(data) - at
         if have > self._missing:
@@ -180,7 +180,7 @@ class Reader:
         return not self._missing
 
     def _end_frame(self) -> Received | None:
-        """Adds the frame to its message; the message, if it was the last."""
+        """Adds the frame to its message; returns the message if it is complete."""
         self._missing = -1
         if self._compressed:
             self._inflate()
@@ -213,7 +213,7 @@ def _checked(first: int, message: bytes) -> bytes:
 
 
 def _is_utf8(data: bytes) -> bool:
-    """Whether it is UTF-8, found out without making a text of all of it."""
+    """Whether it is UTF-8, without decoding all of it at once."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for start in range(0, len(data), _UTF8_PIECE):

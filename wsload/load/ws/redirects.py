@@ -1,4 +1,4 @@
-"""Redirects of the opening handshake: where to go next, and what goes along."""
+"""Redirects of the opening handshake: the next URL, and which headers to send there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsload.load.ws.url import resolve_url
 MOST_REDIRECTS: Final = 10
 _STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
 _KEPT: Final = frozenset({"user-agent", "origin", "accept", "accept-language", "accept-encoding"})
-"""Headers that go along to another host: what a client says of itself, and no secret."""
+"""Headers that are sent to another host too, since they hold no secrets."""
 
 
 class BadRedirect(Exception):  # the server's
@@ -23,11 +23,11 @@ class BadRedirect(Exception):  # the server's
 
 
 def target_of(refusal: Refused, url: str) -> str | None:
-    """The URL to open instead, absolute; None when the answer is no redirect. Raises `BadRedirect`."""
+    """The absolute URL to open instead; None if the answer is no redirect. Raises `BadRedirect`."""
     location = refusal.headers.get("location")
     if refusal.status not in _STATUSES or not location:
         return None
-    # urljoin knows http's rules for relative references, but not ws's.
+    # urljoin resolves relative references for http, but not for ws.
     base = "http" + url.removeprefix("ws")
     try:
         target = resolve_url(urljoin(base, location))
@@ -39,14 +39,14 @@ def target_of(refusal: Refused, url: str) -> str | None:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a ``ws://`` or ``wss://`` URL: no path, no query and no user."""
+    """Scheme, host and port of a ``ws://`` or ``wss://`` URL."""
     uri = parse_uri(url)
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     return f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}"
 
 
 def same_origin(one: WebSocketURI, other: WebSocketURI) -> bool:
-    """Whether both have scheme, host and port in common."""
+    """Whether scheme, host and port are equal."""
     return (one.secure, one.host, one.port) == (other.secure, other.host, other.port)
 
 

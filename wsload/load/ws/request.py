@@ -1,4 +1,4 @@
-"""The headers of an opening request: the run's defaults, and what one opening adds or replaces."""
+"""The headers of an opening request: the run's defaults, and those that one opening adds or replaces."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ HANDSHAKE_HEADERS: Final = frozenset(
         "sec-websocket-extensions",
     }
 )
-"""Headers that the handshake writes itself; another one would be there twice."""
+"""Headers that the handshake sets itself."""
 
 
 def request_headers(defaults: Pairs, headers: Pairs, cookies: Pairs) -> Headers:
     """The headers to add to the handshake's own.
 
-    ``headers`` replace all defaults of the same name, ``cookies`` those of the same name, in one ``Cookie``
-    header. Raises `UsageError` for what can't be a header, and for one that the handshake writes itself.
+    ``headers`` and ``cookies`` replace defaults of the same name; all cookies go into one ``Cookie`` header. Raises
+    `UsageError` for invalid headers, and for those that the handshake sets itself.
     """
     headers = list(headers)
     for name, value in headers:
@@ -54,7 +54,7 @@ def request_headers(defaults: Pairs, headers: Pairs, cookies: Pairs) -> Headers:
 
 def _check(name: str, value: str) -> None:
     if name.lower() in HANDSHAKE_HEADERS:
-        raise UsageError(f"the header {name} is written by the handshake: leave it out")
+        raise UsageError(f"the header {name} is set by the handshake: leave it out")
     if not name or not _printable(name + value) or set(name) & set(" :"):
         raise UsageError(f"the header {name!r} can't be sent: one printable line is allowed")
 

@@ -1,4 +1,4 @@
-"""The rules that a server can break, by name: RFC 6455 and the bounds that one connection has here."""
+"""The rules that a server can break: those of RFC 6455, and wsload's limits on a connection."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from enum import Enum
 from typing import Final
 
 MOST_FRAGMENTS: Final = 4_096
-"""Fragments that any message may have …"""
+"""A message may have this many fragments, plus one for every `LEAST_FRAGMENT` bytes."""
 LEAST_FRAGMENT: Final = 64
-"""… and one more for so many bytes that it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """One rule: the kind of failure that breaking it is, and the close code it is answered with."""
+    """A rule: the kind of failure if a server breaks it, and the close code that wsload answers with."""
 
     kind: str
     code: int
     says: str
-    """The rule, in a few words, and where it stands."""
+    """The rule in a few words, with its source."""
 
 
 class Rule(Enum):
@@ -35,13 +34,13 @@ class Rule(Enum):
         kind="long control frame", code=1002, says="control frames have at most 125 bytes (section 5.5)"
     )
     CONTINUATION = Broken(
-        kind="unexpected continuation", code=1002, says="there is no message to go on with (section 5.4)"
+        kind="unexpected continuation", code=1002, says="there is no message to continue (section 5.4)"
     )
     UNFINISHED = Broken(
-        kind="unfinished message", code=1002, says="another message began amid its fragments (section 5.4)"
+        kind="unfinished message", code=1002, says="another message began between its fragments (section 5.4)"
     )
     CLOSE_SHORT = Broken(kind="bad close frame", code=1002, says="a close code has two bytes (section 5.5.1)")
-    CLOSE_CODE = Broken(kind="bad close code", code=1002, says="not to be sent in a frame (section 7.4)")
+    CLOSE_CODE = Broken(kind="bad close code", code=1002, says="not allowed in a close frame (section 7.4)")
     UTF8 = Broken(kind="invalid UTF-8", code=1007, says="text must be UTF-8 (section 8.1)")
     TOO_BIG = Broken(kind="message too big", code=1009, says="longer than --ws-max-message")
     FRAGMENTS = Broken(
@@ -50,13 +49,13 @@ class Rule(Enum):
         says=f"more than {MOST_FRAGMENTS}, and one for every {LEAST_FRAGMENT} bytes",
     )
     DEFLATE = Broken(kind="bad compression", code=1002, says="it can't be inflated (RFC 7692 section 6)")
-    BOMB = Broken(kind="compression bomb", code=1009, says="inflates too much out of too little")
-    FLOOD = Broken(kind="control frame flood", code=1008, says="frames that carry nothing, without end")
+    BOMB = Broken(kind="compression bomb", code=1009, says="a little data inflates to too much")
+    FLOOD = Broken(kind="control frame flood", code=1008, says="too many control frames or empty fragments")
     PING = Broken(kind="ping timeout", code=1011, says="no pong within --ws-ping-timeout")
 
 
 class Violation(Exception):  # the server's, not an error of ours
-    """The server broke a rule: the connection is to be failed with the rule's code (section 7.1.7)."""
+    """The server broke a rule, so the connection must be failed with the rule's code (section 7.1.7)."""
 
     def __init__(self, rule: Rule, found: str = "") -> None:
         broken: Broken = rule.value

@@ -1,4 +1,4 @@
-"""A connection's life after the opening, as one state and a table of what each event makes of it.
+"""The state machine of a connection after the opening.
 
     OPEN ──CLOSE_SENT, HUNG_UP──▶ CLOSING
      │                               │
@@ -6,8 +6,8 @@
      ▼                               │
     ENDING ◀─────────────────────────┘          LOST: from any state to CLOSED
 
-A connection that has failed, or whose closing handshake is done, is ENDING: what still comes is
-discarded, and the server has to close the TCP connection (RFC 6455 section 7.1.1).
+A connection that has failed, or whose closing handshake is done, is ENDING: incoming data is discarded, and
+the server has to close the TCP connection (RFC 6455 section 7.1.1).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Final
 
 
 class State(Enum):
-    """Where a connection is in its life."""
+    """The state of a connection."""
 
     OPEN = auto()
     CLOSING = auto()
-    """Nothing more is sent; what the server had sent before is still received."""
+    """Nothing more is sent, but messages are still received."""
     ENDING = auto()
     CLOSED = auto()
 
@@ -31,14 +31,14 @@ class Event(Enum):
     """What happens to a connection."""
 
     CLOSE_SENT = auto()
-    """This side began the closing handshake."""
+    """This side started the closing handshake."""
     CLOSE_RECEIVED = auto()
     FAILED = auto()
-    """The server broke a rule, or this side gave the connection up."""
+    """The server broke a rule, or this side gave up the connection."""
     HUNG_UP = auto()
-    """The TCP connection is gone, and what came before that is still to be read."""
+    """The TCP connection is gone, but received data is still to be read."""
     LOST = auto()
-    """The TCP connection is gone, and all that came is read."""
+    """The TCP connection is gone, and everything received was read."""
 
 
 TABLE: Final[Mapping[tuple[State, Event], State]] = {
@@ -52,4 +52,4 @@ TABLE: Final[Mapping[tuple[State, Event], State]] = {
     (State.CLOSING, Event.LOST): State.CLOSED,
     (State.ENDING, Event.LOST): State.CLOSED,
 }
-"""What is not here changes nothing: a second close, or a failure of what is ending already."""
+"""Pairs that are not listed change nothing, such as a second close."""

@@ -1,4 +1,4 @@
-"""The opening handshake on a transport, which then becomes a `TimedConnection`'s."""
+"""Performs the opening handshake on a transport, which it then passes to a `TimedConnection`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wsload.load.ws.handshake import Handshake
 from wsload.measure.recorder import Recorder
 
 REFUSAL_WAIT_S: Final = 0.5
-"""How long the body of a refused upgrade is waited for."""
+"""How long to wait for the body of a refused upgrade."""
 _now_ns = time.monotonic_ns
 
 
 class Upgrade(asyncio.Protocol):
-    """Sends the request of a `Handshake` and awaits its answer: ``opened`` is the connection.
+    """Sends the request of a `Handshake` and awaits the answer; the future ``opened`` is the connection.
 
-    ``opened`` raises what `Handshake` raises, or the transport's error; the transport is dropped then.
+    ``opened`` raises what `Handshake` raises, or the transport's error; then the transport is dropped.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Which URL is opened: the browser's rules for ``new WebSocket(url)`` (WHATWG WebSockets, section 3.1).
+"""Resolves the URL to open by the browsers' rules for ``new WebSocket(url)`` (WHATWG WebSockets, section 3.1).
 
-Beyond them ``ws+unix:///PATH/OF/SOCKET:/REQUEST/PATH`` names a Unix socket, as npm's ``ws`` writes it.
-Nothing here touches the network: a URL that is refused is refused before anything is sent.
+In addition ``ws+unix:///PATH/OF/SOCKET:/REQUEST/PATH`` names a Unix socket, as in npm's ``ws``. Nothing here
+touches the network: a bad URL is refused before anything is sent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST_SOCKET_PATH: Final = 107
 """``sun_path`` has 108 bytes with the NUL (unix(7))."""
 
 
-@functools.lru_cache(maxsize=1024)  # every opening asks, mostly for the same
+@functools.lru_cache(maxsize=1024)  # called for every opening, mostly with the same URL
 def resolve_url(url: str, host: str | None = None) -> str:
     """The absolute ``ws://``, ``wss://`` or ``ws+unix://`` URL to open.
 
@@ -77,7 +77,7 @@ def resolve_url(url: str, host: str | None = None) -> str:
 
 
 def unix_target(url: str) -> tuple[str, str] | None:
-    """For a resolved ``ws+unix://`` URL: the socket's path, and the ``ws://`` URL to request over it."""
+    """For a resolved ``ws+unix://`` URL, the socket's path and the ``ws://`` URL to request; else None."""
     found = _UNIX.fullmatch(url)
     if found is None:
         return None
@@ -110,10 +110,10 @@ def parse_address(text: str) -> tuple[str, int]:
         or not 0 < int(port) < 65536
         or not _NAME.fullmatch(name)
     ):
-        raise UsageError(f"the address {text!r} can't be read: HOST:PORT is wanted, such as 10.0.0.7:8080")
+        raise UsageError(f"the address {text!r} can't be read: write HOST:PORT, such as 10.0.0.7:8080")
     if _is_ipv6(name) != (host != name):
         raise UsageError(
-            f"the address {text!r} can't be read: an IPv6 address stands in brackets, [::1]:8080"
+            f"the address {text!r} can't be read: write an IPv6 address in brackets, such as [::1]:8080"
         )
     return name, int(port)
 
@@ -126,7 +126,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine by its very name: 127.0.0.0/8, ::1, ``localhost``."""
+    """Whether the host, without resolving it, is this machine: 127.0.0.0/8, ::1, ``localhost``."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -136,7 +136,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_mixed_content(url: str, origin: str | None) -> None:
-    """Refuses ``ws://`` from a page of ``https://``, as browsers do, except to this very machine.
+    """Refuses ``ws://`` from a page of ``https://``, as browsers do, except to this machine.
 
     Raises `UsageError` (a browser's ``SecurityError``; W3C Mixed Content, section 5.1).
     """
@@ -152,7 +152,7 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
 
 def _joined(base: str, url: str) -> str:
     scheme, rest = base.split("://", 1)
-    # urljoin knows http's rules for relative references, but not ws's: lend it a scheme it knows.
+    # urljoin resolves relative references for http, but not for ws.
     joined = urljoin("http://" + rest, url)
     return scheme + joined.removeprefix("http") if joined.startswith("http://") else joined
 

@@ -1,4 +1,4 @@
-"""Writing frames to a transport, and waiting for room in its buffer."""
+"""Writes frames to a transport, and waits for room in its buffer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wsload.load.ws.frames import PONG, frame_parts
 from wsload.measure.recorder import Recorder
 
 WRITE_HIGH: Final = 32 << 10
-"""Bytes in the transport's buffer from which on there is no room."""
+"""The transport's high-water mark in bytes."""
 
 
 class Writer:
@@ -21,13 +21,13 @@ class Writer:
         transport.set_write_buffer_limits(WRITE_HIGH)
         self.transport = transport
         self.paused = False
-        """Whether there is no room."""
+        """Whether the buffer is full."""
         self._recorder = recorder
         self._waiters: list[asyncio.Future[None]] = []
         self._pong: bytes | None = None
 
     def write(self, first: int, payload: bytes | memoryview) -> None:
-        """Writes one frame with this first byte; nothing once the transport is closing."""
+        """Writes one frame with this first byte, unless the transport is closing."""
         if self.transport.is_closing():
             return
         for part in frame_parts(first, payload):
@@ -37,8 +37,8 @@ class Writer:
     def pong(self, payload: bytes) -> None:
         """Answers a ping.
 
-        To a server that does not read, only the latest is answered once it does (RFC 6455 section 5.5.3), so
-        that pongs don't pile up.
+        While the buffer is full, only the latest ping is remembered (RFC 6455 section 5.5.3), so that pongs don't
+        pile up for a server that does not read.
         """
         if self.paused:
             self._pong = payload
@@ -54,17 +54,17 @@ class Writer:
         self.release()
 
     def release(self) -> None:
-        """Lets those go on that wait for room."""
+        """Wakes all that wait in `ready`."""
         release(self._waiters)
 
     async def ready(self) -> None:
-        """Returns once there is room, or there is no use in waiting."""
+        """Waits until there is room, or the transport is closing."""
         if self.paused and not self.transport.is_closing():
             await wait_in(self._waiters)
 
 
 async def wait_in(waiters: list[asyncio.Future[None]]) -> None:
-    """Returns once `release` is called for these waiters."""
+    """Waits until `release` is called for this list."""
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waiters.append(waiter)
     try:
@@ -74,7 +74,7 @@ async def wait_in(waiters: list[asyncio.Future[None]]) -> None:
 
 
 def release(waiters: list[asyncio.Future[None]]) -> None:
-    """Lets all go on that wait in this list."""
+    """Wakes all that wait in this list."""
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
