@@ -58,8 +58,8 @@ def test_other_services(run_locust: RunLocust, tmp_path: Path, protocol: str) ->
     servers: dict[str, Callable[[], contextlib.AbstractContextManager[int]]] = {
         "mqtt": lambda: mosquitto(broker),
         "stomp": lambda: rabbitmq(broker),
-        "room-chat": token_chat,
         "token-chat": token_chat,
+        "room-chat": token_chat,
     }
     with servers[protocol]() as port:
         assert_runs(run_locust, tmp_path, protocol, port)
@@ -88,6 +88,7 @@ def test_what_is_written_fits_together(protocol: str, tmp_path: Path) -> None:
     steps = yaml.safe_load(workflow)["jobs"]["load"]["steps"]
     (command,) = [step["run"] for step in steps if step.get("run", "").startswith("locust")]
     assert ("--host" in command) == (host_of(example) != "") == (protocol != "chat")
+    assert ("WSLOAD: wsload[http] " in workflow) == ("self.http" in example)
     assert host_of(example) in workflow and f"--host {host_of(example)}".strip() in command + "--host"
 
 

@@ -181,7 +181,7 @@ def test_a_load_with_its_report(tmp_path: Path) -> None:
 
 def test_a_check_that_fails_fails_the_job_after_all_was_kept(tmp_path: Path) -> None:
     (tmp_path / "checks.txt").write_text("message.p50 < 1ns\n")
-    runner = Runner(tmp_path, locustfile=str(CHAT), users="5", checks="checks.txt", **{"run-time": "2s"})
+    runner = Runner(tmp_path, locustfile=str(CHAT), users="20", checks="checks.txt", **{"run-time": "4s"})
     done = runner.step("Load", LOCUST_WS_ALLOW_INVALID="true")
     assert done.returncode == 0, "the report is made and kept all the same"
     assert runner.output("load.outputs.code") == "1"

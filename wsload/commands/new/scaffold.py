@@ -55,6 +55,7 @@ _HINTS: Final = (
         "server does; between(1, 3) of locust is a closed one, in which each user waits after its answer.",
     ),
     ("    async def on_opening", "`on_opening` is called before each opening: log in here."),
+    ("    session = ", "`session` says what the chat's messages look like."),
     ("    async def on_connect", "`on_connect` is called after each opening: say here what a session begins with."),
     ("    def key_of", "`key_of` says which request a message answers: what it returns is that request's `key`."),
     ("    def on_message", "`on_message` is given every message that answers no request."),
@@ -78,7 +79,7 @@ def files(protocol: str) -> dict[str, str]:
     return {
         "locustfile.py": _locustfile(example),
         "checks.txt": _checks(EXPECTED[protocol]),
-        ".github/workflows/load.yml": _workflow(host_of(example)),
+        ".github/workflows/load.yml": _workflow(host_of(example), http="self.http" in example),
     }
 
 
@@ -142,14 +143,15 @@ failures.rate < {expected.failures}
 """
 
 
-def _workflow(host: str) -> str:
+def _workflow(host: str, *, http: bool) -> str:
     template = (resources.files("wsload.commands.new") / "load.yml").read_text("utf-8")
     service = (
         f"Start your service here, such as: - run: npm ci && (node server.js &)\n      # It listens at {host}."
         if host
         else "Without --host a chat server of wsload's own is loaded. For yours: start it here, add --host below."
     )
-    return template.replace("SERVICE", service).replace("COMMAND", LOAD + _host_option(host))
+    text = template.replace("SERVICE", service).replace("COMMAND", LOAD + _host_option(host))
+    return text.replace("WSLOAD: wsload ", "WSLOAD: wsload[http] ") if http else text
 
 
 def _host_option(host: str) -> str:
