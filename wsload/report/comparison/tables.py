@@ -68,7 +68,10 @@ def sides_table(report: ComparisonReport) -> Table:
     """Besides the latencies: both sides' load, failures, and use of CPU and memory."""
     sides = [report.of(side) for side in Side]
     rows = [
-        ("WebSocket messages sent per second", *(_middle(runs, lambda run: run.sent_rate, rate) for runs in sides)),
+        (
+            "WebSocket messages sent per second",
+            *(_middle(runs, lambda run: run.sent_rate, rate) for runs in sides),
+        ),
         (
             "messages lost",
             *(number(sum(run.summary.counters.get("lost", 0) for run in runs)) for runs in sides),
