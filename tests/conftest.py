@@ -10,10 +10,22 @@ from pathlib import Path
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
 import pytest
+from faults.table import names
 from support.certificates import Certificates
 from support.locust_run import Finished, LocustRun
 from support.npm import install
 from support.serving import Serving
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests of the fault table."""
+    in_table, tests = names(), Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(tests):
+            function = item.nodeid.rpartition("/")[2].partition("::")[2]
+            if f"{item.path.relative_to(tests).as_posix()}::{function}".startswith(in_table):
+                item.add_marker("faults")
 
 
 @pytest.fixture

@@ -365,7 +365,10 @@ def _server_extension(parameters: str):  # type: ignore[no-untyped-def]
 
 
 async def upgrade(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deflate: str | None = None
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    deflate: str | None = None,
+    subprotocol: str = "",
 ) -> None:
     """Answers the opening handshake."""
     request = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -379,6 +382,8 @@ async def upgrade(
     if deflate is not None:
         assert "permessage-deflate" in headers.get("sec-websocket-extensions", "")
         answer += f"Sec-WebSocket-Extensions: permessage-deflate{'; ' if deflate else ''}{deflate}\r\n"
+    if subprotocol:
+        answer += f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
     writer.write((answer + "\r\n").encode())
     await writer.drain()
 

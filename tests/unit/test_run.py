@@ -10,15 +10,8 @@ from support.made_runs import UNTRUSTED
 
 from wsload.errors import ResultsError
 from wsload.measure.names import Labels
-from wsload.results.run import (
-    MAX_JSON_BYTES,
-    CheckOutcome,
-    CheckState,
-    RunInfo,
-    RunWarning,
-    read_json_file,
-    replace_file,
-)
+from wsload.results.files import MAX_JSON_BYTES, read_json_file, replace_file
+from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
 
 INFO = RunInfo(

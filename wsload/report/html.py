@@ -12,7 +12,8 @@ from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
 from wsload.report.tables import percentile_ms
 from wsload.report.warnings import collapsed
-from wsload.results.run import CheckState, replace_file
+from wsload.results.files import replace_file
+from wsload.results.run import CheckState
 from wsload.words import ms, number, rate, when
 
 REPORT: Final = "report.html"

@@ -11,7 +11,8 @@ from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.results import counters, hlog
-from wsload.results.run import RunInfo, load, read_json_file
+from wsload.results.files import read_json_file
+from wsload.results.run import RunInfo, load
 from wsload.results.window import Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
 

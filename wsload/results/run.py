@@ -15,25 +15,19 @@ A file of a newer schema is refused, an older one is read; keys that this versio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
-
-from wsload.errors import ResultsError
 from wsload.measure.names import Labels
 from wsload.redact import plain
+from wsload.results.files import dump, parse
 from wsload.results.trust import Standing, Trust
 from wsload.results.window import WHOLE, Window
 
 SCHEMA: Final = 2
-MAX_JSON_BYTES: Final = 8 << 20
-"""A longer JSON file in a results directory is refused."""
 
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9998
@@ -215,17 +209,9 @@ def _plain_fields(value: RunWarning) -> dict[str, object]:
     return {key: plain(found) if isinstance(found, str) else found for key, found in fields.items()}
 
 
-def dump(value: Mapping[str, object]) -> bytes:
-    """Indented JSON with a final newline."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
 def load(data: bytes) -> dict[str, Any]:
     """Parses the JSON object of a file with a schema number; raises `ValueError` with the problem."""
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error})") from error
+    found = parse(data)
     schema = _take(found, "schema", int)
     if schema > SCHEMA:
         raise ValueError(
@@ -260,31 +246,3 @@ def _epoch(text: str) -> float:
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ValueError(f"the time {text!r} can't be that of a run")
     return moment.timestamp()
-
-
-def read_json_file(path: Path) -> bytes:
-    """Reads a file of up to `MAX_JSON_BYTES`; raises `ResultsError` if it is longer or can't be read."""
-    try:
-        if not path.is_file():
-            raise ResultsError(f"{path}: no such file, so this is not a results directory of a run")
-        with path.open("rb") as file:
-            data = file.read(MAX_JSON_BYTES + 1)
-    except OSError as error:
-        raise ResultsError(f"{path}: can't be read ({error.strerror})") from error
-    if len(data) > MAX_JSON_BYTES:
-        raise ResultsError(f"{path}: larger than {MAX_JSON_BYTES >> 20} MiB: not one of wsload's files")
-    return data
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes the file atomically: readers see either the old or the new contents."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -21,8 +21,9 @@ from wsload.measure.interval import Interval, Totals, added
 from wsload.measure.names import in_order, labels, leading
 from wsload.redact import plain, redact_url, redacted
 from wsload.results import counters, hlog
+from wsload.results.files import dump, replace_file
 from wsload.results.machine import describe_host, versions
-from wsload.results.run import CheckOutcome, RunInfo, RunWarning, dump, replace_file
+from wsload.results.run import CheckOutcome, RunInfo, RunWarning
 from wsload.results.trust import Trust
 from wsload.results.window import WHOLE, Window
 from wsload.words import stamp

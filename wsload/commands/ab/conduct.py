@@ -22,8 +22,8 @@ from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
 from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
+from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
-from wsload.results.run import replace_file
 
 LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]

@@ -23,7 +23,7 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
 from wsload.redact import plain
-from wsload.results.run import dump, read_json_file, replace_file
+from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"

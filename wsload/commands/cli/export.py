@@ -14,8 +14,8 @@ from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
+from wsload.results.files import replace_file
 from wsload.results.reader import open_run
-from wsload.results.run import replace_file
 
 
 class Format(StrEnum):

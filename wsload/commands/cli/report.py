@@ -89,7 +89,7 @@ def report(
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:
     """Writes to the file, or to standard output; ``told`` prints the file's name."""
-    from wsload.results.run import replace_file
+    from wsload.results.files import replace_file
 
     if output is None:
         sys.stdout.buffer.write(data)

@@ -112,7 +112,7 @@ def _read(path: Path) -> list[Any]:
     except OSError as error:
         where = "" if path.is_absolute() else f" (in {Path.cwd()})"
         raise UsageError(f"feed: {path}{where}: {error.strerror}") from None
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise UsageError(f"feed: {path}: {error}") from None
     return rows
 

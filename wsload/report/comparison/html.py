@@ -21,7 +21,7 @@ from wsload.report.comparison.tables import (
     sides_table,
 )
 from wsload.report.page import page
-from wsload.results.run import replace_file
+from wsload.results.files import replace_file
 from wsload.words import when
 
 BANNERS: Final = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError
-from wsload.results.run import dump, read_json_file
+from wsload.results.files import dump, read_json_file
 
 SCHEMA: Final = 1
 SERVER: Final = "server.json"

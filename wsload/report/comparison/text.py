@@ -19,7 +19,7 @@ from wsload.report.comparison.sentences import basis_sentence, headline
 from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
 from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import Grid
-from wsload.results.run import dump
+from wsload.results.files import dump
 from wsload.results.trust import Standing
 from wsload.words import printable
 

@@ -1,0 +1,74 @@
+"""Files of a results directory: read with bounds, written at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from wsload.errors import ResultsError
+
+MAX_JSON_BYTES: Final = 8 << 20
+"""A longer JSON file in a results directory is refused."""
+MOST_DEEP: Final = 32
+"""Levels of lists and objects in a file of wsload's."""
+
+
+def dump(value: Mapping[str, object]) -> bytes:
+    """Indented JSON with a final newline."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def parse(data: bytes) -> Any:
+    """The value of a JSON document; raises `ValueError` with the problem."""
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error})") from error
+    _refuse_deep(found)
+    return found
+
+
+def _refuse_deep(found: object) -> None:
+    """What is read is written again, where orjson goes down 254 levels."""
+    level = [found]
+    for _ in range(MOST_DEEP):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())
+        ]
+        if not level:
+            return
+    raise ValueError(f"nested more than {MOST_DEEP} deep")
+
+
+def read_json_file(path: Path) -> bytes:
+    """Reads a file of up to `MAX_JSON_BYTES`; raises `ResultsError` if it is longer or can't be read."""
+    try:
+        if not path.is_file():
+            raise ResultsError(f"{path}: no such file, so this is not a results directory of a run")
+        with path.open("rb") as file:
+            data = file.read(MAX_JSON_BYTES + 1)
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be read ({error.strerror})") from error
+    if len(data) > MAX_JSON_BYTES:
+        raise ResultsError(f"{path}: larger than {MAX_JSON_BYTES >> 20} MiB: not one of wsload's files")
+    return data
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes the file atomically: readers see either the old or the new contents."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
