@@ -194,7 +194,7 @@ def test_a_login_on_a_connection_that_is_gone_fails_at_once() -> None:
 
 
 def test_a_session_is_a_class() -> None:
-    with pytest.raises(TypeError, match=r"Wrong: session is a subclass of Session, not 'lines'"):
+    with pytest.raises(TypeError, match=r"Wrong: session must be a subclass of Session, not 'lines'"):
 
         class Wrong(ChatUser):
             session: Any = "lines"
@@ -208,7 +208,7 @@ def test_the_probe_opens_as_the_users_do(monkeypatch: pytest.MonkeyPatch) -> Non
 
     asked: dict[str, Any] = {}
     monkeypatch.setattr(user_module, "CrossCheck", lambda *_, **what: asked.update(what))
-    Guest.second_witness(
+    Guest.start_probe(
         Settings.of(Namespace(ws_origin="https://a.example", ws_header=["X-Run: the run's"])),
         "ws://localhost/",
     )
@@ -219,10 +219,10 @@ def test_the_probe_opens_as_the_users_do(monkeypatch: pytest.MonkeyPatch) -> Non
         "Origin": "https://a.example",
         "Cookie": "sid=abc",
     }
-    Guest.second_witness(Settings.of(Namespace(ws_subprotocol=["v3"])), "ws://localhost/")
+    Guest.start_probe(Settings.of(Namespace(ws_subprotocol=["v3"])), "ws://localhost/")
     assert asked["subprotocols"] == ("v3",)
 
 
 def test_the_probe_speaks_no_other_chat() -> None:
     with pytest.raises(UsageError, match="--ws-probe: the probe speaks wsload's own chat, not Lines"):
-        talker(Lines).second_witness(Settings.of(Namespace()), "ws://localhost/")  # type: ignore[attr-defined]
+        talker(Lines).start_probe(Settings.of(Namespace()), "ws://localhost/")  # type: ignore[attr-defined]

@@ -71,7 +71,7 @@ class Settings:
     json_progress: bool
     """Whether the live figures are printed as JSON lines."""
     probe: bool
-    """Whether a second witness runs beside the swarm."""
+    """Whether a probe runs besides the users."""
     ca_file: str
     """PEM file of the authorities to trust; empty for the system's."""
     client_cert: tuple[str, ...]

@@ -42,26 +42,26 @@ CUT_SHORT: Final = "cut-short"
 
 
 class RunListener(Protocol):
-    """Told of a run as it goes on."""
+    """Follows a run."""
 
     def second(self, found: Point) -> None:
-        """The next second's figures."""
+        """Receives the next second's figures."""
 
     def end(self) -> None:
         """The run has ended, and was judged and stored."""
 
 
-class SecondWitness(Protocol):
-    """A process of its own that measures beside the users (``--ws-probe``)."""
+class Probe(Protocol):
+    """A separate process that measures independently of the users (``--ws-probe``)."""
 
     def join(self, interval: Interval) -> Interval:
-        """The interval with what the witness measured since the last one."""
+        """The interval with the probe's measurements since the previous one."""
 
     def end(self) -> Interval | None:
-        """Stops the witness; returns an interval of what it had left to say, if anything."""
+        """Stops the probe; returns an interval with its last measurements, if any."""
 
-    def testimony(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
-        """After the end: warnings about the users' figures, and the witness's own counts."""
+    def report(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
+        """After the end: warnings about the users' figures, and the probe's own counts."""
 
 
 class Run:
@@ -96,12 +96,12 @@ class Run:
         self._live = LiveView(self.measured.totals)
         self._shown: tuple[object, dict[str, Any]] = None, {}
         self.listeners: list[RunListener] = []
-        self._witness = _second_witness(environment, settings) if settings.probe else None
+        self._probe = _start_probe(environment, settings) if settings.probe else None
 
     def append(self, interval: Interval) -> None:
         """Takes the next interval."""
-        if self._witness is not None:
-            interval = self._witness.join(interval)
+        if self._probe is not None:
+            interval = self._probe.join(interval)
         second = self._live.add(self._write(interval))
         for listener in self.listeners:
             listener.second(second)
@@ -178,10 +178,10 @@ class Run:
     def finish(self) -> None:
         """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
         extra: dict[str, object] = {}
-        if self._witness is not None:
-            if (rest := self._witness.end()) is not None:
+        if self._probe is not None:
+            if (rest := self._probe.end()) is not None:
                 self._write(rest)
-            found, extra["probe"] = self._witness.testimony(self.measured.totals)
+            found, extra["probe"] = self._probe.report(self.measured.totals)
             self.warnings += found
         if (unmeasured := self.measured.finish()) is not None:
             self.warnings.append(unmeasured)
@@ -245,11 +245,11 @@ def target(environment: Any, settings: Settings) -> str:
     return redact_url(environment.host or "")
 
 
-def _second_witness(environment: Any, settings: Settings) -> SecondWitness:
-    """The witness that a user class brings; raises `UsageError` where none does."""
+def _start_probe(environment: Any, settings: Settings) -> Probe:
+    """The probe that a user class brings; raises `UsageError` if none does."""
     for user_class in environment.user_classes:
-        start = getattr(user_class, "second_witness", None)
+        start = getattr(user_class, "start_probe", None)
         if start is not None:
-            witness: SecondWitness = start(settings, target(environment, settings))
-            return witness
+            probe: Probe = start(settings, target(environment, settings))
+            return probe
     raise UsageError("argument --ws-probe: no user class brings a probe; ChatUser does")

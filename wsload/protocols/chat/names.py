@@ -1,4 +1,4 @@
-"""What the chat measures and counts, beside what every WebSocket user does."""
+"""The chat's own metrics and counters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from wsload.measure.names import register
 
 MESSAGE: Final = "message"
-"""The name of a post as a request: from when it was due until its own echo arrived."""
+"""The request that a post is: from when it was due until its own echo arrived."""
 
 LOGIN: Final = "login"
 

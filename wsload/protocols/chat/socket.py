@@ -58,7 +58,7 @@ class ChatSocket(KeptConnection):
         self._end = ("not connected", "")
         """How the last connection ended."""
         self._login_sent_ns = 0
-        """0 where this connection's login takes no message of ours."""
+        """0 if the login on this connection needs no message."""
         self._joined: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
 
@@ -69,7 +69,7 @@ class ChatSocket(KeptConnection):
     # The login
 
     async def log_in(self) -> None:
-        """Returns when the login is complete. Raises `LoginError`, counted."""
+        """Waits until the login is complete. Raises `LoginError`, which was counted."""
         if self.connection is None:  # lost since it was opened
             self._login_failed(self._end[0])
             raise LoginError(*self._end)

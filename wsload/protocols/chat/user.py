@@ -1,4 +1,4 @@
-"""`ChatUser`: logs into the chat, posts, and measures the way of every post: its own and others'."""
+"""`ChatUser`: logs into the chat, posts, and measures its own posts and the delivery of others'."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ register(metrics=METRICS, counters=COUNTERS)
 class ChatUser(WebSocketUser):
     """A person in the chat room: logged in before `on_start`, and again after every reconnection.
 
-    `say` posts, and is measured until the post's own echo is back. A chat with another message format is spoken by
-    giving the class another ``session``.
+    `say` posts, and measures the time to the post's own echo. For a chat with another message format, set
+    ``session``.
     """
 
     abstract = True
@@ -43,9 +43,9 @@ class ChatUser(WebSocketUser):
         if cls.on_message is not WebSocketUser.on_message:
             raise TypeError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
         if inspect.iscoroutinefunction(cls.on_post):
-            raise TypeError(f"{cls.__name__}: on_post is called for every post: a plain 'def', not async")
+            raise TypeError(f"{cls.__name__}: on_post is called for every post, so it can't be async")
         if not (isinstance(cls.session, type) and issubclass(cls.session, Session)):
-            raise TypeError(f"{cls.__name__}: session is a subclass of Session, not {cls.session!r}")
+            raise TypeError(f"{cls.__name__}: session must be a subclass of Session, not {cls.session!r}")
 
     def _make_socket(self) -> ChatSocket:
         number, context = self._context.next_number(), self._context
@@ -63,8 +63,8 @@ class ChatUser(WebSocketUser):
         )
 
     @classmethod
-    def second_witness(cls, settings: Settings, target: str) -> CrossCheck:
-        """Starts the probe of ``--ws-probe`` beside a run: it opens as users of this class do."""
+    def start_probe(cls, settings: Settings, target: str) -> CrossCheck:
+        """Starts the probe of ``--ws-probe``, which connects like users of this class."""
         if cls.session is not ChatSession:
             raise UsageError(
                 f"argument --ws-probe: the probe speaks wsload's own chat, not {cls.session.__name__}"
@@ -80,31 +80,30 @@ class ChatUser(WebSocketUser):
 
     @property
     def name(self) -> str:
-        """The name in the room: the one asked for, or the one the server gave instead."""
+        """The name in the room: the requested one, or the one that the server chose instead."""
         name: str = self._socket.session.name
         return name
 
     def on_post(self, message: Any) -> None:
-        """Called with others' posts, if overridden: JSON objects, or what the session's ``decode`` makes of them.
+        """Override it to get others' posts: JSON objects, or what the session's ``decode`` returns.
 
         Parsing them all costs time.
         """
 
     async def on_connect(self) -> None:
-        """Logs in. A class that overrides it calls this one first."""
+        """Logs in. An override must call this method first."""
         await self._socket.log_in()
 
     def say(self, text: str) -> Awaitable[float]:
-        """Posts to the room now; awaiting it waits for the echo and gives the response time in seconds.
+        """Posts to the room at once; awaiting the result waits for the echo and returns the response time in seconds.
 
-        Recorded as ``message`` when the echo comes, whoever awaits it. Awaiting raises `NotConnected` (counted as
-        unsent) when there is no login or too much in flight, `MessageTimeout` and `ConnectionLost` (counted as
-        lost).
+        The echo is recorded as ``message``, whether anybody awaits it or not. Awaiting raises `NotConnected`, counted
+        as unsent, without a login or with too much in flight; `MessageTimeout` and `ConnectionLost`, counted as lost.
         """
         found: Awaitable[float] = self._socket.say(text)
         return found
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a ChatUser posts with say() and is given others' posts by on_post(message)")
+        raise TypeError("a ChatUser posts with say() and gets others' posts in on_post(message)")
 
     request = round_trip = send = send_nowait = receive = messages = _refuse

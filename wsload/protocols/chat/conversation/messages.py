@@ -1,7 +1,7 @@
 """The chat's JSON messages, to and from bytes: with ``results/`` the only user of ``orjson``.
 
 The messages are those of the MDN guide "Writing WebSocket client applications" and its sample
-server. Dates are milliseconds since the epoch. The client and the embedded server share this page.
+server. Dates are milliseconds since the epoch. The client and the embedded server share this module.
 """
 
 from __future__ import annotations
@@ -19,10 +19,7 @@ class MalformedMessage(ValueError):
 
 
 def decode(data: bytes | str) -> dict[str, Any]:
-    """The JSON object in one message; it has a ``type`` that is a string.
-
-    Raises `MalformedMessage` with the reason otherwise.
-    """
+    """The JSON object in a message, with its ``type``. Raises `MalformedMessage`."""
     try:
         message = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -35,30 +32,30 @@ def decode(data: bytes | str) -> dict[str, Any]:
 
 
 def identity(user_id: int, date_ms: int) -> bytes:
-    """Server to a newcomer: the id it goes by."""
+    """From the server to a newcomer: its id."""
     return orjson.dumps({"type": "id", "id": user_id, "date": date_ms})
 
 
 def username(name: str, user_id: int | str, date_ms: int) -> bytes:
-    """Client's login, and the server's announcement of it to everyone."""
+    """A client's login, and the server's announcement of it to everyone."""
     return orjson.dumps({"type": "username", "name": name, "id": user_id, "date": date_ms})
 
 
 def reject_username(user_id: int, name: str, date_ms: int) -> bytes:
-    """Server to a newcomer whose name is taken: the ``name`` it gets instead."""
+    """From the server to a newcomer whose name is taken: the ``name`` it gets instead."""
     return orjson.dumps({"type": "rejectusername", "id": user_id, "name": name, "date": date_ms})
 
 
 def user_list(users: list[str]) -> bytes:
-    """Server to everyone: who is in the room."""
+    """From the server to everyone: who is in the room."""
     return orjson.dumps({"type": "userlist", "users": users})
 
 
 def post(text: str, user_id: int | str, date_ms: int) -> bytes:
-    """Client's message to the room."""
+    """A client's message to the room."""
     return orjson.dumps({"type": "message", "text": text, "id": user_id, "date": date_ms})
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """Any message, as the server hands a post on: the client's object plus ``name``."""
+    """Any message, such as a post as the server forwards it: the client's object plus ``name``."""
     return orjson.dumps(message)

@@ -1,19 +1,19 @@
-"""One user's side of a chat, sans-I/O: feed `Session.receive` bytes, do what the event says.
+"""One user's side of a chat, sans-I/O: pass bytes to `Session.receive`, and act on the event it returns.
 
-States, and what moves them on:
+States and transitions:
 
     WAITING ──Identified──▶ IDENTIFIED ──(you send `login`)──▶ LOGGING_IN ──Joined──▶ JOINED
 
-`Identified` asks the caller to send what `login` returns. `Renamed` is no failure: the name in it
-is used from then on. Posts of others may arrive in any state. A post's echo is found by its token
-in the raw bytes, before any message is parsed: receiving others' posts is the hot path, N times as
-frequent as sending. Time is a plain number here: whoever calls brings it.
+After `Identified` the caller must send what `login` returns. `Renamed` is no failure: from then on
+the user has that name. Posts of others may arrive in any state. A post's echo is recognized by its
+token in the raw bytes, before any message is parsed, because receiving others' posts is the hot path:
+it is N times as frequent as sending. The caller passes in the time.
 
-What a chat's messages look like is a subclass's matter: `write_login`, `write_post`, `read` and `decode`.
-`wsload.protocols.chat.conversation.mdn.ChatSession` is the chat that wsload brings.
+A subclass defines the format of the messages: `write_login`, `write_post`, `read` and `decode`.
+`wsload.protocols.chat.conversation.mdn.ChatSession` is the chat that comes with wsload.
 
-One session serves a user for its whole life: `reopened` takes it back to its first state on a new
-connection, and posts keep their numbers, so that an echo from before is still known.
+One session serves a user for its whole life: `reopened` resets its state for a new connection, but
+posts keep their numbers, so that an earlier echo is still recognized.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from typing import Any, ClassVar, Final
 from wsload.protocols.chat.conversation import token
 
 LOST_REMEMBERED: Final = 4096
-"""So many lost posts a user are remembered, to tell a late echo from a second one."""
+"""Lost posts that are remembered per user, to distinguish a late echo from a repeated one."""
 
 MESSAGES_REMEMBERED: Final = 512
-"""A post reaches every user of the process: what it says is found out once. Costs 200 KB, 700 at most …"""
+"""A post reaches every user of the process, so parsed posts are cached. This takes 200 KB, 700 KB at most."""
 LONGEST_REMEMBERED: Final = 1024
-"""… since longer messages (bytes) are not remembered."""
+"""Longer messages (bytes) are not cached."""
 
 
 class State(enum.Enum):
@@ -44,7 +44,7 @@ class State(enum.Enum):
 
 
 class Post:
-    """A post on its way: ``due_ns`` when it was meant to be sent, ``sent_ns`` when it was."""
+    """An outstanding post: ``due_ns`` is when it was due, ``sent_ns`` when it was sent."""
 
     __slots__ = ("due_ns", "lag_ns", "number", "sent_ns", "waiter")
 
@@ -55,11 +55,11 @@ class Post:
         self.lag_ns = 0
         """For the caller's use: the load generator's own lateness."""
         self.waiter: Any = None
-        """For the caller's use: who waits for the echo."""
+        """For the caller's use: whatever waits for the echo."""
 
 
 class Echo:
-    """One's own post came back; ``in_order`` unless a later one was back before it."""
+    """The user's own post came back; ``in_order`` unless a later one came back before."""
 
     __slots__ = ("in_order", "post")
 
@@ -69,7 +69,7 @@ class Echo:
 
 
 class Delivery:
-    """Another's post arrived; ``sent_ns`` on this host's clock, or -1 when it is another clock's."""
+    """Another user's post arrived; ``sent_ns`` is by this host's clock, or -1 if it was sent by another clock."""
 
     __slots__ = ("sent_ns",)
 
@@ -79,12 +79,12 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """The server waits for the login: send `Session.login` now."""
+    """The server expects the login: send what `Session.login` returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """The wanted name was taken; ``name`` is the one to go by."""
+    """The requested name was taken; ``name`` is the new one."""
 
     name: str
 
@@ -96,7 +96,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who is in the room, or somebody's arrival."""
+    """The list of users, or the arrival of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,14 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A well-formed message of a type this chat does not have: tolerated, and counted."""
+    """A well-formed message of an unknown type, which is tolerated and counted."""
 
     type: str
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Something that is no chat message; ``reason`` says why."""
+    """Not a chat message, for this ``reason``."""
 
     reason: str
 
@@ -131,7 +131,7 @@ _FOREIGN = Delivery(-1)
 
 
 def _tokened(data: bytes) -> tuple[bytes, bytes, int, Delivery] | None:
-    """A post's clock, sender and number by its token, and what it is to others; None without a token."""
+    """The clock, sender and number in a post's token, and the `Delivery` it is to others; None without a token."""
     found = token.read(data)
     if found is None:
         return None
@@ -143,14 +143,14 @@ _remembered = functools.lru_cache(maxsize=MESSAGES_REMEMBERED)(_tokened)
 
 
 class Session:
-    """``name``: the name to log in with. ``clock`` (8) and ``sender`` (12 characters): see `token`.
+    """``name`` is used for the login. ``clock`` (8 characters) and ``sender`` (12) are part of the `token`.
 
-    ``pending`` holds the posts not answered yet by number, oldest first.
+    ``pending`` holds the outstanding posts by number, oldest first.
     """
 
     first: ClassVar[State] = State.WAITING
-    """The state of a new connection: WAITING where the server speaks first, IDENTIFIED where the client logs in at
-    once, JOINED where there is no login, since the opening has told who this is."""
+    """The state of a new connection: WAITING if the server speaks first, IDENTIFIED if the client logs in at
+    once, JOINED if there is no login because the opening request identifies the user."""
     binary: ClassVar[bool] = False
     """Whether messages are binary frames."""
 
@@ -164,9 +164,9 @@ class Session:
         self._clock, self._sender = clock, sender
         self._clock_b, self._sender_b = clock.encode(), sender.encode()
         self.number = -1
-        """Of the last post, which is the one that is being written."""
+        """The number of the last post; in `write_post`, of the one being written."""
         self.date_ms = 0
-        """The wall clock in milliseconds, when something is written."""
+        """For `write_login` and `write_post`: the wall clock in milliseconds."""
         self._highest = -1
         self._lost: dict[int, None] = {}
 
@@ -177,41 +177,40 @@ class Session:
         raise NotImplementedError
 
     def write_post(self, text: str) -> bytes:
-        """A post's message. The token that tells its echo ends the ``text``.
+        """The message of a post; ``text`` ends with the token by which its echo is recognized.
 
-        Where the server does not hand the text on, write the post's ``number``, and have `read` return
-        ``self.echo(number)``.
+        If the server does not forward the text, write ``self.number``, and return ``self.echo(number)`` in `read`.
         """
         raise NotImplementedError
 
     def read(self, data: bytes) -> Event:
-        """What a message without a token means. Raises `ValueError` for what is no chat message.
+        """What a message without a token means. Raises `ValueError` if it is no chat message.
 
-        `Identified`, where the server waits for the login; `Joined`, where the login is complete (no matter how
-        often); `Renamed`; `Roster`, for news of who is there; `Delivery` with -1 for posts that are not wsload's;
-        `Unknown` for whatever else is harmless.
+        Return `Identified` if the server expects the login, `Joined` if the login is complete (once or several times),
+        `Renamed`, `Roster` for news about who is in the room, ``Delivery(-1)`` for posts that are not wsload's, or
+        `Unknown` for anything else that is harmless.
         """
         raise NotImplementedError
 
     def decode(self, data: bytes) -> Any:
-        """A post of another's, as `on_post` is to be given it."""
+        """Another user's post, as `on_post` gets it."""
         return data
 
     # Sending
 
     def reopened(self) -> None:
-        """A new connection: the login starts over. Give up what is pending yourself: `give_up`."""
+        """Starts over on a new connection. The caller must `give_up` what is pending."""
         self.state = self.first
 
     def login(self, date_ms: int) -> bytes:
-        """The login message, to be sent now; allowed once identified."""
+        """The login message, to be sent now; only allowed in state IDENTIFIED."""
         assert self.state is State.IDENTIFIED
         self.state = State.LOGGING_IN
         self.date_ms = date_ms
         return self.write_login()
 
     def post(self, text: str, *, date_ms: int, due_ns: int, sent_ns: int) -> tuple[Post, bytes]:
-        """A post and its bytes, pending from now on; ``sent_ns`` is now, ``due_ns`` when it was due."""
+        """A new pending post and its bytes; ``sent_ns`` is now, ``due_ns`` when it was due."""
         assert self.state is State.JOINED
         self.date_ms = date_ms
         number = self.number = self.number + 1
@@ -220,7 +219,7 @@ class Session:
         return post, self.write_post(stamped)
 
     def give_up(self, post: Post) -> None:
-        """The post counts as lost; its echo, if it ever comes, as `Late`."""
+        """Gives up a post; if its echo still comes, it is `Late`."""
         del self.pending[post.number]
         self._lost[post.number] = None
         if len(self._lost) > LOST_REMEMBERED:
@@ -229,7 +228,7 @@ class Session:
     # Receiving
 
     def receive(self, data: bytes) -> Event:
-        """What one message means. Raises only what a faulty `read` does."""
+        """What a message means. Raises nothing, unless `read` is faulty."""
         found = _remembered(data) if len(data) <= LONGEST_REMEMBERED else _tokened(data)
         if found is not None:
             clock, sender, number, delivery = found
@@ -242,7 +241,7 @@ class Session:
             return Malformed(str(error))
 
     def echo(self, number: int) -> Event:
-        """For `read`: the post of this number came back, told by something else than its token."""
+        """For `read`: the post with this number came back, recognized without its token."""
         post = self.pending.pop(number, None)
         if post is None:
             if number in self._lost:
@@ -255,7 +254,7 @@ class Session:
         return Echo(post, in_order)
 
     def _moved_on(self, event: Event) -> Event:
-        """The event, and the state that it leads to."""
+        """Changes the state according to the event."""
         if isinstance(event, Identified):
             if self.state is not State.WAITING:
                 return Unknown("id again")

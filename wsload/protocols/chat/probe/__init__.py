@@ -1,5 +1,5 @@
-"""A separate process that measures the chat's service time beside the users (``--ws-probe``), by the kernel's
-timestamps. It deliberately shares none of their measuring or protocol code, nor its mistakes.
+"""A separate process that measures the chat's service time by the kernel's timestamps (``--ws-probe``). To be
+independent of the users' mistakes it deliberately shares none of their measuring or framing code.
 
 May import: measure, results, load.options, protocols.chat.conversation.
 Never here: asyncio, websockets.

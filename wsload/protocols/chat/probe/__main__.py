@@ -1,7 +1,7 @@
-"""Runs one probe until standard input ends; prints a line of JSON a second.
+"""Runs a probe until standard input ends; prints a line of JSON a second.
 
 Without ``--url`` the first line of standard input holds the options as JSON, so that secrets don't show up in
-lists of processes.
+process lists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_LINE_BYTES: Final = 1 << 20
 
 
 def main() -> int:
-    """Runs a probe; returns the exit code, after one line about what was wrong with the options, if so."""
+    """Runs a probe; returns the exit code, after printing what was wrong with the options, if anything."""
     try:
         options = _options()
         stop, told = socket.socketpair()
@@ -55,7 +55,7 @@ def _options() -> ProbeOptions:
 
 
 def _first_line(fd: int) -> str:
-    # Not through sys.stdin, whose buffer would hide data from `select`.
+    # Not with sys.stdin, whose buffer would hide data from `select`.
     line = b""
     while not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
         read = os.read(fd, 1)

@@ -1,8 +1,8 @@
-"""The probe beside a run: its service times as the metric ``probe``, and a warning where the users' are higher.
+"""The probe of a run: its service times become the metric ``probe``, with a warning if those of the users are higher.
 
-Both time the same thing at the same server, from a post's sending to its echo's arrival: the users by the clock of
-their own event loop, the probe by the kernel's timestamps. Users whose figures are clearly higher have measured
-their own load generator.
+Both measure the same at the same server, from the sending of a post to the arrival of its echo: the users with the
+clock of their event loop, the probe with the kernel's timestamps. If the users' figures are clearly higher, the load
+generator has measured itself.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ from wsload.words import counted, milliseconds, number
 METRIC: Final = "probe"
 PERCENTILES: Final = (50.0, 99.0)
 MARGIN: Final = 0.2
-"""The users' figure may be above the probe's by this share …"""
+"""The users' figure may exceed the probe's by this share, or by `MARGIN_NS` if that is more."""
 MARGIN_NS: Final = 200_000
-"""… or by this time, whichever is more."""
 MIN_VALUES: Final = 100
-"""With fewer values on either side nothing is compared …"""
+"""With fewer values on either side nothing is compared."""
 MIN_BEYOND: Final = 3
-"""… nor is a percentile with fewer values beyond it, which a single value could move."""
+"""A percentile with fewer values beyond it is not compared, since a single value could move it."""
 
 
 class CrossCheck:
-    """A probe process that runs as long as the run does."""
+    """A probe process for the duration of a run."""
 
     def __init__(
         self,
@@ -60,20 +59,20 @@ class CrossCheck:
         )
 
     def join(self, interval: Interval) -> Interval:
-        """The interval with the probe's values since the last one."""
+        """The interval with the probe's values since the previous one."""
         new = merged(part.histogram for part in self._probe.read())
         if not new.total:
             return interval
         return replace(interval, histograms={**interval.histograms, METRIC: new})
 
     def end(self) -> Interval | None:
-        """Stops the probe; returns an interval with its last values, if there are any."""
+        """Stops the probe; returns an interval with its last values, if any."""
         rest = merged(part.histogram for part in self._probe.end())
         if not rest.total:
             return None
         return Interval(start_s=time.time(), length_s=0.001, histograms={METRIC: rest})
 
-    def testimony(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
+    def report(self, totals: Totals) -> tuple[list[RunWarning], dict[str, Any]]:
         """After the end: warnings about the users' figures, and the probe's own counts for summary.json."""
         result = self._probe.stop()
         service = totals.histograms.get("message.service", Histogram())
@@ -83,10 +82,9 @@ class CrossCheck:
 
 
 def disagreement(service: Histogram, probe: Histogram) -> RunWarning | None:
-    """A warning where the users' service time is above the probe's by more than 20 % and 200 µs.
+    """A warning if the users' service time (p50 or p99) exceeds the probe's by more than 20 % and 200 µs.
 
-    Compared at p50 and p99; the text holds every figure that is too far off. A probe that is slower than the users
-    says nothing against them: alone on its connection it may well be.
+    The reverse is no reason for a warning: the probe, alone on its connection, may well be slower.
     """
     values = min(service.total, probe.total)
     judged = [each for each in PERCENTILES if values >= max(MIN_VALUES, MIN_BEYOND / (1 - each / 100))]
@@ -108,7 +106,7 @@ def disagreement(service: Histogram, probe: Histogram) -> RunWarning | None:
 
 
 def too_little(result: ProbeResult) -> RunWarning | None:
-    """A warning where the probe can't be compared with: it saw too little, or was cut short."""
+    """A warning if the probe's figures can't be compared, since it saw too little or was cut short."""
     if result.ended and result.histogram.total >= MIN_VALUES:
         return None
     reason = f" ({result.problem})" if result.problem else ""

@@ -1,7 +1,7 @@
 """A client's WebSocket frames, sans-I/O: just what the chat needs (RFC 6455 sections 5 and 7).
 
-Deliberately written independently of the engine's codec. No extension is ever offered, so a reserved bit is an
-error. Invalid UTF-8 is left to the chat, which ignores such a message.
+Deliberately independent of load/ws. No extension is ever offered, so a reserved bit is an error. Invalid UTF-8 is
+left to the chat, which ignores such a message.
 """
 
 from __future__ import annotations
@@ -44,11 +44,7 @@ def client_frame(opcode: int, payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Bytes in, messages and control frames out; ``max_bytes`` is the longest message accepted.
-
-    Most of a room's traffic is other users' posts: text messages without the bytes that are looked for are
-    skipped without being copied.
-    """
+    """Bytes in, messages and control frames out; ``max_bytes`` is the longest message accepted."""
 
     __slots__ = ("_buffer", "_max_bytes", "_message", "_message_opcode")
 
@@ -59,9 +55,9 @@ class FrameReader:
         self._message_opcode = TEXT
 
     def feed(self, data: bytes, wanted: bytes = b"") -> list[tuple[int, bytes]]:
-        """The messages and control frames that these bytes complete, as (opcode, payload).
+        """The messages and control frames that these bytes complete, as (opcode, payload). Raises `Violation`.
 
-        Unfragmented text that does not contain ``wanted`` is left out. Raises `Violation`.
+        Unfragmented text messages without ``wanted`` in them, mostly posts of other users, are skipped without a copy.
         """
         buffer = self._buffer
         buffer += data

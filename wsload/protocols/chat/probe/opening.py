@@ -29,7 +29,7 @@ class Target:
     """Where to connect, and what to ask for there."""
 
     secure: bool
-    """Whether under TLS."""
+    """Whether to use TLS."""
     host: str
     """Name or address, without brackets."""
     port: int
@@ -38,7 +38,7 @@ class Target:
     resource: str
     """Path and query."""
     authorization: str
-    """The header of that name that a user and password in the URL stand for; empty for none."""
+    """The ``Authorization`` header for the user and password in the URL; empty if there are none."""
 
     @classmethod
     def of(cls, url: str) -> Target:
@@ -65,7 +65,7 @@ class Target:
 
 
 def request(target: Target, options: ProbeOptions, key: str) -> bytes:
-    """The request's bytes. Raises `UsageError` for a header with a line break."""
+    """The bytes of the request. Raises `UsageError` for a header with a line break."""
     headers = [
         ("Host", target.authority),
         ("Upgrade", "websocket"),
@@ -83,7 +83,7 @@ def request(target: Target, options: ProbeOptions, key: str) -> bytes:
 
 
 def check_response(head: bytes, options: ProbeOptions, key: str) -> None:
-    """Checks the response's head, up to its empty line; raises `OpeningError`."""
+    """Checks the response's status line and headers; raises `OpeningError`."""
     status, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = status.partition(" ")
     code = rest[:3]

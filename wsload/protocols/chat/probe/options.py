@@ -1,4 +1,4 @@
-"""A probe's options: its parent sends them as one line of JSON on standard input, since some are secret."""
+"""A probe's options. Its parent sends them as a line of JSON on standard input, since some are secret."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ProbeOptions:
     subprotocols: tuple[str, ...] = (SUBPROTOCOL,)
     """Offered in this order; if any are offered, the server must choose one."""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Additional request headers, cookies and authorization among them."""
+    """Additional request headers, including cookies and authorization."""
     ca_file: str = ""
     """PEM file of the authorities to trust for ``wss://``; empty for the system's."""
     client_cert: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class ProbeOptions:
     open_timeout_s: float = 10.0
     """For opening, and again for logging in, in seconds."""
     message_timeout_s: float = 10.0
-    """After this long without its echo a post is lost."""
+    """A post without an echo after this time is lost."""
     drain_s: float = 2.0
     """How long to wait for outstanding echoes at the end."""
 
@@ -52,7 +52,7 @@ class ProbeOptions:
             )
 
     def to_json(self) -> str:
-        """One line, without its end."""
+        """One line, without a line break."""
         return json.dumps(asdict(self))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The probe as a child process: it never outlives its parent."""
+"""The probe as a child process, which never outlives its parent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ STOP_TIMEOUT_S: Final = 5.0
 
 
 class ProbeProcess:
-    """The probe process, from construction until `stop` or until this process is gone.
+    """The probe process: it runs from construction until `stop`, or until this process is gone.
 
-    Its output goes to a file, which is read without ever waiting.
+    Its output goes to a file, so that reading never waits.
     """
 
     def __init__(self, options: ProbeOptions) -> None:
@@ -38,7 +38,7 @@ class ProbeProcess:
         return self._child.running
 
     def read(self) -> list[ProbeResult]:
-        """The results since the last call, one a second; never waits. A line that is no result is a problem in one."""
+        """The results since the last call, one per second. A line that can't be read becomes a result's ``problem``."""
         new: list[ProbeResult] = []
         if self._result is None:
             data = b""
@@ -51,16 +51,16 @@ class ProbeProcess:
         return new
 
     def end(self) -> list[ProbeResult]:
-        """Stops it, by SIGKILL if it does not end in time; returns the results `read` had not returned."""
+        """Stops it, with SIGKILL if it does not end in time; returns the results since the last `read`."""
         if self._code is not None:
             return []
         self._code = self._child.end(self._patience_s)
         return self.read()
 
     def stop(self) -> ProbeResult:
-        """Stops it like `end`, and returns the sum of all results.
+        """Stops it like `end`, and returns the sum of all results. Idempotent.
 
-        May be called again. If it did not end properly, ``ended`` is false and ``problem`` says what is known.
+        If it did not end properly, ``ended`` is false and ``problem`` says what is known.
         """
         if self._result is None:
             self.end()

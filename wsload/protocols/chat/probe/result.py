@@ -1,4 +1,4 @@
-"""A probe's results: of one second, which is a line of its output, or of its whole run."""
+"""A probe's results: those of one second, which are a line of its output, or of its whole run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ProbeResult:
     """Service times and counts; `added` adds up the parts."""
 
     histogram: Histogram = field(default_factory=Histogram)
-    """Service times, from a post's sending to its echo's arrival, in ns."""
+    """Service times in ns, from the sending of a post to the arrival of its echo."""
     sent: int = 0
     """Posts sent."""
     echoed: int = 0
@@ -39,11 +39,11 @@ class ProbeResult:
     problem: str = ""
     """The last failure, in one line; empty if there was none."""
     ended: bool = False
-    """Whether this is the last result: without one the probe was cut short."""
+    """Whether this is the last result; without one the probe was cut short."""
 
     @property
     def stamps(self) -> str:
-        """Where the service times' timestamps come from, for people."""
+        """The source of the timestamps, for people."""
         total = self.histogram.total
         if not total:
             return "none"
@@ -56,7 +56,7 @@ class ProbeResult:
         return f"kernel for {self.kernel} of {total}"
 
     def to_json(self) -> str:
-        """One line, without its end."""
+        """One line, without a line break."""
         line = {name: getattr(self, name) for name in (*_SUMS, "problem", "ended")}
         histogram = self.histogram.encode().decode() if self.histogram.total else ""
         return json.dumps({**line, "overflow": self.histogram.overflow, "histogram": histogram})

@@ -1,9 +1,8 @@
-"""Timestamps that the Linux kernel gives a TCP socket's bytes (Documentation/networking/timestamping.rst).
+"""The Linux kernel's timestamps of a TCP socket's bytes (Documentation/networking/timestamping.rst).
 
-Both are software timestamps of CLOCK_REALTIME: when a segment was handed to the network device, and when one
-came from there. They may be subtracted from each other, but from no other clock.
-The numbers below are those of ``asm-generic/socket.h``, ``linux/net_tstamp.h`` and
-``linux/errqueue.h``; Python's ``socket`` module does not have them.
+Both are software timestamps of CLOCK_REALTIME: when a segment was passed to the network device, and when one
+came from there. They may be subtracted from each other, but not from times of another clock. The constants are those
+of ``asm-generic/socket.h``, ``linux/net_tstamp.h`` and ``linux/errqueue.h``, which Python's ``socket`` module lacks.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ _ERROR: Final = struct.Struct("@IBBBBII")
 """``sock_extended_err``: errno, origin, type, code, padding, info, data."""
 _ORIGIN_TIMESTAMPING: Final = 4
 _SENT: Final = 0
-"""``SCM_TSTAMP_SND``: the data was given to the network device."""
+"""``SCM_TSTAMP_SND``: the data was passed to the network device."""
 
 Ancillary = list[tuple[int, int, bytes]]
 """As ``socket.recvmsg`` gives it: (level, type, data)."""
 
 
 def enable(sock: socket.socket) -> bool:
-    """Asks for timestamps on a connected TCP socket that has sent nothing yet; returns whether there will be any.
+    """Enables timestamps on a connected TCP socket that has sent nothing yet; returns whether that is supported.
 
-    Sent bytes are numbered from 0; a timestamp names the last byte of one ``send``.
+    Sent bytes are numbered from 0; a timestamp has the number of the last byte of a ``send``.
     """
     if sys.platform != "linux":
         return False
@@ -53,7 +52,7 @@ def enable(sock: socket.socket) -> bool:
 
 
 def received_ns(ancillary: Ancillary) -> int | None:
-    """When the last segment of what was read arrived: ns of CLOCK_REALTIME; None without a timestamp."""
+    """When the last segment of the data arrived, in ns of CLOCK_REALTIME; None without a timestamp."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPING) and len(data) >= _STAMPS.size:
             seconds, nanoseconds, *_ = _STAMPS.unpack_from(data)
@@ -62,7 +61,7 @@ def received_ns(ancillary: Ancillary) -> int | None:
 
 
 def sent_ns(ancillary: Ancillary) -> tuple[int, int] | None:
-    """From the error queue: the number of a byte sent, modulo 2**32, and when; None for anything else."""
+    """From the error queue: the number of a sent byte, modulo 2**32, and its time; None for other entries."""
     at_ns = received_ns(ancillary)
     if at_ns is None:
         return None

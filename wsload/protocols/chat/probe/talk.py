@@ -1,4 +1,4 @@
-"""The probe's conversation: opens, logs in, posts by its schedule, and times its own echoes."""
+"""The probe's conversation: it connects, logs in, posts on a schedule, and times the echoes."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ MAX_MESSAGE_BYTES: Final = 16 << 20
 """The longest message is the list of a room's users."""
 MAX_PENDING: Final = 1_000
 READS_IN_A_ROW: Final = 16
-"""After this many the schedule gets its turn, even under a flood."""
+"""After this many reads the schedule gets a turn, even under a flood."""
 GOODBYE_NS: Final = SECOND_NS
-"""How long the server may take to close, at the end."""
+"""How long to wait for the server to close the connection at the end."""
 _NEVER: Final = 1 << 62
 
 
@@ -41,9 +41,9 @@ class _Ended(Exception):
 
 
 class Probe:
-    """One user in the room, which posts on a schedule and recognizes the echoes of its own posts.
+    """One user in the room, which posts on a schedule and recognizes its echoes.
 
-    ``emit`` gets the results of each second, and at the end the rest, marked as the last.
+    ``emit`` gets the results of each second, and at the end the rest, with ``ended`` set.
     """
 
     def __init__(self, options: ProbeOptions, waiter: Waiter, emit: Callable[[ProbeResult], object]) -> None:
@@ -66,7 +66,7 @@ class Probe:
         self._problem = ""
 
     def run(self) -> None:
-        """Runs until it is told to stop; a connection that fails is opened again, with backoff.
+        """Runs until it is told to stop; reconnects after a failure, with backoff.
 
         Raises `UsageError` for options that can't work.
         """
@@ -86,7 +86,7 @@ class Probe:
     # One connection
 
     def _live(self) -> None:
-        """One connection, from its opening to its failure."""
+        """Runs one connection until it fails."""
         try:
             self._open()
             while True:
@@ -118,7 +118,7 @@ class Probe:
             while time.monotonic_ns() < until_ns:
                 self._turn(until_ns)
         except _FAILURES:
-            pass  # closed, one way or another
+            pass  # the connection is gone, one way or another
         self._drop()
 
     def _drop(self) -> None:
@@ -174,7 +174,7 @@ class Probe:
             "probe", date_ms=time.time_ns() // 1_000_000, due_ns=due_ns, sent_ns=time.monotonic_ns()
         )
         frame = client_frame(TEXT, data)
-        # Taken again right before the system call: the fallback where the kernel gives no timestamp.
+        # Taken again right before the system call: the fallback if the kernel has no timestamp.
         post.sent_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         post.waiter = self._wire.send(frame), wall_ns
         self._counts["sent"] += 1
@@ -225,7 +225,7 @@ class Probe:
             self._begin_schedule()
 
     def _begin_schedule(self) -> None:
-        """Starts it at the first login; after a later one, posts that became due meanwhile are not made up for."""
+        """Starts the schedule at the first login; posts that were due before a later login are counted as unsent."""
         now = time.monotonic_ns()
         if not self._start_ns:
             self._start_ns = self._due_ns = now + self._schedule.due_ns()
@@ -234,13 +234,13 @@ class Probe:
             self._due_ns = self._start_ns + self._schedule.due_ns()
 
     def _service_ns(self, wire: Wire, post: Post, arrival: Arrival) -> int:
-        """From the post's sending to its echo's arrival, by the best timestamps there are."""
+        """The time from the post to its echo, by the best timestamps available."""
         own_ns = arrival.read_ns - post.sent_ns
         number, wall_ns = post.waiter
         left_ns = wire.sent_ns(number)
         if arrival.kernel_ns is not None:
             seen_ns = arrival.kernel_ns - (left_ns or wall_ns)
-            # The kernel's interval lies within this process's, unless the wall clock was set meanwhile.
+            # The kernel's time can't exceed this process's, unless the wall clock was set meanwhile.
             if 0 <= seen_ns <= own_ns + own_ns // 100:
                 self._counts["kernel" if left_ns else "receipt"] += 1
                 return seen_ns

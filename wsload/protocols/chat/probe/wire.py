@@ -1,7 +1,7 @@
-"""A TCP connection, plain or under TLS, that knows when its bytes really left and arrived; and waiting for it.
+"""A TCP connection, with or without TLS, that knows when its bytes left and arrived, and a way to wait for it.
 
-TLS is done in memory, between the socket and the caller, so that the kernel's timestamps apply to the very bytes
-that carry a message: a record's plain text gets the timestamp of the record.
+TLS is done in memory, between the socket and the caller. So the kernel's timestamps apply to the encrypted bytes that
+carry a message: the plain text of a record gets the record's timestamp.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from wsload.protocols.chat.probe import stamps
 
 READ_BYTES: Final = 65_536
 SENT_REMEMBERED: Final = 4_096
-"""How many timestamps of sent bytes are kept until they are asked for."""
+"""How many timestamps of sent bytes are kept for `Wire.sent_ns`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +28,11 @@ class Arrival:
     """Bytes from one read."""
 
     data: bytes
-    """Plain text; empty where only TLS's own records came."""
+    """Plain text; may be empty with TLS."""
     read_ns: int
-    """When they had been read, by ``time.monotonic_ns``."""
+    """When the read returned, by ``time.monotonic_ns``."""
     kernel_ns: int | None
-    """When the last of them arrived, by the kernel's CLOCK_REALTIME; None without a timestamp."""
+    """When the last byte arrived, by the kernel's CLOCK_REALTIME; None without a timestamp."""
 
 
 class Stopped(Exception):
@@ -40,7 +40,7 @@ class Stopped(Exception):
 
 
 class Waiter:
-    """Waits for sockets and for the order to stop: data or the end of any of the descriptors ``stops``.
+    """Waits for sockets, and for a stop request: data or end of file on any of the file descriptors ``stops``.
 
     Those of the probe are its standard input, which ends with its parent, and the pipe that signals write to.
     """
@@ -49,10 +49,10 @@ class Waiter:
         self._stops = list(stops)
 
     def wait(self, what: Any, *, until_ns: int, write: bool = False) -> bool:
-        """Whether the socket can be read (or ``write``) before this time of ``time.monotonic_ns``.
+        """Waits until the socket is readable (or writable, with ``write``); returns False after ``until_ns``.
 
-        ``what`` is a socket, or anything with a ``fileno``; None waits for the time alone. Raises `Stopped`
-        at the first order to stop; later ones are not watched for.
+        ``what`` is a socket, or anything with a ``fileno``; None just waits for the time. ``until_ns`` is monotonic.
+        Raises `Stopped` at the first stop request only.
         """
         left_s = max(0.0, (until_ns - time.monotonic_ns()) / 1e9)
         read: list[Any] = [*self._stops, what] if what is not None else self._stops
@@ -76,7 +76,7 @@ class Hangup(ConnectionError):
 
 
 class Wire:
-    """An open connection; `close` it. The socket is non-blocking: the caller waits for it."""
+    """An open connection with a non-blocking socket; call `close` in the end."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -93,12 +93,12 @@ class Wire:
         return self._sock.fileno()
 
     def close(self) -> None:
-        """Drops the connection, with whatever is still in flight."""
+        """Drops the connection, with any data in flight."""
         self._sock.close()
 
     @property
     def backlog(self) -> bool:
-        """Whether bytes wait for the socket to become writable: call `flush` then."""
+        """Whether bytes wait for the socket to become writable; then call `flush`."""
         return bool(self._backlog)
 
     def start_tls(self, context: ssl.SSLContext, host: str, *, wait: Wait, until_ns: int) -> None:
@@ -120,7 +120,7 @@ class Wire:
                 return
 
     def send(self, data: bytes) -> int:
-        """Sends what the socket takes and queues the rest; returns the number of the last byte, for `sent_ns`."""
+        """Sends as much as the socket takes and queues the rest; returns the number of the last byte, for `sent_ns`."""
         if self._tls is not None:
             self._tls.write(data)
             data = self._encrypted_out.read()
@@ -133,9 +133,9 @@ class Wire:
                 del self._backlog[: self._sock.send(self._backlog)]
 
     def receive(self) -> Arrival | None:
-        """What has arrived; None when there is nothing now. Raises `Hangup` or another `OSError`.
+        """The data that has arrived; None if there is none. Raises `Hangup` or another `OSError`.
 
-        Call it until it returns None or raises: TLS may have ended while TCP has not.
+        Call it until it returns None or raises: TLS may end before TCP.
         """
         if self._ended:
             raise Hangup("the server ended the TLS connection")
@@ -144,14 +144,14 @@ class Wire:
         except BlockingIOError:
             return None
         read_ns = time.monotonic_ns()
-        # A full read may have ended in the middle of a segment, and then lacks that segment's timestamp.
+        # A full read may end in the middle of a segment, and then lacks that segment's timestamp.
         kernel_ns = stamps.received_ns(ancillary) if len(data) < READ_BYTES else None
         if self._tls is not None:
             data = self._decrypted(data)
         return Arrival(data=data, read_ns=read_ns, kernel_ns=kernel_ns)
 
     def sent_ns(self, number: int) -> int | None:
-        """When the byte with this number left, by the kernel's CLOCK_REALTIME; can be asked once."""
+        """When the byte with this number left, by the kernel's CLOCK_REALTIME; None if unknown. Forgets it."""
         self._read_sent()
         return self._sent.pop(number & 0xFFFFFFFF, None)
 
@@ -189,7 +189,7 @@ class Wire:
                 _, ancillary, _, _ = self._sock.recvmsg(0, stamps.ANCILLARY_BYTES, socket.MSG_ERRQUEUE)
                 found = stamps.sent_ns(ancillary)
                 if found is not None:
-                    # A retransmitted segment gets another timestamp: the first one counts.
+                    # A retransmitted segment gets a second timestamp; the first one counts.
                     self._sent.setdefault(*found)
         while len(self._sent) > SENT_REMEMBERED:
             del self._sent[next(iter(self._sent))]
