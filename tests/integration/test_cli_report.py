@@ -200,6 +200,10 @@ def test_the_history_is_one_page_of_all_builds(wsload: Wsload, results: Path, ru
     assert (done.returncode, done.stdout) == (0, "results/history.html\n")
     page = (results / "history.html").read_text()
     assert "2 runs of 2 builds" in page
+    assert "<a href" not in page
+    wsload("report", run)
+    wsload("report", "--history", "-o", "results/history.html")
+    assert f'<a href="{run.name}/report.html">{run.name}</a>' in (results / "history.html").read_text()
     assert "<b>v2" not in page and "&lt;b&gt;v2" in page
     assert wsload("report", "--history", "--output", "here.html").stdout == "here.html\n"
 

@@ -161,8 +161,57 @@ def test_long_names_do_not_widen_the_page(tab: Page, shop: Path, width: int) -> 
 def test_charts_are_drawn_again_in_the_colours_of_another_theme(tab: Page, report: Path) -> None:
     tab.open(report.as_uri(), width=1280)
     second_marker = "document.querySelector('#latency .u-series:nth-child(2) .u-marker')"
-    marker = f"getComputedStyle({second_marker}).backgroundColor"
+    marker = f"getComputedStyle({second_marker}).borderTopColor"
     light = tab.value(marker)
     tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     tab.wait_for(f"{marker} !== '{light}'")
     assert tab.value("document.querySelectorAll('#latency canvas').length") == 1
+
+
+def test_every_chart_says_in_words_what_it_shows(tab: Page, report: Path) -> None:
+    tab.open(report.as_uri(), width=1280)
+    said = tab.value(
+        "Object.fromEntries([...document.querySelectorAll('figure')].filter(f => f.querySelector('canvas'))"
+        ".map(f => [f.id, document.getElementById("
+        "f.querySelector('.plot').getAttribute('aria-describedby')).textContent]))"
+    )
+    assert said["levels"] == "connections: 0 to 20, highest at 0:00; users: 20 to 20, highest at 0:00."
+    assert said["latency"].startswith("p50: 2.")
+    assert "values from" in said["heat"]
+    assert all(text.endswith(".") and len(text) > 10 for text in said.values())
+
+
+def test_the_keyboard_zooms_and_switches_lines(tab: Page, report: Path) -> None:
+    tab.open(report.as_uri(), width=1280)
+
+    def press(selector: str, key: str) -> None:
+        event = f"new KeyboardEvent('keydown', {{key: '{key}', bubbles: true}})"
+        tab.value(f"document.querySelector('{selector}').dispatchEvent({event})")
+
+    before = tab.value("document.querySelector('#cpu canvas').toDataURL()")
+    press("#latency .u-over", "+")
+    tab.wait_for(f"document.querySelector('#cpu canvas').toDataURL() !== '{before}'")
+    press("#latency .u-over", "0")
+    tab.wait_for(f"document.querySelector('#cpu canvas').toDataURL() === '{before}'")
+    p50 = "#latency .u-series:nth-child(2) > th"
+    assert tab.value(f"document.querySelector('{p50}').getAttribute('aria-pressed')") == "true"
+    press(p50, "Enter")
+    assert tab.value(f"document.querySelector('{p50}').getAttribute('aria-pressed')") == "false"
+    assert not tab.value("document.querySelector('#latency .said').textContent").startswith("p50")
+
+
+def test_on_paper_charts_are_whole_and_in_light_colours_and_the_banner_keeps_its_own(
+    tab: Page, report: Path
+) -> None:
+    tab.open(report.as_uri(), width=1280, dark=True)
+    tab.value("dispatchEvent(new Event('beforeprint'))")
+    tab.call("Emulation.setEmulatedMedia", media="print", features=[])
+    assert tab.value("document.querySelector('#latency .uplot').offsetWidth") == 680
+    colour = "getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()"
+    assert tab.value(colour) == "#1b1f24"
+    banner = "getComputedStyle(document.querySelector('.banner'))"
+    assert tab.value(f"{banner}.printColorAdjust") == "exact"
+    assert tab.value(f"{banner}.backgroundColor") == "rgb(180, 35, 24)"
+    tab.call("Emulation.setEmulatedMedia", media="", features=[])
+    tab.value("dispatchEvent(new Event('afterprint'))")
+    assert tab.value("document.querySelector('#latency .uplot').offsetWidth") > 1000

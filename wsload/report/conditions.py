@@ -202,6 +202,8 @@ def shown(value: object) -> str:
     """A JSON value for people, cut to a length that fits a table."""
     if isinstance(value, list):
         text = ", ".join(map(shown, value))
+    elif isinstance(value, dict):
+        text = ", ".join(f"{name} {shown(each)}" for name, each in value.items())
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     else:

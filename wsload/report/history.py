@@ -96,8 +96,13 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
     )
 
 
-def history_page(lines: Sequence[RunLine], problems: Sequence[str]) -> bytes:
-    """The page, in UTF-8; ``problems`` names the runs that could not be read, one sentence each."""
+def history_page(
+    lines: Sequence[RunLine], problems: Sequence[str], reports: Mapping[str, str] | None = None
+) -> bytes:
+    """The page, in UTF-8; ``problems`` names the runs that could not be read, one sentence each.
+
+    ``reports`` are the addresses of runs' own pages, by the runs' names.
+    """
     found = builds(lines)
     newest_first = sorted(lines, key=lambda line: (line.started_at, line.name), reverse=True)
     return page(
@@ -108,6 +113,7 @@ def history_page(lines: Sequence[RunLine], problems: Sequence[str]) -> bytes:
             "metrics": followed(line.p50_ns for line in lines),
         },
         runs=runs_table(newest_first),
+        links=reports or {},
         builds=builds_table(found),
         problems=problems,
     )

@@ -10,10 +10,11 @@ from wsload.report import conditions, named, tables
 from wsload.report.chart_data import chart_data, charted
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
-from wsload.report.tables import percentile_ms
+from wsload.report.tables import NOTHING, percentile_ms
 from wsload.report.warnings import collapsed
 from wsload.results.files import replace_file
 from wsload.results.run import CheckState
+from wsload.results.trust import ALL
 from wsload.words import ms, number, rate, when
 
 REPORT: Final = "report.html"
@@ -95,11 +96,14 @@ def _figures(report: RunReport) -> tuple[tuple[str, str, str], ...]:
     leading = summary.leading
     if name := leading or ("open" if "open" in summary.metrics else None):
         metric = summary.metrics[name]
-        found += [
-            (f"{name} p50", percentile_ms(50, metric.count, metric.p50_ns), "ms"),
-            (f"{name} p99", percentile_ms(99, metric.count, metric.p99_ns), "ms"),
-            (f"{name} max", ms(metric.max_ns), "ms"),
-        ]
+        for word, percentile, value_ns in (
+            ("p50", 50.0, metric.p50_ns),
+            ("p99", 99.0, metric.p99_ns),
+            ("max", ALL, metric.max_ns),
+        ):
+            figure = percentile_ms(percentile, metric.count, value_ns) if percentile < ALL else ms(value_ns)
+            trusted = figure == NOTHING or report.trust.covers(name, percentile)
+            found.append((f"{name} {word}", figure if trusted else f"({figure})", "ms"))
     if leading:
         found.append(
             ("messages" if leading == "message" else leading, rate(summary.metrics[leading].rate), "/s")

@@ -9,6 +9,7 @@ import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final
+from urllib.parse import quote
 
 import typer
 
@@ -146,10 +147,17 @@ def _history(
 ) -> None:
     from wsload.commands.cli.runs import read_lines
     from wsload.report.history import HISTORY, history_page
+    from wsload.report.html import REPORT
 
     if run is not None or format_ is not Format.HTML:
         raise UsageError("--history is one page of all runs: it takes no RUN and no other --format")
     lines, problems = read_lines(results, window)
     if not lines:
         raise UsageError(f"there are no runs in {results}: name another directory with --results")
-    _put(history_page(lines, problems), output or results / HISTORY, told=True)
+    page = output or results / HISTORY
+    reports = {
+        line.name: quote(os.path.relpath(path, page.parent))
+        for line in lines
+        if (path := results / line.name / REPORT).is_file()
+    }
+    _put(history_page(lines, problems, reports), page, told=True)

@@ -97,15 +97,68 @@ const charts = (() => {
   });
   const ninesSeries = { label: "percentile", value: (plot, x) => percentile(x) };
 
-  const legend = { markers: { width: 0, fill: (plot, index) => plot.series[index].stroke(plot, index) } };
+  /* Lines that coincide are told apart by their dashes, the later drawn over the earlier. */
+  const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
+  const legend = {
+    markers: {
+      width: 3, fill: () => "none",
+      stroke: (plot, index) => plot.series[index].stroke(plot, index),
+      dash: (plot, index) => ((plot.series[index].dash || [])[0] > 2 ? "dashed" : plot.series[index].dash?.length ? "dotted" : "solid"),
+    },
+  };
 
-  /* Puts a plot into a figure, as wide as that is for as long as it lives. */
-  function draw(id, options, data, height) {
+  /* What a chart shows, in words: each line that is on, from its lowest to its highest value. */
+  function said(plot) {
+    const [at, ...columns] = plot.data;
+    const lines = columns.map((values, index) => {
+      const series = plot.series[index + 1];
+      if (!series.show) return "";
+      let [low, high] = [-1, -1];
+      values.forEach((value, place) => {
+        if (value == null) return;
+        if (low < 0 || value < values[low]) low = place;
+        if (high < 0 || value > values[high]) high = place;
+      });
+      if (low < 0) return `${series.label}: no values`;
+      const shown = (place) => series.value(plot, values[place], index + 1, place);
+      return `${series.label}: ${shown(low)} to ${shown(high)}, highest at ${plot.series[0].value(plot, at[high], 0, high)}`;
+    });
+    return `${lines.filter((line) => line).join("; ")}.`;
+  }
+
+  /* Names in the legend are switches, for the keyboard too. */
+  function switches(plot, tell) {
+    plot.root.querySelectorAll(".u-series > th").forEach((head, index) => {
+      if (!index) return;
+      const press = () => head.setAttribute("aria-pressed", String(plot.series[index].show));
+      head.tabIndex = 0;
+      head.setAttribute("role", "button");
+      press();
+      head.addEventListener("click", () => { press(); tell(); });
+      head.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        head.click();
+      });
+    });
+  }
+
+  /* Paper is light, and narrower than most screens. */
+  const PAPER_WIDTH = 680;
+  const root = document.documentElement;
+  const onPaper = () => root.classList.contains("paper");
+
+  /* Puts a plot into a figure, as wide as that is for as long as it lives; `words` instead of what its lines say. */
+  function draw(id, options, data, height, words) {
     const figureElement = document.getElementById(id);
     const place = figureElement.querySelector(".plot");
     figureElement.hidden = false;
-    const width = () => Math.max(Math.floor(place.clientWidth), 200);
-    const plot = new uPlot({ width: width(), height, padding: [8, 22, 0, 0], legend, ...options }, data, place);
+    const width = () => (onPaper() ? PAPER_WIDTH : Math.max(Math.floor(place.clientWidth), 200));
+    const tell = (it) => { figureElement.querySelector(".said").textContent = words || said(it); };
+    const hooks = { ...options.hooks, setData: [...(options.hooks?.setData || []), tell] };
+    const plot = new uPlot({ width: width(), height, padding: [8, 22, 0, 0], legend, ...options, hooks }, data, place);
+    tell(plot);
+    switches(plot, () => tell(plot));
     const observer = new ResizeObserver(() => {
       if (plot.width !== width()) plot.setSize({ width: width(), height });
     });
@@ -121,12 +174,14 @@ const charts = (() => {
       drawAll();
     };
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+    addEventListener("beforeprint", () => { root.classList.add("paper"); again(); });
+    addEventListener("afterprint", () => { root.classList.remove("paper"); again(); });
     again();
     return again;
   }
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
-    axis, clock, colour, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
+    axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
   };
 })();

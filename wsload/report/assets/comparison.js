@@ -93,14 +93,15 @@
       ],
       series: [{}, { width: 0, paths: () => null, points: { show: false } }],
       hooks: { draw: [paint] },
-    }, [rows.map((row) => row.ratio), rows.map((row, index) => rows.length - 1 - index)], 24 * rows.length + 46);
+    }, [rows.map((row) => row.ratio), rows.map((row, index) => rows.length - 1 - index)], 24 * rows.length + 46,
+    rows.map((row) => `${row.name}: ${change(row.ratio)}${row.low == null ? "" : `, between ${change(row.low)} and ${change(row.high)}`}, ${row.verdict}`).join("; "));
     return plot;
   }
 
   /* By percentile. */
 
-  const line = (label, name, value) => ({
-    label, stroke: stroke(name), width: 2, points: { show: false }, value: (plot, found) => value(found),
+  const line = (label, name, value, dash = []) => ({
+    label, stroke: stroke(name), width: 2, dash, points: { show: false }, value: (plot, found) => value(found),
   });
   const edge = (label) => ({
     label, width: 0, stroke: "transparent", points: { show: false }, value: (plot, value) => change(value),
@@ -123,7 +124,7 @@
         ninesSeries,
         edge("A from"), edge("A to"), edge("B from"), edge("B to"),
         line(`A ${data.names.A === "A" ? "" : data.names.A}`, "a", figure),
-        line(`B ${data.names.B === "B" ? "" : data.names.B}`, "b", figure),
+        line(`B ${data.names.B === "B" ? "" : data.names.B}`, "b", figure, charts.DASHES[1]),
       ],
     }, [found.at.map(nines), found.aLow, found.aHigh, found.bLow, found.bHigh, found.a, found.b], wide() ? 320 : 270);
     // The bands' edges are no lines of their own: their legends would only be noise.

@@ -1,7 +1,7 @@
 "use strict";
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
-  const { data, axis, clock, colour, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const COLOURS = ["d", "e", "g", "f"];
   const OWN = { delivery: "c", probe: "h" };
   const PARTS = { "": "a", ".service": "b", ".lost": "g", ".failed": "d" };
@@ -35,7 +35,7 @@
         ...metrics.map((metric) => ({
           label: metric,
           stroke: stroke(colours[metric] || OWN[metric] || COLOURS[others.indexOf(metric) % COLOURS.length]),
-          dash: others.indexOf(metric) < COLOURS.length ? [] : [5, 4],
+          dash: DASHES[metrics.indexOf(metric) % DASHES.length],
           width: metric === chosen ? 2.5 : 1.5,
           show: shown.has(metric),
           spanGaps: true,
@@ -72,14 +72,32 @@
   const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800];
   const timeAxis = () => axis({ size: 28, space: 64, incrs: STEPS, values: (plot, splits) => splits.map(clock) });
 
-  function overTime(id, { series, columns, y, yAxis, height, hooks = {}, cursor = {} }) {
-    return draw(id, {
+  /* Zoom and move by the keyboard, all charts at once. */
+  const ZOOMS = { "+": [0.25, -0.25], "=": [0.25, -0.25], "-": [-0.5, 0.5], ArrowLeft: [-0.2, -0.2], ArrowRight: [0.2, 0.2] };
+  function byKeyboard(plot, event) {
+    const { min, max } = plot.scales.x;
+    const zoom = event.key === "0" ? [-Infinity, Infinity] : ZOOMS[event.key];
+    if (!zoom || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    let [low, high] = zoom.map((part, side) => [min, max][side] + part * (max - min));
+    const past = Math.max(0 - low, 0) || Math.min(end - high, 0);
+    if (event.key.startsWith("Arrow")) [low, high] = [low + past, high + past];
+    for (const each of uPlot.sync("time").plots) each.setScale("x", { min: Math.max(low, 0), max: Math.min(high, end) });
+  }
+
+  function overTime(id, { series, columns, y, yAxis, height, hooks = {}, cursor = {}, words }) {
+    const plot = draw(id, {
       scales: { x: timeScale, y },
       cursor: { y: false, sync: { key: "time" }, points: { size: 6 }, ...cursor },
       axes: [timeAxis(), yAxis],
       series: [{ label: "time", value: (plot, at) => (at == null ? "–" : clock(at - data.width / 2)) }, ...series],
       hooks: { drawClear: [shadeInterruptions], ...hooks },
-    }, [middles, ...columns], height);
+    }, [middles, ...columns], height, words);
+    plot.over.tabIndex = 0;
+    plot.over.setAttribute("role", "group");
+    plot.over.setAttribute("aria-label", "Zoom with + and −, move with the arrows, 0 for the whole run");
+    plot.over.addEventListener("keydown", (event) => byKeyboard(plot, event));
+    return plot;
   }
 
   const line = (label, name, show, more) => ({
@@ -94,9 +112,9 @@
     const [track, service] = [data.tracks[chosen], data.tracks[`${chosen}.service`]];
     document.getElementById("latency").hidden = !track;
     if (!track) return;
-    const series = [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure), dots("max", "f", figure)];
-    const off = { show: false, dash: [4, 3] };
-    if (service) series.push(line("service p50", "a", figure, off), line("service p99", "b", figure, off));
+    const series = [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure, { dash: DASHES[1] }), dots("max", "f", figure)];
+    const off = { show: false, dash: DASHES[2] };
+    if (service) series.push(line("service p50", "c", figure, off), line("service p99", "d", figure, off));
     overTime("latency", {
       series, columns: service ? [...track, service[0], service[1]] : track,
       y: logScale, yAxis: logAxis(""), height: wide() ? 280 : 240,
@@ -112,23 +130,23 @@
   function levels() {
     const { users, connections } = data.levels;
     const found = [];
-    if (users) found.push([line("users", "f", count, { dash: [4, 3] }), users]);
     if (connections) found.push([line("connections", "a", count), connections]);
+    if (users) found.push([line("users", "b", count, { dash: DASHES[1] }), users]);
     small("levels", found, "", { incrs: WHOLE });
   }
 
   function rates() {
     const { sent, answered, delivered } = data.rates;
     const found = [];
-    if (sent) found.push([line("sent", "f", figure, { dash: [4, 3] }), sent]);
     if (answered) found.push([line("answered", "a", figure), answered]);
+    if (sent) found.push([line("sent", "b", figure, { dash: DASHES[1] }), sent]);
     if (delivered) found.push([line("delivered to others", "c", figure, { show: !answered }), delivered]);
     small("rates", found, "");
   }
 
   function cpu() {
     if (data.rates.cpu) {
-      small("cpu", [[line("CPU", "a", (value) => (value == null ? "–" : `${Math.round(value)} %`)), data.rates.cpu.map((rate) => (rate == null ? null : rate / 1e7))]], " %");
+      small("cpu", [[line("CPU", "a", (value) => (value == null ? "–" : `${Number(value.toFixed(1))} %`)), data.rates.cpu.map((rate) => (rate == null ? null : rate / 1e7))]], " %");
     }
   }
 
@@ -177,6 +195,10 @@
       most = Math.max(most, ...counts);
     }
     const edge = (row) => 10 ** (row / data.rows) / 1e6;
+    const inRow = new Map();
+    for (const [row, ...counts] of found.columns) counts.forEach((number, above) => inRow.set(row + above, (inRow.get(row + above) || 0) + number));
+    const [busiest] = [...inRow].reduce((one, other) => (other[1] > one[1] ? other : one), [lowest, 0]);
+    const words = `${chosen}: ${count([...inRow.values()].reduce((sum, number) => sum + number, 0))} values from ${figure(edge(lowest))} to ${figure(edge(highest))} ms, most of them between ${figure(edge(busiest))} and ${figure(edge(busiest + 1))} ms.`;
     const ramp = shades();
     const readout = document.createElement("p");
     readout.className = "readout";
@@ -226,6 +248,7 @@
       yAxis: logAxis(""), height: wide() ? 260 : 220,
       cursor: { y: true, points: { show: false } },
       hooks: { drawAxes: [cells], setCursor: [tell] },
+      words,
     });
     plot.root.querySelector(".u-legend").hidden = true;
     plot.root.append(readout);
