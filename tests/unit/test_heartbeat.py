@@ -120,6 +120,42 @@ def test_nothing_is_later_than_the_heartbeat_says(hold: str, fine: bool) -> None
         assert len(late) > MESSAGES / 20
 
 
+def test_what_came_while_the_process_was_away_is_late_though_the_loop_had_just_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It loses the core after the system has told it that the beat is due, and before it comes to that."""
+    recorder, written_ns = Recorder(), []  # type: ignore[var-annotated]
+    mine, other = socket.socketpair()
+    on_readable = Heartbeat._on_readable
+
+    def on_readable_at_last(heartbeat: Heartbeat) -> None:
+        lateness = heartbeat.lateness
+        if not written_ns and lateness.due_ns - lateness.until_ns > 20 * lateness.beat_ns:
+            time.sleep(0.001)
+            other.send(b".")
+            written_ns.append(time.monotonic_ns())
+            time.sleep(0.0012)
+        on_readable(heartbeat)
+
+    monkeypatch.setattr(Heartbeat, "_on_readable", on_readable_at_last)
+
+    async def main() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        timers = TimerQueue(loop)
+        heartbeat = Heartbeat(loop, timers, recorder)
+        _, reader = await loop.create_connection(lambda: Reader(recorder, HOLDS["not at all"], 1), sock=mine)
+        while not reader.found:  # noqa: ASYNC110  # a plain protocol, which tells nobody
+            await asyncio.sleep(0.001)
+        heartbeat.stop()
+        timers.close()
+        other.close()
+        return reader.found[0]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        at_ns, late_ns = runner.run(main())
+    assert late_ns >= at_ns - written_ns[0] >= MS
+
+
 def test_a_heartbeat_begins_and_ends_with_the_recording() -> None:
     engine = Engine()
     thread = threading.Thread(target=engine.run, args=(lambda context: None,))

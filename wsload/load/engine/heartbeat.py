@@ -21,6 +21,9 @@ from wsload.measure.recorder import Recorder
 COARSE_BEAT_NS: Final = 5_000_000
 COARSE_SLACK_NS: Final = 1_500_000
 """For timers with a resolution of 1 ms."""
+LONG_NS: Final = 5_000_000
+STEADY_BEATS: Final = 8
+"""After so many beats in time a late one is an exception."""
 MOST_AT_ONCE: Final = 100_000
 """At most this many missed beats of a late spell are recorded."""
 
@@ -87,8 +90,11 @@ class Heartbeat:
             self._came_ns = now_ns
             self.lateness.look(now_ns)
             # After a missed beat the reads of the next iteration count as late too: the process may have lost the
-            # core between polling and the first event. (The loop's own timers fire before it polls.)
-            turns = 1 + (lag_ns > lateness.beat_ns) + (self._fd < 0)
+            # core between polling and the first event. Where the loop is late again and again that would blame too
+            # much: there it takes a long spell. (The loop's own timers fire before it polls.)
+            steady = lateness.due_ns - lateness.until_ns > STEADY_BEATS * lateness.beat_ns
+            long = lag_ns > (lateness.beat_ns if steady else LONG_NS)
+            turns = 1 + long + (self._fd < 0)
             self._loop.call_soon(self._next_turn, turns - 1)
 
     def _next_turn(self, more: int) -> None:
