@@ -13,7 +13,7 @@ define pytest
 $(BIN)/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(BIN)/pytest -n 0 --last-failed $(1); }
 endef
 
-.PHONY: demo test integration truth lowest matrix lint types docs bench mutants clean
+.PHONY: demo test integration truth lowest matrix fuzz lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
@@ -46,6 +46,9 @@ docs: $(VENV)/.dev  ## The documentation, into docs/_build/html
 
 bench: $(VENV)/.bench  ## wsload beside the others, about eight minutes
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV)/.dev  ## Whatever bytes come in: each target for a minute; more by SECONDS=
+	cd tests && PYTHONPATH=.:.. $(abspath $(BIN))/python -m fuzz --seconds $(or $(SECONDS),60)
 
 mutants: $(VENV)/.mutants  ## Which changes of the measuring and judging code no test notices, about an hour
 	WSLOAD_EXAMPLES=20 $(BIN)/mutmut run

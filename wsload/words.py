@@ -156,7 +156,10 @@ def duration_ns(text: str, unit: str = "") -> int:
     found = _DURATION.fullmatch(text.strip().replace("μ", "µ"))  # Greek mu, as some keyboards type it
     if not found or not (found[2] or unit):
         raise ValueError("a duration is a number with us, ms, s, m or h, such as 500ms")
-    return round(float(found[1]) * UNITS_NS[found[2] or unit])
+    nanoseconds = float(found[1]) * UNITS_NS[found[2] or unit]
+    if nanoseconds >= 1 << 63:
+        raise ValueError("a duration is of 292 years at most")
+    return round(nanoseconds)
 
 
 def byte_count(text: str) -> int:

@@ -153,8 +153,8 @@ def _parts(text: str, wanted: str) -> SplitResult:
 
 def basic(text: str) -> str:
     """Reads ``USER:PASSWORD``."""
-    if text and ":" not in text:
-        raise ValueError("USER:PASSWORD is wanted")
+    if text and (":" not in text or not text.isprintable()):
+        raise ValueError("USER:PASSWORD is wanted, printable")
     return text
 
 
