@@ -26,6 +26,7 @@ VISITS: dict[str, dict[str, int]] = {
     "chat": {"username": 1, "message": 2},
     "socketio": {"connect": 1, "order": 3},
     "socketio-upgraded": {"connect": 1, "order": 3},
+    "jsonrpc": {"subscribe": 1, "getBook": 2, "placeOrder": 1},
     "graphql": {"connection_init": 1, "Look": 1, "book": 2, "arrival": 1},
 }
 """How often each request is in one visit, as the browser was told to."""
@@ -62,7 +63,7 @@ def test_a_recording_is_repeated(
     load = ["--headless", "--only-summary", "-u", str(USERS), "-r", str(USERS), "-t", "8s", "-s", "5"]
     with service(name, request) as url, undisturbed():
         finished = run_locust(
-            "-f", "locustfile.py", *load, "--host", url, "--ws-check", "failures < 1", "--ws-check", "lost < 1",
+            "-f", "locustfile.py", *load, "--host", url, "--ws-check", "lost < 1", "--exit-code-on-error", "0",
             env={"WS_AUTHTOKEN": "of-today"},
         )  # fmt: skip
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -71,7 +72,9 @@ def test_a_recording_is_repeated(
     assert visits >= 2 * USERS
     for what, number in VISITS[name].items():
         # What was under way at the end is missing.
-        assert number * (visits - USERS) <= finished.count(what) <= number * visits, what
+        found = finished.count(what) + finished.count(f"{what}.failed")
+        assert number * (visits - USERS) <= found <= number * visits, what
+    assert set(finished.failures) <= {"placeOrder: error -32001"}, "of which the server refuses each tenth"
     assert finished.counter("duplicates") == finished.counter("late") == 0
     named = {metric for metric, kind in finished.summary["names"].items() if kind == "request"}
     assert named == set(VISITS[name])

@@ -76,6 +76,25 @@ def graphql(page: Page, client: str = "") -> None:
     )
 
 
+def json_rpc(page: Page) -> None:
+    """Asks for the book and orders, at once and in turn, among pushed prices."""
+    page.value(
+        f"""(async () => {{ {SLEEP}
+        const socket = new WebSocket(location.href.replace("http", "ws")), waiting = new Map();
+        await new Promise(done => socket.onopen = done);
+        socket.onmessage = event => {{ const found = JSON.parse(event.data); waiting.get(found.id)?.(found); }};
+        let id = 0;
+        const call = (method, params) => new Promise(done => {{
+            id += 1; waiting.set(id, done); socket.send(JSON.stringify({{jsonrpc: "2.0", id, method, params}})); }});
+        await call("subscribe", {{channel: "prices"}});
+        await sleep(400);
+        await Promise.all([call("getBook", {{symbol: "ACME"}}), call("placeOrder", {{symbol: "ACME", quantity: 1}})]);
+        await sleep(200);
+        await call("getBook", {{symbol: "ACME"}});
+        await sleep(100); }})()"""
+    )
+
+
 def record(url: str, visit: Callable[[Page], object]) -> dict[str, Any]:
     """The HAR of a visit to a page."""
     with browser() as page:
@@ -101,6 +120,8 @@ def main() -> None:
             page = f"http://127.0.0.1:{port}/socket.io/socket.io.js"
             store("socketio", record(page, socket_io))
             store("socketio-upgraded", record(page, socket_io_upgraded))
+        with node("jsonrpc.js", modules) as port:
+            store("jsonrpc", record(f"http://127.0.0.1:{port}/", json_rpc))
         with node("graphql.js", modules) as port:
             store("graphql", record(f"http://127.0.0.1:{port}/graphql", lambda page: graphql(page, client)))
 

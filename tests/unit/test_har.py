@@ -137,6 +137,58 @@ def test_a_constant_that_is_echoed_stays(tmp_path: Path) -> None:
     assert """self.request('{"do": "watch", "symbol": "ACME"}', key='ACME', name='message')""" in text
 
 
+def test_phoenix(tmp_path: Path) -> None:
+    text = code(
+        tmp_path,
+        told("send", ["3", "3", "room:lobby", "phx_join", {}]),
+        told("receive", ["3", "3", "room:lobby", "phx_reply", {"status": "ok"}], 0.1),
+        told("send", ["3", "4", "room:lobby", "shout", {"body": "hi"}], 1.0),
+        told("receive", ["3", None, "room:lobby", "shout", {"body": "hi"}], 1.1),
+        told("receive", ["3", "4", "room:lobby", "phx_reply", {"status": "ok"}], 1.2),
+    )
+    assert "dump([key_1, key_1, 'room:lobby', 'phx_join', {}]), key=key_1, name='phx_join')" in text
+    assert "dump([key_1, key_2, 'room:lobby', 'shout', {'body': 'hi'}]), key=key_2, name='shout')" in text
+    assert "case [_, str() | int() as key, *_]:" in text
+
+
+def test_signalr(tmp_path: Path) -> None:
+    text = code(
+        tmp_path,
+        told("send", '{"protocol":"json","version":1}\x1e'),
+        told("receive", "{}\x1e", 0.1),
+        told("send", '{"invocationId":"0","target":"Say","type":1}\x1e', 1.0),
+        told("receive", '{"type":3,"invocationId":"0","result":null}\x1e', 1.1),
+    )
+    assert (
+        r"dump({'invocationId': key_1, 'target': 'Say', 'type': 1}) + '\x1e', key=key_1, name='Say')" in text
+    )
+    assert "match decoded_record(message):" in text
+
+
+def test_pings_inside_the_protocol_are_answered(tmp_path: Path) -> None:
+    text = code(
+        tmp_path,
+        told("send", {"msg": "method", "id": "1", "method": "add"}),
+        told("receive", {"msg": "result", "id": "1", "result": 2}, 0.1),
+        told("receive", {"msg": "updated", "methods": ["1"]}, 0.2),
+        told("receive", {"msg": "ping"}, 20.0),
+        told("send", {"msg": "pong"}, 20.01),
+    )
+    assert "key=key_1, name='add')" in text
+    assert "case {'msg': 'ping'}:" in text and """self.send_nowait('{"msg": "pong"}')""" in text
+    assert "self.send('" not in text, "it is no step of its own"
+
+
+def test_numbers_that_count_are_data_where_they_have_another_name(tmp_path: Path) -> None:
+    text = code(
+        tmp_path,
+        told("send", {"page": 1}), told("receive", {"page": 1, "rows": []}, 0.1),
+        told("send", {"page": 2}, 1.0), told("receive", {"page": 2, "rows": []}, 1.1),
+    )  # fmt: skip
+    assert """self.request('{"page": 1}', key=1, name='message')""" in text
+    assert "ids =" not in text
+
+
 # What changes
 
 
@@ -318,6 +370,9 @@ KNOWN = {
         "count",
         "decoded",
         "decoded_after_digits",
+        "decoded_record",
+        "rstrip",
+        "randbelow",
     ),
     *(
         "dict",

@@ -118,7 +118,7 @@ class Changing:
         text = isinstance(value, str)
         name = next((step for step in reversed(path) if isinstance(step, str)), "value")
         there = self._received.get((text, value))
-        if value in self._keys and (is_id(path) or (text and len(str(value)) > 3)):
+        if value in self._keys and (is_id(path, frame) or (text and len(str(value)) > 3)):
             changes.expressions[path] = self._keys[value]
         elif there is not None and (
             is_id(path) or is_id(there[1]) or (text and _LOOKS_RANDOM.fullmatch(str(value)))

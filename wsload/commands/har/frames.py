@@ -19,6 +19,8 @@ DEEPEST: Final = 12
 MOST_LEAVES: Final = 300
 _KINDS: Final = ("type", "event", "method", "op", "action", "cmd", "command", "kind", "msg", "messageType")
 """Keys whose value says what a message is."""
+RECORD_END: Final = "\x1e"
+"""Stands behind each message of SignalR."""
 _SOCKET_IO: Final = re.compile(r"(?P<code>\d)(?P<type>\d?)(?P<namespace>(?:/[^,]*,)?)(?P<id>\d*)")
 NO_JSON: Final = object()
 
@@ -30,6 +32,8 @@ class Frame:
     message: Message
     head: str
     """What stands before the JSON."""
+    tail: str
+    """What stands behind it."""
     value: Any
     """The JSON; `NO_JSON` where there is none, or none that could be written again."""
 
@@ -51,9 +55,18 @@ class Frame:
                 found = self.value.get(key)
                 if isinstance(found, str) and found:
                     return (key,), found
-        if isinstance(self.value, list) and self.value and isinstance(self.value[0], str):
-            return (0,), self.value[0]
+        place = 3 if self.is_phoenix else 0
+        if isinstance(self.value, list) and self.value and isinstance(self.value[place], str):
+            return (place,), self.value[place]
         return None
+
+    @property
+    def is_phoenix(self) -> bool:
+        """Whether it is one of Phoenix's: ``[join reference, reference, topic, event, payload]``."""
+        found = self.value
+        return (
+            isinstance(found, list) and len(found) == 5 and all(isinstance(each, str) for each in found[2:4])
+        )
 
     def leaves(self) -> Iterator[tuple[Path, Scalar]]:
         """Every text and number in it, with its path; a few hundred at most."""
@@ -77,17 +90,18 @@ class Frame:
 def frame(message: Message, *, socket_io: bool) -> Frame:
     """The message taken apart."""
     if isinstance(message.data, bytes):
-        return Frame(message, "", NO_JSON)
+        return Frame(message, "", "", NO_JSON)
     found = _SOCKET_IO.match(message.data) if socket_io else None
     head = found[0] if found else ""
     rest = message.data[len(head) :]
+    tail = RECORD_END if rest.endswith(RECORD_END) else ""
     if rest[:1] not in ("{", "["):
-        return Frame(message, message.data if socket_io else "", NO_JSON)
+        return Frame(message, message.data if socket_io else "", "", NO_JSON)
     try:
-        value = json.loads(rest, parse_constant=_refuse)
+        value = json.loads(rest.removesuffix(tail), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return Frame(message, "", NO_JSON)
-    return Frame(message, head, value) if writable(value) else Frame(message, "", NO_JSON)
+        return Frame(message, "", "", NO_JSON)
+    return Frame(message, head, tail, value) if writable(value) else Frame(message, "", "", NO_JSON)
 
 
 def socket_io(head: str) -> re.Match[str] | None:

@@ -41,6 +41,8 @@ def locustfile(connections: Sequence[Connection]) -> tuple[str, tuple[Visit, ...
         for word, text in (("dump(", texts.DUMP), ("error_of", texts.ERROR_OF), ("errors", texts.ERRORS))
         if word in body
     ]
+    if "decoded_record(" in body:
+        helpers.insert(0, texts.DECODED_RECORD)
     if "decoded_after_digits(" in body:
         helpers.insert(0, texts.DECODED_SOCKET_IO)
     if "decoded(" in body + "".join(helpers):
@@ -82,7 +84,7 @@ def _class(found: Visit, number: int, secrets: Secrets) -> str:
     ]
     body = [*_visit(found), *_key_of(found), *_note(found), *_on_message(found)]
     if any("self.ids" in line for line in body):
-        lines.append("    ids = itertools.count(1)  # of all users of the process")
+        lines.append("    ids = itertools.count(secrets.randbelow(2**30))  # unlike those of other processes")
     return "\n".join([*lines, *body]) + "\n"
 
 
@@ -158,6 +160,8 @@ def _call(step: Step) -> str:
 
 
 def _decode(found: Visit) -> str:
+    if found.records:
+        return "decoded_record(message)"
     return "decoded_after_digits(message)" if found.socket_io else "decoded(message)"
 
 
@@ -223,7 +227,13 @@ def _on_message(found: Visit) -> Iterator[str]:
         yield "        self.note(message)"
     if found.socket_io:
         yield from ('        if message == "2":', '            self.send_nowait("3")  # the server\'s ping')
-    if found.graphql:
+    if found.pong:
+        ping, pong = found.pong
+        assert ping.kind is not None
+        yield f"        match {_decode(found)}:"
+        yield f"            case {pattern({ping.kind[0]: repr(ping.kind[1])})}:"
+        yield f"                self.send_nowait({pong.message.data!r})"
+    elif found.graphql:
         yield '        if decoded(message) == {"type": "ping"}:'
         yield '            self.send_nowait(\'{"type":"pong"}\')'
 

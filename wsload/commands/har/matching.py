@@ -78,8 +78,10 @@ class Answer:
     kind: tuple[Path, str] | None = None
 
 
-def is_id(path: Path) -> bool:
-    """Whether the name of a value is that of an id."""
+def is_id(path: Path, frame: Frame | None = None) -> bool:
+    """Whether the name of a value is that of an id, or in this message its place is an id's."""
+    if frame is not None and frame.is_phoenix and path in ((0,), (1,)):
+        return True
     names = [step for step in path if isinstance(step, str)]
     return bool(names) and isinstance(path[-1], str) and _ID.search(names[-1]) is not None
 
@@ -151,11 +153,11 @@ def _of_group(
             if time_unit(value, frame.at_s) or (there and there[0][0] < place) or (path, value) == frame.kind:
                 continue  # a time, what the server said first, or the kind itself
             for later, where in there:
-                if (where, value) != frames[later].kind:
+                if (where, value) != frames[later].kind and not (frame.is_phoenix and path == (0,)):
                     pairs[path, where].setdefault(place, later)
     ranked = []
     for (path, where), quoted in pairs.items():
-        rank = _rank(path, values[path])
+        rank = _rank(path, values[path], frames[group[0]])
         enough = 1 if rank == 0 else _QUOTING * len(group)
         if rank < 3 and len(quoted) >= enough and len(set(values[path])) == len(values[path]):
             ranked.append((rank, -len(quoted), path != where, len(path), repr((path, where)), path, where))
@@ -169,28 +171,25 @@ def _of_group(
         received=where,
         kinds=tuple(sorted(kinds, key=repr)) if rank else (),
         first=any(
-            frames[other].at(where) == frames[place].at(path)
-            for place, later in quoted.items()
-            for other in range(later + 1, len(frames))
-            if not frames[other].message.sent
+            sum(there == where for _, there in received[isinstance(value, str), value]) > 1
+            for value in (frames[place].at(path) for place in quoted)
         ),
-        fresh=_fresh(rank, values[path]),
+        fresh=_fresh(rank, [frames[place].at(path) for place in quoted]),
     )
     return {
         place: Answer(how=How.VALUE, at_s=frames[later].at_s, rule=rule) for place, later in quoted.items()
     }
 
 
-def _rank(path: Path, values: Sequence[Scalar]) -> int:
-    """How well values tell requests apart: 0 ids, 1 free text, 2 other text, 3 not at all."""
-    if (
-        is_id(path)
-        or _counting(values)
-        or all(isinstance(each, str) and _UUID.fullmatch(each) for each in values)
-    ):
+def _rank(path: Path, values: Sequence[Scalar], frame: Frame) -> int:
+    """How well values tell requests apart: 0 ids, 1 free text, 2 other values, 3 not at all."""
+    named = isinstance(path[-1], str)
+    if is_id(path, frame) or all(isinstance(each, str) and _UUID.fullmatch(each) for each in values):
         return 0
+    if _counting(values):
+        return 2 if named else 0
     texts = all(isinstance(each, str) and len(each) >= 3 for each in values)
-    if isinstance(path[-1], str) and _FREE_TEXT.fullmatch(path[-1]) and texts:
+    if named and _FREE_TEXT.fullmatch(str(path[-1])) and texts:
         return 1
     return 2 if texts else 3
 

@@ -36,6 +36,11 @@ def decoded_after_digits(message: Any) -> Any:
     """The JSON in a packet of Socket.IO; None where there is none."""
     return decoded(re.sub(r"^\\d+(/[^,]*,)?\\d*", "", message)) if isinstance(message, str) else None
 '''
+DECODED_RECORD: Final = '''\
+def decoded_record(message: Any) -> Any:
+    """The JSON in a message of SignalR; None where there is none."""
+    return decoded(message.rstrip("\\x1e")) if isinstance(message, str) else None
+'''
 ERROR_OF: Final = '''\
 def error_of(answer: Any) -> str | None:
     """The kind of failure that an answer of JSON-RPC tells of."""

@@ -49,6 +49,10 @@ class Visit:
     connection: Connection
     socket_io: bool
     graphql: bool
+    pong: tuple[Frame, Frame] | None
+    """A ping inside JSON that the server sends, and what answers it."""
+    records: bool
+    """Whether SignalR's sign stands behind messages."""
     answers: tuple[Answer, ...]
     given: tuple[Given, ...]
     steps: tuple[Step, ...]
@@ -60,10 +64,14 @@ def visit(connection: Connection, secrets: Secrets) -> Visit:
     """What a user who repeats this connection has to do."""
     is_socket_io = "EIO" in dict(connection.query)
     graphql = not set(GRAPHQL).isdisjoint(connection.subprotocols)
+    frames = [frame(message, socket_io=is_socket_io) for message in _spoken(connection)]
+    pong = _pong(frames)
+    # What on_message answers by itself is no step.
     frames = [
         each
-        for message in _spoken(connection)
-        if not _by_itself(each := frame(message, socket_io=is_socket_io), is_socket_io, graphql)
+        for each in frames
+        if not each.message.sent
+        or not (each.kind == pong[1].kind if pong else is_socket_io and each.message.data == "3")
     ]
     found = answers(frames)
     changing = Changing(frames, found, secrets)
@@ -73,6 +81,8 @@ def visit(connection: Connection, secrets: Secrets) -> Visit:
         connection=connection,
         socket_io=is_socket_io,
         graphql=graphql,
+        pong=pong,
+        records=any(each.tail for each in frames),
         answers=tuple(found.values()),
         given=tuple(changing.given.values()),
         steps=steps,
@@ -97,11 +107,13 @@ def _spoken(connection: Connection) -> Iterator[Message]:
     )
 
 
-def _by_itself(found: Frame, is_socket_io: bool, graphql: bool) -> bool:
-    """Whether it is sent by the locustfile's `on_message`, not by a step: the answer to a ping."""
-    if not found.message.sent:
-        return False
-    return (is_socket_io and found.message.data == "3") or (graphql and found.at(("type",)) == "pong")
+def _pong(frames: Sequence[Frame]) -> tuple[Frame, Frame] | None:
+    """A ping inside JSON that the server sent, and the browser's answer."""
+    ping = next(
+        (each for each in frames if not each.message.sent and each.kind and each.kind[1] == "ping"), None
+    )
+    pong = next((each for each in frames if each.message.sent and each.kind and each.kind[1] == "pong"), None)
+    return (ping, pong) if ping and pong else None
 
 
 class _Maker:
@@ -150,7 +162,9 @@ class _Maker:
             return head or self._changing.text(data)
         if not changes.expressions and head in ("", repr(each.head)):
             return repr(data)
-        written = f"dump({literal(each.value, (), changes.expressions)})"
+        written = f"dump({literal(each.value, (), changes.expressions)})" + (
+            f" + {each.tail!r}" if each.tail else ""
+        )
         return f"{head} + {written}" if head else written
 
     def _head(self, head: str, changes: Changes) -> str:
@@ -180,7 +194,12 @@ class _Maker:
         method = each.at(("method",))
         if isinstance(method, str) and method:
             return _usable(method)
-        return _usable(each.kind[1]) if each.kind else "message"
+        if each.kind:
+            return _usable(each.kind[1])
+        inner = each.value.items() if isinstance(each.value, dict) else ()
+        target = each.at(("target",))  # SignalR's
+        fallback = next((name for name, value in inner if isinstance(value, dict)), "message")
+        return _usable(target if isinstance(target, str) else fallback)
 
     def _check(self, each: Frame, answer: Answer | None) -> str:
         if answer is None or answer.how is not How.VALUE:
