@@ -20,6 +20,7 @@ import typer
 
 import wsload.protocols.chat.names  # noqa: F401  # registers what runs stored without labels counted
 from wsload.commands.cli.ab import ab
+from wsload.commands.cli.capacity import capacity
 from wsload.commands.cli.check import check
 from wsload.commands.cli.compare import compare
 from wsload.commands.cli.export import export
@@ -49,6 +50,7 @@ app.command(short_help="Judge a stored run by checks.")(check)
 app.command("list", short_help="List the stored runs.")(list_runs)
 app.command(cls=ManyPaths, short_help="Say whether build B is slower than A.")(compare)
 app.command(short_help="Measure builds A and B in turn, and compare them.")(ab)
+app.command(short_help="Find the highest load at which checks hold.")(capacity)
 app.command(short_help="Write a percentile distribution (.hgrm).")(export)
 app.command(short_help="Check wsload's figures against a known truth.")(selftest)
 app.command(short_help="Run a chat server to load.")(serve)

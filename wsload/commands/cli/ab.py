@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from wsload.commands.cli.compare import Format, FormatOption
-from wsload.commands.cli.conducting import conduct, enter, print_plan
+from wsload.commands.cli.conducting import conduct, print_plan
+from wsload.commands.cli.experiments import enter, existing, refuse_changes, side, whole_s
 from wsload.commands.cli.gate import (
     FailuresWithin,
     Judged,
@@ -23,9 +24,6 @@ from wsload.commands.cli.gate import (
 from wsload.commands.cli.runs import RESULTS, Results
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from wsload.commands.harness.builds import Build
 
 _ON_RESUME: Final = ("resume", "more", "results", "format_")
 
@@ -197,7 +195,7 @@ def ab(
     from wsload.judge.compare.verdict import Gate
 
     if resume is not None:
-        _refuse_changes(context)
+        refuse_changes(context, _ON_RESUME)
         place = (resume if resume.is_dir() else results / resume).resolve()
         with alone(place):
             experiment = load(place)
@@ -207,15 +205,15 @@ def ab(
             return conduct(place, experiment, format_=format_)
     if more is not None:
         raise UsageError("--more adds pairs to an experiment: name it with --resume")
-    length_s = _whole_s("--run-time", run_time)
+    length_s = whole_s("--run-time", run_time)
     plan = ExperimentPlan(
-        a=_side("a", a, a_ref, a_name, build, serve, url),
-        b=_side("b", b, b_ref, b_name, build, serve, url),
-        locustfile=_existing(locustfile),
+        a=side("a", a, a_ref, a_name, build, serve, url),
+        b=side("b", b, b_ref, b_name, build, serve, url),
+        locustfile=existing(locustfile),
         users=users,
         spawn_rate=spawn_rate if spawn_rate is not None else max(round(10 * users / length_s, 2), 1.0),
         run_time_s=length_s,
-        warm_up_s=_whole_s("--warm-up", warm_up),
+        warm_up_s=whole_s("--warm-up", warm_up),
         pairs=pairs,
         repeats=repeat,
         side_by_side=side_by_side,
@@ -239,41 +237,3 @@ def ab(
     path = new_directory(results, now)
     with alone(path):
         return conduct(path, Experiment(plan=plan, created_at=round(now, 3)), format_=format_)
-
-
-def _side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
-    from wsload.commands.harness.builds import build_of, started
-    from wsload.commands.harness.worktree import resolved
-
-    option = f"--{letter}"
-    if bool(text) == bool(ref):
-        raise UsageError(f"give {option} (a command or a URL) or {option}-ref (a git ref)")
-    if text:
-        return build_of(text, name=name or letter.upper(), url=url, option=option)
-    if not serve:
-        raise UsageError(f"{option}-ref {ref!r}: --serve is missing, the command that starts its server")
-    found = started(serve, name=name, url=url, option="--serve", ref=ref, setup=build)
-    return resolved(found, f"{option}-ref")
-
-
-def _whole_s(option: str, text: str) -> float:
-    """A duration in whole seconds, as Locust takes it; plain numbers are seconds, as in Locust."""
-    seconds = duration_s(option, f"{text}s" if text.isdigit() else text)
-    if seconds != int(seconds):
-        raise UsageError(f"{option} {text!r}: only whole seconds are allowed")
-    return seconds
-
-
-def _existing(locustfile: str) -> str:
-    if not Path(locustfile).is_file():
-        raise UsageError(f"--locustfile {locustfile!r}: no such file")
-    return str(Path(locustfile).resolve())
-
-
-def _refuse_changes(context: typer.Context) -> None:
-    """A plan can't be changed halfway."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name not in _ON_RESUME and source is not None and source.name == "COMMANDLINE":
-            said = parameter.opts[0] if parameter.opts else parameter.name
-            raise UsageError(f"--resume continues the stored plan: {said} can't change it")

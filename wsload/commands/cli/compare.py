@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from wsload.commands.cli.gate import (
     Scatter,
     gate_of,
 )
+from wsload.commands.cli.output import add_to_job_summary, write, write_text
 from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
 from wsload.commands.cli.window import From, To, window_of
@@ -171,22 +171,9 @@ def tell(report: ComparisonReport, *, html: Path | None, format_: Format) -> Non
 
         write_page(report, html)
     if format_ is Format.JSON:
-        _write(as_json(report))
+        write(as_json(report))
     else:
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        text = as_markdown(report) if format_ is Format.MARKDOWN else as_text(report)
-        _write(text.encode(encoding, "replace"))  # a terminal that can't show a character shows "?"
+        write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
     if html is not None:
         print(f"Charts: {html}", file=sys.stderr)
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        try:
-            with Path(summary).open("a", encoding="utf-8") as file:
-                file.write(as_markdown(report))
-        except OSError as error:  # the verdict matters more than its copy
-            print(f"wsload: GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}", file=sys.stderr)
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    add_to_job_summary(lambda: as_markdown(report))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wsload.commands.cli.compare import Format, tell
-from wsload.errors import UsageError, WsloadError
+from wsload.errors import WsloadError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -64,18 +64,6 @@ def _pairs_to_add(report: ComparisonReport) -> int | None:
     open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
     needed = [pairs for pairs in open_ if pairs is not None]
     return max(2, *needed) if needed and len(needed) == len(open_) and max(needed) <= MOST_MORE else None
-
-
-def enter(directory: str) -> None:
-    """Changes to the directory in which the experiment was started, where its commands, files and git are found."""
-    if not directory:
-        return
-    try:
-        os.chdir(directory)
-    except OSError as error:
-        raise UsageError(
-            f"--resume: {directory}, where it was started, can't be entered ({error.strerror})"
-        ) from None
 
 
 def print_plan(plan: ExperimentPlan, effect: float | None) -> None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.belief import ratio
-from wsload.judge.capacity.search import CAUTION, Look, SearchPlan, Step, look
+from wsload.judge.capacity.search import CAUTION, Look, SearchPlan, State, Step, look
 
 SAME_WITHIN: Final = 0.1
 """Not less means: by at most this share."""
@@ -39,6 +40,13 @@ class CapacityContrast:
     low: float
     """B's capacity is between so many times A's, and ``high`` times."""
     high: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.verdict is not Contrast.INCONCLUSIVE:
+            return ExitCode.FAILED if self.verdict is Contrast.LESS else ExitCode.OK
+        gave_out = State.GAVE_OUT in (self.a.state, self.b.state)
+        return ExitCode.UNTRUSTED if gave_out else ExitCode.INCONCLUSIVE
 
 
 def contrast(plan: SearchPlan, a: Sequence[Step], b: Sequence[Step]) -> CapacityContrast:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Final
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.belief import Answer, Belief, belief
 
 LEVEL: Final = 0.95
@@ -57,6 +58,16 @@ class State(StrEnum):
     BELOW = "below the range"
     """The lowest rate fails."""
     GAVE_OUT = "the load generator gave out first"
+
+
+EXIT_CODES: Final = {
+    State.SEARCHING: ExitCode.INCONCLUSIVE,
+    State.FOUND: ExitCode.OK,
+    State.IMPRECISE: ExitCode.INCONCLUSIVE,
+    State.ABOVE: ExitCode.OK,
+    State.BELOW: ExitCode.FAILED,
+    State.GAVE_OUT: ExitCode.UNTRUSTED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,196 @@
+"""Makes the steps of a search, one after the other; what was measured is kept, whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, Protocol
+
+from wsload.children import Guard
+from wsload.commands.capacity.plan import Search, Turn
+from wsload.commands.capacity.record import save
+from wsload.commands.harness.builds import handshake_options
+from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.place import free, terminable
+from wsload.commands.harness.server import Server
+from wsload.commands.harness.worktree import Worktrees
+from wsload.errors import NothingMeasured, ServerFailed
+from wsload.judge.capacity.search import Outcome
+from wsload.judge.capacity.step import StepFigures, answered, judged, percentiles
+from wsload.judge.compare.pairs import Side
+from wsload.judge.figures.summary import summarize
+from wsload.judge.run.standing import verdict_of
+from wsload.report.comparison.server_figures import SERVER, SERVER_LOG, ServerFigures
+from wsload.results.reader import StoredRun
+from wsload.results.run import replace_file
+from wsload.results.trust import Standing
+
+LOCUST_LOG: Final = "locust.log"
+STAGE: Final = ".running"
+"""Subdirectory for the current step."""
+UNFINISHED: Final = "unfinished"
+"""Name of what a break left behind."""
+
+
+class SearchListener(Protocol):
+    """Receives progress updates of a search."""
+
+    def step(self, search: Search, turn: Turn, doing: str) -> None:
+        """Something begins, such as measuring."""
+
+    def made(self, search: Search, turn: Turn, figures: StepFigures) -> None:
+        """A step was made; it is part of the search."""
+
+
+class Searcher:
+    """Conducts a search in its directory, which the caller has locked (`wsload.commands.harness.place.alone`)."""
+
+    def __init__(
+        self,
+        path: Path,
+        search: Search,
+        *,
+        listener: SearchListener,
+        environment: Mapping[str, str],
+        load: Callable[..., Load] = make_load,
+    ) -> None:
+        """``environment`` holds Locust's environment variables."""
+        self.path = path
+        self.search = search
+        """With the steps made so far."""
+        self._listener = listener
+        self._load = load
+        self._handshake = handshake_options(search.plan.options, environment)
+
+    def go_on(self) -> None:
+        """Makes the remaining steps.
+
+        The search is saved after each, so it may be interrupted at any time: by Ctrl-C or SIGTERM
+        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
+        """
+        with terminable(), Guard() as guard:
+            self._set_aside()
+            save(self.path, self.search)
+            with Worktrees(self.search.plan, logs=self.path, guard=guard) as trees:
+                while (turn := self.search.turn()) is not None:
+                    figures = self._make(turn, guard, trees.cwd(turn.side))
+                    self.search = self.search.with_step(turn.side, figures)
+                    save(self.path, self.search)
+                    self._listener.made(self.search, turn, figures)
+
+    def _make(self, turn: Turn, guard: Guard, cwd: Path | None) -> StepFigures:
+        plan, build = self.search.plan, self.search.plan.build(turn.side)
+        began_s = time.monotonic()
+        stage = self.path / STAGE
+        stage.mkdir()
+        found, crashed = Load(run=None, problem=""), ""
+        self._listener.step(self.search, turn, "starting the server" if build.command else "connecting")
+        try:
+            with Server(
+                build,
+                letter=turn.letter,
+                log=stage / SERVER_LOG,
+                guard=guard,
+                handshake=self._handshake,
+                timeout_s=plan.ready_timeout_s,
+                cwd=cwd,
+            ) as server:
+                self._listener.step(self.search, turn, "measuring")
+                run_time_s = plan.run_time_of(turn.rate)
+                server.measure(run_time_s)
+                try:
+                    found = self._load(
+                        plan.load(turn.rate),
+                        name=build.name,
+                        url=server.url,
+                        run_time_s=run_time_s,
+                        results=stage / "measured",
+                        log=stage / LOCUST_LOG,
+                        guard=guard,
+                        check=server.check,
+                    )
+                except ServerFailed as error:
+                    if not self.search.made:
+                        raise
+                    crashed = str(error)
+                served = server.figures()
+        except BaseException:
+            self._set_aside()
+            raise
+        figures = self._crashed(turn, crashed) if crashed else self._figures(turn, found, served)
+        name = self._put_in_place(found.run, served)
+        return replace(figures, run=name, took_s=round(time.monotonic() - began_s, 1))
+
+    def _crashed(self, turn: Turn, how: str) -> StepFigures:
+        """A server that ends under a load does not hold it."""
+        return StepFigures(rate=turn.rate, number=turn.number, outcome=Outcome.FAILS, reason=how)
+
+    def _figures(self, turn: Turn, found: Load, served: ServerFigures | None) -> StepFigures:
+        if found.run is None:
+            return StepFigures(
+                rate=turn.rate, number=turn.number, outcome=Outcome.UNTRUSTED, reason=found.problem
+            )
+        info, summary = found.run.info, summarize(found.run.totals())
+        self._refuse_nothing(info.trust.standing if info.trust else Standing.INCOMPLETE, found.run)
+        outcome, reason, remedy = judged(
+            info,
+            found.run.problems,
+            summary,
+            offered=self.search.plan.per_second(turn.rate) or turn.rate,
+            per_offer=self._per_offer(turn.side),
+        )
+        p50_ns, p99_ns, p99_9_ns = percentiles(summary)
+        return StepFigures(
+            rate=turn.rate,
+            number=turn.number,
+            outcome=outcome,
+            reason=reason,
+            remedy=remedy,
+            achieved=round(answered(summary), 3),
+            p50_ns=p50_ns,
+            p99_ns=p99_ns,
+            p99_9_ns=p99_9_ns,
+            lost=summary.counters.get("lost", 0),
+            failures=sum(summary.failures.values()),
+            cpu_share=None if served is None else served.cpu_share,
+            memory_bytes=None if served is None else served.memory_peak_bytes,
+        )
+
+    def _refuse_nothing(self, standing: Standing, run: StoredRun) -> None:
+        """Raises `NothingMeasured` where the very first step got no answer: the next would be no better."""
+        if not self.search.made and standing in (Standing.NOTHING, Standing.FAILED):
+            raise NothingMeasured(
+                f"the first step got no answer from the server: {verdict_of(run.info, standing)}"
+            )
+
+    def _per_offer(self, side: Side) -> float | None:
+        """Answers for each request offered, in the first step of this side that held."""
+        plan = self.search.plan
+        for step in self.search.of(side):
+            if step.outcome is Outcome.HOLDS:
+                return step.achieved / (plan.per_second(step.rate) or step.rate)
+        return None
+
+    def _put_in_place(self, run: StoredRun | None, served: ServerFigures | None) -> str:
+        """Moves the staged run, with its logs, beside capacity.json; returns its name there."""
+        stage = self.path / STAGE
+        if run is None:
+            self._set_aside()
+            return ""
+        if served is not None:
+            replace_file(run.path / SERVER, served.to_json())
+        for log in (SERVER_LOG, LOCUST_LOG):
+            if (stage / log).is_file():
+                (stage / log).replace(run.path / log)
+        place = free(self.path / run.path.name)
+        run.path.rename(place)
+        shutil.rmtree(stage)
+        return place.name
+
+    def _set_aside(self) -> None:
+        """Moves what is not part of the search to where it can be inspected."""
+        if (self.path / STAGE).exists():
+            (self.path / STAGE).rename(free(self.path / UNFINISHED))

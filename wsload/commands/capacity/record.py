@@ -1,0 +1,107 @@
+"""capacity.json: the plan of a search, and the steps made so far. Written atomically after each step.
+
+Schema history:
+    1   created_at, plan, steps.
+
+A file of a newer schema is refused; keys that this version does not know are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from wsload.commands.capacity.plan import CapacityPlan, Search
+from wsload.commands.harness.builds import LETTERS, Build
+from wsload.errors import ResultsError, UsageError
+from wsload.judge.capacity.search import Outcome, SearchPlan
+from wsload.judge.capacity.step import StepFigures
+from wsload.redact import plain
+from wsload.results.run import dump, read_json_file, replace_file
+
+SCHEMA: Final = 1
+CAPACITY: Final = "capacity.json"
+_SIDES: Final = {letter: side for side, letter in LETTERS.items()}
+T = TypeVar("T")
+
+
+def to_json(search: Search) -> bytes:
+    """The file's contents, indented for people."""
+    return dump(
+        {
+            "schema": SCHEMA,
+            "created_at": search.created_at,
+            "plan": _plain(asdict(search.plan)),
+            "steps": [
+                {"side": LETTERS[side], **_plain(asdict(step))}
+                for side, steps in search.steps.items()
+                for step in steps
+            ],
+        }
+    )
+
+
+def from_json(data: bytes) -> Search:
+    """Parses the file's contents; raises `ValueError` with the problem."""
+    try:
+        found = json.loads(data)
+        if (schema := found["schema"]) != SCHEMA:
+            raise ValueError(f"schema {schema!r} is unknown: it takes a newer wsload to read it")
+        search = Search(plan=_plan(found["plan"]), created_at=float(found["created_at"]))
+        for each in found["steps"]:
+            step = _made(StepFigures, each, outcome=Outcome(each["outcome"]))
+            if step.run != Path(step.run).name or step.run in (".", ".."):
+                raise ValueError("names a run outside its own directory")
+            search = search.with_step(_SIDES[each["side"]], step)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a search for a capacity ({type(error).__name__}: {error})") from error
+    return search
+
+
+def _plan(found: dict[str, Any]) -> CapacityPlan:
+    return _made(
+        CapacityPlan,
+        found,
+        a=_made(Build, found["a"]),
+        b=None if found["b"] is None else _made(Build, found["b"]),
+        checks=tuple(map(str, found["checks"])),
+        options=tuple(map(str, found["options"])),
+        search=_made(SearchPlan, found["search"]),
+    )
+
+
+def _made(kind: type[T], found: dict[str, Any], **given: object) -> T:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**({name: value for name, value in found.items() if name in known} | given))
+
+
+def _plain(value: Any) -> Any:
+    """With all text valid UTF-8, whatever bytes the command line held."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return plain(value) if isinstance(value, str) else value
+
+
+def load(path: Path) -> Search:
+    """The search in this directory.
+
+    Raises `ResultsError` when there is none, it is damaged, or was written by a newer wsload.
+    """
+    file = path / CAPACITY
+    data = read_json_file(file)
+    try:
+        return from_json(data)
+    except (ValueError, UsageError) as error:
+        raise ResultsError(f"{file}: {error}") from error
+
+
+def save(path: Path, search: Search) -> None:
+    """Replaces the search in this directory. Raises `ResultsError` when it can't be written."""
+    try:
+        replace_file(path / CAPACITY, to_json(search))
+    except OSError as error:
+        raise ResultsError(f"{path}: the search can't be written ({error.strerror})") from error

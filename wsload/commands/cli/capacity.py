@@ -1,0 +1,233 @@
+"""``wsload capacity``: finds the highest load at which checks hold, of one build or of two."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from wsload.commands.cli.compare import Format, FormatOption
+from wsload.commands.cli.experiments import enter, existing, refuse_changes, side, whole_s
+from wsload.commands.cli.gate import duration_s, percent
+from wsload.commands.cli.runs import RESULTS, Results
+from wsload.commands.cli.searching import conduct, say, searched
+from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from wsload.commands.harness.builds import Build
+
+_ON_RESUME: Final = ("resume", "results", "format_")
+
+
+def capacity(
+    context: typer.Context,
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="-- LOCUST OPTIONS",
+            help="Further options for every Locust run, such as --processes 2. They are stored: pass secrets in "
+            "LOCUST_WS_… variables.",
+            show_default=False,
+        ),
+    ] = None,
+    locustfile: Annotated[
+        str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
+    ] = "locustfile.py",
+    host: Annotated[
+        str,
+        typer.Option("--host", "-H", metavar="URL", help="The URL of a running server.", show_default=False),
+    ] = "",
+    serve: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="Starts a fresh server for each step; contains {port}. With refs: starts it there.",
+            show_default=False,
+        ),
+    ] = "",
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--check",
+            metavar="CHECK",
+            help="What has to hold, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    rate: Annotated[
+        str,
+        typer.Option(
+            metavar="LOW..HIGH",
+            help="Search the rate of requests a second, in this range; with a range of --users, a single number: "
+            "the rate of each user.",
+            show_default=False,
+        ),
+    ] = "",
+    users: Annotated[
+        str,
+        typer.Option(
+            "--users",
+            "-u",
+            metavar="N|LOW..HIGH",
+            help="Users in each step; or a range, to search their number. Default: 50.",
+            show_default=False,
+        ),
+    ] = "",
+    poisson: Annotated[bool, typer.Option("--poisson", help="Requests come at random.")] = False,
+    precision: Annotated[
+        str, typer.Option(metavar="PERCENT", help="End when the capacity is known to so much, up or down.")
+    ] = "5%",
+    steps: Annotated[int, typer.Option(metavar="N", help="At most so many steps of each build.")] = 14,
+    run_time: Annotated[
+        str,
+        typer.Option(
+            "--run-time",
+            "-t",
+            metavar="TIME",
+            help="What is measured of each step; more where checks need it.",
+        ),
+    ] = "10s",
+    warm_up: Annotated[
+        str, typer.Option(metavar="TIME", help="What is left out of each step, after its ramp.")
+    ] = "2s",
+    ramp: Annotated[
+        str, typer.Option(metavar="TIME", help="Within which all users of a step are started.")
+    ] = "1s",
+    a: Annotated[
+        str,
+        typer.Option(
+            "--a",
+            metavar="COMMAND|URL",
+            help="To compare two builds, the baseline: a command with {port}, or a URL.",
+            show_default=False,
+        ),
+    ] = "",
+    b: Annotated[
+        str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
+    ] = "",
+    a_ref: Annotated[
+        str,
+        typer.Option(
+            metavar="REF", help="The baseline as a git ref, checked out in a worktree.", show_default=False
+        ),
+    ] = "",
+    b_ref: Annotated[
+        str, typer.Option(metavar="REF", help="The candidate as a git ref.", show_default=False)
+    ] = "",
+    build: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND",
+            help="With refs: run once in each worktree, such as 'npm ci'.",
+            show_default=False,
+        ),
+    ] = "",
+    a_name: Annotated[
+        str,
+        typer.Option("--a-name", "--name", metavar="LABEL", help="The baseline's label.", show_default=False),
+    ] = "",
+    b_name: Annotated[
+        str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
+    ] = "",
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="The URL of a started server.")
+    ] = "ws://127.0.0.1:{port}",
+    ready_timeout: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a server may take to answer.")
+    ] = "30s",
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Print the plan without making any steps.")
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SEARCH",
+            help="Continue an interrupted search: its directory, or its name in --results.",
+            show_default=False,
+        ),
+    ] = None,
+    results: Results = RESULTS,
+    format_: FormatOption = Format.TERMINAL,
+) -> int:
+    """Find the highest load at which all checks hold, or which of two builds holds more.
+
+    \b
+    A command:  wsload capacity --serve 'node server.js --port {port}' -f locustfiles/chat.py \\
+                  --check 'message.p99 < 50ms' --check 'lost < 1' --rate 100..20000
+    A server:   wsload capacity --host wss://chat.test -f locustfiles/chat.py \\
+                  --check 'message.p99 < 50ms' --users 100..20000
+    Two builds: wsload capacity --a 'node server.js --port {port}' --b 'node new/server.js --port {port}' \\
+                  -f locustfiles/chat.py --check 'message.p99 < 50ms' --rate 100..20000
+
+    Each step is a Locust run, with a fresh server where a command starts it. It goes up from LOW by doubling (by
+    more in a wide range) until a check fails, and then where holding and failing are as likely, so that steps close
+    to the border are made again and a step that came out wrong is found out. What is known by then is an interval
+    with a known error: docs/capacity-simulation.md. Two builds are searched in turn, so that drift hits both.
+
+    A step whose figures are not to be trusted, because the load generator itself was late, is made again; if that
+    does not help, the search ends below it and says so: that is the load generator's capacity, not the server's.
+
+    Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps what is
+    known, and --resume continues.
+
+    Exit codes: 0 found, or B shown not to hold less by more than a tenth; 1 LOW does not hold, or B holds less;
+    2 usage; 3 the load generator gave out first; 4 not as precise as asked, inconclusive or interrupted; 5 the
+    load got no answer; 6 a server did not start.
+    """
+    from wsload.commands.capacity.plan import CapacityPlan, Search
+    from wsload.commands.capacity.record import load
+    from wsload.commands.harness.place import alone, new_directory
+
+    if resume is not None:
+        refuse_changes(context, _ON_RESUME)
+        place = (resume if resume.is_dir() else results / resume).resolve()
+        with alone(place):
+            search = load(place)
+            enter(search.plan.directory)
+            return conduct(place, search, format_=format_)
+    two = any((a, b, a_ref, b_ref))
+    if two and host:
+        raise UsageError("--host is for one build: give --a and --b, or --host")
+    if two:
+        first = side("a", a, a_ref, a_name, build, serve, url)
+        second = side("b", b, b_ref, b_name, build, serve, url)
+    plan = CapacityPlan(
+        a=first if two else _only(host, serve, a_name, url),
+        b=second if two else None,
+        locustfile=existing(locustfile),
+        checks=tuple(check or ()),
+        poisson=poisson,
+        run_time_s=whole_s("--run-time", run_time),
+        warm_up_s=whole_s("--warm-up", warm_up),
+        ramp_s=whole_s("--ramp", ramp),
+        ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
+        options=tuple(options or ()),
+        directory=str(Path.cwd()),
+        **searched(rate, users, percent("--precision", precision), steps),
+    )
+    from wsload.commands.capacity.progress import forecast
+
+    for line in forecast(plan):
+        say(line)
+    if plan_only:
+        return ExitCode.OK
+    now = time.time()
+    path = new_directory(results, now, "capacity")
+    with alone(path):
+        return conduct(path, Search(plan=plan, created_at=round(now, 3)), format_=format_)
+
+
+def _only(host: str, serve: str, name: str, url: str) -> Build:
+    """The one build that is searched."""
+    from wsload.commands.harness.builds import build_of, started
+
+    if bool(host) == bool(serve):
+        raise UsageError(
+            "give --host (the URL of a running server), --serve (a command that starts one), or --a and --b"
+        )
+    if host:
+        return build_of(host, name=name or "dev", url=url, option="--host")
+    return started(serve, name=name or "dev", url=url, option="--serve")

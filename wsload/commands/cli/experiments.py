@@ -1,0 +1,68 @@
+"""What ``wsload ab`` and ``wsload capacity`` understand alike: builds, times, locustfiles, and resuming."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from wsload.commands.cli.gate import duration_s
+from wsload.errors import UsageError
+
+if TYPE_CHECKING:
+    from wsload.commands.harness.builds import Build
+
+
+def side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
+    """The build that ``--a`` or ``--a-ref`` name; raises `UsageError`."""
+    from wsload.commands.harness.builds import build_of, started
+    from wsload.commands.harness.worktree import resolved
+
+    option = f"--{letter}"
+    if bool(text) == bool(ref):
+        raise UsageError(f"give {option} (a command or a URL) or {option}-ref (a git ref)")
+    if text:
+        return build_of(text, name=name or letter.upper(), url=url, option=option)
+    if not serve:
+        raise UsageError(f"{option}-ref {ref!r}: --serve is missing, the command that starts its server")
+    found = started(serve, name=name, url=url, option="--serve", ref=ref, setup=build)
+    return resolved(found, f"{option}-ref")
+
+
+def whole_s(option: str, text: str) -> float:
+    """A duration in whole seconds, as Locust takes it; plain numbers are seconds, as in Locust."""
+    seconds = duration_s(option, f"{text}s" if text.isdigit() else text)
+    if seconds != int(seconds):
+        raise UsageError(f"{option} {text!r}: only whole seconds are allowed")
+    return seconds
+
+
+def existing(locustfile: str) -> str:
+    """The locustfile's absolute path; raises `UsageError` where there is none."""
+    if not Path(locustfile).is_file():
+        raise UsageError(f"--locustfile {locustfile!r}: no such file")
+    return str(Path(locustfile).resolve())
+
+
+def refuse_changes(context: typer.Context, allowed: Collection[str]) -> None:
+    """Raises `UsageError` for an option that would change a stored plan: others than these."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name not in allowed and source is not None and source.name == "COMMANDLINE":
+            said = parameter.opts[0] if parameter.opts else parameter.name
+            raise UsageError(f"--resume continues the stored plan: {said} can't change it")
+
+
+def enter(directory: str) -> None:
+    """Changes to the directory in which the experiment was started, where its commands, files and git are found."""
+    if not directory:
+        return
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(
+            f"--resume: {directory}, where it was started, can't be entered ({error.strerror})"
+        ) from None

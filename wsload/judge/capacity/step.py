@@ -1,0 +1,129 @@
+"""Judging one step: whether its run held, failed, or was not to be trusted, and its figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from wsload.judge.capacity.search import Outcome, Step
+from wsload.judge.figures.samples import BEYOND, can_be_shown, needed
+from wsload.judge.figures.summary import Summary
+from wsload.judge.run.grammar import Check
+from wsload.judge.run.standing import standing, verdict_of
+from wsload.measure.names import Kind
+from wsload.results.run import CheckState, RunInfo
+from wsload.results.trust import Standing
+from wsload.words import percent, rate
+
+KEEPS_UP: Final = 0.95
+"""A server that answers less than this share of an open load does not hold it, however quick its answers are."""
+LONGER: Final = 10.0
+"""A step is made at most so many times as long to have enough values for its checks."""
+SPARE: Final = 1.2
+"""So many times the values that its checks need."""
+_PERCENTILE: Final = re.compile(r"p(\d.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFigures:
+    """A step that was made."""
+
+    rate: float
+    """Offered: requests a second, or users."""
+    number: int
+    """Of its round, from 1."""
+    outcome: Outcome
+    reason: str = ""
+    """Why it does not hold, in a few words."""
+    remedy: str = ""
+    """What to do about a load generator that is not to be trusted."""
+    achieved: float = 0.0
+    """Answers a second."""
+    p50_ns: int | None = None
+    """Of the requests that stand for the run, as the other percentiles; None where there are too few values."""
+    p99_ns: int | None = None
+    p99_9_ns: int | None = None
+    lost: int = 0
+    failures: int = 0
+    cpu_share: float | None = None
+    """Of one core, by the server; None where it was not started here."""
+    memory_bytes: int | None = None
+    """Its peak."""
+    run: str = ""
+    """The run's directory; empty if it left none."""
+    took_s: float = 0.0
+    """With everything around it."""
+
+    @property
+    def step(self) -> Step:
+        """As the search sees it."""
+        return Step(rate=self.rate, outcome=self.outcome, number=self.number)
+
+
+def judged(
+    info: RunInfo, problems: Iterable[str], summary: Summary, *, offered: float, per_offer: float | None
+) -> tuple[Outcome, str, str]:
+    """The outcome of a step's run, why, and what to do about it.
+
+    ``per_offer`` is how many answers a step that held had for each request that was offered; None while that is
+    not known.
+    """
+    found = standing(info, tuple(problems))
+    said = verdict_of(info, found)
+    if found in (Standing.FAILED, Standing.NOTHING):
+        return Outcome.FAILS, said, ""
+    remedy = info.trust.remedy if info.trust is not None else ""
+    if not found.usable:
+        return Outcome.UNTRUSTED, said.removeprefix("Not trusted: "), remedy
+    for check in info.checks:
+        if check.state is CheckState.FAILED:
+            return Outcome.FAILS, f"{_subject(check.expression)} {check.explained}", ""
+    for check in info.checks:
+        if check.state is CheckState.UNJUDGED:
+            return Outcome.UNTRUSTED, f"{_subject(check.expression)} {check.reason}", remedy
+    achieved = answered(summary)
+    if info.workload.get("kind") == "open" and per_offer and achieved < KEEPS_UP * per_offer * offered:
+        return (
+            Outcome.FAILS,
+            f"answered {rate(achieved)}/s, {percent(achieved / per_offer / offered)} of the load",
+            "",
+        )
+    return Outcome.HOLDS, "", ""
+
+
+def _subject(expression: str) -> str:
+    """What a check is about: ``message.p99`` of ``message.p99 < 50ms``."""
+    return re.split(r"\s*[<>]", expression, maxsplit=1)[0]
+
+
+def answered(summary: Summary) -> float:
+    """Answers a second, over all requests."""
+    return sum(
+        found.rate
+        for name, found in summary.metrics.items()
+        if name in summary.names and summary.kind(name) is Kind.REQUEST
+    )
+
+
+def percentiles(summary: Summary) -> tuple[int | None, int | None, int | None]:
+    """p50, p99 and p99.9 of the name that stands for the run, in ns."""
+    found = summary.metrics.get(summary.leading or "")
+    if found is None:
+        return None, None, None
+    values = ((50, found.p50_ns), (99, found.p99_ns), (99.9, found.p99_9_ns))
+    p50, p99, p99_9 = (
+        value if can_be_shown(percentile, found.count) else None for percentile, value in values
+    )
+    return p50, p99, p99_9
+
+
+def length_s(checks: Iterable[Check], per_second: float, least_s: float) -> float:
+    """How long to measure so that the checks have the values they need, at so many requests a second."""
+    wanted = [
+        needed(float(percentile[1]), BEYOND)
+        for check in checks
+        if (percentile := _PERCENTILE.fullmatch(check.statistic))
+    ]
+    return min(max(least_s, SPARE * max(wanted, default=0) / per_second), LONGER * least_s)

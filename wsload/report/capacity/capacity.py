@@ -1,0 +1,83 @@
+"""A search for a capacity, with everything that its reports show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsload.exit_codes import ExitCode
+from wsload.judge.capacity.contrast import CapacityContrast
+from wsload.judge.capacity.search import EXIT_CODES, Look, Outcome, SearchPlan
+from wsload.judge.capacity.step import StepFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchedSide:
+    """One build's search."""
+
+    letter: str
+    name: str
+    how: str
+    """The command that starts its server, or its URL."""
+    look: Look
+    steps: tuple[StepFigures, ...]
+
+    @property
+    def called(self) -> str:
+        """``A (v1)``, or just the letter."""
+        return self.letter if self.name == self.letter else f"{self.letter} ({self.name})"
+
+    @property
+    def fails_at(self) -> StepFigures | None:
+        """The lowest step that fails above the interval, or else above the estimate."""
+        failing = sorted(
+            (step for step in self.steps if step.outcome is Outcome.FAILS), key=lambda step: step.rate
+        )
+        for border in (self.look.high, self.look.estimate):
+            for step in failing:
+                if step.rate >= border:
+                    return step
+        return None
+
+    @property
+    def highest(self) -> StepFigures | None:
+        """The highest step that holds."""
+        held = [step for step in self.steps if step.outcome is Outcome.HOLDS]
+        return max(held, key=lambda step: step.rate, default=None)
+
+    @property
+    def gave_out(self) -> StepFigures | None:
+        """The lowest step in which the load generator was not to be trusted, and gave out."""
+        late = [
+            step
+            for step in self.steps
+            if step.rate == self.look.ceiling and step.outcome is Outcome.UNTRUSTED
+        ]
+        return late[-1] if late else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityReport:
+    """What is rendered."""
+
+    path: Path
+    """The search's directory, with its steps' runs."""
+    started_s: float
+    """Seconds since the epoch."""
+    plan: SearchPlan
+    checks: tuple[str, ...]
+    load: str
+    """What was loaded, and how, in a few words."""
+    sides: tuple[SearchedSide, ...]
+    """One or two."""
+    contrast: CapacityContrast | None = None
+    """Of two sides."""
+
+    @property
+    def unit(self) -> str:
+        """Behind a rate."""
+        return " users" if self.plan.whole else "/s"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return self.contrast.exit_code if self.contrast is not None else EXIT_CODES[self.sides[0].look.state]
