@@ -12,7 +12,7 @@ from benchmarks.capacity.judging import Contrasted, Searched, contrasted, search
 from benchmarks.capacity.worlds import WORLDS
 from wsload.exit_codes import ExitCode
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "capacity-simulation.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "inside" / "capacity-simulation.md"
 COMPARED: Final = tuple(WORLDS[place] for place in (0, 2, 5, 6, 7))
 LESS: Final = (0.0, 0.1, 0.2)
 HEAD: Final = """# What the search of `wsload capacity` is worth: a simulation
@@ -34,8 +34,8 @@ FOOT: Final = """
 
 - The interval covers the capacity in at least 95 % of the searches, in each of these worlds: with sharp and with
   blurred borders, steps that stall, and a capacity that drifts.
-- No search takes more than 14 steps. Where the border is sharp, at least 95 % of them come to ±5 % in so many.
-  Where it is blurred, or steps stall, or the capacity drifts, more of them end with a wider interval, and say so.
+- No search takes more than 14 steps. Where the border is sharp, at least 95 % of them come to ±5 % in so many. The
+  more it is blurred, steps stall, or the capacity drifts, the more of them end with a wider interval, and say so.
 - Two equal servers are called different in at most 5 % of the comparisons.
 - A server that holds 20 % less is called better in at most 1 % of the comparisons, and one whose border is sharp is
   found to hold less in more than 99 %.

@@ -17,7 +17,7 @@ import random
 import re
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -66,8 +66,7 @@ class Connection(asyncio.Protocol):
         self._open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
 
     def data_received(self, data: bytes) -> None:
         self._data += data

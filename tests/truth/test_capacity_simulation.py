@@ -53,10 +53,13 @@ def test_no_search_takes_more_steps_than_it_may(world: World, servers: int) -> N
 
 
 @sizes
-def test_a_sharp_border_is_found_as_precisely_as_asked(servers: int) -> None:
-    for world in WORLDS[:3]:
-        assert found(world, servers).precise >= 0.95 - CHANCE[servers]
-        assert found(world, servers).within >= 0.99 - CHANCE[servers]
+def test_a_sharp_border_is_found_as_precisely_as_asked_and_a_blurred_one_most_often(servers: int) -> None:
+    sharp, *blurred = WORLDS[:6]
+    assert found(sharp, servers).precise >= 0.95 - CHANCE[servers]
+    assert found(sharp, servers).within >= 0.99 - CHANCE[servers]
+    for world in blurred:
+        assert found(world, servers).precise >= 0.75 - CHANCE[servers]
+        assert found(world, servers).within >= 0.95 - CHANCE[servers]
 
 
 @sizes

@@ -26,7 +26,7 @@ from wsload.judge.run.standing import verdict_of
 from wsload.report.comparison.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.reader import StoredRun
 from wsload.results.run import replace_file
-from wsload.results.trust import Standing
+from wsload.results.trust import ALL, Standing
 
 LOCUST_LOG: Final = "locust.log"
 STAGE: Final = ".running"
@@ -133,11 +133,13 @@ class Searcher:
             return StepFigures(
                 rate=turn.rate, number=turn.number, outcome=Outcome.UNTRUSTED, reason=found.problem
             )
-        info, summary = found.run.info, summarize(found.run.totals())
+        info, totals = found.run.info, found.run.totals()
+        summary = summarize(totals)
         self._refuse_nothing(info.trust.standing if info.trust else Standing.INCOMPLETE, found.run)
         outcome, reason, remedy = judged(
             info,
             found.run.problems,
+            totals,
             summary,
             offered=self.search.plan.per_second(turn.rate) or turn.rate,
             per_offer=self._per_offer(turn.side),
@@ -153,6 +155,7 @@ class Searcher:
             p50_ns=p50_ns,
             p99_ns=p99_ns,
             p99_9_ns=p99_9_ns,
+            trusted_up_to=info.trust.up_to.get(summary.leading or "", ALL) if info.trust else ALL,
             lost=summary.counters.get("lost", 0),
             failures=sum(summary.failures.values()),
             cpu_share=None if served is None else served.cpu_share,

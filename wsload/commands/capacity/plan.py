@@ -9,7 +9,7 @@ from typing import Final
 
 from wsload.commands.harness.builds import LETTERS, Build, check_options
 from wsload.errors import UsageError
-from wsload.judge.capacity.search import SearchPlan, look
+from wsload.judge.capacity.search import Outcome, SearchPlan, look
 from wsload.judge.capacity.step import StepFigures, length_s
 from wsload.judge.compare.pairs import Side
 from wsload.judge.run.grammar import parse_check
@@ -173,7 +173,7 @@ class Search:
         plan = self.plan
         each_s = sum(took) / len(took) if took else plan.run_time_of(plan.search.low) + STEP_OVERHEAD_S
         return each_s * sum(
-            plan.search.most_steps - len(self.of(side))
+            plan.search.most_steps - sum(step.outcome is not Outcome.UNTRUSTED for step in self.of(side))
             for side in plan.sides
             if look(plan.search, [step.step for step in self.of(side)]).next_rate is not None
         )

@@ -165,7 +165,7 @@ def capacity(
     Each step is a Locust run, with a fresh server where a command starts it. It goes up from LOW by doubling (by
     more in a wide range) until a check fails, and then where holding and failing are as likely, so that steps close
     to the border are made again and a step that came out wrong is found out. What is known by then is an interval
-    with a known error: docs/capacity-simulation.md. Two builds are searched in turn, so that drift hits both.
+    with a known error: docs/inside/capacity-simulation.md. Two builds are searched in turn, so that drift hits both.
 
     A step whose figures are not to be trusted, because the load generator itself was late, is made again; if that
     does not help, the search ends below it and says so: that is the load generator's capacity, not the server's.

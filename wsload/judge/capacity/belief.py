@@ -12,9 +12,10 @@ probability
 
     LUCK + (1 − LUCK − STALL) · Φ((ln c − ln r) / σ).
 
-How blurred the border is, σ, is not known: it is one of `BLURS`, and is summed out. A step that was made *k* rounds
-ago may be off by k · `DRIFT` more: its variance is σ² + (k · DRIFT)². So the distribution is of the capacity now.
-What this is worth on servers that keep to none of it is simulated: docs/capacity-simulation.md.
+How blurred the border is, σ, is not known: it is one of `BLURS`, each as likely as the other, and is summed out. A
+step that was made *k* rounds ago may be off by k · `DRIFT` more: its variance is σ² + (k · DRIFT)². So the
+distribution is of the capacity now. What this is worth on servers that keep to none of it is simulated:
+docs/inside/capacity-simulation.md.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ Floats = NDArray[np.float64]
 
 BLURS: Final = np.array([0.01, 0.04])
 """Standard deviations of the border from step to step, in the logarithm of the rate."""
-WEIGHTS: Final = np.array([0.6, 0.4])
-"""How likely each is before the first step."""
 STALL: Final = 0.02
 """How often a step fails whatever the rate: the machine paused, the server collected its garbage."""
 LUCK: Final = 0.01
@@ -88,7 +87,7 @@ def belief(answers: Sequence[Answer], low: float, high: float, now: int) -> Beli
     ``low`` and ``high`` are the range of the search.
     """
     logs = np.arange(math.log(low) - MARGIN, math.log(high) + MARGIN + GRID, GRID)
-    likely = np.log(WEIGHTS)[:, None] + np.zeros(len(logs))
+    likely = np.zeros((len(BLURS), len(logs)))
     for answer in answers:
         blur = np.hypot(BLURS, DRIFT * (now - answer.number))[:, None]
         clear = np.interp((logs[None, :] - math.log(answer.rate)) / blur, _AT, _PHI)

@@ -4,8 +4,9 @@ It begins at the lowest rate and goes up by doubling, or by more where that woul
 step fails. From there each step is made where holding and failing are as likely (`wsload.judge.capacity.belief`), so
 that a step that came out wrong is found out by those after it.
 
-A step in which the load generator was not to be trusted says nothing of the server. It is made again; if that does
-not help, its rate is the ceiling: the search goes on below it, and ends when what holds comes `NEAR` to it.
+A step in which the load generator was not to be trusted says nothing of the server, and is not counted. It is made
+again; if that does not help, and no step as high was trusted, its rate is the ceiling: the search goes on below it, and
+ends when what holds comes `NEAR` to it. It ends, too, after `IN_A_ROW` such steps in a row, wherever they are.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ NEAR: Final = 1.5
 """A load generator that gives out at so many times what holds has given out first."""
 TRIES: Final = 2
 """So often is a rate tried at which the load generator is not to be trusted."""
+IN_A_ROW: Final = 4
+"""After so many steps in a row that are not to be trusted the next would be no better."""
 DIGITS: Final = 3
 """Rates are rounded to so many."""
 AT_END: Final = 0.02
@@ -155,8 +158,10 @@ def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> Loo
 
 
 def _ceiling(steps: Iterable[Step]) -> float | None:
+    steps = list(steps)
     late = [step.rate for step in steps if step.outcome is Outcome.UNTRUSTED]
-    return min((rate for rate in late if late.count(rate) >= TRIES), default=None)
+    made = max((step.rate for step in steps if step.outcome is not Outcome.UNTRUSTED), default=0.0)
+    return min((rate for rate in late if late.count(rate) >= TRIES and rate > made), default=None)
 
 
 def _highest(steps: Iterable[Step]) -> float | None:
@@ -164,9 +169,10 @@ def _highest(steps: Iterable[Step]) -> float | None:
 
 
 def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> State:
-    if ceiling is not None and not any(
-        step.outcome is Outcome.FAILS and step.rate <= ceiling for step in steps
-    ):
+    trusted = [step for step in steps if step.outcome is not Outcome.UNTRUSTED]
+    if len(steps) >= IN_A_ROW and not set(trusted) & set(steps[-IN_A_ROW:]):
+        return State.GAVE_OUT
+    if ceiling is not None and not any(step.outcome is Outcome.FAILS for step in steps):
         holds = _highest(steps)
         if ceiling <= plan.low or (holds is not None and ceiling <= NEAR * holds):
             return State.GAVE_OUT
@@ -177,7 +183,7 @@ def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: floa
     low, high = found.interval(CAUTION)
     if high <= low * (1 + plan.precision) ** 2:
         return State.FOUND
-    if len(steps) < plan.most_steps:
+    if len(trusted) < plan.most_steps:
         return State.SEARCHING
     beyond = ceiling is not None and found.above(ceiling) > 0.5
     return State.GAVE_OUT if beyond else State.IMPRECISE
@@ -187,7 +193,7 @@ def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float
     if not steps:
         return plan.low
     if steps[-1].outcome is Outcome.UNTRUSTED and steps[-1].rate != ceiling:
-        return steps[-1].rate
+        return steps[-1].rate  # again
     holds = _highest(steps)
     climbing = all(step.outcome is not Outcome.FAILS for step in steps)
     if holds is None:
@@ -195,5 +201,5 @@ def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float
     else:
         wanted = plan.growth * holds if climbing else min(found.quantile(0.5), plan.growth * holds)
     if ceiling is not None and wanted >= ceiling:
-        wanted = math.sqrt(ceiling * min(holds or plan.low, ceiling))
+        wanted = math.sqrt(ceiling * (holds or plan.low))
     return plan.rounded(wanted)

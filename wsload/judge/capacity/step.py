@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsload.judge.capacity.search import Outcome, Step
-from wsload.judge.figures.samples import BEYOND, can_be_shown, needed
+from wsload.judge.figures.samples import BEYOND, can_be_shown, needed, unanswered, with_unanswered
 from wsload.judge.figures.summary import Summary
-from wsload.judge.run.grammar import Check
+from wsload.judge.run.checks import holds
+from wsload.judge.run.grammar import Check, parse_check
 from wsload.judge.run.standing import standing, verdict_of
+from wsload.judge.run.trust import Bounds, doubt_of
+from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
-from wsload.results.run import CheckState, RunInfo
-from wsload.results.trust import Standing
+from wsload.results.run import CheckOutcome, CheckState, RunInfo
+from wsload.results.trust import ALL, Standing
 from wsload.words import percent, rate
 
 KEEPS_UP: Final = 0.95
@@ -45,6 +48,8 @@ class StepFigures:
     """Of the requests that stand for the run, as the other percentiles; None where there are too few values."""
     p99_ns: int | None = None
     p99_9_ns: int | None = None
+    trusted_up_to: float = ALL
+    """The highest percentile of them that is trusted."""
     lost: int = 0
     failures: int = 0
     cpu_share: float | None = None
@@ -63,10 +68,19 @@ class StepFigures:
 
 
 def judged(
-    info: RunInfo, problems: Iterable[str], summary: Summary, *, offered: float, per_offer: float | None
+    info: RunInfo,
+    problems: Iterable[str],
+    totals: Totals,
+    summary: Summary,
+    *,
+    offered: float,
+    per_offer: float | None,
 ) -> tuple[Outcome, str, str]:
     """The outcome of a step's run, why, and what to do about it.
 
+    A check passes, though its figure is not trusted, where it does with all of the load generator's lateness in it:
+    without that the figure would be lower. It does not fail so: who sends late, and then all at once, may have made
+    the server slow.
     ``per_offer`` is how many answers a step that held had for each request that was offered; None while that is
     not known.
     """
@@ -75,13 +89,13 @@ def judged(
     if found in (Standing.FAILED, Standing.NOTHING):
         return Outcome.FAILS, said, ""
     remedy = info.trust.remedy if info.trust is not None else ""
-    if not found.usable:
+    if found is Standing.INCOMPLETE or any(warning.invalidates for warning in info.warnings):
         return Outcome.UNTRUSTED, said.removeprefix("Not trusted: "), remedy
     for check in info.checks:
         if check.state is CheckState.FAILED:
-            return Outcome.FAILS, f"{_subject(check.expression)} {check.explained}", ""
+            return Outcome.FAILS, f"{_subject(check.expression)} {check.got}", ""
     for check in info.checks:
-        if check.state is CheckState.UNJUDGED:
+        if check.state is CheckState.UNJUDGED and not _passes_late(check, totals, info):
             return Outcome.UNTRUSTED, f"{_subject(check.expression)} {check.reason}", remedy
     achieved = answered(summary)
     if info.workload.get("kind") == "open" and per_offer and achieved < KEEPS_UP * per_offer * offered:
@@ -91,6 +105,25 @@ def judged(
             "",
         )
     return Outcome.HOLDS, "", ""
+
+
+def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
+    """Whether a percentile that is not trusted is below its bound as it was recorded: what it should be is lower."""
+    check = parse_check(found.expression, info.labels)
+    answers, percentile = totals.histograms.get(check.name), _PERCENTILE.fullmatch(check.statistic)
+    if (
+        percentile is None
+        or answers is None
+        or check.operator not in ("<", "<=")
+        or doubt_of(check.name, totals)
+    ):
+        return False
+    share = float(percentile[1])
+    total = with_unanswered(answers, unanswered(check.name, totals.histograms)).total
+    at = share * total / answers.total
+    return (
+        total >= needed(share, BEYOND) and at < ALL and holds(check, Bounds.of(check.name, totals).at(at)[1])
+    )
 
 
 def _subject(expression: str) -> str:

@@ -125,9 +125,13 @@ def _none(reason: str) -> _Got:
     return _Got("no samples", CheckState.FAILED, reason)
 
 
+def holds(check: Check, value: float) -> bool:
+    """Whether a figure is on the right side of the check's bound."""
+    return bool(_OPERATORS[check.operator](value, check.bound))
+
+
 def _judged(check: Check, value: float) -> _Got:
-    passed = _OPERATORS[check.operator](value, check.bound)
-    return _Got(check.shown(value), CheckState.PASSED if passed else CheckState.FAILED)
+    return _Got(check.shown(value), CheckState.PASSED if holds(check, value) else CheckState.FAILED)
 
 
 def _got(check: Check, totals: Totals, known: Labels) -> _Got:

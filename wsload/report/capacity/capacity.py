@@ -47,12 +47,8 @@ class SearchedSide:
 
     @property
     def gave_out(self) -> StepFigures | None:
-        """The lowest step in which the load generator was not to be trusted, and gave out."""
-        late = [
-            step
-            for step in self.steps
-            if step.rate == self.look.ceiling and step.outcome is Outcome.UNTRUSTED
-        ]
+        """The last step in which the load generator was not to be trusted."""
+        late = [step for step in self.steps if step.outcome is Outcome.UNTRUSTED]
         return late[-1] if late else None
 
 

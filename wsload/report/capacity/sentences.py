@@ -67,11 +67,11 @@ def _why(step: StepFigures) -> str:
 
 def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     step, held = side.gave_out, side.highest
-    known = "is not known" if held is None else f"holds at least {shown(held.rate, plan)}"
-    if step is None:
-        return f"{known}: the load generator gave out first"
+    known = "is not known" if held is None else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
+    assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
-    return f"{known}: the load generator gave out first, at {shown(step.rate, plan)}{_why(step)}{remedy}"
+    how = "gave out first" if side.look.ceiling is not None else "was not to be trusted, again and again"
+    return f"{known}: the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
 def contrast_sentence(found: CapacityContrast, a: SearchedSide, b: SearchedSide) -> str:

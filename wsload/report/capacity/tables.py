@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from wsload.judge.capacity.search import Outcome
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
-from wsload.report.tables import NOTHING, Column, Table
+from wsload.report.tables import NOT_TRUSTED, NOTHING, Column, Table
 from wsload.words import ms, number, percent, rate, size
 
 
@@ -28,7 +29,19 @@ def steps_table(report: CapacityReport) -> Table:
             *((Column(title="server's CPU"), Column(title="memory")) if served else ()),
             Column(title="verdict", align="left"),
         ),
+        notes=(f"{NOT_TRUSTED}.",) if any(_doubted(step) for _, step in steps) else (),
         rows=tuple(_row(side, step, two=two, served=served, whole=report.plan.whole) for side, step in steps),
+    )
+
+
+def percentiles(step: StepFigures) -> tuple[tuple[float, int | None], ...]:
+    """Those of a step that are shown, with their values in ns."""
+    return (50, step.p50_ns), (99, step.p99_ns), (99.9, step.p99_9_ns)
+
+
+def _doubted(step: StepFigures) -> bool:
+    return any(
+        value is not None and percentile > step.trusted_up_to for percentile, value in percentiles(step)
     )
 
 
@@ -40,8 +53,11 @@ def _row(side: SearchedSide, step: StepFigures, *, two: bool, served: bool, whol
         *((side.called,) if two else ()),
         number(round(step.rate)) if whole else rate(step.rate),
         rate(step.achieved),
-        *(NOTHING if value is None else ms(value) for value in (step.p50_ns, step.p99_ns, step.p99_9_ns)),
+        *(
+            NOTHING if value is None else ms(value) if percentile <= step.trusted_up_to else f"({ms(value)})"
+            for percentile, value in percentiles(step)
+        ),
         number(step.lost),
         *((cpu, memory) if served else ()),
-        f"{step.outcome}: {step.reason}" if step.reason else str(step.outcome),
+        f"{step.outcome}: {step.reason}" if step.outcome is Outcome.FAILS else str(step.outcome),
     )

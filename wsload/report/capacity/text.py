@@ -36,7 +36,7 @@ def as_text(report: CapacityReport) -> str:
     parts: list[RenderableType] = []
     table = steps_table(report)
     if table.rows:
-        parts += [Grid(table), ""]
+        parts += [Grid(table), *(Text(note, style="dim") for note in table.notes), ""]
     parts.append(Text(printable(headline(report)), style=_STYLES[report.exit_code]))
     parts += [Padding(Text(printable(each)), (0, 0, 0, 2)) for each in findings(report)]
     parts.append(Text(printable(about(report)), style="dim"))
