@@ -13,7 +13,7 @@ define pytest
 $(BIN)/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(BIN)/pytest -n 0 --last-failed $(1); }
 endef
 
-.PHONY: demo test integration truth lowest matrix fuzz lint types docs bench mutants clean
+.PHONY: demo test integration truth lowest matrix fuzz simulation lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
@@ -32,6 +32,9 @@ lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pypro
 
 matrix: $(VENV)/.dev  ## The truth matrix: user classes, workloads, server behaviours
 	WSLOAD_MATRIX=1 $(BIN)/pytest -n 0 tests/truth/test_matrix.py
+
+simulation: $(VENV)/.dev  ## The search for a capacity against thousands of simulated servers
+	WSLOAD_SIMULATION=1 $(BIN)/pytest -n 0 tests/truth/test_capacity_simulation.py
 
 lint: $(VENV)/.dev  ## Style
 	$(BIN)/ruff check .

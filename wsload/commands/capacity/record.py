@@ -19,7 +19,7 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
 from wsload.redact import plain
-from wsload.results.run import dump, read_json_file, replace_file
+from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 1
 CAPACITY: Final = "capacity.json"

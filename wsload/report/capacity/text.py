@@ -18,7 +18,7 @@ from wsload.report.capacity.sentences import findings, headline
 from wsload.report.capacity.tables import steps_table
 from wsload.report.markdown import escaped, table_lines
 from wsload.report.terminal import Grid
-from wsload.results.run import dump
+from wsload.results.files import dump
 from wsload.words import listed, printable
 
 SCHEMA: Final = 1
