@@ -108,9 +108,9 @@ class Finished:
 
     @functools.cached_property
     def errors(self) -> dict[str, int]:
-        """Locust's own error report: ``what: kind`` by number."""
+        """Locust's own error report without the failures' details: ``what: kind`` by number."""
         report = self.stderr.rpartition("Error report")[2]
-        found = re.findall(r"^(\d+) +WS (\S+): \w+\('(.*)'\) *$", report, re.MULTILINE)
+        found = re.findall(r"^(\d+) +WS (\S+): \w+\(['\"](.*?)(?:: .*)?['\"]\) *$", report, re.MULTILINE)
         return {f"{what}: {kind}": int(number) for number, what, kind in found}
 
 

@@ -34,6 +34,7 @@ def intervals(start: st.SearchStrategy[float] = times) -> st.SearchStrategy[Inte
         failures=st.dictionaries(
             st.tuples(st.sampled_from(("open", "login", "message")), kinds), counts, max_size=3
         ),
+        details=st.dictionaries(st.tuples(st.just("open"), kinds), kinds, max_size=2),
         closes=st.dictionaries(st.integers(1000, 4999), counts, max_size=3),
         names=st.dictionaries(st.sampled_from(("message", "buy a book")), st.sampled_from(Kind), max_size=2),
     )

@@ -22,12 +22,15 @@ def test_a_line_is_an_object_with_readable_keys() -> None:
         counters={"sent": 50},
         gauges={"users": 5},
         failures={("open", "bad status 503"): 2},
+        details={("open", "bad status 503"): "503 Service Unavailable; Retry-After: 5"},
         closes={1006: 2},
         names={"buy a book": Kind.REQUEST},
     )
     assert counters.line(interval, 9) == (
         b'{"t":1732278960.123,"length_s":1.0,"histograms":9,"counters":{"sent":50},"gauges":{"users":5},'
-        b'"failures":{"open: bad status 503":2},"closes":{"1006":2},"names":{"buy a book":"request"}}\n'
+        b'"failures":{"open: bad status 503":2},'
+        b'"details":{"open: bad status 503":"503 Service Unavailable; Retry-After: 5"},'
+        b'"closes":{"1006":2},"names":{"buy a book":"request"}}\n'
     )
 
 

@@ -125,11 +125,12 @@ def test_redirects_that_are_not_followed_are_named(hops: str, certificates: Cert
 
 def test_a_redirect_to_what_is_no_websocket_is_named() -> None:
     async def body() -> None:
-        for location in ("ftp://s3cret.example/", "ws://[", "ws://:80/"):
+        for location in ("ftp://u:s3cret@a.example/x?s3cret#s3cret", "ws://[", "ws://:80/"):
             handler = responding(f"HTTP/1.1 301 Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
             async with served_tcp(handler) as port:
                 error = await Client().failure(f"ws://127.0.0.1:{port}/")
                 assert (error.kind, "s3cret" in str(error)) == ("redirect", False)
+                assert error.detail.startswith(f"status 301 to '{location[:5]}"), error.detail
 
     run(body)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from wsload.measure.names import (
     Kind,
     counters,
 )
-from wsload.measure.recorder import LONG, Failure, Recorder, Samples
+from wsload.measure.recorder import LONG, LONGEST_DETAIL, Failure, Recorder, Samples
 
 values = st.integers(0, 10**10)
 what = st.sampled_from(("open", "login", "message"))
@@ -54,8 +55,9 @@ class Shown:
             self.values.setdefault(metric, []).extend(values)
             self.sizes += sizes
 
-    def failures(self, failures: list[Failure]) -> None:
+    def failures(self, failures: list[Failure], details: Mapping[tuple[str, str], str]) -> None:
         self.seen += failures
+        self.details = dict(details)
 
 
 def freeze(recorder: Recorder) -> Interval:
@@ -293,3 +295,21 @@ def test_what_wsload_counts_for_its_own_use_takes_none_of_the_names_of_a_user_cl
     ]
     with pytest.raises(ValueError, match="is reserved by wsload"):
         recorder.counter(f"{LATE_IN}time")
+
+
+def test_of_each_kind_the_first_detail_is_kept_in_the_interval_in_which_it_came() -> None:
+    listener = Shown()
+    recorder = Recorder(listener)
+    recorder.begin()
+    for detail in ("", "first\r\nline" + "." * 400, "second"):
+        recorder.failed("open", "refused", detail=detail)
+    first = recorder.freeze(start_s=1, length_s=1, gauges={}).interval()
+    assert first.details == {("open", "refused"): ("first  line" + "." * 400)[:LONGEST_DETAIL]}
+    assert listener.details == first.details
+    recorder.failed("open", "refused", detail="third")
+    assert recorder.freeze(start_s=2, length_s=1, gauges={}).interval().details == {}
+    assert listener.details == first.details
+    recorder.begin()
+    recorder.failed("open", "refused", detail="in another run")
+    again = recorder.freeze(start_s=3, length_s=1, gauges={}).interval()
+    assert again.details == {("open", "refused"): "in another run"}

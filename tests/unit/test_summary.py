@@ -49,6 +49,7 @@ def test_the_figures_of_a_known_run() -> None:
             counters={"lost": 0, "sent": 500, "zebra": 1},
             gauges={"in_flight": 0, "users": 7},
             failures={("open", "refused"): 1, ("message", "timeout"): 2},
+            details={("open", "refused"): "Connection refused"},
             closes={4000: 1, 1006: 2},
             names={"message": Kind.REQUEST},
         )
@@ -72,6 +73,7 @@ def test_the_figures_of_a_known_run() -> None:
         "counters": {"sent": 1000, "zebra": 2},
         "peaks": {"users": 7},
         "failures": {"message: timeout": 4, "open: refused": 2},
+        "details": {"open: refused": "Connection refused"},
         "closes": {"1006": 4, "4000": 2},
         "names": {"message": "request"},
     }
@@ -87,6 +89,7 @@ def test_a_run_that_recorded_nothing_has_a_summary_too() -> None:
         "counters": {},
         "peaks": {},
         "failures": {},
+        "details": {},
         "closes": {},
         "names": {},
     }

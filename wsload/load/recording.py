@@ -24,6 +24,7 @@ from wsload.load.users.forgotten import Forgotten
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
+from wsload.measure.recorder import Snapshot
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed
 
@@ -66,7 +67,13 @@ class Recording:
             self._sampler.start()
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Without waiting: until test_start is over, Locust would forget a stop that comes meanwhile.
-        engine.call(engine.begin, lambda snapshot: bridge.to_hub(lambda: on_interval(snapshot.interval())))
+        engine.call(engine.begin, lambda snapshot: bridge.to_hub(self._hand_on, snapshot, on_interval))
+
+    def _hand_on(self, snapshot: Snapshot, on_interval: Callable[[Interval], object]) -> None:
+        interval = snapshot.interval()
+        for (what, kind), detail in interval.details.items():
+            logger.warning("%s failed: %s (%s); further ones are counted, not shown", what, kind, detail)
+        on_interval(interval)
 
     def admit(self, admitted: bool) -> None:
         """Sets whether users that Locust starts from now on take part; if not, the present ones are told to stop."""

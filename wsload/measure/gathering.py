@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, added, named
+from wsload.measure.interval import Interval, added, named, told
 from wsload.measure.name_limit import NameLimit
 from wsload.measure.names import GATHERED, OTHER, OWN, counters, split
 
@@ -51,6 +51,9 @@ class RunNames:
             histograms=histograms,
             counters=added((numbers, {GATHERED: new})) if new else numbers,
             failures=_renamed(interval.failures, renamed),
+            details=told(
+                {(renamed.get(what, what), kind): detail} for (what, kind), detail in interval.details.items()
+            ),
             names=named({renamed.get(name, name): kind} for name, kind in interval.names.items()),
         )
 

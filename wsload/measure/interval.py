@@ -33,6 +33,8 @@ class Interval:
     """By name, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure): ``("open", "refused")``."""
+    details: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of each kind of failure that first occurred in this interval, the particulars of one, in one line."""
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), whichever side closed."""
     names: Mapping[str, Kind] = field(default_factory=dict)
@@ -40,7 +42,15 @@ class Interval:
 
     def __bool__(self) -> bool:
         return self.length_s > 0 or any(
-            (self.histograms, self.counters, self.gauges, self.failures, self.closes, self.names)
+            (
+                self.histograms,
+                self.counters,
+                self.gauges,
+                self.failures,
+                self.details,
+                self.closes,
+                self.names,
+            )
         )
 
 
@@ -65,6 +75,7 @@ def merge(intervals: Iterable[Interval]) -> Interval:
         counters=added(part.counters for part in parts),
         gauges=added(part.gauges for part in parts),
         failures=added(part.failures for part in parts),
+        details=told(part.details for part in parts),
         closes=added(part.closes for part in parts),
         names=named(part.names for part in parts),
     )
@@ -94,6 +105,15 @@ def named(names: Iterable[Mapping[str, Kind]]) -> dict[str, Kind]:
     return found
 
 
+def told(details: Iterable[Mapping[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
+    """All details; of several of one failure the one that comes first in the alphabet."""
+    found: dict[tuple[str, str], str] = {}
+    for some in details:
+        for failure, detail in some.items():
+            found[failure] = min(found.get(failure, detail), detail)
+    return found
+
+
 _RANK = {kind: place for place, kind in enumerate(Kind)}
 
 
@@ -107,6 +127,7 @@ class Totals:
     __slots__ = (
         "closes",
         "counters",
+        "details",
         "duration_s",
         "end_s",
         "failures",
@@ -137,6 +158,8 @@ class Totals:
         self.peaks: dict[str, int] = {}
         """The highest value of each."""
         self.failures: Counter[tuple[str, str]] = Counter()
+        self.details: dict[tuple[str, str], str] = {}
+        """Of each kind of failure, the particulars of the first."""
         self.closes: Counter[int] = Counter()
         self.names: dict[str, Kind] = {}
         """What the user classes named, and what each is."""
@@ -164,6 +187,8 @@ class Totals:
         self.counters.update(interval.counters)
         self.failures.update(interval.failures)
         self.closes.update(interval.closes)
+        if interval.details:
+            self.details = {**interval.details, **self.details}
         if interval.names:
             self.names = named((self.names, interval.names))
         self.gauges.update(interval.gauges)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from wsload.measure.histogram import Histogram
@@ -34,6 +35,8 @@ LONG: Final = 2_000
 
 Samples = tuple[str, list[int], list[int]]
 """A metric, its new values in ns, and the answers' sizes in bytes (empty unless the metric is a request)."""
+LONGEST_DETAIL: Final = 300
+"""Longer details of failures are cut to this many characters."""
 Failure = tuple[str, str, int]
 """What was tried, the kind of failure, and its duration in ns (-1: not timed)."""
 
@@ -44,7 +47,7 @@ class Listener(Protocol):
     def samples(self, taken: list[Samples]) -> None:
         """New values of several metrics; a call per metric would cost the loop milliseconds every second."""
 
-    def failures(self, failures: list[Failure]) -> None:
+    def failures(self, failures: list[Failure], details: Mapping[tuple[str, str], str]) -> None:
         """New failures, in order."""
 
 
@@ -99,8 +102,8 @@ class Recorder:
     name given by a user class.
     """
 
-    __slots__ = ("_closes", "_counter_limit", "_counters", "_failed", "_failure_kinds", "_failures",
-                 "_histograms", "_limit", "_new", "_others", "_own_counters",
+    __slots__ = ("_closes", "_counter_limit", "_counters", "_details", "_failed", "_failure_kinds", "_failures",
+                 "_histograms", "_limit", "_new", "_new_details", "_others", "_own_counters",
                  "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -121,6 +124,8 @@ class Recorder:
         self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
         self._failure_kinds: set[tuple[str, str]] = set()
+        self._details: dict[tuple[str, str], str] = {}
+        self._new_details: dict[tuple[str, str], str] = {}
         self._start()
 
     def _start(self) -> None:
@@ -182,6 +187,8 @@ class Recorder:
         """Starts a run: forgets what was recorded before; the first interval lists all names again."""
         self.freeze(start_s=0, length_s=0, gauges={})
         self._failure_kinds.clear()
+        self._details.clear()
+        self._new_details = {}
         self._new = dict(self.kinds)
 
     def add(self, counter: str, number: int = 1) -> None:
@@ -199,17 +206,21 @@ class Recorder:
                 self._own_counters[name] = found
         return found
 
-    def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1) -> None:
+    def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1, detail: str = "") -> None:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
         ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` alike failures reach the listener as
-        one. Beyond `wsload.measure.names.MOST_KINDS` the kind is `OTHER_KINDS`.
+        one. ``detail`` is kept of the first of each kind. Beyond `wsload.measure.names.MOST_KINDS` the kind is
+        `OTHER_KINDS`.
         """
         if (what, kind) not in self._failure_kinds:
             if len(self._failure_kinds) >= MOST_KINDS and kind not in JUDGED_KINDS:
                 kind = OTHER_KINDS
             else:
                 self._failure_kinds.add((what, kind))
+        if detail and (what, kind) not in self._details:
+            printable = "".join(each if each.isprintable() else " " for each in detail)
+            self._details[what, kind] = self._new_details[what, kind] = printable[:LONGEST_DETAIL]
         self._failures[what, kind] += number
         self._failed.append((what, kind, age_ns))
 
@@ -234,18 +245,19 @@ class Recorder:
             self.count,
             own_counters=self._counters,
             failures=self._failures,
+            details=self._new_details,
             closes=self._closes,
             names=self._new,
             start_s=start_s,
             length_s=length_s,
             gauges=gauges,
         )
-        self._new = {}
+        self._new, self._new_details = {}, {}
         if taken and self.listener is not None:
             self.listener.samples(taken)
         failed, self._failed = self._failed, []
         if failed and self.listener is not None:
-            self.listener.failures(failed)
+            self.listener.failures(failed, self._details)
         self._start()
         return snapshot
 

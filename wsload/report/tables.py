@@ -163,6 +163,7 @@ def failures_table(summary: Summary) -> Table:
             Column(title="count"),
         ),
         rows=tuple((what, kind, number(count)) for (what, kind), count in summary.failures.items()),
+        notes=tuple(f"{what}: {kind}: {detail}." for (what, kind), detail in summary.details.items()),
     )
 
 

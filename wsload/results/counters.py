@@ -1,11 +1,13 @@
 """counters.jsonl: the counts of each interval, one JSON object a line.
 
     {"t": 1732278960.123, "length_s": 1.0, "histograms": 9, "counters": {"sent": 50}, "gauges": {"users": 50},
-     "failures": {"open: refused": 2}, "closes": {"1006": 2}, "names": {"buy": "request"}}
+     "failures": {"open: refused": 2}, "details": {"open: refused": "Connection refused"},
+     "closes": {"1006": 2}, "names": {"buy": "request"}}
 
 ``t`` is wall clock, in seconds since the epoch to the millisecond; ``histograms`` is the number of
 lines that the same interval has in histograms.hlog, with the same time and length. ``names`` holds the
-requests, steps and values that were first named in that interval; older files lack it.
+requests, steps and values that were first named in that interval, ``details`` the particulars of one
+failure of each kind that first occurred in it; older files lack them.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ def line(interval: Interval, histograms: int) -> bytes:
             "counters": interval.counters,
             "gauges": interval.gauges,
             "failures": {joined(what, kind): number for (what, kind), number in interval.failures.items()},
+            "details": {joined(what, kind): detail for (what, kind), detail in interval.details.items()},
             "closes": {str(code): number for code, number in interval.closes.items()},
             "names": interval.names,
         },
@@ -78,6 +81,10 @@ def _parsed(found: Any) -> CountsLine:
     for key, number in _counts(found, "failures").items():
         what, _, kind = key.partition(_BETWEEN)
         failures[what, kind] = number
+    details = {}
+    for key, detail in _texts(found, "details").items():
+        what, _, kind = key.partition(_BETWEEN)
+        details[what, kind] = detail
     histograms = found.get("histograms")
     if type(histograms) is not int or histograms < 0:
         raise ValueError("'histograms' is not a number of lines")
@@ -87,6 +94,7 @@ def _parsed(found: Any) -> CountsLine:
         counters=_counts(found, "counters"),
         gauges=_counts(found, "gauges"),
         failures=failures,
+        details=details,
         closes={int(code): number for code, number in _counts(found, "closes").items()},
         names=_names(found),
     )
@@ -106,6 +114,13 @@ def _counts(found: dict[str, Any], key: str) -> dict[str, int]:
         type(number) is int and number >= 0 for number in value.values()
     ):
         raise ValueError(f"{key!r} does not hold counts")
+    return value
+
+
+def _texts(found: dict[str, Any], key: str) -> dict[str, str]:
+    value = found.get(key, {})
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError(f"{key!r} does not hold texts")
     return value
 
 

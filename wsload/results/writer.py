@@ -135,6 +135,9 @@ class RunWriter:
             failures=added(
                 {(plain(what), plain(kind)): number} for (what, kind), number in interval.failures.items()
             ),
+            details={
+                (plain(what), plain(kind)): plain(detail) for (what, kind), detail in interval.details.items()
+            },
         )
         self.totals.add(interval)
         comment = self._choose_untagged(interval)

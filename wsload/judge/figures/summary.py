@@ -66,6 +66,8 @@ class Summary:
     """The highest level of each gauge, see `wsload.measure.names.GAUGES`."""
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure), most frequent first."""
+    details: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of each kind of failure the particulars of one, where there are any, in the order of ``failures``."""
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), in the order of the codes."""
     names: Mapping[str, Kind] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Summary:
             "counters": dict(self.counters),
             "peaks": dict(self.peaks),
             "failures": {f"{what}: {kind}": number for (what, kind), number in self.failures.items()},
+            "details": {f"{what}: {kind}": detail for (what, kind), detail in self.details.items()},
             "closes": {str(code): number for code, number in self.closes.items()},
             "names": dict(self.names),
         }
@@ -97,6 +100,7 @@ class Summary:
 def summarize(totals: Totals, known: Labels | None = None) -> Summary:
     """The figures of a run, or of any stretch of it; ``known`` are the labels stored with it."""
     order = (*counters(), *(known.counters if known else ()))
+    failures = dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0])))
     return Summary(
         duration_s=round(totals.duration_s, 3),
         metrics={
@@ -109,7 +113,8 @@ def summarize(totals: Totals, known: Labels | None = None) -> Summary:
             tuple(dict.fromkeys(order)),
         ),
         peaks=_listed(totals.peaks, tuple(GAUGES)),
-        failures=dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))),
+        failures=failures,
+        details={failure: totals.details[failure] for failure in failures if failure in totals.details},
         closes=dict(sorted(totals.closes.items())),
         names={name: totals.names[name] for name in in_order(totals.names)},
     )

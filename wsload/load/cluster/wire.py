@@ -20,6 +20,7 @@ def to_wire(interval: Interval) -> dict[str, Any]:
         "counters": dict(interval.counters),
         "gauges": dict(interval.gauges),
         "failures": [[what, kind, number] for (what, kind), number in interval.failures.items()],
+        "details": [[what, kind, detail] for (what, kind), detail in interval.details.items()],
         "closes": [[code, number] for code, number in interval.closes.items()],
         "names": {name: str(kind) for name, kind in interval.names.items()},
     }
@@ -37,6 +38,7 @@ def from_wire(data: dict[str, Any]) -> Interval:
         counters={str(name): int(number) for name, number in data["counters"].items()},
         gauges={str(name): int(level) for name, level in data["gauges"].items()},
         failures={(str(what), str(kind)): int(number) for what, kind, number in data["failures"]},
+        details={(str(what), str(kind)): str(detail) for what, kind, detail in data["details"]},
         closes={int(code): int(number) for code, number in data["closes"]},
         names={str(name): Kind(kind) for name, kind in data["names"].items()},
     )

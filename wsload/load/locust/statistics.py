@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import gevent
@@ -33,6 +33,9 @@ TYPE: Final = _Type("WS")
 """The request type of wsload's rows. Events fired by wsload are recognized by this very object."""
 ROWS: Final = frozenset(("open", "login", "close"))
 """wsload's own metrics that are rows in Locust's table, besides the names of user classes."""
+
+
+Details = Mapping[tuple[str, str], str]
 FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -57,9 +60,9 @@ class StatisticsFeed:
     def samples(self, taken: list[Samples]) -> None:
         self._bridge.to_listeners(self._feed, taken)
 
-    def failures(self, failures: list[Failure]) -> None:
+    def failures(self, failures: list[Failure], details: Details) -> None:
         if unknown := [failure for failure in failures if failure[0] not in self._known]:
-            self._bridge.to_listeners(self._fail, unknown)
+            self._bridge.to_listeners(self._fail, unknown, details)
 
     # On the hub
 
@@ -81,17 +84,18 @@ class StatisticsFeed:
         named = metric not in OWN and not split(metric)[1]
         return (named or metric in ROWS) and metric not in self._known
 
-    def _fail(self, failures: list[Failure]) -> None:
+    def _fail(self, failures: list[Failure], details: Details) -> None:
+        """Locust tells errors by their text: all of one kind have the details of the first."""
         if not only_aggregates_are_wanted(self._environment):
             for place, (what, kind, age_ns) in enumerate(failures, 1):
-                self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, WorkloadError(kind))
+                self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, _error(what, kind, details))
                 _give_others_a_turn(place)
             return
         alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for what, kind, age_ns in failures:
             alike[what, kind].append(age_ns)
         for (what, kind), ages in alike.items():
-            fail_many(self._environment.stats, what, WorkloadError(kind), ages)
+            fail_many(self._environment.stats, what, _error(what, kind, details), ages)
 
     def _fire(self, name: str, time_ms: float | None, length: int, error: WorkloadError | None) -> None:
         """Fires a ``request`` event, with every argument that Locust documents."""
@@ -107,6 +111,10 @@ class StatisticsFeed:
             start_time=time.time() - (time_ms or 0) / 1e3,
             url=self._url,
         )
+
+
+def _error(what: str, kind: str, details: Details) -> WorkloadError:
+    return WorkloadError(kind, details.get((what, kind), ""))
 
 
 def _give_others_a_turn(done: int) -> None:

@@ -113,12 +113,12 @@ class Accounts:
         await self.pause()
         raise error
 
-    def lost(self, figures: Figures, due_ns: int, kind: str) -> None:
+    def lost(self, figures: Figures, due_ns: int, kind: str, detail: str = "") -> None:
         """Counts a request that was sent and has no answer, with its age so far."""
         age_ns, recorder = _now_ns() - due_ns, self.recorder
         recorder.count.lost += 1
         recorder.values[figures.lost].append(age_ns)
-        recorder.failed(figures.name, kind, age_ns)
+        recorder.failed(figures.name, kind, age_ns, detail=detail)
         if kind == TIMEOUT:
             recorder.count.timeouts += 1
 

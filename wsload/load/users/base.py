@@ -178,7 +178,7 @@ class DeclaredUser(User):
                 setattr(self, attribute, feed.row(number))
             except UsageError as error:
                 recorder = self._context.engine.recorder
-                recorder.failed(f"feed {attribute}", "no row left")
+                recorder.failed(f"feed {attribute}", "no row left", detail=str(error))
                 recorder.count.users_ended += 1
                 self._context.report_user_error(self, error, f"{type(self).__name__}, {attribute}: {error}")
                 raise StopUser from None
@@ -238,7 +238,7 @@ class DeclaredUser(User):
         self._life.stop(kill=True)
 
     def _report(self, what: str, error: BaseException) -> None:
-        self._context.engine.recorder.failed(what, type(error).__name__)
+        self._context.engine.recorder.failed(what, type(error).__name__, detail=str(error))
         if isinstance(error, WsloadError):
             text = f"{type(self).__name__}, {what}: {error}"
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import CoroutineType
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ class Forgotten:
 
     def count(self, what: str, place: str) -> None:
         """On any thread: this was called, and not awaited."""
-        self._context.engine.call(self._context.engine.recorder.failed, FORGOTTEN, what)
+        failed = partial(self._context.engine.recorder.failed, FORGOTTEN, what, detail=place)
+        self._context.engine.call(failed)
         text = f"{what}() was never awaited, so that nothing was done: {place}"
         if text not in self._told and len(self._told) < CALLS:
             self._told.add(text)

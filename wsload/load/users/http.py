@@ -105,7 +105,7 @@ class Http(Accounts):
             raise
         except Exception as error:
             kind, detail = _kind_of(error)
-            self.lost(figures, due_ns, kind)
+            self.lost(figures, due_ns, kind, detail)
             self.progress.turned = True
             raise HttpError(kind, detail) from None
         finally:
@@ -118,8 +118,9 @@ class Http(Accounts):
             self._refused(figures, type(error).__name__, due_ns, now_ns)
             raise
         if refused is not None:
-            kind = self._refused(figures, refused, due_ns, now_ns)
-            raise HttpError(kind, _first_line(response), response=response)
+            detail = _first_line(response)
+            kind = self._refused(figures, refused, due_ns, now_ns, detail)
+            raise HttpError(kind, detail, response=response)
         self.recorder.timed(figures.name, due_ns, now_ns)
         self.recorder.timed(figures.service, sent_ns, now_ns)
         self.recorder.sizes[figures.name].append(len(response.content))
@@ -140,11 +141,11 @@ class Http(Accounts):
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
 
-    def _refused(self, figures: Figures, kind: str, due_ns: int, now_ns: int) -> str:
+    def _refused(self, figures: Figures, kind: str, due_ns: int, now_ns: int, detail: str = "") -> str:
         kind = str(kind)[:LONGEST_KIND]
         self.recorder.count.refused += 1
         self.recorder.timed(figures.failed, due_ns, now_ns)
-        self.recorder.failed(figures.name, kind, now_ns - due_ns)
+        self.recorder.failed(figures.name, kind, now_ns - due_ns, detail=detail)
         return kind
 
     async def _made(self) -> httpx2.AsyncClient:

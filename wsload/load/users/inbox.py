@@ -79,7 +79,7 @@ class Inbox:
                     raise ConnectionLost("not connected")
                 await self._next(seconds)
             except (ConnectionLost, MessageTimeout) as error:
-                self._socket.recorder.failed(RECEIVE, error.kind)
+                self._socket.recorder.failed(RECEIVE, error.kind, detail=error.detail)
                 self._socket.recorder.count.timeouts += isinstance(error, MessageTimeout)
                 raise
         return self.take()

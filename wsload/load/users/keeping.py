@@ -259,7 +259,7 @@ class KeptConnection(Accounts):
         self.connection = None
         self.engine.connections -= 1
         if state in CONNECTED and end.counted not in self.owner.expected_closes:
-            self.recorder.failed("close", end.kind)
+            self.recorder.failed("close", end.kind, detail=end.detail)
         if state is State.CLOSING:
             self._move(Event.GONE)
         elif state in CONNECTED or state is State.DROPPING:

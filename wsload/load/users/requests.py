@@ -248,7 +248,7 @@ class RequestingConnection(KeptConnection):
     def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
         """The request is lost: no answer came in time, or the connection is gone."""
         self._pairing.give_up(request, gone=kind not in (TIMEOUT, UNANSWERED))
-        self.lost(request.figures, request.due_ns, kind)
+        self.lost(request.figures, request.due_ns, kind, detail)
         self._look_into_doubts()
         self.engine.in_flight -= 1
         if request.timer is not None:

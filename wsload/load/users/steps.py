@@ -41,13 +41,14 @@ class Step:
         now_ns = time.monotonic_ns() - lingered_ns.get()
         current_due.get().take(0)  # what comes after the step was not due when the task was
         recorder = self._user._context.engine.recorder
-        kind = self._kind
+        kind, detail = self._kind, ""
         if kind is None and error is not None:
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
             if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
                 recorder.add(f"{self._figures.name}: {UNFINISHED}")
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
+            detail = error.detail if isinstance(error, WorkloadError) else str(error)
         recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
         if kind is not None:
-            recorder.failed(self._figures.name, kind, now_ns - self._began_ns)
+            recorder.failed(self._figures.name, kind, now_ns - self._began_ns, detail=detail)

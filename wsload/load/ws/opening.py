@@ -24,12 +24,14 @@ from wsload.load.ws.redirects import (
     headers_for_another_host,
     origin_of,
     same_origin,
+    shown,
     target_of,
 )
 from wsload.load.ws.request import Pairs, request_headers
 from wsload.load.ws.upgrading import Upgrade
 from wsload.load.ws.url import parse_address, unix_target
 from wsload.measure.recorder import Recorder
+from wsload.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +131,8 @@ class Opener:
         except Exception as error:
             kind, detail = failure_kind(error)
             recorder.count.open_failures += 1
-            recorder.failed(metric, kind)
+            detail = "; ".join((detail, *getattr(error, "__notes__", ())))
+            recorder.failed(metric, kind, detail=detail)
             raise OpenError(kind, detail) from None
         if self._keepalive is not None:
             self._keepalive.start(connection)
@@ -153,10 +156,14 @@ class Opener:
             except Refused as refusal:
                 target = target_of(refusal, url)
                 if target is None:
+                    _note_redirect(refusal, hop, url)
                     raise
                 if unix_target(url) is not None or not same_origin(parse_uri(url), parse_uri(target)):
                     headers = headers_for_another_host(headers)
                 url = target
+            except Exception as error:
+                _note_redirect(error, hop, url)
+                raise
             else:
                 if hop:
                     self._record(f"{asked.metric}.redirect", began_ns, redirected_ns)
@@ -205,6 +212,11 @@ class Opener:
         except BaseException:
             begun.abort()
             raise
+
+
+def _note_redirect(error: Exception, hop: int, url: str) -> None:
+    if hop:
+        error.add_note(f"after {counted(hop, 'redirect')}, to {shown(url)}")
 
 
 def _keepalive(options: OpenOptions, timers: TimerQueue | None) -> Keepalive | None:

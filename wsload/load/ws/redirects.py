@@ -11,6 +11,7 @@ from websockets.uri import WebSocketURI, parse_uri
 from wsload.errors import UsageError
 from wsload.load.ws.handshake import Refused
 from wsload.load.ws.url import resolve_url
+from wsload.redact import redact_url
 
 MOST_REDIRECTS: Final = 10
 _STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
@@ -32,10 +33,17 @@ def target_of(refusal: Refused, url: str) -> str | None:
     try:
         target = resolve_url(urljoin(base, location))
     except (UsageError, ValueError):
-        raise BadRedirect(f"status {refusal.status} to what is no WebSocket URL") from None
+        raise BadRedirect(
+            f"status {refusal.status} to {shown(location)!r}, which is no WebSocket URL"
+        ) from None
     if url.startswith("wss:") and not target.startswith("wss:"):
         raise BadRedirect(f"from wss:// to {origin_of(target)}, which is not secure")
     return target
+
+
+def shown(location: str) -> str:
+    """Where a redirect leads, without what may be secret in it."""
+    return redact_url(location.partition("?")[0].partition("#")[0])[:100]
 
 
 def origin_of(url: str) -> str:

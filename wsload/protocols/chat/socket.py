@@ -16,7 +16,6 @@ from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import Figures, Kind
-from wsload.protocols.chat.conversation.messages import MalformedMessage
 from wsload.protocols.chat.conversation.session import (
     Delivery,
     Echo,
@@ -71,7 +70,7 @@ class ChatSocket(KeptConnection):
     async def log_in(self) -> None:
         """Waits until the login is complete. Raises `LoginError`, which was counted."""
         if self.connection is None:  # lost since it was opened
-            self._login_failed(self._end[0])
+            self._login_failed(*self._end)
             raise LoginError(*self._end)
         if self.session.state is State.IDENTIFIED:
             self._send_login()
@@ -88,9 +87,9 @@ class ChatSocket(KeptConnection):
         finally:
             self._joined = None
 
-    def _login_failed(self, kind: str) -> None:
+    def _login_failed(self, kind: str, detail: str = "") -> None:
         self.recorder.count.login_failures += 1
-        self.recorder.failed(LOGIN, kind)
+        self.recorder.failed(LOGIN, kind, detail=detail)
 
     # Posting
 
@@ -157,14 +156,14 @@ class ChatSocket(KeptConnection):
         assert self._on_post is not None
         try:
             message = self.session.decode(data)
-        except MalformedMessage:  # a token in what is no message
-            self._receive_malformed()
+        except ValueError as error:  # a token in what is no message
+            self._receive_malformed(str(error))
         else:
             self.owner._call(self._on_post, message)
 
-    def _receive_malformed(self) -> None:
+    def _receive_malformed(self, reason: str) -> None:
         self.recorder.count.malformed += 1
-        self.recorder.failed(MESSAGE, "not a chat message")
+        self.recorder.failed(MESSAGE, "not a chat message", detail=reason)
 
     def _receive_echo(self, post: Post, in_order: bool, at_ns: int, size: int) -> None:
         recorder, figures = self.recorder, self._figures
@@ -198,8 +197,8 @@ class ChatSocket(KeptConnection):
                 count.duplicates += 1
             case Late():
                 count.late += 1
-            case Malformed():
-                self._receive_malformed()
+            case Malformed(reason):
+                self._receive_malformed(reason)
             case _:
                 count.unknown_types += 1
 
@@ -226,7 +225,7 @@ class ChatSocket(KeptConnection):
     def _give_up(self, post: Post, kind: str, reason: str = "") -> None:
         self.session.give_up(post)
         self.engine.in_flight -= 1
-        self.lost(self._figures, post.due_ns, kind)
+        self.lost(self._figures, post.due_ns, kind, reason)
         if post.waiter is not None and not post.waiter.done():
             error = MessageTimeout if kind == TIMEOUT else ConnectionLost
             self.fail(post.waiter, error(kind, reason))
@@ -238,7 +237,7 @@ class ChatSocket(KeptConnection):
         for post in list(self.session.pending.values()):
             self._give_up(post, kind, detail)
         if self._joined is not None and not self._joined.done():
-            self._login_failed(kind)
+            self._login_failed(kind, detail)
             self._joined.set_exception(LoginError(kind, detail))
 
     async def drain(self, allowed_s: float) -> None:
