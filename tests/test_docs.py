@@ -12,8 +12,8 @@ import pytest
 from support.documents import DOCS, PAGES
 from support.locust_run import ROOT
 
-DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md")
-LEAST = {"ARCHITECTURE.md": 25, "CONTRIBUTING.md": 6}
+DOCUMENTS = ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")
+LEAST = {"ARCHITECTURE.md": 25, "CONTRIBUTING.md": 6, "SECURITY.md": 60}
 """A document that names hardly anything would pass without being checked."""
 
 
@@ -80,3 +80,10 @@ def test_the_picture_is_what_its_script_draws(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.syspath_prepend(str(DOCS))
     pictures = importlib.import_module("pictures")
     assert pictures.PICTURE.read_text("utf-8") == pictures.picture()
+
+
+def test_every_row_of_the_security_page_names_its_tests() -> None:
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "| tests |" not in line]
+    assert len(rows) > 25
+    assert [row for row in rows if "`tests/" not in row.rpartition(" | ")[2]] == []

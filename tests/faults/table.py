@@ -75,6 +75,7 @@ TABLE: Final = (
     # Text, files, terminals
     Fault("options that can't be read", "one line; exit code 2", "faults/test_runs.py::test_an_option faults/test_runs.py::test_a_proxy integration/test_main_job.py::test_a_mistake"),
     Fault("results directories that mean no good", "one line, whatever the command", f"{FILES}::test_a_results_directory"),
+    Fault("foreign text: formulas, markup, escape sequences", "text, in every format", f"{FILES}::test_foreign"),
     Fault("a damaged line, an impossible time, a summary that can't be written", "one line; the verdict stays", "integration/test_cli_compare.py::test_a_line integration/test_cli_compare.py::test_a_run_of integration/test_cli_compare.py::test_a_summary"),
     Fault("paths with spaces in every option", "they are paths", f"{FILES}::test_paths"),
     Fault("a pipe that nobody reads, or late; a full disk under it", "the run ends, judged; what is lost is said", f"{OUTPUT}::test_a_pipe {OUTPUT}::test_what_is_read {OUTPUT}::test_a_full"),

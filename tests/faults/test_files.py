@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -11,15 +13,20 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from faults.scene import SECRET, USERS, Account, assert_sound
 from support.certificates import Certificates
 from support.locust_run import LocustRun
+from support.made_runs import make_run, second
 from support.serving import Serving
 from support.stored_runs import store_run
 
 from wsload.children import isolated_environment
+from wsload.measure.histogram import Histogram
+from wsload.results.run import RunWarning
+from wsload.results.trust import Standing, Trust
 
 LIMIT_S = 60
 
@@ -208,3 +215,42 @@ def test_paths_with_spaces_are_paths_in_every_option(
     assert page.exists() and grams.exists() and (place / "my comparison.html").exists()
     summary = json.loads((run / "summary.json").read_bytes())
     assert summary["counters"]["requests"] == account.received > 0
+
+
+FOREIGN = '=HYPERLINK("http://x")\x1b[31m\x01\u202e|`<img src=x onerror=alert(1)>\u2028'
+"""Text that a server, a user class or somebody's run brings."""
+
+
+def test_foreign_text_is_text_in_every_format(tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "results",
+        [
+            second(
+                at,
+                [5.0] * 20,
+                histograms={"message": Histogram.of([5_000_000] * 20), FOREIGN: Histogram.of([1_000] * 20)},
+                failures={("open", FOREIGN): 3},
+            )
+            for at in range(3)
+        ],
+        build=FOREIGN,
+        target=f"ws://h/{FOREIGN}",
+        trust=Trust(standing=Standing.UNTRUSTED, verdict=f"Not trusted: {FOREIGN}", remedy=FOREIGN),
+        warnings=(RunWarning(name="x", text=FOREIGN, remedy=FOREIGN, invalidates=True),),
+    )
+    formats = ("terminal", "junit", "csv", "markdown", "json")
+    answers = wsload(
+        tmp_path,
+        *(["report", str(run), "--format", name] for name in formats),
+        ["report", str(run), "--output", "page.html"],
+        ["list"],
+    )
+    said = dict(zip((*formats, "page", "list"), (printed for _, printed, _ in answers), strict=True))
+    assert all(not errors or "Traceback" not in errors for *_, errors in answers)
+    assert said["junit"] and ElementTree.fromstring(said["junit"]) is not None
+    assert not any(row and row[0].startswith("=") for row in csv.reader(io.StringIO(said["csv"])))
+    for name in ("terminal", "list", "markdown", "junit"):
+        assert not {"\x1b", "\x01", "\u202e"} & set(said[name]), name
+    for text in (said["markdown"], said["junit"], (tmp_path / "page.html").read_text("utf-8")):
+        assert "<img src=x" not in text
+    assert json.loads(said["json"])["run"]["build"] == FOREIGN

@@ -55,7 +55,7 @@ def _standing(suite: Element, report: RunReport) -> None:
     case = _case(suite, STANDING)
     if report.standing in _NO_VERDICT or report.standing.tone == "bad":
         tag = "error" if report.standing in _NO_VERDICT else "failure"
-        found = SubElement(case, tag, {"type": report.standing, "message": report.verdict})
+        found = SubElement(case, tag, {"type": report.standing, "message": printable(report.verdict)})
         found.text = "\n".join(
             printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)
             for doubt in report.doubts

@@ -6,10 +6,14 @@ import csv
 import io
 import json
 from dataclasses import asdict, fields
+from typing import Final
 
 from wsload.judge.figures.summary import MetricSummary
 from wsload.report.run_report import RunReport
 from wsload.results.run import SCHEMA
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a formula in a spreadsheet."""
 
 
 def as_json(report: RunReport) -> str:
@@ -37,5 +41,7 @@ def as_csv(report: RunReport) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["metric", *names])
     for metric, figures in report.summary.metrics.items():
-        writer.writerow([metric, *(getattr(figures, name) for name in names)])
+        # A spreadsheet takes what begins like a formula for one; an apostrophe tells it otherwise.
+        shown = f"'{metric}" if metric.startswith(FORMULA) else metric
+        writer.writerow([shown, *(getattr(figures, name) for name in names)])
     return text.getvalue()
