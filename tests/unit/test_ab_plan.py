@@ -165,5 +165,5 @@ def test_power_is_told_for_what_is_judged_together() -> None:
 
 
 def test_an_effect_below_the_gate_can_not_be_found() -> None:
-    with pytest.raises(UsageError, match="can't be found by a gate of 3 %"):
+    with pytest.raises(UsageError, match="can't be detected with a gate of 3 %"):
         list(power_lines(PLAN, 0.02))

@@ -11,12 +11,12 @@ from intervals import COUNTERS, METRICS
 from wsload.measure.histogram import TRACKABLE_NS, Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import (
-    JUDGED_KINDS,
     LATE_IN,
     MOST_KINDS,
     MOST_NAMES,
     OTHER,
     OTHER_KINDS,
+    OWN_FAULTS,
     TOO_LATE,
     Kind,
     counters,
@@ -271,10 +271,10 @@ def test_kinds_that_were_told_apart_stay_so_and_those_that_the_verdict_looks_at_
     for number in range(MOST_KINDS + 1):
         recorder.failed("buy", f"order {number} failed")
     freeze(recorder)
-    for kind in ("order 0 failed", *JUDGED_KINDS):
+    for kind in ("order 0 failed", *OWN_FAULTS):
         recorder.failed("buy", kind)
-    assert freeze(recorder).failures == {("buy", kind): 1 for kind in ("order 0 failed", *JUDGED_KINDS)}
-    assert TOO_LATE in JUDGED_KINDS
+    assert freeze(recorder).failures == {("buy", kind): 1 for kind in ("order 0 failed", *OWN_FAULTS)}
+    assert TOO_LATE in OWN_FAULTS
 
 
 def test_a_new_run_tells_its_own_kinds_apart() -> None:

@@ -144,7 +144,7 @@ def test_a_stage_without_two_valid_pairs_says_nothing() -> None:
     ("changes", "said"),
     [
         ({"pairs": 1}, "at least 2 pairs of runs, not 1"),
-        ({"first_look": 1}, "the first look comes after at least 2 pairs"),
+        ({"first_look": 1}, "the first look needs at least 2 pairs"),
         ({"early_share": 1.0}, "lies between 0 and 1"),
     ],
 )

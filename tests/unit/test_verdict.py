@@ -155,14 +155,14 @@ def test_a_stricter_gate_calls_less_slower_and_clears_less(
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"ratio": -0.1}, "ratio is a number from 0"),
-        ({"shift_ns": math.inf}, "shift is a number from 0"),
-        ({"drift": math.nan}, "drift is a number from 0"),
-        ({"same_within": 0.0}, "'same within' takes a share above 0"),
-        ({"failures_within": 0.0}, "'failures within' takes a share above 0"),
-        ({"scatter": (("p99", 0.0),)}, "the scatter of p99 takes a share above 0"),
-        ({"alpha": 0.0}, "false alarm lies between 0 and 50 %"),
-        ({"alpha": 0.5}, "false alarm lies between 0 and 50 %"),
+        ({"ratio": -0.1}, "ratio must be a number from 0"),
+        ({"shift_ns": math.inf}, "shift must be a number from 0"),
+        ({"drift": math.nan}, "drift must be a number from 0"),
+        ({"same_within": 0.0}, "'same within' must be a share above 0"),
+        ({"failures_within": 0.0}, "'failures within' must be a share above 0"),
+        ({"scatter": (("p99", 0.0),)}, "the scatter of p99 must be a share above 0"),
+        ({"alpha": 0.0}, "false alarm must lie between 0 and 50 %"),
+        ({"alpha": 0.5}, "false alarm must lie between 0 and 50 %"),
     ],
 )
 def test_a_gate_that_makes_no_sense_is_refused(changes: dict[str, float], said: str) -> None:

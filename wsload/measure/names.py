@@ -45,8 +45,8 @@ MOST_KINDS: Final = 200
 OTHER_KINDS: Final = "other failures"
 TOO_LATE: Final = "load generator too late"
 """The kind of failure of what was due but never started, because the load generator was too slow."""
-JUDGED_KINDS: Final = frozenset((TOO_LATE, "too many open files", "no free port"))
-"""Kinds that the verdict on a run needs, so they are exempt from the limit."""
+OWN_FAULTS: Final = frozenset((TOO_LATE, "too many open files", "no free port"))
+"""Kinds of failure that are the load generator's or its machine's fault, not the server's; exempt from the limit."""
 MOST_GATHERED: Final = 10_000
 """At most this many distinct names beyond the limit are counted."""
 GATHERED: Final = "names_gathered"

@@ -17,10 +17,10 @@ from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
 from wsload.measure.name_limit import NameLimit
 from wsload.measure.names import (
-    JUDGED_KINDS,
     LAGGED,
     MOST_KINDS,
     OTHER_KINDS,
+    OWN_FAULTS,
     UNLAGGED,
     Figures,
     Kind,
@@ -214,7 +214,7 @@ class Recorder:
         `OTHER_KINDS`.
         """
         if (what, kind) not in self._failure_kinds:
-            if len(self._failure_kinds) >= MOST_KINDS and kind not in JUDGED_KINDS:
+            if len(self._failure_kinds) >= MOST_KINDS and kind not in OWN_FAULTS:
                 kind = OTHER_KINDS
             else:
                 self._failure_kinds.add((what, kind))

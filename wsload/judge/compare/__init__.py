@@ -1,4 +1,4 @@
-"""Comparing builds: pairs of runs, intervals of ratios, the gate and its verdicts.
+"""Comparing builds: pairs of runs, confidence intervals of ratios, the gate and its verdicts.
 
 May import: measure, results, judge.figures, judge.run.
 Never here: files, rendering.

@@ -1,8 +1,8 @@
-"""Is build B slower than build A, or does it fail more? Judged so that chance and drift are no builds.
+"""Is build B slower than build A, or does it fail more? Neither chance nor drift may pass for a difference.
 
-The chain: which runs stand against each other (`wsload.judge.compare.pairs`), which statistics they have
-(`selection`), how far these differ and how sure that is (`estimates`), and what the gate says (`verdict`).
-How often the answer is wrong, and how often it is found, is simulated in the documentation.
+The steps: pair the runs (`wsload.judge.compare.pairs`), select the statistics (`selection`), estimate how much they
+differ and how certain that is (`estimates`), and apply the gate (`verdict`). The documentation has simulations of how
+often the answer is wrong, and how often a difference is found.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class Comparison:
     """The candidate's runs against the baseline's."""
 
     verdict: Verdict
-    """Of the whole: *fails more* or *slower* if anything does or is; else *inconclusive* if anything is, or
-    could not be judged; else *faster* if anything is; else *not slower*."""
+    """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is, or
+    could not be judged; else *faster* if any is; else *not slower*."""
     judgements: tuple[Judgement, ...]
-    """First times, then the shares of lost and failed attempts; what nobody lost or failed at is absent."""
+    """First times, then the shares of lost and failed attempts, except those that are 0 in every run."""
     unjudged: tuple[Unjudged, ...]
     pairs: tuple[tuple[str, str], ...]
-    """The names (baseline, candidate) of the runs held against each other, in the order they ran; empty
-    where the runs are not paired."""
+    """The names (baseline, candidate) of the paired runs, in the order they ran; empty if the runs are not
+    paired."""
     used: tuple[str, ...]
-    """The names of all the runs that went in."""
+    """The names of all runs that were used."""
     excluded: tuple[Excluded, ...]
     warnings: tuple[str, ...]
     basis: Basis
@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 not slower, 1 slower or failing more, 3 no valid runs, 4 it can't be told."""
+        """0 not slower, 1 slower or failing more, 3 no valid runs, 4 inconclusive."""
         return {
             Verdict.FAILS_MORE: ExitCode.FAILED,
             Verdict.SLOWER: ExitCode.FAILED,
@@ -57,8 +57,8 @@ class Comparison:
 def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
     """Judges the candidate's runs against the baseline's.
 
-    With one run a side nothing is judged unless the gate knows how runs scatter. Conditions that differ
-    become warnings: whether to go on with such runs is the caller's question, see `unlike`.
+    With one run per side nothing is judged unless the gate states how runs scatter. Differing conditions
+    become warnings; the caller decides whether to use such runs (see `unlike`).
     """
     chosen = design(runs, stated=bool(gate.scatter))
     if chosen is None:
@@ -121,7 +121,7 @@ def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
 
 
 def _given(measured: Measured, at: int) -> Judgement:
-    """What can be said without knowing the scatter between runs."""
+    """The judgement as far as it does not depend on the scatter between runs."""
     a, b, is_share = float(measured.baseline[at]), float(measured.candidate[at]), at >= measured.times
     return Judgement(
         name=measured.names[at],
@@ -141,7 +141,7 @@ def _whole(judgements: Sequence[Judgement], unjudged: Sequence[Unjudged]) -> Ver
             return worse
     if not judgements or Verdict.INCONCLUSIVE in verdicts or any(each.blocks for each in unjudged):
         return Verdict.INCONCLUSIVE
-    # Not even with a loss too small to count is a build called faster.
+    # A build that loses more is never called faster, even if the loss is too small to count.
     loses = any(each.is_share and each.change > 0 for each in judgements)
     return Verdict.FASTER if Verdict.FASTER in verdicts and not loses else Verdict.NOT_SLOWER
 
@@ -151,5 +151,5 @@ def _order_warning(chosen: Design, gate: Gate) -> list[str]:
         return []
     return [
         f"the runs did not alternate: on average the candidate ran {chosen.offset:+.1f} runs after the "
-        f"baseline, so a drift of {percent(gate.drift)} a run is allowed for; run in the order A B B A"
+        f"baseline, so a drift of {percent(gate.drift)} per run is allowed for; run in the order A B B A"
     ]

@@ -1,7 +1,7 @@
-"""The ratio of two builds at every percentile, for the picture beside the verdicts.
+"""The ratio of two builds at every percentile, for the chart beside the verdicts.
 
-These intervals are pointwise: each holds its own percentile's ratio at the stated confidence, not the
-whole curve at once. Verdicts come from `wsload.judge.compare.compare` alone.
+The confidence intervals are pointwise: each is for its own percentile's ratio, not for the whole curve at once.
+Verdicts come from `wsload.judge.compare.compare` alone.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ class CurvePoint:
     baseline_ns: float
     """The geometric mean over the baseline's runs."""
     baseline_low_ns: float
-    """The fastest of the baseline's runs."""
+    """The value of the fastest run."""
     baseline_high_ns: float
-    """The slowest of the baseline's runs."""
+    """The value of the slowest run."""
     candidate_ns: float
     candidate_low_ns: float
     candidate_high_ns: float
     ratio: float
     """Candidate over baseline."""
     low: float | None
-    """The lower end of the ratio's interval; None where there is one run a side."""
+    """The lower end of the ratio's interval; None with one run per side."""
     high: float | None
     """The upper end."""
 
 
 def supported(runs: Sequence[Outcomes], percentiles: Sequence[float] = GRID) -> tuple[float, ...]:
-    """The percentiles at which each run has an answer, and beyond which it still has an attempt."""
+    """The percentiles at which every run has an answer, and beyond which it has further attempts."""
     return tuple(
         each
         for each in percentiles
@@ -55,8 +55,8 @@ def ratio_curve(
 ) -> tuple[CurvePoint, ...]:
     """The curve of one metric over the runs that were used, paired or not as ``basis`` says.
 
-    The two-sided interval at confidence 1 − ``alpha`` is made as in the verdicts, without Holm's
-    correction. Empty where a run has no values.
+    The two-sided intervals at confidence 1 − ``alpha`` are computed as for the verdicts, but without Holm's
+    correction. Empty if a run has no values.
     """
     percentiles = supported([*baseline, *candidate])
     if not percentiles:

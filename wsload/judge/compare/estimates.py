@@ -1,9 +1,9 @@
-"""From runs to estimates: how far each statistic differs between the builds, and how sure that is.
+"""Estimates how much each statistic differs between the builds, and how certain that is.
 
 Times are compared by the logarithm of candidate over baseline, shares of lost and failed attempts by
-their difference. What tells the builds from chance is always the scatter between runs: over pairs, that
-of the pairs' ratios; with several runs on one side only, that of the runs; with one run a side, only what
-the user states. (What one run shows of itself, second by second, does not tell how the next one differs.)
+their difference. The uncertainty always comes from the scatter between runs: with pairs, that of the pairs'
+ratios; with several runs on one side only, that of the runs; with one run per side, that which the user
+states. (How a run varies from second to second does not tell how the next run will differ.)
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindranc
 from wsload.judge.compare.verdict import Gate
 
 RESOLUTION: Final = 0.001
-"""Percentiles come in steps of a histogram's buckets, 0.1 %: runs are never taken to scatter less."""
+"""Percentiles are rounded to a histogram's buckets, 0.1 %, so runs are assumed to scatter at least that much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """All that can be judged; each array has an entry a statistic: first the times, then the shares."""
+    """Everything that can be judged; each array has one entry per statistic: first the times, then the shares."""
 
     names: tuple[str, ...]
     times: int
     """How many of the statistics are times, in ns; the rest are shares, from 0 to 1."""
     baseline: Floats
-    """The geometric mean of times, the mean of shares, over the very runs that the estimate is made of."""
+    """The geometric mean of times, the mean of shares, over the same runs as the estimate."""
     candidate: Floats
     evidence: Evidence | None
-    """Of log-ratios and differences; None where nothing is known of the scatter between runs."""
+    """On log-ratios and differences; None if the scatter between runs is unknown."""
     deviation: Floats
-    """The standard deviation of a pair's log-ratio or difference; NaN where it is not known."""
+    """The standard deviation of a pair's log-ratio or difference; NaN if unknown."""
     pairs: Ints
-    """How many pairs went in; of unpaired runs, how many of the candidate's."""
+    """How many pairs were used; for unpaired runs, how many of the candidate's."""
 
 
 def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
-    """Estimates of all that the gate asks for, and what could not be estimated."""
+    """Estimates of everything that the gate asks for, and what could not be estimated."""
     wanted, unjudged = quantiles(design.runs, gate.judged)
     found = [(each, _problem(each, design, gate)) for each in wanted]
     unjudged += [problem for _, problem in found if problem is not None]
@@ -83,10 +83,10 @@ def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
 def over_pairs(
     differences: Floats, *, least: Floats | float, slack: Floats | float = 0.0, stages: Sequence[int] = ()
 ) -> tuple[Evidence, Floats]:
-    """From pairs, shape (…, pairs, statistics); NaN marks a pair that does not count.
+    """From pairs, shape (…, pairs, statistics); NaN marks a pair that is not used.
 
-    ``least`` is the smallest standard deviation to be believed; ``stages`` says which stage each pair
-    belongs to. A stage with fewer than two pairs says nothing. Also returns the deviations.
+    ``least`` is a lower limit for the standard deviation; ``stages`` says which stage each pair
+    belongs to. A stage with fewer than two pairs is ignored. Also returns the deviations.
     """
     stage_of = np.array(stages or [0] * differences.shape[-2])
     parts = [differences[..., stage_of == stage, :] for stage in dict.fromkeys(stage_of.tolist())]
@@ -97,7 +97,7 @@ def over_pairs(
 
 
 def over_runs(a: Floats, b: Floats, *, least: Floats, slack: Floats) -> tuple[Evidence, Floats]:
-    """From unpaired runs, shape (runs, statistics), by the scatter that both sides share.
+    """From unpaired runs, shape (runs, statistics), with the pooled scatter of both sides.
 
     The two-sample t interval with pooled variance: G. Snedecor & W. Cochran, Statistical Methods, 1989, 6.9.
     """
@@ -113,7 +113,7 @@ def over_runs(a: Floats, b: Floats, *, least: Floats, slack: Floats) -> tuple[Ev
 def as_stated(
     a: Floats, b: Floats, scatter: Floats, *, least: Floats, slack: Floats
 ) -> tuple[Evidence, Floats]:
-    """From one run a side and the scatter between runs that the user states, taken as known."""
+    """From one run per side, and the scatter between runs that the user states, taken as known."""
     deviation = np.maximum(math.sqrt(2) * scatter, least)
     df = np.full(deviation.shape, KNOWN)
     return Evidence((Estimate(mean=(b - a)[0], error=deviation, df=df, slack=slack),)), deviation
@@ -123,16 +123,16 @@ def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
     asked = bool(gate.judged)
     if problem := hindrance(quantile, design.runs, asked=asked):
         return problem
-    if not _vouched(quantile, design):
-        reason = "the load generator was too late to vouch for it in most runs"
+    if not _trusted(quantile, design):
+        reason = "it is not trusted in most runs, since the load generator was too late"
         return Unjudged(name=quantile.name, reason=reason, blocks=asked)
     if design.basis is Basis.STATED and gate.scatter_of(quantile.name) is None:
         return Unjudged(name=quantile.name, reason="its scatter between runs is not stated")
     return None
 
 
-def _vouched(quantile: Quantile, design: Design) -> bool:
-    """Whether enough runs vouch for the percentile: half of the pairs, and two of each stage."""
+def _trusted(quantile: Quantile, design: Design) -> bool:
+    """Whether the percentile is trusted in enough runs: half of the pairs, and two of each stage."""
     if design.basis is not Basis.PAIRS:
         sides = (design.baseline, design.candidate)
         good = [sum(trusted(run, quantile) for run in side) for side in sides]
@@ -145,7 +145,7 @@ def _vouched(quantile: Quantile, design: Design) -> bool:
 def _matrix(
     side: Sequence[RunFigures], times: Sequence[Quantile], others: Sequence[str], runs: Sequence[RunFigures]
 ) -> Floats:
-    """Logarithms of the times, and the shares: a row a run. NaN is not trusted."""
+    """Logarithms of the times, and the shares; one row per run. NaN marks what is not trusted."""
     rows = [[*_logs(run, times), *(_share(run, other, runs) for other in others)] for run in side]
     return np.array(rows, dtype=np.float64).reshape(len(side), len(times) + len(others))
 
@@ -162,10 +162,10 @@ def _share(run: RunFigures, other: str, runs: Sequence[RunFigures]) -> float:
 
 
 def counting_deviation(hits: Floats, attempts_a: Floats, attempts_b: Floats, pairs: int) -> Floats:
-    """The least that a pair's difference of a share can scatter: what counting leaves to chance.
+    """The least standard deviation of a pair's difference of a share, due to counting alone.
 
-    Of totals over the runs: ``hits`` of both sides, attempts of either. Binomial, with one success and one
-    failure added, so that none and all are not taken for certain.
+    The arguments are totals over the runs: ``hits`` of both sides, attempts of each. Binomial, with one success and
+    one failure added, so that counts of none or all are not taken for certain.
     """
     share = (hits + 1) / (attempts_a + attempts_b + 2)
     variance = share * (1 - share) * (1 / np.maximum(attempts_a, 1) + 1 / np.maximum(attempts_b, 1))

@@ -1,8 +1,8 @@
 """Student's t, one-sided bounds, Holm's correction and the combination of stages.
 
-Small and exact, so that comparing needs no scipy: the distribution function is the finite sum that holds
-for whole degrees of freedom, and the quantile is found from it by bisection. Everything takes arrays: a
-comparison judges all its statistics at once, and the simulation thousands of comparisons.
+Small and exact, so that scipy is not needed: the distribution function is the finite sum for whole degrees
+of freedom, and its inverse is found by bisection. All functions take arrays: a comparison judges all its
+statistics at once, and the simulation thousands of comparisons.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Ints = NDArray[np.int64]
 
 NORMAL: Final = NormalDist()
 LARGE_DF: Final = 1_000
-"""Above this many degrees of freedom t is taken as normal: quantiles then differ by under 0.2 %."""
+"""Above this many degrees of freedom t is approximated by the normal distribution (within 0.2 %)."""
 KNOWN: Final = 0
 """In place of degrees of freedom: the error is known, not estimated, so the distribution is normal."""
 _SMALLEST: Final = 1e-15
-"""Probabilities are told apart down to this: beyond it a normal score would be infinite."""
+"""Probabilities are clipped here, because the normal score of 0 is infinite."""
 _HALVINGS: Final = 60
 
 LARGEST_RATIO: Final = 1e6
@@ -38,9 +38,9 @@ _normal_quantile: _Function = np.vectorize(NORMAL.inv_cdf, otypes=[np.float64])
 
 
 def as_ratio(log: float) -> float:
-    """The ratio of this logarithm; none is told beyond a factor of `LARGEST_RATIO` either way.
+    """The ratio with this logarithm, clipped to a factor of `LARGEST_RATIO` either way.
 
-    Two pairs that contradict each other have bounds that no number could hold.
+    The bounds of two pairs that contradict each other would overflow.
     """
     return math.exp(max(min(log, _LARGEST_LOG), -_LARGEST_LOG))
 
@@ -72,7 +72,7 @@ def t_quantile(p: float, df: int) -> float:
     The inverse of `t_cdf` to about 1e-12 of its size. Raises `ValueError` unless 0 < p < 1.
     """
     if not 0 < p < 1:
-        raise ValueError(f"a probability between 0 and 1, not {p}")
+        raise ValueError(f"a probability must lie between 0 and 1, not at {p}")
     if df == KNOWN or df > LARGE_DF:
         return NORMAL.inv_cdf(p)
     if p < 0.5:
@@ -96,7 +96,7 @@ _quantiles: _Function = np.vectorize(t_quantile, otypes=[np.float64])
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Estimate:
-    """Means with their errors, as the t distribution sees them: arrays of one shape, an entry a statistic."""
+    """Means with t-distributed errors: arrays of the same shape, with one entry per statistic."""
 
     mean: Floats
     error: Floats
@@ -104,14 +104,13 @@ class Estimate:
     df: Ints
     """Degrees of freedom of the errors, or `KNOWN`."""
     slack: Floats
-    """What each mean may be off by beyond chance, from 0: every bound moves out by this much."""
+    """A possible bias of each mean, from 0: every bound moves out by this much."""
 
     @classmethod
     def of(cls, values: Floats, *, axis: int, least: ArrayLike = 0.0, slack: ArrayLike = 0.0) -> Estimate:
-        """From repeated values along ``axis``, at least two of each; NaN marks one that is missing.
+        """From repeated values along ``axis``, at least two of each; NaN marks missing values.
 
-        ``least`` bounds the standard deviation from below: what values can't tell of themselves, because
-        they are rounded or counted.
+        ``least`` is a lower limit for the standard deviation, because values are rounded or counted.
         """
         there = ~np.isnan(values)
         n = there.sum(axis=axis)
@@ -127,7 +126,7 @@ class Estimate:
 
     @property
     def deviation(self) -> Floats:
-        """The standard deviations of the values that `of` took."""
+        """The standard deviations of the values passed to `of`."""
         return self.error * np.sqrt(self.df + 1)
 
     def p_above(self, limit: ArrayLike) -> Floats:
@@ -135,7 +134,7 @@ class Estimate:
         return self._tail((np.asarray(limit) + self.slack - self.mean) / self.error)
 
     def at_least(self, level: ArrayLike) -> Floats:
-        """What the truths exceed, each with confidence 1 − ``level``: there `p_above` is ``level``."""
+        """Lower bounds of the truths with confidence 1 − ``level``, where `p_above` equals ``level``."""
         return self.mean - self.slack - _quantiles(1 - np.asarray(level), self.df) * self.error
 
     def mirrored(self) -> Estimate:
@@ -152,11 +151,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What independent stages of an experiment say of the same quantities; mostly there is one stage.
+    """The estimates of the same quantities in the independent stages of an experiment, usually one.
 
     Stages are combined by their p-values, as normal scores with equal weights that were fixed before
-    anything was measured. So a later stage's size may be chosen by what the earlier ones showed, and the
-    combined p-value is still one. Source: W. Lehmacher & G. Wassmer, Adaptive sample size calculations in
+    anything was measured. So the size of a later stage may depend on the results of earlier ones, and the
+    combined p-value is still valid. Source: W. Lehmacher & G. Wassmer, Adaptive sample size calculations in
     group sequential trials, Biometrics 55 (1999) 1286–1290.
     """
 
@@ -174,7 +173,7 @@ class Evidence:
         return self._mirrored().p_above(-np.asarray(limit))
 
     def at_least(self, level: ArrayLike) -> Floats:
-        """What the truths exceed, each with confidence 1 − ``level`` (an array, or one for all; below ½)."""
+        """Lower bounds of the truths with confidence 1 − ``level`` (an array, or one for all; below ½)."""
         if len(self.stages) == 1:
             return self.stages[0].at_least(level)
         level = np.broadcast_to(np.asarray(level, dtype=np.float64), self.stages[0].mean.shape)
@@ -188,7 +187,7 @@ class Evidence:
         return np.asarray(low)
 
     def at_most(self, level: ArrayLike) -> Floats:
-        """What the truths stay below, each with confidence 1 − ``level``."""
+        """Upper bounds of the truths with confidence 1 − ``level``."""
         return -self._mirrored().at_least(level)
 
     def _mirrored(self) -> Evidence:
@@ -200,11 +199,11 @@ def _score(p: Floats) -> Floats:
 
 
 def holm_levels(p_values: Floats, alpha: float) -> Floats:
-    """The level each hypothesis is judged at: it is rejected when its p-value is below its level.
+    """The level at which each hypothesis is tested: it is rejected if its p-value is below its level.
 
-    Along the last axis, the k-th smallest of m p-values (k from 0) is held against ``alpha / (m - k)``;
-    from the first one that is not below on, all keep that one's level, so none of them can be rejected.
-    The chance of even one false rejection is at most ``alpha``, however the tests depend on each other.
+    Along the last axis, the k-th smallest of m p-values (k from 0) is compared with ``alpha / (m - k)``. From
+    the first one that is not below on, all get that level, so none of them is rejected. The chance of even
+    one false rejection is at most ``alpha``, however the tests depend on each other.
     Source: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
     Statistics 6 (1979) 65–70.
     """

@@ -1,26 +1,22 @@
-"""What became of everything a run attempted under one name: answered in some time, lost, or failed.
+"""The outcomes of all attempts of a run under one name: answered after some time, lost, or failed.
 
-A message that got no answer, or a refusal, ranks above every answered one: percentiles are those of all
-attempts, and one that lies among the lost and failed is more than the slowest answer. So losing its slow
-answers never makes a build look faster. (The age at which a lost message was given up says nothing: a
-dropped connection gives up within a millisecond.)
+A message without an answer, or with a refusal, ranks above every answered one. Percentiles are over all
+attempts, and one that lies among the lost and failed is more than the slowest answer. So a build never looks
+faster by losing its slow answers. (The age of a lost message is not used: with a dropped connection it is lost
+within a millisecond.)
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, LOST, SERVICE, split
-
-OWN_FAULTS: Final = frozenset(("load generator too late", "too many open files", "no free port"))
-"""Kinds of failure that are the load generator's or its machine's, and say nothing about a build."""
+from wsload.measure.names import FAILED, LOST, OWN_FAULTS, SERVICE, split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +26,7 @@ class Outcomes:
     edges: NDArray[np.int64]
     """Upper edges (ns) of the buckets that hold answers, ascending."""
     reached: NDArray[np.int64]
-    """How many answers took at most as long as each edge."""
+    """For each edge, how many answers took at most that long."""
     lost: int
     failed: int
     """Refused, or never sent because the server had gone."""
@@ -54,12 +50,12 @@ class Outcomes:
         return int(self.edges[-1]) if len(self.edges) else 0
 
     def rank(self, percentile: float) -> int:
-        """Which of all attempts, by their order, the percentile is: `Histogram.percentiles`' rule."""
+        """The rank of the percentile among all attempts, as in `Histogram.percentiles`."""
         just_below = max(math.nextafter(percentile, -math.inf), 0.0)
         return max(math.ceil(just_below * self.attempts / 100), 1)
 
     def percentile(self, percentile: float) -> float:
-        """The percentile of all attempts in ns; infinite where it lies among the lost and failed."""
+        """The percentile of all attempts in ns; infinite if it lies among the lost and failed."""
         rank = self.rank(percentile)
         if rank > self.answered:
             return math.inf
@@ -71,7 +67,7 @@ class Outcomes:
 
 
 def outcomes_of(totals: Totals) -> dict[str, Outcomes]:
-    """By name, all that a run timed or failed at; parts such as ``message.lost`` belong to their name."""
+    """The outcomes of a run by name; parts such as ``message.lost`` belong to their name."""
     failures: dict[str, int] = {}
     for (what, kind), count in totals.failures.items():
         if kind not in OWN_FAULTS:

@@ -1,9 +1,8 @@
-"""The runs of a comparison as values, and which of them are held against each other.
+"""The runs of a comparison, and how they are paired.
 
-Latencies drift: the machine warms up, neighbours come and go. Runs made in the order A B B A, and held
-against each other pair by pair, cancel a steady drift; runs made all A, then all B, turn it into a
-difference between the builds. So pairs follow the order in which the runs were made, and what is missing
-of the order's balance is measured.
+Latencies drift: the machine warms up, neighbours come and go. Runs in the order A B B A, compared pair by pair,
+cancel a steady drift; with all A first, then all B, it would look like a difference between the builds. So runs are
+paired in the order in which they were made, and any imbalance of that order is measured.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """One run, as far as a comparison looks at it."""
+    """What a comparison needs of a run."""
 
     name: str
-    """What people call the run: its directory's name."""
+    """The name of its directory."""
     side: Side
     started_s: float
-    """When it began, seconds since the epoch: gives the order."""
+    """Its start, in seconds since the epoch; gives the order."""
     outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
-    """By name: ``open``, ``message``, and all else that the run timed or failed at."""
+    """By name: ``open``, ``message``, and everything else that the run timed or failed at."""
     requests: frozenset[str] = frozenset()
-    """Which of these are requests or steps that a user class named."""
+    """Those names that are requests or steps."""
     trusted: Mapping[str, float] = field(default_factory=dict)
-    """By name, the highest percentile the load generator can vouch for; those absent are not limited."""
+    """By name, the highest trusted percentile; absent names are trusted up to the maximum."""
     valid: bool = True
-    """Whether the run vouches for any of its figures."""
+    """Whether any of the run's figures is trusted."""
     conditions: Mapping[str, str] = field(default_factory=dict)
-    """What must be alike in all the runs, by name: ``users``, ``rate``, ``machine`` …"""
+    """Conditions that must be the same in all runs, by name: ``users``, ``rate``, ``machine`` …"""
     stage: int = 0
-    """Which stage of an experiment it belongs to: 0 for what was planned, 1 for the first extension …"""
+    """The stage of an experiment that it belongs to: 0 for the planned runs, 1 for the first extension …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """Which runs are held against each other."""
+    """Which runs are compared with each other."""
 
     pairs: tuple[tuple[RunFigures, RunFigures], ...]
     """(baseline, candidate), in the order they ran; both valid."""
@@ -69,16 +68,16 @@ class Pairing:
 
 
 class Basis(StrEnum):
-    """What tells the builds from the scatter between runs."""
+    """How the scatter between runs is known."""
 
     PAIRS = "pairs"
-    """At least two pairs: the scatter of the pairs' ratios."""
+    """From at least two pairs: the scatter of their ratios."""
     RUNS = "runs"
-    """Several runs on one side, too few on the other to pair them: the runs' scatter on either side."""
+    """Several runs on one side, too few on the other to pair them: from the scatter within each side."""
     STATED = "stated"
-    """One run a side, and a scatter between runs that the user states."""
+    """One run per side, and a scatter that the user states."""
     NONE = "none"
-    """One run a side, and nothing known of the scatter between runs: nothing can be judged."""
+    """One run per side, and no known scatter: nothing can be judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class Design:
 
     basis: Basis
     baseline: tuple[RunFigures, ...]
-    """In the order they ran; with `Basis.PAIRS`, the i-th belongs to the candidate's i-th."""
+    """In the order they ran; with `Basis.PAIRS`, the i-th is paired with the candidate's i-th."""
     candidate: tuple[RunFigures, ...]
     excluded: tuple[Excluded, ...]
     offset: float
@@ -95,7 +94,7 @@ class Design:
 
     @property
     def pairs(self) -> tuple[tuple[RunFigures, RunFigures], ...]:
-        """The runs by pairs; empty where they are not used so."""
+        """The paired runs; empty if they are not paired."""
         paired = self.basis is not Basis.RUNS
         return tuple(zip(self.baseline, self.candidate, strict=True)) if paired else ()
 
@@ -105,11 +104,10 @@ class Design:
 
 
 def pair_up(runs: Iterable[RunFigures]) -> Pairing:
-    """The i-th baseline run against the i-th candidate run, both in the order they ran.
+    """Pairs the i-th baseline run with the i-th candidate run, both in the order they ran.
 
-    Runs that are not valid take their place in the order, and only then drop out with their partner:
-    leaving them out first would shift all later pairs against each other. Ties of start time keep the
-    given order.
+    Runs that are not valid are paired too, and then dropped with their partner: dropping them first would shift all
+    later pairs. Runs with the same start time keep the given order.
     """
     ordered = sorted(runs, key=lambda run: run.started_s)
     place = {id(run): number for number, run in enumerate(ordered)}
@@ -135,10 +133,10 @@ def pair_up(runs: Iterable[RunFigures]) -> Pairing:
 
 
 def design(runs: Sequence[RunFigures], *, stated: bool = False) -> Design | None:
-    """How these runs can be compared; None where a side has no valid run.
+    """How these runs can be compared; None if a side has no valid run.
 
-    Pairs are used where there are two or more and they leave at most half of a side's valid runs unused;
-    ``stated`` says that the scatter between runs is known for one run a side.
+    Pairs are used if there are two or more and they leave at most half of a side's valid runs unused.
+    ``stated`` says that the user states the scatter, for one run per side.
     """
     pairing = pair_up(runs)
     ordered = sorted((run for run in runs if run.valid), key=lambda run: run.started_s)
@@ -168,7 +166,7 @@ def design(runs: Sequence[RunFigures], *, stated: bool = False) -> Design | None
 
 
 def unlike(runs: Sequence[RunFigures]) -> tuple[str, ...]:
-    """A sentence for each condition in which the runs differ; none when they are alike."""
+    """A sentence for each condition in which the runs differ."""
     found = []
     for name in sorted({name for run in runs for name in run.conditions}):
         by_value: dict[str, list[RunFigures]] = {}
@@ -181,7 +179,7 @@ def unlike(runs: Sequence[RunFigures]) -> tuple[str, ...]:
 
 
 def _which(some: Sequence[RunFigures], runs: Sequence[RunFigures]) -> str:
-    """The side that these runs are, or their names, not more of them than one reads."""
+    """The side, if these are all of its runs, or else the first few names."""
     for side in Side:
         if some == [run for run in runs if run.side is side]:
             return f"the {side}"

@@ -1,7 +1,7 @@
-"""How many pairs of runs it takes: the power of the paired t test behind the gate.
+"""How many pairs of runs are needed: the power of the paired t test behind the gate.
 
-All effects are ratios: 0.10 is 10 % slower. Deviations are those of the log-ratio of one pair:
-`Judgement.deviation` of an earlier comparison is that of one's own machine and server.
+All effects are ratios: 0.10 is 10 % slower. Deviations are those of the log-ratio of one pair; for your own machine
+and server, take `Judgement.deviation` of an earlier comparison.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from wsload.judge.compare.verdict import SLOWER_SHARE, Gate, Judgement, Verdict
 from wsload.words import percent
 
 RUN_DEVIATION: Final = 0.049
-"""How far runs of one build scatter: the standard deviation of the logarithm of a percentile.
+"""How much runs of one build scatter: the standard deviation of the logarithm of a percentile.
 
-Calibrated on repeated 60 s runs on a shared two-core machine. A quieter machine does better. Only plans are
-made with it: verdicts stand on the scatter that the runs themselves show.
+Calibrated with repeated 60 s runs on a shared two-core machine; a quieter machine does better. It is only used for
+planning: verdicts use the actual scatter of the runs.
 """
 PAIR_DEVIATION: Final = RUN_DEVIATION * math.sqrt(2)
 """The same for the log-ratio of a pair of independent runs: 0.069."""
 STATISTICS: Final = 6
-"""How many statistics a plan expects to be judged together unless it names them: p50 and p99 of opening,
+"""How many statistics are assumed to be judged together unless the plan names them: p50 and p99 of opening,
 logging in and one request."""
 MOST_PAIRS: Final = 10_000
-"""No plan is made for more."""
+"""Plans that need more are refused."""
 POWER: Final = 0.8
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
@@ -38,7 +38,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 @cache
 def chance(distance: float, pairs: int, deviation: float, level: float) -> float:
-    """The chance that the mean's lower bound clears a limit ``distance`` below the truth.
+    """The chance that the mean's lower bound exceeds a limit that is ``distance`` below the truth.
 
     ``distance`` and ``deviation`` are in log-ratio, ``level`` is one-sided. This is the upper tail of the
     noncentral t distribution: the normal tail averaged over the chi distribution of the sample's deviation
@@ -59,10 +59,10 @@ def chance(distance: float, pairs: int, deviation: float, level: float) -> float
 
 
 def pairs_about(distance: float, *, power: float, deviation: float, level: float) -> float:
-    """About the number of pairs whose `chance` is ``power``, off by one or two when there are few.
+    """The approximate number of pairs whose `chance` is ``power``; off by one or two if there are few.
 
     Source: W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35
-    (1981) 243–244. Infinite when ``distance`` is not above 0.
+    (1981) 243–244. Infinite if ``distance`` is not above 0.
     """
     if distance <= 0:
         return math.inf
@@ -71,7 +71,7 @@ def pairs_about(distance: float, *, power: float, deviation: float, level: float
 
 
 def pairs_needed(distance: float, *, power: float, deviation: float, level: float) -> int | None:
-    """The least number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
+    """The smallest number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
     guess = pairs_about(distance, power=power, deviation=deviation, level=level)
     if guess > MOST_PAIRS:
         return None
@@ -84,9 +84,9 @@ def pairs_needed(distance: float, *, power: float, deviation: float, level: floa
 
 
 def power_of(effect: float, pairs: int, gate: Gate, *, deviation: float = PAIR_DEVIATION) -> float:
-    """The chance that the gate calls one statistic slower when it truly is, by ``effect``.
+    """The chance that the gate calls a statistic slower if it truly is, by ``effect``.
 
-    It is the chance at the first, strictest step of Holm's correction over the statistics that are judged.
+    This is the chance at the first, strictest step of Holm's correction over the statistics that are judged.
     """
     return chance(_distance(effect, gate), pairs, deviation, _level(gate))
 
@@ -94,15 +94,15 @@ def power_of(effect: float, pairs: int, gate: Gate, *, deviation: float = PAIR_D
 def pairs_for_power(
     effect: float, gate: Gate, *, power: float = POWER, deviation: float = PAIR_DEVIATION
 ) -> int:
-    """The number of pairs that finds a true slow-down of ``effect`` with probability ``power``.
+    """The number of pairs that detects a true slow-down of ``effect`` with probability ``power``.
 
-    Raises `UsageError` when the effect does not exceed the gate, or would take over `MOST_PAIRS`.
+    Raises `UsageError` if the effect does not exceed the gate, or needs more than `MOST_PAIRS`.
     """
     if not 0 < power < 1:
-        raise UsageError(f"a power lies between 0 and 100 %, not at {percent(power)}")
+        raise UsageError(f"a power must lie between 0 and 100 %, not at {percent(power)}")
     if effect <= gate.ratio:
         raise UsageError(
-            f"a change of {percent(effect)} can't be found by a gate of {percent(gate.ratio)}: "
+            f"a change of {percent(effect)} can't be detected with a gate of {percent(gate.ratio)}: "
             "ask for a larger change or set a lower gate"
         )
     pairs = pairs_needed(_distance(effect, gate), power=power, deviation=deviation, level=_level(gate))
@@ -115,15 +115,15 @@ def pairs_for_power(
 
 
 def expected(gate: Gate) -> int:
-    """How many statistics a plan expects to be judged together."""
+    """How many statistics a plan assumes to be judged together."""
     return sum(1 if PERCENTILE.fullmatch(name) else len(PERCENTILES) for name in gate.judged) or STATISTICS
 
 
 def more_pairs(judgement: Judgement, gate: Gate) -> int | None:
-    """About how many more pairs an inconclusive statistic needs, for an answer in 4 cases of 5.
+    """About how many more pairs an inconclusive statistic needs for an answer in 4 cases of 5.
 
-    Whichever is nearer: worse or not, if the change stays what it is. None where it is not inconclusive,
-    where nothing is known of the scatter, and where no reasonable number would do.
+    The answer is whichever is nearer, worse or not, if the change stays the same. None if the statistic is not
+    inconclusive, its scatter is unknown, or no reasonable number would do.
     """
     if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.deviation or judgement.level is None:
         return None

@@ -1,8 +1,7 @@
-"""Which statistics a comparison judges, and why one that it should judge can't be.
+"""Selects the statistics that a comparison judges, and says why one can't be judged.
 
-Names are data: by default p50 and p99 of opening, of logging in and of every request and step that the
-runs have are judged. What is lost and what fails is judged always, of everything that was attempted, so
-that no choice of statistics makes a build that drops messages look good.
+By default these are p50 and p99 of opening, of logging in, and of every request and step in the runs. Lost and
+failed attempts are always judged, so that no selection of statistics makes a build that drops messages look good.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from wsload.judge.compare.outcomes import Outcomes
 from wsload.judge.compare.pairs import RunFigures, Side
 
 PERCENTILES: Final = (50.0, 99.0)
-"""Judged unless others are asked for; p99.9 of a run of a minute is too uncertain to be (its 95 % interval
-holds the truth in 50–90 % of cases at 1,000 messages a second)."""
+"""The default percentiles. p99.9 of a one-minute run is too uncertain (at 1,000 messages a second its 95 %
+interval covers the truth in 50–90 % of cases)."""
 FEWEST_BEYOND: Final = 10
-"""A percentile is judged only where each run has so many attempts beyond it. Fewer make it the story of a
-few messages, which scatters as no interval from ten runs can tell."""
+"""A percentile is judged only if each run has this many attempts beyond it. With fewer it depends on a few
+messages, and its scatter can't be estimated from ten runs."""
 ALWAYS: Final = ("open", "login")
-"""Judged beside the requests and steps."""
+"""Judged in addition to requests and steps."""
 
 PERCENTILE: Final = re.compile(r"(?P<metric>.+)\.p(?P<percentile>\d{1,2}(?:\.\d{1,6})?)")
 """A statistic's name."""
@@ -43,7 +42,7 @@ class Quantile:
 
     @property
     def fewest(self) -> int:
-        """The fewest attempts of a run that have enough of them beyond."""
+        """How many attempts a run needs to have `FEWEST_BEYOND` beyond the percentile."""
         return math.ceil(round(100 * FEWEST_BEYOND / (100 - self.percentile), 6))
 
 
@@ -53,18 +52,18 @@ class Unjudged:
 
     name: str
     reason: str
-    """Why, after a colon; without the names of runs, so that statistics share it."""
+    """Shown after a colon; without names of runs, so that statistics can share it."""
     blocks: bool = True
-    """Whether the comparison can't end well without it: it was asked for, or only one build has it."""
+    """Whether the comparison is inconclusive without it: it was asked for, or only one build has it."""
     baseline: float | None = None
-    """The geometric mean over the runs, in ns, where there is something to show; see ``more``."""
+    """The geometric mean over the runs, in ns, if there is one to show; see ``more``."""
     candidate: float | None = None
     more: tuple[bool, bool] = (False, False)
-    """Whether the truth is more than these: in some run the percentile lies among the lost or failed."""
+    """Whether the true values are higher, because the percentile of some run lies among the lost or failed."""
 
 
 def metrics_of(runs: Iterable[RunFigures]) -> tuple[str, ...]:
-    """The metrics judged by default, of those that any run has: requests and steps, then `ALWAYS`."""
+    """The metrics judged by default, of those in any run: requests and steps, then `ALWAYS`."""
     runs = list(runs)
     known = dict.fromkeys(name for run in runs for name in run.outcomes)
     named = frozenset().union(*(run.requests for run in runs))
@@ -75,7 +74,7 @@ def metrics_of(runs: Iterable[RunFigures]) -> tuple[str, ...]:
 
 
 def quantiles(runs: Sequence[RunFigures], asked: Sequence[str]) -> tuple[list[Quantile], list[Unjudged]]:
-    """What is to be judged: what was asked for, or the defaults; and what was asked for but no run has."""
+    """The percentiles to judge (``asked``, or the defaults), and those asked for that no run has."""
     if not asked:
         return [Quantile(metric, each) for metric in metrics_of(runs) for each in PERCENTILES], []
     known = {name for run in runs for name in run.outcomes}
@@ -93,9 +92,9 @@ def quantiles(runs: Sequence[RunFigures], asked: Sequence[str]) -> tuple[list[Qu
 
 
 def hindrance(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool) -> Unjudged | None:
-    """Why this percentile can't be judged by these runs of both sides; None when it can.
+    """Why this percentile can't be judged with these runs of both sides; None if it can.
 
-    Whether it is to be trusted is asked run by run, see `trusted`.
+    `trusted` tells for each run whether the percentile is trusted.
     """
     found = [(run, run.outcomes.get(quantile.metric)) for run in runs]
     there = [(run, each) for run, each in found if each is not None and each.attempts]
@@ -135,12 +134,12 @@ def _enough(outcomes: Outcomes, quantile: Quantile) -> bool:
 
 
 def trusted(run: RunFigures, quantile: Quantile) -> bool:
-    """Whether the load generator vouches for this percentile of the run."""
+    """Whether this percentile of the run is trusted."""
     return quantile.percentile <= run.trusted.get(quantile.metric, 100.0)
 
 
 def shares(runs: Sequence[RunFigures]) -> list[str]:
-    """The shares to judge, ``message.lost`` or ``open.failed``: of what was lost or failed in any run."""
+    """The shares to judge (``message.lost``, ``open.failed`` …): those that are not 0 in some run."""
     found: dict[str, None] = {}
     for run in runs:
         for name, each in run.outcomes.items():
@@ -152,9 +151,9 @@ def shares(runs: Sequence[RunFigures]) -> list[str]:
 
 
 def counted(run: RunFigures, share: str, runs: Sequence[RunFigures]) -> tuple[int, int]:
-    """How many attempts of a run are in a share, and of how many: those of its own name.
+    """The numerator and denominator of a share in a run; the denominator is the attempts under the same name.
 
-    What only ever fails, as an error in a task does, is a share of everything attempted.
+    If a name only ever fails, such as errors in a task, it is the attempts of the whole run.
     """
     metric, _, part = share.rpartition(".")
     mine = run.outcomes.get(metric)

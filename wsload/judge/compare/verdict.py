@@ -1,17 +1,17 @@
-"""The gate: what counts as slower, as failing more, and as shown to be neither.
+"""The gate: what counts as slower, as failing more, and as neither.
 
-A comparison answers two questions, each with its own proof:
+A comparison answers two questions, each with its own test:
 
-- Is anything *slower*, or does anything *fail more*? Shown where the lower bound of the change lies above
-  the gate. Many statistics are asked at once, so Holm's correction keeps the chance of even one wrong
+- Is anything *slower*, or does anything *fail more*? Shown if the lower bound of the change lies above
+  the gate. Many statistics are tested at once, so Holm's correction keeps the chance of even one wrong
   answer at alpha.
-- Is everything *not slower*? Shown where each upper bound lies below what still counts as the same.
-  Claiming it of everything takes each to be shown, so no correction is needed: an intersection-union
-  test (R. Berger, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 1982,
-  295–300). A build that is slower by that much passes with a chance of at most alpha.
+- Is everything *not slower*? Shown if every upper bound lies below what still counts as the same. Since
+  each one has to be shown, no correction is needed: an intersection-union test (R. Berger, Multiparameter
+  hypothesis testing and acceptance sampling, Technometrics 24, 1982, 295–300). A build that is slower by
+  that much passes with a chance of at most alpha.
 
-What is neither can't be told yet. All functions take arrays, so that the simulation in the documentation
-asks the very rules that judge.
+If neither is shown, the result is inconclusive. All functions take arrays, so that the simulation in the
+documentation uses the very same rules.
 """
 
 from __future__ import annotations
@@ -30,49 +30,48 @@ from wsload.judge.compare.inference import Evidence, Floats, holm_levels
 Bools = NDArray[np.bool_]
 
 SLOWER_SHARE: Final = 0.8
-"""The part of alpha that goes to calling something slower or failing more; the rest goes to *faster*, which
-nobody has to act on."""
+"""The part of alpha for *slower* and *fails more*; the rest is for *faster*, on which nobody has to act."""
 
 
 class Verdict(StrEnum):
-    """What a comparison says, of one statistic or of the whole."""
+    """The result for one statistic, or for the whole comparison."""
 
     FAILS_MORE = "fails more"
     """It loses or refuses more."""
     SLOWER = "slower"
     FASTER = "faster"
     NOT_SLOWER = "not slower"
-    """Shown not to be slower, nor to fail more, by as much as would count."""
+    """Shown to be neither slower nor to fail more, within the gate's margins."""
     INCONCLUSIVE = "inconclusive"
     NO_VALID_RUNS = "no valid runs"
-    """Of the whole only: a side has no run that vouches for its figures."""
+    """Only for the whole: a side has no run with trusted figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The limits of the verdicts; the defaults are what was found to work."""
+    """The limits of the verdicts; the defaults have been found to work."""
 
     ratio: float = 0.03
     """*Slower* needs the lower bound of the change above this (*faster* its upper below 1 / (1 + this))."""
     shift_ns: int = 100_000
-    """*Slower* and *faster* need a change beyond this, in ns; what is surely below it is *not slower*."""
+    """*Slower* and *faster* need a change of more than this, in ns; less than this is *not slower*."""
     same_within: float = 0.10
-    """*Not slower* needs the upper bound of the change below this: what ten pairs, the default, can tell."""
+    """*Not slower* needs the upper bound of the change below this, which the default of ten pairs can show."""
     failures_within: float = 0.001
     """The same for shares of lost and failed attempts: at most one in a thousand above the baseline's."""
     failures_floor: float = 0.0001
-    """*Fails more* needs a change beyond this: below one attempt in ten thousand nobody looks."""
+    """*Fails more* needs a change of more than this: one attempt in ten thousand does not matter."""
     alpha: float = 0.05
     """The chance of a wrong *slower*, *faster* or *fails more* among everything judged; also the chance of
     a wrong *not slower*."""
     judged: tuple[str, ...] = ()
-    """The statistics to judge, ``message.p99``, or metrics, ``message``; empty for the defaults, see
+    """The statistics (``message.p99``) or metrics (``message``) to judge; empty for the defaults, see
     `wsload.judge.compare.selection`."""
     scatter: tuple[tuple[str, float], ...] = ()
-    """How runs of one build scatter, as the standard deviation of a percentile's logarithm, where the runs
-    can't tell: for a statistic, a percentile (``p99``), or all (an empty name)."""
+    """How much runs of one build scatter, as the standard deviation of a percentile's logarithm, if there are too
+    few runs to estimate it: for a statistic, a percentile (``p99``), or all (an empty name)."""
     drift: float = 0.01
-    """How much latency may drift from one run to the next, where the order does not cancel it."""
+    """How much latency may drift from one run to the next if the order does not cancel it."""
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -82,39 +81,39 @@ class Gate:
             ("drift", self.drift),
         ):
             if not 0 <= value < math.inf:
-                raise UsageError(f"the gate's {name} is a number from 0, not {value}")
+                raise UsageError(f"the gate's {name} must be a number from 0, not {value}")
         for name, value in (
             ("'same within'", self.same_within),
             ("'failures within'", self.failures_within),
             *((f"the scatter of {what or 'runs'}", value) for what, value in self.scatter),
         ):
             if not 0 < value < math.inf:
-                raise UsageError(f"{name} takes a share above 0, not {value}")
+                raise UsageError(f"{name} must be a share above 0, not {value}")
         if not 0 < self.alpha < 0.5:
-            raise UsageError(f"the chance of a false alarm lies between 0 and 50 %, not at {self.alpha}")
+            raise UsageError(f"the chance of a false alarm must lie between 0 and 50 %, not at {self.alpha}")
 
     def scatter_of(self, statistic: str) -> float | None:
-        """How that statistic scatters between runs, as far as it was stated."""
+        """The stated scatter of a statistic between runs, or None."""
         stated = dict(self.scatter)
         return stated.get(statistic, stated.get(statistic.rpartition(".")[2], stated.get("")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Decisions:
-    """What the evidence shows; arrays with an entry a statistic."""
+    """What the evidence shows; arrays with one entry per statistic."""
 
     worse: Bools
     """Slower, or failing more."""
     better: Bools
-    """Faster; shares are not asked."""
+    """Faster; never true for shares."""
     cleared: Bools
-    """Neither slower nor failing more by as much as would count."""
+    """Neither slower nor failing more, within the gate's margins."""
     low: Floats
-    """The change's lower bound, as *worse* was judged by it: corrected for all that is asked."""
+    """The lower bound of the change that decides ``worse``, corrected for multiple tests."""
     high: Floats
-    """Its upper bound, as *cleared* was judged by it."""
+    """The upper bound of the change that decides ``cleared``."""
     level: Floats
-    """What Holm's correction left of alpha for *worse*."""
+    """The level of ``low`` after Holm's correction."""
 
     @property
     def fail(self) -> Bools:
@@ -130,9 +129,9 @@ class Decisions:
 def decide(
     evidence: Evidence, gate: Gate, *, baseline: Floats, candidate: Floats, times: int | None = None
 ) -> Decisions:
-    """Judges log-ratios of times and, behind the first ``times`` of them, differences of shares.
+    """Judges log-ratios of times, which are the first ``times`` statistics, and differences of shares.
 
-    Shape (…, statistics). ``baseline`` and ``candidate`` are the means the change lies between.
+    Shape (…, statistics). ``baseline`` and ``candidate`` are the means of both sides.
     """
     count = baseline.shape[-1]
     timed = np.arange(count) < (count if times is None else times)
@@ -165,25 +164,24 @@ class Judgement:
     is_share: bool
     """Whether it is a share of all attempts, from 0 to 1, and not a time in ns."""
     baseline: float
-    """The geometric mean of times, the mean of shares, over the runs that went in."""
+    """The geometric mean of times, or the mean of shares, over the runs used."""
     candidate: float
     change: float
-    """Of times candidate over baseline, 1.1 is 10 % slower; of shares candidate minus baseline."""
+    """For times candidate over baseline (1.1 is 10 % slower), for shares candidate minus baseline."""
     pairs: int
-    """Pairs of runs that went in; of unpaired runs, the candidate's."""
+    """Pairs of runs used; for unpaired runs, the candidate's."""
     verdict: Verdict
     low: float | None = None
-    """What the change is at least, corrected for all that is judged together (`Decisions.low`). This and
-    what follows is None where nothing is known of the scatter between runs."""
+    """The lower bound of the change, corrected for multiple tests (`Decisions.low`). This and the following
+    fields are None if the scatter between runs is unknown."""
     high: float | None = None
-    """What the change is at most (`Decisions.high`)."""
+    """The upper bound of the change (`Decisions.high`)."""
     level: float | None = None
-    """The chance that ``low`` is wrong, as corrected; that of ``high`` is the gate's alpha."""
+    """The corrected chance that ``low`` is wrong; that of ``high`` is the gate's alpha."""
     deviation: float | None = None
     """The standard deviation of the pairs' log-ratios or differences."""
     more_pairs: int | None = None
-    """About how many more pairs would bring an answer in four cases of five, if the change stays what it
-    is; None unless the verdict is *inconclusive*, and where no reasonable number would."""
+    """See `wsload.judge.compare.power.more_pairs`."""
 
     @property
     def shift(self) -> float:

@@ -1,4 +1,4 @@
-"""What a run shows: its summary, its figures over time, its distributions.
+"""A run's figures: its summary, its time series, its distributions.
 
 May import: measure, results.
 Never here: verdicts.

@@ -1,4 +1,4 @@
-"""The heat map: counts by time and latency, which shows what percentiles hide (several modes, stripes)."""
+"""The heat map: counts by time and latency. It shows what percentiles hide, such as several modes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 MOST_COLUMNS: Final = 200
 ROWS_PER_DECADE: Final = 16
-"""A row's upper end is 15 % above its lower end."""
+"""The upper edge of a row is 15 % above its lower edge."""
 
 Buckets = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Upper edges in ns and counts, as `wsload.measure.histogram.Histogram.buckets` gives them."""
+"""Upper edges in ns and counts, as returned by `wsload.measure.histogram.Histogram.buckets`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Heat:
 
 
 def row_edge_ns(row: int) -> float:
-    """The lower edge of a row in ns; row 0 begins at 1 ns, and all rows are equally high on a log axis."""
+    """The lower edge of a row in ns; row 0 starts at 1 ns, and all rows have the same height on a log axis."""
     return float(10 ** (row / ROWS_PER_DECADE))
 
 

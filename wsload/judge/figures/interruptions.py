@@ -20,7 +20,7 @@ class Interruption:
     end_s: float
     """End of its last slot."""
     lost: int
-    """Connections that closed without the client having asked for it."""
+    """Connections that closed although the client did not ask for it."""
     reconnected: int
     """Users who reconnected."""
     refused: int
@@ -28,9 +28,9 @@ class Interruption:
 
 
 def interruptions(series: Series) -> tuple[Interruption, ...]:
-    """The run's interruptions, in order of time.
+    """The run's interruptions in order.
 
-    An interruption lasts as long as slots lose, refuse or reopen connections, or users are without one.
+    An interruption lasts as long as slots lose, refuse or reopen connections, or users have none.
     """
     nothing = (0,) * len(series.at_s)
     closes = [counts for (what, _), counts in series.failures.items() if what == "close"]

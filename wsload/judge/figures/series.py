@@ -1,9 +1,9 @@
-"""A run over time: the data that charts draw.
+"""A run's time series: the data of the charts.
 
 Intervals are put into slots of equal length, initially a second. When there are more slots than a chart can show,
-neighbours are merged and the slot length doubles. Histograms are merged before percentiles are taken, counters are
-added, and of levels the lowest and highest are kept: nothing is averaged. The number of slots bounds the memory,
-however long the run.
+neighbours are merged and the slot length doubles. Nothing is averaged: percentiles are taken of merged histograms,
+counters are added, and the lowest and highest levels are kept. The number of slots limits the memory, however long
+the run.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
 MOST_SLOTS: Final = 600
 FEWEST_SLOTS: Final = 60
-"""What a run with very many metrics has at least."""
+"""Even a run with very many metrics has this many."""
 MOST_PIECES: Final = 20_000
-"""Slots times metrics: a run with many metrics has fewer slots, so that its memory and its report stay bounded."""
+"""Limit of slots times metrics: with many metrics there are fewer slots, so that memory and report stay small."""
 SECOND_S: Final = 1.0
 LEAST_COVERED: Final = 0.25
-"""The share of a slot that must have been recorded for a rate: the last slot is often very short."""
+"""A rate needs this share of its slot to be recorded; the last slot is often very short."""
 _UNTRACKED: Final = (*PHASES, "close", "gc_pause")
 """Metrics that are only of interest over the whole run."""
 
@@ -72,7 +72,7 @@ class Series:
     at_s: tuple[float, ...] = ()
     """Start of each slot, relative to ``start_s``; slots without an interval are absent."""
     covered_s: tuple[float, ...] = ()
-    """How much of each slot was recorded: the divisor of its rates."""
+    """How much of each slot was recorded; the divisor of its rates."""
     tracks: Mapping[str, Track] = field(default_factory=dict)
     """By metric."""
     heat: Mapping[str, Heat] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Series:
     """How many were lost or failed, by metric: ``buy.lost``, ``buy.failed``."""
 
     def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
-        """The slots' counts per second; None where too little was recorded."""
+        """The counts per second; None for a slot of which too little was recorded."""
         least_s = LEAST_COVERED * self.width_s
         return tuple(
             count / covered if covered >= least_s else None
@@ -96,7 +96,7 @@ class Series:
 
 
 class _Sparse(NamedTuple):
-    """A histogram's non-zero counts and their indices: a fraction of its memory, and of the time to add it."""
+    """A histogram's non-zero counts and their indices, which takes a fraction of the memory and time."""
 
     places: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -117,13 +117,13 @@ def _sum(pieces: Iterable[_Sparse]) -> Histogram:
 
 
 class _Slot:
-    """What one slot collected."""
+    """The data of a slot."""
 
     __slots__ = ("counters", "covered_s", "end_s", "failures", "highest", "lowest", "pieces", "unanswered")
 
     def __init__(self) -> None:
         self.pieces: dict[str, list[_Sparse]] = {}
-        """By metric; their sum counts."""
+        """By metric, to be added up."""
         self.counters: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         self.unanswered: Counter[str] = Counter()
@@ -162,19 +162,19 @@ class _Slot:
 
 
 class SeriesBuilder:
-    """Takes a run's intervals one by one, without keeping them."""
+    """Builds a `Series` from a run's intervals, without keeping them."""
 
     def __init__(self, most_slots: int = MOST_SLOTS) -> None:
         """``most_slots`` is at least 2."""
         self._most = most_slots
         self._metrics: set[str] = set()
-        """Those that were tracked so far."""
+        """The tracked metrics so far."""
         self._origin_s = 0.0
-        """Start of slot 0; meaningless while there are no slots."""
+        """Start of slot 0; meaningless without slots."""
         self._width_s = SECOND_S
         self._slots: dict[int, _Slot] = {}
         self._open = _Slot()
-        """The latest slot that was added to; it may be unpacked."""
+        """The slot that was added to last; the others are packed."""
         self._end_s = 0.0
         """The latest end of an interval."""
 
@@ -184,7 +184,7 @@ class SeriesBuilder:
             return
         end_s = interval.start_s + interval.length_s
         if not self._slots:
-            # The first interval is often shorter; the following ones fill one slot each from its end on.
+            # The first interval is often shorter; the following ones fill one slot each.
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
         self._metrics.update(filter(is_tracked, interval.histograms))
@@ -206,7 +206,7 @@ class SeriesBuilder:
         slot.failures.update(interval.failures)
         slot.covered_s += min(interval.length_s, max(end_s - slot.end_s, 0.0))
         slot.end_s = max(slot.end_s, end_s)
-        if end_s > self._end_s:  # otherwise it is one worker's, come late: its levels are not the whole
+        if end_s > self._end_s:  # otherwise it is a late one from a single worker, with partial levels
             self._end_s = end_s
             slot.see(interval.gauges, interval.gauges)
 
@@ -217,7 +217,7 @@ class SeriesBuilder:
         """Doubles the slot length until there is room for another slot."""
         while len(self._slots) >= self._most:
             narrow, self._slots = self._slots, {}
-            first = min(narrow)  # relative to this, any two slots meet after enough doublings
+            first = min(narrow)  # relative to this, any two slots merge after enough doublings
             self._origin_s += first * self._width_s
             self._width_s *= 2
             for place in sorted(narrow):
@@ -272,7 +272,7 @@ class SeriesBuilder:
 
 
 def _track(column: list[_Sparse | None]) -> tuple[Track, list[Buckets | None]]:
-    """The figures of one metric's slots, and the slots' buckets."""
+    """The figures and buckets of one metric's slots."""
     counts: list[int] = []
     figures: list[tuple[int | None, ...]] = []
     for packed in column:
@@ -291,4 +291,4 @@ def _all_edges() -> NDArray[np.int64]:
 
 
 _EDGES: Final = _all_edges()
-"""The upper edge (ns) of each place in a histogram's counts."""
+"""The upper edge (ns) of each bucket of a histogram."""

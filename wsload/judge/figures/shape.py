@@ -1,4 +1,4 @@
-"""Distributions of a whole run: percentile curves, and how the time to open divides into phases."""
+"""Distributions over a whole run: percentile curves, and the phases of the time to open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GRID: Final = tuple(
         | {25.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, 99.999}
     )
 )
-"""Percentiles evenly spaced on a logarithmic axis of 1 - p, five for each halving of it."""
+"""Percentiles evenly spaced on a logarithmic axis of 1 - p, five per halving, and the usual ones."""
 
 PHASES: Final = ("open.dns", "open.tcp", "open.tls", "open.upgrade")
 """Consecutive parts of ``open``."""
@@ -34,7 +34,7 @@ class Shape:
 def shape(histogram: Histogram) -> Shape:
     """The percentile curve; empty for an empty histogram.
 
-    The last point is the maximum, at the percentile beyond which only one value is left.
+    The last point is the maximum, at the percentile beyond which there is only one value.
     """
     if not histogram.total:
         return Shape(count=0, percentiles=(), values_ns=())
@@ -52,7 +52,7 @@ class Opening:
     """The mean time to open and its parts, in ns. Means add up, unlike percentiles."""
 
     phases: Mapping[str, float]
-    """By metric, in order of time; phases that no opening had are absent."""
+    """By metric, in order; phases that no opening had are absent."""
     waiting_ns: float
     """The rest of ``open``: a late start, and waiting between attempts."""
 
@@ -60,8 +60,8 @@ class Opening:
 def opening(histograms: Mapping[str, Histogram]) -> Opening:
     """How the mean of ``open`` divides into its phases.
 
-    A phase that only some openings had (a name to resolve, TLS) counts for those. The histograms also hold the
-    phases of openings that failed: these are assumed to be like the others.
+    A phase that only some openings had (name resolution, TLS) is weighted with their share. The histograms also hold
+    the phases of failed openings, which are assumed to be similar.
     """
     whole = histograms.get("open", Histogram())
     phases = {}

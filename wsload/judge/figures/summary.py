@@ -1,7 +1,6 @@
-"""A run in figures: computed once, from what was recorded, and rendered many times.
+"""A run's figures, computed once and rendered many times.
 
-The same `Totals` give the same summary, whether they were added up while the run went on or read
-back from its directory.
+The same `Totals` give the same summary, whether they were added up during the run or read from its directory.
 """
 
 from __future__ import annotations
@@ -30,12 +29,11 @@ PERCENTILES: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSummary:
-    """One metric over the whole run; there is none without values. All but two fields in ns."""
+    """One metric over the whole run. All but two fields are in ns."""
 
     count: int
-    """Values recorded."""
     rate: float
-    """Values a second, over the time covered."""
+    """Values per second of the time covered."""
     min_ns: int
     p50_ns: int
     p90_ns: int
@@ -59,7 +57,7 @@ class Summary:
     duration_s: float = 0.0
     """The time covered by intervals, to the millisecond."""
     metrics: Mapping[str, MetricSummary] = field(default_factory=dict)
-    """By metric; one without values is absent."""
+    """By metric; metrics without values are absent."""
     counters: Mapping[str, int] = field(default_factory=dict)
     """Sums by name, see `wsload.measure.names`; zeros are absent."""
     peaks: Mapping[str, int] = field(default_factory=dict)
@@ -71,15 +69,15 @@ class Summary:
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), in the order of the codes."""
     names: Mapping[str, Kind] = field(default_factory=dict)
-    """What the user classes named, and what each is, in the order of ``metrics``."""
+    """The names given by user classes with their kinds, in the order of ``metrics``."""
 
     @property
     def leading(self) -> str | None:
-        """The name that stands for the run; see `wsload.measure.names.leading`."""
+        """The name that represents the run; see `wsload.measure.names.leading`."""
         return leading({metric: found.count for metric, found in self.metrics.items()}, self.names)
 
     def kind(self, metric: str) -> Kind:
-        """What this metric's name stands for; requests were all there was in older runs."""
+        """The kind of this metric's name; older runs have only requests."""
         return self.names.get(split(metric)[0], Kind.REQUEST)
 
     def to_json(self) -> dict[str, object]:
@@ -98,7 +96,7 @@ class Summary:
 
 
 def summarize(totals: Totals, known: Labels | None = None) -> Summary:
-    """The figures of a run, or of any stretch of it; ``known`` are the labels stored with it."""
+    """The figures of a run, or of a part of it; ``known`` are the labels stored with it."""
     order = (*counters(), *(known.counters if known else ()))
     failures = dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0])))
     return Summary(
@@ -137,6 +135,6 @@ def _figures(histogram: Histogram, duration_s: float) -> MetricSummary:
 
 
 def _listed(found: Mapping[str, int], order: tuple[str, ...]) -> dict[str, int]:
-    """In this order, others last; zeros are left out, but for those of the user class's own."""
+    """The counters in this order, then the user classes' own; zeros are left out except for the latter."""
     own = found.keys() - set(order)
     return {name: found[name] for name in (*order, *sorted(own)) if found.get(name) or name in own}

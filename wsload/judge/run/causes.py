@@ -1,4 +1,4 @@
-"""Why the load generator was late, by its own accounts, and what helps against it."""
+"""Why the load generator was late, according to its own counters, and what to do about it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from wsload.measure.names import LATE_IN
 from wsload.words import milliseconds, percent
 
 MOST: Final = 0.5
-"""A cause is named that explains this share of the lateness."""
+"""A cause is named if it explains this share of the lateness."""
 FULL_SECONDS: Final = 0.1
-"""Share of a run's seconds in which a full process is a cause."""
+"""A full process is a cause if it was full in this share of the run's seconds."""
 SAMPLES: Final = 2
-"""So many times a place must have been seen while the loop was late."""
+"""A place must have been sampled this many times while the loop was late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What was seen, and what to do."""
+    """What was observed, and what to do."""
 
     text: str
     remedy: str
 
 
 def cause_of(processes: Iterable[Watch], *, ui_in_process: bool = False) -> Cause | None:
-    """What held up the process that was late for longest; None where none was.
+    """What held up the process that was late for longest; None if none was.
 
     ``ui_in_process`` says that Locust's web UI shared the measuring process.
     """
@@ -52,7 +52,7 @@ def _longest(watch: Watch) -> str:
 
 
 def _blocked(watch: Watch) -> Cause | None:
-    """A place in the user class at which the loop was seen again and again while it was late."""
+    """A place in the user class at which the late loop was sampled repeatedly."""
     counters = watch.totals.counters
     places = {
         name.removeprefix(LATE_IN): number for name, number in counters.items() if name.startswith(LATE_IN)

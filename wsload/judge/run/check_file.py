@@ -1,4 +1,4 @@
-"""Checks that stand in a file: one a line, with comments that begin with #, or in a project's pyproject.toml."""
+"""Reads checks from a file, with one check or #-comment per line, or from a project's pyproject.toml."""
 
 from __future__ import annotations
 

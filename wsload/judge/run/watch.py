@@ -1,4 +1,4 @@
-"""One process of the load generator, watched over a run: its CPU, its lateness, and whether it stands out."""
+"""The processes of the load generator over a run: CPU, lateness, and which of them stand out."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from wsload.results.run import RunWarning
 from wsload.words import milliseconds
 
 BUSY: Final = 0.85
-"""CPU of one core beyond which a process is full: whatever it does waits for itself."""
+"""CPU share of one core above which a process is full."""
 STANDS_OUT: Final = 1_000
-"""So many messages make a p99 that can be compared with other processes'."""
+"""Messages needed to compare a process's p99 with that of others."""
 
 
 class Watch:
-    """Adds up one process's intervals."""
+    """Adds up the intervals of one process."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        """For the warnings; empty where there is only one."""
+        """For warnings; empty if there is only one process."""
         self.reset()
 
     def reset(self) -> None:
-        """Begins anew."""
+        """Starts over."""
         self.seconds = 0
-        """Intervals seen of half a second or more."""
+        """Intervals of half a second or more."""
         self.busy = 0
-        """Of these, the ones in which the process used more than `BUSY` of a core."""
+        """Those in which the process used more than `BUSY` of a core."""
         self.peak = 0.0
         """The highest share of a core used in any of them."""
         self.last = 0.0
@@ -49,7 +49,7 @@ class Watch:
         self.peak = max(self.peak, share)
 
     def figures(self, tolerance_ns: float = TOLERANCE_NS) -> dict[str, object]:
-        """The process's own figures for summary.json, times in ns, beside the merged ones."""
+        """The process's own figures for summary.json; times in ns."""
         figures: dict[str, object] = {
             "name": self.name,
             "cpu_peak": round(self.peak, 3),
@@ -66,9 +66,9 @@ class Watch:
 
 
 def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
-    """Names the processes whose message p99 is more than twice the others' median, and 1 ms above it.
+    """Warns of processes whose message p99 is more than twice the median of the others, and 1 ms above it.
 
-    One slow client hides in a merge of many.
+    One slow process would go unnoticed among many.
     """
     p99s = {
         watch.name: watch.totals.histograms["message"].percentile(99)
