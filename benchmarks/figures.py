@@ -13,7 +13,7 @@ YARDSTICK: Final = "bare websockets"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What was measured, and of whom."""
+    """What was measured, and for whom."""
 
     case: str
     """Such as ``round trip``."""

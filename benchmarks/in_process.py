@@ -1,6 +1,6 @@
-"""wsload's users, talking to a tiny server in the same process, so that there is nothing to wait for.
+"""wsload's users with a tiny server in the same process, so that there is nothing to wait for.
 
-What remains is wsload itself: the user's coroutine, the connection, the session and the recorder.
+This leaves wsload itself: the user's coroutine, the connection, the session and the recorder.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OWN: Final = f"{NONCE}000001"
 ROOM: Final = 50
 OTHER: Final = "another00001"
 CLOSE: Final = Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False)
-"""The server's close frame, 1000. The client's, masked, begins alike."""
+"""The server's close frame, 1000. The client's, which is masked, has the same first byte."""
 
 
 def frame(data: bytes) -> bytes:
@@ -83,7 +83,7 @@ class Wire(asyncio.Transport):
             answers = [_upgraded(data), *answers]
         self._number += 1
         for answer in answers:
-            # Its protocol's own method, as uvloop calls it; before the upgrade it is another's.
+            # The protocol's own method, as uvloop calls it; before the upgrade that is another protocol.
             receive = self._arrive if self._number <= 0 else self._protocol.data_received
             self._loop.call_soon(receive, answer)
 
@@ -127,7 +127,7 @@ class InProcess:
         user_class.host = HOST  # as Locust's runner does
         environment = Environment(user_classes=[user_class])
         opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
-        # What users ask of their process, without the thread and the greenlets of a real one.
+        # Stands in for a `ProcessContext`, without its thread and greenlets.
         context: Any = SimpleNamespace(
             engine=self.engine,
             settings=Settings.of(Namespace()),

@@ -1,4 +1,4 @@
-"""What holds a process up from outside: processes on its core, and signals."""
+"""Ways to hold a process up from outside: other processes on its core, and signals."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 CORE: Final = 0
-"""Where the process to be held up is."""
+"""The core of the process to be held up."""
 Nuisance = Callable[[int, float], "contextlib.AbstractContextManager[None]"]
-"""Holds up a process, by its id, for about such a share of the time."""
+"""Takes a process id, and the share of the time for which to hold that process up, roughly."""
 
 
 @contextlib.contextmanager
 def nobody(pid: int, often: float) -> Iterator[None]:
-    """Nothing does."""
+    """Does not hold it up."""
     yield
 
 
 @contextlib.contextmanager
 def starve(pid: int, often: float) -> Iterator[None]:
-    """A busy process on its core, for a part of the time."""
+    """Runs a busy process on its core, for a part of the time."""
     with _busy(_BUSY.format(priority="os.nice(0)", seconds=0.1, pause=0.1 / often)):
         yield
 
 
 @contextlib.contextmanager
 def deschedule(pid: int, often: float) -> Iterator[None]:
-    """A process with a higher priority takes its core again and again."""
+    """Repeatedly takes its core with a process of higher priority."""
     priority = "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))"
     with _busy(_BUSY.format(priority=priority, seconds=0.02, pause=0.02 / often)):
         yield
@@ -63,7 +63,7 @@ def _busy(code: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stop(pid: int, often: float) -> Iterator[None]:
-    """It is stopped and continued again and again."""
+    """Repeatedly stops and continues it."""
     over = threading.Event()
 
     def work() -> None:

@@ -78,7 +78,7 @@ class Process:
 
     @property
     def cpu_ns(self) -> int:
-        """CPU time of all its threads so far, user and system, as the kernel accounts for it."""
+        """CPU time of all its threads so far, user and system, according to the kernel."""
         if sys.platform == "linux":
             # The clock of clock_getcpuclockid(3): exact to the ns, while /proc counts ticks of 10 ms.
             return time.clock_gettime_ns((~self.pid << 3) | 2)

@@ -13,8 +13,10 @@ import numpy as np
 
 from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import METRICS, Interval, merge
+from wsload.measure.interval import Interval, merge
+from wsload.measure.names import metrics
 from wsload.results.reader import open_run
+from wsload.results.trust import Standing, Trust
 from wsload.results.writer import RunWriter
 
 STARTED_AT = 1.7e9
@@ -32,7 +34,7 @@ def made_up(seed: int) -> Interval:
         length_s=1.0,
         histograms={
             metric: Histogram.of((values.lognormal(13.5, 0.7, VALUES)).astype(np.int64).tolist())
-            for metric in METRICS
+            for metric in metrics()
         },
         counters={"sent": VALUES, "received": 50 * VALUES, "cpu_ns": 300_000_000},
         gauges={"users": 50, "connections": 50, "in_flight": 3},
@@ -40,7 +42,7 @@ def made_up(seed: int) -> Interval:
 
 
 def placed(interval: Interval, second: int) -> Interval:
-    """The interval, as that second of the run."""
+    """The interval, moved to this second of the run."""
     return Interval(
         start_s=STARTED_AT + second,
         length_s=1.0,
@@ -67,7 +69,8 @@ def measured(directory: Path, seconds: int, workers: int) -> Iterator[tuple[str,
         writer.append(whole)
         merging += merged - began
         writing += time.perf_counter() - merged
-    writer.finish(summarize(writer.totals).to_json(), ended_at=STARTED_AT + seconds, valid=True)
+    trust = Trust(standing=Standing.TRUSTED, verdict="Trusted")
+    writer.finish(summarize(writer.totals).to_json(), ended_at=STARTED_AT + seconds, trust=trust)
     yield "merge", "s", merging
     yield "write", "s", writing
     yield "size", "MiB", sum(path.stat().st_size for path in writer.path.iterdir()) / (1 << 20)

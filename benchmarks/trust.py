@@ -1,11 +1,11 @@
-"""Whether what is trusted is true: load generators that are held up, beside the server's account.
+"""Is what wsload trusts true? Compares load generators that are held up with the server's records.
 
     python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--keep FILE] [--write PAGE]
 
-Each run loads a chat server, which delays every answer by a random time and keeps an account of when each post came and
-each answer left, while the load generator is held up in one way. Every percentile that wsload trusts must be within
-10 % or 1 ms of the account. Linux only; as root the server has real-time priority on a core of its own, so that its
-account is true. ``--keep`` adds the runs to a file of earlier ones, so that they can be made in slices.
+Each run loads a chat server, which delays every answer by a random time and records when each post came and each answer
+left, while the load generator is held up in one way. Every percentile that wsload trusts must be within 10 % or 1 ms of
+the server's. Linux only. As root the server gets real-time priority on its own core, so that its records are accurate.
+``--keep`` adds the runs to a file of earlier ones, so that they can be made in several sittings.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ USERS: Final = 10
 OTHER_CORE: Final = 1
 SPARE_S: Final = 60.0
 MOST_UNDER_WAY_NS: Final = 20_000_000
-"""The server has precedence: what reached it later than this was held up between its dating and its sending."""
+"""The server has priority, so a post that took longer than this was held up between its timestamp and the write."""
 CHECKED: Final = ("message", "message.service")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One way to be held up."""
+    """A way to be held up."""
 
     about: str
     habit: str = "behave"
@@ -68,28 +68,28 @@ KINDS: Final = {
 }
 LEAST_OFTEN: Final = 0.01
 MOST_OFTEN: Final = 0.2
-"""How often a run is held up is drawn for each: a share of its tasks, or of its time."""
+"""How often a run is held up, as a share of its tasks or of its time, is drawn at random between these."""
 WORKLOADS: Final = {"closed": {}, "open": {"HELD_UP_RATE": "20"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One run: what was trusted, and what of it was wrong."""
+    """What a run trusted, and how much of that was wrong."""
 
     verdict: str
     level: float
     """Up to which percentile ``message`` was trusted."""
     posts: int
     trusted: int
-    """Percentiles that were trusted and compared."""
+    """How many percentiles were trusted, and compared."""
     wrong: tuple[str, ...]
-    """Those of them that were off, in words."""
+    """Those of them that were wrong, in words."""
     hidden: int
-    """Percentiles that were off and not trusted."""
+    """How many percentiles were wrong, but not trusted."""
 
 
 def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
-    """Makes one run. Raises `AssertionError` where it left no results."""
+    """Makes one run. Raises `AssertionError` if it left no results."""
     often = math.exp(random.uniform(math.log(LEAST_OFTEN), math.log(MOST_OFTEN)))
     with tempfile.TemporaryDirectory(prefix="wsload-trust-") as name:
         directory = Path(name)
@@ -107,7 +107,7 @@ def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
 
 
 def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
-    """What was recorded beside the truth: the time from each post's sending to its answer's."""
+    """Compares a run's percentiles with the true times from each post's sending to its answer's."""
     trusted, hidden, wrong = 0, 0, []
     for metric in CHECKED:
         for rung, true_ns in zip(RUNGS, percentiles(truth_ns, RUNGS), strict=True):
@@ -157,7 +157,7 @@ def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, se
     try:
         if kind.nuisance in ("starve", "deschedule"):
             os.sched_setaffinity(child.pid, {CORE})
-        if kind.nuisance != "starve":  # by its equals; and by nobody else on this machine
+        if kind.nuisance != "starve":  # otherwise real-time priority shields it from the rest of this machine
             with contextlib.suppress(PermissionError):
                 os.sched_setscheduler(child.pid, os.SCHED_RR, os.sched_param(30))
         deadline = time.monotonic() + SPARE_S
@@ -179,14 +179,12 @@ Results = dict[tuple[str, str], list[Result]]
 
 
 def main() -> int:
-    """Makes the runs, prints a line for each, then the table; 1 where something trusted was wrong."""
+    """Makes the runs, prints a line for each, then the table; returns 1 if something trusted was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trust", description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=int, default=10, help="of each kind and workload")
     parser.add_argument("--seconds", type=int, default=4, help="of each run")
-    parser.add_argument("--kinds", default=",".join(KINDS), help="which, with commas between")
-    parser.add_argument(
-        "--keep", type=Path, help="add the runs to this file, and make the table of all in it"
-    )
+    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated (default: all)")
+    parser.add_argument("--keep", type=Path, help="add the runs to this file, and tabulate all runs in it")
     parser.add_argument("--write", type=Path, help="put the table into this page")
     options = parser.parse_args()
     results: Results = {}
@@ -238,7 +236,7 @@ def _level(rung: float) -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    """Replaces the table in the page, between its marks."""
+    """Replaces the table between the marks in the page."""
     page = path.read_text(encoding="utf-8")
     head, begin, rest = page.partition("<!-- table -->\n")
     _, end, tail = rest.partition("<!-- end -->")

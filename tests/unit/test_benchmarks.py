@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import hot_path
+from benchmarks import hot_path, report_hour, results_hour
 from benchmarks.figures import YARDSTICK, Figure, Goal, Place, Sample, figures, outcomes
 from benchmarks.tables import number, to_json
 from benchmarks.tally import MESSAGES, OPEN, Tally
+from wsload.results.reader import open_run
 
 values = st.floats(0.01, 1e6)
 
@@ -165,3 +166,9 @@ def test_what_is_stored_is_complete() -> None:
     assert stored
     for counts in stored.values():
         assert set(counts) == set(hot_path.SECTIONS)
+
+
+def test_the_benchmarks_of_an_hour_write_runs_that_can_be_read(tmp_path: Path) -> None:
+    steps = {what for what, _, _ in results_hour.measured(tmp_path, seconds=3, workers=2)}
+    assert {"merge", "write", "read", "summarize"} <= steps
+    assert open_run(report_hour.write_run(tmp_path, seconds=3)).problems == ()
