@@ -145,7 +145,7 @@ def test_a_stage_without_two_valid_pairs_says_nothing() -> None:
     [
         ({"pairs": 1}, "at least 2 pairs of runs, not 1"),
         ({"first_look": 1}, "the first look needs at least 2 pairs"),
-        ({"early_share": 1.0}, "lies between 0 and 1"),
+        ({"early_share": 1.0}, "must lie between 0 and 1"),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused(changes: dict[str, float], said: str) -> None:
