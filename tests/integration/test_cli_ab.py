@@ -269,10 +269,10 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
     assert done.out == ""
     last = done.err.splitlines()[-1]
     assert last.startswith(
-        "wsload: 4 attempts in a row were not valid, so the experiment was stopped: Not trusted: "
+        "wsload: 6 attempts in a row were not valid, so the experiment was stopped: Not trusted: "
     )
     place, plan = experiment(tmp_path)
-    assert len(plan["runs"]) == 1
+    assert len(plan["runs"]) == 2
     assert f"To continue: wsload ab --resume {place.relative_to(tmp_path)}" in done.err
 
 

@@ -20,6 +20,8 @@ from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopRe
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
 from wsload.commands.ab.progress import ProgressDisplay
+from wsload.commands.cli.compare import Format
+from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load
 from wsload.errors import Untrusted, UsageError, WsloadError
@@ -399,18 +401,37 @@ def test_side_by_side_an_end_of_one_ends_the_other_and_keeps_whole_pairs(
 # Runs that are of no use
 
 
-@pytest.mark.parametrize(("repeats", "done"), [(0, 3), (2, 1)])
+@pytest.mark.parametrize(("repeats", "done"), [(0, 5), (2, 1)])
 def test_attempts_that_are_all_not_valid_end_the_experiment(
     plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, repeats: int, done: int
 ) -> None:
     loader = Loader(told=dict.fromkeys(range(1, 99), False))
     conductor = conduct(replace(plan, pairs=10, repeats=repeats), loader)
-    with pytest.raises(Untrusted, match=f"4 attempts in a row were not valid.*{LATE}") as caught:
+    with pytest.raises(Untrusted, match=f"6 attempts in a row were not valid.*{LATE}") as caught:
         conductor.go_on()
     assert caught.value.exit_code == ExitCode.UNTRUSTED
     assert len(loader.made) == MOST_INVALID
     assert len(load(tmp_path).done) == done
     assert load(tmp_path).ended is None  # it can be resumed, when the machine is quieter
+
+
+@pytest.mark.parametrize(("slower", "code"), [(2.0, ExitCode.FAILED), (1.0, ExitCode.UNTRUSTED)])
+def test_what_was_shown_before_attempts_were_all_not_valid_is_said(
+    plan: ExperimentPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    slower: float,
+    code: ExitCode,
+) -> None:
+    loader = Loader(slower=slower, told=dict.fromkeys(range(9, 99), False))
+    monkeypatch.setattr(Conductor.__init__, "__kwdefaults__", {"load": loader})
+    experiment = Experiment(plan=replace(plan, pairs=10), created_at=1732278960.0)
+    assert conduct_and_tell(tmp_path, experiment, format_=Format.TERMINAL) == code
+    said = capsys.readouterr()
+    assert "6 attempts in a row were not valid" in said.err and "To continue: wsload ab --resume" in said.err
+    assert "4 pairs of runs" in said.out
+    assert load(tmp_path).valid_pairs == 4
 
 
 def test_one_that_is_valid_in_between_keeps_it_going(plan: ExperimentPlan, conduct: Conduct) -> None:

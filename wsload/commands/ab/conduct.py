@@ -28,7 +28,7 @@ from wsload.results.reader import StoredRun
 LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
-MOST_INVALID: Final = 4
+MOST_INVALID: Final = 6
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
 STAGE: Final = ".running"
 """Subdirectory for the current runs, one for each side."""

@@ -120,6 +120,11 @@ class Experiment:
         """The number of pairs with both runs."""
         return len(self.done) // 2
 
+    @property
+    def valid_pairs(self) -> int:
+        """The number of pairs of whose runs both are valid."""
+        return sum(a.valid and b.valid for a, b in zip(self.done[::2], self.done[1::2], strict=False))
+
     def with_outcome(self, outcome: Outcome) -> Experiment:
         """The experiment with one more run."""
         assert outcome.slot == len(self.done) + 1

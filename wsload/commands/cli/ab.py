@@ -178,8 +178,9 @@ def ab(
     Each run gets a server of its own, and starts once that answers a WebSocket handshake. The order is
     A B B A A B B A…, so that a machine that drifts affects both builds equally. What a run can be
     trusted for is used, such as p50 where p99 is not; a run of which nothing is trusted is repeated, and does
-    not count if that doesn't help; four such attempts in a row end the experiment. Commands are run
-    without a shell and stored in experiment.json: pass secrets in the environment.
+    not count if that doesn't help. Six such attempts in a row end the experiment, which is then judged by
+    what it has. Commands are run without a shell and stored in experiment.json: pass secrets in the
+    environment.
 
     Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU and
     memory, and comparison.html. Ctrl-C keeps what was measured, and --resume continues, from any directory.

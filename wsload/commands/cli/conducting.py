@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wsload.commands.cli.compare import Format, tell
-from wsload.errors import WsloadError
+from wsload.errors import Untrusted, WsloadError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     from wsload.commands.ab.judging import clear_in
     from wsload.commands.ab.progress import ProgressDisplay
 
-    cut_short = False
+    cut_short = untrusted = False
     with ProgressDisplay(len(experiment.slots)) as display:
         conductor = Conductor(
             path, experiment, listener=display, is_clear=clear_in(path), environment=dict(os.environ)
@@ -39,7 +39,10 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
                 _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
             if conductor.experiment.done:
                 _say(f"{conductor.experiment.missing()}\nTo continue: wsload ab --resume {path}")
-            raise
+            untrusted = isinstance(error, Untrusted) and conductor.experiment.valid_pairs > 0
+            if not untrusted:
+                raise
+            _say(f"wsload: {error}")
     experiment = conductor.experiment
     if cut_short:
         _say(f"Interrupted: {experiment.missing()}\nTo continue: wsload ab --resume {path}")
@@ -52,6 +55,8 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     if cut_short:
         return ExitCode.INCONCLUSIVE
     code = report.comparison.exit_code
+    if untrusted:  # that B is slower may be shown by then; that it is not takes the whole experiment
+        return code if code == ExitCode.FAILED else ExitCode.UNTRUSTED
     if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
         _say(f"More pairs may tell: wsload ab --resume {path} --more {pairs}")
     return code
