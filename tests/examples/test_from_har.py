@@ -64,7 +64,7 @@ def test_a_recording_is_repeated(
     with service(name, request) as url, undisturbed():
         finished = run_locust(
             "-f", "locustfile.py", *load, "--host", url, "--ws-check", "lost < 1", "--exit-code-on-error", "0",
-            env={"WS_AUTHTOKEN": "of-today"},
+            env={"WS_AUTHTOKEN": "of-today", "WS_COOKIE_SESSION": "of-today"},
         )  # fmt: skip
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "Traceback" not in finished.stderr
@@ -82,8 +82,9 @@ def test_a_recording_is_repeated(
 
 def test_a_secret_is_asked_for(run_locust: Callable[..., Finished], tmp_path: Path) -> None:
     done = from_har(tmp_path, STORED / "graphql.har", "-o", "locustfile.py")
-    assert "Set before the run: WS_AUTHTOKEN" in done.stderr
-    assert "s3cr3t-of-ada" not in (tmp_path / "locustfile.py").read_text("utf-8")
+    assert "Set before the run: WS_AUTHTOKEN, WS_COOKIE_SESSION" in done.stderr
+    assert (STORED / "graphql.har").read_text("utf-8").count("s3cr3t-") >= 2
+    assert "s3cr3t" not in (tmp_path / "locustfile.py").read_text("utf-8")
     finished = run_locust("-f", "locustfile.py", "--headless", "-u", "1", "-t", "1s")
     assert finished.returncode != 0
     assert finished.stderr.splitlines()[-1].endswith(

@@ -254,15 +254,20 @@ def test_the_verdict(tmp_path: Path, codes: tuple[str, str], tolerate: str, verd
     assert runner.step("Verdict").returncode == verdict
 
 
-def test_wsload_is_installed_into_an_environment_of_its_own(tmp_path: Path) -> None:
-    runner = Runner(tmp_path, wsload="git+https://git.example.org/wsload.git@v1; evil")
+@pytest.mark.parametrize(
+    ("given", "installed"),
+    [("", "/action[http,prometheus]"), ("wsload==1; evil", "wsload==1; evil")],
+    ids=["its own", "another"],
+)
+def test_wsload_is_installed_into_an_environment_of_its_own(
+    tmp_path: Path, given: str, installed: str
+) -> None:
+    runner = Runner(tmp_path, wsload=given)
     runner.program("python", f'mkdir -p "$3/bin"; cp "{runner.programs}/pip" "$3/bin/pip"')
     runner.program("pip", f'printf "%s\\n" "$@" >"{tmp_path}/asked"')
-    done = runner.step("Install wsload")
+    done = runner.step("Install wsload", GITHUB_ACTION_PATH="/action")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "asked").read_text().splitlines() == [
-        "install", "--quiet", "git+https://git.example.org/wsload.git@v1; evil",
-    ]  # fmt: skip
+    assert (tmp_path / "asked").read_text().splitlines() == ["install", "--quiet", installed]
     assert (runner.temp / "path").read_text().strip() == str(runner.temp / "wsload" / "bin")
 
 

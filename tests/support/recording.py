@@ -60,7 +60,8 @@ def socket_io_upgraded(page: Page) -> None:
 
 
 def graphql(page: Page, client: str = "") -> None:
-    """Two queries and a subscription, by the real client."""
+    """Two queries and a subscription, by the real client of somebody who is logged in."""
+    page.value("document.cookie = 'session=s3cr3t-cookie-of-ada'")
     page.value(client + ";window.graphqlWs = graphqlWs; 1")
     page.value(
         f"""(async () => {{ {SLEEP}

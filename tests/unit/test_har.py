@@ -242,6 +242,18 @@ def test_the_opening(tmp_path: Path) -> None:
     assert len(visits) == 2
 
 
+def test_times_in_milliseconds_and_none_at_all(tmp_path: Path) -> None:
+    first, answer, last = (
+        told(kind, text) for kind, text in (("send", "a"), ("receive", "b"), ("send", "c"))
+    )
+    milliseconds = [{**first, "time": AT_S * 1000}, {**answer, "time": AT_S * 1000}]
+    assert "await asyncio.sleep(1.5)" in code(tmp_path, *milliseconds, {**last, "time": AT_S * 1000 + 1500})
+    for message in (first, answer, last):
+        del message["time"]
+    text = code(tmp_path, first, answer, last, told("receive", "d"))
+    assert "self.round_trip('c', name='message')" in text
+
+
 # Foreign files
 
 

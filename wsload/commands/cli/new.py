@@ -13,7 +13,7 @@ from wsload.commands.new import scaffold
 
 def new(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to write; made if needed.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Where to write; made if needed.", show_default=False)
     ] = Path(),
     protocol: Annotated[
         str,

@@ -154,9 +154,11 @@ def _connection(entry: dict[str, Any], url: SplitResult, entries: Sequence[Any])
 
 def _messages(found: Any) -> tuple[tuple[Message, ...], int]:
     """The messages within the limits, in order of time, and how many were beyond."""
-    messages = (
-        [message for each in found or () if (message := _message(each))] if isinstance(found, list) else []
-    )
+    messages: list[Message] = []
+    for each in found if isinstance(found, list) else ():
+        message = _message(each, messages[-1].at_s if messages else 0.0)
+        if message is not None:
+            messages.append(message)
     messages.sort(key=lambda message: message.at_s)
     size = 0
     for place, message in enumerate(messages):
@@ -166,14 +168,19 @@ def _messages(found: Any) -> tuple[tuple[Message, ...], int]:
     return tuple(messages), 0
 
 
-def _message(found: Any) -> Message | None:
-    """One message; None for control frames and for what can't be understood."""
+def _message(found: Any, before_s: float) -> Message | None:
+    """One message; None for control frames and for what can't be understood.
+
+    One without a time was at that of the message before it.
+    """
     kind, at, data = (_get(found, key) for key in ("type", "time", "data"))
     opcode = _get(found, "opcode")
     if kind not in ("send", "receive") or not isinstance(data, str) or opcode not in (None, 1, 2):
         return None
-    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= LATEST_S:
+    at = before_s if at is None else at
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at <= 1000 * LATEST_S:
         return None
+    at = at / 1000 if at > LATEST_S else at  # some write milliseconds
     if opcode == 2:
         try:
             return Message(at_s=at, sent=kind == "send", data=base64.b64decode(data, validate=True))
