@@ -14,7 +14,6 @@ import contextlib
 import json
 import math
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from typing import Any, Final
 import psutil
 
 from benchmarks.locust_command import Locust
-from benchmarks.processes import Failed, Process, until
+from benchmarks.processes import Failed, Process, free_port, until
 from wsload.exit_codes import ExitCode
 from wsload.load.engine.limits import raise_file_limit
 
@@ -75,7 +74,7 @@ def hold(users: int, hold_s: float, rooms: int) -> Held:
             until(lambda server=server: "ws://" in server.output.read_text(), "the server listens", server)
         urls = [server.output.read_text().split()[-1] for server in servers]
         os.environ[ROOMS] = " ".join(urls)
-        port = _free_port()
+        port = free_port()
         distributed = (
             *("--processes", WORKERS, "--master-bind-host", "127.0.0.1"),
             *("--master-bind-port", port, "--master-port", port),
@@ -119,12 +118,6 @@ def _watched(locust: Locust, servers: list[Process], users: int, hold_s: float) 
         summary=json.loads((directory / "summary.json").read_bytes()),
         warnings=tuple(it["text"] for it in json.loads((directory / "run.json").read_bytes())["warnings"]),
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

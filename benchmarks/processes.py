@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -103,6 +104,13 @@ class EchoServer(Process):
         until(lambda: self.output.read_text().endswith("\n"), "the echo server listens", self)
         scheme = "wss" if certificate else "ws"
         self.url: Final = f"{scheme}://127.0.0.1:{self.output.read_text().split()[0]}/"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def python(module: str, *arguments: object) -> tuple[object, ...]:

@@ -13,7 +13,6 @@ import contextlib
 import http.client
 import json
 import re
-import socket
 import statistics
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.locust_command import Locust
-from benchmarks.processes import EchoServer, Failed
+from benchmarks.processes import EchoServer, Failed, free_port
 from wsload.exit_codes import ExitCode
 
 PAIRS: Final = 5
@@ -41,10 +40,10 @@ def p99_ms(setup: str, url: str) -> float:
     """The p99 of one run of this kind."""
     options: list[object] = ["-t", f"{SECONDS}s", "--ws-rate", RATE, "--ws-allow-invalid", "--only-summary"]
     if "--processes" in setup:
-        port = _free_port()
+        port = free_port()
         options += ["--processes", 1, "--master-bind-host", "127.0.0.1"]
         options += ["--master-bind-port", port, "--master-port", port]
-    web_port = _free_port()
+    web_port = free_port()
     if setup.startswith("UI"):
         options += ["--headful", "--autostart", "--autoquit", 0]
         options += ["--web-host", "127.0.0.1", "--web-port", web_port]
@@ -99,12 +98,6 @@ def _polled(port: int) -> Iterator[list[int]]:
 def _asked(connection: http.client.HTTPConnection, path: str) -> bytes:
     connection.request("GET", path)
     return connection.getresponse().read()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

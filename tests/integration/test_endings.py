@@ -87,7 +87,7 @@ def test_told_again_a_run_ends_without_waiting_and_is_judged(
     time.sleep(LATER_S)
     run.signal(number)
     finished = run.finish()
-    assert "Told to end again" in finished.stderr
+    assert "Interrupted again" in finished.stderr
     assert finished.returncode in (3, 5)
     assert "cut-short" in [warning["name"] for warning in finished.run["warnings"]]
     assert finished.run["ended_at"] is not None

@@ -50,7 +50,7 @@ def test_what_is_sent_arrives(deflate: bool, sent: list[Message]) -> None:
         pair = Pair.open(deflate=deflate)
         for data, text in sent:
             pair.client.send_now(data, text=text)
-        written = pair.client.buffered_bytes
+        written = pair.client.transport.get_write_buffer_size()
         assert written == pair.wire.get_write_buffer_size()
         assert [(bytes(got.data), got.opcode is Opcode.TEXT) for got in pair.heard()] == sent
         assert pair.recorder.count.sent == len(sent)

@@ -1,4 +1,4 @@
-"""wsload's listeners on Locust's events: which event reaches which `Lifecycle`."""
+"""wsload's listeners of Locust's events, which pass each event to the environment's `Lifecycle`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _of(environment: Any) -> Lifecycle:
 
 def _on_init(environment: Any, **_: Any) -> None:
     try:
-        # The host may still come: from an embedded server, a start form, a master.
+        # The host may come later, from an embedded server, the start form or the master.
         settings = settings_of(environment, host_known=False)
         watch_from_outside(environment, settings, lambda: _of(environment).run)
     except UsageError as error:
@@ -56,7 +56,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     raise_file_limit()
     output.install()
     _signals.take()
-    _look_at_the_clock()
+    _update_clock()
     lifecycle = _of(environment)
     fire_once(events.quitting, lifecycle.conclude)
     if environment.web_ui is not None:
@@ -81,13 +81,13 @@ def _on_spawning_complete(**_: Any) -> None:
         if lifecycle.environment.reset_stats:
             lifecycle.reset()
         lifecycle.ramped_up()
-    # What the ramp made, the last to arrive a second from now, lives as long as the run: the collector
-    # need not walk it every time.
+    # Users live as long as the run, so the garbage collector need not traverse them. The last one arrives within a
+    # second.
     gevent.spawn_later(1, _freeze)
 
 
 def _freeze() -> None:
-    # Without what is garbage by now: the youngest two generations take no time, all of it took some at the start.
+    # Collects the two youngest generations, which is fast; the oldest was collected at the start.
     gc.collect(1)
     gc.freeze()
 
@@ -100,7 +100,7 @@ def _on_quit(exit_code: int = 1, **_: Any) -> None:
 
 
 def _adopt(environment: Any) -> None:
-    """An environment made by hand, with events of its own: wsload hears them from the first user on."""
+    """Listens to the events of an environment that was created by hand, from its first user on."""
     if environment.events is not events:
         _listen(environment.events)
         if environment.runner is not None and environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
@@ -117,18 +117,18 @@ def _listen(to: Events) -> None:
     to.quit.add_listener(_on_quit)
 
 
-def _look_at_the_clock() -> None:
-    # gevent's timers count from when the hub last looked at the clock, which was before the imports: without this
-    # a run of --run-time 2s ends after one.
+def _update_clock() -> None:
+    # gevent's timers count from the hub's cached time, which is from before the imports: without this a run with
+    # --run-time 2s ends after one second.
     gevent.get_hub().loop.update_now()
 
 
 @functools.cache
 def install() -> None:
-    """Adds wsload to Locust's events, once: when a locustfile first imports a user class."""
+    """Adds wsload to Locust's events, once, when a locustfile first imports a user class."""
     cache_option_defaults()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
     events.init.add_listener(_on_init)
     _listen(events)
     newcomers.append(_adopt)
-    _look_at_the_clock()
+    _update_clock()

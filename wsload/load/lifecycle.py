@@ -1,11 +1,11 @@
-"""Locust's events and what wsload does at each: the order of things from start to exit code.
+"""What wsload does at each of Locust's events, from the start of a run to the exit code.
 
-The endings differ (see Locust's ``main.py`` and ``runners.py``): a run time that is over fires
-``test_stop`` before ``quitting``; Ctrl-C on a local run fires ``quitting`` while the users still
-run; a master stops without telling its workers. They are made alike here: ``test_stop`` ends the
-run, wherever it is fired, and ``quitting`` first sees to it that ``test_stop`` was. Several of them may
-come at once (two signals, a task that quits while the run time ends): the run ends once, in a greenlet of
-its own, and whoever asks for it waits until it has.
+A run may end in several ways (see Locust's ``main.py`` and ``runners.py``): at the end of the run time
+``test_stop`` is fired before ``quitting``; Ctrl-C on a local run fires ``quitting`` while users still run; a
+master stops without telling its workers. This module makes them alike: ``test_stop`` ends the run, wherever it is
+fired, and ``quitting`` first makes sure that ``test_stop`` was fired. Several may come at once (two signals, or a task
+that quits at the end of the run time). The run still ends only once, in its own greenlet, and everybody who asks for
+the end waits for it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FAILURES: Final = {
 
 
 class Phase(Enum):
-    """Where a process is; it goes round."""
+    """The state of a process, in a cycle."""
 
     BETWEEN_RUNS = auto()
     RUNNING = auto()
@@ -51,13 +51,13 @@ class Phase(Enum):
 
 
 class Lifecycle:
-    """One per environment: holds what lives from one event to the next."""
+    """The state between events; one per environment."""
 
     def __init__(self, environment: Any) -> None:
         self.environment = environment
         self.runner = environment.runner
         self.run: Run | None = None
-        """The run that goes on, or the last one, in the process that has its results."""
+        """The current run, or the last one, in the process that has the results."""
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
         self._end: gevent.Greenlet | None = None
@@ -65,7 +65,7 @@ class Lifecycle:
     def test_start(self) -> None:
         self._wait_for_end()
         environment = self.environment
-        gc.collect()  # before there are users to wait for it; what is left is frozen after the ramp
+        gc.collect()  # now, before users have to wait for it
         try:
             run = self._role.begin(settings_of(environment, host_known=True))
         except UsageError as error:
@@ -83,8 +83,8 @@ class Lifecycle:
         gevent.spawn(self._follow_target)
 
     def test_stopping(self) -> None:
-        # A master that hears one worker quit may still send its users to another that is stopping:
-        # who comes now would not be recorded, so nobody comes.
+        # When one worker quits, a master may still move its users to another that is stopping. They would not be
+        # recorded, so they are not admitted.
         self._role.admit(False)
 
     def test_stop(self) -> None:
@@ -99,7 +99,7 @@ class Lifecycle:
         self._wait_for_end()
 
     def conclude(self) -> None:
-        """After all listeners of ``quitting``: the exit code of a run that failed goes before theirs."""
+        """Called after all listeners of ``quitting``: the exit code of a failed run overrides theirs."""
         if self.run is None or (code := self.run.exit_code()) is None:
             return
         theirs = self.environment.process_exit_code
@@ -108,19 +108,21 @@ class Lifecycle:
         self.environment.process_exit_code = code
 
     def reset(self) -> None:
-        """Locust's statistics begin anew here, and so do wsload's figures."""
+        """Locust has reset its statistics, so wsload resets its figures."""
         if self.run is not None and self._phase is Phase.RUNNING:
             self.run.reset(time.time())
 
     def ramped_up(self) -> None:
-        """All users were started; the last of them arrives within a second."""
+        """Locust has started all users; the last of them arrives within a second."""
         if self.run is not None and self._phase is Phase.RUNNING:
             self.run.ramped_up(time.time())
 
     def hurry(self) -> None:
-        """The process was told to end again: nobody is waited for."""
+        """The process was told to end a second time."""
         if self._phase is not Phase.BETWEEN_RUNS:
-            logger.warning("Told to end again: what is still owed is not waited for; once more ends at once")
+            logger.warning(
+                "Interrupted again: not waiting for outstanding answers; a third time ends at once"
+            )
             self._role.hurry()
 
     def quit(self) -> None:
@@ -147,7 +149,7 @@ class Lifecycle:
             self._end.join()
 
     def _refuse(self, error: UsageError) -> None:
-        """No host, or a directory that can't be written: all else was checked before."""
+        """Refuses a run without a host or results directory; everything else was checked before."""
         environment = self.environment
         options = environment.parsed_options
         headless = options is not None and options.headless
@@ -168,7 +170,7 @@ class Lifecycle:
 def settings_of(
     environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
 ) -> Settings:
-    """The options, checked; with a host known, also what each user class would open. Raises `UsageError`."""
+    """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
     settings = Settings.of(options or environment.parsed_options or Namespace())
     targets_of(environment, settings, host_known=host_known, form_host=form_host)
     return settings
@@ -177,7 +179,7 @@ def settings_of(
 def targets_of(
     environment: Any, settings: Settings, *, host_known: bool = True, form_host: str = ""
 ) -> list[str]:
-    """What the user classes would open, as far as hosts are known. Raises `UsageError`."""
+    """The URLs that the user classes would open, as far as hosts are known. Raises `UsageError`."""
     hosts = {each: form_host or environment.host or each.host for each in environment.user_classes}
     return [
         settings.target(user_class.url, host)
@@ -187,6 +189,6 @@ def targets_of(
 
 
 def refuse(error: UsageError) -> NoReturn:
-    """Ends the process as Locust does for an option it can't use."""
+    """Ends the process like Locust does for an invalid option."""
     sys.stderr.write(f"locust: error: {error}\n")
     sys.exit(ExitCode.USAGE)

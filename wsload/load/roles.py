@@ -1,4 +1,4 @@
-"""What the beginning and the end of a run mean in each kind of process: local, master, worker."""
+"""What each kind of process (local, master, worker) does at the start and the end of a run."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from wsload.results.run import RunWarning
 logger = logging.getLogger("wsload")
 
 GIVEN_UP_S: Final = 14.0
-"""A process that has not begun to end so long after it was to, draining included, is given up."""
-LAST_WORD_S: Final = 10.0
-"""Beyond draining and closing, a master waits so long for its workers' last intervals."""
+"""A process that has not started to end this long after the run time, plus stop timeout and draining, is given up."""
+LAST_INTERVAL_S: Final = 10.0
+"""How long a master waits for its workers' last intervals, in addition to stop timeout and draining."""
 
 
 class Role(Protocol):
-    """What one process does for a run."""
+    """What a process does for a run."""
 
     def begin(self, settings: Settings) -> Run | None:
-        """Starts a run; returns it where its results are kept. Raises `UsageError`."""
+        """Starts a run; returns it in the process that has the results. Raises `UsageError`."""
 
     def end(self) -> list[RunWarning]:
-        """Returns when all that was recorded is in the run, or on its way to it; what was noticed meanwhile."""
+        """Ends a run once everything recorded has reached the results or the master; returns warnings."""
 
     def admit(self, admitted: bool) -> None:
-        """Whether users that Locust starts from now on take part; if not, those there are end now."""
+        """Sets whether users that Locust starts from now on take part; if not, the present ones are told to stop."""
 
     def hurry(self) -> None:
-        """Nobody is waited for any longer."""
+        """Ends the run without further waiting."""
 
     def retarget(self) -> None:
-        """Called twice a second during a run: tells the pacers among how many users to spread the rate."""
+        """Called twice a second during a run: tells the pacers over how many users to spread the rate."""
 
 
 def role_of(environment: Any) -> Role:
@@ -62,7 +62,7 @@ def role_of(environment: Any) -> Role:
 
 
 class Local:
-    """The only process: it has the users and the results."""
+    """The only process, which has both the users and the results."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
@@ -101,7 +101,7 @@ class Worker:
         self._environment = environment
         self._runner = environment.runner
         self._sent = 0
-        """Intervals of this run, by now."""
+        """Intervals of this run so far."""
         self._runner.register_message("wsload_target", self._on_target)
         self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
         self._runner.register_message("wsload_rows", self._on_rows)
@@ -137,10 +137,10 @@ class Worker:
         self._recording.hurry()
 
     def retarget(self) -> None:
-        """The master does it."""
+        """Left to the master."""
 
     def _end_with(self, master: int) -> None:
-        """Ends with the process that has forked this one for ``--processes``: it would load on without it."""
+        """Ends this worker, forked for ``--processes``, when its master is gone; otherwise the load would go on."""
         while os.getppid() == master:
             gevent.sleep(0.5)
         logger.error("The master (pid %d) is gone: this worker ends", master)
@@ -166,21 +166,21 @@ class Worker:
         ProcessContext.of(environment).retarget(int(msg.data["users"]))
 
     def _on_finish(self, environment: Any, msg: Any) -> None:
-        # A worker that is already stopping will get to its end by itself.
+        # A worker that is already stopping ends by itself.
         if not is_ending(self._runner):
             self._runner.stop()
 
 
 class Master:
-    """Has the results, of what the workers send."""
+    """Has the results, which it makes of the workers' intervals."""
 
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
         self._collector: Collector | None = None
-        """Of the run that goes on."""
+        """For the run in progress."""
         self._rows: Counter[str] = Counter()
-        """How many rows of each feed the workers were given."""
+        """How many rows of each feed were handed out to the workers."""
         if environment.parsed_options.processes:
             kill_children_at_exit()
         self._runner.register_message("wsload_started", self._on_started)
@@ -197,17 +197,17 @@ class Master:
         return run
 
     def end(self) -> list[RunWarning]:
-        """Asks the workers to end, whatever ending this is, and waits for their last intervals."""
+        """Asks the workers to end, whatever ended the run, and waits for their last intervals."""
         assert self._collector is not None
         settings = Settings.of(self._environment.parsed_options)
         self._runner.send_message("wsload_finish", {})
-        patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_WORD_S
+        patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None
         return found
 
     def admit(self, admitted: bool) -> None:
-        """It has no users."""
+        """A master has no users."""
 
     def hurry(self) -> None:
         if self._collector is not None:
@@ -228,7 +228,7 @@ class Master:
         if collector := self._collector_for(msg):
             collector.add(msg.node_id, msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time())
         else:
-            logger.warning("An interval of worker %s came after its run had ended: not counted", msg.node_id)
+            logger.warning("An interval of worker %s arrived after the end of its run: ignored", msg.node_id)
 
     def _on_rows(self, environment: Any, msg: Any) -> None:
         if self._collector_for(msg):

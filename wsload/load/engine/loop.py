@@ -21,11 +21,11 @@ from wsload.load.engine.compat import counted_already
 from wsload.load.engine.heartbeat import Heartbeat
 from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.measure.recorder import Listener, Recorder, Snapshot
+from wsload.measure.schedule import SECOND_NS
 
 FLUSH_NS: Final = 100_000_000
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
-SECOND_NS: Final = 1_000_000_000
 
 
 class Member(Protocol):

@@ -8,10 +8,11 @@ import sys
 import time
 from typing import Any, Final
 
+from wsload.measure.schedule import SECOND_NS
+
 _NONBLOCK: Final = 0o4000
 _CLOEXEC: Final = 0o2000000
 _ABSTIME: Final = 1
-_NS: Final = 1_000_000_000
 
 
 class _Timespec(ctypes.Structure):
@@ -46,6 +47,6 @@ else:
             return -1
 
     def arm(fd: int, due_ns: int, interval_ns: int = 0) -> None:
-        _spec.value.sec, _spec.value.nsec = divmod(due_ns, _NS)
-        _spec.interval.sec, _spec.interval.nsec = divmod(interval_ns, _NS)
+        _spec.value.sec, _spec.value.nsec = divmod(due_ns, SECOND_NS)
+        _spec.interval.sec, _spec.interval.nsec = divmod(interval_ns, SECOND_NS)
         _libc.timerfd_settime(fd, _ABSTIME, ctypes.byref(_spec), None)

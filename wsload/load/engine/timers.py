@@ -21,8 +21,7 @@ from typing import Any, Final
 
 from wsload.load.engine import timerfd as fd_timer
 from wsload.measure.lateness import Lateness
-
-_NS: Final = 1_000_000_000
+from wsload.measure.schedule import SECOND_NS
 
 
 class Timer:
@@ -119,7 +118,7 @@ class TimerQueue:
         else:
             if self._handle is not None:
                 self._handle.cancel()
-            delay_s = max(0.0, (due_ns - time.monotonic_ns()) / _NS)
+            delay_s = max(0.0, (due_ns - time.monotonic_ns()) / SECOND_NS)
             self._handle = self._loop.call_later(delay_s, self._fire)
 
     def _on_readable(self) -> None:

@@ -16,7 +16,8 @@ from typing import Final
 
 import gevent
 
-SECOND_NS: Final = 1_000_000_000
+from wsload.measure.schedule import SECOND_NS
+
 GOLDEN_RATIO: Final = (math.sqrt(5) - 1) / 2
 
 

@@ -127,11 +127,6 @@ class TimedConnection(asyncio.Protocol):
         """Waits until the transport's buffer has room, or the connection is gone."""
         await self._writer.ready()
 
-    @property
-    def buffered_bytes(self) -> int:
-        """Bytes sent that the kernel has not taken yet: the browser's ``bufferedAmount``."""
-        return int(self.transport.get_write_buffer_size())
-
     def ping_now(self) -> bool:
         """Sends a ping, to be recorded as ``ping`` when its pong arrives; returns False if one is outstanding."""
         if self._state is not _OPEN or self._ping_sent_ns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from wsload.load.ws.rules import Rule, Violation
+from wsload.measure.schedule import SECOND_NS
 
 PER_TURN: Final = 100
 """A connection's budget in one iteration of the loop: each frame costs 1, plus 1 for every 4 KiB it holds.
@@ -19,7 +20,6 @@ SUSPICIOUS_PER_S: Final = 16 << 20
 """Bytes of messages that inflated more than 200-fold, in addition to one message of maximal size per message sent."""
 MOST_EARLY: Final = 1_000
 """Messages kept before a sink is attached; then reading pauses."""
-_SECOND_NS: Final = 1_000_000_000
 
 
 def cost(size: int) -> int:
@@ -47,6 +47,6 @@ def _checked(mark: tuple[int, int], now: tuple[int, int], most: int, rule: Rule)
     grown, passed_ns = now[1] - mark[1], now[0] - mark[0]
     if grown <= most:
         return mark
-    if passed_ns < _SECOND_NS:
-        raise Violation(rule, f"{grown} in {passed_ns / _SECOND_NS:.3f} s")
+    if passed_ns < SECOND_NS:
+        raise Violation(rule, f"{grown} in {passed_ns / SECOND_NS:.3f} s")
     return now

@@ -39,11 +39,6 @@ def mint(clock: str, sender: str, number: int, sent_ns: int) -> str:
     return f"~ws.{clock}.{sender}.{number & 0xFFFFFFFF:08x}.{sent_ns:016x}~"
 
 
-def well_formed(data: bytes, start: int) -> bool:
-    """Whether there is a token at ``start``."""
-    return _TOKEN.match(data, start) is not None
-
-
 def find(data: bytes) -> int:
     """Where the last token in these bytes starts; -1 if there is none.
 

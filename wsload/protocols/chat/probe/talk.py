@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.schedule import ConstantRate, backoff
+from wsload.measure.schedule import SECOND_NS, ConstantRate, backoff
 from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.session import (
     Echo,
@@ -25,7 +25,6 @@ from wsload.protocols.chat.probe.options import ProbeOptions
 from wsload.protocols.chat.probe.result import ProbeResult
 from wsload.protocols.chat.probe.wire import Arrival, Stopped, Waiter, Wire
 
-SECOND_NS: Final = 1_000_000_000
 MAX_MESSAGE_BYTES: Final = 16 << 20
 """The longest message is the list of a room's users."""
 MAX_PENDING: Final = 1_000
