@@ -1,7 +1,4 @@
-"""One message and its reply, again and again, against any WebSocket echo server:
-
-locust -f locustfiles/echo.py --host ws://127.0.0.1:9000
-"""
+"""Round trips with any WebSocket echo server: `locust -f locustfiles/echo.py --host ws://127.0.0.1:9000`."""
 
 from locust import constant
 

@@ -1,6 +1,6 @@
 """GraphQL over ``graphql-transport-ws``: `locust -f locustfiles/graphql.py --host ws://127.0.0.1:4000`.
 
-A query's figure is the time to its result. A subscription has two: to its first event, and to its end.
+For a query the time to its result is measured, for a subscription the times to its first event and to its end.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from wsload import WebSocketUser, constant_rate, task
 
 
 def errors(message: str) -> str | None:
-    """The kind of failure that a result tells of."""
+    """The kind of failure if the result reports errors."""
     found = json.loads(message)
     return "GraphQL errors" if found["type"] == "error" or found["payload"].get("errors") else None
 

@@ -1,7 +1,7 @@
-"""JSON-RPC 2.0 beside pushed prices: `locust -f locustfiles/jsonrpc.py --host ws://127.0.0.1:9000`.
+"""JSON-RPC 2.0 with pushed prices: `locust -f locustfiles/jsonrpc.py --host ws://127.0.0.1:9000`.
 
-Each method is a name in the results, such as ``getBook``; an error that the server answers is a failure of
-that name. How old each pushed price was is a figure too.
+Each method, such as ``getBook``, is a name in the results; an error in the answer is a failure of that name. The
+age of each pushed price is measured too.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from wsload import WebSocketUser, constant_rate, task
 
 
 def error_of(answer: str) -> str | None:
-    """The kind of failure that an answer tells of."""
+    """The kind of failure if the answer is an error."""
     error = json.loads(answer).get("error")
     return f"error {error['code']}" if error else None
 

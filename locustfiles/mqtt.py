@@ -1,6 +1,6 @@
 """MQTT 3.1.1 over WebSocket, QoS 1: `locust -f locustfiles/mqtt.py --host ws://127.0.0.1:8083`.
 
-A publication's figure is the time to its acknowledgement; every user also subscribes to what all publish.
+For a publication the time to its acknowledgement is measured. Every user also subscribes to what all publish.
 """
 
 import itertools
@@ -14,18 +14,18 @@ CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = b"\x10", b"\x20", b"\x32"
 
 
 def packet(kind: bytes, body: bytes) -> bytes:
-    """A control packet; those of 128 bytes or more have a longer length field."""
+    """A control packet; from 128 bytes on the length field would be longer."""
     assert len(body) < 128
     return kind + bytes((len(body),)) + body
 
 
 def field(data: bytes) -> bytes:
-    """Bytes after their length."""
+    """Bytes with their length in front."""
     return struct.pack("!H", len(data)) + data
 
 
 def bad_code(message: bytes) -> str | None:
-    """The kind of failure that an acknowledgement of CONNECT or SUBSCRIBE tells of."""
+    """The kind of failure if the acknowledgement of CONNECT or SUBSCRIBE is a refusal."""
     return f"code {message[-1]}" if message[-1] else None
 
 
@@ -37,7 +37,7 @@ class Sensor(WebSocketUser):
     def key_of(self, message: bytes) -> bytes | None:
         kind = message[:1]
         if kind in (PUBACK, SUBACK):
-            return kind + message[2:4]  # with the identifier of what it acknowledges
+            return kind + message[2:4]  # the identifier of the acknowledged packet
         return kind if kind == CONNACK else None
 
     def on_message(self, message: bytes) -> None:

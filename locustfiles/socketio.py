@@ -1,7 +1,7 @@
 """Socket.IO 4 without HTTP polling: `locust -f locustfiles/socketio.py --host ws://127.0.0.1:3000`.
 
-An event that the server acknowledges is a request. What one frame says is the digits in front: ``0`` the
-server's hello, ``2`` its ping, ``40`` connected, ``42`` an event, ``43N`` the acknowledgement of event N.
+An event that the server acknowledges is a request. The digits at the start of a frame are its type: ``0`` is the
+server's hello, ``2`` its ping, ``40`` connected, ``42`` an event, and ``43N`` the acknowledgement of event N.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from wsload import WebSocketUser, constant_rate, task
 
 
 def not_ok(message: str) -> str | None:
-    """The kind of failure that an acknowledgement tells of."""
+    """The kind of failure if the acknowledgement is a refusal."""
     return None if '"ok":true' in message else "refused"
 
 

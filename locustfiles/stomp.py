@@ -2,7 +2,7 @@
 
     locust -f locustfiles/stomp.py --host ws://127.0.0.1:15674
 
-A message that asks for a receipt is a request; what the subscription delivers is a time of its own.
+A message that asks for a receipt is a request. The time until the subscription delivers a message is measured too.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from wsload import WebSocketUser, constant_rate, task
 
 
 def frame(command: str, body: str = "", **headers: object) -> str:
-    """A frame; underscores in the headers' names stand for hyphens."""
+    """A frame; underscores in header names stand for hyphens."""
     lines = [command, *(f"{name.replace('_', '-')}:{value}" for name, value in headers.items())]
     return "\n".join(lines) + f"\n\n{body}\0"
 
@@ -25,7 +25,7 @@ def parsed(message: str) -> tuple[str, dict[str, str], str]:
 
 
 def error_of(message: str) -> str | None:
-    """The kind of failure that an answer tells of."""
+    """The kind of failure if the answer is an error."""
     command, headers, _ = parsed(message)
     return headers.get("message", "error") if command == "ERROR" else None
 

@@ -2,7 +2,7 @@
 
     locust -f locustfiles/token_chat.py --host ws://127.0.0.1:8000
 
-Each opening, reconnections too, logs in first and brings the token that it got.
+Before each opening, reconnections included, the user logs in and gets a token to open with.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from wsload import Opening, WebSocketUser, constant_rate, task
 
 
 def refused(message: str) -> str | None:
-    """The kind of failure that an answer tells of."""
+    """The kind of failure if the answer is a refusal."""
     return "refused" if json.loads(message)[0] == "refused" else None
 
 
