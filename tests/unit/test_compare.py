@@ -302,6 +302,10 @@ def test_a_side_without_valid_runs() -> None:
     assert (comparison.verdict, comparison.exit_code) == (Verdict.NO_VALID_RUNS, 3)
     assert comparison.judgements == ()
     assert {each.name for each in comparison.excluded} == {"A1", "A2", "B1", "B2"}
+    assert (comparison.used, comparison.pairs, comparison.unjudged) == ((), (), ())
+    assert (comparison.basis, comparison.gate) == (Basis.NONE, Gate())
+    runs = [replace(run, conditions={"users": run.name}) for run in made("AB", invalid=("A1", "B1"))]
+    assert compare(runs).warnings == ("the runs differ in users: A1 in the baseline; B1 in the candidate",)
     assert compare([]).exit_code == 3
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.judge.compare.pairs import Basis, RunFigures, Side, design, pair_up, unlike
+from wsload.judge.compare.pairs import Basis, Excluded, RunFigures, Side, design, pair_up, unlike
 
 SIDES = {"A": Side.BASELINE, "B": Side.CANDIDATE}
 
@@ -78,6 +78,17 @@ def test_what_the_runs_allow(
     order: str, invalid: tuple[str, ...], found: tuple[Basis, str, str] | None
 ) -> None:
     assert used(order, invalid=invalid) == found
+
+
+def test_unpaired_runs_that_are_not_valid_are_named() -> None:
+    found = design(made("ABBA", invalid=("B1",)))
+    assert found is not None
+    assert found.excluded == (Excluded(name="B1", reason="not valid"),)
+
+
+def test_no_scatter_is_taken_for_stated_unless_it_is() -> None:
+    found = design(made("AB"))
+    assert found is not None and found.basis is Basis.NONE
 
 
 def test_a_stated_scatter_is_for_one_run_a_side_alone() -> None:
