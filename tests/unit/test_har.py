@@ -43,9 +43,14 @@ def pair(name: str, value: str) -> dict[str, str]:
 def made(tmp_path: Path, *entries: object) -> tuple[str, tuple[Visit, ...], tuple[str, ...]]:
     path = tmp_path / "session.har"
     path.write_text(json.dumps({"log": {"entries": entries}}), "utf-8")
-    found = locustfile(read(path))
-    compile(found[0], "locustfile.py", "exec")
-    return found
+    text, visits, variables = locustfile(read(path))
+    compile(text, "locustfile.py", "exec")
+    return flat(text), visits, variables
+
+
+def flat(text: str) -> str:
+    """The text with each call of several lines in one."""
+    return re.sub(r",\n +\)", ")", re.sub(r",\n +(?=\w+=)", ", ", re.sub(r"\((\n) +", "(", text)))
 
 
 def code(tmp_path: Path, *messages: object, **settings: Any) -> str:

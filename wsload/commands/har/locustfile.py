@@ -15,6 +15,8 @@ from wsload.commands.har.recording import Connection
 from wsload.commands.har.visit import Step, Visit, visit
 from wsload.redact import is_secret
 
+WIDTH: Final = 90
+"""A longer call has an argument a line."""
 _MODULES: Final = (
     "asyncio",
     "itertools",
@@ -143,20 +145,28 @@ def _together(steps: Sequence[Step]) -> Iterator[str]:
         yield from (f"# {note}" for note in step.notes)
         yield from step.before
     if len(steps) == 1:
-        yield f"await {_call(first)}" + ("" if first.how else "  # no answer was recognized")
+        lines = _call(first)
+        lines[0] = f"await {lines[0]}"
+        lines[-1] += "" if first.how else "  # no answer was recognized"
+        yield from lines
         return
     yield "await asyncio.gather(  # the browser did not wait for one before it sent the next"
-    yield from (f"    {_call(step)}," for step in steps)
+    for step in steps:
+        lines = _call(step)
+        yield from (f"    {line}" for line in [*lines[:-1], f"{lines[-1]},"])
     yield ")"
 
 
-def _call(step: Step) -> str:
+def _call(step: Step) -> list[str]:
+    """The call, in one line or an argument a line."""
     if step.how is None:
-        return f"self.send({step.data})"
-    check = f", check={step.check}" if step.check else ""
-    if step.how is How.TURN:
-        return f"self.round_trip({step.data}, name={step.name!r}{check})"
-    return f"self.request({step.data}, key={step.key}, name={step.name!r}{check})"
+        return [f"self.send({step.data})"]
+    method, key = ("round_trip", []) if step.how is How.TURN else ("request", [f"key={step.key}"])
+    arguments = [step.data, *key, f"name={step.name!r}", *([f"check={step.check}"] if step.check else [])]
+    line = f"self.{method}({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"self.{method}(", *(f"    {argument}," for argument in arguments), ")"]
 
 
 def _decode(found: Visit) -> str:
