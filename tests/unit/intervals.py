@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from wsload.measure.histogram import HIGHEST_NS, Histogram
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.layout import HIGHEST_NS
 from wsload.measure.names import GAUGES, Kind, counters, in_order, metrics, register
 from wsload.protocols.chat.names import COUNTERS as CHAT_COUNTERS
 from wsload.protocols.chat.names import METRICS as CHAT_METRICS

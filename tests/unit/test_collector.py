@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
 
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
-from wsload.measure.histogram import merged
+from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 from wsload.results.run import RunWarning
 
@@ -67,6 +70,42 @@ def test_seconds_are_handed_on_in_order_but_for_those_that_came_too_late(
 def test_the_wire_carries_an_interval_unchanged(interval: Interval) -> None:
     arrived = from_wire(to_wire(interval))
     assert arrived == interval
+
+
+def packed(*numbers: int) -> bytes:
+    return zlib.compress(np.array(numbers, dtype="<i8").tobytes())
+
+
+@pytest.mark.parametrize(
+    ("part", "damaged"),
+    [
+        ("sizes", b"not compressed"),
+        ("sizes", packed(1, 1)[:-3]),
+        ("sizes", packed(1, 2)),
+        ("sizes", packed(2, 0)),
+        ("sizes", packed(-1, 3)),
+        ("sizes", packed(2)),
+        ("places", packed(1)),
+        ("places", packed(-1, 1)),
+        ("places", packed(1, 10**6)),
+        ("counts", packed(1, 0)),
+        ("counts", packed(1, -5)),
+        ("metrics", ["one"]),
+    ],
+)
+def test_an_interval_that_is_damaged_on_the_way_is_refused(part: str, damaged: object) -> None:
+    wire = to_wire(
+        Interval(length_s=1.0, histograms={name: Histogram.of([1_000]) for name in ("one", "two")})
+    )
+    assert from_wire(wire).histograms.keys() == {"one", "two"}
+    with pytest.raises(ValueError, match=r"."):
+        from_wire(wire | {part: damaged})
+
+
+def test_places_that_do_not_rise_are_refused() -> None:
+    wire = to_wire(Interval(length_s=1.0, histograms={"one": Histogram.of([1_000, 9_000_000])}))
+    with pytest.raises(ValueError, match="no bucket"):
+        from_wire(wire | {"places": packed(7, 7)})
 
 
 def test_a_worker_that_never_finished_is_named() -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import COUNTERS, METRICS
 
-from wsload.measure.histogram import TRACKABLE_NS, Histogram
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.layout import TRACKABLE_NS
 from wsload.measure.names import (
     LATE_IN,
     MOST_KINDS,

@@ -54,31 +54,59 @@ class Interval:
         )
 
 
-def merge(intervals: Iterable[Interval]) -> Interval:
-    """The sum of intervals that cover the same time in different processes.
+class Merger:
+    """Adds up intervals that cover the same time in different processes, without keeping them."""
 
-    It extends from the earliest start to the latest end; gauges add up.
-    """
-    parts = [part for part in intervals if part]
-    if not parts:
-        return Interval()
-    timed = [part for part in parts if part.length_s > 0] or parts
-    start = min(part.start_s for part in timed)
-    histograms: dict[str, Histogram] = {}
-    for part in parts:
+    def __init__(self) -> None:
+        self._spans: list[tuple[float, float]] = []
+        """Start and length of each."""
+        self._histograms: dict[str, Histogram] = {}
+        self._counters: Counter[str] = Counter()
+        self._gauges: Counter[str] = Counter()
+        self._failures: Counter[tuple[str, str]] = Counter()
+        self._details: dict[tuple[str, str], str] = {}
+        self._closes: Counter[int] = Counter()
+        self._names: dict[str, Kind] = {}
+
+    def add(self, part: Interval) -> None:
+        if not part:
+            return
+        self._spans.append((part.start_s, part.length_s))
         for metric, histogram in part.histograms.items():
-            _add(histograms, metric, histogram)
-    return Interval(
-        start_s=start,
-        length_s=max(part.start_s + part.length_s for part in timed) - start,
-        histograms=histograms,
-        counters=added(part.counters for part in parts),
-        gauges=added(part.gauges for part in parts),
-        failures=added(part.failures for part in parts),
-        details=told(part.details for part in parts),
-        closes=added(part.closes for part in parts),
-        names=named(part.names for part in parts),
-    )
+            _add(self._histograms, metric, histogram)
+        self._counters.update(part.counters)
+        self._gauges.update(part.gauges)
+        self._failures.update(part.failures)
+        self._details = told((self._details, part.details))
+        self._closes.update(part.closes)
+        if part.names:
+            self._names = named((self._names, part.names))
+
+    def merged(self) -> Interval:
+        """Their sum: from the earliest start to the latest end; gauges add up."""
+        if not self._spans:
+            return Interval()
+        timed = [(start_s, length_s) for start_s, length_s in self._spans if length_s > 0] or self._spans
+        start_s = min(start_s for start_s, _ in timed)
+        return Interval(
+            start_s=start_s,
+            length_s=max(sum(span) for span in timed) - start_s,
+            histograms=self._histograms,
+            counters=dict(self._counters),
+            gauges=dict(self._gauges),
+            failures=dict(self._failures),
+            details=self._details,
+            closes=dict(self._closes),
+            names=self._names,
+        )
+
+
+def merge(intervals: Iterable[Interval]) -> Interval:
+    """The sum of intervals that cover the same time in different processes."""
+    merger = Merger()
+    for interval in intervals:
+        merger.add(interval)
+    return merger.merged()
 
 
 def _add(histograms: dict[str, Histogram], metric: str, histogram: Histogram) -> None:

@@ -14,7 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from wsload.measure.histogram import BUCKETS, DIGITS, SUB_BUCKETS, Histogram
+from wsload.measure.histogram import Histogram
+from wsload.measure.layout import BUCKETS, DIGITS, SUB_BUCKETS
 from wsload.results.hlog import java_date
 
 TICKS_PER_HALF: Final = 5

@@ -37,7 +37,8 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from wsload.errors import ResultsError
-from wsload.measure.histogram import MAX_ENCODED_BYTES, Histogram
+from wsload.measure.encoding import MAX_ENCODED_BYTES
+from wsload.measure.histogram import Histogram
 
 UNTAGGED: Final = "message"
 """The metric of the untagged lines, unless a comment names another."""

@@ -12,7 +12,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from wsload.measure.histogram import LENGTH, TRACKABLE_NS, Histogram
+from wsload.measure.histogram import Histogram
+from wsload.measure.layout import LENGTH, TRACKABLE_NS
 from wsload.measure.names import FAILED, LOST, SERVICE, split
 
 SHOWN: Final = 1

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from wsload.judge.figures.heat import Buckets, Heat, heat_map
 from wsload.judge.figures.shape import PHASES
-from wsload.measure.histogram import LENGTH, Histogram
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
+from wsload.measure.layout import LENGTH
 from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
 MOST_SLOTS: Final = 600
@@ -103,8 +104,7 @@ class _Sparse(NamedTuple):
 
     @classmethod
     def of(cls, histogram: Histogram) -> _Sparse:
-        places = (histogram.counts != 0).nonzero()[0]  # five times as fast as on the counts themselves
-        return cls(places, histogram.counts[places])
+        return cls(*histogram.filled())
 
 
 def _sum(pieces: Iterable[_Sparse]) -> Histogram:

@@ -16,6 +16,9 @@ BUSY: Final = 0.85
 STANDS_OUT: Final = 1_000
 """Messages needed to compare a process's p99 with that of others."""
 
+JUDGED: Final = ("message", "send_lag", "loop_lag")
+"""What a process's own figures are of."""
+
 
 class Watch:
     """Adds up the intervals of one process."""
@@ -57,7 +60,7 @@ class Watch:
             "seconds": self.seconds,
             "trusted_up_to": trusted_up_to("message", self.totals, tolerance_ns),
         }
-        for metric in ("message", "send_lag", "loop_lag"):
+        for metric in JUDGED:
             histogram = self.totals.histograms.get(metric)
             if histogram is not None:
                 p50, p99 = histogram.percentiles((50, 99))

@@ -17,8 +17,10 @@ from typing import Final
 import gevent
 import gevent.event
 
-from wsload.judge.run.watch import Watch
-from wsload.measure.interval import Interval, merge
+from wsload.judge.run.watch import JUDGED, Watch
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Interval, Merger
+from wsload.measure.names import split
 from wsload.results.run import RunWarning
 from wsload.results.window import BORDER_S
 from wsload.words import counted, when
@@ -65,7 +67,7 @@ class Collector:
 
     def __init__(self, on_interval: Callable[[Interval], None]) -> None:
         self._on_interval = on_interval
-        self._seconds: dict[int, list[Interval]] = {}
+        self._seconds: dict[int, Merger] = {}
         self._changed = gevent.event.Event()
         self._hurried = False
         self._warnings: list[RunWarning] = []
@@ -81,10 +83,10 @@ class Collector:
         log.expect(number)
         log.behind_s = min(log.behind_s, now_s - (interval.start_s + interval.length_s))
         interval = replace(interval, start_s=interval.start_s + log.shift_s)
-        log.add(interval)
+        log.add(replace(interval, histograms=_judged(interval)))
         second = int(interval.start_s + BORDER_S)
         log.latest = max(log.latest, second)
-        self._seconds.setdefault(second, []).append(interval)
+        self._seconds.setdefault(second, Merger()).add(interval)
         self._emit(self._complete_until())
 
     def started(self, worker: str, at_s: float, *, now_s: float) -> None:
@@ -133,7 +135,12 @@ class Collector:
     def _emit(self, until: int | None) -> None:
         for second in sorted(self._seconds):
             if until is None or second < until:
-                self._on_interval(merge(self._seconds.pop(second)))
+                self._on_interval(self._seconds.pop(second).merged())
+
+
+def _judged(interval: Interval) -> dict[str, Histogram]:
+    """What a worker is judged by; all names of hundreds of workers would take gigabytes."""
+    return {name: found for name, found in interval.histograms.items() if split(name)[0] in JUDGED}
 
 
 def _doubts(log: WorkerLog) -> Iterator[RunWarning]:
