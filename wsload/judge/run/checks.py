@@ -1,16 +1,16 @@
-"""How a run comes out against its checks, which `wsload.judge.run.grammar` reads.
+"""Evaluates checks, which `wsload.judge.run.grammar` parses, on a run's figures.
 
 A request that was lost, refused or failed ranks above every answered one: a percentile of ``buy`` or
 ``buy.service`` that lies among those in ``buy.lost`` and ``buy.failed`` is "more than" the slowest answer and
 fails the check, whatever the bound; so does ``max``. In ``mean`` each of them counts as much as the slowest
-answer, or its age where that is more. ``min``, ``count`` and ``rate`` are those of the answered.
+answer, or as its age if that is more. ``min``, ``count`` and ``rate`` are those of the answered requests.
 
-A percentile needs values beyond it (`wsload.judge.figures.samples`). With fewer than that a check is still
-judged where the values leave no doubt: where, if the percentile were on the other side of the bound, they
-would come out like this in fewer than 5 of 100 runs (by the binomial distribution: p99 < 50 ms passes with
-299 values below 50 ms, and fails with 3 of 50 above). Else it is not judged, and says how many it takes.
+A percentile needs values beyond it (`wsload.judge.figures.samples`). With fewer values a check is still judged
+if the result is clear: if the percentile were on the other side of the bound, such values would occur in
+fewer than 5 of 100 runs (by the binomial distribution: p99 < 50 ms passes with 299 values below 50 ms, and fails
+with 3 of 50 above). Otherwise it is not judged, and the reason says how many values are needed.
 
-In ``%`` a rate is a share, of what might have gone that way:
+In ``%`` a rate is a share:
 
 - ``failures.rate``: of everything tried: opens, logins, requests and steps that succeeded, and failures;
 - ``open_failures.rate`` and ``login_failures.rate``: of all opens, of all logins;

@@ -1,6 +1,6 @@
-"""What there is to say of a run beside the load generator's lateness: what was lost, left out or could not be done.
+"""Reasons to doubt a run, other than the load generator's lateness: what was lost, left out or could not be done.
 
-Each is a warning; some of them mean that none of the figures can be vouched for.
+Each is a warning. Some of them invalidate all figures.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from wsload.results.run import RunWarning
 from wsload.words import counted, listed, milliseconds, number, percent
 
 SHORTFALL: Final = "shortfall"
-"""The name of the warning that the load generator did not begin all that was due."""
+"""The name of the warning that the load generator did not start everything that was due."""
 MOST_MISSED: Final = 0.01
-"""Share of what was due that the load generator may have failed to begin: beyond it the load is not what was asked."""
+"""If it failed to start more than this share of what was due, the load is not the one that was asked for."""
 DERIVED: Final = frozenset(
     f"{SHORTFALL} too-many-open-files no-free-port forgotten-await unpaired overlapped lost unsent out-of-range unread "
     "users-ended names standout".split()
 )
-"""The names of the warnings that follow from a run's figures; all others came up while it went on."""
+"""The names of the warnings that follow from a run's figures; all others were raised during the run."""
 MOST_NAMED: Final = 3
 _EXHAUSTED: Final = {
     "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
@@ -34,7 +34,7 @@ _EXHAUSTED: Final = {
 
 
 def doubts(totals: Totals) -> list[RunWarning]:
-    """What these figures give reason to say."""
+    """The warnings that follow from these figures."""
     return [
         *_shortfall(totals),
         *_exhausted(totals),

@@ -1,4 +1,4 @@
-"""Checks: what a run has to fulfil, as one line that a person can read and CI can judge.
+"""Parses checks: requirements on a run, such as ``message.p99 < 50ms``.
 
     check      = subject operator number [unit]
     subject    = name "." statistic | name part | name part ".rate" | total | total ".rate"
@@ -14,13 +14,12 @@
                | "%"                                for rates that are shares: `wsload.judge.run.checks`
                | nothing                            for counts
 
-Spaces may stand between the parts: ``message.p99 < 50ms``, ``failures.rate <= 0.1 %``, ``lost < 1``. A name
-stands in single or double quotes (``"sub first".p99 < 50ms``), in which a backslash takes the next character
-as it is. Without quotes it may be anything without quotes and ``< > = !`` that isn't mistaken for something
-else: for a total, for a metric misspelt, for a name and its statistic.
+There may be spaces between the parts: ``message.p99 < 50ms``, ``failures.rate <= 0.1 %``, ``lost < 1``. A name
+may be put in single or double quotes (``"sub first".p99 < 50ms``), in which a backslash escapes the next
+character. Without quotes it must not contain quotes or ``< > = !``, nor look like a total, a misspelt metric, or
+a name with its statistic.
 
-Which names there are is only known after the run, so an unknown one is refused here only if it resembles one
-of wsload's own.
+Names are only known after the run, so an unknown one is refused here only if it resembles one of wsload's own.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ from wsload.errors import UsageError
 from wsload.measure.names import FAILED, LOST, MESSAGE, SUFFIXES, Labels, labels, split
 
 FAILURES: Final = "failures"
-"""The total of all failures, which is no counter."""
+"""The total of all failures, which is not a counter."""
 TIMED: Final = "cpu_ns"
-"""The one counter that adds up a time."""
+"""The only counter of a time."""
 
 _OPERATORS: Final = ("<", "<=", ">", ">=")
 TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
@@ -54,12 +53,12 @@ _OTHER_NAMES: Final = {"avg": "mean", "average": "mean", "med": "p50", "median":
                        "p999": "p99.9", "p9999": "p99.99"}  # fmt: skip
 _LONGEST: Final = 300
 _RESEMBLING: Final = 0.75
-"""As `difflib` measures it: ``lots`` and ``lost`` resemble each other that much."""
+"""A similarity as measured by `difflib`: that of ``lots`` and ``lost``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check, understood."""
+    """A parsed check."""
 
     expression: str
     """As the user wrote it, with single spaces."""
@@ -70,9 +69,9 @@ class Check:
     operator: str
     """``<``, ``<=``, ``>`` or ``>=``."""
     bound: float
-    """In ns for times, in % for shares, in numbers a second for rates."""
+    """In ns for times, in % for shares, per second for rates."""
     unit: str
-    """As written, and used again to show what was got."""
+    """As written; also used to show the measured figure."""
 
     @property
     def wanted(self) -> str:
@@ -80,7 +79,7 @@ class Check:
         return f"{self.operator} {self.shown(self.bound)}"
 
     def shown(self, value: float) -> str:
-        """A figure of the bound's kind, for people, in the unit the user chose."""
+        """A figure for people, in the unit that the user chose."""
         scaled = value / UNITS[self.unit]
         figure = f"{scaled:.6g}" if abs(scaled) < 100_000 else f"{scaled:.12g}"
         return figure + ("" if self.unit in ("", "/s") else " ") + self.unit
@@ -88,7 +87,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a check is about, and what it may be compared with."""
+    """The subject of a check, and the units of its bound."""
 
     name: str
     statistic: str
@@ -108,7 +107,7 @@ class _Subject:
 
 
 class _Reader:
-    """The expression, and how far it was read."""
+    """The expression, and the position in it."""
 
     def __init__(self, text: str) -> None:
         self.text = " ".join(text.split())
@@ -121,23 +120,23 @@ class _Reader:
             raise UsageError(f"check {self.text!a}: has characters that can't be printed")
 
     def take(self, pattern: str | re.Pattern[str]) -> str:
-        """The next part, if it looks like this, without the spaces before it; else nothing."""
+        """The next part, after any spaces, if it matches the pattern; else empty."""
         while self.text[self.at : self.at + 1] == " ":
             self.at += 1
         found = re.compile(pattern).match(self.text, self.at)
         return found[0] if found else ""
 
     def refuse(self, problem: str, further: int = 0) -> NoReturn:
-        """Raises the error that quotes the expression and points at the place, or so much further on."""
+        """Raises the error, which quotes the expression and points at the current position plus ``further``."""
         place = " " * (self.at + further)
         raise UsageError(f"check '{self.text}': {problem}\n    {self.text}\n    {place}^")
 
 
 def parse_check(text: str, known: Labels | None = None) -> Check:
-    """The check that this expression asks for; see the grammar above.
+    """Parses an expression; see the grammar above.
 
-    ``known`` are the names that a stored run's protocol brought, beside those of this process. Raises
-    `UsageError` that quotes the expression, points at the place and says what is allowed.
+    ``known`` are names of a stored run's protocol, in addition to those of this process. Raises `UsageError`, which
+    quotes the expression, points at the mistake and says what is allowed.
     """
     reader = _Reader(text)
     quoted = bool(reader.take(r"[\"']"))
@@ -190,7 +189,7 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
 
 
 class _Names:
-    """Tells names, parts and statistics apart."""
+    """Splits names, parts and statistics."""
 
     def __init__(self, reader: _Reader, known: Labels) -> None:
         own = labels()
@@ -213,7 +212,7 @@ class _Names:
         return _Subject(name + (found["part"] or ""), found["statistic"] or "", known=False)
 
     def unquoted(self, written: str) -> _Subject:
-        """A name, its part and its statistic, as far as they can be told apart."""
+        """A name without quotes, with its part and statistic."""
         if written in self._totals:
             return _Subject(written, "", known=True)
         found = _SUBJECT.fullmatch(written)
@@ -241,7 +240,7 @@ class _Names:
         )
 
     def _resembling(self, written: str, name: str, statistic: str) -> None:
-        """Refuses what is more likely a misspelling than the name of a request."""
+        """Refuses a name that is more likely a misspelling than the name of a request."""
         of_metric = max((each for each in self._metrics if name.startswith(f"{each}.")), key=len, default="")
         tail = written[len(of_metric) + 1 :] if of_metric else written.rpartition(".")[2]
         before = of_metric or written.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Many runs: a line for each, and their builds in the order of their first runs."""
+"""Lists of runs, and of their builds in the order of their first runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wsload.results.run import CheckState, RunInfo
 from wsload.results.trust import Standing, Trust
 
 OWN_METRICS: Final = ("open", "login", "delivery")
-"""What a history follows beside the names of the user classes."""
+"""Metrics in a history besides the names of the user classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,11 @@ class RunLine:
     users: int | None
     """Peak users; None if nothing was recorded."""
     request: str | None
-    """The name that stands for the run, see `wsload.measure.names.leading`; None if nothing was named."""
+    """The name that represents the run, see `wsload.measure.names.leading`; None if there is none."""
     rate: float | None
     """How many of that name were answered per second."""
     p50_ns: Mapping[str, int]
-    """By metric, of the followed; those with too few values are absent."""
+    """By metric; those with too few values are absent."""
     p99_ns: Mapping[str, int]
     checks: Mapping[CheckState, int]
     """The number of checks in each state."""
@@ -43,13 +43,13 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildLine:
-    """One build: its runs, and medians over those that can be trusted."""
+    """A build: its runs, and medians over those with trusted figures."""
 
     build: str
     runs: tuple[RunLine, ...]
     """In the order in which they were made."""
     usable: int
-    """How many of them have figures that can be trusted."""
+    """How many of them have trusted figures."""
     p50_ns: Mapping[str, float]
     """Medians by metric; absent if no usable run has it."""
     p99_ns: Mapping[str, float]
@@ -110,7 +110,7 @@ def followed(figures: Iterable[Mapping[str, float]]) -> list[str]:
 def _figures(
     metrics: Mapping[str, Any], counts: Mapping[str, int], percentile: int, trust: Trust | None
 ) -> dict[str, int]:
-    """A percentile by metric, of the names and of `OWN_METRICS`: where it is trusted, of values enough for it."""
+    """A percentile of the user classes' names and `OWN_METRICS`, if it is trusted and there are enough values."""
     found = {
         metric: _count(_mapping(metrics, metric).get(f"p{percentile}_ns"))
         for metric, count in counts.items()

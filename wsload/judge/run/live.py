@@ -1,4 +1,4 @@
-"""A run in progress: one point a second, and percentile curves of the whole run and of its last seconds."""
+"""A run in progress: one point per second, and percentile curves of the whole run and of its last seconds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from wsload.measure.names import FAILED, LOST, OWN, Kind, leading, split
 RECENT_S: Final = 10
 """How many of the latest one-second intervals make the recent curve."""
 MOST_POINTS: Final = 7_200
-"""Two hours of seconds; older points are only in the report."""
+"""Two hours; older points are only in the report."""
 MOST_NAMED: Final = 100_000
-"""Seconds times names that are kept: a run with many names has fewer points."""
+"""Limit of points times names: a run with many names has fewer points."""
 PERCENTILES: Final = (50, 99, 99.9)
 
 
@@ -28,9 +28,9 @@ class Named(NamedTuple):
     """One name in one interval."""
 
     answered: float
-    """Per second; of a value, how often it was recorded."""
+    """Per second; for a value, how often it was recorded."""
     p50: float | None
-    """In ms, as all percentiles; None without an answer."""
+    """Percentiles are in ms; None without an answer."""
     p99: float | None
     p99_9: float | None
     lost: int
@@ -42,16 +42,16 @@ _NOT_NAMED: Final = Named(0.0, None, None, None, 0, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A few figures of one interval."""
+    """The main figures of an interval."""
 
     at: float
     """Its end, in seconds since the epoch."""
     users: int
-    """A level at its end, as connections and requests in flight are."""
+    """The level at its end, like those of connections and requests in flight."""
     connections: int
     in_flight: int
     sent: float
-    """Requests sent per second; answers and deliveries are per second too."""
+    """Requests per second; answers and deliveries are per second too."""
     answered: float
     deliveries: float
     lost: int
@@ -60,7 +60,7 @@ class Point:
     """The requests, steps and values that had any values in it."""
 
     def plain(self, name: str | None) -> dict[str, float | None]:
-        """As plain values, with the answers per second (``rate``) and percentiles of one name."""
+        """Plain values, with the answers per second (``rate``) and percentiles of one name."""
         named = self.names.get(name or "", _NOT_NAMED)
         return {
             "at": self.at,
@@ -80,7 +80,7 @@ class Point:
 
 
 def point(interval: Interval, kinds: Mapping[str, Kind] | None = None) -> Point:
-    """An interval's figures; ``kinds`` are those of the names so far (requests, where it doesn't say)."""
+    """The figures of an interval; names without an entry in ``kinds`` are taken for requests."""
     counters, length_s = interval.counters, max(interval.length_s, 1e-9)
     names = dict.fromkeys(split(metric)[0] for metric in interval.histograms)
     named = {name: _named(name, interval, length_s) for name in names if name not in OWN}
@@ -143,10 +143,10 @@ class LiveView:
         return self._points[-1]
 
     def snapshot(self, since: int, processes: Iterable[Watch], name: str = "") -> dict[str, Any]:
-        """Everything so far, as plain values; of the points, those after the first ``since``. Times are in ms.
+        """Everything so far as plain values, but only the points after the first ``since``. Times are in ms.
 
-        Points and curves are those of one name; if the run doesn't know this one, of the one that stands for the
-        run. ``taken`` is the ``since`` of the next call.
+        Points and curves are those of one name; if the run doesn't have it, of the one that represents the run.
+        ``taken`` is the ``since`` of the next call.
         """
         if self._figures[0] != self.taken:
             self._figures = self.taken, self._now(processes)
@@ -188,7 +188,7 @@ def _is_name(metric: str) -> bool:
 
 
 def _metric(figures: MetricSummary) -> dict[str, float | None]:
-    """The percentiles are None where there are too few values for them."""
+    """Percentiles with too few values are None."""
     shown = {
         percentile: value_ns / 1e6 if can_be_shown(percentile, figures.count) else None
         for percentile, value_ns in figures.percentiles.items()
@@ -210,7 +210,7 @@ def _curve(found: Shape) -> dict[str, list[float]]:
 
 
 def _process(watch: Watch) -> dict[str, Any]:
-    """One process; ``p99`` is that of the name that stands for what it did."""
+    """One process; ``p99`` is that of the name that represents it."""
     totals = watch.totals
     lag = totals.histograms.get("send_lag") or totals.histograms.get("loop_lag") or Histogram()
     counts = {metric: found.total for metric, found in totals.histograms.items()}

@@ -1,4 +1,4 @@
-"""Whether a stored run's figures can be trusted."""
+"""The standing of stored runs, whose files may be incomplete."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from wsload.results.trust import Standing
 
 
 def standing(info: RunInfo, problems: Sequence[str]) -> Standing:
-    """The standing of a run with these problems of its files.
+    """The standing of a run whose files have these problems.
 
-    What makes figures useless weighs more than *incomplete*: they are wrong then, and not only fewer.
+    If its figures can't be used, it stays that way rather than *incomplete*: they are wrong, not just incomplete.
     """
     if info.trust is None:
         return Standing.INCOMPLETE
@@ -20,7 +20,7 @@ def standing(info: RunInfo, problems: Sequence[str]) -> Standing:
 
 
 def verdict_of(info: RunInfo, standing: Standing) -> str:
-    """The verdict on a run of this standing, for people: one sentence without its full stop."""
+    """The verdict on a run with this standing: one sentence without its full stop."""
     if standing is not Standing.INCOMPLETE:
         assert info.trust is not None
         return info.trust.verdict
@@ -28,9 +28,9 @@ def verdict_of(info: RunInfo, standing: Standing) -> str:
 
 
 def unusable(info: RunInfo, problems: Sequence[str]) -> str:
-    """Why nothing of a run can be used for a comparison, in one sentence; empty where something can.
+    """Why nothing of a run can be used for a comparison, in one sentence; empty if something can.
 
-    A run that is trusted up to p95 serves p50 and p95: what it is not trusted for is left out by name, there.
+    A run that is trusted up to p95 can be used for p50 and p95; the comparison leaves out the rest, by name.
     """
     found = standing(info, problems)
     if found is Standing.INCOMPLETE:

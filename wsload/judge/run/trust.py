@@ -1,37 +1,35 @@
-r"""Up to which percentile each metric can be trusted: how far the load generator's own lateness may have moved it.
+r"""Up to which percentile each metric can be trusted, given how much the load generator's lateness may have moved it.
 
-The rule. A percentile is trusted when the load generator's lateness can have raised it by at most `SHARE` (10 %) of
-what it would have been, or by the tolerance (``--ws-tolerance``, 1 ms), and so can every lower one that is looked at
-(`RUNGS`). So "trusted up to p95" speaks of everything up to p95.
+The rule. A percentile is trusted if the load generator's lateness can have raised it by no more than `SHARE` (10 %) of
+its true value, or by the tolerance (``--ws-tolerance``, 1 ms), and the same is true of every lower percentile of
+`RUNGS`. So "trusted up to p95" covers everything up to p95.
 
-The formula. Let :math:`R_i` be the recorded time of request *i*, and :math:`B_i` the most by which the load generator
-itself was late with it, in starting its task, in sending and in reading (`wsload.measure.lateness`). The server's part
-:math:`T_i` lies between: :math:`R_i - B_i \le T_i \le R_i`. Order statistics keep that order: if each :math:`T_i` lies
-between two values, then the *k*-th smallest T lies between the *k*-th smallest of the one kind and the *k*-th smallest
-of the other (if *k* of the upper values are at most x, so are at least *k* of the T; and the same from below). Hence,
-for every quantile q,
+The formula. Let :math:`R_i` be the recorded time of request *i*, and :math:`B_i` an upper bound of the load generator's
+own delay in it: in starting its task, in sending and in reading (`wsload.measure.lateness`). The server's part
+:math:`T_i` lies in between: :math:`R_i - B_i \le T_i \le R_i`. Order statistics preserve this: the *k*-th smallest T
+lies between the *k*-th smallest lower and the *k*-th smallest upper bound (if *k* of the upper bounds are at most x, so
+are at least *k* of the T; and likewise from below). Hence, for every quantile q,
 
     Q_q(R − B)  ≤  Q_q(T)  ≤  Q_q(R),
 
-whatever the lateness had to do with the requests: no independence is assumed, and nothing is sampled. Q(R) is the
-histogram of the metric. Q(R − B) is that of the metric without its late values (``.lagged``) and with what these would
-have been (``.unlagged``), which are recorded for late requests only.
+however the lateness is related to the requests: no independence is assumed, and nothing is sampled. Q(R) is the
+metric's histogram. For Q(R − B), the late values (``.lagged``) in it are replaced by what they would have been
+(``.unlagged``). Both are recorded for late requests only.
 
-Requests that were due and that the load generator never began (`TOO_LATE`) have no time at all; m of them may rank
-anywhere. So above they rank behind all others, and below before all: Q_q(T) of all N + m lies between the
-(⌈q(N+m)⌉ − m)-th smallest of R − B, and the ⌈q(N+m)⌉-th smallest of R, which for q > N/(N+m) is unbounded.
+Requests that were due but never started by the load generator (`TOO_LATE`) have no time, so m of them may rank
+anywhere: last for the upper bound, first for the lower. So Q_q(T) of all N + m lies between the (⌈q(N+m)⌉ − m)-th
+smallest of R − B, and the ⌈q(N+m)⌉-th smallest of R, which is unbounded for q > N/(N+m).
 
-What a user class records itself (``record``) has no :math:`B_i`. There the heartbeat stands in, which samples the
-loop's lateness L a thousand times a second: by the union bound P(T + L > x + y) ≤ P(T > x) + P(L > y) the quantile q
-moves by at most y, and by a tenth of the ranks beyond it, if at most a tenth of 1 − q of the beats were late by more
-than y. That assumes that lateness comes at any time alike.
+Times that a user class records itself (``record``) have no :math:`B_i`. Instead the heartbeat is used, which samples
+the loop's lateness L a thousand times a second. By the union bound P(T + L > x + y) ≤ P(T > x) + P(L > y), the quantile
+q moves by at most y, and by a tenth of the ranks beyond it, if at most a tenth of 1 − q of the beats were late by more
+than y. This assumes that lateness is equally likely at any time.
 
-What it is worth is measured with load generators that are held up, in docs/inside/trust.md.
+docs/inside/trust.md shows measurements of how reliable this is, with load generators that are held up.
 
-What it can't see. Lateness below `wsload.measure.lateness.BEAT_NS` is seen by chance only: where the bounds differ at
-all, half a beat is added to their distance (`UNSEEN_NS`). Messages that arrive at the server late, and then all at
-once, may make the server slow: that time is the server's here. In a ``delivery`` the sender's lateness in another
-process is not known.
+Limits. Lateness below `wsload.measure.lateness.BEAT_NS` is only detected by chance: wherever the bounds differ, half a
+beat is added to their distance (`UNSEEN_NS`). Messages that reach the server late, and then all at once, may slow it
+down, and that time counts as the server's. For a ``delivery``, the sender's lateness in another process is unknown.
 """
 
 from __future__ import annotations
@@ -52,37 +50,37 @@ from wsload.results.trust import ALL, NONE
 SHARE: Final = 0.1
 TOLERANCE_NS: Final = 1_000_000
 RUNGS: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, ALL)
-"""The percentiles that are looked at; 100 is the maximum."""
+"""The percentiles that are checked; 100 is the maximum."""
 UNSEEN_NS: Final = BEAT_NS // 2
-"""Where lateness shows at all, so much more may be unseen."""
+"""Wherever lateness was detected, this much more may have gone undetected."""
 TENTH: Final = 0.1
 ANY_TASK: Final = "task"
-"""What such a failure is one of, where no request's name was known yet."""
+"""The name of a `TOO_LATE` failure if no request's name was known yet."""
 UNPAIRED: Final = ".unpaired"
 OVERLAPPED: Final = ".overlapped"
 TO_PROVE: Final = (
     "use request() with a key, round_trip() with a match that fits only this answer, or overlap = False"
 )
-"""What to do about it."""
+"""The remedy for `UNPROVED`."""
 UNPROVED: Final = "it can't be proved which answer belongs to which request"
-OWN_ACCOUNT: Final = frozenset(("send_lag", "loop_lag", "gc_pause", "probe"))
-"""The load generator's lateness itself, and what another process measured with the kernel's stamps."""
+ALWAYS_TRUSTED: Final = frozenset(("send_lag", "loop_lag", "gc_pause", "probe"))
+"""The load generator's lateness itself, and what another process measured with the kernel's timestamps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Between what the percentiles of a metric lie, had the load generator been in time."""
+    """Bounds of a metric's percentiles, had the load generator never been late."""
 
     low: Histogram
     """Without its lateness."""
     high: Histogram
     """As recorded."""
     missed: int = 0
-    """Due beside those, and never begun."""
+    """Requests that were due but never started."""
 
     @classmethod
     def of(cls, metric: str, totals: Totals) -> Bounds:
-        """A metric's, over all that was recorded."""
+        """The bounds of a metric."""
         high = totals.histograms.get(metric, Histogram())
         late = totals.histograms.get(metric + LAGGED)
         missed = missed_of(metric, totals)
@@ -94,7 +92,7 @@ class Bounds:
         return cls(low=low, high=high, missed=missed)
 
     def at(self, percentile: float) -> tuple[float, float]:
-        """Between what a percentile above 0 lies, in ns."""
+        """The bounds of a percentile (above 0), in ns."""
         rank = max(math.ceil(math.nextafter(percentile, 0) * (self.high.total + self.missed) / 100), 1)
         lowest = rank - self.missed
         return (
@@ -103,24 +101,24 @@ class Bounds:
         )
 
     def close(self, percentile: float, tolerance_ns: float) -> bool:
-        """Whether they are so close that the lateness between them does not matter."""
+        """Whether the bounds of a percentile are so close that the lateness does not matter."""
         low, high = self.at(percentile)
         return low == high or high - low + UNSEEN_NS <= max(tolerance_ns, SHARE * low)
 
 
 def trusted(metric: str, percentile: float, totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> bool:
     """Whether this percentile (above 0; 100 is the maximum) of a metric is trusted, and all below it."""
-    vouches = _voucher(metric, totals, tolerance_ns)
-    return all(vouches(rung) for rung in RUNGS if rung < percentile) and vouches(percentile)
+    holds = _rule(metric, totals, tolerance_ns)
+    return all(holds(rung) for rung in RUNGS if rung < percentile) and holds(percentile)
 
 
 def trusted_up_to(metric: str, totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> float:
     """The highest of `RUNGS` up to which a metric is trusted; 0 for none."""
-    return max((NONE, *itertools.takewhile(_voucher(metric, totals, tolerance_ns), RUNGS)))
+    return max((NONE, *itertools.takewhile(_rule(metric, totals, tolerance_ns), RUNGS)))
 
 
 def levels(totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> dict[str, float]:
-    """`trusted_up_to` of every metric that people see."""
+    """`trusted_up_to` of every metric in reports."""
     return {
         metric: trusted_up_to(metric, totals, tolerance_ns)
         for metric, histogram in totals.histograms.items()
@@ -129,7 +127,7 @@ def levels(totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> dict[str, floa
 
 
 def missed_of(metric: str, totals: Totals) -> int:
-    """How many requests of this name may be among what was due and never begun."""
+    """How many requests that were due but never started may have this metric's name."""
     name, suffix = split(metric)
     if totals.names.get(name) not in (Kind.REQUEST, Kind.STEP) or suffix in SUFFIXES[1:]:
         return 0
@@ -137,7 +135,7 @@ def missed_of(metric: str, totals: Totals) -> int:
 
 
 def doubt_of(metric: str, totals: Totals) -> str:
-    """Why nothing of this metric is trusted, whatever the lateness; empty where nothing speaks against it."""
+    """Why nothing of this metric is trusted, regardless of lateness; empty if there is no such reason."""
     name, _ = split(metric)
     if totals.counters.get(name + UNPAIRED):
         why = (key.removeprefix(f"{name}: ") for key in totals.counters if key.startswith(f"{name}: "))
@@ -147,10 +145,10 @@ def doubt_of(metric: str, totals: Totals) -> str:
     return ""
 
 
-def _voucher(metric: str, totals: Totals, tolerance_ns: float) -> Callable[[float], bool]:
-    """Tells of single percentiles of a metric whether the load generator's lateness has moved them by too much."""
+def _rule(metric: str, totals: Totals, tolerance_ns: float) -> Callable[[float], bool]:
+    """A function that tells whether the load generator's lateness left a percentile of the metric nearly unmoved."""
     histogram = totals.histograms.get(metric)
-    if metric in OWN_ACCOUNT or histogram is None or not histogram.total:
+    if metric in ALWAYS_TRUSTED or histogram is None or not histogram.total:
         return lambda _: True
     if doubt_of(metric, totals):
         return lambda _: False
@@ -160,7 +158,7 @@ def _voucher(metric: str, totals: Totals, tolerance_ns: float) -> Callable[[floa
 
 
 def _seldom_late(values: Histogram, beats: Histogram | None, tolerance_ns: float, percentile: float) -> bool:
-    """Whether the heartbeat vouches for a percentile of what a user class recorded."""
+    """The rule for times that a user class records itself, which uses the heartbeat."""
     if beats is None:
         return False
     allowed_ns = max(tolerance_ns, values.percentile(percentile) * SHARE / (1 + SHARE))

@@ -1,4 +1,4 @@
-"""The verdict on a run: how far its figures can be trusted, in one sentence, with what stands against it."""
+"""The verdict on a run: how far its figures can be trusted, in one sentence, with warnings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from wsload.results.trust import ALL, NONE, Standing, Trust
 from wsload.words import counted, listed, number
 
 SOUND: Final = 99.0
-"""A run is trusted when every request is, up to this percentile."""
+"""A run is trusted if every request is, up to this percentile."""
 MOST_NAMED: Final = 3
-"""Names in the sentence."""
+"""At most this many names are in the sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What came out, and why."""
+    """A verdict with its warnings."""
 
     trust: Trust
     warnings: tuple[RunWarning, ...]
@@ -42,8 +42,8 @@ def judge(
 ) -> Judgement:
     """The verdict on these figures.
 
-    ``processes`` are those that carried the load, ``ui_in_process`` says that Locust's web UI shared the
-    measuring one, ``beside`` are the warnings that came up while the run went on.
+    ``processes`` are those that made the load; ``ui_in_process`` says that Locust's web UI shared the measuring
+    process; ``beside`` are the warnings raised during the run.
     """
     watches = list(processes)
     found = [*beside, *doubts(totals), *standouts(watches)]
@@ -69,7 +69,7 @@ def judge(
 
 
 def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
-    """The verdict on a stretch of a stored run that ``watch`` has seen; what came up while it went on is kept."""
+    """The verdict on a part of a stored run, added up in ``watch``; warnings raised during the run are kept."""
     tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
     noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
     return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
@@ -91,14 +91,14 @@ _UNKNOWN: Final = Cause(text="more came at once than it could read in time", rem
 
 
 def _measured(totals: Totals) -> list[str]:
-    """What the user classes named and measured; of those that measured nothing but openings, ``open``."""
+    """The names with values; ``open`` if there are none."""
     histograms = totals.histograms
     named = [name for name in totals.names if name in histograms and histograms[name].total]
     return sorted(named) or ["open"]
 
 
 def _nothing(totals: Totals) -> _Verdict | None:
-    """Whether there is not one figure of what the load was made for."""
+    """The verdict on a run without any figure for a name; None if there is one."""
     if any(name in totals.histograms and totals.histograms[name].total for name in totals.names):
         return None
     counters = totals.counters
@@ -141,7 +141,7 @@ def _way_in(totals: Totals) -> str:
 
 
 def _by_kind(totals: Totals, what: str) -> str:
-    """The failures of one sort, the most frequent first: ``528 attempts failed (refused, timeout)``."""
+    """The kinds of failures, most frequent first: ``528 attempts failed (refused, timeout)``."""
     found = _kinds(totals, what)
     kinds = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
     return f"{counted(sum(found.values()), 'attempt')} failed ({listed(kinds)})" if found else ""
@@ -204,7 +204,7 @@ def _graded(totals: Totals, up_to: Mapping[str, float], cause: Cause) -> _Verdic
 
 
 def _level(name: str, totals: Totals, up_to: Mapping[str, float]) -> float:
-    """Up to which percentile a name is trusted, its service times included."""
+    """Up to which percentile a name and its service times are trusted."""
     service = up_to.get(name + SERVICE, ALL) if totals.names.get(name) is Kind.REQUEST else ALL
     return min(up_to.get(name, ALL), service)
 
