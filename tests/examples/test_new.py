@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from support.locust_run import ROOT, Finished
 from support.services import mosquitto, node, rabbitmq, token_chat
 from support.undisturbed import undisturbed
 
-from wsload.commands.new.scaffold import EXPECTED, files, host_of, protocols
+from wsload.commands.new.scaffold import EXPECTED, files, host_of, protocols, source_of
 from wsload.judge.run.check_file import read_checks
 
 yaml = pytest.importorskip("yaml")
@@ -88,8 +90,36 @@ def test_what_is_written_fits_together(protocol: str, tmp_path: Path) -> None:
     steps = yaml.safe_load(workflow)["jobs"]["load"]["steps"]
     (command,) = [step["run"] for step in steps if step.get("run", "").startswith("locust")]
     assert ("--host" in command) == (host_of(example) != "") == (protocol != "chat")
-    assert ("WSLOAD: wsload[http] " in workflow) == ("self.http" in example)
+    assert yaml.safe_load(workflow)["env"] == {
+        "WSLOAD": "wsload[http]" if "self.http" in example else "wsload"
+    }
     assert host_of(example) in workflow and f"--host {host_of(example)}".strip() in command + "--host"
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "requirement"),
+    [
+        (None, "wsload==0.1.0"),
+        (
+            {"url": "https://git.example.org/wsload", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "wsload @ git+https://git.example.org/wsload@abc",
+        ),
+        (
+            {"url": "https://example.org/wsload.whl", "archive_info": {}},
+            "wsload @ https://example.org/wsload.whl",
+        ),
+        ({"url": "file:///src/wsload", "dir_info": {"editable": True}}, None),
+    ],
+)
+def test_ci_installs_the_wsload_that_wrote_it(
+    direct_url: dict[str, object] | None, requirement: str | None
+) -> None:
+    source = source_of("0.1.0", None if direct_url is None else json.dumps(direct_url))
+    assert (None if source is None else f"wsload{source}") == requirement
+    if source is not None:
+        workflow = yaml.safe_load(files("chat", source)[".github/workflows/load.yml"])
+        assert workflow["env"]["WSLOAD"] == requirement
+        Requirement(str(requirement))
 
 
 def test_it_overwrites_nothing(tmp_path: Path) -> None:

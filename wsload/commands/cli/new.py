@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +31,19 @@ def new(
     The locustfile is an example that is tested against a real service of that protocol. Nothing is overwritten.
     For a service that a browser speaks to already, see wsload from-har.
     """
-    texts = scaffold.files(protocol)
+    source = _source()
+    texts = scaffold.files(protocol, source or "")
     for path in scaffold.write(directory, texts):
         print(path)
+    if source is None:
+        print("\nThis wsload came from a directory: set WSLOAD in load.yml to what CI can install.")
     there = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     print(f"\nNext: {there}{scaffold.command(texts)}")
+
+
+def _source() -> str | None:
+    try:
+        found = distribution("wsload")
+    except PackageNotFoundError:  # a checkout that was never installed
+        return None
+    return scaffold.source_of(found.version, found.read_text("direct_url.json"))

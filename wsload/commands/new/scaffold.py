@@ -6,6 +6,7 @@ repository's ``locustfiles``, which the wheel holds as ``wsload/locustfiles``.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -71,16 +72,34 @@ def protocols() -> tuple[str, ...]:
     return tuple(sorted(path.stem.replace("_", "-") for path in _examples().glob("*.py")))
 
 
-def files(protocol: str) -> dict[str, str]:
-    """The texts to write, by path. Raises `UsageError` for a protocol without an example."""
+def files(protocol: str, source: str = "") -> dict[str, str]:
+    """The texts to write, by path; ``source`` is what `source_of` says of this wsload.
+
+    Raises `UsageError` for a protocol without an example.
+    """
     if protocol not in protocols():
         raise UsageError(f"--protocol {protocol!r}: there is an example for {', '.join(protocols())}")
     example = (_examples() / f"{protocol.replace('-', '_')}.py").read_text("utf-8")
     return {
         "locustfile.py": _locustfile(example),
         "checks.txt": _checks(EXPECTED[protocol]),
-        ".github/workflows/load.yml": _workflow(host_of(example), http="self.http" in example),
+        ".github/workflows/load.yml": _workflow(
+            host_of(example), "wsload[http]" if "self.http" in example else "wsload", source
+        ),
     }
+
+
+def source_of(version: str, direct_url: str | None) -> str | None:
+    """What follows ``wsload`` in a requirement, so that CI installs the same; None where only this machine can.
+
+    ``direct_url`` is the installed package's ``direct_url.json`` (PEP 610): there is one unless it came from an index.
+    """
+    if direct_url is None:
+        return f"=={version}"
+    found = json.loads(direct_url)
+    if "vcs_info" in found:
+        return f" @ {found['vcs_info']['vcs']}+{found['url']}@{found['vcs_info']['commit_id']}"
+    return f" @ {found['url']}" if found["url"].startswith("https://") else None
 
 
 def command(texts: Mapping[str, str]) -> str:
@@ -143,7 +162,7 @@ failures.rate < {expected.failures}
 """
 
 
-def _workflow(host: str, *, http: bool) -> str:
+def _workflow(host: str, name: str, source: str) -> str:
     template = (resources.files("wsload.commands.new") / "load.yml").read_text("utf-8")
     service = (
         f"Start your service here, such as: - run: npm ci && (node server.js &)\n      # It listens at {host}."
@@ -151,7 +170,7 @@ def _workflow(host: str, *, http: bool) -> str:
         else "Without --host a chat server of wsload's own is loaded. For yours: start it here, add --host below."
     )
     text = template.replace("SERVICE", service).replace("COMMAND", LOAD + _host_option(host))
-    return text.replace("WSLOAD: wsload ", "WSLOAD: wsload[http] ") if http else text
+    return text.replace("REQUIREMENT", json.dumps(name + source))
 
 
 def _host_option(host: str) -> str:
