@@ -128,10 +128,10 @@ def test_a_directory_that_is_removed_is_told_of_at_once_and_is_no_success(
 ) -> None:
     run = started(start_locust, serving, "-t", "6s")
     shutil.rmtree(run.wait_for_intervals(1))
-    run.wait_for(r"The results are not complete: 1 of \d+ intervals could not be written .*removed")
+    run.wait_for(r"The results are incomplete: 1 of \d+ intervals could not be written .*removed")
     finished = run.finish()
     assert finished.returncode == 7
-    assert finished.stderr.count("The results are not complete") == 1
+    assert finished.stderr.count("The results are incomplete") == 1
     assert "Traceback" not in finished.stderr
 
 
@@ -141,7 +141,7 @@ def test_a_disk_that_is_full_is_told_of_at_once_and_is_no_success(
     run = started(start_locust, serving, "-t", "6s")
     run.wait_for_intervals(1)
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (16, resource.RLIM_INFINITY))
-    run.wait_for("The results are not complete: 1 of ")
+    run.wait_for("The results are incomplete: 1 of ")
     resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     finished = run.finish()
     assert finished.returncode == 7

@@ -1,6 +1,6 @@
-"""Makes the load: users on one uvloop thread per process, with Locust around it. Its own files tie the rooms
-together.
+"""The load generator: users on one uvloop thread per process, with Locust around it. The files directly in this
+folder tie its subfolders together.
 
 May import: measure, results, judge, report, load.
-Never here: a particular protocol's words.
+Never here: anything about a particular protocol.
 """

@@ -1,4 +1,4 @@
-"""The measured window of a run that goes on: its figures by now, and when it began."""
+"""The measured window of a run in progress, and its figures so far."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from wsload.words import span
 
 
 class Measured:
-    """Adds up what lies in the window, which may begin late, and may begin anew.
+    """Adds up the intervals in the window, which may start late, and may be restarted.
 
-    ``started_at`` is wall clock, seconds since the epoch; the window begins ``warm_up_s`` after it.
+    ``started_at`` is wall clock, seconds since the epoch; the window starts ``warm_up_s`` later.
     """
 
     def __init__(self, started_at: float, warm_up_s: float = 0.0) -> None:
         self._started_at = started_at
         self.window = Window(from_s=warm_up_s) if warm_up_s else WHOLE
         self.totals = Totals()
-        """Of the window; of all there is, as long as nothing lies in it."""
+        """Those of the window, or of everything as long as the window is empty."""
         self._names: Mapping[str, Kind] = {}
         self._inside = self.window.whole
-        """Whether something in the window was added."""
+        """Whether the window has an interval."""
         self._summed = WHOLE
-        """The window that the totals are of."""
+        """The window of the totals."""
 
     def begin(self, at: float) -> None:
-        """The window begins at this time, if it has not begun later."""
+        """Restarts the window at this time, unless it starts later."""
         self.window = Window(from_s=max(round(at - self._started_at, 3), self.window.from_s))
         self._inside = False
 
     def add(self, interval: Interval) -> bool:
-        """Takes the next interval; returns whether it is the first of the window, before which all is left out."""
+        """Adds the next interval; returns whether it is the first in the window, so that earlier ones are dropped."""
         self._names = named((self._names, interval.names))
         first = not self._inside and self.window.holds(interval, self._started_at)
         if first:
@@ -46,12 +46,12 @@ class Measured:
         return first
 
     def finish(self) -> RunWarning | None:
-        """At the run's end: where nothing lies in the window, what came before is measured, and that is said."""
+        """Called at the end: if the window is empty, returns a warning that the figures cover the time before it."""
         if self._inside:
             return None
         wanted, self.window = self.window, self._summed
         return RunWarning(
             name="warm-up",
-            text=f"the run ended before its warm-up of {span(wanted.from_s)} was over: what came before is measured",
-            remedy="run for longer, or warm up for less",
+            text=f"the run ended during its warm-up of {span(wanted.from_s)}: the figures cover the warm-up",
+            remedy="run longer, or shorten the warm-up",
         )

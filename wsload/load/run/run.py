@@ -1,4 +1,4 @@
-"""One run, on the hub of the process that owns the results: local, or the master."""
+"""A run, on the hub of the process that owns the results: the local process, or the master."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ logger = logging.getLogger("wsload")
 
 
 ARRIVAL_S: Final = 1.0
-"""The last user arrives within so long of its start."""
+"""The last user arrives within this time after Locust has started it."""
 CUT_SHORT: Final = "cut-short"
-"""The name of the warning that users were given up, since they blocked the end: no option allows that."""
+"""The name of the warning that users did not stop and were dropped. Such a run is never trusted, by any option."""
 
 
 class RunListener(Protocol):
@@ -65,15 +65,15 @@ class Probe(Protocol):
 
 
 class Run:
-    """Writes the results directory while the run goes on, and judges the run when it has ended."""
+    """Writes the results directory during the run, and judges the run at its end."""
 
     def __init__(self, environment: Any, settings: Settings) -> None:
-        """Raises `UsageError` where the results can't be written."""
+        """Raises `UsageError` if the results can't be written."""
         self._settings = settings
         self.allow_invalid = settings.allow_invalid
         self.json_progress = settings.json_progress
         self.warnings: list[RunWarning] = []
-        """What was noticed on the way; the judgement adds its own."""
+        """Those raised during the run; the judgement adds its own."""
         self.checks: list[CheckOutcome] = []
         self.summary: Summary | None = None
         """The figures; None until the run has ended."""
@@ -81,7 +81,7 @@ class Run:
         self._judged: Judgement | None = None
         self._own = Watch("")
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
-        """The processes that carry the load: this one, unless a master sets it."""
+        """The processes that make the load: this one, unless a master replaces it."""
         self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
         self.writer = RunWriter.create(
             settings.results,
@@ -92,7 +92,7 @@ class Run:
             workload=workload(environment.user_classes, settings),
         )
         self.measured = Measured(self.writer.info.started_at, settings.warm_up_s)
-        """The figures of the window by now."""
+        """The figures of the window so far."""
         self._live = LiveView(self.measured.totals)
         self._shown: tuple[object, dict[str, Any]] = None, {}
         self.listeners: list[RunListener] = []
@@ -110,23 +110,23 @@ class Run:
         well = self.writer.problem is None
         written = self.writer.append(interval)
         if well and self.writer.problem is not None:
-            logger.error("The results are not complete: %s", self.writer.problem)
+            logger.error("The results are incomplete: %s", self.writer.problem)
         if self.measured.add(written):
             for watch in self.processes():
                 watch.reset()
         return written
 
     def reset(self, at: float) -> None:
-        """The measured window begins at this time (seconds since the epoch), not before."""
+        """Starts the measured window at this time (seconds since the epoch)."""
         self.measured.begin(at)
 
     def ramped_up(self, at: float) -> None:
-        """All users were started."""
+        """Locust has started all users."""
         if self._settings.warm_up_ramp:
             self.reset(at + ARRIVAL_S)
 
     def live(self, since: int, name: str = "") -> dict[str, Any]:
-        """The run by now, for the live page: see `LiveView.snapshot`."""
+        """The run so far, for the live page; see `LiveView.snapshot`."""
         state = self._live.taken, self.summary is not None
         if self._shown[0] != state:
             self._shown = state, self._now()
@@ -150,7 +150,7 @@ class Run:
         }
 
     def append_own(self, interval: Interval) -> None:
-        """Takes the next interval of this very process."""
+        """Takes the next interval of this process."""
         self._own.add(interval)
         self.append(interval)
 
@@ -172,11 +172,11 @@ class Run:
 
     @property
     def trust(self) -> Trust:
-        """How far the figures can be trusted, at the end or by now."""
+        """How far the figures can be trusted, so far or at the end."""
         return (self._judged or self._judge()).trust
 
     def finish(self) -> None:
-        """Writes what can only be known at the end. Never raises: the load's own ending comes first."""
+        """Judges the run, and completes its results. Never raises, so that the run can end in order."""
         extra: dict[str, object] = {}
         if self._probe is not None:
             if (rest := self._probe.end()) is not None:
@@ -216,7 +216,7 @@ class Run:
             listener.end()
 
     def exit_code(self) -> ExitCode | None:
-        """What a process that ends with this run must end with; None where the run has nothing to say."""
+        """The exit code of a process that ends with this run; None if the run was successful."""
         standing, states = self.trust.standing, {check.state for check in self.checks}
         if not self._stored or self.writer.problem is not None:
             return ExitCode.BROKEN
@@ -230,14 +230,14 @@ class Run:
         return ExitCode.UNTRUSTED if CheckState.UNJUDGED in states else None
 
     def show(self) -> None:
-        """Prints the run's figures and where they are."""
+        """Prints the run's figures, and where they are stored."""
         if self.summary is not None:
             file = sys.stderr if self._settings.json_progress else None
             show_run(self.writer.info, self.summary, self.writer.path, file=file)
 
 
 def target(environment: Any, settings: Settings) -> str:
-    """What is loaded, as far as one URL says it: that of the first user class with a WebSocket."""
+    """The URL under load: that of the first WebSocket user class, or else the host."""
     for user_class in environment.user_classes:
         if issubclass(user_class, WebSocketUser):
             with contextlib.suppress(UsageError):

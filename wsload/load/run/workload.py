@@ -1,4 +1,4 @@
-"""What load a run makes, for the record: user classes, their files and wait times, open or closed. No secrets."""
+"""Describes a run's workload for the record: user classes, their files and wait times, open or closed. No secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST: Final = 200
 
 
 def workload(user_classes: Iterable[Any], settings: Settings) -> dict[str, object]:
-    """Plain values by name; the same for runs that make the same load."""
+    """Plain values by name, which are equal for runs with the same workload."""
     classes = sorted(user_classes, key=lambda each: each.__name__)
     files = sorted({path for each in classes if (path := _file(each)) is not None})
     found: dict[str, object] = {
@@ -32,7 +32,7 @@ def workload(user_classes: Iterable[Any], settings: Settings) -> dict[str, objec
 
 
 def _kind(classes: list[Any], settings: Settings) -> str:
-    """``open``, ``closed``, or ``mixed`` where the classes differ."""
+    """``open``, ``closed``, or ``mixed`` if the classes differ."""
     if settings.rate:
         return "open"
     kinds = {"open" if isinstance(_wait_time(each), OpenWait) else "closed" for each in classes}
@@ -53,7 +53,7 @@ def _class(user_class: Any) -> dict[str, object]:
 
 
 def _text(wait: Any) -> str:
-    """How a wait time was written: ``constant_rate(2)``, ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``."""
+    """A wait time as in the source: ``constant_rate(2)``, ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``."""
     if wait is None or isinstance(wait, OpenWait):
         return repr(wait) if wait is not None else "none"
     *makers, own = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>.")
@@ -68,7 +68,7 @@ def _text(wait: Any) -> str:
 def _file(user_class: Any) -> Path | None:
     try:
         return Path(inspect.getfile(user_class))
-    except (TypeError, OSError):  # made in an interactive session
+    except (TypeError, OSError):  # defined in an interactive session
         return None
 
 
@@ -80,7 +80,7 @@ def _sha256(path: Path) -> str:
 
 
 def _git(path: Path) -> dict[str, object]:
-    """The commit of the repository that the file is in, and whether something tracked was changed; empty for none."""
+    """The commit of the file's repository, and whether tracked files were changed; empty if there is none."""
 
     def ask(*words: str) -> str:
         done = subprocess.run(

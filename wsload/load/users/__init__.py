@@ -2,5 +2,5 @@
 loop's thread unless it says otherwise.
 
 May import: measure, results, judge.run, load.engine, load.ws, load.options, load.locust.
-Never here: a particular protocol's words, master and workers.
+Never here: anything about a particular protocol, or about master and workers.
 """

@@ -1,4 +1,4 @@
-"""What a user class declares, and how Locust and the sockets reach it; the calls of tasks are in `WebSocketUser`."""
+"""The declarations and hooks of a user class, and its interface to Locust and its sockets."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from wsload.load.users.socket import Socket
 from wsload.load.users.waits import OpenWait
 
 LAST_WORDS_NS: Final = 10_000_000
-"""A user that can't go on is cancelled so long after its tasks were told why."""
+"""A user that can't continue is cancelled this long after its tasks were told why."""
 SINGLE_USER_S: Final = 10.0
-"""The user of ``run_single_user`` has so long to end after Ctrl-C."""
+"""How long the user of ``run_single_user`` may take to end after Ctrl-C."""
 
 
 class DeclaredUser(User):
-    """The settings and hooks of a user class, and its place between Locust (on the hub) and its sockets."""
+    """The settings and hooks of a user class, between Locust (on the hub) and its sockets."""
 
     abstract = True
 
     url: str = "/"
-    """What to open: a URL, or a path on ``--host``; ``--ws-url`` overrides it."""
+    """The URL to open, or a path on ``--host``; ``--ws-url`` overrides it."""
     subprotocols: tuple[str, ...] = ()
-    """Offered in this order; with any offered, the server must choose one. ``--ws-subprotocol`` overrides."""
+    """Offered in this order; if there are any, the server must choose one. ``--ws-subprotocol`` overrides them."""
     headers: Pairs = ()
-    """Headers of every opening request; they replace the run's of the same name (``--ws-header``)."""
+    """Headers of every opening request; they replace those of ``--ws-header`` with the same name."""
     cookies: Pairs = ()
-    """Cookies of every opening request; they replace the run's of the same name (``--ws-cookie``)."""
+    """Cookies of every opening request; they replace those of ``--ws-cookie`` with the same name."""
     auto_connect: bool = True
     """Whether the connection is opened before `on_start`; otherwise call `connect` yourself."""
     reconnect: bool | None = None
-    """Whether a connection that fails or is dropped is opened again; None for what ``--ws-reconnect`` says."""
+    """Whether a connection that fails or is dropped is opened again; None to follow ``--ws-reconnect``."""
     expected_closes: Set[int] = frozenset()
-    """Close codes with which the server may end a connection without that being a failure."""
+    """Close codes with which the server may end a connection without causing a failure."""
     overlap: bool = True
-    """In an open workload: whether a task that is due begins although the one before has not ended. With False it
-    waits for its turn; its response time still counts from when it was due, and the server is charged with it."""
+    """In an open workload: whether a task that is due starts while the previous one is still running. Otherwise it
+    waits for its turn, but its response time still counts from when it was due, so the wait is the server's fault."""
 
     _feeds: ClassVar[dict[str, Feed[Any]]] = {}
     """By attribute."""
     _subject: ClassVar[str] = "task"
-    """What could not be sent is counted as a failure of this, where no request's name is known yet."""
+    """The name under which unsent requests are counted as failures if their own name is not known yet."""
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
     __slots__ = ("_context", "_extra", "_http", "_life", "_socket")
 
@@ -94,45 +94,45 @@ class DeclaredUser(User):
     # What a user class may define
 
     async def on_start(self) -> None:  # type: ignore[override]  # async is the whole point
-        """Called once, when the user is connected and before its first task."""
+        """Called once the user is connected, before its first task."""
 
     async def on_stop(self) -> None:
-        """Called once when the user stops, while it is still connected; not where `on_start` was not called."""
+        """Called when the user stops, while it is still connected, if `on_start` was called."""
 
     async def on_opening(self) -> Opening | None:
-        """Called before every opening, reconnections too: log in over HTTP here, and return what to open."""
+        """Called before every opening, including reconnections: log in over HTTP here, and return what to open."""
         return None
 
     async def on_connect(self) -> None:
-        """Called after every successful opening, the first and each reconnection: log in here."""
+        """Called after every successful opening, including reconnections: log in here."""
 
     def on_close(self, code: int, reason: str) -> None:
-        """Called when the connection is gone: the close code (1006 where no close frame came) and reason."""
+        """Called when the connection is gone, with the close code (1006 if no close frame came) and reason."""
 
     def on_error(self, error: WorkloadError) -> None:
-        """Called when an opening failed, after it was counted."""
+        """Called when an opening has failed, after it was counted."""
 
     def on_message(self, message: Any) -> None:
-        """Called with every message that answers no request, if overridden; `receive` then has nothing to return."""
+        """Override it to get every message that answers no request; then `receive` can't be used."""
 
     def key_of(self, message: Any) -> Hashable:
-        """Whose answer a message is: the key of its `request`, or None for nobody's. Define it to use `request`."""
+        """Override it to use `request`: the key of the request that a message answers, or None if it answers none."""
         return None
 
     # Called by Locust, on the hub
 
     def start(self, group: Any) -> UserHandle:
-        """Locust's: begins the user's life and adds it to the group."""
+        """Called by Locust: starts the user and adds it to the group."""
         handle = self._begin()
         join_group(self, group, handle)
         return handle
 
     def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
-        """The user's whole life, while the calling greenlet waits: what Locust's ``run_single_user`` does."""
+        """Runs the user to its end while the calling greenlet waits; called by Locust's ``run_single_user``."""
         handle = self._begin()
         try:
             while not handle.dead:
-                # gevent gives up on a wait that nothing is left to end; a timer is something.
+                # Without a timer gevent would raise an error, since nothing else on the hub could end the wait.
                 handle.join(timeout=1)
         finally:
             handle.kill(timeout=SINGLE_USER_S)  # after Ctrl-C
@@ -150,7 +150,7 @@ class DeclaredUser(User):
         return handle
 
     def stop(self, force: bool = False) -> bool:
-        """Locust's: lets the running task finish; returns whether the user ended at once."""
+        """Called by Locust: lets the running task finish; returns whether the user ended at once."""
         if force:
             self.group.killone(self.greenlet)
             return True

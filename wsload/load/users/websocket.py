@@ -1,4 +1,4 @@
-"""`WebSocketUser`: a Locust user that speaks any WebSocket protocol, and measures what it names."""
+"""`WebSocketUser`: a Locust user for any WebSocket protocol, with the methods that tasks call."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _now_ns = time.monotonic_ns
 class WebSocketUser(DeclaredUser):
     """A Locust user with a WebSocket connection, opened before `on_start` and closed after `on_stop`.
 
-    A connection that fails or is dropped is opened again with backoff; all of that is measured and counted by
-    itself. Tasks and hooks run on the loop's thread: what blocks there (``time.sleep``, ``requests``) stalls every
-    user of the process; use ``await asyncio.to_thread(...)`` for it. A `WorkloadError` that a call raises was
-    already counted, so a task may let it pass.
+    A connection that fails or is dropped is opened again with backoff; all of that is measured and counted
+    automatically. Tasks and hooks run on the loop's thread, where blocking calls (``time.sleep``, ``requests``) stall
+    every user of the process; use ``await asyncio.to_thread(...)`` for them. A `WorkloadError` was counted before it
+    was raised, so a task need not catch it.
     """
 
     abstract = True
@@ -36,10 +36,10 @@ class WebSocketUser(DeclaredUser):
     # What a task may call
 
     async def connect(self, to: str | Opening | None = None) -> None:
-        """Opens the connection, and calls `on_connect`; recorded as ``open``. One attempt, unlike the automatic one.
+        """Opens the connection and calls `on_connect`; recorded as ``open``. Makes one attempt only.
 
-        ``to`` is a URL, a path on the host, or an `Opening`; a reconnection opens the same. Raises `OpenError`,
-        and `AlreadyConnected` where there is a connection.
+        ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. Raises `OpenError`,
+        and `AlreadyConnected` if there is a connection.
         """
         await self._socket.open(Opening(url=to) if isinstance(to, str) else to, _now_ns())
 
@@ -56,25 +56,25 @@ class WebSocketUser(DeclaredUser):
         check: Check | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Any]:
-        """Sends a request now; awaiting it gives its answer: the message whose `key_of` equals ``key``.
+        """Sends a request at once; awaiting the result returns the answer: the message whose `key_of` equals ``key``.
 
-        Any number may be in flight, and answers may come in any order. Recorded under ``name`` (``message`` by
-        default): the response time counts from when the task was due (its first request in an open workload) or
-        from this call, the service time from the sending; both end when the last byte of the answer reached
-        this process. ``check`` is called with the answer and returns None or the kind of failure: then the time
-        is recorded as ``name.failed``. ``timeout`` is in seconds; by default ``--ws-message-timeout``.
+        Any number may be in flight, and answers may come in any order. Recorded under ``name`` (by default
+        ``message``): the response time counts from this call, or from when the task was due for the first request of a
+        task in an open workload; the service time counts from the send. Both end when the last byte of the answer
+        reaches this process. ``check`` is called with the answer and returns None, or the kind of failure; then the
+        time is recorded as ``name.failed``. ``timeout`` is in seconds (default ``--ws-message-timeout``).
 
         Awaiting raises `NotConnected` (counted as unsent), `MessageTimeout` or `ConnectionLost` (counted as
         lost), and `UsageError` for a key in flight.
         """
         if type(self).key_of is DeclaredUser.key_of:
             raise UsageError(
-                f"{type(self).__name__}.request() needs key_of(message), which says whose answer a message is; "
-                "without keys use round_trip()"
+                f"{type(self).__name__}.request() needs key_of(message), which returns the key of the request that a "
+                "message answers; without keys use round_trip()"
             )
         if key is None:
             raise UsageError(
-                "a request's key can't be None: that is what key_of says of messages that answer nobody"
+                "a request's key can't be None, which key_of returns for messages that answer no request"
             )
         socket: Socket = self._socket
         return socket.request(data, key=key, name=name, check=check, timeout=timeout)
@@ -88,18 +88,18 @@ class WebSocketUser(DeclaredUser):
         check: Check | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Any]:
-        """Like `request`, for services whose messages carry no keys: the n-th answer is the n-th request's.
+        """Like `request`, for services whose messages have no keys: the n-th answer belongs to the n-th request.
 
-        With ``match`` only the messages that it accepts are answers. A message that was in before the sending is
-        never the answer. Where something shows that answers went to the wrong requests, the run says so, and
-        the figures of that name are not trusted. After a time-out the connection is opened anew, since an
-        answer that comes late could not be told from the next one.
+        With ``match`` only messages that it accepts are answers. A message that arrived before the send is never the
+        answer. If answers turn out to have gone to the wrong requests, the run reports it, and the figures of that
+        name are not trusted. After a timeout the connection is reopened, because a late answer could not be
+        distinguished from the next one.
         """
         socket: Socket = self._socket
         return socket.request(data, match=match, name=name, check=check, timeout=timeout)
 
     def send(self, data: str | bytes) -> Awaitable[None]:
-        """Sends a text (str) or binary (bytes) message now; awaiting it waits while the transport's buffer is full.
+        """Sends a text (str) or binary (bytes) message at once; awaiting it waits while the transport's buffer is full.
 
         Awaiting raises `NotConnected`, counted as unsent.
         """
@@ -107,26 +107,26 @@ class WebSocketUser(DeclaredUser):
         return socket.send(data)
 
     def send_nowait(self, data: str | bytes) -> None:
-        """Sends a message now, from a plain hook. Raises `NotConnected`, counted as unsent."""
+        """Sends a message at once; for hooks that are not async. Raises `NotConnected`, counted as unsent."""
         self._socket.send_nowait(data)
 
     async def receive(self, timeout: float | None = None) -> str | bytes:
-        """The next message that answers no request, in order; text as str, binary as bytes.
+        """Waits for the next message that answers no request; text is a str, binary is bytes.
 
-        Raises `MessageTimeout` after ``timeout`` seconds (by default ``--ws-message-timeout``), and
-        `ConnectionLost` when none is left and the connection is gone; both are counted as failures.
+        Raises `MessageTimeout` after ``timeout`` seconds (default ``--ws-message-timeout``), and `ConnectionLost` if
+        none is left and the connection is gone; both are counted as failures.
         """
         socket: Socket = self._socket
         return await socket.receive(timeout)
 
     def messages(self) -> AsyncIterator[str | bytes]:
-        """The messages that answer no request, as they come, until the connection ends."""
+        """Iterates over the messages that answer no request, until the connection ends."""
         socket: Socket = self._socket
         return socket.inbox.messages()
 
     @property
     def received_at(self) -> float:
-        """When the message that a task or hook was given last had reached this process, in `time.monotonic` seconds."""
+        """When the message that a task or hook got last reached this process, in seconds of `time.monotonic`."""
         socket: Socket = self._socket
         return socket.at_ns / 1e9
 
@@ -138,10 +138,10 @@ class WebSocketUser(DeclaredUser):
         key_of: Callable[[Any], Hashable] | None = None,
         on_message: Callable[[Any], object] | None = None,
     ) -> ExtraSocket:
-        """A further connection of this user: ``async with self.open("/control", name="control") as control``.
+        """Opens another connection of this user: ``async with self.open("/control", name="control") as control``.
 
-        It is opened, pinged, timed out, counted and closed like the first, but not opened again. Its requests are
-        called ``name`` unless they say otherwise; ``key_of`` and ``on_message`` are its own.
+        It is opened, pinged, timed out, counted and closed like the first, but not reopened. ``name`` is the default
+        name of its requests; it has its own ``key_of`` and ``on_message``.
         """
         return ExtraSocket(self, Opening(url=to) if isinstance(to, str) else to, name, key_of, on_message)
 
@@ -149,22 +149,22 @@ class WebSocketUser(DeclaredUser):
     def http(self) -> Http:
         """An HTTP client (``pip install 'wsload[http]'``): ``await self.http.post("/login", json=account)``.
 
-        Its calls are named, measured and counted like requests; its cookies may go into an `Opening`.
+        Its calls are named, measured and counted like requests; its cookies can be passed to an `Opening`.
         """
         if self._http is None:
             self._http = Http(self)
         return self._http
 
     def measure(self, name: str) -> Step:
-        """Measures several messages as one: ``with self.measure("check out") as step``.
+        """Measures several messages as one step: ``with self.measure("check out") as step``.
 
-        The time counts from when the task was due, or from entering. An exception inside is a failure of that
-        name, and so is ``step.failed("sold out")``; the time then goes to ``name.failed``.
+        The time counts from when the task was due, or else from the start of the block. An exception in the block is
+        a failure of that name, and so is ``step.failed("sold out")``; then the time is recorded as ``name.failed``.
         """
         return Step(self, name)
 
     def record(self, name: str, seconds: float) -> None:
-        """Records a time of your own under this name, with its own percentiles everywhere.
+        """Records a time of your own under this name, which gets percentiles like any other.
 
         Raises `UsageError` for the name of a request or a step.
         """
@@ -172,9 +172,9 @@ class WebSocketUser(DeclaredUser):
         socket.recorder.values[socket.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
 
     def count(self, name: str, number: int = 1) -> None:
-        """Adds to a counter of your own. Adding 0 makes it known, so that ``--ws-check "gaps < 1"`` has what to see.
+        """Adds to a counter of your own. Adding 0 declares it, so that ``--ws-check "gaps < 1"`` can find it.
 
-        Raises `UsageError` for the name of one that wsload counts by.
+        Raises `UsageError` for a reserved name.
         """
         recorder = self._context.engine.recorder
         try:
