@@ -16,7 +16,10 @@ class Fault(NamedTuple):
     fault: str
     seen: str
     tests: str
-    """A file of tests and perhaps the beginning of a test's name, with spaces between several."""
+    """A file of tests and perhaps the beginning of a test's name, with spaces between several.
+
+    Of a long series some are named; all of them are integration tests.
+    """
 
 
 UI: Final = "integration/test_web_ui_secrets.py"
@@ -27,6 +30,9 @@ SERVERS: Final = "faults/test_servers.py"
 BAD: Final = "integration/test_bad_servers.py"
 BLOCKED: Final = "integration/test_blocked.py"
 ENDINGS: Final = "integration/test_endings.py"
+SIGNALS: Final = f"{ENDINGS}::test_signals_that_come_together_end_the_run_once_and_in_order"
+ENDS: Final = f"{BLOCKED}::test_a_run_ends_in_time_and_names_what_kept_it"
+WITHIN: Final = "integration/test_ending_from_within.py::test_a_run_ends_in_order"
 CASES: Final = "integration/test_cases_endings.py"
 
 TABLE: Final = (
@@ -51,12 +57,12 @@ TABLE: Final = (
     Fault("a client that does not read (wsload's own server)", "dropped before it fills the memory", "integration/test_serve.py::test_a_client_that_does_not_read"),
     Fault("no more files for wsload's own server", "503, counted", "integration/test_serve.py::test_a_server_that_may_open"),
     # User classes
-    Fault("time.sleep, endless computing, hooks that block, deaf tasks", "ends in time; the place and its stack", f"{BLOCKED}::test_a_run_ends {BLOCKED}::test_what_blocked"),
+    Fault("time.sleep, endless computing, hooks that block, deaf tasks", "ends in time; the place and its stack", f"{ENDS}[sleep {ENDS}[on_stop {ENDS}[deaf {BLOCKED}::test_what_blocked"),
     Fault("a call that keeps the interpreter's lock", "the process ends; its stack", f"{BLOCKED}::test_a_call {BLOCKED}::test_a_worker"),
     Fault("no connection, no wait; failures without end; a rate beyond reach; gevent.spawn", "a failure each", RUNS),
     Fault("loops around calls that fail", "nobody starves", f"{CASES}::test_a_loop"),
     Fault("a listener that never returns", "wsload's results are whole", "integration/test_own_events.py::test_a_listener"),
-    Fault("sys.exit, quit, StopTest anywhere", "ends once, with its code", "integration/test_ending_from_within.py"),
+    Fault("sys.exit, quit, StopTest anywhere", "ends once, with its code", f"{WITHIN}[task-exit {WITHIN}[thread-quit {WITHIN}[listener-exit {WITHIN}[on_start-StopTest"),
     Fault("a task that waits when its connection is gone for good", "ConnectionLost", RUNS),
     # The machine
     Fault("no more files, no such source address, ports run out", "a kind each", f"{RUNS} faults/test_runs.py::test_ports"),
@@ -68,10 +74,10 @@ TABLE: Final = (
     Fault("the master killed", "the workers end; what was written is a report", f"{ENDINGS}::test_workers_end integration/test_cli_report.py::test_a_killed_run"),
     Fault("locust killed", "its server ends; what was written stays", "integration/test_main_job.py::test_a_run_that_is_killed"),
     # Endings
-    Fault("SIGINT, SIGTERM, SIGHUP, together and again", "one end, judged, or said that it is not", f"{ENDINGS}::test_signals {ENDINGS}::test_told"),
+    Fault("SIGINT, SIGTERM, SIGHUP, together and again", "one end, judged, or said that it is not", f"{SIGNALS}[HUP-1 {SIGNALS}[TERM+TERM-2 {SIGNALS}[INT+TERM+HUP-1 {ENDINGS}::test_told_again_a_run_ends_without_waiting_and_is_judged[SIGTERM {ENDINGS}::test_told_a_third"),
     Fault("a graceful stop in an open workload; a thousand who leave at once", "no waiting for what is not due", RUNS),
     Fault("a run that ends under Locust's page", "the page asks on until it has", "faults/test_page.py"),
-    Fault("a listener that sets another exit code", "the verdict's goes before", f"{ENDINGS}::test_no_listener"),
+    Fault("a listener that sets another exit code", "the verdict's goes before", f"{ENDINGS}::test_no_listener_silences_figures"),
     # Text, files, terminals
     Fault("options that can't be read", "one line; exit code 2", "faults/test_runs.py::test_an_option faults/test_runs.py::test_a_proxy integration/test_main_job.py::test_a_mistake"),
     Fault("results directories that mean no good", "one line, whatever the command", f"{FILES}::test_a_results_directory"),

@@ -15,7 +15,8 @@ def test_every_test_of_the_table_exists() -> None:
     for name in names():
         file, _, test = name.partition("::")
         text = (TESTS / file).read_text("utf-8")
-        assert re.search(rf"^def {re.escape(test or 'test_')}", text, re.MULTILINE), name
+        function, _, _ = test.partition("[")
+        assert re.search(rf"^def {function or 'test_'}", text, re.MULTILINE), name
 
 
 def test_every_test_of_this_folder_is_in_the_table() -> None:
