@@ -12,6 +12,8 @@ from support.serving import Serving, echo
 
 RUN_TIME_S, DRAIN_S = 4, 2
 BOUND_S = RUN_TIME_S + DRAIN_S + 15
+BUSY_S = 25
+"""How much longer a busy machine may take, start and end of the process included."""
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -37,7 +39,7 @@ def test_a_run_ends_in_time_and_names_what_kept_it(
         limit_s=60,
     )
     took_s = time.monotonic() - began
-    assert took_s < BOUND_S + 5, f"{took_s:.1f} s"  # and the start
+    assert took_s < BOUND_S + BUSY_S, f"{took_s:.1f} s"
     assert finished.returncode == 3  # though invalid runs are allowed: this one was cut short
     assert {path.name for path in finished.directory.iterdir()} >= set(FILES)
     warnings = {warning["name"]: warning for warning in finished.run["warnings"]}
@@ -73,7 +75,7 @@ def test_a_call_that_keeps_the_interpreters_lock_ends_with_the_process(
         *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
         env={"TEST_HOW": "lock"},
     ).finish()
-    assert time.monotonic() - began < BOUND_S + 5
+    assert time.monotonic() - began < BOUND_S + BUSY_S
     assert finished.returncode == 1
     assert "Timeout" in finished.stderr and 'blockers.py", line' in finished.stderr
     assert finished.run["ended_at"] is None  # it was not judged

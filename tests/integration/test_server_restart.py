@@ -77,7 +77,7 @@ def test_a_server_that_is_killed_and_started_again(start_locust: Callable[..., L
 
 
 def test_a_server_that_drops_everybody(start_locust: Callable[..., LocustRun]) -> None:
-    with ServerProcess("--quiet-roster", "--fault", "close=1012@4s") as server:
+    with ServerProcess("--quiet-roster", "--fault", "close=1012@8s") as server:
         run = start_locust(*OPTIONS, "--host", server.url)
         directory = run.wait_for_intervals(1)
         until(lambda: counted(directory, "counters", "reconnects") == USERS, what="all users back")
@@ -91,7 +91,7 @@ def test_a_server_that_drops_everybody(start_locust: Callable[..., LocustRun]) -
 
 
 def test_without_reconnecting_users_end_by_the_count(start_locust: Callable[..., LocustRun]) -> None:
-    with ServerProcess("--quiet-roster", "--fault", "close=1006@4s") as server:
+    with ServerProcess("--quiet-roster", "--fault", "close=1006@8s") as server:
         run = start_locust(*OPTIONS, "--host", server.url, "--no-ws-reconnect")
         directory = run.wait_for_intervals(1)
         until(lambda: counted(directory, "counters", "users_ended") == USERS, what="all users gone")

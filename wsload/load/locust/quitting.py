@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import time
 from collections.abc import Callable
@@ -24,6 +25,15 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
     """
     fire = quitting.fire
     first: Any = None
+    exiting = False
+
+    def exit_begins() -> None:
+        nonlocal exiting
+        exiting = True
+
+    atexit.register(
+        exit_begins
+    )  # the first has done its work; Locust still waits for its workers, with this hub
 
     @functools.wraps(fire)
     def fire_or_wait(**arguments: Any) -> None:
@@ -31,7 +41,7 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
         me = gevent.getcurrent()
         first = first or me
         deadline = time.monotonic() + PATIENCE_S
-        while first is not me and not first.dead and time.monotonic() < deadline:
+        while first is not me and (exiting or not first.dead) and time.monotonic() < deadline:
             gevent.sleep(STEP_S)
         fire(**arguments)
         then()

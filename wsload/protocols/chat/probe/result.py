@@ -76,7 +76,7 @@ class ProbeResult:
                 ended=bool(found["ended"]),
                 **{name: int(found[name]) for name in _SUMS},
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"not a probe's line ({error})") from error
 
 
