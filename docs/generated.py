@@ -23,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 
 GROUPS: Final = {
     "What to open": ("url", "subprotocol", "header", "cookie", "basic", "bearer", "origin", "allow-mixed-content"),
-    "The load": ("rate", "max-in-flight", "warm-up"),
+    "The load": ("rate", "profile", "max-in-flight", "warm-up"),
     "Waiting and pinging": ("message-timeout", "open-timeout", "drain", "ping", "ping-timeout", "reconnect"),
     "The way there": ("proxy", "connect-to", "source-ip", "compression", "max-message"),
     "TLS": ("ca-file", "client-cert", "insecure"),

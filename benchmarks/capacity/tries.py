@@ -1,4 +1,6 @@
-"""``python -m benchmarks.capacity.tries KIND RATE TRIES [RATE_OF_B]``: ``wsload capacity`` against servers of known capacity.
+"""``wsload capacity`` against servers of known capacity.
+
+    python -m benchmarks.capacity.tries KIND RATE TRIES [RATE_OF_B]
 
 KIND is ``bucket`` or ``queue`` (`benchmarks.capacity.server`). Each try is a line of JSON on standard output; about two
 minutes each. A queue of the service rate μ holds what its p99 leaves: μ − ln 100 / bound.

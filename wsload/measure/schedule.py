@@ -77,19 +77,47 @@ class PoissonRate:
         self._t_ns += number / self.rate * SECOND_NS  # as many average gaps
 
 
+class Course(Protocol):
+    """What a `SwarmRate` is a rate of: by default of seconds, of which one passes in each."""
+
+    def between(self, from_ns: int, to_ns: int) -> float:
+        """How much of it passes from one time to another."""
+        ...
+
+    def after(self, from_ns: int, amount: float) -> int | None:
+        """The time at which so much more has passed; None where that is never."""
+        ...
+
+
+class Seconds:
+    """The course of a constant rate."""
+
+    @staticmethod
+    def between(from_ns: int, to_ns: int) -> float:
+        return (to_ns - from_ns) / SECOND_NS
+
+    @staticmethod
+    def after(from_ns: int, amount: float) -> int | None:
+        return from_ns + int(amount * SECOND_NS)
+
+
 class SwarmRate:
     """Arrivals, evenly spaced or Poisson, at a rate that may change at any time without losing or doubling one.
 
     Arrival ``n`` is due when the integral of the rate reaches the n-th point of a unit-rate series (the time-scale
     transformation of a Poisson process; Cinlar, "Introduction to Stochastic Processes", 1975, section 4.7). So however
-    often the rate changes, the number of arrivals is the integral of the rate, and a rate of 0 pauses them.
+    often the rate changes, the number of arrivals is the integral of the rate, and a rate of 0 pauses them. With a
+    course that is no constant (`wsload.measure.profile`), the rate is a multiple of what passes of that.
     """
 
-    __slots__ = ("_at_ns", "_next_point", "_passed", "_random", "rate")
+    __slots__ = ("_at_ns", "_course", "_next_point", "_passed", "_random", "rate")
 
-    def __init__(self, start_ns: int, *, poisson: bool = False, seed: int | None = None) -> None:
+    def __init__(
+        self, start_ns: int, *, poisson: bool = False, seed: int | None = None, course: Course | None = None
+    ) -> None:
         self.rate = 0.0
-        """Arrivals per second since the last change."""
+        """Arrivals per second, or per unit of the course, since the last change."""
+        self._course = course or Seconds()
         self._at_ns = start_ns
         self._passed = 0.0
         self._random = random.Random(seed) if poisson else None
@@ -102,15 +130,15 @@ class SwarmRate:
         """Sets the rate from ``now_ns`` on; ``now_ns`` never decreases."""
         if rate < 0:
             raise ValueError(f"a rate can't be negative: {rate}")
-        self._passed += self.rate * (now_ns - self._at_ns) / SECOND_NS
+        self._passed += self.rate * self._course.between(self._at_ns, now_ns)
         self._at_ns = now_ns
         self.rate = rate
 
     def next_ns(self) -> int | None:
-        """When the next arrival is due at the current rate; None while the rate is 0."""
+        """When the next arrival is due at the current rate; None while the rate is 0, or where none comes."""
         if not self.rate:
             return None
-        return self._at_ns + int((self._next_point - self._passed) * SECOND_NS / self.rate)
+        return self._course.after(self._at_ns, (self._next_point - self._passed) / self.rate)
 
     def advance(self) -> None:
         """Takes the next arrival."""
@@ -122,7 +150,7 @@ class SwarmRate:
         Takes constant time. Poisson arrivals are dropped only when 1,000 or more are in excess: their number is drawn
         from the normal distribution, and the process, being memoryless, simply continues from there.
         """
-        overdue = self._passed + self.rate * (now_ns - self._at_ns) / SECOND_NS - self._next_point
+        overdue = self._passed + self.rate * self._course.between(self._at_ns, now_ns) - self._next_point
         excess = overdue - keep
         if self._random is None:
             count = max(math.floor(excess) + 1, 0)

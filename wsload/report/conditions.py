@@ -28,6 +28,8 @@ def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
         found.append(counted(users, "user"))
     if total := info.options.get("ws_rate"):
         found.append(f"open workload, {shown(total)}/s")
+    if profile := info.workload.get("profile"):
+        found.append(f"open workload, {shown(profile)}")
     return tuple(found)
 
 

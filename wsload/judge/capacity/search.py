@@ -5,8 +5,9 @@ step fails. From there each step is made where holding and failing are as likely
 that a step that came out wrong is found out by those after it.
 
 A step in which the load generator was not to be trusted says nothing of the server, and is not counted. It is made
-again; if that does not help, and no step as high was trusted, its rate is the ceiling: the search goes on below it, and
-ends when what holds comes `NEAR` to it. It ends, too, after `IN_A_ROW` such steps in a row, wherever they are.
+again; if that does not help, and no step as high was trusted, its rate is the ceiling. One step is made above it, since
+a server that is clearly overloaded shows through some lateness; then the search goes on below, and ends when what holds
+comes `NEAR` to the ceiling. It ends, too, after `IN_A_ROW` such steps in a row, wherever they are.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NEAR: Final = 1.5
 """A load generator that gives out at so many times what holds has given out first."""
 TRIES: Final = 2
 """So often is a rate tried at which the load generator is not to be trusted."""
-IN_A_ROW: Final = 4
+IN_A_ROW: Final = 5
 """After so many steps in a row that are not to be trusted the next would be no better."""
 DIGITS: Final = 3
 """Rates are rounded to so many."""
@@ -168,13 +169,19 @@ def _highest(steps: Iterable[Step]) -> float | None:
     return max((step.rate for step in steps if step.outcome is Outcome.HOLDS), default=None)
 
 
+def _looked_above(plan: SearchPlan, steps: Iterable[Step], ceiling: float) -> bool:
+    """Whether all was done to find a failure: there is one, or nothing higher is left to try."""
+    return ceiling >= plan.high or any(step.outcome is Outcome.FAILS or step.rate > ceiling for step in steps)
+
+
 def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> State:
     trusted = [step for step in steps if step.outcome is not Outcome.UNTRUSTED]
     if len(steps) >= IN_A_ROW and not set(trusted) & set(steps[-IN_A_ROW:]):
         return State.GAVE_OUT
-    if ceiling is not None and not any(step.outcome is Outcome.FAILS for step in steps):
+    if ceiling is not None and _looked_above(plan, steps, ceiling):
         holds = _highest(steps)
-        if ceiling <= plan.low or (holds is not None and ceiling <= NEAR * holds):
+        failed = any(step.outcome is Outcome.FAILS for step in steps)
+        if not failed and (ceiling <= plan.low or (holds is not None and ceiling <= NEAR * holds)):
             return State.GAVE_OUT
     if found.above(plan.high) >= LEVEL:
         return State.ABOVE
@@ -192,8 +199,10 @@ def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: floa
 def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> float:
     if not steps:
         return plan.low
-    if steps[-1].outcome is Outcome.UNTRUSTED and steps[-1].rate != ceiling:
+    if steps[-1].outcome is Outcome.UNTRUSTED and (ceiling is None or steps[-1].rate < ceiling):
         return steps[-1].rate  # again
+    if ceiling is not None and not _looked_above(plan, steps, ceiling):
+        return plan.rounded(plan.growth * ceiling)
     holds = _highest(steps)
     climbing = all(step.outcome is not Outcome.FAILS for step in steps)
     if holds is None:

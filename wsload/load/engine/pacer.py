@@ -1,4 +1,4 @@
-"""The pacer of ``--ws-rate``: hands out due times, at a total rate, to the ready workers in turn."""
+"""The pacer of ``--ws-rate`` and ``--ws-profile``: hands out due times, at a total rate, to ready workers in turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from wsload.load.engine.timers import Timer, TimerQueue
-from wsload.measure.schedule import SwarmRate
+from wsload.measure.schedule import Course, SwarmRate
 
 PER_TURN: Final = 1_000
 """Due times handed out in one iteration of the loop; the rest waits until the sockets were served."""
@@ -41,11 +41,18 @@ class Pacer:
     """
 
     def __init__(
-        self, timers: TimerQueue, rate_for: Callable[[int], float], *, poisson: bool, seed: int | None = None
+        self,
+        timers: TimerQueue,
+        rate_for: Callable[[int], float],
+        *,
+        poisson: bool,
+        seed: int | None = None,
+        course: Course | None = None,
     ):
+        """With a ``course``, ``rate_for`` returns a multiple of that."""
         self._timers = timers
         self._rate_for = rate_for
-        self._rate: Final = SwarmRate(time.monotonic_ns(), poisson=poisson, seed=seed)
+        self._rate: Final = SwarmRate(time.monotonic_ns(), poisson=poisson, seed=seed, course=course)
         self._ready: OrderedDict[Worker, None] = OrderedDict()
         self._timer: Timer | None = None
         self.issued = 0

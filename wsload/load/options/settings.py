@@ -35,6 +35,7 @@ from wsload.load.options.parsing import (
 )
 from wsload.load.ws.opening import OpenOptions
 from wsload.load.ws.url import parse_address, refuse_mixed_content, resolve_url
+from wsload.measure.profile import Profile, parse_profile
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,9 @@ class Settings:
     rate: float
     """Tasks a second over the whole swarm; 0 for each user's own wait_time."""
     poisson: bool
-    """Whether ``rate`` comes at random."""
+    """Whether tasks come at random."""
+    profile: Profile | None
+    """Tasks a second over time, instead of ``rate``."""
     max_in_flight: int
     """Posts a user may have pending."""
     message_timeout_ns: int
@@ -88,12 +91,14 @@ class Settings:
         """Reads the options. Raises `UsageError` naming the option, its value and what is allowed."""
         read = _Reader(vars(options))
         poisson, rate = read("ws_rate", _rate, "")
+        profile = read("ws_profile", _profile, "")
         ramp, warm_up_s = read("ws_warm_up", _warm_up, "")
         settings = cls(
             url=read("ws_url", _url, ""),
             subprotocols=read("ws_subprotocol", _tokens, None) or None,
             rate=rate,
-            poisson=poisson,
+            poisson=poisson or (profile is not None and profile.poisson),
+            profile=profile,
             max_in_flight=read("ws_max_in_flight", whole(1, 1_000_000), "1000"),
             message_timeout_ns=int(read("ws_message_timeout", duration_s(0.01, 3600), "10s") * 1e9),
             drain_s=read("ws_drain", duration_s(0, 600), "2s"),
@@ -119,12 +124,19 @@ class Settings:
             results=Path(read("ws_results", str, "") or "results"),
             build=read("ws_build", str, ""),
         )
+        if settings.rate and settings.profile:
+            raise UsageError("argument --ws-profile: it is a rate too: leave --ws-rate out")
         if settings.opening.proxy and settings.opening.source_ips:
             raise UsageError("argument --ws-source-ip: it has no effect through --ws-proxy: leave one out")
         for option, given in (("proxy", settings.opening.proxy), ("connect-to", settings.opening.connect_to)):
             if settings.probe and given:
                 raise UsageError(f"argument --ws-probe: the probe does not know --ws-{option}: leave one out")
         return settings
+
+    @property
+    def paced(self) -> bool:
+        """Whether a total rate says when tasks are due, instead of each user's own wait_time."""
+        return bool(self.rate) or self.profile is not None
 
     def target(self, class_url: str, host: str | None) -> str:
         """The absolute URL that users of a class open; raises `UsageError` where a browser would refuse."""
@@ -270,3 +282,7 @@ def _rate(text: str) -> tuple[bool, float]:
     if colon:
         one_of("poisson", "constant")(kind)
     return kind == "poisson", number(0.001, 1e6)(rest)
+
+
+def _profile(text: str) -> Profile | None:
+    return parse_profile(text) if text.strip() else None

@@ -12,6 +12,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-url", {"metavar": "URL", "default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
     ("--ws-subprotocol", {"metavar": "NAME", "action": "append", "help": "Subprotocol to offer; repeat in order of preference. Default: the user class's ('json' for the chat)."}),
     ("--ws-rate", {"metavar": "R", "default": "", "help": "Open workload: this many tasks a second in total, spread over the swarm and ramping with it, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
+    ("--ws-profile", {"metavar": "PROFILE", "default": "", "help": "Open workload as --ws-rate, at a rate that changes over time: '0:100/s 60s:1000/s 120s:1000/s 130s:0' goes straight from point to point. Two points at the same time are a step, '10s:100..900/s~60s' begins a sine of 60 s, 'poisson' before the points is for random arrivals."}),
     ("--ws-max-in-flight", {"metavar": "N", "default": "1000", "help": "Per user, so many posts may await their echo; what would exceed it is counted unsent. Default: 1000."}),
     ("--ws-message-timeout", {"metavar": "TIME", "default": "10s", "help": "A message without its answer for so long is a timeout, and lost. Default: 10s."}),
     ("--ws-drain", {"metavar": "TIME", "default": "2s", "help": "At the end, wait so long for echoes still owed. Default: 2s."}),

@@ -28,12 +28,14 @@ def workload(user_classes: Iterable[Any], settings: Settings) -> dict[str, objec
     }
     if settings.rate:
         found["rate"] = f"{'poisson:' if settings.poisson else ''}{settings.rate:g}"
+    if settings.profile is not None:
+        found["profile"] = settings.profile.text
     return found | (_git(files[0]) if files else {})
 
 
 def _kind(classes: list[Any], settings: Settings) -> str:
     """``open``, ``closed``, or ``mixed`` if the classes differ."""
-    if settings.rate:
+    if settings.paced:
         return "open"
     kinds = {"open" if isinstance(_wait_time(each), OpenWait) else "closed" for each in classes}
     return kinds.pop() if len(kinds) == 1 else "mixed"

@@ -78,7 +78,7 @@ class Life:
         self.context = context
         self.phase = Phase.NEW
         self.schedule = schedule
-        self.open_workload = bool(schedule or context.settings.rate)
+        self.open_workload = bool(schedule or context.settings.paced)
         self.stack = TaskStack(user)
         self.turned = False
         """Whether the loop has had its turn since the task of a closed workload began."""
@@ -207,7 +207,7 @@ class Life:
                 overlap=self.user.overlap,
                 on_end=lambda: self.stop(kill=True),
             )
-            await self._due_tasks.work(None if self.context.settings.rate else self.schedule)
+            await self._due_tasks.work(None if self.context.settings.paced else self.schedule)
             return
         user, stack, timers = self.user, self.stack, self.context.engine.timers
         socket, only = user._socket, stack.only

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import secrets
+import time
 import weakref
 from argparse import Namespace
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
 from wsload.load.users.rows import Rows
 from wsload.load.ws.opening import Opener
+from wsload.measure.profile import Course
 from wsload.results.machine import clock_id
 
 logger = logging.getLogger("wsload")
@@ -51,7 +53,7 @@ class ProcessContext:
         self.rows: Final = Rows()
         """Which rows of feeds come next."""
         self.target_users = 0
-        """Users wanted over all processes, among whom ``--ws-rate`` is spread; 0 while unknown."""
+        """Users wanted over all processes, among whom the total rate is spread; 0 while unknown."""
         self.on_single_user_end: Callable[[], object] = lambda: None
         """Called when the user of ``run_single_user`` has ended."""
         self._numbers = itertools.count(1)
@@ -82,6 +84,7 @@ class ProcessContext:
 
     def _use(self, settings: Settings) -> None:
         self.settings = settings
+        self._began_ns = time.monotonic_ns()
         self.bridge.engine.call(self._renew)
 
     def _renew(self) -> None:
@@ -94,7 +97,13 @@ class ProcessContext:
     def pacer(self) -> Pacer:
         """The pacer of this run; on the loop's thread."""
         if self._pacer is None:
-            self._pacer = Pacer(self.bridge.engine.timers, self._rate_for, poisson=self.settings.poisson)
+            profile = self.settings.profile
+            self._pacer = Pacer(
+                self.bridge.engine.timers,
+                self._rate_for,
+                poisson=self.settings.poisson,
+                course=Course(profile=profile, start_ns=self._began_ns) if profile else None,
+            )
         return self._pacer
 
     @property
@@ -106,8 +115,9 @@ class ProcessContext:
         return self._opener
 
     def _rate_for(self, ready: int) -> float:
-        # Unknown how many the others are: rather none than too many.
-        return self.settings.rate * ready / max(self.target_users, ready) if self.target_users else 0.0
+        # Unknown how many the others are: rather none than too many. Of a profile it is the share.
+        rate = self.settings.rate or 1.0
+        return rate * ready / max(self.target_users, ready) if self.target_users else 0.0
 
     def retarget(self, users: int) -> None:
         """From the hub: so many users are wanted in all."""
