@@ -27,7 +27,7 @@ GROUPS: Final = {
     "Waiting and pinging": ("message-timeout", "open-timeout", "drain", "ping", "ping-timeout", "reconnect"),
     "The way there": ("proxy", "connect-to", "source-ip", "compression", "max-message"),
     "TLS": ("ca-file", "client-cert", "insecure"),
-    "Judging": ("check", "checks", "tolerance", "allow-invalid", "probe"),
+    "Judging": ("check", "checks", "abort-on", "tolerance", "allow-invalid", "probe"),
     "What is written": ("build", "results", "prometheus", "json-progress"),
 }  # fmt: skip
 """The options by what they are for; what is in none of these is listed last."""

@@ -19,10 +19,12 @@ from enum import Enum, auto
 from typing import Any, Final, NoReturn
 
 import gevent
+from locust.exception import StopTest
 from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
+from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
@@ -73,6 +75,7 @@ class Lifecycle:
             return
         if run is not None:
             self.run = run
+            run.on_abort = lambda why: end_run(environment, f"--ws-abort-on: {why}", StopTest())
             if run.json_progress:
                 run.listeners.append(JsonProgress(run))
             logger.info("Results go to %s", run.writer.path)

@@ -9,6 +9,7 @@ from wsload.judge.figures.heat import ROWS_PER_DECADE, Heat
 from wsload.judge.figures.series import Series, Track
 from wsload.judge.figures.shape import Shape
 from wsload.measure.names import OWN, Kind, split
+from wsload.measure.profile import parse_profile
 from wsload.report.run_report import RunReport
 
 MOST_KINDS: Final = 5
@@ -39,6 +40,7 @@ def chart_data(report: RunReport) -> dict[str, Any]:
         "rows": ROWS_PER_DECADE,
         "levels": _levels(series),
         "rates": _rates(report),
+        "profile": _profile(report),
         "failures": _failures(series),
         "reconnects": _counts(series.counters.get("reconnects", ())),
         "outside": _outside(report),
@@ -135,6 +137,20 @@ def _rates(report: RunReport) -> dict[str, list[float | None]]:
         for name, found in counts.items()
         if found is not None
     }
+
+
+def _profile(report: RunReport) -> list[float] | None:
+    """What ``--ws-profile`` asked for, on average in each slot; None where it was not given."""
+    try:
+        profile = parse_profile(str(report.info.workload["profile"]))
+    except (KeyError, ValueError):
+        return None
+    series = report.series
+    begun_s = series.start_s - report.info.started_at
+    edges = [(begun_s + at, begun_s + at + series.width_s) for at in series.at_s]
+    return [
+        _short((profile.integral(end) - profile.integral(begin)) / series.width_s) for begin, end in edges
+    ]
 
 
 def _failures(series: Series) -> list[dict[str, Any]]:

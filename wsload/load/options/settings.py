@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wsload.errors import UsageError
+from wsload.judge.run.abort import Condition, parse_condition
 from wsload.judge.run.check_file import project_checks, read_checks
 from wsload.judge.run.grammar import Check, parse_check
 from wsload.load.options import tls
@@ -68,6 +69,8 @@ class Settings:
     allow_invalid: bool
     checks: tuple[Check, ...]
     """What the run has to fulfil: pyproject.toml's, then those of a file, then the options'."""
+    abort_on: tuple[Condition, ...]
+    """What ends the run at once."""
     insecure: bool
     prometheus: tuple[str, int] | None
     """Host and port to serve Prometheus at; None for not at all."""
@@ -114,6 +117,7 @@ class Settings:
                 *read("ws_checks", _file_of_checks, ""),
                 *read("ws_check", _checks, None),
             ),
+            abort_on=read("ws_abort_on", _conditions, None),
             insecure=read("ws_insecure", bool, False),
             prometheus=read("ws_prometheus", _listen, ""),
             json_progress=read("ws_json_progress", bool, False),
@@ -243,6 +247,10 @@ def _headers(values: Any) -> list[tuple[str, str]]:
 
 def _checks(values: Any) -> tuple[Check, ...]:
     return tuple(parse_check(text) for text in _texts(values))
+
+
+def _conditions(values: Any) -> tuple[Condition, ...]:
+    return tuple(parse_condition(text) for text in _texts(values))
 
 
 def _file_of_checks(path: str) -> tuple[Check, ...]:

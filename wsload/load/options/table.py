@@ -36,6 +36,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
     ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
     ("--ws-checks", {"metavar": "FILE", "default": "", "include_in_web_ui": False, "help": "A file of checks, one a line; lines that begin with # are comments."}),
+    ("--ws-abort-on", {"action": "append", "metavar": "CONDITION", "help": "End the run when this lasts for so long: 'message.p99 > 1s for 10s'; it is judged then, and the exit code is 1. Repeatable."}),
     ("--ws-probe", {"action": "store_true", "help": "Start a probe: a small separate process that logs in to the chat, posts 20 times a second, and takes the kernel's timestamps."}),
     ("--ws-prometheus", {"default": "", "include_in_web_ui": False, "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
     ("--ws-json-progress", {"action": "store_true", "include_in_web_ui": False, "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),

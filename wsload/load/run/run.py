@@ -16,6 +16,7 @@ from locust.runners import LocalRunner
 from wsload.errors import ResultsError, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.abort import Sentry, aborted
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
 from wsload.judge.run.verdict import Judgement, judge
@@ -95,6 +96,10 @@ class Run:
         """The figures of the window so far."""
         self._live = LiveView(self.measured.totals)
         self._shown: tuple[object, dict[str, Any]] = None, {}
+        self._sentries = [Sentry(each, self._tolerance_ns) for each in settings.abort_on]
+        self._aborted: CheckOutcome | None = None
+        self.on_abort: Callable[[str], object] = lambda _: None
+        """Told why the run is to end now, by one of ``--ws-abort-on``."""
         self.listeners: list[RunListener] = []
         self._probe = _start_probe(environment, settings) if settings.probe else None
 
@@ -102,9 +107,19 @@ class Run:
         """Takes the next interval."""
         if self._probe is not None:
             interval = self._probe.join(interval)
-        second = self._live.add(self._write(interval))
+        written = self._write(interval)
+        second = self._live.add(written)
+        self._watch(written)
         for listener in self.listeners:
             listener.second(second)
+
+    def _watch(self, interval: Interval) -> None:
+        for sentry in self._sentries if self._aborted is None else ():
+            if (found := sentry.add(interval)) is not None:
+                at_s = interval.start_s + interval.length_s - self.writer.info.started_at
+                self._aborted = aborted(found, sentry.condition, at_s)
+                self.on_abort(f"{sentry.condition.text} (got {found.got})")
+                return
 
     def _write(self, interval: Interval) -> Interval:
         well = self.writer.problem is None
@@ -163,12 +178,17 @@ class Run:
             beside=self.warnings,
         )
 
+    @property
+    def _tolerance_ns(self) -> int | None:
+        """What checks tolerate; None where they judge what can't be trusted, too."""
+        return None if self.allow_invalid else self._settings.tolerance_ns
+
     def _evaluate(self) -> list[CheckOutcome]:
-        tolerance_ns = None if self.allow_invalid else self._settings.tolerance_ns
-        return [
-            evaluate(check, self.measured.totals, tolerance_ns=tolerance_ns)
+        found = [
+            evaluate(check, self.measured.totals, tolerance_ns=self._tolerance_ns)
             for check in self._settings.checks
         ]
+        return found if self._aborted is None else [self._aborted, *found]
 
     @property
     def trust(self) -> Trust:
@@ -220,6 +240,8 @@ class Run:
         standing, states = self.trust.standing, {check.state for check in self.checks}
         if not self._stored or self.writer.problem is not None:
             return ExitCode.BROKEN
+        if self._aborted is not None:
+            return ExitCode.FAILED
         if standing in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
         cut_short = any(warning.name == CUT_SHORT for warning in self.warnings)

@@ -121,6 +121,13 @@
     });
   }
 
+  function profile() {
+    if (!data.profile) return;
+    const found = [[line("asked for", "b", figure, { dash: DASHES[1] }), data.profile]];
+    if (data.rates.sent) found.unshift([line("sent", "a", figure), data.rates.sent]);
+    small("profile", found, "");
+  }
+
   function unanswered() {
     const found = [["lost", "g"], ["failed", "b"]].filter(([part]) => data.unanswered[`${chosen}.${part}`]);
     document.getElementById("unanswered").hidden = !found.length;
@@ -273,6 +280,7 @@
     if (!slots) return;
     document.getElementById("over-time").hidden = false;
     latency();
+    profile();
     heat();
     unanswered();
     levels();

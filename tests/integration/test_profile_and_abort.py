@@ -1,0 +1,53 @@
+"""A load profile, in one process and over several, and a run that ends by itself: the real locust command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.locust_run import CHAT, Finished
+from support.serving import Serving, echo
+from websockets.asyncio.server import ServerConnection
+
+from wsload.exit_codes import ExitCode
+
+RUN = ("--headless", "--only-summary", "-u", "4", "-r", "4", "--ws-allow-invalid", "--ws-drain", "5s")
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["alone", "two workers"])
+def test_every_arrival_of_a_profile_is_made(
+    run_locust: Callable[..., Finished], serving: Serving, processes: tuple[str, ...]
+) -> None:
+    """50 a second for three seconds, when all users are there: 150, but for one a process at most."""
+    port = serving.websocket(echo, select_subprotocol=lambda _, offered: offered[0] if offered else None)
+    profile = "0:0 4s:0 4s:50/s 7s:50/s 7s:0"
+    finished = run_locust(
+        *("-f", CHAT.parent / "echo.py", *RUN, *processes, "-t", "10s"),
+        *("--host", f"ws://127.0.0.1:{port}", "--ws-profile", profile),
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert 146 <= finished.counter("requests") + finished.counter("unsent") <= 151
+    assert finished.run["workload"]["kind"] == "open"
+    assert finished.run["workload"]["profile"] == profile
+
+
+async def never(connection: ServerConnection) -> None:
+    """Reads, and answers nothing."""
+    async for _ in connection:
+        pass
+
+
+def test_a_run_ends_when_a_condition_lasts_and_says_when_and_why(
+    run_locust: Callable[..., Finished], serving: Serving
+) -> None:
+    port = serving.websocket(never, select_subprotocol=lambda _, offered: offered[0] if offered else None)
+    finished = run_locust(
+        *("-f", CHAT.parent / "echo.py", *RUN, "-t", "300s", "--host", f"ws://127.0.0.1:{port}"),
+        *("--ws-rate", "20", "--ws-message-timeout", "1s", "--ws-abort-on", "lost > 3 for 2s"),
+    )
+    assert finished.returncode == ExitCode.FAILED, finished.stderr
+    assert "--ws-abort-on: lost > 3 for 2s (got " in finished.stderr
+    assert finished.summary["duration_s"] < 120
+    check = finished.run["checks"][0]
+    assert (check["expression"], check["passed"]) == ("lost <= 3", False)
+    assert "so the run was ended at 0:" in check["reason"]

@@ -1,0 +1,106 @@
+"""Conditions that end a run: a check with a duration, ``message.p99 > 1s for 10s``.
+
+    condition = check "for" duration
+
+The check is as in `wsload.judge.run.grammar`. The condition is met when the last so many seconds together show it, and
+each half of them does: one short stall is not enough. Requests that were lost rank above all answered ones, as in
+checks. Figures there are no samples for, or that can't be trusted, end no run.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from wsload.errors import UsageError
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.grammar import Check, parse_check
+from wsload.judge.run.trust import TOLERANCE_NS
+from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import Kind, split
+from wsload.results.run import CheckOutcome, CheckState
+from wsload.words import clock, duration_ns, span
+
+_OPPOSITES: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_LONGEST_S: Final = 3_600
+_HALVED_S: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """When to end a run."""
+
+    text: str
+    """As it was written, with single spaces."""
+    wanted: Check
+    """The opposite: what holds as long as the run may go on."""
+    for_s: int
+
+
+def parse_condition(text: str) -> Condition:
+    """The condition that this text asks for. Raises `UsageError` saying what is allowed."""
+    words = " ".join(text.split())
+    before, found, after = words.rpartition(" for ")
+    try:
+        seconds = duration_ns(after) / 1e9
+    except ValueError:
+        seconds = 0.0
+    if not found or not 1 <= seconds <= _LONGEST_S or seconds != int(seconds):
+        raise UsageError(
+            f"'{words}': a check and for how long is wanted, in whole seconds: 'message.p99 > 1s for 10s'"
+        )
+    check = parse_check(before)
+    opposite = _OPPOSITES[check.operator]
+    # A name may hold an operator only in quotes: the last one is the comparison.
+    start, _, end = check.expression.rpartition(check.operator)
+    expression = f"{start.rstrip()} {opposite} {end.lstrip()}"
+    return Condition(
+        text=words, wanted=replace(check, operator=opposite, expression=expression), for_s=int(seconds)
+    )
+
+
+class Sentry:
+    """Watches a run for one condition, a second at a time."""
+
+    def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:
+        """``tolerance_ns`` as in `wsload.judge.run.checks.evaluate`."""
+        self.condition = condition
+        self._tolerance_ns = tolerance_ns
+        self._name = split(condition.wanted.name)[0]
+        self._names: dict[str, Kind] = {}
+        self._latest: collections.deque[Interval] = collections.deque(maxlen=condition.for_s)
+
+    def add(self, interval: Interval) -> CheckOutcome | None:
+        """Takes the next second; returns the failed check where the condition is met."""
+        self._names |= interval.names
+        kept = {key: found for key, found in interval.histograms.items() if split(key)[0] == self._name}
+        self._latest.append(replace(interval, histograms=kept, names=self._names))
+        if len(self._latest) < self.condition.for_s:
+            return None
+        whole, half = self._outcome(self._latest), self.condition.for_s // 2
+        if not self._met(whole):
+            return None
+        if self.condition.for_s >= _HALVED_S:
+            halves = islice(self._latest, half), islice(self._latest, half, None)
+            if not all(self._met(self._outcome(each)) for each in halves):
+                return None
+        return whole
+
+    def _outcome(self, intervals: Iterable[Interval]) -> CheckOutcome:
+        return evaluate(self.condition.wanted, Totals.of(intervals), tolerance_ns=self._tolerance_ns)
+
+    @staticmethod
+    def _met(outcome: CheckOutcome) -> bool:
+        return outcome.state is CheckState.FAILED and outcome.got != "no samples"
+
+
+def aborted(outcome: CheckOutcome, condition: Condition, at_s: float) -> CheckOutcome:
+    """The failed check of a run that was ended so many seconds after it began."""
+    return replace(
+        outcome,
+        reason=f"over {span(condition.for_s)}, so the run was ended at {clock(at_s)} "
+        f"(--ws-abort-on '{condition.text}')",
+    )
