@@ -71,6 +71,11 @@ def test_a_pause_is_no_moment_at_which_something_arrives() -> None:
     assert profile.when(51) == pytest.approx(20.1)
 
 
+def test_a_sine_that_stops_for_a_moment_loses_nothing_there() -> None:
+    profile = parse_profile("0:0..1/s~1s")
+    assert [profile.when(arrivals) for arrivals in (1, 2, 3)] == pytest.approx([2, 4, 6], abs=1e-3)
+
+
 def test_a_sine_swings_between_its_rates() -> None:
     profile = parse_profile("0:100..900/s~60s")
     assert [round(profile.rate(at)) for at in (0, 15, 30, 45, 60)] == [100, 500, 900, 500, 100]

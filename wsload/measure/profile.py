@@ -89,9 +89,11 @@ class Segment:
         at = min(amount / middle, high)
         for _ in range(_MOST_STEPS):
             over = self.passed(at) - amount
+            if not over:
+                return at
             low, high = (low, at) if over > 0 else (at, high)
             rate = self.rate(at)
-            wanted = at - over / rate if rate > 0 else high
+            wanted = at - over / rate if rate > 0 else math.inf
             wanted = wanted if low <= wanted <= high else (low + high) / 2
             if abs(wanted - at) < _CLOSE_S:
                 return wanted
