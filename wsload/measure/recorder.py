@@ -20,6 +20,7 @@ from wsload.measure.names import (
     LAGGED,
     MOST_KINDS,
     OTHER_KINDS,
+    OWN,
     OWN_FAULTS,
     UNLAGGED,
     Figures,
@@ -107,7 +108,7 @@ class Recorder:
                  "count", "declared", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
-        self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics()}
+        self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics() if metric in OWN}
         self.sizes: Final[dict[str, list[int]]] = {}
         """By request, the sizes of the answers in bytes, in the order of their times in ``values``."""
         self.listener = listener
