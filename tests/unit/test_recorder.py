@@ -21,6 +21,7 @@ from wsload.measure.names import (
     TOO_LATE,
     Kind,
     counters,
+    register,
 )
 from wsload.measure.recorder import LONG, LONGEST_DETAIL, Failure, Recorder, Samples
 
@@ -314,3 +315,14 @@ def test_of_each_kind_the_first_detail_is_kept_in_the_interval_in_which_it_came(
     recorder.failed("open", "refused", detail="in another run")
     again = recorder.freeze(start_s=3, length_s=1, gauges={}).interval()
     assert again.details == {("open", "refused"): "in another run"}
+
+
+def test_a_metric_of_a_protocol_is_recorded_once_its_kind_is_declared() -> None:
+    """Undeclared it would pass for a request, and count in every share of requests."""
+    register(metrics={"joining": "until the login is complete"})
+    recorder = Recorder()
+    with pytest.raises(KeyError):
+        recorder.values["joining"].append(1)
+    recorder.values[recorder.declare("joining", Kind.VALUE).name].append(1)
+    found = freeze(recorder)
+    assert found.names["joining"] is Kind.VALUE and found.histograms["joining"].total == 1

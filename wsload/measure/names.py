@@ -132,9 +132,9 @@ _COUNTERS: dict[str, str] = {
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
     "late_ns": "late: the load generator's event loop",
-    "late_working_ns": "late: working meanwhile",
-    "late_waiting_ns": "late: waiting for a core meanwhile",
-    "late_samples": "late: times looked at where it was",
+    "late_working_ns": "late: while it was working",
+    "late_waiting_ns": "late: while it waited for a core",
+    "late_samples": "late: samples of what it was doing",
 }
 _KINDS: Final = {
     Kind.REQUEST: "response time: from when the request was due until its own answer arrived",
@@ -161,7 +161,7 @@ def register(metrics: Mapping[str, str] | None = None, counters: Mapping[str, st
     """Adds a protocol's metrics (name: meaning) and counters (name: label). Call it at import.
 
     Counters become attributes of ``recorder.count``, so their names must be identifiers (`ValueError`). A name that
-    is already registered keeps its text.
+    is already registered keeps its text. A metric is recorded after `Recorder.declare` was told its kind.
     """
     for name in counters or ():
         if not name.isidentifier():

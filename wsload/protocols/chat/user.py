@@ -11,15 +11,12 @@ from wsload.load.options.settings import Settings
 from wsload.load.users.opening import pairs
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.ws.request import request_headers
-from wsload.measure.names import register
 from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.protocols.chat.conversation.session import Session
-from wsload.protocols.chat.names import COUNTERS, MESSAGE, METRICS
+from wsload.protocols.chat.names import MESSAGE
 from wsload.protocols.chat.probe.cross_check import CrossCheck
 from wsload.protocols.chat.socket import ChatSocket
-
-register(metrics=METRICS, counters=COUNTERS)
 
 
 class ChatUser(WebSocketUser):
