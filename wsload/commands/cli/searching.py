@@ -59,6 +59,7 @@ def conduct(path: Path, search: Search, *, format_: Format) -> int:
     from wsload.commands.capacity.conduct import Searcher
     from wsload.commands.capacity.judging import report_of
     from wsload.commands.capacity.progress import ProgressDisplay
+    from wsload.report.capacity.html import write_page
     from wsload.report.capacity.text import as_json, as_text
     from wsload.report.capacity.text import markdown as as_markdown
 
@@ -85,6 +86,7 @@ def conduct(path: Path, search: Search, *, format_: Format) -> int:
         write(as_json(report))
     else:
         write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
+    say(f"Charts: {write_page(report)}")
     add_to_job_summary(lambda: as_markdown(report))
     return ExitCode.INCONCLUSIVE if cut_short else report.exit_code
 

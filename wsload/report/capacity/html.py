@@ -1,0 +1,147 @@
+"""capacity.html: a search as one page that opens offline: what holds, the latency over the load, every step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from wsload.errors import ResultsError
+from wsload.exit_codes import ExitCode
+from wsload.judge.capacity.search import Outcome
+from wsload.judge.capacity.step import StepFigures
+from wsload.judge.figures.shape import shape
+from wsload.judge.figures.summary import summarize
+from wsload.judge.run.grammar import parse_check
+from wsload.report.capacity.capacity import CapacityReport, SearchedSide
+from wsload.report.capacity.sentences import findings, headline, shown
+from wsload.report.capacity.tables import steps_table
+from wsload.report.page import page
+from wsload.results.files import replace_file
+from wsload.results.reader import open_run
+from wsload.words import listed, when
+
+PAGE: Final = "capacity.html"
+_TONES: Final = {ExitCode.OK: "good", ExitCode.INCONCLUSIVE: "doubtful"}
+
+
+def write_page(report: CapacityReport) -> Path:
+    """Writes the page into the search's directory. Raises `ResultsError` if it can't be written."""
+    path = report.path / PAGE
+    try:
+        replace_file(path, render(report))
+    except OSError as error:
+        raise ResultsError(f"{path}: can't be written ({error.strerror})") from error
+    return path
+
+
+def render(report: CapacityReport) -> bytes:
+    """The page, in UTF-8."""
+    return page(
+        "capacity.html",
+        scripts=("capacity.js",),
+        title=_title(report),
+        headline=headline(report),
+        tone=_TONES.get(report.exit_code, "bad"),
+        findings=list(findings(report)),
+        checks=report.checks,
+        load=report.load,
+        started_at=when(report.started_s),
+        figures=_figures(report),
+        steps=steps_table(report),
+        unit="users" if report.plan.whole else "requests a second",
+        data=chart_data(report),
+    )
+
+
+def _title(report: CapacityReport) -> str:
+    if report.contrast is None:
+        return "How much the server can take"
+    return f"How much {listed([side.called for side in report.sides])} can take"
+
+
+def _figures(report: CapacityReport) -> Iterator[tuple[str, str, str]]:
+    """The capacities: label, figure, unit."""
+    for side in report.sides:
+        if side.look.next_rate is not None or not side.steps:
+            continue
+        of = f", {side.letter}" if report.contrast else ""
+        for label, value in (
+            ("holds", side.look.estimate),
+            ("at least", side.look.low),
+            ("at most", side.look.high),
+        ):
+            figure, _, unit = shown(value, report.plan).partition("/")
+            yield f"{label}{of}", figure.removesuffix(" users"), f"/{unit}" if unit else "users"
+
+
+def chart_data(report: CapacityReport) -> dict[str, Any]:
+    """Everything that ``capacity.js`` draws, by the names it uses; times in ms."""
+    return {
+        "unit": report.unit,
+        "users": report.plan.whole,
+        "bounds": list(_bounds(report)),
+        "sides": [
+            {
+                "name": side.called if report.contrast else side.name,
+                "known": bool(side.steps),
+                "low": _short(side.look.low),
+                "high": _short(side.look.high),
+                "estimate": _short(side.look.estimate),
+                "steps": [
+                    _step(report, side, step) for step in sorted(side.steps, key=lambda each: each.rate)
+                ],
+            }
+            for side in report.sides
+        ],
+    }
+
+
+def _bounds(report: CapacityReport) -> Iterator[dict[str, Any]]:
+    """The bounds on percentiles of what is drawn."""
+    for check in map(parse_check, report.checks):
+        if re.fullmatch(r"p[\d.]+", check.statistic):
+            yield {"label": check.expression, "ms": check.bound / 1e6}
+
+
+def _step(report: CapacityReport, side: SearchedSide, step: StepFigures) -> dict[str, Any]:
+    return {
+        "rate": step.rate,
+        "number": side.steps.index(step) + 1,
+        "outcome": step.outcome,
+        "reason": step.reason,
+        "achieved": step.achieved or None,
+        "p50": _ms(step.p50_ns),
+        "p99": _ms(step.p99_ns),
+        "p99.9": _ms(step.p99_9_ns),
+        "curve": None if step.outcome is Outcome.UNTRUSTED else _curve(report, step),
+    }
+
+
+def _curve(report: CapacityReport, step: StepFigures) -> dict[str, Any] | None:
+    """The percentiles of what stands for the step's run; None where the run is gone, or measured nothing."""
+    if not step.run:
+        return None
+    try:
+        totals = open_run(report.path / step.run).totals()
+    except ResultsError:
+        return None
+    histogram = totals.histograms.get(summarize(totals).leading or "")
+    if histogram is None or not histogram.total:
+        return None
+    found = shape(histogram)
+    return {
+        "at": [round(each, 6) for each in found.percentiles],
+        "ms": [_ms(each) for each in found.values_ns],
+    }
+
+
+def _ms(value_ns: int | None) -> float | None:
+    """In ms; a zero, which is below the histograms' resolution, can't be drawn on a logarithmic axis."""
+    return _short(value_ns / 1e6) if value_ns else None
+
+
+def _short(value: float) -> float:
+    """Four digits, as much as a screen can show."""
+    return float(f"{value:.4g}")
