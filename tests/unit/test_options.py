@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import ssl
 from argparse import Namespace
 from pathlib import Path
@@ -135,6 +136,17 @@ def test_the_start_form_hides_what_is_secret() -> None:
     assert fields["ws_proxy"]["is_secret"]
     assert "ws_header" not in fields
     assert "ws_cookie" not in fields
+
+
+def test_a_mistake_says_what_to_write() -> None:
+    for name, value, said in (
+        ("ws_rate", "fast", "'fast': a number from 0.001 to 1,000,000 is allowed; write 200 for that many"),
+        ("ws_rate", "fast:5", "poisson or constant is allowed; write 200 for that many tasks a second, or poisson:"),
+        ("ws_ca_file", "nowhere.pem", "'nowhere.pem': No such file or directory"),
+        ("ws_max_in_flight", "many", "a whole number from 1 to 1,000,000 is allowed"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(said)):
+            settings_of(**{name: value})
 
 
 MISTAKES = {

@@ -54,7 +54,7 @@ def byte_count(least: int, most: int) -> Callable[[Any], int]:
     def parse(text: Any) -> int:
         size = words.byte_count(str(text))
         if not least <= size <= most:
-            raise ValueError(f"from {least} to {most} bytes is allowed")
+            raise ValueError(f"from {least:,} to {most:,} bytes is allowed")
         return size
 
     return parse
@@ -65,7 +65,7 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
 
     def parse(text: Any) -> int:
         if not re.fullmatch(r"[0-9]+", str(text).strip()) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most} is allowed")
+            raise ValueError(f"a whole number from {least:,} to {most:,} is allowed")
         return int(text)
 
     return parse
@@ -80,7 +80,7 @@ def number(least: float, most: float) -> Callable[[Any], float]:
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            raise ValueError(f"a number from {least:g} to {most:g} is allowed")
+            raise ValueError(f"a number from {least:,.9g} to {most:,.9g} is allowed")
         return value
 
     return parse

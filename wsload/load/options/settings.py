@@ -186,7 +186,8 @@ class _Reader:
                 raise UsageError(f"argument --{dest.replace('_', '-')}:{where}\n{error}") from None
             secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
             shown = "" if secret else f" {value!r}:"
-            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {error}") from None
+            said = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {said}") from None
 
 
 def _opening(read: _Reader) -> OpenOptions:
@@ -287,9 +288,12 @@ def _rate(text: str) -> tuple[bool, float]:
     if not text:
         return False, 0.0
     kind, colon, rest = text.rpartition(":")
-    if colon:
-        one_of("poisson", "constant")(kind)
-    return kind == "poisson", number(0.001, 1e6)(rest)
+    try:
+        if colon:
+            one_of("poisson", "constant")(kind)
+        return kind == "poisson", number(0.001, 1e6)(rest)
+    except ValueError as error:
+        raise ValueError(f"{error}; write 200 for that many tasks a second, or poisson:200") from None
 
 
 def _profile(text: str) -> Profile | None:

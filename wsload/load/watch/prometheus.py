@@ -7,6 +7,7 @@ zero, which Prometheus treats like a restart.
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +73,9 @@ def serve_prometheus(address: tuple[str, int], run_now: Callable[[], Run | None]
         server.start()
     except OSError as error:
         where = f"{address[0]}:{address[1]}"
-        raise UsageError(f"argument --ws-prometheus: can't listen on {where} ({error.strerror})") from None
+        in_use = error.errno == errno.EADDRINUSE
+        why = "the port is in use: choose another, or 0 for a free one" if in_use else error.strerror
+        raise UsageError(f"argument --ws-prometheus: can't listen on {where} ({why})") from None
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{host}:{server.server_port}/metrics"
 
