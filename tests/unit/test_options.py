@@ -141,7 +141,11 @@ def test_the_start_form_hides_what_is_secret() -> None:
 def test_a_mistake_says_what_to_write() -> None:
     for name, value, said in (
         ("ws_rate", "fast", "'fast': a number from 0.001 to 1,000,000 is allowed; write 200 for that many"),
-        ("ws_rate", "fast:5", "poisson or constant is allowed; write 200 for that many tasks a second, or poisson:"),
+        (
+            "ws_rate",
+            "fast:5",
+            "poisson or constant is allowed; write 200 for that many tasks a second, or poisson:",
+        ),
         ("ws_ca_file", "nowhere.pem", "'nowhere.pem': No such file or directory"),
         ("ws_max_in_flight", "many", "a whole number from 1 to 1,000,000 is allowed"),
     ):
