@@ -23,11 +23,11 @@ from sphinx.util.docutils import SphinxDirective
 
 GROUPS: Final = {
     "What to open": ("url", "subprotocol", "header", "cookie", "basic", "bearer", "origin", "allow-mixed-content"),
-    "The load": ("rate", "profile", "max-in-flight", "warm-up"),
+    "The load": ("rate", "profile", "profile", "max-in-flight", "warm-up"),
     "Waiting and pinging": ("message-timeout", "open-timeout", "drain", "ping", "ping-timeout", "reconnect"),
     "The way there": ("proxy", "connect-to", "source-ip", "compression", "max-message"),
     "TLS": ("ca-file", "client-cert", "insecure"),
-    "Judging": ("check", "checks", "abort-on", "tolerance", "allow-invalid", "probe"),
+    "Judging": ("check", "checks", "abort-on", "abort-on", "tolerance", "allow-invalid", "probe"),
     "What is written": ("build", "results", "prometheus", "json-progress"),
 }  # fmt: skip
 """The options by what they are for; what is in none of these is listed last."""

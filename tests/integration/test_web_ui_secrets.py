@@ -215,7 +215,7 @@ def test_only_what_is_in_the_form_is_taken_from_it(
         assert not answer["success"], name
         assert answer["message"] == f"argument --{name.replace('_', '-')}: can't be set in the start form"
     assert not list(tmp_path.glob("elsewhere*"))
-    assert page.start(ws_build="fine", ws_reconnect="true", unknown="x")["success"]
+    assert page.start(ws_build="fine", ws_warm_up="1s", unknown="x")["success"]
     page.stop()
 
 

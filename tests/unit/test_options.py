@@ -19,7 +19,7 @@ from support.certificates import Certificates
 from wsload.errors import UsageError
 from wsload.load.events import install
 from wsload.load.options.settings import Settings
-from wsload.load.options.table import OPTIONS, add_options
+from wsload.load.options.table import FORM, OPTIONS, add_options
 
 SECRET = "s3cr3t"
 
@@ -134,6 +134,11 @@ def test_the_start_form_hides_what_is_secret() -> None:
     assert fields["ws_basic"]["is_secret"]
     assert fields["ws_bearer"]["is_secret"]
     assert fields["ws_proxy"]["is_secret"]
+    assert [name for name in fields if name.startswith("ws_")] == [
+        option[2:].replace("-", "_") for option in FORM
+    ]
+    assert {option: fields[option[2:].replace("-", "_")]["help_text"] for option in FORM} == FORM
+    assert max(map(len, FORM.values())) <= 80
     assert "ws_header" not in fields
     assert "ws_cookie" not in fields
 

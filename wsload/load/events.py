@@ -127,7 +127,7 @@ def _update_clock() -> None:
 def install() -> None:
     """Adds wsload to Locust's events, once, when a locustfile first imports a user class."""
     cache_option_defaults()
-    events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser))
+    events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser, labelled=True))
     events.init.add_listener(_on_init)
     _listen(events)
     newcomers.append(_adopt)

@@ -20,35 +20,59 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-ping", {"metavar": "TIME|off", "default": "20s", "help": "Each connection is pinged this often, the first time after a random part of it; 'off' for never, as a browser. Default: 20s."}),
     ("--ws-ping-timeout", {"metavar": "TIME|off", "default": "20s", "help": "A ping unanswered for so long fails the connection; 'off' for never. Default: 20s."}),
     ("--ws-reconnect", {"action": BooleanOptionalAction, "default": True, "help": "Whether a user whose connection fails or is dropped tries again, with backoff; otherwise the user ends."}),
-    ("--ws-header", {"action": "append", "include_in_web_ui": False, "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request; repeatable."}),
-    ("--ws-cookie", {"action": "append", "include_in_web_ui": False, "metavar": "NAME=VALUE", "help": "Cookie of the opening request; repeatable."}),
+    ("--ws-header", {"action": "append", "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request; repeatable."}),
+    ("--ws-cookie", {"action": "append", "metavar": "NAME=VALUE", "help": "Cookie of the opening request; repeatable."}),
     ("--ws-basic", {"default": "", "is_secret": True, "metavar": "USER:PASSWORD", "help": "HTTP Basic authorization. Better given as LOCUST_WS_BASIC."}),
     ("--ws-bearer", {"default": "", "is_secret": True, "metavar": "TOKEN", "help": "Bearer authorization. Better given as LOCUST_WS_BEARER."}),
     ("--ws-origin", {"metavar": "ORIGIN", "default": "", "help": "Origin header, as a browser sends it."}),
     ("--ws-allow-mixed-content", {"action": "store_true", "help": "Open ws:// even with an https:// Origin, which no browser does."}),
     ("--ws-proxy", {"metavar": "URL", "default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none, whatever the environment says."}),
-    ("--ws-connect-to", {"metavar": "HOST:PORT", "default": "", "include_in_web_ui": False, "help": "Open TCP connections to this address, whatever the URL's host: as curl's --connect-to. The Host header and the name verified in TLS stay the URL's. Default: the URL's host and port."}),
-    ("--ws-source-ip", {"action": "append", "include_in_web_ui": False, "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
+    ("--ws-connect-to", {"metavar": "HOST:PORT", "default": "", "help": "Open TCP connections to this address, whatever the URL's host: as curl's --connect-to. The Host header and the name verified in TLS stay the URL's. Default: the URL's host and port."}),
+    ("--ws-source-ip", {"action": "append", "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
     ("--ws-compression", {"action": BooleanOptionalAction, "default": False, "help": "Whether permessage-deflate is offered."}),
     ("--ws-max-message", {"metavar": "SIZE", "default": "1MiB", "help": "A larger message fails the connection with 1009. Default: 1MiB."}),
-    ("--ws-ca-file", {"include_in_web_ui": False, "default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
-    ("--ws-client-cert", {"include_in_web_ui": False, "default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
+    ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
+    ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
     ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
     ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
-    ("--ws-checks", {"metavar": "FILE", "default": "", "include_in_web_ui": False, "help": "A file of checks, one a line; lines that begin with # are comments."}),
+    ("--ws-checks", {"metavar": "FILE", "default": "", "help": "A file of checks, one a line; lines that begin with # are comments."}),
     ("--ws-abort-on", {"action": "append", "metavar": "CONDITION", "help": "End the run when this lasts for so long: 'message.p99 > 1s for 10s'; it is judged then, and the exit code is 1. Repeatable."}),
     ("--ws-probe", {"action": "store_true", "help": "Start a probe: a small separate process that logs in to the chat, posts 20 times a second, and takes the kernel's timestamps."}),
-    ("--ws-prometheus", {"default": "", "include_in_web_ui": False, "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
-    ("--ws-json-progress", {"action": "store_true", "include_in_web_ui": False, "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
+    ("--ws-prometheus", {"default": "", "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
+    ("--ws-json-progress", {"action": "store_true", "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
     ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp; Locust's --reset-stats means the ramp too. The log keeps everything. Default: all is measured."}),
     ("--ws-tolerance", {"metavar": "TIME", "default": "1ms", "help": "A percentile is trusted that the load generator's own lateness can have moved by this, or by a tenth, at most. Default: 1ms."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Judge and exit as if figures that can't be trusted could be; they stay marked."}),
-    ("--ws-results", {"include_in_web_ui": False, "default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: results."}),
+    ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: results."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
 )  # fmt: skip
 
 
-def add_options(parser: Any) -> None:
-    """Adds wsload's options to Locust's parser, each with its ``LOCUST_WS_…`` variable."""
-    for name, settings in OPTIONS:
-        parser.add_argument(name, env_var="LOCUST_" + name[2:].replace("-", "_").upper(), **settings)
+FORM: Final = {
+    "--ws-rate": "tasks a second in all: 200, or poisson:200; empty: each user's own wait time",
+    "--ws-profile": "a rate that changes: 0:100/s 60s:1000/s; instead of a rate",
+    "--ws-check": "message.p99 < 50ms, lost < 1",
+    "--ws-build": "a label for what is measured",
+    "--ws-url": "a path or URL; empty: the user class's",
+    "--ws-subprotocol": "in order of preference, with commas",
+    "--ws-warm-up": "not measured: a time such as 10s, or ramp",
+    "--ws-message-timeout": "then a request is lost",
+    "--ws-bearer": "a token",
+    "--ws-basic": "user:password",
+    "--ws-proxy": "its URL",
+}
+"""The fields of the web UI's start form, in this order, each with its label; all other options are the command's."""
+
+
+def add_options(parser: Any, *, labelled: bool = False) -> None:
+    """Adds wsload's options to Locust's parser, each with its ``LOCUST_WS_…`` variable.
+
+    Those of the start form come first, since that is the order of its fields. ``labelled`` gives them its short labels
+    as their help, which the command line does not need: Locust prints its help before it knows of wsload.
+    """
+    table = dict(OPTIONS)
+    for name, settings in {name: table[name] for name in (*FORM, *table)}.items():
+        if labelled and name in FORM:
+            settings = {**settings, "help": FORM[name]}
+        variable = "LOCUST_" + name[2:].replace("-", "_").upper()
+        parser.add_argument(name, env_var=variable, include_in_web_ui=name in FORM, **settings)

@@ -79,6 +79,8 @@ class StartForm:
         hosts = (environment.host, *(user_class.host for user_class in environment.user_classes))
         if any(hosts) or "://" in (self._at_start.get("ws_url") or ""):
             self._bind(environment.parsed_options, "")
+        policies = environment.web_ui.app.jinja_env.policies
+        policies["json.dumps_kwargs"] = {"sort_keys": False}  # the fields keep their order
         base = (environment.parsed_options.web_base_path or "").rstrip("/")
         checks = {f"{base}/swarm": self._swarm, f"{base}/user": self._user}
         # Checked only after the login, since the messages tell which files and names exist.
