@@ -25,6 +25,7 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
+from locust.stats import RequestStats
 
 import wsload
 from wsload.load.locust import compat
@@ -203,16 +204,32 @@ def test_an_entry_remembers_a_second_for_the_chart(environment: Environment) -> 
             entry.response_times_cache or type(entry.stats.total.response_times_cache)()
         )
         entry.log(5, 0)
+        entry.last_request_timestamp -= 2
         second = int(time.time())
-        compat.remember_second(entry, second)
-        assert second in entry.response_times_cache
+        compat.log_many(entry, [5_000_000], 0)
+        assert {second - 1, second} & entry.response_times_cache.keys()
 
 
-def test_locusts_rounding_can_be_replaced_and_that_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_requests_are_logged_as_one_by_one(environment: Environment) -> None:
+    with needed("locust", "the fields of StatsEntry and StatsError", "to log many requests at once"):
+        one, many = (RequestStats() for _ in range(2))
+        for value in (5, 7):
+            one.log_request("WS", "buy", value, 0)
+            one.log_error("WS", "buy", ValueError("no"))
+        compat.fail_many(many, "WS", "buy", ValueError("no"), [5_000_000, 7_000_000])
+        compat.log_many(many.get("sell", "WS"), [5_000_000], 3)
+        assert many.get("buy", "WS").response_times == one.get("buy", "WS").response_times
+        assert many.get("buy", "WS").num_failures == one.get("buy", "WS").num_failures == 2
+        assert [each.occurrences for each in many.errors.values()] == [2]
+        assert many.get("sell", "WS").total_content_length == 3
+
+
+def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
-        assert compat.custom_rounding() is None
-        monkeypatch.setattr(stats, "bucket_response_time", round)
-        assert compat.custom_rounding() is round
+        entry = environment.stats.get("message", "WS")
+        monkeypatch.setattr(stats, "bucket_response_time", lambda _: 7)
+        compat.log_many(entry, [5_000_000], 0)
+        assert entry.response_times == {7: 1}
 
 
 def test_an_exception_reaches_the_main_greenlet() -> None:

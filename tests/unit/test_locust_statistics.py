@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from locust.env import Environment
 
 from wsload.errors import WorkloadError
-from wsload.load.locust.statistics import FEW, TYPE, StatisticsFeed, fail_many, log_many
+from wsload.load.locust.compat import _FEW, fail_many, log_many
+from wsload.load.locust.statistics import TYPE, StatisticsFeed
 from wsload.measure.names import Kind
 from wsload.measure.recorder import Recorder
 
@@ -41,7 +42,7 @@ def test_every_name_is_a_row_of_its_own_beside_open_login_and_close() -> None:
     assert entries["tick", TYPE].avg_response_time == 3.0
 
 
-@given(st.lists(st.integers(0, 20_000_000_000), min_size=1, max_size=3 * FEW), st.integers(0, 10**6))
+@given(st.lists(st.integers(0, 20_000_000_000), min_size=1, max_size=3 * _FEW), st.integers(0, 10**6))
 def test_many_at_once_are_logged_as_one_by_one(values: list[int], size: int) -> None:
     stats = Environment().stats
     at_once, one_by_one = stats.get("at once", TYPE), stats.get("one by one", TYPE)
@@ -62,7 +63,7 @@ def test_many_failures_at_once_are_logged_as_one_by_one(ages: list[int], before:
     if before:
         for stats in (at_once, one_by_one):
             stats.get("buy", TYPE).log(1, 2)
-    fail_many(at_once, "buy", WorkloadError("sold out"), ages)
+    fail_many(at_once, TYPE, "buy", WorkloadError("sold out"), ages)
     for age in ages:
         one_by_one.log_request(TYPE, "buy", age / 1e6 if age >= 0 else None, 0)  # type: ignore[arg-type]
         one_by_one.log_error(TYPE, "buy", WorkloadError("sold out"))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import COUNTERS, METRICS
 
+from wsload.measure import names
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.layout import TRACKABLE_NS
@@ -317,8 +318,11 @@ def test_of_each_kind_the_first_detail_is_kept_in_the_interval_in_which_it_came(
     assert again.details == {("open", "refused"): "in another run"}
 
 
-def test_a_metric_of_a_protocol_is_recorded_once_its_kind_is_declared() -> None:
+def test_a_metric_of_a_protocol_is_recorded_once_its_kind_is_declared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Undeclared it would pass for a request, and count in every share of requests."""
+    monkeypatch.setattr(names, "_METRICS", dict(names._METRICS))
     register(metrics={"joining": "until the login is complete"})
     recorder = Recorder()
     with pytest.raises(KeyError):
