@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.made_runs import make_run, second
 
+from wsload.measure.names import Kind
 from wsload.measure.profile import Course, parse_profile
 from wsload.measure.schedule import SECOND_NS, SwarmRate
+from wsload.report.chart_data import chart_data
+from wsload.report.run_report import read_report
 
 RAMPS = "0:100/s 60s:1000/s 120s:1000/s 130s:0"
 
@@ -142,3 +148,11 @@ def test_what_is_overdue_is_shed_by_the_profile() -> None:
     rate = SwarmRate(0, course=Course(profile=parse_profile("0:0 10s:200/s"), start_ns=0))
     rate.change(0, 1.0)
     assert rate.shed(10 * SECOND_NS, keep=100) == 900
+
+
+def test_the_report_draws_what_was_asked_for_beside_what_was_sent(tmp_path: Path) -> None:
+    seconds = [second(at, [5.0] * 20, names={"message": Kind.REQUEST}) for at in range(4)]
+    report = read_report(make_run(tmp_path, seconds))
+    assert chart_data(report)["profile"] is None
+    info = replace(report.info, workload={"profile": "0:0 2s:200/s 2s:50/s"})
+    assert chart_data(replace(report, info=info))["profile"] == [50, 150, 50, 50]

@@ -140,7 +140,10 @@ def _rates(report: RunReport) -> dict[str, list[float | None]]:
 
 
 def _profile(report: RunReport) -> list[float] | None:
-    """What ``--ws-profile`` asked for, on average in each slot; None where it was not given."""
+    """What ``--ws-profile`` asked for, on average in each slot; None where it was not given.
+
+    A profile begins when recording does, with the first interval.
+    """
     try:
         profile = parse_profile(str(report.info.workload["profile"]))
     except (KeyError, ValueError):

@@ -158,7 +158,9 @@ class Searcher:
             trusted_up_to=info.trust.up_to.get(summary.leading or "", ALL) if info.trust else ALL,
             lost=summary.counters.get("lost", 0),
             failures=sum(summary.failures.values()),
-            cpu_share=None if served is None else served.cpu_share,
+            cpu_share=None
+            if served is None
+            else max((each.cpu_share for each in served.samples), default=0.0),
             memory_bytes=None if served is None else served.memory_peak_bytes,
         )
 

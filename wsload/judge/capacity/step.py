@@ -53,7 +53,7 @@ class StepFigures:
     lost: int = 0
     failures: int = 0
     cpu_share: float | None = None
-    """Of one core, by the server; None where it was not started here."""
+    """Of one core, by the server, in its busiest second; None where it was not started here."""
     memory_bytes: int | None = None
     """Its peak."""
     run: str = ""
@@ -90,13 +90,13 @@ def judged(
         return Outcome.FAILS, said, ""
     remedy = info.trust.remedy if info.trust is not None else ""
     if found is Standing.INCOMPLETE or any(warning.invalidates for warning in info.warnings):
-        return Outcome.UNTRUSTED, said.removeprefix("Not trusted: "), remedy
+        return Outcome.UNTRUSTED, _plain(said), remedy
     for check in info.checks:
         if check.state is CheckState.FAILED:
             return Outcome.FAILS, f"{_subject(check.expression)} {check.got}", ""
     for check in info.checks:
         if check.state is CheckState.UNJUDGED and not _passes_late(check, totals, info):
-            return Outcome.UNTRUSTED, f"{_subject(check.expression)} {check.reason}", remedy
+            return Outcome.UNTRUSTED, f"{_subject(check.expression)}: {_plain(check.reason)}", remedy
     achieved = answered(summary)
     if info.workload.get("kind") == "open" and per_offer and achieved < KEEPS_UP * per_offer * offered:
         return (
@@ -124,6 +124,11 @@ def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
     return (
         total >= needed(share, BEYOND) and at < ALL and holds(check, Bounds.of(check.name, totals).at(at)[1])
     )
+
+
+def _plain(reason: str) -> str:
+    """A reason behind the words *not trusted*."""
+    return reason.removeprefix("Not trusted: ").removeprefix("not trusted: ")
 
 
 def _subject(expression: str) -> str:
