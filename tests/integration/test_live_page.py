@@ -110,7 +110,7 @@ def test_a_run_from_start_to_report(
     ui = start_ui(CHAT, "--ws-build", HOSTILE, *checks, base_path=base_path)
     page.open(f"{ui.base}/wsload", width=1280)
     assert text(page, "#build") == "No run yet"
-    assert page.value("document.getElementById('links').hidden")
+    assert page.value("document.getElementById('links').hidden && document.getElementById('run').hidden")
 
     page.open(f"{ui.base}/", width=1280)
     click(

@@ -17,6 +17,17 @@ const charts = (() => {
     if (size < 99.95) return value.toFixed(1);
     return Math.round(value).toLocaleString("en-US");
   }
+  const rate = (value) => (value ? (value < 9.995 ? value.toFixed(2) : figure(value)) : value === 0 ? "0" : "–");
+  const percent = (share) => `${Number((100 * share).toFixed(1))} %`;
+  function size(bytes) {
+    let [value, unit] = [bytes, "B"];
+    for (const larger of ["kB", "MB", "GB", "TB"]) {
+      if (value < 999.5) break;
+      [value, unit] = [value / 1000, larger];
+    }
+    return `${unit === "B" || value >= 99.95 ? count(value) : Number(value.toPrecision(3))} ${unit}`;
+  }
+  const span = (seconds) => (seconds < 59.95 ? `${Number(seconds.toPrecision(3))} s` : clock(seconds));
   const count = (value) => (value == null ? "–" : Math.round(value).toLocaleString("en-US"));
 
   function clock(seconds) {
@@ -182,6 +193,6 @@ const charts = (() => {
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
-    axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
+    axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
   };
 })();

@@ -1,10 +1,12 @@
 "use strict";
 /* The live page: asks for what is new once a second and moves the charts on. All text is set as text. */
 (() => {
-  const { data, axis, clock, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clock, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const { base, labels, meanings } = data;
   const CURVES = ["whole run", "last 10 s"];
   const DASH = [6, 5];
+  const OWN = ["send_lag", "loop_lag", "gc_pause"];
+  const OWN_COUNTERS = ["cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples"];
   const SECONDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
   const wholeAxis = (unit) => zeroAxis(unit, { incrs: WHOLE });
 
@@ -95,7 +97,7 @@
       axes: [ninesAxis(), logAxis("")],
       series: [
         ninesSeries,
-        ...CURVES.map((name, place) => ({ ...line(name, "ab"[place], figure), spanGaps: true, value: (plot, value) => figure(value) })),
+        ...CURVES.map((name, place) => ({ ...line(name, "ab"[place], figure, place ? DASH : []), spanGaps: true, value: (plot, value) => figure(value) })),
       ],
     }, curveData(), 300);
   }
@@ -125,11 +127,19 @@
     }));
   }
 
-  function showFigures(message) {
+  /* A percentile with parentheses where it is not trusted. */
+  function sure(found, name, percentile, value) {
+    const told = figure(value);
+    return value == null || percentile <= (found.trust.up_to[name] ?? 100) ? told : `(${told})`;
+  }
+
+  function showFigures(found) {
+    const message = found.metrics[found.name];
+    const told = (percentile, value) => sure(found, found.name, percentile, message && value(message));
     const tiles = [
       ["users", count(last && last.users)], ["connections", count(last && last.connections)],
       ["sent a second", figure(last && last.sent)], ["answered a second", figure(last && last.answered)],
-      ["p50 so far, ms", figure(message && message.p50)], ["p99 so far, ms", figure(message && message.p99)],
+      ["p50 so far, ms", told(50, (it) => it.p50)], ["p99 so far, ms", told(99, (it) => it.p99)],
     ];
     byId("figures").replaceChildren(...tiles.map(([label, value]) => {
       const tile = element("div");
@@ -138,18 +148,21 @@
     }));
   }
 
-  const counted = (name, value) => (name.endsWith("_ns") ? `${(value / 1e9).toFixed(2)} s` : count(value));
+  const counted = (name, value) => (name.endsWith("_ns") ? span(value / 1e9) : name.startsWith("bytes_") ? size(value) : count(value));
   function showTables(found) {
-    const upTo = (name) => found.trust.up_to[name] ?? 100;
-    const sure = (name, percentile, value) => (percentile <= upTo(name) ? figure(value) : `(${figure(value)})`);
-    rows("metrics", ["metric", "count ", "per second ", "p50 ", "p90 ", "p95 ", "p99 ", "p99.9 ", "max "],
-      Object.entries(found.metrics).map(([name, it]) => [name, count(it.count), figure(it.rate), ...[[50, it.p50], [90, it.p90], [95, it.p95], [99, it.p99], [99.9, it.p99_9], [100, it.max]]
-        .map(([percentile, value]) => sure(name, percentile, value))]));
+    const times = (id, chosen) => rows(id, ["metric", "count ", "per second ", "p50 ", "p90 ", "p95 ", "p99 ", "p99.9 ", "max "],
+      Object.entries(found.metrics).filter(([name]) => chosen(name)).map(([name, it]) => [name, count(it.count), rate(it.rate),
+        ...[[50, it.p50], [90, it.p90], [95, it.p95], [99, it.p99], [99.9, it.p99_9], [100, it.max]].map(([percentile, value]) => sure(found, name, percentile, value))]));
+    times("metrics", (name) => !OWN.includes(name));
+    times("own", (name) => OWN.includes(name));
+    const counters = (id, chosen) => rows(id, ["counter", "value "],
+      Object.entries(found.counters).filter(([name]) => chosen(name)).map(([name, value]) => [labels[name] || name, counted(name, value)]));
+    counters("counters", (name) => !OWN_COUNTERS.includes(name));
+    counters("own-counters", (name) => OWN_COUNTERS.includes(name));
     rows("kinds", ["what", "failure", "count "], found.failures.map(([what, kind, number]) => [what, kind, count(number)]));
     rows("closes", ["code", "meaning", "count "], found.closes.map(([code, number]) => [code, meanings[code] || "defined by the application", count(number)]));
-    rows("counters", ["counter", "value "], Object.entries(found.counters).map(([name, value]) => [labels[name] || name, counted(name, value)]));
     rows("processes", ["process", "users ", "answered ", "CPU ", "p99, ms ", "late by, p99 ms "],
-      found.processes.map((it) => [it.name, count(it.users), count(it.answered), `${Math.round(it.cpu * 100)} %`, figure(it.p99), figure(it.lag_p99)]));
+      found.processes.map((it) => [it.name, count(it.users), count(it.answered), percent(it.cpu), figure(it.p99), figure(it.lag_p99)]));
   }
 
   function show(found) {
@@ -167,7 +180,8 @@
     byId("target").textContent = found.run.target;
     byId("state").textContent = `${found.run.ended ? "ended after" : "running for"} ${clock(at.length ? at.at(-1) : 0)}`;
     showVerdict(found);
-    showFigures(found.metrics[found.name]);
+    showFigures(found);
+    byId("run").hidden = false;
     byId("deliveries").hidden = !track.deliveries.some((rate) => rate);
     showTables(found);
     byId("links").hidden = false;
