@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +64,7 @@ def soak(directory: Path, *, seconds: float, users: int, rate: float) -> list[Fi
     summary = stored.summary()
     if summary is None or stored.problems:
         raise RuntimeError(f"{run}: {'; '.join(stored.problems)}")
+    (directory / "samples.json").write_text(json.dumps([asdict(sample) for sample in samples]))
     found = growth(samples, min(SETTLED_S, seconds / 3))
     verdict = stored.info.trust.verdict if stored.info.trust is not None else "none"
     return [
