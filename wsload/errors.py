@@ -20,6 +20,10 @@ class UsageError(WsloadError):
     exit_code = ExitCode.USAGE
 
 
+class ClassError(UsageError, TypeError):
+    """What a user class declares can't be."""
+
+
 class AlreadyConnected(UsageError):
     """A task asked for a connection although it has one."""
 

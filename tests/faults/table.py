@@ -80,6 +80,7 @@ TABLE: Final = (
     Fault("a listener that sets another exit code", "the verdict's goes before", f"{ENDINGS}::test_no_listener_silences_figures"),
     # Text, files, terminals
     Fault("options that can't be read", "one line; exit code 2", "faults/test_runs.py::test_an_option faults/test_runs.py::test_a_proxy integration/test_main_job.py::test_a_mistake"),
+    Fault("user classes that can't be", "one line with its place; exit code 2", "faults/test_runs.py::test_a_user_class"),
     Fault("results directories that mean no good", "one line, whatever the command", f"{FILES}::test_a_results_directory"),
     Fault("foreign text: formulas, markup, escape sequences", "text, in every format", f"{FILES}::test_foreign"),
     Fault("a damaged line, an impossible time, a summary that can't be written", "one line; the verdict stays", "integration/test_cli_compare.py::test_a_line integration/test_cli_compare.py::test_a_run_of integration/test_cli_compare.py::test_a_summary"),

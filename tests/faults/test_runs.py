@@ -180,6 +180,28 @@ def test_an_option_that_can_not_be_used_is_one_line(
     assert not finished.directories
 
 
+MISTAKES = {
+    "    @task\n    def ask(self): pass": "Guest: the task ask must be 'async def'",
+    "    tasks = [type('Walk', (TaskSet,), {'tasks': [print]})]": "Guest: the task print must be 'async def'",
+    "    def on_start(self): pass": "Guest: on_start must be 'async def'",
+    "    wait_time = constant_rate(0)": "a rate",
+    "    url = 7": "Guest: url is a URL or a path, not 7",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=MISTAKES.get)
+def test_a_user_class_that_can_not_be_is_one_line(
+    start_locust: Callable[..., LocustRun], tmp_path: Path, mistake: str
+) -> None:
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(f"from locust import TaskSet\n{USERS}\n{mistake}\n")
+    finished = start_locust("-f", locustfile, "--headless", "-t", "1s").finish()
+    assert finished.returncode == 2
+    assert finished.stderr.count("\n") == 1
+    assert finished.stderr.startswith(f"locust: error: {locustfile}:")
+    assert MISTAKES[mistake] in finished.stderr
+
+
 def test_a_proxy_and_a_source_address_exclude_each_other(
     start_locust: Callable[..., LocustRun], tmp_path: Path
 ) -> None:

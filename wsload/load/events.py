@@ -17,6 +17,7 @@ from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
 from wsload.load.locust.compat import cache_option_defaults
 from wsload.load.locust.exit import remember_exit_code
+from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
 from wsload.load.options.settings import Settings
@@ -126,6 +127,7 @@ def _update_clock() -> None:
 @functools.cache
 def install() -> None:
     """Adds wsload to Locust's events, once, when a locustfile first imports a user class."""
+    show_in_one_line()
     cache_option_defaults()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser, labelled=True))
     events.init.add_listener(_on_init)

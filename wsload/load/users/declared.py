@@ -1,6 +1,6 @@
 """What a user class may declare, checked when the class is made: nothing is refused in mid-run.
 
-All raise `TypeError` naming the class, what is wrong and what to write instead.
+All raise `ClassError` naming the class, what is wrong and what to write instead.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import inspect
 from typing import Any
 
 from locust import TaskSet, User
+
+from wsload.errors import ClassError
 
 ASYNC_HOOKS = ("on_start", "on_stop", "on_opening", "on_connect")
 PLAIN_HOOKS = ("on_close", "on_error", "on_message", "key_of")
@@ -20,12 +22,14 @@ def check_class(cls: Any) -> None:
         _check_async(cls, hook, getattr(cls, hook))
     for hook in PLAIN_HOOKS:
         if inspect.iscoroutinefunction(getattr(cls, hook)):
-            raise TypeError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
+            raise ClassError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
+    if not isinstance(cls.url, str):
+        raise ClassError(f"{cls.__name__}: url is a URL or a path, not {cls.url!r}")
     ours = [base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload.")]
     for task in cls.tasks:
         name = getattr(task, "__name__", repr(task))
         if any(name in vars(base) for base in ours):
-            raise TypeError(f"{cls.__name__}: the task {name} would hide wsload's own {name}(): rename it")
+            raise ClassError(f"{cls.__name__}: the task {name} would hide wsload's own {name}(): rename it")
     _check_tasks(cls, cls)
 
 
@@ -37,9 +41,9 @@ def _check_tasks(cls: Any, holder: Any) -> None:
         elif issubclass(task, TaskSet):
             _check_tasks(cls, task)
         else:
-            raise TypeError(f"{cls.__name__}: the task {name} is a class, but no TaskSet")
+            raise ClassError(f"{cls.__name__}: the task {name} is a class, but no TaskSet")
 
 
 def _check_async(cls: type, name: str, function: Any, what: str = "") -> None:
     if not inspect.iscoroutinefunction(function):
-        raise TypeError(f"{cls.__name__}: {what}{name} must be 'async def'")
+        raise ClassError(f"{cls.__name__}: {what}{name} must be 'async def'")

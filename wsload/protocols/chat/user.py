@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any, ClassVar
 
-from wsload.errors import UsageError
+from wsload.errors import ClassError, UsageError
 from wsload.load.options.settings import Settings
 from wsload.load.users.opening import pairs
 from wsload.load.users.websocket import WebSocketUser
@@ -38,11 +38,11 @@ class ChatUser(WebSocketUser):
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         if cls.on_message is not WebSocketUser.on_message:
-            raise TypeError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
+            raise ClassError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
         if inspect.iscoroutinefunction(cls.on_post):
-            raise TypeError(f"{cls.__name__}: on_post is called for every post, so it can't be async")
+            raise ClassError(f"{cls.__name__}: on_post is called for every post, so it can't be async")
         if not (isinstance(cls.session, type) and issubclass(cls.session, Session)):
-            raise TypeError(f"{cls.__name__}: session must be a subclass of Session, not {cls.session!r}")
+            raise ClassError(f"{cls.__name__}: session must be a subclass of Session, not {cls.session!r}")
 
     def _make_socket(self) -> ChatSocket:
         number, context = self._context.next_number(), self._context
