@@ -34,10 +34,10 @@ class Certificates:
         key = ec.generate_private_key(ec.SECP256R1())
 
         def signed(
-            subject: x509.Name, public_key: ec.EllipticCurvePublicKey, extension: x509.ExtensionType
+            subject: x509.Name, public_key: ec.EllipticCurvePublicKey, *extensions: x509.ExtensionType
         ) -> bytes:
             identifier = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
-            certificate = (
+            builder = (
                 x509.CertificateBuilder()
                 .subject_name(subject)
                 .issuer_name(authority_name)
@@ -45,13 +45,15 @@ class Certificates:
                 .serial_number(x509.random_serial_number())
                 .not_valid_before(now - datetime.timedelta(hours=1))
                 .not_valid_after(now + datetime.timedelta(days=1))
-                .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
                 .add_extension(
                     x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False
                 )
-                .sign(authority_key, hashes.SHA256())
             )
+            for extension in extensions:
+                critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+                builder = builder.add_extension(extension, critical=critical)
+            certificate = builder.sign(authority_key, hashes.SHA256())
             return certificate.public_bytes(serialization.Encoding.PEM)
 
         made = cls(
@@ -60,7 +62,22 @@ class Certificates:
             key=directory / "server.key",
         )
         made.authority.write_bytes(
-            signed(authority_name, authority_key.public_key(), x509.BasicConstraints(ca=True, path_length=0))
+            signed(
+                authority_name,
+                authority_key.public_key(),
+                x509.BasicConstraints(ca=True, path_length=0),
+                x509.KeyUsage(
+                    key_cert_sign=True,
+                    crl_sign=True,
+                    digital_signature=False,
+                    content_commitment=False,
+                    key_encipherment=False,
+                    data_encipherment=False,
+                    key_agreement=False,
+                    encipher_only=False,
+                    decipher_only=False,
+                ),
+            )
         )
         made.certificate.write_bytes(
             signed(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conversations import WRONG, cuts, say, streams, texts, turns
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pair import MAX_SIZE, QUIET, URI, Listener, Message, Pair, chunks, frame, on_loop
 from support.rfc6455 import understand
@@ -104,6 +104,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 @settings(max_examples=400)
+@example(b"\x88\x02\x03\xef", ())  # the server itself closes with 1007
 @given(streams, cuts)
 def test_it_fails_what_the_library_fails_and_hands_on_what_the_library_hands_on(
     stream: bytes, places: Iterable[int]
@@ -118,10 +119,11 @@ def test_it_fails_what_the_library_fails_and_hands_on_what_the_library_hands_on(
             pair.arrive(chunk)
         messages, code = understood(stream)
         ours = pair.closed_with
-        if code in FATAL and not understand(stream, MAX_SIZE).broken:
+        said = understand(stream, MAX_SIZE)
+        if code in FATAL and not said.broken:
             # The library refuses a close frame between fragments, and there any control frame that with
             # them would be longer than a message; the RFC does not (sections 5.4 and 5.5).
-            assert ours not in FATAL
+            assert ours not in FATAL or (said.closed is not None and ours == said.closed[0])
             assert pair.listener.messages[: len(messages)] == messages
             return
         assert pair.listener.messages == messages

@@ -147,6 +147,23 @@ def test_a_source_address_of_another_host_is_named() -> None:
     run(body)
 
 
+@pytest.mark.parametrize(
+    ("message", "strict"),
+    [
+        ("CA cert does not include key usage extension", True),
+        ("Path length given without key usage keyCertSign", True),
+        ("Missing Authority Key Identifier", True),
+        ("certificate has expired", False),
+    ],
+)
+def test_what_only_python_3_13_refuses_is_explained(message: str, strict: bool) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = message
+    kind, detail = failure_kind(error)
+    assert kind == "tls" and detail.startswith(message)
+    assert ("--ws-ca-file" in detail) == strict
+
+
 def test_a_certificate_s_fault_is_told(certificates: Certificates) -> None:
     async def body() -> None:
         async with served(ssl=certificates.server_context()) as port:

@@ -142,7 +142,7 @@ def test_csv_is_a_line_a_metric_in_ns(good: RunReport) -> None:
     [
         (["a", 1], "a, 1"),
         (True, "yes"),
-        ({"a": None}, '{"a": null}'),
+        ({"a": None, "b": [1, 2]}, "a null, b 1, 2"),
         (2.5, "2.5"),
         ("x" * 400, "x" * 299 + "…"),
     ],

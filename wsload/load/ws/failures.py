@@ -31,7 +31,7 @@ _PLAIN_PORT: Final = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 )
 """OpenSSL's reasons for an answer that is not TLS."""
-_STRICT: Final = ("key usage extension", "Basic Constraints", "Key Identifier", "not marked critical")
+_STRICT: Final = ("key usage", "Basic Constraints", "Key Identifier", "not marked critical")
 """Parts of OpenSSL's messages about certificates that only strict verification refuses."""
 
 Named = tuple[str, str]
