@@ -3,7 +3,8 @@
     python -m benchmarks.capacity.tries KIND RATE TRIES [RATE_OF_B]
 
 KIND is ``bucket`` or ``queue`` (`benchmarks.capacity.server`). Each try is a line of JSON on standard output; about two
-minutes each. A queue of the service rate μ holds what its p99 leaves: μ − ln 100 / bound.
+minutes each. What holds is told by a token bucket's median, which a busy machine hardly moves, and by a queue's p99:
+one of the service rate μ holds μ − ln 100 / bound.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-BOUND_S: Final = {"bucket": 0.1, "queue": 0.1}
+BOUND_S: Final = {"bucket": 0.05, "queue": 0.1}
+PERCENTILE: Final = {"bucket": "p50", "queue": "p99"}
 LOAD: Final = Path(__file__).with_name("load.py")
 
 
@@ -44,7 +46,7 @@ def attempt(kind: str, capacity: float, other: float | None, more: list[str]) ->
             *(sys.executable, "-m", "wsload", "capacity", "-f", str(LOAD), *sides, "--results", place),
             *(
                 "--check",
-                f"message.p99 < {1000 * BOUND_S[kind]:g}ms",
+                f"message.{PERCENTILE[kind]} < {1000 * BOUND_S[kind]:g}ms",
                 "--check",
                 "lost < 1",
                 "--format",

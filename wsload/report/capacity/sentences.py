@@ -71,7 +71,8 @@ def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
     how = "gave out first" if side.look.ceiling is not None else "was not to be trusted, again and again"
-    return f"{known}: the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
+    then = ";" if side.fails_at is not None else ":"
+    return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
 def contrast_sentence(found: CapacityContrast, a: SearchedSide, b: SearchedSide) -> str:
