@@ -1,0 +1,158 @@
+"""What a search found, in words, tables and JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wsload.exit_codes import ExitCode
+from wsload.judge.capacity.contrast import contrast
+from wsload.judge.capacity.search import Outcome, SearchPlan, State, look
+from wsload.judge.capacity.step import StepFigures
+from wsload.report.capacity.capacity import CapacityReport, SearchedSide
+from wsload.report.capacity.sentences import findings, headline
+from wsload.report.capacity.tables import steps_table
+from wsload.report.capacity.text import as_json, as_text, markdown
+
+PLAN = SearchPlan(low=100, high=1_600)
+Server = Callable[[float], Outcome]
+
+
+def holding(capacity: float, trusted_to: float = 1e9) -> Server:
+    def server(rate: float) -> Outcome:
+        if rate > trusted_to:
+            return Outcome.UNTRUSTED
+        return Outcome.HOLDS if rate <= capacity else Outcome.FAILS
+
+    return server
+
+
+def side(server: Server, *, letter: str = "A", plan: SearchPlan = PLAN, most: int = 100) -> SearchedSide:
+    steps: list[StepFigures] = []
+    while len(steps) < most and (rate := look(plan, [each.step for each in steps]).next_rate) is not None:
+        outcome = server(rate)
+        steps.append(
+            StepFigures(
+                rate=rate,
+                number=len(steps) + 1,
+                outcome=outcome,
+                reason={Outcome.FAILS: "message.p99 212 ms", Outcome.UNTRUSTED: "it was late"}.get(
+                    outcome, ""
+                ),
+                remedy="use --processes 2" if outcome is Outcome.UNTRUSTED else "",
+                achieved=rate,
+                p50_ns=1_000_000,
+                p99_ns=2_000_000,
+                trusted_up_to=90 if outcome is Outcome.UNTRUSTED else 100,
+            )
+        )
+    found = look(plan, [each.step for each in steps])
+    return SearchedSide(letter=letter, name=f"v{letter}", how="server", look=found, steps=tuple(steps))
+
+
+def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
+    both = [[step.step for step in each.steps] for each in sides]
+    return CapacityReport(
+        path=Path("search"),
+        started_s=0.0,
+        plan=plan,
+        checks=("message.p99 < 50ms", "lost < 1"),
+        load="50 users",
+        sides=sides,
+        contrast=contrast(plan, *both) if len(sides) == 2 else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said", "code"),
+    [
+        (
+            side(holding(700)),
+            State.FOUND,
+            r"Holds [67]\d\d/s \(between 6\d\d/s and 7\d\d/s\), fails at",
+            ExitCode.OK,
+        ),
+        (side(holding(9_000)), State.ABOVE, "Holds 1,600/s, the highest that was asked", ExitCode.OK),
+        (
+            side(holding(5)),
+            State.BELOW,
+            "Does not hold 100/s, the lowest that was asked: message.p99 212 ms",
+            ExitCode.FAILED,
+        ),
+        (
+            side(holding(9_000, trusted_to=500)),
+            State.GAVE_OUT,
+            r"Holds at least 400/s: the load generator gave out first, at \d+/s: it was late \(use --processes 2\)",
+            ExitCode.UNTRUSTED,
+        ),
+        (
+            side(holding(9_000, trusted_to=5)),
+            State.GAVE_OUT,
+            "Is not known: the load generator gave out first, at 200/s: it was late",
+            ExitCode.UNTRUSTED,
+        ),
+        (
+            side(holding(700), most=3),
+            State.SEARCHING,
+            r"Holds between \d+/s and [\d,]+/s, by 3 steps of a search that was not finished",
+            ExitCode.INCONCLUSIVE,
+        ),
+        (side(holding(700), most=0), State.SEARCHING, "Was not searched yet", ExitCode.INCONCLUSIVE),
+    ],
+    ids=lambda value: str(value) if isinstance(value, State) else "",
+)
+def test_each_end_of_a_search_is_one_sentence_and_one_exit_code(
+    found: SearchedSide, state: State, said: str, code: ExitCode
+) -> None:
+    made = report(found)
+    assert found.look.state is state
+    assert re.match(said, headline(made)), headline(made)
+    assert made.exit_code is code
+    assert headline(made) in " ".join(as_text(made).split())
+
+
+def test_a_search_that_ran_out_of_steps_says_so() -> None:
+    plan = SearchPlan(low=100, high=1_600, most_steps=4)
+    made = report(side(holding(700), plan=plan), plan=plan)
+    assert "which is all that 4 steps could tell" in headline(made)
+    assert made.exit_code is ExitCode.INCONCLUSIVE
+
+
+def test_users_are_whole_and_have_no_rate() -> None:
+    plan = SearchPlan(low=10, high=160, whole=True)
+    assert " users (between " in headline(report(side(holding(70), plan=plan), plan=plan))
+
+
+@pytest.mark.parametrize(
+    ("b", "said", "code"),
+    [
+        (500, r"B \(vB\) holds [\d.]+ % to [\d.]+ % less than A \(vA\)", ExitCode.FAILED),
+        (1_100, r"B \(vB\) holds [\d.]+ % to [\d.]+ % more than A \(vA\)", ExitCode.OK),
+        (700, r"B \(vB\) does not hold less than A \(vA\), or by [\d.]+ % at most", ExitCode.OK),
+        (665, r"Which of them holds more can't be told: B \(vB\) holds between", ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_two_builds_are_told_apart_with_an_interval(b: float, said: str, code: ExitCode) -> None:
+    made = report(side(holding(700)), side(holding(b), letter="B"))
+    assert re.match(said, headline(made)), headline(made)
+    assert made.exit_code is code
+    assert [each[:7] for each in findings(made)] == ["A (vA) ", "B (vB) "]
+    assert json.loads(as_json(made))["contrast"]["verdict"]
+
+
+def test_where_the_load_generator_gave_out_two_builds_are_not_told_apart() -> None:
+    made = report(side(holding(9_000, trusted_to=500)), side(holding(9_000, trusted_to=500), letter="B"))
+    assert made.exit_code is ExitCode.UNTRUSTED
+
+
+def test_the_table_has_every_step_and_marks_what_is_not_trusted() -> None:
+    made = report(side(holding(700, trusted_to=790)))
+    table = steps_table(made)
+    assert len(table.rows) == len(made.sides[0].steps)
+    (late, *_) = [row for row in table.rows if row[-1] == "not trusted"]
+    assert late[3:5] == ("1.00", "(2.00)")
+    assert table.notes and markdown(made).count("\n|") == len(table.rows) + 2
