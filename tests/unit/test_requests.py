@@ -607,7 +607,7 @@ def test_on_message_is_given_the_pushes_and_round_trip_its_answers(w: World) -> 
         await w.until(lambda: pushes)
         for number in range(3):
             assert await user.round_trip(str(number)) == str(number)
-        with pytest.raises(UsageError, match="on_message is given every message"):
+        with pytest.raises(UsageError, match="on_message gets every message"):
             await user.receive()
 
     run(w, body, on_message=lambda user, message: pushes.append(message))

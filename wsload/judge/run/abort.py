@@ -2,9 +2,9 @@
 
     condition = check "for" duration
 
-The check is as in `wsload.judge.run.grammar`. The condition is met when the last so many seconds together show it, and
-each half of them does: one short stall is not enough. Requests that were lost rank above all answered ones, as in
-checks. Figures there are no samples for, or that can't be trusted, end no run.
+The check is as in `wsload.judge.run.grammar`. The condition is met if the figures of that duration show it, and those
+of both halves do too: one short stall is not enough. Lost requests rank above all answered ones, as in checks. Figures
+without samples, or that can't be trusted, never end a run.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Condition:
     text: str
     """As it was written, with single spaces."""
     wanted: Check
-    """The opposite: what holds as long as the run may go on."""
+    """The opposite, which holds as long as the run may continue."""
     for_s: int
 
 
 def parse_condition(text: str) -> Condition:
-    """The condition that this text asks for. Raises `UsageError` saying what is allowed."""
+    """Parses a condition. Raises `UsageError`, which says what is allowed."""
     words = " ".join(text.split())
     before, found, after = words.rpartition(" for ")
     try:
@@ -74,7 +74,7 @@ class Sentry:
         self._latest: collections.deque[Interval] = collections.deque(maxlen=condition.for_s)
 
     def add(self, interval: Interval) -> CheckOutcome | None:
-        """Takes the next second; returns the failed check where the condition is met."""
+        """Takes the next second; returns the failed check if the condition is met."""
         self._names |= interval.names
         kept = {key: found for key, found in interval.histograms.items() if split(key)[0] == self._name}
         self._latest.append(replace(interval, histograms=kept, names=self._names))
@@ -98,7 +98,7 @@ class Sentry:
 
 
 def aborted(outcome: CheckOutcome, condition: Condition, at_s: float) -> CheckOutcome:
-    """The failed check of a run that was ended so many seconds after it began."""
+    """The failed check of a run that was ended ``at_s`` seconds after its start."""
     return replace(
         outcome,
         reason=f"over {span(condition.for_s)}, so the run was ended at {clock(at_s)} "

@@ -1,4 +1,4 @@
-"""What did not go well, counted in one way for every kind of connection."""
+"""Records answers and failures, in the same way for every kind of connection."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ UNANSWERED: Final = "no answer by the end"
 WAYS_OUT: Final = (
     *(StopUser, StopTest, SystemExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
 )
-"""What is raised to leave a task, a user or a run: it says nothing of how something went."""
+"""Exceptions that leave a task, a user or a run; they are not failures."""
 _now_ns = time.monotonic_ns
 
 
 class _Done:
-    """An awaitable that has nothing to wait for."""
+    """An awaitable that is done."""
 
     def __await__(self) -> Any:
         return iter(())
 
 
 class _Turn:
-    """An awaitable that gives the loop its turn, once."""
+    """An awaitable that yields to the loop once."""
 
     def __await__(self) -> Any:
         yield
@@ -49,7 +49,7 @@ TURN: Final = _Turn()
 
 
 class Answered(Protocol):
-    """A request, when its answer has come."""
+    """A request that was answered."""
 
     due_ns: int
     sent_ns: int
@@ -57,7 +57,7 @@ class Answered(Protocol):
 
 
 def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns: int, size: int) -> None:
-    """Records the response and service time of a request whose answer arrived at ``at_ns``, of ``size`` bytes."""
+    """Records the response and service time of a request; its answer of ``size`` bytes arrived at ``at_ns``."""
     values, due_ns = recorder.values, request.due_ns
     values[figures.name].append(at_ns - due_ns)
     values[figures.service].append(at_ns - request.sent_ns)
@@ -70,9 +70,9 @@ def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns
 
 
 def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int, int]:
-    """How late the load generator may have been with a request, before it was dated as sent and after that.
+    """How much the load generator may have delayed a request, before and after the send's timestamp.
 
-    Before: in starting its task and in what came first; after: in writing it and in reading the answer.
+    Before: in starting its task, and in the task; after: in writing the request and in reading the answer.
     """
     due_ns, sent_ns, lag_ns = request.due_ns, request.sent_ns, request.lag_ns
     return (
@@ -82,7 +82,7 @@ def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int,
 
 
 class Accounts:
-    """Counts what an owner's connection could not send, and what it sent in vain."""
+    """Counts the unsent and lost requests of an owner's connection."""
 
     __slots__ = ("context", "engine", "owner", "progress", "recorder")
 
@@ -94,17 +94,14 @@ class Accounts:
         self.recorder = context.engine.recorder
 
     def unsent(self, name: str, error: WorkloadError) -> Awaitable[Any]:
-        """Counts what could not be sent; awaiting it waits a little and raises.
-
-        Without the wait a loop around a call that fails at once would take the whole thread.
-        """
+        """Counts an unsent request; awaiting the result raises the error after a short pause (see `pause`)."""
         self.count_unsent(name, error.kind)
         task: asyncio.Task[Any] = self.engine.loop.create_task(self._raise(error))
         task.add_done_callback(_retrieve)
         return task
 
     def count_unsent(self, name: str, kind: str) -> None:
-        """Counts what was due and could not be sent."""
+        """Counts a request that was due but could not be sent."""
         current_due.get().take(0)
         self.recorder.count.unsent += 1
         self.recorder.failed(name, kind)
@@ -114,7 +111,7 @@ class Accounts:
         raise error
 
     def lost(self, figures: Figures, due_ns: int, kind: str, detail: str = "") -> None:
-        """Counts a request that was sent and has no answer, with its age so far."""
+        """Counts a request that was sent but not answered, with its age."""
         age_ns, recorder = _now_ns() - due_ns, self.recorder
         recorder.count.lost += 1
         recorder.values[figures.lost].append(age_ns)
@@ -123,24 +120,24 @@ class Accounts:
             recorder.count.timeouts += 1
 
     def fail(self, waiter: asyncio.Future[Any], error: WorkloadError) -> None:
-        """Raises the error where the answer is awaited, if it is."""
+        """Raises the error in whoever awaits the answer, if anybody does."""
         waiter.set_exception(error)
         waiter.add_done_callback(_retrieve)
         self.progress.turned = True
 
     def declare(self, name: str, kind: Kind) -> Figures:
-        """The figures of a name. Raises `UsageError` for one that can't be used."""
+        """The figures of a name. Raises `UsageError` for a name that is reserved or of another kind."""
         try:
             return self.recorder.declare(name, kind)
         except ValueError as error:
             raise UsageError(str(error)) from None
 
     async def pause(self) -> None:
-        """Before a call fails at once: else a loop around it would take the whole thread."""
+        """Waits a little before a call fails at once; otherwise a loop around the call would hog the thread."""
         await self.engine.timers.sleep_until(_now_ns() + PAUSE_NS)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Whoever made the call need not look at how it ended: it was counted."""
+    """Keeps asyncio from complaining about an exception that nobody awaited: it was counted."""
     if not future.cancelled():
         future.exception()

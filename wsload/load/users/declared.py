@@ -1,6 +1,6 @@
-"""What a user class may declare, checked when the class is made: nothing is refused in mid-run.
+"""Checks a user class when it is defined, so that nothing is refused during a run.
 
-All raise `ClassError` naming the class, what is wrong and what to write instead.
+Raises `ClassError`, which names the class, the mistake and the remedy.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ PLAIN_HOOKS = ("on_close", "on_error", "on_message", "key_of")
 
 
 def check_class(cls: Any) -> None:
-    """Tasks and hooks are of the kind that wsload calls, and no task hides a method of its own."""
+    """Checks that tasks and hooks are async or not, as required, and that no task hides a method of wsload."""
     for hook in ASYNC_HOOKS:
         _check_async(cls, hook, getattr(cls, hook))
     for hook in PLAIN_HOOKS:
         if inspect.iscoroutinefunction(getattr(cls, hook)):
-            raise ClassError(f"{cls.__name__}: {hook} is called for every event: a plain 'def', not async")
+            raise ClassError(f"{cls.__name__}: {hook} must not be async, since it is called for every event")
     if not isinstance(cls.url, str):
-        raise ClassError(f"{cls.__name__}: url is a URL or a path, not {cls.url!r}")
+        raise ClassError(f"{cls.__name__}: url must be a URL or a path, not {cls.url!r}")
     ours = [base for base in cls.__mro__ if base is User or base.__module__.startswith("wsload.")]
     for task in cls.tasks:
         name = getattr(task, "__name__", repr(task))

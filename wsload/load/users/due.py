@@ -1,4 +1,4 @@
-"""When the task that runs was due: its first request counts from then."""
+"""The due time of the current task, from which the response time of its first request counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Due:
-    """When a task of an open workload was due; its first request counts from then."""
+    """When a task of an open workload was due."""
 
     __slots__ = ("due_ns", "lag_ns")
 
@@ -17,14 +17,14 @@ class Due:
         """How late the load generator started the task."""
 
     def take(self, now_ns: int) -> tuple[int, int]:
-        """When what is sent now was due, and the load generator's lateness in that."""
+        """When the message sent now was due, and how late the load generator started its task; used up by one call."""
         found = (self.due_ns or now_ns), self.lag_ns
         self.due_ns = self.lag_ns = 0
         return found
 
 
 lingered_ns: ContextVar[int] = ContextVar("lingered_ns", default=0)
-"""How long the task in this context has waited for answers too many, which is no part of what it measures."""
+"""How long the task in this context has waited for surplus answers, which is not part of its measured time."""
 NEVER_DUE: Final = Due(0, 0)
 current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
-"""The due time of the task that runs in this context; `NEVER_DUE` in a closed workload."""
+"""The due time of the task in this context; `NEVER_DUE` in a closed workload."""

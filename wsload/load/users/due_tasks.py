@@ -1,4 +1,4 @@
-"""An open workload: a user's tasks begin when they are due, whatever became of those before."""
+"""An open workload: a user's tasks start when they are due, whatever happens to earlier ones."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from wsload.load.users.process import ProcessContext
 from wsload.measure.names import TOO_LATE
 
 GRACE_NS: Final = 50_000_000
-"""What was due so shortly before a user was stopped is not held against the load generator."""
+"""Tasks that were due less than this before their user was stopped are not counted as missed."""
 PER_TURN: Final = 1_000
-"""Tasks of one user that begin in one turn of the loop at most."""
+"""At most this many tasks of a user start in one iteration of the loop."""
 OVERDUE_NS: Final = 2_000_000_000
-"""What is overdue for longer, beyond those, is counted as missed without being started."""
+"""Of the remaining tasks, those overdue for longer are counted as missed, and not started."""
 WAITED: Final = "waited for the task before"
-"""The kind of failure of a due task that had not begun by the end since its class lets none overlap."""
+"""The kind of failure of a due task that did not start before the end, because its class allows no overlap."""
 _now_ns = time.monotonic_ns
 
 
 class DueTasks:
-    """Starts ``step()`` whenever a task is due, by the process's pacer or by a schedule of the user's own.
+    """Starts ``step()`` whenever a task is due, by the process's pacer or the user's own schedule.
 
-    ``subject`` is what a task that never began is counted as a failure of; ``overlap`` says whether a task may
-    begin before the one before has ended; ``on_end`` is called where a task ends its user.
+    A task that never started is counted as a failure of ``subject``; ``overlap`` says whether a task may start
+    while the previous one is running; ``on_end`` is called if a task ends its user.
     """
 
     __slots__ = ("_free_ns", "_on_end", "_overlap", "_queue", "_step", "_stopped", "_subject",
@@ -53,15 +53,15 @@ class DueTasks:
         self._queue: deque[int] = deque()
         self._free_ns = 0
         self.running: set[asyncio.Task[None]] = set()
-        """The tasks that have begun and not ended."""
+        """The tasks that are running."""
 
     def stop(self) -> None:
-        """No further task begins."""
+        """Starts no further tasks."""
         if not self._stopped.done():
             self._stopped.set_result(None)
 
     async def work(self, schedule: Callable[[], Any] | None) -> None:
-        """Starts tasks until `stop`, then waits for those that run. Without a schedule the pacer is followed."""
+        """Starts tasks until `stop`, then waits for the running ones. Without a schedule it follows the pacer."""
         leave = self._join_pacer() if schedule is None else self._follow(schedule())
         try:
             await self._stopped
@@ -74,7 +74,7 @@ class DueTasks:
             await asyncio.wait(self.running)
 
     async def cancel(self) -> None:
-        """Ends the tasks that run."""
+        """Cancels the running tasks, and waits for them."""
         for task in self.running:
             task.cancel()
         if self.running:
@@ -99,7 +99,7 @@ class DueTasks:
                 self.take(next_ns)
                 next_ns = start_ns + schedule.due_ns()
             if missed := int(max(now_ns - OVERDUE_NS - next_ns, 0) * schedule.rate / 1e9):
-                schedule.skip(missed)  # a rate beyond what the process reaches
+                schedule.skip(missed)  # the process is too slow for the rate
                 self.take_missed(missed)
             timer = timers.at(next_ns, due)
 
@@ -117,7 +117,7 @@ class DueTasks:
         return leave
 
     def take(self, due_ns: int) -> None:
-        """A task is due: from the pacer, or the user's own schedule."""
+        """A task is due, according to the pacer or the user's own schedule."""
         if self._stopped.done():
             self._count_missed((due_ns,), TOO_LATE)
         elif len(self.running) + len(self._queue) >= self.context.settings.max_in_flight:
@@ -128,7 +128,7 @@ class DueTasks:
             self._queue.append(due_ns)
 
     def take_missed(self, count: int) -> None:
-        """So many tasks were due that the process can't start them."""
+        """This many tasks were due that the process is too slow to start."""
         self._unsent(TOO_LATE, count)
 
     def _begin(self, due_ns: int) -> None:
@@ -137,7 +137,7 @@ class DueTasks:
         task.add_done_callback(self._finished)
 
     async def _run_due(self, due_ns: int) -> None:
-        # What waited in the user for the task before was not late by the load generator's fault.
+        # A task that had to wait for the previous one was not delayed by the load generator.
         lag_ns = _now_ns() - max(due_ns, self._free_ns)
         self.context.engine.recorder.values["send_lag"].append(lag_ns)
         current_due.set(Due(due_ns, lag_ns))
@@ -155,7 +155,7 @@ class DueTasks:
                 self._begin(self._queue.popleft())
 
     def _count_missed(self, dues: Iterable[int], kind: str) -> None:
-        """What was due a good while before the end and never began is counted."""
+        """Counts tasks that never started, unless they were due just before the end."""
         horizon_ns = _now_ns() - GRACE_NS
         for due_ns in dues:
             if due_ns < horizon_ns:

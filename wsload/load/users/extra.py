@@ -1,4 +1,4 @@
-"""A user's further connections: opened, measured and closed like the first, for one ``async with`` block."""
+"""Additional connections of a user: opened, measured and closed like the first, for an ``async with`` block."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsload.measure.names import MESSAGE
 
 
 class ExtraSocket:
-    """One further connection; what it offers is what a user offers for its first."""
+    """An additional connection, with the same methods as a user has for its first."""
 
     __slots__ = ("_opening", "_socket", "_user")
 

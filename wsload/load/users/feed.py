@@ -1,4 +1,4 @@
-"""Data for users: a file's or a list's rows, shared out over all users of a run, in whichever process they are."""
+"""Data for users: the rows of a file or list, distributed over all users of a run in all processes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _numbers = itertools.count(1)
 
 
 class Order(enum.StrEnum):
-    """In which order users are given rows."""
+    """The order in which users get rows."""
 
     ONCE = "once"
-    """Each row to one user; a user beyond them has none, and ends."""
+    """Each row goes to one user; a user for whom none is left ends."""
     CIRCULAR = "circular"
-    """One after the other, from the first again after the last."""
+    """One after the other, starting over after the last."""
     RANDOM = "random"
-    """Any of them, each time."""
+    """A random row each time."""
 
 
 class Feed(Generic[T]):
-    """Rows of which each user has one, as the attribute that the feed is in its class."""
+    """A descriptor: each user gets one row as the attribute of this name."""
 
     def __init__(self, rows: Sequence[T], source: str, order: Order) -> None:
         self.rows: Final = rows
         self.source: Final = source
         self.order: Final = order
         self.id: Final = f"{next(_numbers)} {source}"
-        """The same in every process, since all of them load the same locustfile."""
+        """The same in every process, because all load the same locustfile."""
 
     @overload
     def __get__(self, user: None, user_class: type) -> Self: ...
@@ -46,11 +46,11 @@ class Feed(Generic[T]):
     def __get__(self, user: object | None, user_class: type) -> Self | T:
         if user is None:
             return self
-        # Its row takes this place when the user arrives.
-        raise UsageError("a user is given its row of a feed when it arrives: it is there from on_opening on")
+        # The row shadows this descriptor once the user has arrived.
+        raise UsageError("a user gets its row of a feed when it arrives: use it from on_opening on")
 
     def row(self, number: int) -> T:
-        """The row of the user that is the ``number``-th to be given one, from 0. Raises `UsageError` for none left."""
+        """The row of the ``number``-th user, from 0. Raises `UsageError` if none is left."""
         if self.order is Order.RANDOM:
             return random.choice(self.rows)
         if self.order is Order.CIRCULAR:
@@ -68,14 +68,14 @@ def feed(source: str | Path, *, order: str = "once") -> Feed[Any]: ...
 @overload
 def feed(source: Iterable[T], *, order: str = "once") -> Feed[T]: ...
 def feed(source: Any, *, order: str = "once") -> Feed[Any]:
-    """Data for the users of a class: ``account = feed("accounts.csv")``, and each has its own ``self.account``.
+    """Data for the users of a class: with ``account = feed("accounts.csv")`` each has its own ``self.account``.
 
-    ``source`` is a file (``.csv`` with a line of names, each row a dict; ``.json`` with a list; ``.jsonl``), or any
-    rows. A user keeps its row for its whole life. Rows are shared out over all users of a run, whatever process they
-    are in: ``order="once"`` gives each row to one user at most, and a user for whom none is left ends, which is
-    counted; ``"circular"`` begins anew after the last; ``"random"`` takes any. Each run begins with the first row.
+    ``source`` is a file (``.csv`` with a header line, each row a dict; ``.json`` with a list; ``.jsonl``), or any
+    iterable of rows. A user keeps its row as long as it lives. Rows are distributed over all users of a run, in all
+    processes: ``order="once"`` gives each row to at most one user, and a user for whom none is left ends, which is
+    counted; ``"circular"`` starts over after the last row; ``"random"`` picks any. Each run starts with the first row.
 
-    Raises `UsageError` for what can't be read, or has no rows.
+    Raises `UsageError` if the source can't be read, or has no rows.
     """
     if order not in set(Order):
         raise UsageError(f"feed: order={order!r}: {', '.join(Order)} are known")

@@ -1,4 +1,4 @@
-"""A forgotten ``await``: nothing is done then, and no figure would tell."""
+"""Detects a forgotten ``await``: the call does nothing, and otherwise no figure would show it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CALLED: Final = frozenset(
     ("wsload.load.users.websocket", "wsload.load.users.extra", "wsload.load.users.http", "wsload.load.users.base",
      "wsload.protocols.chat.user")
 )  # fmt: skip
-"""Modules with methods that a user class calls; coroutines of wsload's others are its own matter."""
+"""Modules with methods that a user class calls; coroutines of wsload's other modules are ignored."""
 CALLS: Final = 100
-"""Different places that are told of in the log."""
+"""At most this many different places are logged."""
 
 
 class Forgotten:
@@ -29,7 +29,7 @@ class Forgotten:
         notice_forgotten(self.note)
 
     def note(self, coroutine: CoroutineType[Any, Any, Any], place: str) -> bool:
-        """On any thread; says whether it was counted."""
+        """Counts a coroutine, on any thread; returns False if it is to be ignored."""
         module = coroutine.cr_frame.f_globals.get("__name__", "") if coroutine.cr_frame else ""
         if module.startswith(OURS) and module not in CALLED:
             return False
@@ -37,7 +37,7 @@ class Forgotten:
         return True
 
     def count(self, what: str, place: str) -> None:
-        """On any thread: this was called, and not awaited."""
+        """Counts a call that was not awaited, on any thread."""
         failed = partial(self._context.engine.recorder.failed, FORGOTTEN, what, detail=place)
         self._context.engine.call(failed)
         text = f"{what}() was never awaited, so that nothing was done: {place}"

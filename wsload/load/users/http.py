@@ -1,4 +1,4 @@
-"""HTTP calls of a user, such as the login before an opening: named, measured and counted like its requests."""
+"""HTTP calls of a user, such as a login before the opening: named, measured and counted like its requests."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Check = Callable[["httpx2.Response"], str | None]
 CANCELLED: Final = "cancelled"
 """The kind of failure of a call whose task stopped waiting for it."""
 GOODBYE_S: Final = 1.0
-"""The end of a user waits so long at most for its HTTP connections to close."""
+"""How long the end of a user waits for its HTTP connections to close."""
 _now_ns = time.monotonic_ns
 
 
 class Http(Accounts):
-    """One user's HTTP client: its cookies are kept as long as the user lives, its connections
-    alive between calls of one task or hook, but not behind `on_opening`.
+    """A user's HTTP client. Cookies are kept as long as the user lives; connections are kept alive between calls,
+    but closed after `on_opening`.
 
-    Paths are those of the host at which the WebSocket is opened. TLS, proxy and source address are those that the
-    run's options ask of an opening (``--ws-ca-file``, ``--ws-proxy`` …); headers and cookies are not, nor is
-    ``--ws-connect-to``. Redirects are followed.
+    Paths are relative to the host of the WebSocket. The run's options for TLS, proxy and source address apply
+    (``--ws-ca-file``, ``--ws-proxy`` …), but not those for headers and cookies, nor ``--ws-connect-to``. Redirects are
+    followed.
     """
 
     __slots__ = ("_calls", "_client", "_cookies", "_user")
@@ -46,9 +46,9 @@ class Http(Accounts):
         self._user = user
         self._client: httpx2.AsyncClient | None = None
         self._cookies: Any = None
-        """Those of the client before."""
+        """Those of the previous client."""
         self._calls = 0
-        """Calls that go on."""
+        """Calls in progress."""
 
     async def get(self, url: str, **what: Any) -> httpx2.Response:
         """See `request`."""
@@ -80,14 +80,15 @@ class Http(Accounts):
         timeout: float | None = None,
         **what: Any,
     ) -> httpx2.Response:
-        """One call, with its whole answer; ``what`` are httpx2's own arguments: ``json``, ``data``, ``headers`` …
+        """Makes a call and reads the whole answer; ``what`` are httpx2's arguments: ``json``, ``data``, ``headers`` …
 
-        Recorded under ``name`` (by default the method and path) as a request is: the response time counts from when
+        Recorded under ``name`` (by default the method and path) like a request: the response time counts from when
         the task was due or from the call, the service time from the call, both to the last byte of the answer.
-        ``check`` is called with the answer and returns None or the kind of failure; by default a status from 400 on
-        is one. ``timeout`` is in seconds, for the whole; by default ``--ws-message-timeout``.
+        ``check`` is called with the answer and returns None, or the kind of failure; by default a status from 400 on
+        is a failure. ``timeout`` is in seconds for the whole call (default ``--ws-message-timeout``).
 
-        Raises `HttpError`, counted, where there was no answer in time, or one that is a failure (its ``response``).
+        Raises `HttpError`, which was counted, if there was no answer in time, or the answer (its ``response``) is a
+        failure.
         """
         path = _path_of(url)
         client = self._client = self._client or await self._made()
@@ -128,12 +129,12 @@ class Http(Accounts):
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that answers have set, to be given to an `Opening`."""
+        """The cookies set by answers, for use in an `Opening`."""
         cookies = self._cookies if self._client is None else self._client.cookies
         return {} if cookies is None else {each.name: each.value or "" for each in cookies.jar}
 
     async def close(self) -> None:
-        """Closes the connections that are kept alive, unless they are in use; the next call opens new ones."""
+        """Closes the kept-alive connections, unless they are in use; the next call opens new ones."""
         if self._client is not None and not self._calls:
             client, self._client = self._client, None
             self._cookies = client.cookies
@@ -150,7 +151,7 @@ class Http(Accounts):
 
     async def _made(self) -> httpx2.AsyncClient:
         try:
-            # In a thread: the first import takes longer than the users' loop may be held up.
+            # In a thread, because the first import takes too long for the users' loop.
             library: Any = await asyncio.to_thread(http_library)
         except ImportError:
             await self.pause()
@@ -199,7 +200,7 @@ def _first_line(response: httpx2.Response) -> str:
 
 
 def _kind_of(error: Exception) -> tuple[str, str]:
-    """The kind of failure and its detail: an operating system's or TLS' own where there is one behind it."""
+    """The kind of failure and its detail: those of the underlying OS or TLS error, if there is one."""
     import httpx2
 
     if isinstance(error, TimeoutError | httpx2.TimeoutException):

@@ -1,4 +1,4 @@
-"""Messages that answer no request, waiting to be received by a task."""
+"""Messages that answer no request, and wait for a task to receive them."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from wsload.errors import ConnectionLost, MessageTimeout, UsageError
 from wsload.load.users.keeping import KeptConnection
 
 MOST: Final = 10_000
-"""So many messages wait; beyond them the oldest are dropped, and counted as unread."""
+"""At most this many messages wait; then the oldest are dropped, and counted as unread."""
 MOST_UNASKED: Final = 256
-"""So many as long as no task has asked for one: many user classes never do."""
+"""The same as long as no task has asked for one; many user classes never do."""
 MOST_BYTES: Final = 16 << 20
 RECEIVE: Final = "receive"
-"""What a failure to receive is a failure of."""
+"""The name under which failures to receive are counted."""
 _now_ns = time.monotonic_ns
 
 
 class Inbox:
-    """The messages of one connection at a time, each with its stamp, in the order in which they came."""
+    """The messages of the current connection, with their times of arrival, in order."""
 
     __slots__ = ("_asked", "_bytes", "_live", "_messages", "_socket", "_waiter", "at_ns")
 
@@ -35,23 +35,23 @@ class Inbox:
         self._live = False
         self._asked = False
         self.at_ns = 0
-        """When the message that was received last had arrived (monotonic)."""
+        """When the message received last arrived (monotonic)."""
 
     def begin(self) -> None:
-        """A new connection: what is left of the one before is dropped, and counted."""
+        """Starts a new connection: messages of the previous one are dropped, and counted."""
         self._live = True
         self._socket.recorder.count.unread += len(self._messages)
         self._messages.clear()
         self._bytes = 0
 
     def end(self, kind: str, reason: str) -> None:
-        """The connection is gone; what has come can still be received."""
+        """The connection is gone; its messages can still be received."""
         self._live = False
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionLost(kind, reason))
 
     def put(self, message: str | bytes, at_ns: int, size: int) -> None:
-        """A message has come."""
+        """Adds a message."""
         self._messages.append((message, at_ns, size))
         self._bytes += size
         most = MOST if self._asked else MOST_UNASKED
@@ -63,7 +63,7 @@ class Inbox:
             self._socket.progress.turned = True
 
     def take(self) -> str | bytes:
-        """The first message."""
+        """Takes the first message."""
         message, self.at_ns, size = self._messages.popleft()
         self._bytes -= size
         return message
@@ -85,7 +85,7 @@ class Inbox:
         return self.take()
 
     async def messages(self) -> AsyncIterator[str | bytes]:
-        """Messages as they come, until the connection ends."""
+        """Iterates over messages until the connection ends."""
         self._asked = True
         while True:
             while self._messages:

@@ -1,6 +1,6 @@
-"""Keeping one connection: opened with patience, opened again when dropped, closed in order.
+"""Keeps a connection open: opens it with backoff, reopens it when it is dropped, and closes it in order.
 
-The states are those of `wsload.load.users.states`; what is said on the connection is the subclasses' matter.
+The states are those of `wsload.load.users.states`; subclasses handle the messages.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 STABLE_NS: Final = 5_000_000_000
-"""A connection that lasted so long resets the backoff."""
+"""A connection that lasted this long resets the backoff."""
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
 _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
@@ -35,7 +35,7 @@ _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
 
 
 class KeptConnection(Accounts):
-    """A connection and its keeping. The owner's hooks are called for ``main`` connections only."""
+    """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
     __slots__ = ("_delays", "_in_charge", "_keeper", "_opened_ns", "_openings", "_settled", "connection",
                  "main", "opening", "reconnects", "state")  # fmt: skip
@@ -45,14 +45,14 @@ class KeptConnection(Accounts):
         self.main = main
         self.reconnects = reconnects
         self.opening: Opening | None = None
-        """What was asked for last; a reconnection asks for the same."""
+        """The last opening; reconnections repeat it."""
         self.connection: TimedConnection | None = None
         self.state = State.CLOSED
         self._delays = backoff()
         self._keeper: asyncio.Task[None] | None = None
-        """The task that opens the connection again."""
+        """The task that reopens the connection."""
         self._in_charge = 0
-        """The number of the opening that goes on until `on_connect` has returned; 0 for none."""
+        """The number of the opening in progress, which includes `on_connect`; 0 for none."""
         self._openings = 0
         self._settled: list[asyncio.Future[None]] = []
         self._opened_ns = 0
@@ -69,9 +69,9 @@ class KeptConnection(Accounts):
     # Opening
 
     async def open(self, opening: Opening | None, due_ns: int) -> None:
-        """One attempt, and `on_connect`.
+        """Makes one attempt, and calls `on_connect`.
 
-        Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` where there is a connection.
+        Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` if there is a connection.
         """
         if self.state is not State.CLOSED:
             await self.pause()
@@ -93,9 +93,9 @@ class KeptConnection(Accounts):
         self._opened_ns = _now_ns()
 
     async def open_persistently(self, due_ns: int) -> None:
-        """Attempts, with backoff, until one succeeds and `on_connect` has returned, or somebody closes.
+        """Retries with backoff until the connection is open and `on_connect` has returned, or it is closed.
 
-        Without reconnection there is one attempt; what it raises is a `WorkloadError`, counted.
+        Without reconnection there is only one attempt, which raises a counted `WorkloadError` if it fails.
         """
         failed = Event.FAILED if self.reconnects else Event.GONE
         expected = self.state
@@ -127,7 +127,7 @@ class KeptConnection(Accounts):
 
     @contextlib.contextmanager
     def _charge(self) -> Iterator[int]:
-        # Whoever closes and opens while an opening goes on begins another one: the first then gives way.
+        # If the connection is closed and opened during an opening, the newer opening replaces the older one.
         number = self._in_charge = self._openings = self._openings + 1
         self.engine.members[self] = None
         try:
@@ -143,7 +143,7 @@ class KeptConnection(Accounts):
         try:
             began_ns = _now_ns()
             asked = await self.owner._asked(self.opening or Opening(), main=self.main)
-            due_ns += _now_ns() - began_ns  # what on_opening does comes before the opening
+            due_ns += _now_ns() - began_ns  # the time of on_opening is not part of the opening
             url = asked.full_url(self.owner._resolve(asked.url))
             connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())
         except BaseException as error:
@@ -180,30 +180,30 @@ class KeptConnection(Accounts):
         await self.connection.close()
 
     def _began(self) -> None:
-        """For subclasses: a new connection begins."""
+        """For subclasses: called when a connection is open."""
 
     # Keeping
 
     @property
     def settled(self) -> bool:
-        """Whether no connection is on its way."""
+        """Whether the connection is open, or none is wanted."""
         return self.state is _OPEN or self.state not in UNSETTLED
 
     async def when_settled(self) -> None:
-        """Returns once the connection is open again, or no longer wanted."""
+        """Waits until the connection is open, or no longer wanted."""
         if self.state in UNSETTLED:
             waiter: asyncio.Future[None] = self.engine.loop.create_future()
             self._settled.append(waiter)
             await waiter
 
     def usable(self) -> TimedConnection | None:
-        """The connection, where the caller may send on it now."""
+        """The connection, if the caller may send on it now."""
         if self.state is State.OPEN or (self.state is State.GREETING and _greeting.get() is self.connection):
             return self.connection
         return None
 
     async def _keep(self, due_ns: int) -> None:
-        current_due.set(NEVER_DUE)  # this context is a copy of that of the task which opened first
+        current_due.set(NEVER_DUE)  # this context was copied from the task that opened first
         try:
             await self.open_persistently(due_ns)
             self.recorder.count.reconnects += self.state is State.OPEN
@@ -229,17 +229,17 @@ class KeptConnection(Accounts):
                 self.recorder.timed("close", began_ns, _now_ns())
 
     async def _linger(self) -> None:
-        """For subclasses: waits for what may still come, before the closing handshake."""
+        """For subclasses: called before the closing handshake, to wait for messages."""
 
     def recycle(self) -> None:
-        """Drops the connection and opens it anew at once: its answers can't be told apart any more."""
+        """Drops the connection and reopens it at once, because its answers can't be told apart any more."""
         if self.state in CONNECTED:
             assert self.connection is not None
             self._move(Event.DROP)
             self.connection.abort()
 
     def abort(self) -> None:
-        """Drops the connection without ceremony; none follows."""
+        """Drops the connection without a closing handshake, and without reconnecting."""
         self._stop_keeping()
         self._move(Event.CLOSE)
         if self.connection is not None:
@@ -253,7 +253,7 @@ class KeptConnection(Accounts):
     # From the connection and the engine
 
     def receive_close(self, code: int, reason: str) -> None:
-        """From the connection: it is gone."""
+        """Called by the connection when it is gone."""
         assert self.connection is not None
         end, state = self.connection.end, self.state
         self.connection = None
@@ -267,7 +267,7 @@ class KeptConnection(Accounts):
         self._lost(end.kind, end.detail)
         if self.main:
             self.owner._call(self.owner.on_close, code, reason)
-        # Where somebody is still in on_connect, its call fails now, and it tries again by itself.
+        # During on_connect, the opening in progress fails now, and retries by itself.
         if not self._in_charge and state in (State.OPEN, State.DROPPING):
             if self.state is State.WAITING:
                 self._reopen(at_once=state is State.DROPPING)
@@ -283,10 +283,10 @@ class KeptConnection(Accounts):
         self._keeper = self.engine.loop.create_task(self._keep(due_ns))
 
     def _lost(self, kind: str, detail: str) -> None:
-        """For subclasses: gives up what was pending, as failures of this kind."""
+        """For subclasses: gives up outstanding requests, as failures of this kind."""
 
     def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """For subclasses, from the connection: one whole message."""
+        """For subclasses: called by the connection with a whole message."""
 
     def visit(self, now_ns: int) -> None:
-        """For subclasses, from the engine, several times a second: gives up what has waited too long."""
+        """For subclasses: called by the engine several times a second, to time out requests."""

@@ -1,4 +1,4 @@
-"""What a user opens: the URL and all that its opening request carries, for one user and one opening."""
+"""What a user opens: the URL, headers and other settings of one opening."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What one opening asks for; what is left out is the user class's, or the run's.
+    """The settings of one opening; those left out come from the user class or the run.
 
-    It may hold secrets (tokens, cookies), so it is never written anywhere.
+    They may hold secrets (tokens, cookies), so they are never written anywhere.
     """
 
     url: str | None = None
@@ -26,14 +26,14 @@ class Opening:
     cookies: Pairs = field(default=(), repr=False)
     """Cookies; they replace the run's of the same name (``--ws-cookie``)."""
     subprotocols: tuple[str, ...] | None = None
-    """Offered in this order; with any offered, the server has to choose one."""
+    """Offered in this order; if there are any, the server must choose one."""
     server_name: str | None = None
-    """The name to ask for, and to verify, in TLS; else the URL's host."""
+    """The name sent (SNI) and verified in TLS, instead of the URL's host."""
     connect_to: str | None = None
-    """``HOST:PORT`` to make the TCP connection to, whatever the URL says (curl's ``--connect-to``)."""
+    """``HOST:PORT`` of the TCP connection, instead of the URL's (curl's ``--connect-to``)."""
 
     def over(self, other: Opening) -> Opening:
-        """This opening, with what it leaves out taken from another."""
+        """This opening, with settings that it leaves out taken from the other."""
         named = {name.lower() for name, _ in pairs(self.headers)}
         kept = tuple(pair for pair in pairs(other.headers) if pair[0].lower() not in named)
         return Opening(
@@ -47,7 +47,7 @@ class Opening:
         )
 
     def settings(self) -> dict[str, Any]:
-        """What `wsload.load.ws.opening.Opener.open` is to be given, beside the URL."""
+        """The arguments for `wsload.load.ws.opening.Opener.open` besides the URL."""
         return {
             "headers": pairs(self.headers),
             "cookies": pairs(self.cookies),

@@ -1,4 +1,4 @@
-"""A user, as far as its connections know it."""
+"""A user as seen by its connections."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from wsload.load.users.opening import Opening
 
 
 class Progress(Protocol):
-    """Whether the loop has had its turn since a task began."""
+    """Whether the loop has run since a task started."""
 
     turned: bool
 
 
 class Owner(Protocol):
-    """Who a connection belongs to: its hooks, and what the connection reports."""
+    """The owner of a connection: its hooks, and what the connection reports to it."""
 
     expected_closes: Set[int]
-    """Close codes that are no failures."""
+    """Close codes that are not failures."""
     _life: Any
     """The owner's `Progress`."""
 
@@ -33,19 +33,19 @@ class Owner(Protocol):
         """Called when an opening of the main connection failed."""
 
     async def _asked(self, opening: Opening, *, main: bool) -> Opening:
-        """What to open, given what a task asked for; the ``main`` connection's `on_opening` has its say."""
+        """The complete opening, given that of a task, and for the ``main`` connection that of `on_opening`."""
 
     def _resolve(self, url: str | None) -> str:
         """The absolute URL to open; None for the user class's own."""
 
     def _call(self, hook: Callable[..., object], *args: Any) -> Any:
-        """Calls what the user class defines: what it raises is reported, and harms nothing else."""
+        """Calls a hook of the user class; exceptions are handled by `_raised`."""
 
     def _raised(self, what: str, error: BaseException) -> None:
-        """What the user class raised in ``what``: a way of stopping, or a bug, which is reported."""
+        """Handles an exception that the user class raised in ``what``: a request to stop, or a bug to report."""
 
     def _report(self, what: str, error: BaseException) -> None:
-        """A bug in the user class: counted as a failure of ``what``, and shown."""
+        """Reports a bug in the user class: counts it as a failure of ``what``, and logs it."""
 
     def _ended(self) -> None:
-        """The user can't go on."""
+        """Ends the user, which can't continue."""

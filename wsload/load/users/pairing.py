@@ -1,9 +1,9 @@
-"""Which message answers which request: pure bookkeeping for one connection, without a clock or a socket.
+"""Pairs messages with the requests that they answer: pure bookkeeping for one connection, without clock or socket.
 
-A request with a key is answered by the message that has the same key. One without is answered in order: the
-n-th answer belongs to the n-th request, among the messages that its ``match`` accepts. A match that rejects
-what answers other requests (it closes over this request's number, say) proves the pairing. One that accepts
-it proves nothing, and neither does none at all: whatever contradicts the order is then a doubt.
+A request with a key is answered by the message with the same key. Requests without keys are answered in order: the
+n-th answer belongs to the n-th request, among the messages that its ``match`` accepts. A match that rejects the
+answers of other requests (because it closes over this request's number, say) proves the pairing. A match that accepts
+them, or no match at all, proves nothing; then anything that contradicts the order is a doubt.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
 from wsload.measure.names import Figures
 
 REMEMBERED: Final = 256
-"""Keys of requests answered or given up that are kept, to tell a second or a late answer from an unknown one."""
+"""How many keys of answered or lost requests are kept, to recognize duplicate and late answers."""
 COMPARED: Final = 32
-"""An answer is compared with so many outstanding requests at most, to see which of them it fits."""
+"""An answer is compared with at most this many outstanding requests."""
 _WORD: Final = re.compile(rb"[0-9A-Za-z_-]{1,64}")
 _LONGEST_COMPARED: Final = 4_096
 
 
 class Request:
-    """A request that was sent: ``due_ns`` when it was meant to be, ``sent_ns`` when it was (monotonic)."""
+    """A request: ``due_ns`` is when it was due, ``sent_ns`` when it was sent (monotonic)."""
 
-    # Most requests need no more than five of these: the others are their class's until they are set.
+    # Class attributes save memory, because most requests set no more than five of these.
     key: Hashable = None
     match: Match | None = None
     check: Callable[[Any], str | None] | None = None
     lag_ns = 0
     """How late the load generator started the task that sent it."""
     data: str | bytes = b""
-    """What was sent; kept where the answer may have to be compared with it."""
+    """What was sent, if the answer may have to be compared with it."""
     rule: Rule | None = None
-    """What tells its answer, where it has no key."""
+    """How its answer is recognized, if it has no key."""
     timer: Any = None
-    """For the caller's use: a time-out of its own."""
+    """For the caller's use: its own timeout."""
     waiter: Any = None
-    """For the caller's use: who awaits the answer."""
+    """For the caller's use: whatever awaits the answer."""
 
     def __init__(self, figures: Figures, due_ns: int, sent_ns: int) -> None:
         self.figures = figures
@@ -51,7 +51,7 @@ class Request:
 
     @property
     def by_turn(self) -> bool:
-        """Whether its answer might be taken for a later request's, as far as is known."""
+        """Whether its answer might be taken for that of a later request."""
         return self.rule is not None and not self.rule.specific
 
 
@@ -75,16 +75,15 @@ class Kind(enum.Enum):
 
 @dataclass(slots=True)
 class Found:
-    """What a message was found to be."""
+    """What a message is."""
 
     kind: Kind
     request: Request | None = None
     """The request that it answers."""
     name: str = ""
-    """The name of the request that it answers late, or again."""
+    """The name of the request that it answers late, or a second time."""
     overlapped: bool = False
-    """Whether it was told by its turn alone: more than one request was outstanding, and it quotes none of them
-    alone."""
+    """Whether it was paired only by order, although several requests were outstanding and it quotes none of them."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
@@ -98,15 +97,15 @@ class Pairing:
 
     def __init__(self) -> None:
         self.outstanding = 0
-        """How many requests have neither an answer nor been given up."""
-        self.in_order: deque[Request] | None = None  # not every user has one, and it takes 600 bytes
-        """Those without keys."""
+        """The number of requests that were neither answered nor given up."""
+        self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
+        """The outstanding requests without keys."""
         self.overlapped = False
-        """Whether more than one of these was outstanding since none was."""
+        """Whether several of these have been outstanding since there was none."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
-        """New doubts, each with the names of the requests that it concerns: for the caller to take away."""
+        """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
-        """What a match raised last: for the caller to take away."""
+        """What a match raised last; the caller removes it."""
         self._by_key: dict[Hashable, Request] = {}
         self._rules: dict[object, Rule] = {}
         self._answered: dict[Hashable, str] = {}
@@ -120,13 +119,13 @@ class Pairing:
 
     @property
     def by_turn(self) -> bool:
-        """Whether an answer of this connection might have been taken for another's, as far as is known."""
+        """Whether answers on this connection may have gone to the wrong requests."""
         return any(not rule.specific for rule in self._rules.values())
 
     # Sending
 
     def add(self, request: Request, key: Hashable) -> None:
-        """A request with a key is about to be sent. Raises `ValueError` when one with this key is in flight."""
+        """Adds a request with a key. Raises `ValueError` if one with this key is in flight."""
         if key in self._by_key:
             raise ValueError(f"a request with the key {key!r} is still in flight")
         if key in self._answered or key in self._lost:
@@ -142,7 +141,7 @@ class Pairing:
             self.doubts.append((Doubt.KEY_REUSED, {request.figures.name, self._lost[key]}))
 
     def add_in_order(self, request: Request, match: Match | None) -> None:
-        """A request without a key is about to be sent."""
+        """Adds a request without a key."""
         origin = None if match is None else origin_of(match)
         rule = self._rules.get(origin)
         if rule is None:
@@ -164,14 +163,14 @@ class Pairing:
         self.outstanding += 1
 
     def _resolve(self, rule: Rule) -> None:
-        """It has become known what further messages meant that the rule accepts."""
+        """Called when the meaning of surplus messages that the rule accepts has become known."""
         if rule.suspicious:
             rule.suspicious = False
             if not rule.specific:
                 self.doubts.append((Doubt.UNASKED, rule.names))
 
     def give_up(self, request: Request, *, gone: bool = False) -> None:
-        """No answer is expected any more; ``gone`` where none can come since the connection is gone."""
+        """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
         if request.key is not None:
             if self._by_key.pop(request.key, None) is not None:
                 self.outstanding -= 1
@@ -186,14 +185,14 @@ class Pairing:
         self._take_from_queue(request)
 
     def end(self) -> None:
-        """The connection has ended: what could not be told apart by then is a doubt."""
+        """The connection has ended; what is still ambiguous becomes a doubt."""
         for rule in self._rules.values():
             self._resolve(rule)
 
     # Receiving
 
     def answered(self, key: Hashable) -> Request | None:
-        """The outstanding request with this key, which is answered now."""
+        """Removes and returns the outstanding request with this key."""
         request = self._by_key.pop(key, None)
         if request is not None:
             self.outstanding -= 1
@@ -203,7 +202,7 @@ class Pairing:
         return request
 
     def receive(self, message: Any, key: Hashable) -> Found:
-        """What a message is; ``key`` is what the user class read from it, None where it answers nobody."""
+        """What a message is; ``key`` is what the user class's ``key_of`` returned."""
         if key is not None:
             request = self.answered(key)
             if request is not None:
@@ -247,7 +246,7 @@ class Pairing:
         return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any) -> Found:
-        """A message that no outstanding request accepts: a push, unless it shows that answers were mistaken."""
+        """A message that no outstanding request accepts: a push, unless it shows that answers were mispaired."""
         found = _PUSH
         for rule in self._rules.values():
             if not rule.fits(message):
@@ -276,8 +275,8 @@ def _remember(keys: dict[Hashable, str], key: Hashable, name: str) -> None:
 
 
 def _quoted(message: Any, request: Request, others: deque[Request]) -> bool | None:
-    """Whether an answer quotes its own request, by a word that no other outstanding one has; False for another's
-    request instead, None for neither."""
+    """Whether an answer quotes its request with a word that no other outstanding request has; False if it quotes
+    another request instead, None if neither."""
     rest = [_words(other.data) for other in list(others)[:COMPARED]]
     sent, found = _words(request.data), _words(message)
     own = sent.difference(*rest)

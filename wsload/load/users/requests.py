@@ -1,7 +1,7 @@
-"""A user's WebSocket: requests and their answers, messages sent and received, all recorded under their names.
+"""The requests and answers on a user's WebSocket, recorded under their names.
 
-Everything runs on the loop's thread. A request is sent when it is made, not when it is awaited, and it is recorded
-when its answer arrives, whoever awaits it.
+Everything runs on the loop's thread. A request is sent when it is made, not when it is awaited, and recorded when its
+answer arrives, whether anybody awaits it or not.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 LINGER_NS: Final = 20_000_000
-"""An answer too many is waited for at the end, for as long as the slowest took and this …"""
+"""Before closing, surplus answers are awaited for as long as the slowest answer took, plus this time."""
 LINGER_TURNS: Final = 3
-"""… and for as long as it took to send the last so many requests: had that many messages been taken for answers
-of requests before their own, the last answers would still be owed for so long."""
+"""Plus the time between the last this many requests: if that many messages were mistaken for answers, the last true
+answers would arrive that much later."""
 LONG_LOOK_NS: Final = 500_000_000
-"""So much longer on a run's first connections."""
+"""Plus this time on the first connections of a run."""
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
 
@@ -40,7 +40,7 @@ Check = Callable[[Any], str | None]
 
 
 class RequestingConnection(KeptConnection):
-    """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
+    """A user's WebSocket that sends requests. ``key_of`` is the user class's, or None if it has none."""
 
     __slots__ = ("_drained", "_longest_ns", "_pairing", "_turns", "at_ns", "key_of", "name")
 
@@ -56,15 +56,15 @@ class RequestingConnection(KeptConnection):
     ) -> None:
         super().__init__(owner, context, main=main, reconnects=reconnects)
         self.name = name
-        """What its requests are called that are given no name."""
+        """The default name of its requests."""
         self.key_of = key_of
         self._pairing = Pairing()
         self._drained: asyncio.Future[None] | None = None
         self._longest_ns = 0
         self._turns: list[int] = []
-        """When the last requests were sent whose answers are told in order."""
+        """When the last requests without keys were sent."""
         self.at_ns = 0
-        """When the message that was handed over last had arrived (monotonic)."""
+        """When the message that was passed on last arrived (monotonic)."""
 
     def _began(self) -> None:
         self._pairing = Pairing()
@@ -80,7 +80,7 @@ class RequestingConnection(KeptConnection):
         check: Check | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Any]:
-        """Sends a request; awaiting gives its answer. See `WebSocketUser.request` and `round_trip`."""
+        """Sends a request; awaiting returns its answer. See `WebSocketUser.request` and `round_trip`."""
         name = name or self.name
         figures = self.recorder.declared.get(name) or self.declare(name, Kind.REQUEST)
         connection = self.connection if self.state is _OPEN else self.usable()
@@ -195,7 +195,7 @@ class RequestingConnection(KeptConnection):
             self._drained.set_result(None)
 
     def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
-        """A message that is not plainly the answer to one request."""
+        """Handles a message that is not obviously the answer to a request."""
         recorder, found = self.recorder, self._pairing.receive(message, key)
         self._look_into_doubts()
         if found.request is not None:
@@ -213,10 +213,10 @@ class RequestingConnection(KeptConnection):
             self._pushed(message, at_ns, size)
 
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
-        """A message that answers no request: for subclasses."""
+        """For subclasses: called with a message that answers no request."""
 
     def _look_into_doubts(self) -> None:
-        """Marks the names whose answers may have gone to the wrong requests."""
+        """Counts doubts for the names whose answers may have gone to the wrong requests."""
         pairing, recorder = self._pairing, self.recorder
         if pairing.error is not None:
             error, pairing.error = pairing.error, None
@@ -238,7 +238,7 @@ class RequestingConnection(KeptConnection):
                     self._give_up(request, TIMEOUT)
 
     def _time_out(self, request: Request) -> None:
-        # In a turn of its own: when the loop is late, an answer that has come meanwhile is read first.
+        # In the next iteration: if the loop is late, an answer that has arrived is read first.
         self.engine.loop.call_soon(self._give_up_unless_answered, request)
 
     def _give_up_unless_answered(self, request: Request) -> None:
@@ -246,7 +246,7 @@ class RequestingConnection(KeptConnection):
             self._give_up(request, TIMEOUT)
 
     def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
-        """The request is lost: no answer came in time, or the connection is gone."""
+        """Counts a request as lost: no answer came in time, or the connection is gone."""
         self._pairing.give_up(request, gone=kind not in (TIMEOUT, UNANSWERED))
         self.lost(request.figures, request.due_ns, kind, detail)
         self._look_into_doubts()
@@ -260,7 +260,7 @@ class RequestingConnection(KeptConnection):
             error = MessageTimeout if timed_out else ConnectionLost
             self.fail(request.waiter, error(kind, detail))
         if timed_out and request.by_turn:
-            # Its answer, should it still come, would be taken for the next one's.
+            # If its answer still came, it would be taken for that of the next request.
             self.recycle()
 
     def _lost(self, kind: str, detail: str) -> None:
@@ -270,7 +270,7 @@ class RequestingConnection(KeptConnection):
         self._look_into_doubts()
 
     async def drain(self, allowed_s: float) -> None:
-        """Waits for outstanding answers, for so long at most; what has none by then is lost."""
+        """Waits up to ``allowed_s`` for outstanding answers; the remaining requests are lost."""
         deadline_ns = _now_ns() + int(allowed_s * 1e9)
         if self._pairing.outstanding and allowed_s > 0:
             self._drained = self.engine.loop.create_future()
@@ -285,8 +285,8 @@ class RequestingConnection(KeptConnection):
 
     async def _linger(self) -> None:
         if self._pairing.by_turn:
-            # An answer too many would show that answers went to the wrong requests: it is given time to come.
-            # What took its place may have come at once, so that the first connections are given more.
+            # A surplus answer would show that answers went to the wrong requests, so give it time to arrive. The
+            # mistaken message may have come at once, so the first connections get more time.
             began_ns, wait_ns = _now_ns(), self._longest_ns + LINGER_NS + self._turns[-1] - self._turns[0]
             if self.context.long_looks > 0:
                 self.context.long_looks -= 1
@@ -297,4 +297,4 @@ class RequestingConnection(KeptConnection):
 
 
 LONGEST_KIND: Final = 80
-"""Characters of a kind of failure that a user class names."""
+"""Longer kinds of failure given by a user class are cut to this many characters."""

@@ -1,4 +1,4 @@
-"""Which row of a feed comes next, for the users of one process: a worker asks its master, so that none comes twice."""
+"""Numbers the rows of feeds for the users of one process; a worker asks its master, so that no row is used twice."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 
 Ask = Callable[[str, int], object]
-"""Asks the master for so many numbers of a feed."""
+"""Asks the master for this many numbers of a feed."""
 
 
 class Rows:
-    """Numbers from 0 for each feed, none of them twice in a run. All but `begin` belongs to the loop's thread."""
+    """Numbers from 0 for each feed, unique in a run. Call all methods but `begin` on the loop's thread."""
 
     def __init__(self) -> None:
         self.ask: Ask | None = None
-        """Set in a worker; it answers by `given`. Called on the loop's thread."""
+        """Set in a worker; the answer comes through `given`. Called on the loop's thread."""
         self.begin()
 
     def begin(self) -> None:
-        """A run begins."""
+        """Starts a run."""
         self._next: Counter[str] = Counter()
         self._given: defaultdict[str, deque[int]] = defaultdict(deque)
         self._waiting: defaultdict[str, deque[asyncio.Future[int]]] = defaultdict(deque)
         self._asked: set[str] = set()
 
     async def number(self, feed: str) -> int:
-        """The next one."""
+        """The next number of a feed."""
         if self.ask is None:
             self._next[feed] += 1
             return self._next[feed] - 1
@@ -43,7 +43,7 @@ class Rows:
         waiting = self._waiting[feed]
         for number in range(first, first + count):
             while waiting and waiting[0].done():
-                waiting.popleft()  # a user that was stopped meanwhile
+                waiting.popleft()  # its user was stopped
             if waiting:
                 waiting.popleft().set_result(number)
             else:
@@ -51,7 +51,7 @@ class Rows:
         self._ask(feed)
 
     def _ask(self, feed: str) -> None:
-        """One question at a time: who comes meanwhile is in the next one."""
+        """Asks once at a time; users that come meanwhile are part of the next question."""
         wanted = sum(not waiter.done() for waiter in self._waiting[feed])
         if wanted and feed not in self._asked:
             assert self.ask is not None

@@ -1,4 +1,4 @@
-"""What tells the answers of requests without keys: the code of their ``match``, and whether that proves anything."""
+"""How the answers of requests without keys are recognized: by the code of their ``match``, if that proves anything."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any, Final
 Match = Callable[[Any], object]
 
 NOTHING: Final = object()
-"""Where there was no answer yet."""
+"""Stands for an answer that has not come yet."""
 
 
 class Rule:
-    """The requests of a connection whose answers are told by the same code, or by their turn alone."""
+    """The requests of a connection with the same code in their ``match``, or without one."""
 
     __slots__ = ("answer", "match", "name", "names", "specific", "suspicious")
 
     def __init__(self, match: Match | None) -> None:
         self.match = match
-        """The last request's; None where any message is an answer."""
+        """That of the last request; None if any message is an answer."""
         # A function that captures nothing can't know which request it is for.
         self.specific: bool | None = False if match is None or _captures_nothing(match) else None
         """Whether matches reject the answers of other requests; None while that is unknown."""
         self.name = ""
-        """The last request's."""
+        """That of the last request."""
         self.names: set[str] = set()
         self.answer: Any = NOTHING
-        """The last one."""
+        """The last answer."""
         self.suspicious = False
-        """Whether a further message came that the last match accepts, while it is unknown what that means."""
+        """Whether a surplus message came that the last match accepts, but whose meaning is not known yet."""
 
     def fits(self, message: Any) -> bool:
         """Whether the last request's match accepts a message."""
         return self.match is None or accepts(self.match, message)
 
     def learn(self, accepted: bool) -> None:
-        """A match was tried on an answer of another request. Once accepted, it never proves anything again."""
+        """Notes whether a match accepted the answer of another request. If it ever did, it proves nothing."""
         self.specific = self.specific is not False and not accepted
 
 
 def origin_of(match: Any) -> object:
-    """Where a match comes from: a lambda written in a task is a new object each time, but of the same code."""
+    """The code of a match: a lambda in a task is a new object each time, but has the same code."""
     inner = getattr(match, "func", None)
     if callable(inner):
         return origin_of(inner)  # functools.partial

@@ -1,4 +1,4 @@
-"""A user's WebSocket: requests with their answers, and messages sent and received without any."""
+"""A user's WebSocket: requests with answers, and messages without."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 BURST: Final = 64
-"""Messages that a loop may send in a row without the event loop getting its turn."""
+"""A task may send this many messages in a row before it must yield to the event loop."""
 
 
 class _Writable:
-    """Waits for room in the transport's buffer when it is awaited; that may be left out."""
+    """An awaitable that waits for room in the transport's buffer; awaiting it is optional."""
 
     def __init__(self, connection: TimedConnection) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class _Writable:
 
 
 class Socket(RequestingConnection):
-    """One WebSocket of a user. ``key_of`` and ``on_message`` are the user class's, or None where it has none."""
+    """A user's WebSocket. ``key_of`` and ``on_message`` are the user class's, or None if it has none."""
 
     __slots__ = ("_burst", "_inbox", "_on_message")
 
@@ -49,14 +49,14 @@ class Socket(RequestingConnection):
         super().__init__(owner, context, main=main, reconnects=reconnects, name=name, key_of=key_of)
         self._on_message = on_message
         self._burst = 0
-        self._inbox: Inbox | None = None  # made when something is to be received
+        self._inbox: Inbox | None = None  # created when needed
 
     @property
     def inbox(self) -> Inbox:
-        """The messages that answer no request, where no hook takes them."""
+        """The messages that answer no request. Raises `UsageError` if `on_message` takes them."""
         if self._on_message is not None:
             raise UsageError(
-                "on_message is given every message that answers no request: nothing is left to receive"
+                "on_message gets every message that answers no request, so nothing is left to receive"
             )
         if self._inbox is None:
             self._inbox = Inbox(self)
@@ -92,7 +92,7 @@ class Socket(RequestingConnection):
         return DONE if self._burst else TURN
 
     def send_nowait(self, data: str | bytes) -> None:
-        """Sends a message at once, for plain hooks. Raises `NotConnected`, counted as unsent."""
+        """Sends a message at once, for hooks that are not async. Raises `NotConnected`, counted as unsent."""
         connection = self.usable()
         try:
             if connection is None:

@@ -1,12 +1,12 @@
-"""The life of a socket as one value: its states, what may happen, and what each event does in each state.
+"""The state machine of a user's socket.
 
     CLOSED ──open──▶ OPENING ──opened──▶ GREETING ──greeted──▶ OPEN ──close──▶ CLOSING ──gone──▶ CLOSED
                      ▲  │ failed            │ lost              │  │ drop
                      │  ▼                   ▼              lost │  ▼
                      WAITING ◀──────────────────────────────────┴─ DROPPING
 
-GREETING is what the user class does first on every connection (`on_connect`). Whether a connection that is
-gone is opened again is decided by whoever reports it: LOST leads to another attempt, GONE does not.
+GREETING is the time of `on_connect`. Whoever reports that a connection is gone decides whether it is reopened: LOST
+leads to another attempt, GONE does not.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import Final
 
 
 class State(enum.Enum):
-    """Where a socket stands."""
+    """The state of a socket."""
 
     CLOSED = "closed"
     """No connection, and none is wanted."""
     OPENING = "being opened"
-    """An attempt is under way."""
+    """An attempt is in progress."""
     GREETING = "connected, with on_connect running"
-    """Only `on_connect` may use it yet."""
+    """Only `on_connect` may use the connection."""
     OPEN = "connected"
     CLOSING = "being closed"
-    """The closing handshake was begun on this side."""
+    """This side has started the closing handshake."""
     DROPPING = "being dropped"
-    """Its answers can't be told apart any more: it is dropped, to be opened anew at once."""
+    """Its answers can't be told apart any more, so it is dropped, and reopened at once."""
     WAITING = "about to be opened again"
     """The next attempt is due later."""
 
 
 class Event(enum.Enum):
-    """What may happen to a socket."""
+    """What happens to a socket."""
 
     OPEN = "an attempt begins"
     OPENED = "the attempt succeeded"
@@ -81,11 +81,11 @@ TRANSITIONS: Final[Mapping[State, Mapping[Event, State]]] = {
 CONNECTED: Final = frozenset((State.GREETING, State.OPEN))
 """The states in which messages can be sent."""
 UNSETTLED: Final = frozenset((State.OPENING, State.GREETING, State.DROPPING, State.WAITING))
-"""The states in which a connection is on its way: tasks of a closed workload wait for it."""
+"""The states in which a connection is being established: tasks of a closed workload wait for it."""
 
 
 def after(state: State, event: Event) -> State:
-    """The state that follows. Raises `AssertionError` for what can't happen: a fault of wsload's own."""
+    """The state that follows. An `AssertionError` is a bug in wsload."""
     following = TRANSITIONS[state].get(event)
     assert following is not None, f"{event} in state {state}"
     return following

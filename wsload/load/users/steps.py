@@ -17,7 +17,7 @@ UNFINISHED: Final = "unfinished at the end"
 
 
 class Step:
-    """One composite step, from entering to leaving its ``with`` block."""
+    """A composite step, from the start to the end of its ``with`` block."""
 
     __slots__ = ("_began_ns", "_figures", "_kind", "_user")
 
@@ -28,7 +28,7 @@ class Step:
         self._began_ns = 0
 
     def failed(self, kind: str) -> None:
-        """The step has failed, in this way; it still ends where its block does."""
+        """Marks the step as failed in this way; it still ends with its block."""
         self._kind = str(kind)[:LONGEST_KIND]
 
     def __enter__(self) -> Self:
@@ -39,7 +39,7 @@ class Step:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         now_ns = time.monotonic_ns() - lingered_ns.get()
-        current_due.get().take(0)  # what comes after the step was not due when the task was
+        current_due.get().take(0)  # requests after the step don't count from when the task was due
         recorder = self._user._context.engine.recorder
         kind, detail = self._kind, ""
         if kind is None and error is not None:

@@ -1,4 +1,4 @@
-"""Which task a user runs next: its own tasks by weight, and Locust's TaskSets with async tasks, nested or not."""
+"""Chooses a user's next task: its own tasks by weight, and Locust's TaskSets with async tasks, nested or not."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class TaskStack:
         self.sets: list[Any] = []
         single = len(user.tasks) == 1 and not inspect.isclass(user.tasks[0])
         self.only: Callable[[Any], Awaitable[object]] | None = user.tasks[0] if single else None
-        """The only task there is, where it is no TaskSet: nothing is to be chosen then."""
+        """The only task, unless it is a TaskSet: then nothing has to be chosen."""
 
     async def next(self) -> tuple[Callable[[Any], Awaitable[object]], Any]:
-        """The next task, and what it is called with; enters TaskSets on the way.
+        """The next task and its argument; enters TaskSets as needed.
 
-        Raises `InterruptTaskSet` where a TaskSet's ``on_start`` interrupts it.
+        Raises `InterruptTaskSet` if a TaskSet's ``on_start`` interrupts it.
         """
         while True:
             holder = self.sets[-1] if self.sets else self._user
@@ -53,7 +53,7 @@ class TaskStack:
             await _awaited(self.sets[-1].on_start())
 
     async def leave(self) -> None:
-        """Leaves the innermost TaskSet, as its ``interrupt()`` asks for; a user outside of any has none to leave."""
+        """Leaves the innermost TaskSet, after its ``interrupt()``. Raises `UsageError` if there is none."""
         if not self.sets:
             raise UsageError("interrupt() is for tasks of a TaskSet: raise StopUser to end the user")
         await _awaited(self.sets.pop().on_stop())

@@ -1,7 +1,7 @@
-"""Open-loop wait times: due times come from a schedule alone, whatever the server does.
+"""Wait times of an open workload: due times come from a schedule alone, whatever the server does.
 
-They stand where Locust's ``between`` or ``constant`` stand, as a user class's ``wait_time``. Locust's
-own stay what they are: a closed loop, in which a user waits for the answer and then a while.
+They are used as a user class's ``wait_time``, like Locust's ``between`` or ``constant``. Those make a closed
+workload, in which a user waits for the answer and then for a while.
 """
 
 from __future__ import annotations
@@ -20,21 +20,19 @@ class OpenWait:
     def __init__(self, text: str, schedule: Callable[[], Schedule]) -> None:
         self.text = text
         self.schedule = schedule
-        """Makes one user's schedule."""
+        """Creates the schedule of one user."""
 
     def __repr__(self) -> str:
         return self.text
 
     def __call__(self, *_: Any) -> NoReturn:
-        raise UsageError(
-            f"wait_time = {self.text} is for WebSocketUser and ChatUser, nobody else can keep it"
-        )
+        raise UsageError(f"wait_time = {self.text} only works for WebSocketUser and ChatUser")
 
 
 def constant_rate(rate: float) -> Any:
-    """Each user's tasks are due ``rate`` times a second, evenly, each user at a phase of its own.
+    """Each user's tasks are due ``rate`` times a second, evenly spaced, with a random phase per user.
 
-    An open workload: response times count from the due time, and a slow echo delays nothing.
+    An open workload: response times count from the due time, and a slow answer delays nothing.
     Raises `UsageError` for a rate that is not above 0.
     """
     _checked(lambda: ConstantRate(rate))
