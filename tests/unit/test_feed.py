@@ -92,7 +92,7 @@ def test_a_row_is_there_from_on_opening_on() -> None:
     user_class = guest([], account=feed(["a"]))
     with world() as here:
         here.serve()
-        with pytest.raises(UsageError, match="when it arrives: it is there from on_opening on"):
+        with pytest.raises(UsageError, match="when it arrives: use it from on_opening on"):
             _ = here.user(user_class).account
 
 
