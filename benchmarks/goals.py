@@ -20,6 +20,15 @@ GOALS: Final = (
     ),
     *(
         Goal(
+            text=f"a matched, named request compared with bare websockets, {round_trip.setting(connections)}",
+            place=round_trip.cpu(round_trip.MATCHED, connections),
+            to=round_trip.cpu(YARDSTICK, connections),
+            limit=0.65,
+        )
+        for connections in (50, 500)
+    ),
+    *(
+        Goal(
             text=f"a round trip compared with Locust on websocket-client, {round_trip.setting(connections)}",
             place=round_trip.cpu(round_trip.WSLOAD, connections),
             to=round_trip.cpu(round_trip.WEBSOCKET_CLIENT, connections),

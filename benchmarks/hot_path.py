@@ -27,9 +27,10 @@ STORED: Final = Path(__file__).with_suffix(".json")
 TOLERANCE: Final = 0.05
 WARM_UP: Final = 500
 MESSAGES: Final = 2_000
-TIMEOUT_S: Final = 170
+OPENINGS: Final = 100
+TIMEOUT_S: Final = 240
 YARDSTICK: Final = "yardstick"
-SECTIONS: Final = (YARDSTICK, "round_trip", "post", "delivery")
+SECTIONS: Final = (YARDSTICK, "round_trip", "matched", "post", "delivery", "opening")
 """In the order in which they run; each is a number of instructions per message (or turn of the loop)."""
 
 Counts = Mapping[str, float]
@@ -88,7 +89,10 @@ def count() -> dict[str, float]:
         )
         # Every mark ends a part: alternately what precedes a section, and the section.
         parts = [instructions(Path(f"{out}.{2 * place + 2}").read_text()) for place in range(len(SECTIONS))]
-    return {name: round(part / MESSAGES, 1) for name, part in zip(SECTIONS, parts, strict=True)}
+    return {
+        name: round(part / (OPENINGS if name == "opening" else MESSAGES), 1)
+        for name, part in zip(SECTIONS, parts, strict=True)
+    }
 
 
 def instructions(dump: str) -> int:
@@ -119,7 +123,7 @@ def report(counts: Counts, stored: Counts | None) -> str:
     lines = []
     for name in SECTIONS:
         line = f"{name:12} {counts[name]:10,.0f} instructions"
-        if stored is not None and name != YARDSTICK:
+        if stored is not None and name in stored and name != YARDSTICK:
             line += f"  {counts[name] / allowed(name, counts, stored) - 1:+.1%}"
         lines.append(line)
     return "\n".join(lines)
@@ -129,7 +133,7 @@ def run_sections(mark: Callable[[], object]) -> None:
     """Runs every section; calls ``mark`` at each one's beginning and end."""
     import gc
 
-    from benchmarks.in_process import InProcess, deliveries, posts, round_trips
+    from benchmarks.in_process import InProcess, deliveries, matched_requests, openings, posts, round_trips
 
     gc.collect()
     gc.freeze()
@@ -138,8 +142,9 @@ def run_sections(mark: Callable[[], object]) -> None:
     mark()
     _yardstick(MESSAGES)
     mark()
-    for section in (round_trips, posts, deliveries):
+    for section in (round_trips, matched_requests, posts, deliveries):
         section(InProcess(), WARM_UP, MESSAGES, mark)
+    openings(InProcess(), OPENINGS // 4, OPENINGS, mark)
 
 
 def _start_counting() -> None:

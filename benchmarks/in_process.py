@@ -14,9 +14,7 @@ from typing import Any, Final
 from locust import constant, task
 from locust.env import Environment
 from locust.exception import StopUser
-from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
-from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
 from wsload import ChatUser, WebSocketUser
@@ -24,8 +22,8 @@ from wsload.load.engine.loop import Engine
 from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
-from wsload.load.ws.connection import TimedConnection
-from wsload.load.ws.handshake import Handshake
+from wsload.load.ws import opening
+from wsload.load.ws.opening import Opener, OpenOptions
 from wsload.load.ws.upgrading import Upgrade
 from wsload.protocols.chat.conversation import messages, token
 
@@ -108,9 +106,13 @@ class Wire(asyncio.Transport):
 
 def _upgraded(request: bytes) -> bytes:
     key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0].decode()
+    offered = b"Sec-WebSocket-Protocol: " + messages.SUBPROTOCOL.encode() + b"\r\n"
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n"
+        + (offered if offered in request else b"")
+        + b"Sec-WebSocket-Accept: "
+        + accept_key(key).encode()
+        + b"\r\n\r\n"
     )
 
 
@@ -126,7 +128,15 @@ class InProcess:
         """Runs one user to its end; ``answer(-1)`` is what the server sends first."""
         user_class.host = HOST  # as Locust's runner does
         environment = Environment(user_classes=[user_class])
-        opener = SimpleNamespace(open=lambda *_, **__: self._open(answer))
+        opener = Opener(OpenOptions(ping_interval_s=None), self.engine.recorder, self.engine.timers)
+
+        async def dialed(route: Any, upgrade: Callable[[], Upgrade], record: Any) -> Upgrade:
+            wire, begun = Wire(self.loop, answer), upgrade()
+            wire.set_protocol(begun)
+            begun.connection_made(wire)
+            return begun
+
+        opening.dial = dialed  # instead of connecting
         # Stands in for a `ProcessContext`, without its thread and greenlets.
         context: Any = SimpleNamespace(
             engine=self.engine,
@@ -140,13 +150,6 @@ class InProcess:
         )
         ProcessContext._of[environment] = context
         self.loop.run_until_complete(user_class(environment)._life.live(0))
-
-    async def _open(self, answer: Callable[[int], list[bytes]]) -> TimedConnection:
-        wire = Wire(self.loop, answer)
-        upgrade = Upgrade(Handshake(parse_uri(HOST), headers=Headers()), recorder=self.engine.recorder)
-        wire.set_protocol(upgrade)
-        upgrade.connection_made(wire)
-        return await upgrade.opened
 
     def freeze(self) -> None:
         """What the end of each second costs."""
@@ -178,6 +181,56 @@ def round_trips(world: InProcess, warm_up: int, number: int, mark: Callable[[], 
 
     echo = [frame(MESSAGE.encode())]
     world.run(Talker, lambda sent: echo if sent >= 0 else [])
+
+
+def matched_requests(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
+    """`WebSocketUser.request` with a name and a key, in a closed loop."""
+
+    class Talker(WebSocketUser):
+        wait_time = constant(0)
+        done = 0
+
+        def key_of(self, message: Any) -> str:
+            return str(message[:8])
+
+        @task
+        async def talk(self) -> None:
+            key = f"{self.done:08d}"
+            await self.request(key + MESSAGE[8:], key=key, name="talk")
+            self.done += 1
+            if self.done == warm_up:
+                world.freeze()
+                mark()
+            elif self.done == warm_up + number:
+                world.freeze()
+                mark()
+                raise StopUser
+
+    echoes = [[frame(f"{place:08d}{MESSAGE[8:]}".encode())] for place in range(warm_up + number)]
+    world.run(Talker, lambda sent: echoes[sent] if sent >= 0 else [])
+
+
+def openings(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:
+    """`WebSocketUser.connect` and `close`: all but the connecting itself."""
+
+    class Visitor(WebSocketUser):
+        wait_time = constant(0)
+        done = 0
+
+        @task
+        async def visit(self) -> None:
+            await self.close()
+            await self.connect()
+            self.done += 1
+            if self.done == warm_up:
+                world.freeze()
+                mark()
+            elif self.done == warm_up + number:
+                world.freeze()
+                mark()
+                raise StopUser
+
+    world.run(Visitor, lambda _: [])
 
 
 def posts(world: InProcess, warm_up: int, number: int, mark: Callable[[], object]) -> None:

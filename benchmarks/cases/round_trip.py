@@ -25,10 +25,12 @@ JUDGED: Final = (50, 500)
 SETTLE_S: Final = 0.8
 WINDOW_S: Final = 1.5
 WSLOAD: Final = "wsload"
+MATCHED: Final = "wsload, matched"
+"""Requests with a name and a key."""
 PICOWS: Final = "bare picows"
 WEBSOCKET_CLIENT: Final = "Locust, websocket-client"
 ARTILLERY: Final = "Artillery"
-SUBJECTS: Final = (YARDSTICK, WSLOAD, PICOWS, WEBSOCKET_CLIENT, ARTILLERY)
+SUBJECTS: Final = (YARDSTICK, WSLOAD, MATCHED, PICOWS, WEBSOCKET_CLIENT, ARTILLERY)
 
 
 def setting(connections: int) -> str:
@@ -71,13 +73,15 @@ def measure(world: World, number: int) -> Iterator[Sample]:
 def _wanted(world: World, subject: str, connections: int, number: int) -> bool:
     if subject == ARTILLERY:
         return world.artillery is not None and connections in JUDGED and number == 0
-    return connections in JUDGED or number == 0
+    return connections in JUDGED or (number == 0 and subject != MATCHED)
 
 
 def _client(world: World, subject: str, connections: int) -> Process:
     url, directory = world.echo.url, world.directory
     if subject == WSLOAD:
         return Locust("locust_wsload", users=connections, url=url, directory=directory)
+    if subject == MATCHED:
+        return Locust("locust_wsload_matched", users=connections, url=url, directory=directory)
     if subject == WEBSOCKET_CLIENT:
         return Locust("locust_websocket_client", users=connections, url=url, directory=directory)
     if subject == ARTILLERY:

@@ -24,6 +24,7 @@ from wsload.load.users.forgotten import Forgotten
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
+from wsload.measure.names import FORGOTTEN
 from wsload.measure.recorder import Snapshot
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed
@@ -32,6 +33,8 @@ logger = logging.getLogger("wsload")
 
 GRACE_S: Final = 8.0
 """How long users have to close their connections, in addition to ``--stop-timeout`` and draining."""
+SAID: Final = (FORGOTTEN, "feed ")
+"""Begins what is in the log with more words already, as are exceptions of user classes, whose kind is a class."""
 MOST_BLOCKS: Final = 3
 """At most this many blocking places are named."""
 
@@ -72,6 +75,8 @@ class Recording:
     def _hand_on(self, snapshot: Snapshot, on_interval: Callable[[Interval], object]) -> None:
         interval = snapshot.interval()
         for (what, kind), detail in interval.details.items():
+            if kind[:1].isupper() or what.startswith(SAID):
+                continue
             logger.warning("%s failed: %s (%s); further ones are counted, not shown", what, kind, detail)
         on_interval(interval)
 
