@@ -84,10 +84,16 @@ def test_a_percentile_that_is_low_enough_with_the_lateness_in_it_holds(
 def test_an_open_load_of_which_a_part_is_not_answered_is_not_held(tmp_path: Path) -> None:
     outcome, reason, _ = judge(tmp_path, offered=700)
     assert (outcome, reason) == (Outcome.FAILS, "answered 600/s, 85.7 % of the load")
-    assert judge(tmp_path, offered=620)[0] is Outcome.HOLDS
+    assert judge(tmp_path, offered=650)[0] is Outcome.HOLDS
     assert judge(tmp_path, offered=700, per_offer=0.85)[0] is Outcome.HOLDS  # not every task asks
     assert judge(tmp_path, offered=700, per_offer=None)[0] is Outcome.HOLDS
     assert judge(tmp_path, offered=700, open_load=False)[0] is Outcome.HOLDS
+
+
+def test_a_part_that_a_late_load_generator_may_have_kept_says_nothing_of_the_server(tmp_path: Path) -> None:
+    trust = replace(TRUSTED, standing=Standing.PARTLY, up_to={"message": 90.0}, remedy="use --processes 4")
+    found = judge(tmp_path, offered=700, trust=trust)
+    assert found == (Outcome.UNTRUSTED, "answered 600/s, 85.7 % of the load", "use --processes 4")
 
 
 def test_a_server_that_lets_nobody_in_does_not_hold_the_load(tmp_path: Path) -> None:

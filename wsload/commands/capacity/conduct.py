@@ -172,12 +172,10 @@ class Searcher:
             )
 
     def _per_offer(self, side: Side) -> float | None:
-        """Answers for each request offered, in the first step of this side that held."""
+        """Answers for each request offered, in that step of this side which held with the fewest."""
         plan = self.search.plan
-        for step in self.search.of(side):
-            if step.outcome is Outcome.HOLDS:
-                return step.achieved / (plan.per_second(step.rate) or step.rate)
-        return None
+        held = [step for step in self.search.of(side) if step.outcome is Outcome.HOLDS]
+        return min((step.achieved / (plan.per_second(step.rate) or step.rate) for step in held), default=None)
 
     def _put_in_place(self, run: StoredRun | None, served: ServerFigures | None) -> str:
         """Moves the staged run, with its logs, beside capacity.json; returns its name there."""
