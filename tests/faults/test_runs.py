@@ -185,7 +185,7 @@ MISTAKES = {
     "    tasks = [type('Walk', (TaskSet,), {'tasks': [print]})]": "Guest: the task print must be 'async def'",
     "    def on_start(self): pass": "Guest: on_start must be 'async def'",
     "    wait_time = constant_rate(0)": "a rate",
-    "    url = 7": "Guest: url is a URL or a path, not 7",
+    "    url = 7": "Guest: url must be a URL or a path, not 7",
 }
 
 

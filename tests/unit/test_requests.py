@@ -200,7 +200,7 @@ MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = 
     "a name of wsload's": (
         Quiet,
         lambda user: user.round_trip("x", name="open"),
-        r"'open' is one of wsload's",
+        r"'open' is reserved by wsload",
     ),
     "a name that ends like one": (Quiet, lambda user: user.round_trip("x", name="a.lost"), r"'a\.lost'"),
     "an empty name": (Quiet, lambda user: user.round_trip("x", name=" \n"), r"at least one printable"),

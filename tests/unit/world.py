@@ -122,6 +122,9 @@ class World:
             await asyncio.gather(*(user._life.live(time.monotonic_ns()) for user in users))
 
         self.run(lives())
+        for error in self.reported:
+            if isinstance(error, AssertionError):  # a test's own, in a task or hook
+                raise error
         return users[0]
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
