@@ -48,6 +48,9 @@ class NonBlockingStream(io.TextIOBase):
         self._poll = gevent.monkey.get_original("select", "poll")()
         self._poll.register(self._fd, select.POLLOUT)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)  # buffer, reconfigure and the like
+
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return str(self._stream.encoding)
