@@ -67,7 +67,7 @@ def make_run(results: Path) -> Path:
                 sys.executable,
                 *("-m", "locust", "-f", str(DOCS.parent / "locustfiles" / "chat.py"), *options.split()),
                 *("--ws-results", str(results)),
-                *("--ws-check", "message.p99 < 200ms", "--ws-check", "lost < 1"),
+                *("--ws-check", "message.p50 < 20ms", "--ws-check", "lost < 1"),
             ],
             check=False,
             capture_output=True,
