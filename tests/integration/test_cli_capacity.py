@@ -90,9 +90,11 @@ def test_ctrl_c_keeps_what_is_known_and_resume_goes_on(tmp_path: Path) -> None:
         )
         return len(json.loads(files[0].read_bytes())["steps"]) if files else 0
 
-    until(lambda: steps() >= 1, timeout_s=60)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    try:
+        until(lambda: steps() >= 1, timeout_s=60)
+    finally:
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
     assert child.returncode == ExitCode.INCONCLUSIVE, err
     assert b"To continue: wsload capacity --resume" in err
     before = steps()
