@@ -131,25 +131,26 @@ def test_a_slower_method_is_found_by_its_name(node_modules: Path, tmp_path: Path
     serving = f"node {server} {{port}}"
     load = ("-f", str(LOCUSTFILES / "jsonrpc.py"), "-u", "5", "-r", "5", "-t", "2s", "--warm-up", "0s")
     judged = ("--pairs", "3", "--judge", "getBook.p50", "--judge", "placeOrder.p50")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "wsload",
-            "ab",
-            "--a",
-            f"{serving} 10",
-            "--b",
-            f"{serving} 60",
-            *load,
-            *judged,
-        ],
-        cwd=tmp_path,
-        env={**os.environ, "NODE_PATH": str(node_modules), "COLUMNS": "100"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    with undisturbed():
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "wsload",
+                "ab",
+                "--a",
+                f"{serving} 10",
+                "--b",
+                f"{serving} 60",
+                *load,
+                *judged,
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "NODE_PATH": str(node_modules), "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            timeout=200,
+        )
     assert done.returncode == 1, done.stdout + done.stderr
     verdict = done.stdout.strip().splitlines()[0]
     assert verdict.startswith("SLOWER") and "getBook" in verdict and "placeOrder" not in verdict

@@ -13,7 +13,7 @@ from support.truth.trial import CHECKED, Trial, run_trial
 from wsload.measure.names import split
 from wsload.results.trust import NONE
 
-REPEATS: Final = 2
+REPEATS: Final = 4
 """How often a trial is repeated at most in which the load generator itself says that it was late."""
 
 
@@ -31,7 +31,7 @@ class Proof:
 def prove(behaviour: str) -> Proof:
     """Runs a behaviour and judges it.
 
-    Again, twice at most, when a cell that has to be right is marked: the load generator was late by its own
+    Again, `REPEATS` times at most, when a cell that has to be right is marked: the load generator was late by its own
     account, as it is on a busy machine. A figure that is wrong and vouched for is never given another chance.
     """
     for _ in range(REPEATS):
