@@ -11,40 +11,40 @@ from typing import Any, Final
 OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-url", {"metavar": "URL", "default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
     ("--ws-subprotocol", {"metavar": "NAME", "action": "append", "help": "Subprotocol to offer; repeat in order of preference. Default: the user class's ('json' for the chat)."}),
-    ("--ws-rate", {"metavar": "R", "default": "", "help": "Open workload: this many tasks a second in total, spread over the swarm and ramping with it, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
-    ("--ws-profile", {"metavar": "PROFILE", "default": "", "help": "Open workload as --ws-rate, at a rate that changes over time: '0:100/s 60s:1000/s 120s:1000/s 130s:0' goes straight from point to point. Two points at the same time are a step, '10s:100..900/s~60s' begins a sine of 60 s, 'poisson' before the points is for random arrivals."}),
-    ("--ws-max-in-flight", {"metavar": "N", "default": "1000", "help": "Per user, so many posts may await their echo; what would exceed it is counted unsent. Default: 1000."}),
-    ("--ws-message-timeout", {"metavar": "TIME", "default": "10s", "help": "A message without its answer for so long is a timeout, and lost. Default: 10s."}),
-    ("--ws-drain", {"metavar": "TIME", "default": "2s", "help": "At the end, wait so long for echoes still owed. Default: 2s."}),
-    ("--ws-open-timeout", {"metavar": "TIME", "default": "10s", "help": "For opening a connection, and again for logging in. Default: 10s."}),
-    ("--ws-ping", {"metavar": "TIME|off", "default": "20s", "help": "Each connection is pinged this often, the first time after a random part of it; 'off' for never, as a browser. Default: 20s."}),
-    ("--ws-ping-timeout", {"metavar": "TIME|off", "default": "20s", "help": "A ping unanswered for so long fails the connection; 'off' for never. Default: 20s."}),
-    ("--ws-reconnect", {"action": BooleanOptionalAction, "default": True, "help": "Whether a user whose connection fails or is dropped tries again, with backoff; otherwise the user ends."}),
-    ("--ws-header", {"action": "append", "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request; repeatable."}),
-    ("--ws-cookie", {"action": "append", "metavar": "NAME=VALUE", "help": "Cookie of the opening request; repeatable."}),
-    ("--ws-basic", {"default": "", "is_secret": True, "metavar": "USER:PASSWORD", "help": "HTTP Basic authorization. Better given as LOCUST_WS_BASIC."}),
-    ("--ws-bearer", {"default": "", "is_secret": True, "metavar": "TOKEN", "help": "Bearer authorization. Better given as LOCUST_WS_BEARER."}),
-    ("--ws-origin", {"metavar": "ORIGIN", "default": "", "help": "Origin header, as a browser sends it."}),
+    ("--ws-rate", {"metavar": "R", "default": "", "help": "Open workload: this many tasks a second in total, spread over all users and ramping up with them, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
+    ("--ws-profile", {"metavar": "PROFILE", "default": "", "help": "Open workload like --ws-rate, at a rate that changes over time: '0:100/s 60s:1000/s 120s:1000/s 130s:0' goes linearly from point to point. Two points at the same time are a step; '10s:100..900/s~60s' starts a sine wave of 60 s; put 'poisson' before the points for random arrivals."}),
+    ("--ws-max-in-flight", {"metavar": "N", "default": "1000", "help": "How many requests of a user may be outstanding; further ones are counted as unsent. Default: 1000."}),
+    ("--ws-message-timeout", {"metavar": "TIME", "default": "10s", "help": "A request that is not answered within this time is lost (timeout). Default: 10s."}),
+    ("--ws-drain", {"metavar": "TIME", "default": "2s", "help": "How long to wait for outstanding answers at the end. Default: 2s."}),
+    ("--ws-open-timeout", {"metavar": "TIME", "default": "10s", "help": "Timeout for opening a connection, and again for logging in. Default: 10s."}),
+    ("--ws-ping", {"metavar": "TIME|off", "default": "20s", "help": "How often each connection is pinged, starting after a random part of this time; 'off' for never, like a browser. Default: 20s."}),
+    ("--ws-ping-timeout", {"metavar": "TIME|off", "default": "20s", "help": "A ping that is not answered within this time fails the connection; 'off' for never. Default: 20s."}),
+    ("--ws-reconnect", {"action": BooleanOptionalAction, "default": True, "help": "Whether a user whose connection fails or is dropped reconnects, with backoff; otherwise the user ends."}),
+    ("--ws-header", {"action": "append", "metavar": "'NAME: VALUE'", "help": "Additional header of the opening request (repeatable)."}),
+    ("--ws-cookie", {"action": "append", "metavar": "NAME=VALUE", "help": "Cookie of the opening request (repeatable)."}),
+    ("--ws-basic", {"default": "", "is_secret": True, "metavar": "USER:PASSWORD", "help": "HTTP Basic authorization. Better set LOCUST_WS_BASIC instead."}),
+    ("--ws-bearer", {"default": "", "is_secret": True, "metavar": "TOKEN", "help": "Bearer authorization. Better set LOCUST_WS_BEARER instead."}),
+    ("--ws-origin", {"metavar": "ORIGIN", "default": "", "help": "Origin header, as sent by a browser."}),
     ("--ws-allow-mixed-content", {"action": "store_true", "help": "Open ws:// even with an https:// Origin, which no browser does."}),
-    ("--ws-proxy", {"metavar": "URL", "default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none, whatever the environment says."}),
-    ("--ws-connect-to", {"metavar": "HOST:PORT", "default": "", "help": "Open TCP connections to this address, whatever the URL's host: as curl's --connect-to. The Host header and the name verified in TLS stay the URL's. Default: the URL's host and port."}),
-    ("--ws-source-ip", {"action": "append", "metavar": "IP", "help": "Local address to open connections from; repeatable, taken in turn. One address has about 28,000 ports per destination."}),
+    ("--ws-proxy", {"metavar": "URL", "default": "", "is_secret": True, "help": "Proxy URL (http://, https://, socks5h://). Default: none; the environment's proxies are never used."}),
+    ("--ws-connect-to", {"metavar": "HOST:PORT", "default": "", "help": "Open TCP connections to this address instead of the URL's host, like curl's --connect-to. The Host header and the name verified in TLS remain the URL's. Default: the URL's host and port."}),
+    ("--ws-source-ip", {"action": "append", "metavar": "IP", "help": "Local address to open connections from (repeatable, used in turn). One address has about 28,000 ports per destination."}),
     ("--ws-compression", {"action": BooleanOptionalAction, "default": False, "help": "Whether permessage-deflate is offered."}),
     ("--ws-max-message", {"metavar": "SIZE", "default": "1MiB", "help": "A larger message fails the connection with 1009. Default: 1MiB."}),
     ("--ws-ca-file", {"default": "", "metavar": "PEM", "help": "Trust these authorities for wss://, instead of the system's."}),
     ("--ws-client-cert", {"default": "", "metavar": "PEM[,KEY]", "help": "Client certificate (and key) for wss://."}),
-    ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. Said loudly in the results."}),
-    ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "What the run has to fulfil, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable. More in [tool.wsload] checks of pyproject.toml."}),
-    ("--ws-checks", {"metavar": "FILE", "default": "", "help": "A file of checks, one a line; lines that begin with # are comments."}),
-    ("--ws-abort-on", {"action": "append", "metavar": "CONDITION", "help": "End the run when this lasts for so long: 'message.p99 > 1s for 10s'; it is judged then, and the exit code is 1. Repeatable."}),
+    ("--ws-insecure", {"action": "store_true", "help": "Do NOT verify wss:// certificates. The results flag this prominently."}),
+    ("--ws-check", {"action": "append", "metavar": "CHECK", "help": "A requirement on the run, such as 'message.p99 < 50ms' or 'lost < 1' (repeatable). Further checks are read from [tool.wsload] checks in pyproject.toml."}),
+    ("--ws-checks", {"metavar": "FILE", "default": "", "help": "A file of checks, one per line; lines that begin with # are comments."}),
+    ("--ws-abort-on", {"action": "append", "metavar": "CONDITION", "help": "End the run when a condition has lasted for some time: 'message.p99 > 1s for 10s' (repeatable). The run is judged, and the exit code is 1."}),
     ("--ws-probe", {"action": "store_true", "help": "Start a probe: a small separate process that logs in to the chat, posts 20 times a second, and takes the kernel's timestamps."}),
-    ("--ws-prometheus", {"default": "", "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus, at http://HOST:PORT/metrics, from the process that owns the run; port 0 for a free one. Needs wsload[prometheus]. HOST is 127.0.0.1 unless given."}),
-    ("--ws-json-progress", {"action": "store_true", "help": "Print the live figures once a second as a JSON object a line on standard output; the table at the end goes to standard error."}),
-    ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp; Locust's --reset-stats means the ramp too. The log keeps everything. Default: all is measured."}),
-    ("--ws-tolerance", {"metavar": "TIME", "default": "1ms", "help": "A percentile is trusted that the load generator's own lateness can have moved by this, or by a tenth, at most. Default: 1ms."}),
-    ("--ws-allow-invalid", {"action": "store_true", "help": "Judge and exit as if figures that can't be trusted could be; they stay marked."}),
-    ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where results directories are made. Default: results."}),
-    ("--ws-build", {"default": "", "metavar": "LABEL", "help": "What is measured: names the build in the results."}),
+    ("--ws-prometheus", {"default": "", "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus at http://HOST:PORT/metrics, from the process that has the results; HOST is 127.0.0.1 by default, port 0 means any free port. Needs wsload[prometheus]."}),
+    ("--ws-json-progress", {"action": "store_true", "help": "Print the live figures on standard output, one line of JSON per second; the table at the end goes to standard error."}),
+    ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp (like Locust's --reset-stats). The logs keep everything. Default: no warm-up."}),
+    ("--ws-tolerance", {"metavar": "TIME", "default": "1ms", "help": "A percentile is trusted if the load generator's own lateness can have moved it by no more than this, or by a tenth. Default: 1ms."}),
+    ("--ws-allow-invalid", {"action": "store_true", "help": "Judge and exit as if all figures were trusted; those that are not remain marked."}),
+    ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where to create results directories. Default: results."}),
+    ("--ws-build", {"default": "", "metavar": "LABEL", "help": "The label of the build under test, for the results."}),
 )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ FORM: Final = {
 def add_options(parser: Any, *, labelled: bool = False) -> None:
     """Adds wsload's options to Locust's parser, each with its ``LOCUST_WS_…`` variable.
 
-    Those of the start form come first, since that is the order of its fields. ``labelled`` gives them its short labels
-    as their help, which the command line does not need: Locust prints its help before it knows of wsload.
+    Those of the start form come first, in the order of its fields. ``labelled`` gives them the form's short labels as
+    their help text: Locust prints ``--help`` before it loads a locustfile, so nobody would see the longer texts.
     """
     table = dict(OPTIONS)
     for name, settings in {name: table[name] for name in (*FORM, *table)}.items():
