@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,9 @@ DELAY: Final = "delay=exp:3ms"
 USERS: Final = 10
 OTHER_CORE: Final = 1
 SPARE_S: Final = 60.0
+MOST_ABSENT_S: Final = 0.01
+MOST_ATTEMPTS: Final = 5
+"""A run during which the server was late by more is made again, so often at most."""
 MOST_UNDER_WAY_NS: Final = 20_000_000
 """The server has priority, so a post that took longer than this was held up between its timestamp and the write."""
 CHECKED: Final = ("message", "message.service")
@@ -89,12 +93,21 @@ class Result:
 
 
 def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
-    """Makes one run. Raises `AssertionError` if it left no results."""
+    """Makes one run, again if the server's core was taken from it. Raises `AssertionError` if it left no results."""
+    for _ in range(MOST_ATTEMPTS):
+        absent_s, found = _run(kind, workload, seconds=seconds)
+        if absent_s < MOST_ABSENT_S:
+            break
+    return found
+
+
+def _run(kind: Kind, workload: str, *, seconds: int) -> tuple[float, Result]:
+    """For how long at most the server's core was taken from it, and what came out."""
     often = math.exp(random.uniform(math.log(LEAST_OFTEN), math.log(MOST_OFTEN)))
     with tempfile.TemporaryDirectory(prefix="wsload-trust-") as name:
         directory = Path(name)
         account = directory / "account.jsonl"
-        with ServerProcess("--fault", DELAY, "--truth", str(account)) as server:
+        with ServerProcess("--fault", DELAY, "--truth", str(account)) as server, _witness() as absent_s:
             _give_precedence(server.pid)
             _load(kind, workload, often, server.url, directory, seconds)
         run = open_run(find_runs(directory / "results")[-1])
@@ -103,7 +116,7 @@ def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
         assert run.info.trust is not None
         held_up = answered.received - answered.sent > MOST_UNDER_WAY_NS
         sent = np.where(held_up, answered.received, answered.sent)
-        return compare(run.info.trust, run.totals(), answered.answered - sent)
+        return absent_s(), compare(run.info.trust, run.totals(), answered.answered - sent)
 
 
 def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
@@ -128,6 +141,32 @@ def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
         wrong=tuple(wrong),
         hidden=int(hidden),
     )
+
+
+@contextlib.contextmanager
+def _witness() -> Iterator[Callable[[], float]]:
+    """A process on the server's core, with its priority; called after the block, says how late it was at most, in s.
+
+    Where it was late the server was late too, and so was its account: real-time processes lose their core when they
+    take more than 95 % of a second together (sched(7)).
+    """
+    child = subprocess.Popen([sys.executable, "-c", _WITNESS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    said: list[bytes] = []
+    try:
+        _give_precedence(child.pid)
+        yield lambda: float(said[0])
+    finally:
+        said.append(child.communicate()[0])
+
+
+_WITNESS: Final = """
+import select, sys, time
+longest, last = 0.0, time.monotonic()
+while not select.select([sys.stdin], [], [], 0.001)[0]:
+    now = time.monotonic()
+    longest, last = max(longest, now - last), now
+print(longest)
+"""
 
 
 def _give_precedence(pid: int) -> None:
