@@ -12,7 +12,7 @@ from support.shop import BUY, NAMES, STEP, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run import live
-from wsload.judge.run.live import LiveView, point
+from wsload.judge.run.live import RECENT_S, LiveView, point
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
@@ -170,3 +170,14 @@ def test_a_process_without_due_times_is_late_by_its_loop() -> None:
     first, other = LiveView(Totals()).snapshot(0, [lagging, sending])["processes"]
     assert (first["name"], round(first["lag_p99"])) == ("a", 5)
     assert (other["name"], round(other["lag_p99"]), other["cpu"]) == ("this process", 1, 0.5)
+
+
+def test_without_a_page_only_the_last_seconds_are_kept() -> None:
+    totals = Totals()
+    views = [LiveView(totals, charted=charted) for charted in (True, False)]
+    for at in range(200):
+        for view in views:
+            view.add(Interval(start_s=float(at), length_s=1.0))
+    kept = [len(view.snapshot(0, [])["points"]) for view in views]
+    assert kept == [200, RECENT_S]
+    assert [view.snapshot(0, [])["taken"] for view in views] == [200, 200]

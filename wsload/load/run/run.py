@@ -94,7 +94,7 @@ class Run:
         )
         self.measured = Measured(self.writer.info.started_at, settings.warm_up_s)
         """The figures of the window so far."""
-        self._live = LiveView(self.measured.totals)
+        self._live = LiveView(self.measured.totals, charted=environment.web_ui is not None)
         self._shown: tuple[object, dict[str, Any]] = None, {}
         self._sentries = [Sentry(each, self._tolerance_ns) for each in settings.abort_on]
         self._aborted: CheckOutcome | None = None
