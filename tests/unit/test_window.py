@@ -160,7 +160,8 @@ def test_another_window_of_a_stored_run_is_judged_anew(tmp_path: Path) -> None:
 
 
 def settings(**more: Any) -> Any:
-    found = {"rate": 0.0, "poisson": False, "opening": SimpleNamespace(ping_interval_s=20.0)}
+    found = {"rate": 0.0, "poisson": False, "profile": None, "opening": SimpleNamespace(ping_interval_s=20.0)}
+    found["paced"] = bool(more.get("rate"))
     return SimpleNamespace(**{**found, **more})
 
 
