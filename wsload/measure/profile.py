@@ -1,13 +1,13 @@
-"""Load profiles: a rate that changes over time, with its exact integral and the inverse of that. Pure.
+"""Load profiles: a rate that changes over time, with its exact integral and the inverse of the integral. Pure.
 
     profile  = ["poisson"] point point …
     point    = time ":" rate
     time     = a duration from the start of the run: 0, 90s, 2m
     rate     = number ["/s"] | number ".." number ["/s"] "~" period
 
-Between two points the rate goes straight from one to the other. Two points at the same time are a step; a spike is
-two steps. A sine (``10s:100..900/s~60s``) begins at its lower rate, and swings until the next point. After the last
-point its rate goes on.
+Between two points the rate changes linearly. Two points at the same time are a step; a spike is two steps. A sine
+wave (``10s:100..900/s~60s``) starts at its lower rate, and lasts until the next point. The last point's rate (or sine
+wave) lasts until the end.
 
     0:100/s 60s:1000/s 120s:1000/s 130s:0
 """
@@ -21,9 +21,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Final
 
+from wsload.measure.schedule import SECOND_NS
 from wsload.words import duration_ns
 
-SECOND_NS: Final = 1_000_000_000
 MOST_POINTS: Final = 1_000
 _HIGHEST: Final = 1e6
 _NUMBER: Final = r"\d+(?:\.\d+)?"
@@ -36,20 +36,20 @@ _MOST_STEPS: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of a profile: a straight line, or a sine."""
+    """A part of a profile: a straight line, or a sine wave."""
 
     from_s: float
     to_s: float
     """Infinite for the last."""
     start: float
-    """Arrivals a second at its beginning; of a sine, the lowest."""
+    """Arrivals per second at its start; of a sine wave, the lowest rate."""
     end: float
-    """At its end; of a sine, the highest."""
+    """At its end; of a sine wave, the highest rate."""
     period_s: float = 0.0
-    """Of a sine; 0 for a straight line."""
+    """Of a sine wave; 0 for a straight line."""
 
     def rate(self, at_s: float) -> float:
-        """Arrivals a second, so long after the segment began."""
+        """Arrivals per second, ``at_s`` after the segment's start."""
         if self.period_s:
             middle, swing = (self.start + self.end) / 2, (self.end - self.start) / 2
             return middle - swing * math.cos(2 * math.pi * at_s / self.period_s)
@@ -58,7 +58,7 @@ class Segment:
         return self.start + (self.end - self.start) * at_s / (self.to_s - self.from_s)
 
     def passed(self, at_s: float) -> float:
-        """The integral of the rate over its first so many seconds."""
+        """The integral of the rate over the first ``at_s`` seconds."""
         if self.period_s:
             middle, swing, turns = (
                 (self.start + self.end) / 2,
@@ -71,11 +71,11 @@ class Segment:
         return self.start * at_s + (self.end - self.start) * at_s * at_s / (self.to_s - self.from_s) / 2
 
     def reached(self, amount: float) -> float:
-        """After how many seconds the integral is so much, which it is within the segment."""
+        """After how many seconds the integral reaches ``amount``, which it does within the segment."""
         if self.period_s:
             return self._on_sine(amount)
         bend = 0.0 if math.isinf(self.to_s) else (self.end - self.start) / (self.to_s - self.from_s)
-        # start·t + bend·t²/2 = amount, in the form that loses no digits for small bends.
+        # Solves start·t + bend·t²/2 = amount, in the form that is accurate for small bends.
         return (
             2 * amount / (self.start + math.sqrt(max(self.start**2 + 2 * bend * amount, 0.0)))
             if amount
@@ -116,7 +116,7 @@ class Profile:
         object.__setattr__(self, "_sums", tuple(itertools.accumulate(whole, initial=0.0)))
 
     def rate(self, at_s: float) -> float:
-        """Arrivals a second at this time; after a step where there is one."""
+        """Arrivals per second at this time; at a step, those after it."""
         segment = self.segments[self._place(at_s)]
         return segment.rate(at_s - segment.from_s)
 
@@ -127,7 +127,7 @@ class Profile:
         return self._sums[place] + segment.passed(max(at_s, 0.0) - segment.from_s)
 
     def when(self, arrivals: float) -> float:
-        """The time at which so many have arrived; infinite where there are never so many."""
+        """The time at which this many have arrived; infinite if that never happens."""
         place = max(
             bisect_left(self._sums, arrivals) - 1, 0
         )  # never one in which nothing arrives, but for the last
@@ -151,7 +151,7 @@ class Course:
 
     profile: Profile
     start_ns: int
-    """When the run began."""
+    """The start of the run."""
 
     def between(self, from_ns: int, to_ns: int) -> float:
         """Arrivals from one time to another."""
@@ -159,19 +159,19 @@ class Course:
         return of((to_ns - self.start_ns) / SECOND_NS) - of((from_ns - self.start_ns) / SECOND_NS)
 
     def after(self, from_ns: int, amount: float) -> int | None:
-        """The time by which so many more have arrived; None where that is never."""
+        """When ``amount`` more have arrived since ``from_ns``; None if that never happens."""
         before = self.profile.integral((from_ns - self.start_ns) / SECOND_NS)
         at_s = self.profile.when(before + amount)
         return self.start_ns + round(at_s * SECOND_NS) if math.isfinite(at_s) else None
 
 
 def parse_profile(text: str) -> Profile:
-    """The profile that this text asks for; see the grammar above. Raises `ValueError` saying what is allowed."""
+    """Parses a profile; see the grammar above. Raises `ValueError`, which says what is allowed."""
     words = text.split()
     poisson = bool(words) and words[0] == "poisson"
     points = [_point(word) for word in words[poisson:]]
     if not points or points[0][0] != 0:
-        raise ValueError("a profile begins at 0, such as '0:100/s 60s:1000/s'")
+        raise ValueError("a profile must start at 0, such as '0:100/s 60s:1000/s'")
     if len(points) > MOST_POINTS:
         raise ValueError(f"at most {MOST_POINTS} points are allowed")
     segments = []
@@ -197,13 +197,13 @@ def _point(word: str) -> tuple[float, float, float, float]:
     found = _POINT.fullmatch(word)
     if not found or bool(found["high"]) != bool(found["period"]):
         raise ValueError(
-            f"{word!r} is no point: write TIME:RATE such as 60s:1000/s, or 60s:100..900/s~30s for a sine"
+            f"{word!r} is not a point: write TIME:RATE such as 60s:1000/s, or 60s:100..900/s~30s for a sine wave"
         )
     at = duration_ns(found["at"], unit="s") / SECOND_NS
     low, high = float(found["low"]), float(found["high"] or found["low"])
     if max(low, high) > _HIGHEST:
-        raise ValueError(f"{word!r}: a rate is a number from 0 to {_HIGHEST:g}")
+        raise ValueError(f"{word!r}: a rate must be a number from 0 to {_HIGHEST:g}")
     period = duration_ns(found["period"], unit="s") / SECOND_NS if found["period"] else 0.0
     if found["period"] and (period < 0.1 or low > high):
-        raise ValueError(f"{word!r}: a sine goes from its lower to its higher rate, in 100ms at least")
+        raise ValueError(f"{word!r}: a sine wave needs the lower rate first, and a period of at least 100ms")
     return at, low, high, period
