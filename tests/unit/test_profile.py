@@ -91,14 +91,14 @@ def test_a_sine_swings_between_its_rates() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "begins at 0"),
-        ("5s:100/s", "begins at 0"),
+        ("", "must start at 0"),
+        ("5s:100/s", "must start at 0"),
         ("0:100/s 10s:5/s 4s:1/s", "back in time, from 10s to 4s"),
         ("0:fast", "'0:fast' is not a point"),
         ("0:0", "a rate above 0"),
         ("0:1e9/s", "is not a point"),
         ("0:2000000/s", "a rate must be a number from 0 to 1e[+]06"),
-        ("0:900..100/s~60s", "from its lower to its higher"),
+        ("0:900..100/s~60s", "needs the lower rate first"),
         ("0:100..900/s", "is not a point"),
         ("0:100/s~60s", "is not a point"),
         ("0:100/s x:5/s", "a duration is a number"),
