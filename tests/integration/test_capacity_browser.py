@@ -107,6 +107,7 @@ def test_the_page_says_what_holds_and_each_chart_what_it_shows(tab: Page, pages:
     assert "fails at " in tab.value("document.querySelector('.banner').textContent")
     said = tab.value("document.querySelector('#latency .said').textContent")
     assert "p99 where it fails: 400" in said and "highest at " in said
+    assert "p99, not trusted: " in said
     assert tab.value("[...document.querySelectorAll('.figures dt')].map(each => each.textContent)") == [
         "holds",
         "at least",

@@ -154,5 +154,5 @@ def test_the_table_has_every_step_and_marks_what_is_not_trusted() -> None:
     table = steps_table(made)
     assert len(table.rows) == len(made.sides[0].steps)
     (late, *_) = [row for row in table.rows if row[-1] == "not trusted"]
-    assert late[3:5] == ("1.00", "(2.00)")
+    assert late[3:5] == ("(1.00)", "(2.00)")
     assert table.notes and markdown(made).count("\n|") == len(table.rows) + 2

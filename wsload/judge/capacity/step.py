@@ -63,6 +63,10 @@ class StepFigures:
     took_s: float = 0.0
     """With everything around it."""
 
+    def trusts(self, percentile: float) -> bool:
+        """Whether this percentile of them is trusted."""
+        return self.outcome is not Outcome.UNTRUSTED and percentile <= self.trusted_up_to
+
     @property
     def step(self) -> Step:
         """As the search sees it."""

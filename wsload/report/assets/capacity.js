@@ -5,7 +5,10 @@
   const wide = () => innerWidth > 620;
   const still = { y: false, drag: { x: false, y: false } };
   const PERCENTILES = [["p50", "a", 0], ["p99", "b", 1], ["p99.9", "d", 2]];
-  const MARKS = { fails: "g", "not trusted": "f" };
+  const MARKS = [
+    ["p99 where it fails", "g", (step) => (step.outcome === "fails" ? step.p99 ?? step.doubted : null)],
+    ["p99, not trusted", "f", (step) => step.doubted],
+  ];
   const known = data.sides.filter((side) => side.known);
   let side = known[0];
 
@@ -72,13 +75,9 @@
   });
 
   function latency() {
-    const usable = (step) => step.outcome !== "not trusted";
-    const lines = PERCENTILES.filter(([name]) => side.steps.some((step) => step[name] && usable(step)));
-    const marks = Object.keys(MARKS).filter((outcome) => side.steps.some((step) => step.outcome === outcome && step.p99));
-    const columns = [
-      ...lines.map(([name]) => side.steps.map((step) => (usable(step) ? step[name] : null))),
-      ...marks.map((outcome) => side.steps.map((step) => (step.outcome === outcome ? step.p99 : null))),
-    ];
+    const lines = PERCENTILES.filter(([name]) => side.steps.some((step) => step[name]));
+    const marks = MARKS.filter(([, , of]) => side.steps.some(of));
+    const columns = [...lines.map(([name]) => side.steps.map((step) => step[name])), ...marks.map(([, , of]) => side.steps.map(of))];
     const within = {
       ...logScale,
       range: (plot, low, high) => {
@@ -94,7 +93,7 @@
       series: [
         loadSeries,
         ...lines.map(([name, shade, dash]) => line(name, shade, figure, { dash: DASHES[dash] })),
-        ...marks.map((outcome) => dots(outcome === "fails" ? "p99 where it fails" : "p99, not trusted", MARKS[outcome], figure)),
+        ...marks.map(([label, shade]) => dots(label, shade, figure)),
       ],
       hooks: { drawAxes: [border], draw: [bounds] },
     }, [rates(), ...columns], wide() ? 340 : 280);

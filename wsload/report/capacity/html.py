@@ -16,7 +16,7 @@ from wsload.judge.figures.summary import summarize
 from wsload.judge.run.grammar import parse_check
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
 from wsload.report.capacity.sentences import findings, headline, shown
-from wsload.report.capacity.tables import steps_table
+from wsload.report.capacity.tables import percentiles, steps_table
 from wsload.report.page import page
 from wsload.results.files import replace_file
 from wsload.results.reader import open_run
@@ -112,9 +112,8 @@ def _step(report: CapacityReport, side: SearchedSide, step: StepFigures) -> dict
         "outcome": step.outcome,
         "reason": step.reason,
         "achieved": step.achieved or None,
-        "p50": _ms(step.p50_ns),
-        "p99": _ms(step.p99_ns),
-        "p99.9": _ms(step.p99_9_ns),
+        **{f"p{each:g}": _ms(value) if step.trusts(each) else None for each, value in percentiles(step)},
+        "doubted": None if step.trusts(99) else _ms(step.p99_ns),
         "curve": None if step.outcome is Outcome.UNTRUSTED else _curve(report, step),
     }
 

@@ -40,9 +40,7 @@ def percentiles(step: StepFigures) -> tuple[tuple[float, int | None], ...]:
 
 
 def _doubted(step: StepFigures) -> bool:
-    return any(
-        value is not None and percentile > step.trusted_up_to for percentile, value in percentiles(step)
-    )
+    return any(value is not None and not step.trusts(percentile) for percentile, value in percentiles(step))
 
 
 def _row(side: SearchedSide, step: StepFigures, *, two: bool, served: bool, whole: bool) -> tuple[str, ...]:
@@ -54,7 +52,7 @@ def _row(side: SearchedSide, step: StepFigures, *, two: bool, served: bool, whol
         number(round(step.rate)) if whole else rate(step.rate),
         rate(step.achieved),
         *(
-            NOTHING if value is None else ms(value) if percentile <= step.trusted_up_to else f"({ms(value)})"
+            NOTHING if value is None else ms(value) if step.trusts(percentile) else f"({ms(value)})"
             for percentile, value in percentiles(step)
         ),
         number(step.lost),
