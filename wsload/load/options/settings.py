@@ -1,7 +1,7 @@
-"""What wsload's options say: read in one place, `Settings.of`.
+"""The values of wsload's options, all read by `Settings.of`.
 
-So a mistake reads the same whether it came from the command line, from ``LOCUST_WS_…`` or from the
-browser's start form. The options themselves are in `wsload.load.options.table`.
+So a mistake gets the same message on the command line, in ``LOCUST_WS_…`` and in the start form. The options
+themselves are in `wsload.load.options.table`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Settings:
     """By how much the load generator's lateness may move a percentile that is trusted."""
     allow_invalid: bool
     checks: tuple[Check, ...]
-    """What the run has to fulfil: pyproject.toml's, then those of a file, then the options'."""
+    """Those of pyproject.toml, then those of a file, then those of the options."""
     abort_on: tuple[Condition, ...]
     """What ends the run at once."""
     insecure: bool

@@ -1,11 +1,11 @@
-"""A user's life on the loop: it arrives, works, and leaves.
+"""The state machine of a user on the loop: it arrives, works, and leaves.
 
     NEW ──▶ ARRIVING ──▶ BUSY ⇄ RESTING ──▶ LEAVING ──▶ GONE
                └────────── ENDING / FINISHING ──▲
 
-A user that is asked to stop while it arrives or rests is ENDING at once; while it is busy it is FINISHING: what it
-is doing may end first. One that is killed is ENDING, whatever it was doing. LEAVING (`on_stop`, outstanding
-answers, closing) is bounded by itself and is not cut short.
+A user that is asked to stop while it arrives or rests is ENDING at once. While it is busy, it becomes FINISHING, so
+that the current task can finish. A user that is killed is ENDING at once, whatever it was doing. LEAVING (`on_stop`,
+outstanding answers, closing) has its own time limits, and is not cut short.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _now_ns = time.monotonic_ns
 
 
 class Phase(enum.Enum):
-    """How far a user has come."""
+    """The state of a user."""
 
     NEW = "new"
     ARRIVING = "arriving"
@@ -49,15 +49,15 @@ ON_STOP: Final[Mapping[Phase, Phase]] = {
     Phase.RESTING: Phase.ENDING,
     Phase.BUSY: Phase.FINISHING,
 }
-"""What being asked to stop does in each phase; in the others nothing."""
+"""The phase that follows when the user is asked to stop; other phases don't change."""
 ON_KILL: Final[Mapping[Phase, Phase]] = dict.fromkeys(
     (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY, Phase.FINISHING), Phase.ENDING
 )
-"""What being killed does in each phase; in the others nothing."""
+"""The phase that follows when the user is killed; other phases don't change."""
 
 
 class Life:
-    """One user's life. Made on the hub's thread; everything else belongs to the loop's."""
+    """A user's life. Created on the hub's thread; everything else happens on the loop's."""
 
     __slots__ = (
         "_due_tasks",
@@ -81,16 +81,16 @@ class Life:
         self.open_workload = bool(schedule or context.settings.paced)
         self.stack = TaskStack(user)
         self.turned = False
-        """Whether the loop has had its turn since the task of a closed workload began."""
+        """Whether the loop has run since the current task of a closed workload started."""
         self.started = False
-        """Whether `on_start` was called, so that `on_stop` is to be."""
+        """Whether `on_start` was called, so that `on_stop` must be."""
         self.error: BaseException | None = None
-        """What a task raised, where Locust is not to catch that."""
+        """What a task raised, if Locust is told not to catch exceptions."""
         self._task: asyncio.Task[None] | None = None
         self._due_tasks: DueTasks | None = None
 
     def stop(self, *, kill: bool = False) -> None:
-        """Asked to stop, or killed."""
+        """Asks the user to stop, or kills it."""
         following = (ON_KILL if kill else ON_STOP).get(self.phase)
         if following is None:
             return
@@ -99,7 +99,7 @@ class Life:
             if self._due_tasks is not None:
                 self._due_tasks.stop()
         else:
-            # Not at once: a hook that runs in the user's own task may have asked for it.
+            # Not right now, since the caller may be a hook in the user's own task.
             self.context.engine.loop.call_soon(self._cut_short)
 
     def _cut_short(self) -> None:
@@ -108,11 +108,11 @@ class Life:
 
     @property
     def ending(self) -> bool:
-        """Whether the user is on its way out."""
+        """Whether the user is stopping, or has stopped."""
         return self.phase not in (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY)
 
     async def live(self, arrival_ns: int) -> None:
-        """The whole life. Raises what a task did, after it, where Locust is not to catch that."""
+        """Runs the user to its end. If Locust is told not to catch exceptions, raises that of a task afterwards."""
         if self.phase is not Phase.NEW:
             return
         engine = self.context.engine
@@ -159,7 +159,7 @@ class Life:
             try:
                 await user._socket.open_persistently(arrival_ns)
             except WorkloadError:
-                recorder.count.users_ended += 1  # no reconnection is wanted
+                recorder.count.users_ended += 1  # it does not reconnect
                 raise StopUser from None
         delays = backoff()
         while True:
@@ -168,7 +168,7 @@ class Life:
             try:
                 await user.on_start()
             except OpenError:
-                # connect() in on_start: on_start is tried again, as wsload's own opening is.
+                # connect() in on_start failed: on_start is retried, like the automatic opening.
                 if not user._socket.reconnects:
                     recorder.count.users_ended += 1
                     raise StopUser from None
@@ -237,7 +237,7 @@ class Life:
                 await asyncio.sleep(0)  # a task that never suspends must not starve the others
 
     async def _step(self) -> bool:
-        """Runs the next task; says whether the wait time comes next."""
+        """Runs the next task; returns whether the wait time comes next."""
         task = self.stack.only
         try:
             if task is not None:
@@ -250,7 +250,7 @@ class Life:
         return True
 
     async def _raised(self, task: Any, error: BaseException) -> bool:
-        """What follows from what a task raised; says whether the wait time comes next."""
+        """Handles what a task raised; returns whether the wait time comes next."""
         if isinstance(error, WorkloadError):
             return True  # counted when it was raised
         if isinstance(error, InterruptTaskSet):
@@ -264,7 +264,7 @@ class Life:
         return True
 
     def _failed(self, task: str, error: BaseException) -> None:
-        """A task raised: that is its failure."""
+        """Counts a failure of a task, which raised."""
         self.user._raised(f"task {task}", error)
         if isinstance(error, SystemExit):
             raise StopUser from error

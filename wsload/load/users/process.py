@@ -1,4 +1,4 @@
-"""What the users of one process share: the settings, the engine behind its bridge, the pacer, names."""
+"""What the users of a process share: settings, the engine behind its bridge, the pacer, numbers."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from wsload.results.machine import clock_id
 logger = logging.getLogger("wsload")
 
 newcomers: Final[list[Callable[[Any], object]]] = []
-"""Called with each Locust environment when its first user is made."""
+"""Called with each Locust environment when its first user is created."""
 
 LONG_LOOKS: Final = 3
-"""So many of a run's connections are watched for longer before they are closed, for answers too many."""
+"""This many of a run's connections wait longer for surplus answers before they are closed."""
 MOST_REPORTED: Final = 1_000
-"""Different errors of user classes that are shown in the log of a run."""
+"""At most this many different errors of user classes are logged in a run."""
 
 
 class ProcessContext:
-    """One per process and Locust environment, made when first asked for: after any fork."""
+    """One per process and Locust environment, created when first used, after any fork."""
 
     _of: Final[weakref.WeakKeyDictionary[Any, ProcessContext]] = weakref.WeakKeyDictionary()
 
@@ -43,13 +43,13 @@ class ProcessContext:
         self.environment = environment
         self.bridge = Bridge(on_log=logger.error)
         self.arrivals: Final = Arrivals(
-            # A worker's number is known only when its master has greeted it.
+            # A worker's index is only known after its master has acknowledged it.
             phase=lambda: phase_of_worker(getattr(environment.runner, "worker_index", 0))
         )
         self.clock: Final = clock_id()
-        """Names this host's monotonic clock in tokens."""
+        """Identifies this host's monotonic clock in tokens."""
         self.nonce: Final = secrets.token_hex(3)
-        """Tells this process's users from all others, 6 characters."""
+        """Distinguishes this process's users from all others; 6 characters."""
         self.rows: Final = Rows()
         """Which rows of feeds come next."""
         self.target_users = 0
@@ -59,11 +59,11 @@ class ProcessContext:
         self._numbers = itertools.count(1)
         self._reported: set[tuple[type, str]] = set()
         self.refused = False
-        """Whether the run could not be started: Locust spawns its users all the same, to no effect."""
+        """Whether users that Locust starts are to end at once, because the run could not start or is ending."""
         self._pacer: Pacer | None = None
         self._opener: Opener | None = None
         self.long_looks = LONG_LOOKS
-        """How many of these are left."""
+        """How many of `LONG_LOOKS` are left."""
         try:
             self.configure()
         except UsageError:
@@ -79,7 +79,7 @@ class ProcessContext:
         return cls._of[environment]
 
     def configure(self) -> None:
-        """Reads the options anew, as at the start of every run; raises `UsageError`."""
+        """Reads the options, at the start of every run; raises `UsageError`."""
         self._use(Settings.of(self.environment.parsed_options or Namespace()))
 
     def _use(self, settings: Settings) -> None:
@@ -120,7 +120,7 @@ class ProcessContext:
         return rate * ready / max(self.target_users, ready) if self.target_users else 0.0
 
     def retarget(self, users: int) -> None:
-        """From the hub: so many users are wanted in all."""
+        """Sets the number of users wanted over all processes; called on the hub."""
         if users != self.target_users:
             self.bridge.engine.call(self._retarget, users)
 
@@ -131,11 +131,10 @@ class ProcessContext:
 
     @property
     def engine(self) -> Engine:
-        """The engine behind the bridge."""
         return self.bridge.engine
 
     def quit(self, reason: str, error: BaseException) -> None:
-        """From the loop: ends the whole run, as a user class asked for by ``StopTest`` or ``SystemExit``."""
+        """Ends the whole run, after ``StopTest`` or ``SystemExit`` in a user class; called on the loop."""
         self.bridge.to_hub(end_run, self.environment, reason, error)
 
     def next_number(self) -> int:
@@ -143,7 +142,7 @@ class ProcessContext:
         return next(self._numbers)
 
     def report_user_error(self, user: Any, error: BaseException, text: str) -> None:
-        """From the loop: a bug in a user class. Locust is told of each, the log only of the first of a kind."""
+        """Reports a bug in a user class to Locust, and logs the first of each kind; called on the loop."""
         first = (type(user), text) not in self._reported and len(self._reported) < MOST_REPORTED
         if first:
             self._reported.add((type(user), text))
@@ -152,4 +151,4 @@ class ProcessContext:
     def _tell_user_error(self, user: Any, error: BaseException, text: str) -> None:
         self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
         if text:
-            logger.error("%s\n(further ones like it are counted, not shown)", text.rstrip())
+            logger.error("%s\n(further errors like this are counted, but not shown)", text.rstrip())
