@@ -101,7 +101,8 @@ def _by_now(search: Search, turn: Turn) -> str:
     plan, steps = search.plan.search, search.of(turn.side)
     found = look(plan, [step.step for step in steps])
     if any(step.outcome is Outcome.FAILS for step in steps):
-        return f"the capacity is between {shown(found.low, plan)} and {shown(found.high, plan)}"
+        low, high = max(found.low, plan.low), min(found.high, plan.high)
+        return f"the capacity is between {shown(low, plan)} and {shown(high, plan)}"
     held = max((step.rate for step in steps if step.outcome is Outcome.HOLDS), default=None)
     return "nothing is known yet" if held is None else f"the capacity is above {shown(held, plan)}"
 
