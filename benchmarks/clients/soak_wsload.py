@@ -1,12 +1,13 @@
 """A locustfile: users who ask at a steady rate, and now and then leave and come back by themselves."""
 
+import asyncio
 import itertools
 import os
 import random
 
 from locust import task
 
-from wsload import WebSocketUser, constant_rate
+from wsload import OpenError, WebSocketUser, constant_rate
 
 LEAVING = 1 / 5_000
 
@@ -28,4 +29,11 @@ class Asker(WebSocketUser):
         await self.request(f"{number} {'x' * 100}", key=number, name="ask")
         if random.random() < LEAVING:
             await self.close()
-            await self.connect()
+            await self.come_back()
+
+    async def come_back(self):
+        while True:
+            try:
+                return await self.connect()  # one attempt, which the server may refuse
+            except OpenError:
+                await asyncio.sleep(0.2)
