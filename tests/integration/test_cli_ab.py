@@ -306,7 +306,7 @@ A_B = ("--a", SERVE, "--b", SLOW)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "wsload ab: give --a (a command or a URL) or --a-ref (a git ref)"),
+        ((), "wsload: give --a (a command or a URL) or --a-ref (a git ref)"),
         ((*A_B, "--b-ref", "HEAD", "-f", CHAT), "give --b (a command or a URL) or --b-ref (a git ref)"),
         (("--a-ref", "HEAD", "--b", SERVE, "-f", CHAT), "--a-ref 'HEAD': --serve is missing"),
         ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
