@@ -155,7 +155,8 @@ class Conversation:
         return random.uniform(0.005, 0.025)
 
     def say(self, entry: dict[str, Any], chance: float) -> None:
-        if self.connection.state is not State.OPEN or (self.behaviour == "drops" and chance < DROPPED):
+        gone = self.connection.state is not State.OPEN or self.connection.transport.is_closing()
+        if gone or (self.behaviour == "drops" and chance < DROPPED):
             return
         message = {key: entry[key] for key in ("id", "status", "value")}
         if entry["opaque"]:
