@@ -161,7 +161,7 @@ def test_the_list_has_a_row_a_run_and_names_what_it_cant_read(
     make_invalid(results)
     make_run(results, [second(0, [2])], build="killed", trust=None, started_at=STARTED_AT + 60)
     newer(make_run(results, [], build="future", started_at=STARTED_AT + 120))
-    done = wsload("list")
+    done = wsload("list", COLUMNS="200")
     assert done.returncode == 0
     rows = {row.split()[3]: row for row in done.stdout.splitlines() if row.startswith("2024")}
     assert list(rows) == ["overdriven", "v1", "killed"]

@@ -205,7 +205,7 @@ def test_servers_that_speak_something_else_are_no_good_runs(
     assert kind in trust(finished)["verdict"]
 
 
-def test_a_forgotten_await_leaves_nothing_but_connections_and_that_is_said(
+def test_a_forgotten_await_leaves_nothing_measured_and_is_named(
     run: Callable[..., Finished],
 ) -> None:
     text = CHATTING.replace('await self.say("hello")', "self.talk()").replace(
@@ -214,5 +214,6 @@ def test_a_forgotten_await_leaves_nothing_but_connections_and_that_is_said(
     )
     text = text.replace("numbers =", "embedded_server()\nnumbers =")
     finished = run(text, users=25, seconds=3)
-    assert trust(finished)["verdict"].startswith("Only connections were measured. ")
-    assert "Only connections were measured." in " ".join(finished.stdout.split())
+    assert finished.returncode == 5, finished.stdout + finished.stderr
+    assert trust(finished)["verdict"].startswith("Nothing was measured: ")
+    assert "forgotten await: Guest.talk" in " ".join(finished.stdout.split())
