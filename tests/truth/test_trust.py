@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are bound to cores"),
 ]
 
-LEAST_POSTS = 100
+LEAST_POSTS = 30
 """Fewer would mean that hardly anything ran."""
 
 
