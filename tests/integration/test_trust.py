@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def test_a_load_generator_that_is_in_time_is_trusted(run: Callable[..., Finished
             return
         assert "blocked the event loop" not in found["verdict"], found["verdict"]
         assert "lateness shows" in found["verdict"], found["verdict"]
+        shutil.rmtree(finished.directory)
 
 
 @pytest.mark.parametrize("habit", ["burns", "blocks"])
