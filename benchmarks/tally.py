@@ -1,6 +1,6 @@
 """Counts that one process writes and another reads at any time, in shared memory.
 
-This way the echo server, which knows best how many messages went through, counts for all clients, whoever wrote them.
+So the echo server counts the messages of every client, whichever library the client uses.
 """
 
 from __future__ import annotations

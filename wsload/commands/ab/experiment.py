@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, order
 from wsload.commands.harness.builds import LETTERS, Build
+from wsload.commands.harness.stored import made, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
-from wsload.redact import plain
 from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 2
@@ -30,15 +30,8 @@ EXPERIMENT: Final = "experiment.json"
 DISCARDED: Final = "discarded"
 """Subdirectory for warm-ups, and for attempts that were repeated."""
 
-_KINDS: Final[dict[str, tuple[type, ...]]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (int, float),
-    "bool": (bool,),
-}
 _ALL_JUDGED: Final = 12
 """Names in the gate of schema 1 that stood for everything."""
-T = TypeVar("T")
 
 
 class StopReason(StrEnum):
@@ -166,7 +159,7 @@ class Experiment:
                 "created_at": self.created_at,
                 "ended": self.ended,
                 "more": self.more,
-                "plan": _plain(plan),
+                "plan": utf8(plan),
                 "runs": [
                     {**asdict(outcome), "pair": slot.pair, "side": LETTERS[slot.side]}
                     for slot, outcome in zip(self.slots, self.done, strict=False)
@@ -190,7 +183,7 @@ class Experiment:
             experiment = cls(
                 plan=_plan(found["plan"], schema),
                 created_at=float(found["created_at"]),
-                done=tuple(_made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
+                done=tuple(made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
                 ended=None if found["ended"] is None else StopReason(found["ended"]),
                 more=tuple(map(int, found.get("more", ()))),
             )
@@ -211,38 +204,19 @@ class Experiment:
 def _plan(found: dict[str, Any], schema: int) -> ExperimentPlan:
     gate = found["gate"]
     judged = tuple(gate["judged"])
-    return _made(
+    return made(
         ExperimentPlan,
         found,
-        a=_made(Build, found["a"]),
-        b=_made(Build, found["b"]),
+        a=made(Build, found["a"]),
+        b=made(Build, found["b"]),
         options=tuple(found["options"]),
-        gate=_made(
+        gate=made(
             Gate,
             gate,
             judged=() if schema == 1 and len(judged) == _ALL_JUDGED else judged,
             scatter=tuple((str(name), float(value)) for name, value in gate.get("scatter", ())),
         ),
     )
-
-
-def _made(kind: type[T], found: dict[str, Any], **given: object) -> T:
-    """The dataclass made from an object's items, if these have the fields' types."""
-    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
-    for name, value in found.items():
-        wanted = _KINDS.get(known.get(name, ""))
-        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
-            raise ValueError(f"{name!r} has the wrong type {type(value).__name__}")
-    return kind(**({name: value for name, value in found.items() if name in known} | given))
-
-
-def _plain(value: Any) -> Any:
-    """With all text valid UTF-8, whatever bytes the command line held."""
-    if isinstance(value, dict):
-        return {key: _plain(found) for key, found in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(found) for found in value]
-    return plain(value) if isinstance(value, str) else value
 
 
 def load(path: Path) -> Experiment:

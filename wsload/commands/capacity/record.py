@@ -9,22 +9,21 @@ A file of a newer schema is refused; keys that this version does not know are ig
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
 from wsload.commands.harness.builds import LETTERS, Build
+from wsload.commands.harness.stored import made, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
-from wsload.redact import plain
 from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 1
 CAPACITY: Final = "capacity.json"
 _SIDES: Final = {letter: side for side, letter in LETTERS.items()}
-T = TypeVar("T")
 
 
 def to_json(search: Search) -> bytes:
@@ -33,9 +32,9 @@ def to_json(search: Search) -> bytes:
         {
             "schema": SCHEMA,
             "created_at": search.created_at,
-            "plan": _plain(asdict(search.plan)),
+            "plan": utf8(asdict(search.plan)),
             "steps": [
-                {"side": LETTERS[side], **_plain(asdict(step))}
+                {"side": LETTERS[side], **utf8(asdict(step))}
                 for side, steps in search.steps.items()
                 for step in steps
             ],
@@ -51,7 +50,7 @@ def from_json(data: bytes) -> Search:
             raise ValueError(f"schema {schema!r} is unknown: it takes a newer wsload to read it")
         search = Search(plan=_plan(found["plan"]), created_at=float(found["created_at"]))
         for each in found["steps"]:
-            step = _made(StepFigures, each, outcome=Outcome(each["outcome"]))
+            step = made(StepFigures, each, outcome=Outcome(each["outcome"]))
             if step.run != Path(step.run).name or step.run in (".", ".."):
                 raise ValueError("names a run outside its own directory")
             search = search.with_step(_SIDES[each["side"]], step)
@@ -61,29 +60,15 @@ def from_json(data: bytes) -> Search:
 
 
 def _plan(found: dict[str, Any]) -> CapacityPlan:
-    return _made(
+    return made(
         CapacityPlan,
         found,
-        a=_made(Build, found["a"]),
-        b=None if found["b"] is None else _made(Build, found["b"]),
+        a=made(Build, found["a"]),
+        b=None if found["b"] is None else made(Build, found["b"]),
         checks=tuple(map(str, found["checks"])),
         options=tuple(map(str, found["options"])),
-        search=_made(SearchPlan, found["search"]),
+        search=made(SearchPlan, found["search"]),
     )
-
-
-def _made(kind: type[T], found: dict[str, Any], **given: object) -> T:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**({name: value for name, value in found.items() if name in known} | given))
-
-
-def _plain(value: Any) -> Any:
-    """With all text valid UTF-8, whatever bytes the command line held."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return plain(value) if isinstance(value, str) else value
 
 
 def load(path: Path) -> Search:

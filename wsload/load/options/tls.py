@@ -10,7 +10,7 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     """A context that trusts these authorities, or the system's for an empty name.
 
     Python verifies strictly from 3.13 on (``VERIFY_X509_STRICT``), and then refuses authorities without the
-    extensions of RFC 5280, which private ones often lack. Whoever names an authority has decided to trust
+    extensions of RFC 5280, which private ones often lack. A user who names an authority has decided to trust
     it, so for those of a file verification is what it is with every other version of Python.
     """
     context = ssl.create_default_context(cafile=ca_file or None)

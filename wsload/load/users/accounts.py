@@ -120,7 +120,7 @@ class Accounts:
             recorder.count.timeouts += 1
 
     def fail(self, waiter: asyncio.Future[Any], error: WorkloadError) -> None:
-        """Raises the error in whoever awaits the answer, if anybody does."""
+        """Raises the error where the answer is awaited, if it is."""
         waiter.set_exception(error)
         waiter.add_done_callback(_retrieve)
         self.progress.turned = True

@@ -5,8 +5,8 @@
                      │  ▼                   ▼              lost │  ▼
                      WAITING ◀──────────────────────────────────┴─ DROPPING
 
-GREETING is the time of `on_connect`. Whoever reports that a connection is gone decides whether it is reopened: LOST
-leads to another attempt, GONE does not.
+GREETING is the time of `on_connect`. The caller that reports the end of a connection decides whether it is reopened:
+LOST leads to another attempt, GONE does not.
 """
 
 from __future__ import annotations

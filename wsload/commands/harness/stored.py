@@ -1,0 +1,38 @@
+"""Dataclasses that were stored as JSON, and text that can be."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+from wsload.redact import plain
+
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "bool": (bool,),
+}
+T = TypeVar("T")
+
+
+def made(kind: type[T], found: dict[str, Any], **given: object) -> T:
+    """The dataclass made from an object's items; those that it doesn't know are ignored.
+
+    Raises `ValueError` for an item that has not its field's type.
+    """
+    known = {field.name: str(field.type) for field in fields(kind)}  # type: ignore[arg-type]
+    for name, value in found.items():
+        wanted = _KINDS.get(known.get(name, ""))
+        if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
+            raise ValueError(f"{name!r} has the wrong type {type(value).__name__}")
+    return kind(**({name: value for name, value in found.items() if name in known} | given))
+
+
+def utf8(value: Any) -> Any:
+    """With all text valid UTF-8, whatever bytes the command line held."""
+    if isinstance(value, dict):
+        return {key: utf8(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [utf8(each) for each in value]
+    return plain(value) if isinstance(value, str) else value
