@@ -22,6 +22,8 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
     If a process manager sends SIGTERM twice, or somebody presses Ctrl-C as well, Locust fires the event each time and
     then exits, the second time while the first is still ending the run. Now the second waits for the first to end
     the process.
+
+    A listener that calls `sys.exit` sets the exit code, as if it had set ``process_exit_code``.
     """
     fire = quitting.fire
     first: Any = None
@@ -43,7 +45,13 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while first is not me and (exiting or not first.dead) and time.monotonic() < deadline:
             gevent.sleep(STEP_S)
-        fire(**arguments)
+        try:
+            fire(**arguments)
+        except SystemExit as leaving:  # by a listener: it would exit with this code whatever was judged
+            code = leaving.code
+            arguments["environment"].process_exit_code = (
+                code if isinstance(code, int) else int(code is not None)
+            )
         then()
 
     quitting.fire = fire_or_wait  # type: ignore[method-assign]
