@@ -44,6 +44,25 @@ def test_a_socket_that_is_not_python_s_own_is_connected_handed_over_and_closed_o
     run(body)
 
 
+def test_a_socket_is_closed_once_where_its_handing_over_is_cancelled() -> None:
+    """uvloop 0.22 left it to the garbage collector to close the number again, whoever had it by then."""
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        async with served_tcp(hang_up) as port:
+            sock = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
+            sock.setblocking(False)
+            await compat.connect_socket(loop, sock, ("127.0.0.1", port))
+            handing = asyncio.ensure_future(loop.create_connection(asyncio.Protocol, sock=sock))  # type: ignore[arg-type]
+            await asyncio.sleep(0)
+            handing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await handing
+            assert sock.fileno() == -1, f"{UVLOOP} keeps a socket that it has closed"
+
+    run(body)
+
+
 def test_a_socket_that_is_not_handed_over_is_abandoned() -> None:
     sock = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
     sock.abandon()
