@@ -15,11 +15,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wsload.load.users.recent import Recent
 from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
 from wsload.measure.names import Figures
 
-REMEMBERED: Final = 256
-"""How many keys of answered or lost requests are kept, to recognize duplicate and late answers."""
 COMPARED: Final = 32
 """An answer is compared with at most this many outstanding requests."""
 _WORD: Final = re.compile(rb"[0-9A-Za-z_-]{1,64}")
@@ -108,8 +107,8 @@ class Pairing:
         """What a match raised last; the caller removes it."""
         self._by_key: dict[Hashable, Request] = {}
         self._rules: dict[object, Rule] = {}
-        self._answered: dict[Hashable, str] = {}
-        self._lost: dict[Hashable, str] = {}
+        self._answered = Recent()
+        self._lost = Recent()
         self._reused: set[Hashable] | None = None
 
     def __iter__(self) -> Iterator[Request]:
@@ -174,7 +173,7 @@ class Pairing:
         if request.key is not None:
             if self._by_key.pop(request.key, None) is not None:
                 self.outstanding -= 1
-                _remember(self._lost, request.key, request.figures.name)
+                self._lost.add(request.key, request.figures.name)
             return
         if self.in_order is None or request not in self.in_order:
             return
@@ -196,9 +195,7 @@ class Pairing:
         request = self._by_key.pop(key, None)
         if request is not None:
             self.outstanding -= 1
-            self._answered[key] = request.figures.name
-            if len(self._answered) > REMEMBERED:
-                del self._answered[next(iter(self._answered))]
+            self._answered.add(key, request.figures.name)
         return request
 
     def receive(self, message: Any, key: Hashable) -> Found:
@@ -209,7 +206,7 @@ class Pairing:
                 return Found(Kind.ANSWER, request)
             if key in self._lost:
                 name = self._lost.pop(key)
-                _remember(self._answered, key, name)
+                self._answered.add(key, name)
                 return Found(Kind.LATE, name=name)
             if key in self._answered:
                 name = self._answered[key]
@@ -266,12 +263,6 @@ class Pairing:
         self.outstanding -= 1
         if not queue:
             self.overlapped = False
-
-
-def _remember(keys: dict[Hashable, str], key: Hashable, name: str) -> None:
-    keys[key] = name
-    if len(keys) > REMEMBERED:
-        del keys[next(iter(keys))]
 
 
 def _quoted(message: Any, request: Request, others: deque[Request]) -> bool | None:
