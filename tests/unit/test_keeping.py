@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+import gevent
 import pytest
 from locust import constant, task
 from locust.exception import StopTest, StopUser
@@ -620,6 +621,76 @@ def test_there_is_a_way_out_of_every_plain_hook(w: World, hook: str, way: str) -
     assert bool(w.quits) == (way in ("StopTest", "exit"))
     assert any(kind.endswith(": RuntimeError") for kind in w.failures()) == (way == "bug")
     assert bool(w.reported) == (way == "bug")
+
+
+class OfMyOwn(BaseException):
+    pass
+
+
+async def awaits_what_it_cancelled() -> None:
+    task = asyncio.ensure_future(asyncio.sleep(9))
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("what", ["CancelledError", "GeneratorExit", "Timeout", "OfMyOwn", "StopIteration"])
+@pytest.mark.parametrize(
+    "where", ["on_opening", "on_connect", "on_start", "task", "on_stop", "on_message", "check"]
+)
+def test_whatever_user_code_raises_is_a_failure_of_that_code_and_ends_no_user_silently(
+    w: World, where: str, what: str
+) -> None:
+    """Among them what isn't an `Exception`, such as gevent's timeout."""
+    w.serve()
+    kinds = {"Timeout": gevent.Timeout, "OfMyOwn": OfMyOwn, "GeneratorExit": GeneratorExit}
+    raised: list[str] = []
+
+    def leave(here: str) -> None:
+        if here == where and not raised:
+            raised.append(here)
+            raise {**kinds, "StopIteration": StopIteration, "CancelledError": asyncio.CancelledError}[what]
+
+    async def leave_from_coroutine(here: str) -> None:
+        if here == where and not raised and what == "CancelledError":
+            raised.append(here)
+            await awaits_what_it_cancelled()
+        leave(here)
+
+    class User(Quiet):
+        done = 0
+
+        async def on_opening(self) -> None:
+            await leave_from_coroutine("on_opening")
+
+        async def on_connect(self) -> None:
+            await leave_from_coroutine("on_connect")
+
+        async def on_start(self) -> None:
+            await leave_from_coroutine("on_start")
+
+        async def on_stop(self) -> None:
+            await leave_from_coroutine("on_stop")
+
+        def on_message(self, message: Any) -> None:
+            leave("on_message")
+
+        @task
+        async def talk(self) -> None:
+            await self.send("pushed")
+            with contextlib.suppress(MessageTimeout):
+                await self.round_trip("hello", match=lambda m: m == "hello", check=lambda _: leave("check"))
+            await leave_from_coroutine("task")
+            self.done += 1
+            if self.done == 3:
+                raise StopUser
+
+    user = w.live(User)
+    assert raised == [where]
+    kind = "RuntimeError" if what == "StopIteration" and where not in ("on_message", "check") else what
+    name = {"task": "task talk", "check": "message"}.get(where, where)
+    assert w.failures()[f"{name}: {kind}"] == 1
+    assert user.done == (0 if where == "on_start" else 3)
+    assert w.engine.users == w.engine.connections == 0
 
 
 def test_what_was_counted_already_is_not_counted_again_by_a_hook_that_lets_it_pass(w: World) -> None:

@@ -24,9 +24,26 @@ TIMEOUT: Final = "timeout"
 UNANSWERED: Final = "no answer by the end"
 """Kinds of failure of a request that was sent."""
 WAYS_OUT: Final = (
-    *(StopUser, StopTest, SystemExit, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
+    *(StopUser, StopTest, SystemExit, KeyboardInterrupt),
+    *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
 )
 """Exceptions that leave a task, a user or a run; they are not failures."""
+
+
+def of_user_class(error: BaseException) -> bool:
+    """Whether code of the user class raised this, and not whoever ends the user's task or the loop.
+
+    `asyncio.CancelledError` is the class's own where it awaits what it has cancelled itself.
+    """
+    if not isinstance(error, asyncio.CancelledError | GeneratorExit):
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False  # the loop has ended, and the coroutine is being closed
+    return task is None or not task.cancelling()
+
+
 _now_ns = time.monotonic_ns
 
 

@@ -222,15 +222,15 @@ class DeclaredUser(User):
     def _call(self, hook: Callable[..., Any], *args: Any) -> Any:
         try:
             return hook(*args)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self._raised(getattr(hook, "__name__", "a hook"), error)
         return None
 
     def _raised(self, what: str, error: BaseException) -> None:
         if isinstance(error, WorkloadError):
             return  # counted when it was raised
-        if isinstance(error, StopTest | SystemExit):
-            ends = "StopTest" if isinstance(error, StopTest) else "sys.exit"
+        if isinstance(error, StopTest | SystemExit | KeyboardInterrupt):
+            ends = "sys.exit" if isinstance(error, SystemExit) else type(error).__name__
             self._context.quit(f"{type(self).__name__}, {what}: {ends}", error)
         elif not isinstance(error, StopUser):
             self._report(what, error)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from locust.exception import StopTest, StopUser
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
-from wsload.load.users.accounts import Accounts
+from wsload.load.users.accounts import Accounts, of_user_class
 from wsload.load.users.due import NEVER_DUE, current_due
 from wsload.load.users.opening import Opening
 from wsload.load.users.process import ProcessContext
@@ -109,9 +109,11 @@ class KeptConnection(Accounts):
                     await self._attempt(due_ns, failed, number)
                     stage = "on_connect"
                     await self._greet(number)
-                except (StopUser, StopTest):
+                except (StopUser, StopTest, SystemExit, KeyboardInterrupt):
                     raise
-                except Exception as error:
+                except BaseException as error:
+                    if not of_user_class(error):
+                        raise
                     if not isinstance(error, WorkloadError):
                         self.owner._report(stage, error)
                     if self.connection is not None and self._in_charge == number:
@@ -148,7 +150,8 @@ class KeptConnection(Accounts):
             connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())
         except BaseException as error:
             if self.state is State.OPENING and self._in_charge == number:
-                self._move(failed if isinstance(error, Exception) else Event.GONE)
+                ends = isinstance(error, SystemExit | KeyboardInterrupt) or not of_user_class(error)
+                self._move(Event.GONE if ends else failed)
             if isinstance(error, OpenError) and self.main:
                 self.owner._call(self.owner.on_error, error)
             raise
@@ -207,7 +210,7 @@ class KeptConnection(Accounts):
         try:
             await self.open_persistently(due_ns)
             self.recorder.count.reconnects += self.state is State.OPEN
-        except (StopUser, StopTest, SystemExit) as error:
+        except (StopUser, StopTest, SystemExit, KeyboardInterrupt) as error:
             self.owner._raised("on_connect", error)
         finally:
             if self._keeper is asyncio.current_task():

@@ -19,6 +19,7 @@ from typing import Any, Final
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from wsload.errors import OpenError, WorkloadError
+from wsload.load.users.accounts import of_user_class
 from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import State
@@ -133,7 +134,9 @@ class Life:
                 self._task.uncancel()
             except StopUser:
                 pass
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if not of_user_class(error):
+                    raise
                 self.user._raised("user", error)
                 engine.recorder.count.users_ended += not isinstance(error, StopTest | SystemExit)
             self.phase = Phase.LEAVING
@@ -177,7 +180,9 @@ class Life:
                 continue
             except WorkloadError:
                 pass  # counted; the connection is being opened again
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
+                if not of_user_class(error):
+                    raise
                 user._raised("on_start", error)
                 recorder.count.users_ended += not isinstance(error, StopUser | StopTest | SystemExit)
                 raise StopUser from None
@@ -193,7 +198,9 @@ class Life:
         try:
             await self.stack.leave_all()
             await self.user.on_stop()
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not of_user_class(error):
+                raise
             self.user._raised("on_stop", error)
 
     # Closed workload: one task, its answer, a wait, and the next
@@ -225,7 +232,7 @@ class Life:
                     await only(user)  # what `_step` does, without a coroutine for it
                 else:
                     waits = await self._step()
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 waits = await self._raised(only, error)
             if self.phase is not _BUSY:
                 raise StopUser
@@ -245,7 +252,7 @@ class Life:
             else:
                 task, holder = await self.stack.next()
                 await task(holder)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             return await self._raised(task, error)
         return True
 
@@ -258,7 +265,7 @@ class Life:
             return not error.reschedule
         if isinstance(error, RescheduleTask | RescheduleTaskImmediately):
             return isinstance(error, RescheduleTask)
-        if isinstance(error, StopUser | StopTest):
+        if isinstance(error, StopUser | StopTest) or not of_user_class(error):
             raise error
         self._failed(getattr(task, "__name__", "tasks"), error)
         return True
@@ -266,7 +273,7 @@ class Life:
     def _failed(self, task: str, error: BaseException) -> None:
         """Counts a failure of a task, which raised."""
         self.user._raised(f"task {task}", error)
-        if isinstance(error, SystemExit):
+        if isinstance(error, SystemExit | KeyboardInterrupt):
             raise StopUser from error
         if not self.user.environment.catch_exceptions:
             self.error = error

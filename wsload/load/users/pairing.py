@@ -216,7 +216,7 @@ class Pairing:
         for request in self.in_order or ():
             try:
                 accepted = request.match is None or request.match(message)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self.error = error
                 continue
             if accepted:

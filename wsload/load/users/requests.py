@@ -140,7 +140,7 @@ class RequestingConnection(KeptConnection):
                 key = self.key_of(message)
                 if key is not None:
                     request = pairing.answered(key)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
         elif pairing.in_order and pairing.in_order[0].match is None and not pairing.overlapped:
@@ -181,7 +181,7 @@ class RequestingConnection(KeptConnection):
             found = check(message)
             if found is not None and not isinstance(found, str):
                 raise UsageError(f"check returns None or the kind of failure as a str, not {found!r:.40}")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             self.owner._raised("check", error)
             return None if isinstance(error, WAYS_OUT) else type(error).__name__
         return found

@@ -59,5 +59,5 @@ def accepts(match: Match, message: Any) -> bool:
     """Whether a match accepts a message; one that raises does not."""
     try:
         return bool(match(message))
-    except (Exception, SystemExit):
+    except BaseException:
         return False
