@@ -156,6 +156,8 @@ class Http(Accounts):
         except ImportError:
             await self.pause()
             raise UsageError("self.http needs the package httpx2: pip install 'wsload[http]'") from None
+        from wsload.load.users.http_bounds import BoundedTransport
+
         options = self.context.settings.opening
         url = self.owner._resolve(None)
         unix = unix_target(url)
@@ -172,7 +174,7 @@ class Http(Accounts):
             raise UsageError(f"self.http can't use --ws-proxy: {error}") from None
         client: httpx2.AsyncClient = library.AsyncClient(
             base_url=f"{parts.scheme.replace('ws', 'http', 1)}://{parts.netloc}",
-            transport=transport,
+            transport=BoundedTransport(transport),
             cookies=self._cookies,
             follow_redirects=True,
             timeout=None,
@@ -203,6 +205,10 @@ def _kind_of(error: Exception) -> tuple[str, str]:
     """The kind of failure and its detail: those of the underlying OS or TLS error, if there is one."""
     import httpx2
 
+    from wsload.load.users.http_bounds import MOST_BYTES, TooLarge
+
+    if isinstance(error, TooLarge):
+        return "too large", f"more than {MOST_BYTES >> 20} MiB"
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return TIMEOUT, "no answer in time"
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | TypeError | ValueError):
