@@ -106,6 +106,13 @@ def size(count: float, *, binary: bool = False) -> str:
     return f"{count:,.0f} {unit}" if unit == "B" or count >= 99.95 else f"{count:.3g} {unit}"
 
 
+def significant(value: float, digits: int) -> str:
+    """A figure with so many significant digits, and never fewer before the decimal point: ``0.00483``, ``1,204``."""
+    power = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    decimals = max(digits - 1 - power, 0) if value else 0
+    return f"{value:,.{decimals}f}"
+
+
 # Shares and ratios
 
 

@@ -21,6 +21,8 @@ from wsload.results.reader import open_run
 HOSTILE = "<img src=x onerror=\"document.title='hit'\"><script>document.title='hit'</script>"
 RUN = "fetch('wsload/live.json').then((it) => it.json()).then((it) => !!({}))"
 STATE = "/^{}/.test(document.getElementById('state')?.textContent)"
+FRAME = "document.querySelector('wsload-live iframe').contentDocument"
+IN_TAB = f"/^{{}}/.test({FRAME.replace(').content', ')?.content')}?.getElementById('state')?.textContent)"
 PAGES = ("/wsload", "/wsload/live.json", "/wsload/histograms.hlog", "/wsload/report.html")
 
 in_a_browser = pytest.mark.skipif(devtools.CHROMIUM is None, reason="there is no Chromium here")
@@ -122,9 +124,23 @@ def test_a_run_from_start_to_report(
     # Locust answers for two seconds from what it knew before, at which its page goes back to the form.
     until(lambda: requests.get(f"{ui.base}/stats/requests", timeout=10).json()["state"] == "running")
     page.open(f"{ui.base}/", width=1280)
-    click(page, "[role=tab]", "WebSocket", then="document.body.textContent.includes('p99.9 (ms)')")
-    until(lambda: "message.service" in text(page, "table"))
-    click(page, "a", "WebSocket live page", then=STATE.format("running"))
+    click(page, "[role=tab]", "WebSocket", then=IN_TAB.format("running"))
+    until(
+        lambda: "message.service" in str(page.value(f"{FRAME}.querySelector('#metrics table').textContent"))
+    )
+    # Its whole height is there, so that only Locust's page scrolls.
+    until(lambda: holds(page, f"{FRAME}.documentElement.scrollHeight <= {FRAME}.defaultView.innerHeight"))
+    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": ""}])
+    light = f"!{FRAME}.defaultView.matchMedia('(prefers-color-scheme: dark)').matches"
+    assert page.value(light)
+    switch = (
+        "[...document.querySelectorAll('button')].filter((it) => !it.textContent && it.offsetWidth).at(-1)"
+    )
+    page.value(f"{switch}.click()")
+    until(lambda: holds(page, f"!({light})"), what="a dark page")
+    assert page.complaints() == []
+    page.open(f"{ui.base}/wsload", width=1280)
+    until(lambda: holds(page, STATE.format("running")))
     assert text(page, "#build") == HOSTILE
     first, percentiles = picture(page, "latency"), picture(page, "percentiles")
     second = text(page, "#latency .u-legend")
@@ -141,14 +157,14 @@ def test_a_run_from_start_to_report(
 
     click(page, "a", "Locust", then="!!document.querySelector('[role=tab]')")
     click(page, "button", "Stop", then=RUN.format("it.run.ended"))
-    click(page, "a", "WebSocket live page", then=STATE.format("ended"))
+    click(page, "[role=tab]", "WebSocket", then=IN_TAB.format("ended"))
     page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
-    page.value("document.getElementById('hlog').click()")
+    page.value(f"{FRAME}.getElementById('hlog').click()")
     (directory,) = (tmp_path / "results").iterdir()
     log = tmp_path / "histograms.hlog"
     until(lambda: log.is_file() and log.stat().st_size)
     assert log.read_bytes() == (directory / "histograms.hlog").read_bytes()
-    click(page, "a", "Report of this run", then="location.pathname.endsWith('/wsload/report.html')")
+    page.value(f"{FRAME}.getElementById('report').click()")
     until(lambda: holds(page, f"document.querySelector('h1').textContent === {json.dumps(HOSTILE)}"))
     assert page.value("location.pathname") == f"{base_path}/wsload/report.html"
     assert page.value("document.title") != "hit"

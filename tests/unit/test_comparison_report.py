@@ -210,6 +210,15 @@ def test_forced_runs_that_are_not_valid_are_named(tmp_path: Path) -> None:
     assert report.warnings[0].endswith(f"is used anyway (--force): Not trusted: {LATE.text}")
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_the_same_of_many_runs_is_said_once(tmp_path: Path, force: bool) -> None:
+    report = make_report(*store_sides(tmp_path, bad=(0, 1, 2, 3)), gate=GATE, force=force)
+    said = as_text(report)
+    assert said.count(LATE.text) == 1
+    who = f"{report.runs[0].name} and 3 more runs"
+    assert (f"{who} are used anyway" if force else f"{who}: Not trusted") in one_line(said)
+
+
 def test_loads_that_were_not_the_same_are_warned_of(tmp_path: Path) -> None:
     report = compared(tmp_path, per_second=100)
     assert report.warnings[-1].startswith("the load differed: A was sent 200 messages per second, B 100")

@@ -8,16 +8,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import platform
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import gevent
 import gevent.event
 import gevent.monkey
+import locust
 import pytest
 from gevent.pool import Group
 from locust import User, argument_parser, stats
@@ -250,6 +253,14 @@ def test_the_options_that_the_start_form_has_are_known(monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "argv", ["locust"])
         found = compat.options_in_the_form()
         assert {"ws_build", "ws_bearer"} <= found and not {"ws_results", "ws_header", "html_file"} & found
+
+
+def test_a_tab_can_be_any_element() -> None:
+    with needed("locust", "a tab's component in its web UI", "to show the live page in a tab"):
+        (script,) = (Path(locust.__file__).parent / "webui" / "dist" / "assets").glob("*.js")
+        # Every tab, the extended ones among them, is rendered as its component, and as a table without one.
+        assert re.search(r"\.map\(\(\{component:\w+=\w+\},", script.read_text("utf-8"))
+        assert compat.element_tab("Live", "live", "my-element")["component"] == "my-element"
 
 
 def test_running_users_are_those_of_the_group(environment: Environment) -> None:

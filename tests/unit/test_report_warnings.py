@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.report.warnings import MOST_ALIKE, collapsed
+from wsload.report.warnings import MOST_ALIKE, collapsed, told_once
 from wsload.results.run import RunWarning
 
 warnings = st.builds(
@@ -38,3 +38,9 @@ def test_what_helps_against_several_in_a_row_is_said_once() -> None:
         ("task 1", ""),
         ("… and 17 more like this", "don't block"),
     ]
+
+
+def test_what_is_told_of_several_runs_is_told_once_but_for_its_figures() -> None:
+    told = [("a", "late: 1.5 ms"), ("b", "not valid"), ("c", "late: 12,000 ms"), ("d", "late: 3 ms")]
+    assert told_once(told) == [("a and 2 more runs", "are", "late: 1.5 ms"), ("b", "is", "not valid")]
+    assert told_once([]) == []

@@ -1,17 +1,19 @@
-"""Warnings without their repetitions, so that they don't push the figures off the screen."""
+"""What is told without its repetitions, so that they don't push the figures off the screen."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from wsload.results.run import RunWarning
-from wsload.words import number
+from wsload.words import counted, number
 
 MOST_ALIKE: Final = 3
 """How many warnings of one name are shown; what exceeds it is counted."""
+_FIGURE: Final = re.compile(r"[0-9][0-9.,]*")
 
 
 def collapsed(warnings: Sequence[RunWarning]) -> list[RunWarning]:
@@ -31,6 +33,20 @@ def collapsed(warnings: Sequence[RunWarning]) -> list[RunWarning]:
         if found[place].remedy == found[place + 1].remedy:
             found[place] = replace(found[place], remedy="")
     return found
+
+
+def told_once(told: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """What is told of several runs: of whom, ``is`` or ``are``, and the sentence.
+
+    Sentences that differ only in their figures are one, with the figures of the first run.
+    """
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for name, sentence in told:
+        alike.setdefault(_FIGURE.sub("0", sentence), []).append((name, sentence))
+    return [
+        (f"{name} and {counted(more, 'more run')}", "are", sentence) if more else (name, "is", sentence)
+        for (name, sentence), more in ((found[0], len(found) - 1) for found in alike.values())
+    ]
 
 
 def _kind(warning: RunWarning) -> tuple[str, bool]:

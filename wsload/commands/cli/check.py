@@ -82,10 +82,11 @@ def check(
         CheckState.UNJUDGED: ("NOT JUDGED", "yellow"),
     }
     width = max(len(outcome.expression) for outcome in outcomes)
+    longest = max(len(said[outcome.state][0]) for outcome in outcomes)
     for outcome in outcomes:
         word, colour = said[outcome.state]
         told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
-        typer.echo(f"{typer.style(word, fg=colour)}  {told}")
+        typer.echo(f"{typer.style(f'{word:<{longest}}', fg=colour)}  {told}")
     found = standing(stored.info, stored.problems)
     if not found.usable:
         why = "; ".join(printable(reason) for reason in (verdict_of(stored.info, found), *stored.problems))

@@ -24,14 +24,17 @@ Names are only known after the run, so an unknown one is refused here only if it
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from itertools import chain
 from typing import Final, NoReturn
 
 from wsload.errors import UsageError
 from wsload.measure.names import FAILED, LOST, MESSAGE, SUFFIXES, Labels, labels, split
+from wsload.words import percent, rate, significant
 
 FAILURES: Final = "failures"
 """The total of all failures, which is not a counter."""
@@ -71,18 +74,48 @@ class Check:
     bound: float
     """In ns for times, in % for shares, per second for rates."""
     unit: str
-    """As written; also used to show the measured figure."""
+    """As written; the measured figure is shown in it, too."""
 
     @property
     def wanted(self) -> str:
         """The bound, for people."""
-        return f"{self.operator} {self.shown(self.bound)}"
+        return f"{self.operator} {self._with_unit(_plain(self.bound / UNITS[self.unit]))}"
 
     def shown(self, value: float) -> str:
-        """A figure for people, in the unit that the user chose."""
-        scaled = value / UNITS[self.unit]
-        figure = f"{scaled:.6g}" if abs(scaled) < 100_000 else f"{scaled:.12g}"
-        return figure + ("" if self.unit in ("", "/s") else " ") + self.unit
+        """A figure for people, in the unit that the user chose.
+
+        It has as many digits as figures have elsewhere, and more where it would otherwise read as the bound, or as
+        on the other side of it.
+        """
+        scaled, bound = value / UNITS[self.unit], self.bound / UNITS[self.unit]
+        texts = chain((self._usual(scaled),), (significant(scaled, digits) for digits in range(4, 18)))
+        text = next(
+            text for text in texts if _side(float(text.replace(",", "")), bound) == _side(scaled, bound)
+        )
+        return self._with_unit(text)
+
+    def _with_unit(self, text: str) -> str:
+        return text + ("" if self.unit in ("", "/s") else " ") + self.unit
+
+    def _usual(self, scaled: float) -> str:
+        match self.unit:
+            case "%":
+                return percent(scaled / 100).removesuffix(" %")
+            case "/s":
+                return rate(scaled)
+            case "":
+                return _plain(scaled)
+        return significant(scaled, 3)
+
+
+def _plain(value: float) -> str:
+    """With all its digits: ``0.1``, ``1,000,000``."""
+    return f"{value:,.15g}"
+
+
+def _side(value: float, bound: float) -> int:
+    """-1 below the bound, 0 at it but for the rounding of floats, 1 above it."""
+    return 0 if math.isclose(value, bound, rel_tol=1e-15) else 1 if value > bound else -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,15 @@ def options_in_the_form() -> frozenset[str]:
     return frozenset(argument_parser.ui_extra_args_dict())
 
 
+def element_tab(title: str, key: str, element: str) -> dict[str, str]:
+    """An extended tab of the web UI that shows an HTML element instead of a table.
+
+    Locust's page renders a tab as ``component``, a React component, of which React takes a string for an element's
+    name. Its documentation only tells of tables.
+    """
+    return {"title": title, "key": key, "component": element}
+
+
 # Locust's statistics
 
 

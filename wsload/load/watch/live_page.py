@@ -8,36 +8,42 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, send_file
-from markupsafe import escape
 
+from wsload.load.locust.compat import element_tab
 from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
-from wsload.report.tables import CLOSE_MEANINGS, FEW, NOTHING
+from wsload.report.tables import CLOSE_MEANINGS, FEW
 from wsload.results.writer import HISTOGRAMS
 
 if TYPE_CHECKING:
     from wsload.load.run.run import Run
 
 KEY: Final = "wsload"
-_COLUMNS: Final = (
-    ("name", "Metric"),
-    ("count", "Count"),
-    ("p50", "p50 (ms)"),
-    ("p90", "p90 (ms)"),
-    ("p99", "p99 (ms)"),
-    ("p99_9", "p99.9 (ms)"),
-    ("max", "Max (ms)"),
-)
-_LINK: Final = (
-    '<a href="{}" style="position:fixed;right:16px;bottom:12px;z-index:9;padding:6px 12px;border-radius:4px;'
-    'background:#2f6fb3;color:#fff;font:14px system-ui,sans-serif;text-decoration:none">'
-    "WebSocket live page</a></body>"
-)
+_ELEMENT: Final = "wsload-live"
+_TAB: Final = """<script>
+customElements.define("wsload-live", class extends HTMLElement {
+  connectedCallback() {
+    const frame = Object.assign(document.createElement("iframe"), { src: "wsload", title: "WebSocket" });
+    frame.style.cssText = "display: block; width: 100%; height: 80vh; border: 0";
+    // As high as its page, and as dark as Locust's, which has a switch for that.
+    const fit = () => { frame.style.height = `${frame.contentDocument.documentElement.offsetHeight}px`; };
+    const shade = () => {
+      const ground = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
+      frame.style.colorScheme = ground && Math.max(...ground.slice(0, 3)) < 128 ? "dark" : "light";
+    };
+    frame.addEventListener("load", () => new ResizeObserver(fit).observe(frame.contentDocument.documentElement));
+    document.addEventListener("click", this.shade = () => setTimeout(shade));
+    shade();
+    this.replaceChildren(frame);
+  }
+  disconnectedCallback() { document.removeEventListener("click", this.shade); }
+});
+</script></body>"""
 
 
 def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
-    """Adds the page, a tab and links to the web UI; ``run_now`` returns the latest run, or None."""
+    """Adds the page to the web UI, as a tab and in the downloads; ``run_now`` returns the latest run, or None."""
     web_ui = environment.web_ui
     base = (getattr(environment.parsed_options, "web_base_path", None) or "").rstrip("/")
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
@@ -74,46 +80,20 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     for path, view in routes.items():
         blueprint.add_url_rule(path, view.__name__, web_ui.auth_required_if_enabled(view))
     web_ui.app.register_blueprint(blueprint)
-    web_ui.template_args["extended_tabs"] = [{"title": "WebSocket", "key": KEY}]
-    web_ui.template_args["extended_tables"] = [
-        {"key": KEY, "structure": [{"key": key, "title": title} for key, title in _COLUMNS]}
-    ]
+    web_ui.template_args["extended_tabs"] = [element_tab("WebSocket", KEY, _ELEMENT)]
     web_ui.template_args["extended_csv_files"] = [
         {"href": f"{base}/{KEY}", "title": "WebSocket: live page with charts"},
         {"href": f"{base}/{KEY}/{HISTOGRAMS}", "title": "WebSocket: HDR histogram log"},
         {"href": f"{base}/{KEY}/{REPORT}", "title": "WebSocket: report of the last run"},
     ]
 
-    def extend(response: Response) -> Response:
-        if request.path == f"{base}/stats/requests" and response.is_json:
-            run, found = run_now(), response.get_json()
-            if run is not None and isinstance(found, dict):
-                found["extended_stats"] = [{"key": KEY, "data": _rows(run.live(0)["metrics"])}]
-                response.set_data(json.dumps(found))
-        elif (
-            request.path == f"{base}/"
-            and response.mimetype == "text/html"
-            and not response.direct_passthrough
-        ):
-            # Locust's tabs can only hold tables, so the page with the charts gets a link.
-            link = _LINK.format(escape(f"{base}/{KEY}"))
-            response.set_data(response.get_data(as_text=True).replace("</body>", link))
+    def define(response: Response) -> Response:
+        start_page = request.path == f"{base}/" and response.mimetype == "text/html"
+        if start_page and not response.direct_passthrough:
+            response.set_data(response.get_data(as_text=True).replace("</body>", _TAB))
         return response
 
-    web_ui.app.after_request(extend)
-
-
-def _rows(metrics: dict[str, dict[str, float | None]]) -> list[dict[str, object]]:
-    return [
-        {
-            "name": name,
-            **{
-                key: NOTHING if (value := figures[key]) is None else round(value, 3)
-                for key, _ in _COLUMNS[1:]
-            },
-        }
-        for name, figures in metrics.items()
-    ]
+    web_ui.app.after_request(define)
 
 
 def _file(run: Run | None, name: str) -> Response:

@@ -230,6 +230,8 @@
     name = byId("name").value;
     ask().catch(() => {});
   });
+  /* In Locust's tab. */
+  if (window.top !== window) document.documentElement.classList.add("framed");
   byId("back").href = `${base}/../`;
   byId("hlog").href = `${base}/histograms.hlog`;
   byId("report").href = `${base}/report.html`;

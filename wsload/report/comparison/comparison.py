@@ -16,6 +16,7 @@ from wsload.judge.compare.pairs import RunFigures, Side, unlike
 from wsload.judge.compare.selection import metrics_of, quantiles
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
+from wsload.report.warnings import told_once
 from wsload.results.window import Window
 from wsload.words import listed, printable, rate
 
@@ -91,7 +92,10 @@ def make_report(
         _check_judged(figures, gate)
     comparison = (judge or (lambda found: compare(found, gate)))(figures)
     used = {side: [run for run in runs if run.side is side and run.name in comparison.used] for side in Side}
-    forced = [f"{run.name} is used anyway (--force): {run.doubt}" for run in runs if run.doubt and force]
+    forced = [
+        f"{who} {be} used anyway (--force): {doubt}"
+        for who, be, doubt in told_once((run.name, run.doubt) for run in runs if run.doubt and force)
+    ]
     warnings = [
         *comparison.warnings,
         *differences,

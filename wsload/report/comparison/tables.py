@@ -20,6 +20,7 @@ from wsload.report.comparison.sentences import (
     verdict_words,
 )
 from wsload.report.tables import Column, Table
+from wsload.report.warnings import told_once
 from wsload.words import number, percent, rate, size
 
 _LEFT: Final = "left"
@@ -159,9 +160,10 @@ def run_values(run: ComparedRun, metrics: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def unused(report: ComparisonReport) -> tuple[str, ...]:
-    """Why runs were not used, one sentence each."""
+    """Why runs were not used, each reason once."""
     doubts = {run.name: run.doubt for run in report.runs}
-    return tuple(f"{each.name}: {doubts[each.name] or each.reason}" for each in report.comparison.excluded)
+    reasons = ((each.name, doubts[each.name] or each.reason) for each in report.comparison.excluded)
+    return tuple(f"{who}: {reason}" for who, _, reason in told_once(reasons))
 
 
 def conditions_table(report: ComparisonReport) -> Table:
