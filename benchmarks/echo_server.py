@@ -30,8 +30,8 @@ class Echo(WSListener):  # type: ignore[misc]  # picows has no types where it is
             transport.send_close(frame.get_close_code(), frame.get_close_message())
             transport.disconnect()
             return
-        counts[MESSAGES] += 1
-        transport.send(frame.msg_type, frame.get_payload_as_bytes())
+        counts[MESSAGES] += frame.fin  # k6 sends what is longer than 4 KiB in fragments
+        transport.send(frame.msg_type, frame.get_payload_as_bytes(), frame.fin)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         counts[OPEN] -= 1
@@ -44,7 +44,12 @@ async def main() -> None:
         tls.load_cert_chain(*sys.argv[2:])
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     server = await ws_create_server(
-        lambda request: Echo(), sock=listening, ssl=tls, backlog=4096, websocket_handshake_timeout=60
+        lambda request: Echo(),
+        sock=listening,
+        ssl=tls,
+        backlog=4096,
+        websocket_handshake_timeout=60,
+        max_frame_size=1 << 28,
     )
     gc.freeze()
     print(listening.getsockname()[1], flush=True)

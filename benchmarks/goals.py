@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.cases import fan_in, memory, opening, round_trip
+from benchmarks.cases import fan_in, memory, opening, round_trip, sizes
 from benchmarks.figures import YARDSTICK, Goal
 
 GOALS: Final = (
@@ -35,6 +35,23 @@ GOALS: Final = (
             limit=0.45,
         )
         for connections in (50, 500)
+    ),
+    *(
+        Goal(
+            text=f"a round trip compared with k6/ws, {round_trip.setting(connections)}",
+            place=round_trip.cpu(round_trip.WSLOAD, connections),
+            to=round_trip.cpu(round_trip.K6_WS, connections),
+            limit=1.0,
+            reach=reach,
+        )
+        for connections, reach in ((50, 0.45), (500, 0.28))
+    ),
+    Goal(
+        text="a round trip of 16 MiB compared with bare websockets",
+        place=sizes.cpu(round_trip.WSLOAD, "16 MiB"),
+        to=sizes.cpu(YARDSTICK, "16 MiB"),
+        limit=1.5,
+        reach=1.1,
     ),
     *(
         Goal(

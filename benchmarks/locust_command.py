@@ -23,6 +23,7 @@ class Locust(Process):
         url: str,
         directory: Path,
         rate: int | None = None,
+        size: int | None = None,
     ) -> None:
         self._results = directory / f"{locustfile}.results"
         before = set(self._results.glob("*"))
@@ -32,6 +33,7 @@ class Locust(Process):
             *(("--ws-results", self._results) if "wsload" in locustfile else ()),
             directory=directory,
             name=locustfile,
+            variables={} if size is None else {"BENCH_BYTES": str(size)},
         )
         self._before = before
 

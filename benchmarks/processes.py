@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -38,15 +38,22 @@ class Certificate:
 class Process:
     """A command in its own process group with its output in a file; killed at the end of the ``with`` block."""
 
-    def __init__(self, *command: object, directory: Path, name: str) -> None:
+    def __init__(
+        self, *command: object, directory: Path, name: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.output = directory / f"{name}.out"
         with self.output.open("wb") as output:
             self._child = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=directory,
-                # Artillery sends telemetry unless told not to.
-                env={**isolated_environment(directory), "ARTILLERY_DISABLE_TELEMETRY": "true"},
+                # Both report their use unless told not to.
+                env={
+                    **isolated_environment(directory),
+                    "ARTILLERY_DISABLE_TELEMETRY": "true",
+                    "K6_NO_USAGE_REPORT": "true",
+                    **(variables or {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
+from benchmarks.peers import find_artillery, find_k6
 from benchmarks.processes import Certificate, EchoServer
-
-HERE: Final = Path(__file__).parent
-ARTILLERY: Final = "artillery@2"
-ARTILLERY_TIMEOUT_S: Final = 180
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,12 +24,14 @@ class World:
     certificate: Certificate | None = None
     artillery: Path | None = None
     """Its executable; None if it is not installed."""
+    k6: Path | None = None
+    """Likewise."""
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not measured, and why."""
 
 
 @contextlib.contextmanager
-def world(directory: Path, *, tls: bool, artillery: bool) -> Iterator[World]:
+def world(directory: Path, *, tls: bool, peers: bool) -> Iterator[World]:
     """Starts the servers and prepares what the cases need."""
     with contextlib.ExitStack() as stack:
         found = World(directory=directory, echo=stack.enter_context(EchoServer(directory)))
@@ -42,8 +39,8 @@ def world(directory: Path, *, tls: bool, artillery: bool) -> Iterator[World]:
             found.certificate = _make_certificate(directory, found.skipped)
         if found.certificate is not None:
             found.echo_tls = stack.enter_context(EchoServer(directory, certificate=found.certificate))
-        if artillery:
-            found.artillery = _find_artillery(found.skipped)
+        if peers:
+            found.artillery, found.k6 = find_artillery(found.skipped), find_k6(found.skipped)
         yield found
 
 
@@ -60,27 +57,3 @@ def _make_certificate(directory: Path, skipped: dict[str, str]) -> Certificate |
         skipped["wss"] = f"openssl could not make a certificate ({error})"
         return None
     return made
-
-
-def _find_artillery(skipped: dict[str, str]) -> Path | None:
-    program = shutil.which("artillery")
-    if program is not None:
-        return Path(program)
-    own = HERE / "node_modules/.bin/artillery"
-    if own.exists():
-        return own
-    npm = shutil.which("npm")
-    if npm is None:
-        skipped["Artillery"] = "npm is not installed"
-        return None
-    # Without install scripts: what they would fetch is not needed here.
-    command = (npm, "install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", ARTILLERY)
-    try:
-        subprocess.run(
-            [*command, "--prefix", str(HERE)], check=True, capture_output=True, timeout=ARTILLERY_TIMEOUT_S
-        )
-    except subprocess.SubprocessError as error:
-        skipped["Artillery"] = f"npm could not install it ({type(error).__name__})"
-        shutil.rmtree(HERE / "node_modules", ignore_errors=True)
-        return None
-    return own

@@ -13,7 +13,7 @@ from typing import Final
 
 from benchmarks.clients import MESSAGE
 from benchmarks.figures import YARDSTICK, Place, Sample
-from benchmarks.locust_command import Locust
+from benchmarks.locust_command import CLIENTS, Locust
 from benchmarks.processes import Process, python, until
 from benchmarks.tally import MESSAGES, OPEN, OPENED
 from benchmarks.world import World
@@ -30,7 +30,11 @@ MATCHED: Final = "wsload, matched"
 PICOWS: Final = "bare picows"
 WEBSOCKET_CLIENT: Final = "Locust, websocket-client"
 ARTILLERY: Final = "Artillery"
-SUBJECTS: Final = (YARDSTICK, WSLOAD, MATCHED, PICOWS, WEBSOCKET_CLIENT, ARTILLERY)
+K6_WS: Final = "k6/ws"
+K6_WEBSOCKETS: Final = "k6/experimental/websockets"
+K6: Final = {K6_WS: "k6_ws", K6_WEBSOCKETS: "k6_websockets"}
+"""Its two modules, and the scripts that use them."""
+SUBJECTS: Final = (YARDSTICK, WSLOAD, MATCHED, K6_WS, K6_WEBSOCKETS, PICOWS, WEBSOCKET_CLIENT, ARTILLERY)
 
 
 def setting(connections: int) -> str:
@@ -59,9 +63,9 @@ def measure(world: World, number: int) -> Iterator[Sample]:
         for connections in CONNECTIONS:
             if not _wanted(world, subject, connections, number):
                 continue
-            with _client(world, subject, connections) as client:
-                yield from _at_full_speed(world, client, subject, connections, number)
-                used = client.memory_bytes()
+            with client(world, subject, connections) as process:
+                yield from _at_full_speed(world, process, subject, connections, number)
+                used = process.memory_bytes()
             until(lambda: world.echo.counts[OPEN] == 0, "all connections closed", world.echo)
             if connections == 1:
                 base = used
@@ -73,13 +77,17 @@ def measure(world: World, number: int) -> Iterator[Sample]:
 def _wanted(world: World, subject: str, connections: int, number: int) -> bool:
     if subject == ARTILLERY:
         return world.artillery is not None and connections in JUDGED and number == 0
+    if subject in K6:
+        return world.k6 is not None and connections in JUDGED
     return connections in JUDGED or (number == 0 and subject != MATCHED)
 
 
-def _client(world: World, subject: str, connections: int) -> Process:
+def client(world: World, subject: str, connections: int, *, size: int = len(MESSAGE)) -> Process:
+    """Starts it, with messages of this size, where it is one of the yardstick, wsload or k6."""
     url, directory = world.echo.url, world.directory
     if subject == WSLOAD:
-        return Locust("locust_wsload", users=connections, url=url, directory=directory)
+        largest = ("--ws-max-message", f"{max(size, 1 << 20)}B")
+        return Locust("locust_wsload", *largest, users=connections, url=url, directory=directory, size=size)
     if subject == MATCHED:
         return Locust("locust_wsload_matched", users=connections, url=url, directory=directory)
     if subject == WEBSOCKET_CLIENT:
@@ -89,8 +97,13 @@ def _client(world: World, subject: str, connections: int) -> Process:
         script = directory / "artillery.json"
         script.write_text(json.dumps(_artillery_script(url, connections)))
         return Process(world.artillery, "run", script, directory=directory, name="artillery")
+    if subject in K6:
+        assert world.k6 is not None
+        settings = ("--env", f"URL={url}", "--env", f"BYTES={size}", CLIENTS / f"{K6[subject]}.js")
+        options = ("--address", "", "--quiet", "--no-summary", "--vus", connections, "--duration", "10m")
+        return Process(world.k6, "run", *options, *settings, directory=directory, name="k6")
     module = {YARDSTICK: "bare_websockets", PICOWS: "bare_picows"}[subject]
-    command = python(f"benchmarks.clients.{module}", url, connections)
+    command = python(f"benchmarks.clients.{module}", url, connections, size)
     return Process(*command, directory=directory, name=module)
 
 
@@ -105,18 +118,18 @@ def _artillery_script(url: str, connections: int) -> dict[str, object]:
 
 
 def _at_full_speed(
-    world: World, client: Process, subject: str, connections: int, number: int
+    world: World, process: Process, subject: str, connections: int, number: int
 ) -> Iterator[Sample]:
     counts, server = world.echo.counts, world.echo
     opened = counts[OPENED]
-    until(lambda: counts[OPEN] >= connections, f"{connections} connections of {subject}", client, server)
+    until(lambda: counts[OPEN] >= connections, f"{connections} connections of {subject}", process, server)
     assert counts[OPENED] >= opened
     started = counts[MESSAGES]
-    until(lambda: counts[MESSAGES] >= started + 2 * connections, f"messages of {subject}", client, server)
+    until(lambda: counts[MESSAGES] >= started + 2 * connections, f"messages of {subject}", process, server)
     time.sleep(SETTLE_S)
-    before = (time.monotonic_ns(), counts[MESSAGES], client.cpu_ns, server.cpu_ns)
+    before = (time.monotonic_ns(), counts[MESSAGES], process.cpu_ns, server.cpu_ns)
     time.sleep(WINDOW_S)
-    after = (time.monotonic_ns(), counts[MESSAGES], client.cpu_ns, server.cpu_ns)
+    after = (time.monotonic_ns(), counts[MESSAGES], process.cpu_ns, server.cpu_ns)
     spent_ns, messages, client_ns, server_ns = (b - a for a, b in zip(before, after, strict=True))
     place = cpu(subject, connections)
     yield Sample(place=place, round=number, value=client_ns / messages / 1000)

@@ -1,4 +1,4 @@
-"""``URL CONNECTIONS``: the yardstick, a loop of `send` and `recv` on uvloop that measures nothing."""
+"""``URL CONNECTIONS BYTES``: the yardstick, a loop of `send` and `recv` on uvloop that measures nothing."""
 
 import asyncio
 import sys
@@ -6,11 +6,13 @@ import sys
 import uvloop
 from websockets.asyncio.client import connect
 
-from benchmarks.clients import MESSAGE
+MESSAGE = "x" * int(sys.argv[3])
 
 
 async def talk(url: str) -> None:
-    async with connect(url, compression=None, ping_interval=None, open_timeout=60) as connection:
+    async with connect(
+        url, compression=None, ping_interval=None, open_timeout=60, max_size=None
+    ) as connection:
         while True:
             await connection.send(MESSAGE)
             await connection.recv()

@@ -1,10 +1,12 @@
 """A locustfile: wsload with everything enabled."""
 
+import os
+
 from locust import constant, task
 
 from wsload import WebSocketUser
 
-MESSAGE = "x" * 100
+MESSAGE = "x" * int(os.environ.get("BENCH_BYTES", "100"))
 
 
 class Talker(WebSocketUser):

@@ -1,0 +1,11 @@
+// k6/ws: each virtual user sends a message as soon as the one before has come back. k6 counts them; nothing is timed.
+import ws from "k6/ws";
+
+const message = "x".repeat(__ENV.BYTES);
+
+export default function () {
+  ws.connect(__ENV.URL, {}, (socket) => {
+    socket.on("open", () => socket.send(message));
+    socket.on("message", () => socket.send(message));
+  });
+}
