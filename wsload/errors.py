@@ -69,6 +69,10 @@ class WorkloadError(WsloadError):
         """The name of the failure in all tables, such as ``refused`` or ``bad status 503``."""
         self.detail = detail
 
+    def __repr__(self) -> str:
+        """The message alone, which is what Locust shows in its table of failures."""
+        return str(self)
+
 
 class OpenError(WorkloadError):
     """The connection could not be opened."""

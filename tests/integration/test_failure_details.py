@@ -27,7 +27,7 @@ def assert_told(finished: Finished, failure: str, detail: str, hook: str, number
     assert f"{hook}: {kind}: {detail}\n" in finished.stdout
     log = [line for line in finished.stderr.splitlines() if f"{what} failed: {kind} ({detail})" in line]
     assert len(log) == number, finished.stderr
-    assert f"WS {what}: WorkloadError('{kind}: {detail}')" in finished.stderr.replace('"', "'")
+    assert f"WS {what}: {kind}: {detail}" in finished.stderr.replace('"', "'")
     assert detail in (finished.directory / "report.html").read_text("utf-8").replace("&#39;", "'")
     assert finished.failures[failure] > 1
 
@@ -66,8 +66,9 @@ def responding(response: str) -> Callable[[asyncio.StreamReader, asyncio.StreamW
 def test_of_an_opening(
     run_locust: Callable[..., Finished], serving: Serving, response: str, failure: str, detail: str
 ) -> None:
-    finished = load(run_locust, f"ws://127.0.0.1:{serving.tcp(responding(response))}")
-    assert_told(finished, failure, detail, "on_error")
+    url = f"ws://127.0.0.1:{serving.tcp(responding(response))}/"
+    finished = load(run_locust, url)
+    assert_told(finished, failure, f"{detail}; at {url}", "on_error")
     assert "s3cret" not in finished.stderr + finished.stdout
 
 

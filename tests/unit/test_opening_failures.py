@@ -141,8 +141,18 @@ def test_a_source_address_of_another_host_is_named() -> None:
             error = await Client(source_ips=("192.0.2.1",)).failure(f"ws://127.0.0.1:{port}/")
             assert (error.kind, error.detail) == (
                 "source address",
-                "192.0.2.1 is not an address of this host",
+                f"192.0.2.1 is not an address of this host; at ws://127.0.0.1:{port}/",
             )
+
+    run(body)
+
+
+def test_a_failure_tells_the_address_without_its_secrets() -> None:
+    async def body() -> None:
+        error = await Client().failure("ws://me:s3cret@127.0.0.1:1/chat?token=s3cret")
+        assert error.kind == "refused"
+        assert error.detail.endswith("; at ws://***@127.0.0.1:1/chat")
+        assert repr(error) == str(error) == f"refused: {error.detail}"  # Locust's page shows the repr
 
     run(body)
 

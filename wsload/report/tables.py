@@ -172,7 +172,7 @@ def closes_table(summary: Summary) -> Table:
     return Table(
         title="Close codes",
         columns=(
-            Column(title="code"),
+            Column(title="code", align="left"),
             Column(title="meaning", align="left"),
             Column(title="count"),
         ),

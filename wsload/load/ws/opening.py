@@ -131,7 +131,7 @@ class Opener:
         except Exception as error:
             kind, detail = failure_kind(error)
             recorder.count.open_failures += 1
-            detail = "; ".join((detail, *getattr(error, "__notes__", ())))
+            detail = "; ".join((detail, *getattr(error, "__notes__", (f"at {shown(url)}",))))
             recorder.failed(metric, kind, detail=detail)
             raise OpenError(kind, detail) from None
         if self._keepalive is not None:

@@ -50,7 +50,10 @@
 
   /* One line a statistic: where its change lies, with its bounds. */
 
-  const shortened = (name) => (name.length > 17 ? `${name.slice(0, 10)}…${name.slice(-6)}` : name);
+  const shortened = (name) => {
+    const most = wide() ? 50 : 17;
+    return name.length > most ? `${name.slice(0, most - 7)}…${name.slice(-6)}` : name;
+  };
 
   function forest() {
     const rows = data.judged;
@@ -85,9 +88,9 @@
       cursor: { show: false },
       legend: { show: false },
       axes: [
-        axis({ splits: () => ratioTicks(range[0], range[1], wide() ? 9 : 4), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
+        axis({ splits: (plot) => ratioTicks(range[0], range[1], Math.min(9, plot.bbox.width / devicePixelRatio / 75)), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
         axis({
-          size: 98, grid: { show: false }, ticks: { show: false }, filter: (plot, splits) => splits,
+          size: Math.max(98, 6.6 * Math.max(...rows.map((row) => shortened(row.name).length))), grid: { show: false }, ticks: { show: false }, filter: (plot, splits) => splits,
           splits: () => rows.map((row, index) => rows.length - 1 - index), values: () => rows.map((row) => shortened(row.name)),
         }),
       ],
@@ -104,7 +107,7 @@
     label, stroke: stroke(name), width: 2, dash, points: { show: false }, value: (plot, found) => value(found),
   });
   const edge = (label) => ({
-    label, width: 0, stroke: "transparent", points: { show: false }, value: (plot, value) => change(value),
+    label, class: "edge", width: 0, stroke: "transparent", points: { show: false }, value: (plot, value) => change(value),
   });
   /* From a little below the lowest to a little above the highest. */
   const tight = { distr: 3, log: 10, range: (plot, low, high) => (low == null ? [0.1, 10] : [low / 1.1, high * 1.1]) };

@@ -40,13 +40,15 @@
     return made;
   }
   /* A table's rows; the whole of it is hidden while there are none. Figures are given by the heads that end in a space. */
+  const SHORT = 20;  // as in macros.html
   function rows(id, heads, lines) {
     const block = byId(id);
     block.hidden = !lines.length;
     const side = (column) => (heads[column].endsWith(" ") ? "right" : "left");
+    const styled = (text, column) => `${side(column)}${String(text).length <= SHORT ? " short" : ""}`;
     const head = element("tr");
     heads.forEach((title, column) => {
-      const cell = element("th", title.trim(), side(column));
+      const cell = element("th", title.trim(), styled(title.trim(), column));
       cell.scope = "col";
       head.append(cell);
     });
@@ -55,7 +57,7 @@
     for (const cells of lines) {
       const line = element("tr");
       cells.forEach((text, column) => {
-        const cell = element(column ? "td" : "th", text, side(column));
+        const cell = element(column ? "td" : "th", text, styled(text, column));
         if (!column) cell.scope = "row";
         line.append(cell);
       });
