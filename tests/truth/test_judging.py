@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.truth.expectations import Entry, Expected, expected, mispaired
+from support.truth.expectations import Entry, Expected, exactly, expected, mispaired
 from support.truth.judging import Cell, Difference, differences, tolerance_ns
 
 from wsload.measure.histogram import Histogram
@@ -168,9 +168,23 @@ def test_the_verdict(requests: int, wrong: tuple[str], marked: tuple[str], verdi
 
 
 def test_a_failed_step_is_counted() -> None:
-    step = Expected("check out", [5 * MS], failed_untimed=1)
+    step = Expected("check out", exactly([5 * MS]), failed_untimed=1)
     totals = Totals()
     totals.histograms = {"check out": Histogram.of([5 * MS]), "check out.failed": Histogram.of([9 * MS])}
     assert list(differences(step, totals)) == []
     totals.histograms.pop("check out.failed")
     assert list(differences(step, totals))
+
+
+def test_a_sending_that_took_long_may_be_measured_from_anywhere_within_it_and_no_further() -> None:
+    attempt = {"cell": NAME, "kind": "request", "name": NAME, "id": 1, "outcome": "answered"}
+    stamps = {"sent": 100 * MS, "due": 100 * MS, "asked": 140 * MS}
+    served = {1: {"answered": 150 * MS, "status": "ok", "copies": 1}}
+    (found,) = expected([attempt | stamps], served, pushes=0)
+    assert (found.response, found.service) == ([(10 * MS, 50 * MS)], [(10 * MS, 50 * MS)])
+    for read, right in ((5, False), (10, True), (30, True), (50, True), (60, False)):
+        totals = Totals()
+        totals.histograms = {name: Histogram.of([read * MS]) for name in (NAME, f"{NAME}.service")}
+        assert (list(differences(found, totals)) == []) == right
+    (in_time,) = expected([attempt | stamps | {"due": 90 * MS}], served, pushes=0)
+    assert in_time.response == [(60 * MS, 60 * MS)]

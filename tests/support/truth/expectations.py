@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 Entry = dict[str, Any]
+Span = tuple[int, int]
+"""The least and the most that a time can have been, in ns: the process may have lost the core while it sent."""
 
 TIMEOUT_NS: Final = 1_000_000_000
 """``--ws-message-timeout`` of the runs: no behaviour's answer takes between 0.3 s and 1.5 s."""
@@ -22,10 +24,10 @@ class Expected:
     """What the figures of one name must be."""
 
     name: str
-    response: list[int] = field(default_factory=list)
-    """In ns; also the values of a step, and of what a class recorded itself."""
-    service: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
+    response: list[Span] = field(default_factory=list)
+    """Also the values of a step, and of what a class recorded itself."""
+    service: list[Span] = field(default_factory=list)
+    failed: list[Span] = field(default_factory=list)
     failed_untimed: int = 0
     """How many more failed, at a moment of which the server knows nothing."""
     unanswered: int | None = None
@@ -46,19 +48,24 @@ def expected(attempts: Iterable[Entry], account: Mapping[int, Entry], pushes: in
             case "by hand":
                 done = [attempt for attempt in tried if attempt["outcome"] == "answered"]
                 times = [account[attempt["id"]]["answered"] - attempt["sent"] for attempt in done]
-                yield Expected(name, times)
+                yield Expected(name, exactly(times))
             case "step":
                 done = [attempt for attempt in tried if attempt["outcome"] == "done"]
                 yield Expected(
                     name,
-                    [account[step["last"]]["answered"] - step["due"] for step in done],
+                    exactly(account[step["last"]]["answered"] - step["due"] for step in done),
                     failed_untimed=sum(attempt["outcome"] == "failed" for attempt in tried),
                 )
             case "value":
-                yield Expected(name, [attempt["value"] for attempt in tried])
+                yield Expected(name, exactly(attempt["value"] for attempt in tried))
     if any(attempt["kind"] == "keyed" for attempt in attempts):
         cell = next(iter(attempts))["cell"]
         yield Expected(f"{cell} pushes", counts={f"{cell} pushes": (int(SEEN * pushes), pushes)})
+
+
+def exactly(times: Iterable[int]) -> list[Span]:
+    """Times that are known."""
+    return [(time, time) for time in times]
 
 
 def mispaired(attempts: Iterable[Entry], account: Mapping[int, Entry]) -> int:
@@ -80,13 +87,16 @@ def _requests(name: str, tried: list[Entry], account: Mapping[int, Entry], *, ke
         if entry is None or not in_time:
             unanswered += 1
             late += answered > 0
-        elif entry["status"] == "refused":
-            found.failed.append(answered - attempt["due"])
+            continue
+        duplicates += entry["copies"] - 1
+        at_once = attempt["due"] == attempt["sent"]
+        asked = attempt.get("asked", attempt["sent"])
+        response = (answered - (asked if at_once else attempt["due"]), answered - attempt["due"])
+        if entry["status"] == "refused":
+            found.failed.append(response)
         else:
-            found.response.append(answered - attempt["due"])
-            found.service.append(answered - attempt["sent"])
-        if entry is not None and in_time:
-            duplicates += entry["copies"] - 1
+            found.response.append(response)
+            found.service.append((answered - asked, answered - attempt["sent"]))
     found.unanswered = unanswered
     if keyed:
         found.counts = {f"{name}.late": (late, late), f"{name}.duplicates": (duplicates, duplicates)}

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from support.truth.expectations import NOT_SENT, Expected
+from support.truth.expectations import NOT_SENT, Expected, Span
 from wsload.commands.selftest.truth import percentiles
 from wsload.judge.run import trust
 from wsload.measure.histogram import Histogram
@@ -99,14 +99,19 @@ def differences(expected: Expected, totals: Totals) -> Iterator[Difference]:
             yield Difference(metric=name, text=text)
 
 
-def _times(metric: str, values: Sequence[int], histogram: Histogram | None) -> Iterator[Difference]:
+def _times(metric: str, values: Sequence[Span], histogram: Histogram | None) -> Iterator[Difference]:
     found = histogram if histogram is not None else Histogram()
     if found.total != len(values):
         text = f"{metric}: {found.total} values where the account has {len(values)}"
         yield Difference(metric=metric, text=text)
     elif values:
-        true = percentiles(np.array(values, dtype=np.int64), COMPARED)
-        for percentile, truth, read in zip(COMPARED, true, found.percentiles(COMPARED), strict=True):
+        least, most = (
+            percentiles(np.array(side, dtype=np.int64), COMPARED) for side in zip(*values, strict=True)
+        )
+        for percentile, low, high, read in zip(
+            COMPARED, least, most, found.percentiles(COMPARED), strict=True
+        ):
+            truth = min(max(read, low), high)
             if abs(read - truth) > tolerance_ns(truth):
                 text = f"{metric}: p{percentile:g} is {read / 1e6:.1f} ms, in truth {truth / 1e6:.1f} ms"
                 yield Difference(metric=metric, text=text, percentile=percentile)

@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,11 @@ class Cell(WebSocketUser):
         ATTEMPTS.append(entry)
         return entry
 
+    async def answer(self, entry: Entry, asked: Awaitable[Any]) -> dict[str, Any]:
+        """Awaits what was just asked. Somewhere between two stamps it was sent, however long that took."""
+        entry["asked"] = time.monotonic_ns()
+        return self.got(entry, await asked)
+
     @staticmethod
     def got(entry: Entry, reply: str) -> dict[str, Any]:
         """Notes what came back; whether it was its own answer is told by the value."""
@@ -90,8 +95,8 @@ class Asking(Cell):
 
     async def ask(self, name: str = "") -> int:
         with self.attempt(name, "keyed") as (number, text, entry):
-            reply = await self.request(text, key=number, name=entry["name"], check=refused)
-            found = self.got(entry, reply)
+            asked = self.request(text, key=number, name=entry["name"], check=refused)
+            found = await self.answer(entry, asked)
         self.entry("value", f"{self.cell} value", value=found["value"])
         self.record(f"{self.cell} value", seconds=found["value"] / 1e9)
         return number
@@ -115,7 +120,7 @@ class Turn(Cell):
     @task
     async def act(self) -> None:
         with self.attempt() as (_, text, entry):
-            self.got(entry, await self.round_trip(text, name=self.cell, check=refused))
+            await self.answer(entry, self.round_trip(text, name=self.cell, check=refused))
 
 
 class Opaque(Cell):
@@ -126,7 +131,7 @@ class Opaque(Cell):
     @task
     async def act(self) -> None:
         with self.attempt(opaque=True) as (_, text, entry):
-            self.got(entry, await self.round_trip(text, name=self.cell, check=refused))
+            await self.answer(entry, self.round_trip(text, name=self.cell, check=refused))
 
 
 class Matched(Cell):
@@ -137,7 +142,7 @@ class Matched(Cell):
     @task
     async def act(self) -> None:
         with self.attempt() as (_, text, entry):
-            self.got(entry, await self.round_trip(text, name=self.cell, match=answers, check=refused))
+            await self.answer(entry, self.round_trip(text, name=self.cell, match=answers, check=refused))
 
 
 class Exact(Cell):
@@ -148,10 +153,10 @@ class Exact(Cell):
     @task
     async def act(self) -> None:
         with self.attempt() as (number, text, entry):
-            reply = await self.round_trip(
+            asked = self.round_trip(
                 text, name=self.cell, match=lambda message: answers(message, number), check=refused
             )
-            self.got(entry, reply)
+            await self.answer(entry, asked)
 
 
 class Hooked(Cell):
@@ -165,7 +170,7 @@ class Hooked(Cell):
     @task
     async def act(self) -> None:
         with self.attempt() as (_, text, entry):
-            self.got(entry, await self.round_trip(text, name=self.cell, check=refused))
+            await self.answer(entry, self.round_trip(text, name=self.cell, check=refused))
 
 
 class Cancelled(Cell):
@@ -177,7 +182,7 @@ class Cancelled(Cell):
     async def act(self) -> None:
         with contextlib.suppress(TimeoutError), self.attempt() as (_, text, entry):
             async with asyncio.timeout(0.04):
-                self.got(entry, await self.round_trip(text, name=self.cell, check=refused))
+                await self.answer(entry, self.round_trip(text, name=self.cell, check=refused))
 
 
 class ByHand(Cell):
@@ -265,8 +270,8 @@ class Sockets(Asking):
     async def act(self) -> None:
         await self.ask()
         with self.attempt(f"{self.cell} second", "keyed") as (number, text, entry):
-            reply = await self.second.request(text, key=number, name=entry["name"], check=refused)
-            self.got(entry, reply)
+            asked = self.second.request(text, key=number, name=entry["name"], check=refused)
+            await self.answer(entry, asked)
 
 
 KINDS = {
