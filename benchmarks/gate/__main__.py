@@ -21,7 +21,10 @@ Thousands of experiments of ten pairs of runs, in the order A B B A …, whose t
 functions that judge real runs. In each world the percentiles of a run scatter as the row says (the standard
 deviation of their logarithm, of which 0.3 of the variance is common to the run and 0.3 to the metric), and
 latency drifts by 1 % from each run to the next. Six statistics are judged together unless the row says
-otherwise: p50 and p99 of `open`, `login` and `message`; and the share of lost messages where any are lost.
+otherwise: p50 and p99 of `open`, `login` and `message`; and the share of lost messages where any are lost. In the
+rows *side by side* both runs of a pair happen at the same time (`--side-by-side`): what the machine does to both is
+alike from one pair to the next, each start of a server has a scatter of its own, and what one side gains in the
+competition for the machine the other loses.
 
 - **Exit code 1** is *slower* (or *fails more*): shown to be slower by more than 3 % and 100 µs, or to lose or
   refuse more.
@@ -36,6 +39,7 @@ FOOT: Final = """
 - A build that is no slower is called slower, faster or failing more in at most 5 % of experiments, whatever the
   scatter, the tails and the correlation, with early looks and with extensions whose size was chosen by what was
   seen.
+- Side by side it is called so in at most 2.5 %, whatever the machine does and however the two compete.
 - At a scatter of 5 % between runs, ten pairs find a build that is 10 % slower in more than three experiments of
   four, and let one that is no slower pass in more than 85 of 100.
 - A build that is 10 % slower, in everything or in one statistic alone, passes in at most 5 % of experiments.

@@ -10,7 +10,16 @@ from typing import Final
 import numpy as np
 
 from benchmarks.gate.judging import EXPERIMENTS, Rates, extending, once, stated, stopping, unpaired
-from benchmarks.gate.worlds import Floats, World, correlated, disturbed, heavy_tailed, losing, scattered
+from benchmarks.gate.worlds import (
+    Floats,
+    World,
+    correlated,
+    disturbed,
+    heavy_tailed,
+    losing,
+    scattered,
+    side_by_side,
+)
 
 NAMES: Final = ("open.p50", "open.p99", "login.p50", "login.p99", "message.p50", "message.p99")
 
@@ -41,6 +50,18 @@ ROWS: Final = (
     Row(name="heavy tails: Student’s t, 3 degrees of freedom", run=_planned(heavy_tailed)),
     Row(name="one run in ten takes twice as long", run=_planned(disturbed)),
     Row(name="latency alike over 10 s within runs of 30 s", run=_planned(correlated, 1_000), statistics=2),
+    Row(
+        name="side by side: 20 % of the machine, 2 % of each start",
+        run=_planned(side_by_side(common=0.20, restart=0.02)),
+    ),
+    Row(
+        name="side by side: they compete, 3 %",
+        run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03)),
+    ),
+    Row(
+        name="side by side: they compete, and who starts first is 5 % faster",
+        run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03, first=0.05)),
+    ),
     Row(name="both lose 0.5 %, in bursts", run=_planned(losing(0.005))),
     Row(name="both lose 2 %, in bursts", run=_planned(losing(0.02))),
     Row(name="only B loses, 0.1 %", run=_planned(losing(0.0, 0.001))),

@@ -73,6 +73,29 @@ def scattered(p50: float, p99: float | None = None, pairs: int = PAIRS) -> World
     return world
 
 
+def side_by_side(*, common: float, restart: float, competing: float = 0.0, first: float = 0.0) -> World:
+    """Both runs of a pair at the same time. Deviations of logarithms, and one shift:
+
+    - ``common``: what the machine does to both, alike from pair to pair (an AR(1) process, 0.7);
+    - ``restart``: what a server happens to be like since its start, memory layout for instance;
+    - ``competing``: what one side takes from the other;
+    - ``first``: how much faster that side is which starts first, A and B in turn.
+    """
+
+    def world(rng: np.random.Generator, count: int, effects: Floats) -> Runs:
+        shape = (count, PAIRS, 1)
+        machine, stays = rng.normal(size=shape), 0.7
+        for pair in range(1, PAIRS):
+            machine[:, pair] = stays * machine[:, pair - 1] + math.sqrt(1 - stays**2) * machine[:, pair]
+        level = math.log(BASE_NS) + (np.arange(PAIRS) * 2 * math.log1p(DRIFT))[:, None] + common * machine
+        taken = competing * rng.normal(size=shape)
+        place = first / 2 * np.where(np.arange(PAIRS) % 2, 1.0, -1.0)[:, None]
+        a, b = (restart * shared_noise(rng, count, PAIRS, len(effects)) for _ in range(2))
+        return Runs(a=level + a + taken + place, b=level + b - taken - place + effects)
+
+    return world
+
+
 def heavy_tailed(rng: np.random.Generator, count: int, effects: Floats) -> Runs:
     """5 %, by Student's t with 3 degrees of freedom: most runs agree better, some are far off."""
     noise = shared_noise(rng, count, 2 * PAIRS, len(effects))
