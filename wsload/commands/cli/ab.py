@@ -10,7 +10,22 @@ import typer
 
 from wsload.commands.cli.compare import Format, FormatOption
 from wsload.commands.cli.conducting import conduct, print_plan
-from wsload.commands.cli.experiments import enter, existing, refuse_changes, side, whole_s
+from wsload.commands.cli.experiments import (
+    SERVER_URL,
+    BaselineRef,
+    Candidate,
+    CandidateName,
+    CandidateRef,
+    Locustfile,
+    ReadyTimeout,
+    ServerUrl,
+    Setup,
+    enter,
+    existing,
+    refuse_changes,
+    side,
+    whole_s,
+)
 from wsload.commands.cli.gate import (
     FailuresWithin,
     Judged,
@@ -48,26 +63,10 @@ def ab(
             show_default=False,
         ),
     ] = "",
-    b: Annotated[
-        str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
-    ] = "",
-    a_ref: Annotated[
-        str,
-        typer.Option(
-            metavar="REF", help="The baseline as a git ref, checked out in a worktree.", show_default=False
-        ),
-    ] = "",
-    b_ref: Annotated[
-        str, typer.Option(metavar="REF", help="The candidate as a git ref.", show_default=False)
-    ] = "",
-    build: Annotated[
-        str,
-        typer.Option(
-            metavar="COMMAND",
-            help="With refs: run once in each worktree, such as 'npm ci'.",
-            show_default=False,
-        ),
-    ] = "",
+    b: Candidate = "",
+    a_ref: BaselineRef = "",
+    b_ref: CandidateRef = "",
+    build: Setup = "",
     serve: Annotated[
         str,
         typer.Option(
@@ -77,15 +76,9 @@ def ab(
     a_name: Annotated[
         str, typer.Option(metavar="LABEL", help="The baseline's label.", show_default=False)
     ] = "",
-    b_name: Annotated[
-        str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
-    ] = "",
-    url: Annotated[
-        str, typer.Option(metavar="URL", help="The URL of a started server.")
-    ] = "ws://127.0.0.1:{port}",
-    locustfile: Annotated[
-        str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
-    ] = "locustfile.py",
+    b_name: CandidateName = "",
+    url: ServerUrl = SERVER_URL,
+    locustfile: Locustfile = "locustfile.py",
     users: Annotated[int, typer.Option("--users", "-u", metavar="N", help="Users in each run.")] = 50,
     spawn_rate: Annotated[
         float | None,
@@ -137,9 +130,7 @@ def ab(
     repeat: Annotated[
         int, typer.Option(metavar="N", help="How often to repeat a run that is not valid.")
     ] = 2,
-    ready_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a server may take to answer.")
-    ] = "30s",
+    ready_timeout: ReadyTimeout = "30s",
     resume: Annotated[
         Path | None,
         typer.Option(

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from wsload.commands.cli.compare import Format, FormatOption
-from wsload.commands.cli.experiments import enter, existing, refuse_changes, side, whole_s
+from wsload.commands.cli.experiments import (
+    SERVER_URL,
+    BaselineRef,
+    Candidate,
+    CandidateName,
+    CandidateRef,
+    Locustfile,
+    ReadyTimeout,
+    ServerUrl,
+    Setup,
+    enter,
+    existing,
+    refuse_changes,
+    side,
+    whole_s,
+)
 from wsload.commands.cli.gate import duration_s, percent
 from wsload.commands.cli.runs import RESULTS, Results
 from wsload.commands.cli.searching import conduct, say, searched
@@ -33,9 +48,7 @@ def capacity(
             show_default=False,
         ),
     ] = None,
-    locustfile: Annotated[
-        str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
-    ] = "locustfile.py",
+    locustfile: Locustfile = "locustfile.py",
     host: Annotated[
         str,
         typer.Option("--host", "-H", metavar="URL", help="The URL of a running server.", show_default=False),
@@ -105,39 +118,17 @@ def capacity(
             show_default=False,
         ),
     ] = "",
-    b: Annotated[
-        str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
-    ] = "",
-    a_ref: Annotated[
-        str,
-        typer.Option(
-            metavar="REF", help="The baseline as a git ref, checked out in a worktree.", show_default=False
-        ),
-    ] = "",
-    b_ref: Annotated[
-        str, typer.Option(metavar="REF", help="The candidate as a git ref.", show_default=False)
-    ] = "",
-    build: Annotated[
-        str,
-        typer.Option(
-            metavar="COMMAND",
-            help="With refs: run once in each worktree, such as 'npm ci'.",
-            show_default=False,
-        ),
-    ] = "",
+    b: Candidate = "",
+    a_ref: BaselineRef = "",
+    b_ref: CandidateRef = "",
+    build: Setup = "",
     a_name: Annotated[
         str,
         typer.Option("--a-name", "--name", metavar="LABEL", help="The baseline's label.", show_default=False),
     ] = "",
-    b_name: Annotated[
-        str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
-    ] = "",
-    url: Annotated[
-        str, typer.Option(metavar="URL", help="The URL of a started server.")
-    ] = "ws://127.0.0.1:{port}",
-    ready_timeout: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a server may take to answer.")
-    ] = "30s",
+    b_name: CandidateName = "",
+    url: ServerUrl = SERVER_URL,
+    ready_timeout: ReadyTimeout = "30s",
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Print the plan without making any steps.")
     ] = False,

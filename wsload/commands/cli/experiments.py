@@ -1,11 +1,11 @@
-"""What ``wsload ab`` and ``wsload capacity`` understand alike: builds, times, locustfiles, and resuming."""
+"""What ``wsload ab`` and ``wsload capacity`` have in common: options, builds, times, locustfiles, and resuming."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,34 @@ from wsload.errors import UsageError
 
 if TYPE_CHECKING:
     from wsload.commands.harness.builds import Build
+
+Locustfile = Annotated[
+    str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
+]
+Candidate = Annotated[
+    str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
+]
+BaselineRef = Annotated[
+    str,
+    typer.Option(
+        metavar="REF", help="The baseline as a git ref, checked out in a worktree.", show_default=False
+    ),
+]
+CandidateRef = Annotated[
+    str, typer.Option(metavar="REF", help="The candidate as a git ref.", show_default=False)
+]
+Setup = Annotated[
+    str,
+    typer.Option(
+        metavar="COMMAND", help="With refs: run once in each worktree, such as 'npm ci'.", show_default=False
+    ),
+]
+CandidateName = Annotated[
+    str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
+]
+ServerUrl = Annotated[str, typer.Option(metavar="URL", help="The URL of a started server.")]
+SERVER_URL: Final = "ws://127.0.0.1:{port}"
+ReadyTimeout = Annotated[str, typer.Option(metavar="TIME", help="How long a server may take to answer.")]
 
 
 def side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
