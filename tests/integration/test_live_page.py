@@ -158,6 +158,7 @@ def test_a_run_from_start_to_report(
     click(page, "a", "Locust", then="!!document.querySelector('[role=tab]')")
     click(page, "button", "Stop", then=RUN.format("it.run.ended"))
     click(page, "[role=tab]", "WebSocket", then=IN_TAB.format("ended"))
+    until(lambda: holds(page, f"{FRAME}.getElementById('figures').textContent.startsWith('p50, ms')"))
     page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.value(f"{FRAME}.getElementById('hlog').click()")
     (directory,) = (tmp_path / "results").iterdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import psutil
 import pytest
 import requests
 from support import devtools
-from support.locust_run import CHAT, FILES, LocustRun
+from support.locust_run import CHAT, FILES, Finished, LocustRun
 from support.waiting import until
 
+from wsload.exit_codes import ExitCode
 from wsload.load.options.table import FORM
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -194,3 +196,17 @@ def test_a_stop_right_after_a_start_is_heeded(url: str, tmp_path: Path) -> None:
     until(lambda: all(stored(run, "run.json")["ended_at"] for run in runs), what="the end of all runs")
     now = requests.get(f"{url}stats/requests", timeout=20).json()
     assert (now["state"], now["user_count"]) == ("stopped", 0)
+
+
+def test_an_address_that_can_not_be_listened_on_is_one_line(run_locust: Callable[..., Finished]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = [
+            ("127.0.0.1", "argument --web-port: {}: the port is in use"),
+            ("192.0.2.1", "can't listen on 192.0.2.1:{}"),
+        ]
+        for host, said in words:
+            finished = run_locust("-f", CHAT, "--web-host", host, "--web-port", str(port))
+            assert finished.returncode == ExitCode.USAGE
+            assert said.format(port) in finished.stderr
+            assert "Traceback" not in finished.stderr

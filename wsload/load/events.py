@@ -27,7 +27,7 @@ from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.page_secrets import PageSecrets
-from wsload.load.watch.start_form import StartForm, warn_of_an_open_page
+from wsload.load.watch.start_form import StartForm, refuse_a_busy_port, warn_of_an_open_page
 
 _lifecycles: dict[int, Lifecycle] = {}
 
@@ -51,6 +51,8 @@ def _on_init(environment: Any, **_: Any) -> None:
     try:
         # The host may come later, from an embedded server, the start form or the master.
         settings = settings_of(environment, host_known=False)
+        if environment.web_ui is not None and environment.web_ui.greenlet is None:
+            refuse_a_busy_port(environment.web_ui)
         watch_from_outside(environment, settings, lambda: _of(environment).run)
     except UsageError as error:
         refuse(error)

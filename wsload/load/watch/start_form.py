@@ -6,10 +6,13 @@ fields of the form are accepted, and secrets are sent only to the servers for wh
 
 from __future__ import annotations
 
+import errno
 import logging
+import socket
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -157,6 +160,23 @@ class StartForm:
                     "for another host or proxy, or without certificate verification, start another locust"
                 )
         self._given_for.update(dict.fromkeys(secrets - self._given_for.keys(), reach))
+
+
+def refuse_a_busy_port(web_ui: Any) -> None:
+    """Raises `UsageError` if the web UI, which has not been started yet, can't listen on its address.
+
+    Locust would start it in a greenlet that fails with a traceback.
+    """
+    host, port = web_ui.host, web_ui.port
+    try:
+        socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"argument --web-port: {port}: the port is in use: choose another, or end the locust that has it"
+            ) from None
+        why = (error.strerror or str(error)).partition(" (")[0]
+        raise UsageError(f"argument --web-host, --web-port: can't listen on {host}:{port} ({why})") from None
 
 
 def warn_of_an_open_page(options: Namespace) -> None:

@@ -19,7 +19,7 @@ def steps_table(report: CapacityReport) -> Table:
         title="Steps",
         columns=(
             Column(title="step"),
-            *((Column(title="build", align="left"),) if two else ()),
+            *((Column(title="side", align="left"),) if two else ()),
             Column(title="offered", unit="users" if report.plan.whole else "/s"),
             Column(title="answered", unit="/s"),
             Column(title="p50", unit="ms"),
@@ -48,7 +48,7 @@ def _row(side: SearchedSide, step: StepFigures, *, two: bool, served: bool, whol
     memory = NOTHING if step.memory_bytes is None else size(step.memory_bytes)
     return (
         str(step.number),
-        *((side.called,) if two else ()),
+        *((side.letter,) if two else ()),
         number(round(step.rate)) if whole else rate(step.rate),
         rate(step.achieved),
         *(
