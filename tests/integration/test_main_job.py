@@ -14,7 +14,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from support.locust_run import CHAT, ECHO, FILES, LOCUSTFILES, Finished, LocustRun, own_ports
 from support.schemas import validate_run
-from support.serving import Serving
+from support.serving import Serving, echo
 from support.undisturbed import undisturbed
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
@@ -254,6 +254,33 @@ def test_no_host_where_none_is_started_is_one_line_and_exit_code_2(run_locust: R
     assert "Traceback" not in finished.stderr, finished.stderr
     assert len(re.findall(r"names no host: give --host", finished.stderr)) == 1
     assert all(row.requests == 0 for row in finished.rows.values())
+
+
+REFUSED = """
+from locust import constant
+from wsload import WebSocketUser, task
+
+class Customer(WebSocketUser):
+    wait_time = constant(0.1)
+
+    @task
+    async def buy(self):
+        await self.round_trip("pay", name="buy")
+        await self.round_trip("steal", name="buy", check=lambda answer: "no")
+"""
+
+
+@pytest.mark.parametrize(("option", "code"), [((), 1), (("--exit-code-on-error", "0"), 0)], ids=["1", "0"])
+def test_a_refusal_that_the_checks_allow_is_locust_s_exit_code_and_said(
+    run_locust: RunLocust, serving: Serving, tmp_path: Path, option: tuple[str, ...], code: int
+) -> None:
+    (tmp_path / "locustfile.py").write_text(REFUSED, "utf-8")
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ("--headless", "--only-summary", "-u", "5", "-r", "5", "-t", "2s", "--ws-allow-invalid")
+    finished = run_locust("--host", host, *load, *option, "--ws-check", "buy.failed.rate < 90%")
+    assert finished.returncode == code, finished.stderr
+    assert [check["passed"] for check in finished.run["checks"]] == [True]
+    assert ("with --exit-code-on-error 0 the checks alone decide" in finished.stderr) == bool(code)
 
 
 def test_secrets_reach_no_file_and_no_output(run_locust: RunLocust, server: ServerProcess) -> None:

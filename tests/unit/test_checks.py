@@ -328,6 +328,11 @@ def test_logins_that_are_counted_are_attempts_once(names: dict[str, Kind], attem
     assert evaluate(parse_check("failures.rate < 50%"), named).got == percent(4 / attempts)
 
 
+def test_what_is_only_kept_to_judge_the_run_is_not_suggested() -> None:
+    totals = run_of({"buy": Histogram.of([MS]), "buy.lagged": Histogram.of([MS])})
+    assert evaluate(parse_check("buys.p50 < 1s"), totals).reason.endswith("did you mean buy?")
+
+
 def test_names_alike_are_suggested_with_an_or_between() -> None:
     totals = run_of({"buy a": Histogram.of([MS]), "buy b": Histogram.of([MS])})
     assert evaluate(parse_check('"buy c".p50 < 1s'), totals).reason in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -104,6 +105,20 @@ def test_tls_failures_are_named_and_leave_nothing_open(certificates: Certificate
     before = len(os.listdir("/dev/fd"))
     run(body)
     assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize("ends", ["close", "abort"])
+def test_a_plain_server_that_ends_a_tls_handshake_is_guessed_at(ends: str) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        getattr(writer.transport, ends)()
+
+    async def body() -> None:
+        async with served_tcp(hang_up) as port:
+            error = await Client().failure(f"wss://127.0.0.1:{port}/")
+            assert error.kind == "reset" and "use ws://" in error.detail
+
+    run(body)
 
 
 @pytest.mark.parametrize("hops", ["in circles", "to plain ws"])

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from locust.argument_parser import get_empty_argument_parser, ui_extra_args_dict
 from support.certificates import Certificates
 
+from wsload import WebSocketUser
 from wsload.errors import UsageError
 from wsload.load.events import install
 from wsload.load.options.settings import Settings
@@ -279,6 +280,9 @@ def test_an_encrypted_key_is_refused_and_no_password_asked_for(
 
 
 def test_the_target_is_the_option_s_or_the_class_s() -> None:
+    assert (
+        settings_of().target(WebSocketUser.url, "ws://chat.example/room?x=1") == "ws://chat.example/room?x=1"
+    )
     assert settings_of().target("/room", "ws://chat.example") == "ws://chat.example/room"
     assert settings_of(ws_url="/other").target("/room", "ws://chat.example") == "ws://chat.example/other"
     assert settings_of(ws_url="wss://x.example").target("/room", "ws://chat.example") == "wss://x.example/"

@@ -204,7 +204,9 @@ MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = 
     ),
     "a name that ends like one": (Quiet, lambda user: user.round_trip("x", name="a.lost"), r"'a\.lost'"),
     "an empty name": (Quiet, lambda user: user.round_trip("x", name=" \n"), r"at least one printable"),
-    "no message": (Quiet, lambda user: user.round_trip({"a": 1}), r""),
+    "a dict": (Quiet, lambda user: user.round_trip({"a": 1}), r"a str or bytes, not dict: json\.dumps"),
+    "a number": (Keyed, lambda user: user.request(7, key=1), r"a str or bytes, not int"),
+    "nothing": (Quiet, lambda user: user.send_nowait(None), r"a str or bytes, not NoneType"),
 }
 
 
@@ -214,7 +216,7 @@ def test_a_mistake_is_said_where_it_is_made_and_sends_nothing(w: World, mistake:
     base, call, text = MISTAKES[mistake]
 
     async def body(user: Any) -> None:
-        with pytest.raises(TypeError if mistake == "no message" else UsageError, match=text):
+        with pytest.raises(UsageError, match=text):
             call(user)
         assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
 
@@ -233,6 +235,18 @@ def test_a_key_in_flight_is_refused_and_the_first_goes_on(w: World) -> None:
 
     run(w, body, Keyed)
     assert w.counter("requests") == w.count("message") == 1
+
+
+def test_keys_that_do_not_meet_are_counted(w: World) -> None:
+    w.serve(numbered)
+
+    async def body(user: Any) -> None:
+        with pytest.raises(MessageTimeout):
+            await user.ask(key="1", timeout=0.05)
+        await user.ask()
+
+    run(w, body, Keyed)
+    assert w.counter("unknown_keys") == w.counter("pushes") == 1
 
 
 def test_key_of_that_raises_or_gives_no_key_hides_nothing(w: World) -> None:

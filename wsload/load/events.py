@@ -98,7 +98,7 @@ def _freeze() -> None:
 def _on_quit(exit_code: int = 1, **_: Any) -> None:
     remember_exit_code(exit_code)
     for lifecycle in _lifecycles.values():
-        lifecycle.quit()
+        lifecycle.quit(exit_code)
     _signals.release()
 
 

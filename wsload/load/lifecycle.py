@@ -128,9 +128,16 @@ class Lifecycle:
             )
             self._role.hurry()
 
-    def quit(self) -> None:
-        if self.run is not None:
-            self.run.show()
+    def quit(self, exit_code: int) -> None:
+        if self.run is None:
+            return
+        self.run.show()
+        if exit_code and self.run.exit_code() is None and self.environment.process_exit_code is None:
+            logger.warning(
+                "Exit code %d, which Locust gives for any failed request%s",
+                exit_code,
+                ": with --exit-code-on-error 0 the checks alone decide" if self.run.checks else "",
+            )
 
     def _end_run(self) -> None:
         try:
@@ -145,7 +152,7 @@ class Lifecycle:
     def _end_single_user(self) -> None:
         # run_single_user fires nothing at its end.
         self.test_stop()
-        self.quit()
+        self.quit(0)
 
     def _wait_for_end(self) -> None:
         if self._end is not None:

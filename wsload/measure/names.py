@@ -125,6 +125,7 @@ _COUNTERS: dict[str, str] = {
     "unsent": "due but not sent",
     "refused": "requests answered by a refusal",
     "pushes": "messages that answered no request",
+    "unknown_keys": "messages whose key no request had",
     "unread": "messages the user class never read",
     "reads_paused": "times reading was paused",
     "unpaired": "answers that could not be paired for certain",

@@ -65,6 +65,12 @@ _HINTS: Final = (
 )  # fmt: skip
 """What to change, where a line of the example has this text."""
 _WIDTH: Final = 100
+_SERVICE: Final = """\
+Start your service here, and wait until it listens at {host}, such as
+      # - run: |
+      #     npm ci
+      #     node server.js &
+      #     curl --silent --output /dev/null --retry 30 --retry-delay 1 --retry-connrefused {http}/"""
 
 
 def protocols() -> tuple[str, ...]:
@@ -165,7 +171,7 @@ failures.rate < {expected.failures}
 def _workflow(host: str, name: str, source: str) -> str:
     template = (resources.files("wsload.commands.new") / "load.yml").read_text("utf-8")
     service = (
-        f"Start your service here, such as: - run: npm ci && (node server.js &)\n      # It listens at {host}."
+        _SERVICE.format(host=host, http=host.replace("ws", "http", 1))
         if host
         else "Without --host a chat server of wsload's own is loaded. For yours: start it here, add --host below."
     )

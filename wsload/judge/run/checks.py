@@ -55,7 +55,17 @@ from wsload.judge.run.trust import (
 )
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, LOST, OWN, Kind, Labels, counted_for_people, labels, split
+from wsload.measure.names import (
+    FAILED,
+    LOST,
+    OWN,
+    Kind,
+    Labels,
+    counted_for_people,
+    for_people,
+    labels,
+    split,
+)
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.results.trust import ALL
 
@@ -150,7 +160,7 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
 
 def _unknown(name: str, totals: Totals, known: Labels) -> _Got:
     counted = filter(counted_for_people, totals.counters)
-    there = [*totals.names, *totals.histograms, *counted, *known.metrics, *known.counters]
+    there = [*totals.names, *filter(for_people, totals.histograms), *counted, *known.metrics, *known.counters]
     near = get_close_matches(name, dict.fromkeys(there), n=3)
     hint = f": did you mean {' or '.join(near)}?" if near else ""
     return _none(f"the run has no '{name}'{hint}")

@@ -33,6 +33,12 @@ _EXHAUSTED: Final = {
 }
 
 
+KEYS: Final = (
+    "messages came whose key no request had: key_of must return the request's very key (1 is not '1')"
+)
+"""The remedy where keys don't meet."""
+
+
 def doubts(totals: Totals) -> list[RunWarning]:
     """The warnings that follow from these figures."""
     return [
@@ -126,7 +132,7 @@ def _lost(totals: Totals) -> Iterator[RunWarning]:
             name="lost",
             text=f"{number(lost)} of {number(ranked.total)} {name} were lost ({percent(lost / ranked.total)}): "
             f"the percentiles are those of the answered; counted as the slowest, p99 {where}",
-            remedy="see the failures by kind",
+            remedy=KEYS if totals.counters.get("unknown_keys", 0) >= lost else "see the failures by kind",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from wsload.judge.figures.samples import BEYOND, needed
 from wsload.judge.run.causes import Cause, cause_of
-from wsload.judge.run.doubts import DERIVED, SHORTFALL, doubts
+from wsload.judge.run.doubts import DERIVED, KEYS, SHORTFALL, doubts
 from wsload.judge.run.trust import TO_PROVE, TOLERANCE_NS, doubt_of, levels
 from wsload.judge.run.watch import Watch, standouts
 from wsload.measure.interval import Totals
@@ -80,6 +80,7 @@ _WAY_IN: Final = "see that the server listens there, and speaks WebSocket at thi
 _WAYS_IN: Final = {
     "dns": "see that the host's name is right, and that this machine can resolve it",
     "tls": "give the certificate's authority by --ws-ca-file, or accept any by --ws-insecure",
+    "reset": "see that the server listens there, and for wss:// that it speaks TLS there",
     "a TLS port": "use wss:// instead of ws://",
     "not a TLS port": "use ws:// instead of wss://",
     "subprotocol": "see which subprotocols the server speaks: --ws-subprotocol names what is offered",
@@ -121,7 +122,8 @@ def _no_answer(totals: Totals) -> _Verdict | None:
         return Standing.FAILED, text, "see what the server answers to the login"
     if any(counters[name] for name in ("requests", "lost", "refused", "unsent")):
         text = "Nothing was measured: not one request was answered"
-        return Standing.NOTHING, _with_failures(text, totals), "see the failures by kind"
+        remedy = KEYS if counters["lost"] and counters["unknown_keys"] else "see the failures by kind"
+        return Standing.NOTHING, _with_failures(text, totals), remedy
     failed = sum(count for (what, _), count in totals.failures.items() if what not in ("open", "close"))
     if failed:
         text = "Nothing was measured: the tasks failed before they had made a request"

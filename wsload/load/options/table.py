@@ -9,7 +9,7 @@ from argparse import BooleanOptionalAction
 from typing import Any, Final
 
 OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
-    ("--ws-url", {"metavar": "URL", "default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, '/'."}),
+    ("--ws-url", {"metavar": "URL", "default": "", "help": "URL or path to open, resolved against --host. Default: the user class's, or else --host itself."}),
     ("--ws-subprotocol", {"metavar": "NAME", "action": "append", "help": "Subprotocol to offer; repeat in order of preference. Default: the user class's ('json' for the chat)."}),
     ("--ws-rate", {"metavar": "R", "default": "", "help": "Open workload: this many tasks a second in total, spread over all users and ramping up with them, whatever the server does; 'poisson:R' for random arrivals. Default: each user's own wait_time."}),
     ("--ws-profile", {"metavar": "PROFILE", "default": "", "help": "Open workload like --ws-rate, at a rate that changes over time: '0:100/s 60s:1000/s 120s:1000/s 130s:0' goes linearly from point to point. Two points at the same time are a step; '10s:100..900/s~60s' starts a sine wave of 60 s; put 'poisson' before the points for random arrivals."}),

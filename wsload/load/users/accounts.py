@@ -28,6 +28,8 @@ WAYS_OUT: Final = (
     *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
 )
 """Exceptions that leave a task, a user or a run; they are not failures."""
+_LONGEST_KIND: Final = 80
+_now_ns = time.monotonic_ns
 
 
 def of_user_class(error: BaseException) -> bool:
@@ -44,7 +46,9 @@ def of_user_class(error: BaseException) -> bool:
     return task is None or not task.cancelling()
 
 
-_now_ns = time.monotonic_ns
+def cut(kind: object) -> str:
+    """A kind of failure that a user class gave, cut to 80 characters."""
+    return str(kind)[:_LONGEST_KIND]
 
 
 class _Done:

@@ -34,8 +34,8 @@ class DeclaredUser(User):
 
     abstract = True
 
-    url: str = "/"
-    """The URL to open, or a path on ``--host``; ``--ws-url`` overrides it."""
+    url: str = ""
+    """The URL to open, or a path on ``--host``; by default ``--host`` itself. ``--ws-url`` overrides it."""
     subprotocols: tuple[str, ...] = ()
     """Offered in this order; if there are any, the server must choose one. ``--ws-subprotocol`` overrides them."""
     headers: Pairs = ()

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wsload.errors import HttpError, UsageError
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Accounts
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Accounts, cut
 from wsload.load.users.compat import http_library
 from wsload.load.users.due import current_due
-from wsload.load.users.requests import LONGEST_KIND
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import unix_target
 from wsload.measure.names import Figures, Kind
@@ -143,7 +142,7 @@ class Http(Accounts):
                     await client.aclose()
 
     def _refused(self, figures: Figures, kind: str, due_ns: int, now_ns: int, detail: str = "") -> str:
-        kind = str(kind)[:LONGEST_KIND]
+        kind = cut(kind)
         self.recorder.count.refused += 1
         self.recorder.timed(figures.failed, due_ns, now_ns)
         self.recorder.failed(figures.name, kind, now_ns - due_ns, detail=detail)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, lateness_of, record_answer
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, cut, lateness_of, record_answer
 from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.pairing import Pairing, Request
@@ -174,7 +174,7 @@ class RequestingConnection(KeptConnection):
         recorder.count.refused += 1
         recorder.values[figures.failed].append(response_ns)
         recorder.late(figures.failed, response_ns, sum(lateness_of(request, at_ns, recorder.lateness)))
-        recorder.failed(figures.name, str(kind)[:LONGEST_KIND], response_ns)
+        recorder.failed(figures.name, cut(kind), response_ns)
 
     def _checked(self, check: Check, message: str | bytes) -> str | None:
         try:
@@ -210,6 +210,8 @@ class RequestingConnection(KeptConnection):
             recorder.add(f"{found.name}.duplicates")
         else:
             recorder.count.pushes += 1
+            if key is not None:
+                recorder.count.unknown_keys += 1
             self._pushed(message, at_ns, size)
 
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
@@ -294,7 +296,3 @@ class RequestingConnection(KeptConnection):
             wait_ns = min(wait_ns, int(self.context.settings.drain_s * 1e9))
             await self.engine.timers.sleep_until(began_ns + wait_ns)
             lingered_ns.set(lingered_ns.get() + _now_ns() - began_ns)
-
-
-LONGEST_KIND: Final = 80
-"""Longer kinds of failure given by a user class are cut to this many characters."""

@@ -8,9 +8,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.accounts import WAYS_OUT
+from wsload.load.users.accounts import WAYS_OUT, cut
 from wsload.load.users.due import current_due, lingered_ns
-from wsload.load.users.requests import LONGEST_KIND
 from wsload.measure.names import Kind
 
 UNFINISHED: Final = "unfinished at the end"
@@ -29,7 +28,7 @@ class Step:
 
     def failed(self, kind: str) -> None:
         """Marks the step as failed in this way; it still ends with its block."""
-        self._kind = str(kind)[:LONGEST_KIND]
+        self._kind = cut(kind)
 
     def __enter__(self) -> Self:
         self._began_ns = (current_due.get().due_ns or time.monotonic_ns()) - lingered_ns.get()

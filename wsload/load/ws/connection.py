@@ -94,20 +94,25 @@ class TimedConnection(asyncio.Protocol):
     # Sending
 
     def send_now(self, data: bytes, *, text: bool) -> None:
-        """Writes one message, without waiting for buffer space (see `ready_to_write`). Raises `NotConnected`."""
+        """Writes one message, without waiting for buffer space. Raises `NotConnected`; `UsageError` for no message."""
         if self._state is not _OPEN:
             raise NotConnected("not connected", "the connection is not open")
         count = self._recorder.count
+        try:
+            size = len(data)
+            if self._deflate is not None or size >= LARGE:
+                self._send_slowly(TEXT if text else frames.BINARY, data)
+                count.sent += 1
+                return
+            if text and size < 126:
+                mask = _bits(32).to_bytes(4, "big")
+                frame = SHORT_TEXT[size] + mask + apply_mask(data, mask)
+            else:
+                frame = client_frame(data, text=text)
+        except TypeError:
+            frames.refuse_unless_message(data)
+            raise
         count.sent += 1
-        size = len(data)
-        if self._deflate is not None or size >= LARGE:
-            self._send_slowly(TEXT if text else frames.BINARY, data)
-            return
-        if text and size < 126:
-            mask = _bits(32).to_bytes(4, "big")
-            frame = SHORT_TEXT[size] + mask + apply_mask(data, mask)
-        else:
-            frame = client_frame(data, text=text)
         count.bytes_out += len(frame)
         self.transport.write(frame)
 

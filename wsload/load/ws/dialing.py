@@ -11,13 +11,15 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from websockets.uri import WebSocketURI
 
 from wsload.load.engine.compat import HandedSocket, connect_socket
 from wsload.load.ws.compat import USER_AGENT, connect_http_proxy, connect_socks_proxy, parse_proxy
 from wsload.load.ws.upgrading import Upgrade
+
+_NO_TLS: Final = "during the TLS handshake: if the server speaks no TLS there, use ws://"
 
 Record = Callable[[str, int, int], None]
 """Takes a phase (``.dns``, ``.tcp``, ``.tls``), when it began and when it ended (monotonic)."""
@@ -53,7 +55,12 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
     sock = await _connected(loop, route, await _addresses(loop, route.address, record), record)
     ready_ns = time.monotonic_ns()
     create: Any = loop.create_unix_connection if sock.family == _socket.AF_UNIX else loop.create_connection
-    _, begun = await create(upgrade, sock=sock, **secure)
+    try:
+        _, begun = await create(upgrade, sock=sock, **secure)
+    except ConnectionError as error:
+        if secure:
+            raise ConnectionResetError(errno.ECONNRESET, _NO_TLS) from error
+        raise
     assert isinstance(begun, Upgrade)
     if secure:
         record(".tls", ready_ns, begun.made_ns)

@@ -43,6 +43,14 @@ def frame_parts(first: int, data: bytes | memoryview) -> list[bytes]:
     return [head, payload] if len(payload) >= LARGE else [head + payload]
 
 
+def refuse_unless_message(data: object) -> None:
+    """Raises `UsageError` for what can't be sent; it doesn't quote it, because it may hold a secret."""
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise UsageError(
+            f"a message is a str or bytes, not {type(data).__name__}: json.dumps(...) makes a str of a dict or list"
+        )
+
+
 def close_payload(code: int, reason: str) -> bytes:
     """The payload of a close frame. Raises `UsageError` for a code or reason that is not allowed."""
     payload = reason.encode()
