@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 project = "wsload"
 author = "the wsload developers"
 release = _version("wsload")
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "generated"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 3

@@ -40,7 +40,9 @@ def test_every_command_is_understood(
         ("client.key", certificates.key),
     ):
         shutil.copy(file, name)
-    Path("checks.txt").write_text("lost < 1\n", "utf-8")
+    for name in ("checks.txt", "load/checks.txt"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("lost < 1\n", "utf-8")
     for program, *words in commands(page):
         if "--version" in words:
             continue

@@ -48,6 +48,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def _commands(line: str) -> Iterator[list[str]]:
     words = shlex.split(line, comments=True)
+    words = words[: next((at for at, word in enumerate(words) if re.fullmatch(r"[|&;]+|>.*", word)), None)]
     while words and words[0] in _BEFORE:
         words = words[1 + _BEFORE[words[0]] :]
     if words and words[0] in ("locust", "wsload"):
