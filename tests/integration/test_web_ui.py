@@ -67,7 +67,13 @@ class StartForm:
         return {row[1]: int(row[2]) for row in self._page.value(rows) if len(row) > 2 and row[2].isdigit()}
 
     def text(self) -> str:
-        return str(self._page.value("document.body.innerText"))
+        return self.text_of("body")
+
+    def text_of(self, selector: str) -> str:
+        return str(self._page.value(f"document.querySelector('{selector}').innerText"))
+
+    def style_of(self, selector: str, name: str) -> str:
+        return str(self._page.value(f"getComputedStyle(document.querySelector('{selector}')).{name}"))
 
 
 RUNNING = "!!document.querySelector('tbody tr') && /running/i.test(document.body.innerText)"
@@ -172,6 +178,12 @@ def test_a_mistake_in_the_form_is_said_in_the_form(form: StartForm, tmp_path: Pa
     assert not (tmp_path / "results").exists()
 
     form.fill_in("wsMessageTimeout", "5s")
+    form.fill_in("wsCheck", "lost == 0")
+    form.click("Start", then="/ is no comparison/.test(document.body.innerText)")
+    # The caret is below its place: lines and spaces are kept, in a font in which all are as wide.
+    assert form.text_of("[role=alert]").endswith("\n    lost == 0\n         ^")
+    assert "monospace" in form.style_of("[role=alert] *", "fontFamily")
+    form.fill_in("wsCheck", "lost < 1")
     form.fill_in("host", "ws://127.0.0.1:1/#top")
     form.click("Start", then="/has a fragment/.test(document.body.innerText)")
     assert not (tmp_path / "results").exists()

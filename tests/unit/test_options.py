@@ -139,7 +139,7 @@ def test_the_start_form_hides_what_is_secret() -> None:
         option[2:].replace("-", "_") for option in FORM
     ]
     assert {option: fields[option[2:].replace("-", "_")]["help_text"] for option in FORM} == FORM
-    assert max(map(len, FORM.values())) <= 80
+    assert max(map(len, FORM.values())) <= 30
     assert "ws_header" not in fields
     assert "ws_cookie" not in fields
 

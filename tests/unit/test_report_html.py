@@ -263,3 +263,10 @@ def test_a_page_that_may_ask_its_server_says_so() -> None:
     assert b"connect-src &#39;self&#39;" in page(
         "live.html", scripts=("live.js",), connect=True, data={"base": "", "few": ""}
     )
+
+
+def test_a_figure_stays_with_its_unit(tmp_path: Path) -> None:
+    path = make_run(tmp_path, [second(0, [5.0] * 300)], build="has 5 shops")
+    text = Parsed(render(read_report(path)).decode()).text
+    assert re.search(r"1\u00a0s long", text)
+    assert "has 5 shops" in text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -22,6 +23,7 @@ SCRIPTS: Final = ("uPlot.iife.min.js", "charts.js")
 
 SELF: Final = "'self'"
 NOWHERE: Final = "'none'"
+_BEFORE_UNIT: Final = re.compile(r"(?<=[0-9]) (?=(?:%|pp|µs|ms|s|min|h|B|kB|MB|GB)(?![a-zA-Z]))")
 
 
 def page(template: str, *, scripts: Sequence[str] = (), connect: bool = False, **values: object) -> bytes:
@@ -46,12 +48,19 @@ def _environment() -> Environment:
         loader=PackageLoader("wsload.report", "assets"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_with_units,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     policies: dict[str, Any] = environment.policies
     policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     return environment
+
+
+def _with_units(value: object) -> object:
+    """Keeps a figure and its unit in one line; markup has been through here before, or is no text."""
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value) if is_text else value
 
 
 @cache

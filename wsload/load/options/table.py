@@ -49,19 +49,19 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 FORM: Final = {
-    "--ws-rate": "tasks a second in all: 200, or poisson:200; empty: each user's own wait time",
-    "--ws-profile": "a rate that changes: 0:100/s 60s:1000/s; instead of a rate",
+    "--ws-rate": "tasks/s: 200, poisson:200",
+    "--ws-profile": "0:100/s 60s:1000/s",
     "--ws-check": "message.p99 < 50ms, lost < 1",
-    "--ws-build": "a label for what is measured",
-    "--ws-url": "a path or URL; empty: the user class's",
-    "--ws-subprotocol": "in order of preference, with commas",
-    "--ws-warm-up": "not measured: a time such as 10s, or ramp",
+    "--ws-build": "a label, as v1.4",
+    "--ws-url": "path or URL",
+    "--ws-subprotocol": "preferred first",
+    "--ws-warm-up": "10s, or ramp",
     "--ws-message-timeout": "then a request is lost",
     "--ws-bearer": "a token",
     "--ws-basic": "user:password",
     "--ws-proxy": "its URL",
 }
-"""The fields of the web UI's start form, in this order, each with its label; all other options are the command's."""
+"""The fields of the web UI's start form, in this order, each with its label, which is short enough for a phone."""
 
 
 def add_options(parser: Any, *, labelled: bool = False) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request, send_file
 
 from wsload.load.locust.compat import element_tab
+from wsload.load.watch.start_form import MISTAKES
 from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
@@ -90,7 +91,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     def define(response: Response) -> Response:
         start_page = request.path == f"{base}/" and response.mimetype == "text/html"
         if start_page and not response.direct_passthrough:
-            response.set_data(response.get_data(as_text=True).replace("</body>", _TAB))
+            response.set_data(response.get_data(as_text=True).replace("</body>", MISTAKES + _TAB))
         return response
 
     web_ui.app.after_request(define)

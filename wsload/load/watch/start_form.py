@@ -33,6 +33,11 @@ OWN_FIELDS: Final = frozenset(
 SENT: Final = ("ws_bearer", "ws_basic", "ws_header", "ws_cookie")
 """Options whose values are sent to the server."""
 
+MISTAKES: Final = (
+    "<style>[role=alert] { white-space: pre-wrap; font-family: ui-monospace, monospace }</style>"
+)
+"""For Locust's page, so that the caret below a mistake is at its place."""
+
 Origin = tuple[bool, str, int | None]
 """Whether TLS is used, the host and the port."""
 
