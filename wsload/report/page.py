@@ -59,8 +59,9 @@ def _environment() -> Environment:
 
 def _with_units(value: object) -> object:
     """Keeps a figure and its unit in one line; markup has been through here before, or is no text."""
-    is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value) if is_text else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value)
+    return value
 
 
 @cache
