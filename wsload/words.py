@@ -24,6 +24,9 @@ UNITS_NS: Final = {
 }
 """Units of time as people write them, in ns."""
 
+BEFORE_UNIT: Final = re.compile(r"(?<=[0-9]) (?=(?:%|pp|µs|ms|s|min|h|B|kB|MB|GB)(?![a-zA-Z]))")
+"""The space between a figure and its unit, where no line should end."""
+
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*"
 _DURATION: Final = re.compile(_NUMBER + rf"({'|'.join(UNITS_NS)})?")
 _SHARE: Final = re.compile(_NUMBER + "%")

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import METRICS
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.text import Text
 from support.made_runs import TRUSTED, UNTRUSTED
 from support.shop import BUY, STEP, UNICODE, VALUE, shop_seconds
 
@@ -17,7 +19,7 @@ from wsload.judge.figures.summary import Summary, summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.report.tables import FEW, Column, Table
-from wsload.report.terminal import Grid, run_view, show_run
+from wsload.report.terminal import Grid, as_text, run_view, show_run
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
 
@@ -186,3 +188,12 @@ def test_names_of_every_kind_are_whole_at_80_columns(monkeypatch: pytest.MonkeyP
     for name in (BUY, UNICODE, STEP, VALUE):
         assert any(line.startswith(name) for line in table)
     assert "–" in found and FEW in " ".join(" ".join(lines).split())
+
+
+@given(st.integers(40, 79), st.sampled_from(("12.4 ms", "0 %", "3.2 kB", "4 min")))
+def test_no_line_ends_between_a_figure_and_its_unit(before: int, figure: str) -> None:
+    text = Text("x" * before + f" {figure} more", style="bold")
+    stream = io.StringIO()
+    said = as_text(Group("", Padding(text, (0, 0, 0, 2))), stream)
+    assert any(figure in line for line in said.splitlines())
+    assert " ".join(said.split()).endswith(f"{figure} more")

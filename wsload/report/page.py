@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -17,13 +16,14 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from wsload.words import BEFORE_UNIT
+
 STYLES: Final = ("uPlot.min.css", "page.css")
 SCRIPTS: Final = ("uPlot.iife.min.js", "charts.js")
 """Included in every page, before its own scripts."""
 
 SELF: Final = "'self'"
 NOWHERE: Final = "'none'"
-_BEFORE_UNIT: Final = re.compile(r"(?<=[0-9]) (?=(?:%|pp|µs|ms|s|min|h|B|kB|MB|GB)(?![a-zA-Z]))")
 
 
 def page(template: str, *, scripts: Sequence[str] = (), connect: bool = False, **values: object) -> bytes:
@@ -60,7 +60,7 @@ def _environment() -> Environment:
 def _with_units(value: object) -> object:
     """Keeps a figure and its unit in one line; markup has been through here before, or is no text."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value)
+        return BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", value)
     return value
 
 

@@ -23,7 +23,7 @@ from wsload.report import tables
 from wsload.report.warnings import collapsed
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
-from wsload.words import printable, span
+from wsload.words import BEFORE_UNIT, printable, span
 
 _TONES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold white on red"}
 _CHECKS: Final = {
@@ -31,6 +31,8 @@ _CHECKS: Final = {
     CheckState.FAILED: ("FAILED", "bold red"),
     CheckState.UNJUDGED: ("NOT JUDGED", "bold yellow"),
 }
+_GLUE: Final = "\ue000"
+"""Stands for a space at which no line may end; of private use, so no text has it (`printable`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,24 @@ def as_text(view: RenderableType, stream: IO[str]) -> str:
     Characters that the stream can't write become ``?``.
     """
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    _glue(view)
     with console.capture() as capture:
         console.print(view)
-    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    text = "".join(f"{line.rstrip()}\n" for line in capture.get().replace(_GLUE, " ").splitlines())
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "replace").decode(encoding)
+
+
+def _glue(view: object) -> None:
+    """Keeps figures and their units in one line, in all texts of the view: rich wraps even at no-break spaces."""
+    match view:
+        case Text():
+            view.plain = BEFORE_UNIT.sub(_GLUE, view.plain)
+        case Padding():
+            _glue(view.renderable)
+        case Group():
+            for each in view.renderables:
+                _glue(each)
 
 
 def show_run(

@@ -33,7 +33,7 @@
 
   const byId = (id) => document.getElementById(id);
 
-  const BEFORE_UNIT = /(?<=[0-9]) (?=(?:%|pp|µs|ms|s|min|h|B|kB|MB|GB)(?![a-zA-Z]))/g;  // as in page.py
+  const BEFORE_UNIT = /(?<=[0-9]) (?=(?:%|pp|µs|ms|s|min|h|B|kB|MB|GB)(?![a-zA-Z]))/g;  // as in words.py
   function element(name, text, className) {
     const made = document.createElement(name);
     if (text != null) made.textContent = String(text).replace(BEFORE_UNIT, "\u00a0");
