@@ -139,7 +139,8 @@ def change(ratio: float) -> str:
         return ">×1000" if ratio > 1 else "<×0.001"
     if not 0.2 < ratio < 5:
         return f"×{ratio:.3g}"
-    return "0 %" if ratio == 1 else f"{100 * (ratio - 1):+.1f} %"
+    percentage = round(100 * (ratio - 1), 1)
+    return f"{percentage:+.1f} %" if percentage else "0 %"
 
 
 # Texts

@@ -101,7 +101,7 @@ def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
             r"Holds between \d+/s and [\d,]+/s, by 3 steps of a search that was not finished",
             ExitCode.INCONCLUSIVE,
         ),
-        (side(holding(700), most=0), State.SEARCHING, "Was not searched yet", ExitCode.INCONCLUSIVE),
+        (side(holding(700), most=0), State.SEARCHING, "Has not been searched yet", ExitCode.INCONCLUSIVE),
     ],
     ids=lambda value: str(value) if isinstance(value, State) else "",
 )

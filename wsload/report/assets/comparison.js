@@ -13,7 +13,8 @@
     if (ratio == null) return "–";
     if (ratio <= 0.001 || ratio >= 1000) return ratio > 1 ? ">×1000" : "<×0.001";
     if (ratio <= 0.2 || ratio >= 5) return `×${Number(ratio.toPrecision(3))}`;
-    return ratio === 1 ? "0 %" : `${ratio < 1 ? "-" : "+"}${Math.abs(100 * (ratio - 1)).toFixed(1)} %`;
+    const shown = Math.abs(100 * (ratio - 1)).toFixed(1);
+    return Number(shown) ? `${ratio < 1 ? "-" : "+"}${shown} %` : "0 %";
   }
   const translucent = (name) => `${colour(name)}38`;
 
@@ -167,7 +168,8 @@
     const column = (side, statistic, used) => data.runs.map((run) => (
       run.side === side && run.used === used && run.values[metric] ? run.values[metric][statistic] || null : null));
     const dots = (label, name, used, size) => ({
-      label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => figure(value),
+      label, class: `dot${size > 9 ? "-large" : ""}${used ? "" : "-hollow"}`,
+      stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => figure(value),
       points: { show: true, size, width: 1.5, stroke: stroke(name), fill: used ? stroke(name) : stroke("ground") },
     });
     const series = [];

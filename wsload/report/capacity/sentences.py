@@ -52,7 +52,7 @@ def finding(side: SearchedSide, plan: SearchPlan) -> str:
             return _gave_out(side, plan)
         case State.SEARCHING:
             if not side.steps:
-                return "was not searched yet"
+                return "has not been searched yet"
             return f"holds {between}, by {counted(len(side.steps), 'step')} of a search that was not finished"
 
 
