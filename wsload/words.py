@@ -51,7 +51,9 @@ def milliseconds(value_ns: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """A duration: ``1.5 s``, ``42 s``, ``4 min 5 s``, ``1 h 2 min``."""
+    """A duration: ``0.084 ms``, ``1.5 s``, ``42 s``, ``4 min 5 s``, ``1 h 2 min``."""
+    if 0 < seconds < 0.001:
+        return milliseconds(seconds * 1e9)
     if seconds < 59.95:
         return f"{seconds:.3g} s"
     minutes, rest = divmod(round(seconds), 60)

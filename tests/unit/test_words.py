@@ -49,6 +49,8 @@ def test_a_shown_time_is_right_to_half_a_percent(value_ns: int) -> None:
     ("seconds", "said"),
     [
         (0, "0 s"),
+        (8.42e-5, "0.084 ms"),
+        (0.001, "0.001 s"),
         (0.25, "0.25 s"),
         (1.5, "1.5 s"),
         (59.94, "59.9 s"),
