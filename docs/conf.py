@@ -21,6 +21,7 @@ exclude_patterns = ["_build"]
 nitpicky = False
 smartquotes = False  # they turn --host into a dash
 html_theme = "furo"
+html_show_copyright = False
 html_title = "wsload"
 html_static_path: list[str] = []
 default_role = "code"

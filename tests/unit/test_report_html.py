@@ -261,7 +261,7 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
 
 def test_a_page_that_may_ask_its_server_says_so() -> None:
     assert b"connect-src &#39;self&#39;" in page(
-        "live.html", scripts=("live.js",), connect=True, data={"base": "", "few": ""}
+        "live.html", scripts=("live.js",), connect=True, data={"base": "", "notes": ""}
     )
 
 

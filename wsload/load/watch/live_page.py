@@ -14,7 +14,7 @@ from wsload.load.watch.start_form import MISTAKES
 from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
-from wsload.report.tables import CLOSE_MEANINGS, FEW
+from wsload.report.tables import CLOSE_MEANINGS, FEW, NOT_TRUSTED
 from wsload.results.writer import HISTOGRAMS
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     blueprint = Blueprint(KEY, __name__, url_prefix=f"{base}/{KEY}")
 
     def live() -> Response:
-        data = {"base": f"{base}/{KEY}", "labels": labels().counters, "meanings": CLOSE_MEANINGS, "few": FEW}
+        data = {
+            "base": f"{base}/{KEY}",
+            "labels": labels().counters,
+            "meanings": CLOSE_MEANINGS,
+            "notes": f"{FEW} {NOT_TRUSTED}.",
+        }
         return Response(page("live.html", scripts=("live.js",), connect=True, data=data))
 
     def live_json() -> Response:
