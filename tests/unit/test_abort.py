@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,22 @@ def test_a_condition_is_a_check_and_how_long() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("1s", 1), ("2s", 2), ("60m", 3_600)])
+def test_the_shortest_and_the_longest(text: str, seconds: int) -> None:
+    assert parse_condition(f"message.p99 > 1s for {text}").for_s == seconds
+
+
+def test_both_halves_of_two_seconds_must_show_it() -> None:
+    assert met_at("message.p50 > 1s for 2s", [second(0, 5), second(1, 1_500), second(2, 1_500)]) == 2
+    assert met_at("message.p50 > 1s for 1s", [second(0, 5), second(1, 1_500)]) == 1
+
+
+def test_a_name_that_was_told_once_is_known_ever_after() -> None:
+    """An interval has only those that are new in it."""
+    later = [replace(second(at, 1_500), names={}) for at in range(1, 4)]
+    assert met_at(SLOW, [second(0, 1_500), *later]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -58,6 +75,7 @@ def test_a_condition_is_a_check_and_how_long() -> None:
         ("message.p99 > 1s for 1500ms", "whole seconds"),
         ("mesage.p99 > 1s for 5s", "did you mean message"),
         ("for 5s", "for how long"),
+        ("message.p99 > 1s for 3601s", "whole seconds"),
     ],
 )
 def test_what_is_no_condition_is_refused(text: str, said: str) -> None:

@@ -167,3 +167,62 @@ def test_a_processs_own_figures() -> None:
     assert figures["name"] == "worker a" and figures["trusted_up_to"] == 100
     assert figures["message"]["count"] == 1_000  # type: ignore[index]
     assert "loop_lag" not in figures
+
+
+def test_causes_and_remedies_word_for_word() -> None:
+    """As users read them."""
+    waiting = watched(late_ns=200 * MS, late_waiting_ns=100 * MS)
+    assert cause(waiting) == Cause(
+        text="another process had the core for 10 % of the time, up to 400 ms in a row",
+        remedy="stop what else this machine does, or give the load generator precedence (nice -n -5, chrt -r 1) "
+        "or a machine of its own",
+    )
+    working = watched(late_ns=10 * MS, late_working_ns=5 * MS)
+    assert cause(working).remedy == "let users arrive more slowly (-r), or use --processes"
+    places = {LATE_IN + "A.one (a.py:1)": 2, LATE_IN + "B.two (b.py:2)": 2}
+    blocked = cause(watched(1, late_ns=MS, late_samples=4, **places))
+    assert blocked == Cause(
+        text="B.two (b.py:2) blocked the event loop, for up to 400 ms at a time",
+        remedy="await what can be awaited, and give what blocks to asyncio.to_thread",
+    )
+
+
+def test_a_late_run_without_any_length_or_lag_says_so() -> None:
+    watch = Watch("")
+    watch.add(Interval(counters={"late_ns": MS, "late_waiting_ns": MS}))
+    assert (
+        cause(watch).text
+        == "another process had the core for part of the time, up to an unknown time in a row"
+    )
+
+
+def test_the_figures_of_a_process() -> None:
+    watch = Watch("worker 1")
+    for busy in (0.1234, 0.9, 0.5):
+        watch.add(
+            Interval(
+                length_s=1.0,
+                histograms={
+                    "message": Histogram.of([MS] * 98 + [9 * MS] * 2),
+                    "message.lagged": Histogram.of([9 * MS] * 2),
+                    "message.unlagged": Histogram.of([MS] * 2),
+                    "loop_lag": Histogram.of([1_000] * 99 + [64_000]),
+                },
+                counters={"cpu_ns": round(busy * SECOND)},
+            )
+        )
+    watch.add(Interval(length_s=0.4, counters={"cpu_ns": SECOND}))
+    p50, p99 = Histogram.of([1_000]).percentile(50), Histogram.of([1_000]).percentile(99)
+    figures = watch.figures()
+    messages = Histogram.of([MS] * 98 + [9 * MS] * 2)
+    assert figures == {
+        "name": "worker 1",
+        "cpu_peak": 0.9,
+        "busy_seconds": 1,
+        "seconds": 3,
+        "trusted_up_to": 95.0,
+        "message": {"count": 300, "p50_ns": messages.percentile(50), "p99_ns": messages.percentile(99)},
+        "loop_lag": {"count": 300, "p50_ns": p50, "p99_ns": p99},
+    }
+    assert watch.figures(100 * MS)["trusted_up_to"] == 100.0
+    assert Watch("").figures()["cpu_peak"] == 0.0

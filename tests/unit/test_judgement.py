@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from wsload.judge.run.doubts import doubts
-from wsload.judge.run.verdict import judge
+from wsload.judge.run.verdict import judge, judge_anew
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
-from wsload.results.run import RunWarning
+from wsload.results.run import RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
 
 MS = 1_000_000
@@ -209,6 +209,62 @@ def test_a_run_that_measured_nothing_is_neither_good_nor_late(
     trust = judged(interval)
     assert (trust.standing, trust.verdict) == (standing, said)
     assert trust.remedy and not standing.usable and standing.tone == "bad"
+
+
+@pytest.mark.parametrize(
+    ("interval", "said", "remedy"),
+    [
+        (
+            second(failures={("login", "no id"): 5}, counters={"login_failures": 5}),
+            "nobody could log in",
+            "see what the server answers to the login",
+        ),
+        *(
+            (
+                second(counters={counter: 3}, failures={("message", "a"): 1, ("b", "b"): 2, ("a", "c"): 2}),
+                "not one request was answered; a: c (2), b: b (2)",
+                "see the failures by kind",
+            )
+            for counter in ("requests", "lost", "refused", "unsent")
+        ),
+        (
+            second(failures={("task post", "KeyError"): 1, ("open", "refused"): 9}),
+            "the tasks failed before they had made a request",
+            "see Locust's log for errors of the user class",
+        ),
+        (
+            second(opened=0, failures={("on_start", "KeyError"): 1}),
+            "no connection was opened; on_start: KeyError (1)",
+            "see Locust's log for errors of the user class",
+        ),
+        (Interval(), "no user arrived", "see -u, and Locust's log for errors of the user class"),
+    ],
+)
+def test_what_helps_a_run_that_measured_nothing(interval: Interval, said: str, remedy: str) -> None:
+    trust = judged(interval)
+    assert said in trust.verdict
+    assert trust.remedy == remedy
+
+
+@pytest.mark.parametrize("what", ["open", "close"])
+def test_failures_of_the_connection_are_none_of_the_tasks(what: str) -> None:
+    trust = judged(second(opened=100, failures={(what, "refused"): 2}))
+    assert trust.verdict.startswith("Only connections were measured")
+
+
+def test_a_login_that_some_managed_is_no_failure_at_the_start() -> None:
+    trust = judged(second(failures={("login", "no id"): 5}, counters={"login_failures": 5, "logins": 1}))
+    assert "could log in" not in trust.verdict
+
+
+def test_a_part_of_a_stored_run_is_judged_with_the_run_s_tolerance() -> None:
+    watch = Watch("")
+    watch.add(second({"message": 90}, late={"message": 10}))
+    info = RunInfo(build="", target="", started_at=0.0)
+    given = replace(info, trust=replace(judged(second({"message": 9})), tolerance_ns=50 * MS))
+    assert judge_anew(info, watch).trust.up_to == {"message": 90.0}
+    found = judge_anew(given, watch).trust
+    assert (found.up_to, found.tolerance_ns) == ({}, 50 * MS)
 
 
 def test_connections_alone_are_measured_and_said_to_be_all() -> None:

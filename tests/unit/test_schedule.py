@@ -165,3 +165,48 @@ def test_backoff_doubles_up_to_ten_seconds_and_spreads_out() -> None:
         most = min(0.1 * 2**attempt, 10)
         assert most / 2 <= delay <= most
     assert delays != list(itertools.islice(backoff(), 12))
+
+
+# Shedding what is overdue
+
+
+@given(st.floats(1, 1e5), st.floats(0, 20), st.integers(0, 500))
+def test_even_arrivals_that_are_shed_leave_the_newest_and_nothing_is_lost(
+    rate: float, late_s: float, keep: int
+) -> None:
+    swarm = SwarmRate(0)
+    swarm.change(0, rate)
+    now_ns = int(late_s * SECOND_NS)
+    due = math.floor(rate * late_s + 1e-6)
+    shed = swarm.shed(now_ns, keep)
+    assert shed == pytest.approx(max(due - keep, 0), abs=1)
+    assert swarm.shed(now_ns, keep) == 0, "nothing twice"
+    left = 0
+    while (next_ns := swarm.next_ns()) is not None and next_ns <= now_ns:
+        left += 1
+        swarm.advance()
+    assert shed + left == pytest.approx(due, abs=1)
+
+
+def test_random_arrivals_are_shed_by_the_thousand_only() -> None:
+    swarm = SwarmRate(0, poisson=True, seed=1)
+    swarm.change(0, 1_000.0)
+    assert swarm.shed(SECOND_NS, keep=10) == 0
+    assert 900 < swarm.shed(2 * SECOND_NS, keep=500) < 2_100
+
+
+def test_random_arrivals_that_are_shed_are_as_many_as_came_and_scatter_like_them() -> None:
+    counts, gaps = [], []
+    for seed in range(400):
+        swarm = SwarmRate(0, poisson=True, seed=seed)
+        swarm.change(0, 10_000.0)
+        counts.append(swarm.shed(SECOND_NS, keep=100))
+        next_ns = swarm.next_ns()
+        assert next_ns is not None
+        gaps.append(next_ns / SECOND_NS - (1 - 100 / 10_000))
+    mean = sum(counts) / len(counts)
+    deviation = math.sqrt(sum((each - mean) ** 2 for each in counts) / len(counts))
+    assert mean == pytest.approx(9_900, abs=25)  # five standard errors of a Poisson count
+    assert deviation == pytest.approx(math.sqrt(9_900), rel=0.2)
+    assert min(gaps) >= 0
+    assert sum(gaps) / len(gaps) == pytest.approx(1 / 10_000, rel=0.3)
