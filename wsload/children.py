@@ -29,6 +29,8 @@ TAIL_LINES: Final = 12
 MAX_ERRORS_BYTES: Final = 64 * 1024
 _TAIL_BYTES: Final = 16 * 1024
 _STEP_S: Final = 0.02
+_OPERATORS: Final = frozenset(("&&", "||", "|", ";", "&", ">", ">>", "<"))
+"""Words that a shell reads, and a program hardly ever gets."""
 
 
 def environment() -> dict[str, str]:
@@ -124,7 +126,7 @@ class ModuleProcess:
 def words_of(command: str, option: str) -> list[str]:
     """Splits a command like a shell, without expanding anything.
 
-    Raises `UsageError`, naming the option, if it is empty or has an open quote.
+    Raises `UsageError`, naming the option, if it is empty, has an open quote, or means something to a shell only.
     """
     try:
         words = shlex.split(command)
@@ -132,6 +134,10 @@ def words_of(command: str, option: str) -> list[str]:
         raise UsageError(f"{option} {command!r}: can't be read ({error})") from None
     if not words:
         raise UsageError(f"{option}: an empty command")
+    if words[0] in ("cd", "export", "source") or "=" in words[0] or not _OPERATORS.isdisjoint(words):
+        raise UsageError(
+            f"{option} {command!r}: no shell reads this: write sh -c '…', or env NAME=VALUE … before the program"
+        )
     return words
 
 

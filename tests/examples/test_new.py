@@ -109,6 +109,7 @@ def test_what_is_written_fits_together(protocol: str, tmp_path: Path) -> None:
             "wsload @ https://example.org/wsload.whl",
         ),
         ({"url": "file:///src/wsload", "dir_info": {"editable": True}}, None),
+        ({"url": "file:///src/wsload", "vcs_info": {"vcs": "git", "commit_id": "abc"}}, None),
     ],
 )
 def test_ci_installs_the_wsload_that_wrote_it(

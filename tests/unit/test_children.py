@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,16 @@ def test_a_command_is_split_as_a_shell_would_and_nothing_is_expanded() -> None:
         words_of("node 'x", "--a")
     with pytest.raises(UsageError, match="--a: an empty command"):
         words_of("  ", "--a")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["cd app && node server.js", "npm ci && node x.js", "PORT=1 node x.js", "node x.js > log", "node x.js &"],
+)
+def test_what_only_a_shell_reads_is_refused(command: str) -> None:
+    with pytest.raises(UsageError, match=f"--serve '{re.escape(command)}': no shell reads this: write sh -c"):
+        words_of(command, "--serve")
+    assert words_of(f"sh -c '{command}'", "--serve") == ["sh", "-c", command]
 
 
 def test_output_goes_to_the_log(tmp_path: Path, guard: Guard) -> None:

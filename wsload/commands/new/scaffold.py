@@ -103,6 +103,8 @@ def source_of(version: str, direct_url: str | None) -> str | None:
     if direct_url is None:
         return f"=={version}"
     found = json.loads(direct_url)
+    if found["url"].startswith("file:"):
+        return None
     if "vcs_info" in found:
         return f" @ {found['vcs_info']['vcs']}+{found['url']}@{found['vcs_info']['commit_id']}"
     return f" @ {found['url']}" if found["url"].startswith("https://") else None
