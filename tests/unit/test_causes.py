@@ -155,6 +155,20 @@ def test_one_process_or_small_differences_or_few_messages_stand_out_from_nobody(
     assert standouts([measured("worker a", 10), *others]) == []
 
 
+def test_standing_out_is_more_than_twice_and_a_millisecond_above_the_others() -> None:
+    value = Histogram.of([10 * MS]).percentile(99)
+    twice = measured("worker b", 20)
+    assert (twice.totals.histograms["message"].percentile(99) > 2 * value) == bool(
+        standouts([measured("worker a", 10), twice])
+    )
+    (warning,) = standouts([measured("worker a", 10), measured("worker b", 21)])
+    assert (warning.name, warning.remedy) == ("standout", "look at that machine first")
+    slowest = Watch("worker c")
+    messages = Histogram.of([10 * MS] * 999 + [500 * MS])  # the maximum is no p99
+    slowest.add(Interval(length_s=1.0, histograms={"message": messages}))
+    assert standouts([measured("worker a", 10), slowest]) == []
+
+
 def test_differences_below_a_millisecond_stand_out_from_nobody() -> None:
     fast, slow = Watch("worker a"), Watch("worker b")
     for watch, value_ns in ((fast, 200_000), (slow, 900_000)):

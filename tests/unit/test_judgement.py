@@ -13,7 +13,7 @@ from wsload.judge.run.verdict import judge, judge_anew
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
+from wsload.measure.names import FORGOTTEN, LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
 from wsload.results.run import RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
 
@@ -356,3 +356,70 @@ def test_answers_that_overlap_and_quote_nothing_can_not_be_proved() -> None:
     judgement = judged(interval)
     assert judgement.standing is Standing.UNTRUSTED
     assert judgement.up_to["buy"] == 0 and "several requests" in judgement.reasons["buy"]
+
+
+# Word for word
+
+
+def warned(interval: Interval, name: str) -> RunWarning:
+    (found,) = [each for each in doubts(Totals.of([interval])) if each.name == name]
+    return found
+
+
+def test_awaits_that_were_forgotten() -> None:
+    calls = {"User.b": 2, "User.a": 2, "User.c": 5, "User.d": 1}
+    failures = {(FORGOTTEN, name): count for name, count in calls.items()} | {("open", "refused"): 9}
+    assert warned(second({"message": 100}, failures=failures), "forgotten-await") == RunWarning(
+        name="forgotten-await",
+        text="10 calls of the user classes never awaited, so that nothing was done (User.c, User.a and User.b): "
+        "the load is not what they say",
+        remedy="write await before it; the log says where",
+        invalidates=True,
+    )
+    assert "forgotten-await" not in names(second({"message": 100}, failures={("open", "refused"): 9}))
+
+
+def test_what_this_machine_ran_out_of() -> None:
+    interval = second(
+        {"message": 100}, failures={("open", "too many open files"): 1_234, ("close", "no free port"): 1}
+    )
+    interval = replace(interval, gauges={"connections": 1_021})
+    found = warned(interval, "too-many-open-files")
+    assert found.text == (
+        "1,234 openings failed on this machine's side: too many open files, with at most 1,021 connections open"
+    )
+    assert found.invalidates and found.remedy
+    assert "no-free-port" not in names(interval)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (second({"message": 3}), "Too few to judge: 3 values were measured, and even a median takes 10"),
+        (second({}, opened=4), "Too few to judge: 4 connections were opened, and even a median takes 10"),
+    ],
+)
+def test_too_few(interval: Interval, said: str) -> None:
+    trust = judged(interval)
+    assert (trust.standing, trust.verdict) == (Standing.FEW, said)
+    assert trust.remedy == "run for longer, or with more users"
+
+
+def test_a_request_is_trusted_as_far_as_its_service_times_are() -> None:
+    interval = second({"message": 1_000, "message.service": 980}, late={"message.service": 20})
+    interval = replace(interval, names={"message": Kind.REQUEST})
+    assert "Trusted up to p95 (message)" in judged(interval).verdict
+    as_value = replace(interval, names={"message": Kind.STEP})
+    assert "Trusted up to p95" not in judged(as_value).verdict
+
+
+def test_connections_that_were_open_count_though_none_was_opened_meanwhile() -> None:
+    interval = replace(second(opened=0), gauges={"connections": 3}, failures={("task a", "KeyError"): 1})
+    assert judged(interval).verdict.startswith("Nothing was measured: the tasks failed")
+
+
+def test_the_web_ui_is_named_only_where_it_shares_the_process() -> None:
+    watch = Watch("")
+    watch.add(second({"message": 10}, late={"message": 90}, counters={"late_ns": MS}))
+    assert "web UI" not in judge(watch.totals, [watch]).trust.remedy
+    assert "web UI" in judge(watch.totals, [watch], ui_in_process=True).trust.remedy
