@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -54,6 +55,8 @@ def options(_: str) -> str:
 
 def _option(name: str, settings: dict[str, Any]) -> tuple[str, str]:
     metavar = settings.get("metavar", "")
+    if settings.get("action") is BooleanOptionalAction:
+        return f"`{name}`, `{name.replace('--', '--no-', 1)}`", settings["help"]
     return f"`{name} {metavar}`" if metavar else f"`{name}`", settings["help"].replace("<", "\\<")
 
 
