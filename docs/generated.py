@@ -130,8 +130,19 @@ class Generated(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """The nodes of what was made."""
-        text = MAKERS[self.name]("".join(self.arguments))
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+        there = {id(section) for section in self.state.document.findall(nodes.section)}
+        before = self.parse_text_to_nodes(
+            MAKERS[self.name]("".join(self.arguments)), allow_section_headings=True
+        )
+        # MyST has put the sections into the page already, but not what stands before the first of them.
+        sections = [
+            section
+            for section in self.state.document.findall(nodes.section)
+            if id(section) not in there and id(section.parent) in there
+        ]
+        for section in sections:
+            section.parent.remove(section)
+        return [*before, *sections]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
