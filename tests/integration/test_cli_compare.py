@@ -98,7 +98,7 @@ def test_no_valid_runs_is_3(tmp_path: Path, results: Path) -> None:
     store_sides(results, bad=tuple(range(8)))
     done = compare(tmp_path, *SIDES, code=3)
     assert done.stdout.startswith("NO VALID RUNS")
-    assert f"20241122T123600Z-v1: Not trusted: {LATE.text}" in done.stdout
+    assert f"20241122T123600Z-v1 and 7 more runs: Not trusted: {LATE.text}" in done.stdout
 
 
 def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: Path) -> None:
