@@ -272,13 +272,6 @@ def test_running_users_are_those_of_the_group(environment: Environment) -> None:
         handle.kill()
 
 
-def test_a_threads_stack_can_be_seen_from_outside() -> None:
-    with needed("CPython", "sys._current_frames", "to name what blocks the users' loop"):
-        frame = compat.stack_of(gevent.monkey.get_original("_thread", "get_ident")())
-        assert frame is not None and frame.f_code.co_name == "stack_of"
-        assert compat.stack_of(0) is None
-
-
 def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("CPython", "logging._lock and Handler.createLock", "so that tasks and threads can log"):
         monkeypatch.setattr(logging, "_lock", logging._lock)  # type: ignore[attr-defined]

@@ -40,11 +40,6 @@ def is_user_code(frame: FrameType) -> bool:
     return not frame.f_code.co_filename.startswith(_FOREIGN)
 
 
-def frames_of_thread(frame: FrameType) -> list[FrameType]:
-    """All frames of a thread, innermost first, given the innermost."""
-    return [each for each, _ in traceback.walk_stack(frame)]
-
-
 def frames_of_task(task: asyncio.Task[Any]) -> list[FrameType]:
     """The frames of the coroutines that a task waits in, innermost first."""
     frames: list[FrameType] = []

@@ -22,9 +22,10 @@ import gevent.monkey
 
 from wsload.errors import UsageError
 from wsload.load.engine.loop import Engine
-from wsload.load.locust.compat import forget_hub, give_logging_real_locks, refuse_greenlets, stack_of
+from wsload.load.locust.compat import forget_hub, give_logging_real_locks, refuse_greenlets
 from wsload.load.locust.exit import leave_at_once
 from wsload.load.locust.lane import Lane
+from wsload.load.locust.stacks import stack_of_greenlet, stack_of_thread
 from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
 
 SWITCH_INTERVAL_S: Final = 1e-4
@@ -121,11 +122,10 @@ class Bridge:
 
     # From any thread
 
-    def frame(self) -> FrameType | None:
-        """The innermost frame of the loop's thread; None if the thread has ended."""
+    def frames(self) -> list[FrameType]:
+        """The stack of the loop's thread, innermost frame first; empty if the thread has ended."""
         # A function that gevent has replaced (time.sleep) blocks by switching to a hub of its own thread.
-        frame: FrameType | None = self._greenlet.gr_frame
-        return frame or stack_of(self._thread)
+        return stack_of_greenlet(self._greenlet) or stack_of_thread(self._thread)
 
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
         """Calls the job on the hub's thread soon, in order. The job must not run user code."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import functools
 import logging
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -249,11 +247,6 @@ def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
 def forget_hub() -> None:
     """Frees this thread's hub."""
     gevent.get_hub().destroy(destroy_loop=True)
-
-
-def stack_of(thread_id: int) -> FrameType | None:
-    """The innermost frame of a thread, by its real id; None if it has ended."""
-    return sys._current_frames().get(thread_id)
 
 
 def raise_in_main_greenlet(error: BaseException) -> None:

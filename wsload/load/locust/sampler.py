@@ -8,7 +8,7 @@ from typing import Final
 
 import gevent
 
-from wsload.load.locust.blocked import frames_of_thread, is_user_code, place_of
+from wsload.load.locust.blocked import is_user_code, place_of
 from wsload.load.locust.bridge import Bridge
 from wsload.measure.names import LATE_IN
 
@@ -43,8 +43,7 @@ class Sampler:
 
     def _place(self) -> str:
         """The innermost place in the user's code, for people; empty if there is none."""
-        frame = self._bridge.frame()
-        frames = frames_of_thread(frame) if frame is not None else []
+        frames = self._bridge.frames()
         own = next((each for each in frames if is_user_code(each)), None)
         if own is None:
             return ""

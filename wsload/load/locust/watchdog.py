@@ -9,7 +9,7 @@ from typing import Final
 
 import gevent
 
-from wsload.load.locust.blocked import Place, frames_of_thread, place_of
+from wsload.load.locust.blocked import Place, place_of
 from wsload.load.locust.bridge import Bridge
 
 logger = logging.getLogger("wsload")
@@ -75,8 +75,7 @@ class Watchdog:
                 self._note(flushed_s, now_s)
 
     def _note(self, began_s: float, now_s: float) -> None:
-        frame = self._bridge.frame()
-        place = place_of(frames_of_thread(frame)) if frame is not None else None
+        place = place_of(self._bridge.frames())
         if place is not None:
             self.block = Block(place=place, began_s=began_s, seconds=now_s - began_s)
             self.blocks.append(self.block)

@@ -1,0 +1,41 @@
+"""What another thread is doing just now: the frames of its stack, innermost first.
+
+A thread may run on between any two byte codes of the one that looks. Going up its stack by ``f_back`` meanwhile ends
+in the wrong function, and in CPython 3.11 even in memory that is no frame any more. So the whole stack is collected by
+iterators written in C, without a byte code in between.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import deque
+from collections.abc import Iterator
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, call, itemgetter
+from types import FrameType
+from typing import Any
+
+
+def stack_of_thread(thread_id: int) -> list[FrameType]:
+    """The frames of a thread, by its real id; none if it has ended."""
+    return _upwards(map(itemgetter(thread_id), map(call, (sys._current_frames,))))
+
+
+def stack_of_greenlet(suspended: Any) -> list[FrameType]:
+    """The frames of a greenlet of any thread; none if it is running, or has ended."""
+    return _upwards(map(attrgetter("gr_frame"), (suspended,)))
+
+
+def _upwards(innermost: Iterator[FrameType | None]) -> list[FrameType]:
+    frames: deque[FrameType | None] = deque()
+    collecting = gc.isenabled()
+    gc.disable()  # a collection calls gc.callbacks, which are Python code
+    try:
+        frames.extend(accumulate(chain(innermost, repeat("f_back")), getattr))  # type: ignore[arg-type]
+    except (AttributeError, KeyError):
+        pass  # above the outermost frame is None; a thread that has ended has no frame at all
+    finally:
+        if collecting:
+            gc.enable()
+    return [each for each in frames if each is not None]
