@@ -351,7 +351,7 @@ def test_what_the_loop_was_late_in_is_nothing_to_check() -> None:
 
 
 def test_values_out_of_range_count() -> None:
-    totals = run_of({"buy": Histogram.of([MS] * 8 + [10**12] * 2)}, names={"buy": Kind.REQUEST})
+    totals = run_of({"buy": Histogram.of([MS] * 8 + [10**13] * 2)}, names={"buy": Kind.REQUEST})
     assert totals.histograms["buy"].overflow == 2
     totals.counters["lost"] = 10
     assert evaluate(parse_check("lost.rate < 90%"), totals).got == "50 %"

@@ -33,7 +33,7 @@ TEXT = """\
      180.093 1.000000000000          8
 #[Mean    =       27.878, StdDeviation   =       57.794]
 #[Max     =      180.093, Total count    =            8]
-#[Buckets =           17, SubBuckets     =         2048]
+#[Buckets =           23, SubBuckets     =         2048]
 """
 CSV = """\
 "Value","Percentile","TotalCount","1/(1-Percentile)"

@@ -34,7 +34,7 @@ _NOTHING: Final[NDArray[np.int64]] = np.zeros(0, dtype=np.int64)
 
 
 class Histogram:
-    """Counts of values in ns, in the HDR layout of 1 µs to 60 s with three digits.
+    """Counts of values in ns, in the HDR layout of 1 µs to an hour with three digits.
 
     It keeps the buckets up to the highest in use, a fraction of all `LENGTH` for most; one that was read keeps only
     those that are not empty, until it is added to. ``overflow`` counts values that were negative or above
@@ -212,7 +212,7 @@ class Histogram:
         """
         shape, counts = encoding.decode(encoded)
         found = (counts != 0).nonzero()[0]  # five times as fast as on the counts themselves
-        if shape == (UNIT_BITS, HALF_BITS, LENGTH):
+        if shape[:2] == (UNIT_BITS, HALF_BITS) and shape[2] <= LENGTH:  # that ends at another value, perhaps
             return cls.at(found, counts[found])
         histogram = cls()
         values = edges(found, *shape[:2])[0]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 LOWEST_NS: Final = 1_000
 """The lowest value that is distinguished from 0; the smallest buckets are 512 ns wide."""
-HIGHEST_NS: Final = 60_000_000_000
-"""The highest value that the layout must hold, one minute; rounding up makes it `TRACKABLE_NS`."""
+HIGHEST_NS: Final = 3_600_000_000_000
+"""The highest value that the layout must hold, one hour; rounding up makes it `TRACKABLE_NS`, 73 minutes."""
 DIGITS: Final = 3
 """Significant decimal digits kept: a recorded value is off by at most 0.1 % (or 512 ns)."""
 

@@ -152,7 +152,7 @@ def _unsent(totals: Totals) -> Iterator[RunWarning]:
 def _counted(totals: Totals) -> Iterator[RunWarning]:
     counters = totals.counters
     if out := counters.get("out_of_range", 0):
-        text = f"{number(out)} values were outside the histograms' range of 1 µs to 68 s and are in no percentile"
+        text = f"{number(out)} values were outside the histograms' range of up to 73 minutes and are in no percentile"
         yield RunWarning(name="out-of-range", text=text, remedy="lower --ws-message-timeout")
     if unread := counters.get("unread", 0):
         text = f"{counted(unread, 'message')} that answered no request were never received by the user class"
