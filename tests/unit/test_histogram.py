@@ -254,3 +254,10 @@ def test_a_damaged_encoding_is_read_or_refused(patch: bytes, place: int) -> None
     except ValueError:
         return
     assert histogram.total >= 0
+
+
+def test_histograms_are_equal_where_counts_and_overflow_are() -> None:
+    assert Histogram.of([5 * MS, 7 * MS]) == Histogram.of([7 * MS, 5 * MS])
+    assert Histogram.of([5 * MS]) != Histogram.of([7 * MS])
+    assert Histogram.of([5 * MS]) != Histogram.of([5 * MS, 5 * MS])
+    assert Histogram.of([5 * MS]) != Histogram.of([5 * MS, TRACKABLE_NS + 1])

@@ -423,3 +423,55 @@ def test_the_web_ui_is_named_only_where_it_shares_the_process() -> None:
     watch.add(second({"message": 10}, late={"message": 90}, counters={"late_ns": MS}))
     assert "web UI" not in judge(watch.totals, [watch]).trust.remedy
     assert "web UI" in judge(watch.totals, [watch], ui_in_process=True).trust.remedy
+
+
+@pytest.mark.parametrize(
+    ("counters", "expected"),
+    [
+        (
+            {"out_of_range": 1_200},
+            RunWarning(
+                name="out-of-range",
+                text="1,200 values were outside the histograms' range of up to 73 minutes and are in no percentile",
+                remedy="lower --ws-message-timeout",
+            ),
+        ),
+        (
+            {"unread": 2},
+            RunWarning(
+                name="unread",
+                text="2 messages that answered no request were never received by the user class",
+                remedy="receive them, or define on_message, which is given each",
+            ),
+        ),
+        (
+            {"users_ended": 1},
+            RunWarning(
+                name="users-ended",
+                text="1 user ended early (--no-ws-reconnect, or an error in the user class)",
+                remedy="see the failures and Locust's log",
+            ),
+        ),
+        (
+            {"unsent": 3},
+            RunWarning(
+                name="unsent",
+                text="3 of 103 requests could not be sent (not connected): they have no latency",
+                remedy="see the failures; --ws-max-in-flight is the bound per user",
+            ),
+        ),
+    ],
+)
+def test_what_was_counted_is_said(counters: dict[str, int], expected: RunWarning) -> None:
+    failures = {("message", "not connected"): 3} if "unsent" in counters else {}
+    interval = second({"message": 100}, counters=counters, failures=failures)
+    assert warned(interval, expected.name) == expected
+
+
+def test_the_most_frequent_kinds_of_failures_come_first() -> None:
+    failures = {("open", kind): count for kind, count in {"c": 1, "b": 5, "a": 5, "z": 9}.items()}
+    said = judged(second(opened=0, failures=failures)).verdict
+    assert said == "Failed at start: nobody could connect; 20 attempts failed (z, a and b)"
+    failures = {("b", "y"): 5, ("a", "x"): 5, ("d", "x"): 9, ("c", "x"): 1}
+    said = judged(second(counters={"requests": 1}, failures=failures)).verdict
+    assert said.endswith("not one request was answered; d: x (9), a: x (5) and b: y (5)")
