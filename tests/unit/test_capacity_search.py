@@ -36,6 +36,17 @@ def holding(capacity: float, *, trusted_to: float = math.inf) -> Callable[[float
 capacities = st.floats(150, 15_000)
 
 
+@pytest.mark.parametrize("trusted_to", [6_500, 8_000, 12_000, 20_000])
+def test_a_load_generator_that_is_late_well_above_the_capacity_leaves_it_to_be_found(
+    trusted_to: float,
+) -> None:
+    """It takes two tries of a rate, and some rates, to come down to where figures are trusted."""
+    steps, found = search(holding(5_150, trusted_to=trusted_to), SearchPlan(low=625, high=40_000))
+    assert found.state is State.FOUND
+    assert abs(math.log(found.estimate / 5_150)) <= math.log(1.05)
+    assert len(steps) <= PLAN.most_steps + 7
+
+
 @given(capacities)
 def test_a_capacity_within_the_range_is_found(capacity: float) -> None:
     steps, found = search(holding(capacity))

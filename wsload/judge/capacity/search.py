@@ -32,7 +32,7 @@ NEAR: Final = 1.5
 """A load generator that gives out at so many times what holds has given out first."""
 TRIES: Final = 2
 """So often is a rate tried at which the load generator is not to be trusted."""
-IN_A_ROW: Final = 5
+IN_A_ROW: Final = 8
 """After so many steps in a row that are not to be trusted the next would be no better."""
 DIGITS: Final = 3
 """Rates are rounded to so many."""
@@ -209,6 +209,6 @@ def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float
         wanted = found.quantile(0.5)
     else:
         wanted = plan.growth * holds if climbing else min(found.quantile(0.5), plan.growth * holds)
-    if ceiling is not None and wanted >= ceiling:
+    if ceiling is not None and plan.rounded(wanted) >= ceiling:
         wanted = math.sqrt(ceiling * (holds or plan.low))
     return plan.rounded(wanted)
