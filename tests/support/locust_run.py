@@ -110,8 +110,8 @@ class Finished:
     def errors(self) -> dict[str, int]:
         """Locust's own error report without the failures' details: ``what: kind`` by number."""
         report = self.stderr.rpartition("Error report")[2]
-        found = re.findall(r"^(\d+) +WS (\S+): \w+\(['\"](.*?)(?:: .*)?['\"]\) *$", report, re.MULTILINE)
-        return {f"{what}: {kind}": int(number) for number, what, kind in found}
+        found = re.findall(r"^(\d+) +WS (\S+): (.*?)(?:: .*)?$", report, re.MULTILINE)
+        return {f"{what}: {kind.rstrip()}": int(number) for number, what, kind in found}
 
 
 class LocustRun:
