@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("timing")
 STRICT = {"LOCUST_WS_ALLOW_INVALID": "false"}
 """Other tests' runs are allowed figures that can't be trusted, by this variable."""
 IMPORTS = """
-import itertools, os, time
+import itertools, os, random, time
 from locust import task
 from wsload import ChatUser, constant_rate, embedded_server
 
@@ -39,7 +39,7 @@ class Guest(ChatUser):
         wait_time = constant_rate(20)
     else:
         def wait_time(self):
-            return 0.01
+            return random.uniform(0.005, 0.015)  # in step, nobody would be waiting while another blocks
 
     @task
     async def post(self):
