@@ -66,7 +66,9 @@ def test_socket_io(run: Run, node_modules: Path) -> None:
         finished = run("socketio", port, "order.p50 > 20ms", "order.p50 < 30ms", "news.p50 < 20ms")
     assert_judged(finished, 1)
     assert finished.count("connect") == finished.counter("opens") == USERS, "pings were answered"
-    assert finished.failures == {"order: refused": finished.count("order.failed")}
+    failures = dict(finished.failures)
+    failures.pop("message: not connected", None)  # the answer to a ping that came while the user was closing
+    assert failures == {"order: refused": finished.count("order.failed")}
     assert finished.count("news") > 200
 
 
