@@ -45,7 +45,7 @@ def test_a_socket_that_is_not_python_s_own_is_connected_handed_over_and_closed_o
 
 
 def test_a_socket_is_closed_once_where_its_handing_over_is_cancelled() -> None:
-    """uvloop 0.22 left it to the garbage collector to close the number again, whoever had it by then."""
+    """With uvloop 0.22 the garbage collector closed the same number again, even if another file had it by then."""
 
     async def body() -> None:
         loop = asyncio.get_running_loop()

@@ -534,7 +534,7 @@ def test_expected_closes_are_no_failures(w: World, reconnect: bool) -> None:
 
 
 @pytest.mark.parametrize("where", ["on_opening", "on_connect", "on_start", "task", "on_stop"])
-@pytest.mark.parametrize("way", ["StopUser", "StopTest", "exit"])
+@pytest.mark.parametrize("way", ["StopUser", "StopTest", "exit", "interrupt"])
 @pytest.mark.parametrize("when", ["first", "again"])
 def test_there_is_a_way_out_of_everywhere(w: World, where: str, way: str, when: str) -> None:
     """StopUser ends the user, StopTest and sys.exit the run as well; all of them quietly, with on_stop called."""
@@ -545,7 +545,12 @@ def test_there_is_a_way_out_of_everywhere(w: World, where: str, way: str, when: 
 
     def leave(here: str) -> None:
         if here == where and (when == "first" or w.opened == (1 if here == "on_opening" else 2)):
-            raise {"StopUser": StopUser(), "StopTest": StopTest("enough"), "exit": SystemExit(3)}[way]
+            raise {
+                "StopUser": StopUser(),
+                "StopTest": StopTest("enough"),
+                "exit": SystemExit(3),
+                "interrupt": KeyboardInterrupt(),
+            }[way]
 
     class User(Quiet):
         async def on_opening(self) -> None:
@@ -579,7 +584,7 @@ def test_there_is_a_way_out_of_everywhere(w: World, where: str, way: str, when: 
 
 
 @pytest.mark.parametrize("hook", ["on_message", "on_close", "on_error", "key_of", "check", "match"])
-@pytest.mark.parametrize("way", ["StopUser", "StopTest", "exit", "bug"])
+@pytest.mark.parametrize("way", ["StopUser", "StopTest", "exit", "interrupt", "bug"])
 def test_there_is_a_way_out_of_every_plain_hook(w: World, hook: str, way: str) -> None:
     w.serve(closes_when_told)
     stopped: list[bool] = []
@@ -589,6 +594,7 @@ def test_there_is_a_way_out_of_every_plain_hook(w: World, hook: str, way: str) -
             "StopUser": StopUser(),
             "StopTest": StopTest("enough"),
             "exit": SystemExit(3),
+            "interrupt": KeyboardInterrupt(),
             "bug": RuntimeError("a bug"),
         }[way]
 
@@ -618,7 +624,7 @@ def test_there_is_a_way_out_of_every_plain_hook(w: World, hook: str, way: str) -
         leave.__name__ = hook
     w.live(User)
     assert stopped == [True]
-    assert bool(w.quits) == (way in ("StopTest", "exit"))
+    assert bool(w.quits) == (way in ("StopTest", "exit", "interrupt"))
     assert any(kind.endswith(": RuntimeError") for kind in w.failures()) == (way == "bug")
     assert bool(w.reported) == (way == "bug")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -247,6 +248,10 @@ def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
 def forget_hub() -> None:
     """Frees this thread's hub."""
     gevent.get_hub().destroy(destroy_loop=True)
+
+
+current_frames: Final = sys._current_frames
+"""The innermost frame of each thread, by its real id."""
 
 
 def raise_in_main_greenlet(error: BaseException) -> None:

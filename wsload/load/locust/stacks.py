@@ -8,7 +8,6 @@ iterators written in C, without a byte code in between.
 from __future__ import annotations
 
 import gc
-import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import accumulate, chain, repeat
@@ -16,10 +15,12 @@ from operator import attrgetter, call, itemgetter
 from types import FrameType
 from typing import Any
 
+from wsload.load.locust.compat import current_frames
+
 
 def stack_of_thread(thread_id: int) -> list[FrameType]:
     """The frames of a thread, by its real id; none if it has ended."""
-    return _upwards(map(itemgetter(thread_id), map(call, (sys._current_frames,))))
+    return _upwards(map(itemgetter(thread_id), map(call, (current_frames,))))
 
 
 def stack_of_greenlet(suspended: Any) -> list[FrameType]:

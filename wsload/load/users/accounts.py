@@ -33,7 +33,7 @@ _now_ns = time.monotonic_ns
 
 
 def of_user_class(error: BaseException) -> bool:
-    """Whether code of the user class raised this, and not whoever ends the user's task or the loop.
+    """Whether code of the user class raised this, rather than the end of the user's task or of the loop.
 
     `asyncio.CancelledError` is the class's own where it awaits what it has cancelled itself.
     """
