@@ -14,6 +14,8 @@ from typing import Final
 
 CORE: Final = 0
 """The core of the process to be held up."""
+BUSY: Final = 4
+"""How many: one alone makes way for a process that sleeps most of the time."""
 Nuisance = Callable[[int, float], "contextlib.AbstractContextManager[None]"]
 """Takes a process id, and the share of the time for which to hold that process up, roughly."""
 
@@ -26,8 +28,10 @@ def nobody(pid: int, often: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def starve(pid: int, often: float) -> Iterator[None]:
-    """Runs a busy process on its core, for a part of the time."""
-    with _busy(_BUSY.format(priority="os.nice(0)", seconds=0.1, pause=0.1 / often)):
+    """Runs busy processes on its core, each for a part of the time."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(BUSY):
+            stack.enter_context(_busy(_BUSY.format(priority="os.nice(0)", seconds=0.1, pause=0.1 / often)))
         yield
 
 

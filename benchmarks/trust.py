@@ -1,17 +1,20 @@
 """Is what wsload trusts true? Compares load generators that are held up with the server's records.
 
-    python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--keep FILE] [--write PAGE]
+    python -m benchmarks.trust [--runs 10] [--seconds 4] [--kinds blocked,stopped] [--at-once 1] [--keep FILE]
+                               [--write PAGE]
 
 Each run loads a chat server, which delays every answer by a random time and records when each post came and each answer
 left, while the load generator is held up in one way. Every percentile that wsload trusts must be within 10 % or 1 ms of
 the server's. Linux only. As root the server gets real-time priority on its own core, so that its records are accurate.
-``--keep`` adds the runs to a file of earlier ones, so that they can be made in several sittings.
+``--keep`` adds the runs to a file of earlier ones, so that they can be made in several sittings. With ``--at-once 2``
+the load generators also hold each other up now and then, which they should notice like anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -21,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -175,6 +179,13 @@ def _give_precedence(pid: int) -> None:
         os.sched_setaffinity(pid, {OTHER_CORE})
 
 
+def _shield(pid: int) -> None:
+    """Gives all threads of a process real-time priority; those to come inherit it."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(30))
+
+
 def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, seconds: int) -> None:
     child = subprocess.Popen(
         [
@@ -196,13 +207,12 @@ def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, se
     try:
         if kind.nuisance in ("starve", "deschedule"):
             os.sched_setaffinity(child.pid, {CORE})
-        if kind.nuisance != "starve":  # otherwise real-time priority shields it from the rest of this machine
-            with contextlib.suppress(PermissionError):
-                os.sched_setscheduler(child.pid, os.SCHED_RR, os.sched_param(30))
         deadline = time.monotonic() + SPARE_S
         while not list(directory.glob("results/*/run.json")) and child.poll() is None:
             assert time.monotonic() < deadline, "the run did not begin"
             time.sleep(0.02)
+        if kind.nuisance != "starve":  # otherwise real-time priority shields it from the rest of this machine
+            _shield(child.pid)
         with NUISANCES[kind.nuisance](child.pid, often):
             child.wait(seconds + SPARE_S)
     finally:
@@ -223,6 +233,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10, help="of each kind and workload")
     parser.add_argument("--seconds", type=int, default=4, help="of each run")
     parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated (default: all)")
+    parser.add_argument("--at-once", type=int, default=1, help="how many runs to make at a time")
     parser.add_argument("--keep", type=Path, help="add the runs to this file, and tabulate all runs in it")
     parser.add_argument("--write", type=Path, help="put the table into this page")
     options = parser.parse_args()
@@ -230,16 +241,20 @@ def main() -> int:
     for line in options.keep.read_bytes().splitlines() if options.keep and options.keep.exists() else ():
         key, found = json.loads(line)
         results.setdefault(tuple(key), []).append(Result(**found | {"wrong": tuple(found["wrong"])}))
-    for number in range(options.runs):
-        for name in options.kinds.split(","):
-            for workload in WORKLOADS:
-                result = run(KINDS[name], workload, seconds=options.seconds)
-                results.setdefault((name, workload), []).append(result)
-                print(f"{number + 1}/{options.runs} {name}, {workload}: {result.verdict}", *result.wrong,
-                      sep="\n    WRONG ", flush=True)  # fmt: skip
-                if options.keep is not None:
-                    with options.keep.open("a") as kept:
-                        kept.write(json.dumps([[name, workload], asdict(result)]) + "\n")
+
+    def make(number: int, name: str, workload: str) -> tuple[int, str, str, Result]:
+        return number, name, workload, run(KINDS[name], workload, seconds=options.seconds)
+
+    plan = itertools.product(range(options.runs), options.kinds.split(","), WORKLOADS)
+    with ThreadPoolExecutor(options.at_once) as pool:
+        for made in as_completed([pool.submit(make, *planned) for planned in plan]):
+            number, name, workload, result = made.result()
+            results.setdefault((name, workload), []).append(result)
+            print(f"{number + 1}/{options.runs} {name}, {workload}: {result.verdict}", *result.wrong,
+                  sep="\n    WRONG ", flush=True)  # fmt: skip
+            if options.keep is not None:
+                with options.keep.open("a") as kept:
+                    kept.write(json.dumps([[name, workload], asdict(result)]) + "\n")
     text = table(results)
     print(text)
     if options.write is not None:
