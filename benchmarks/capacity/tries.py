@@ -2,9 +2,9 @@
 
     python -m benchmarks.capacity.tries KIND RATE TRIES [RATE_OF_B]
 
-KIND is ``bucket`` or ``queue`` (`benchmarks.capacity.server`). Each try is a line of JSON on standard output; about two
-minutes each. What holds is told by a token bucket's median, which a busy machine hardly moves, and by a queue's p99:
-one of the service rate μ holds μ − ln 100 / bound.
+KIND is ``bucket`` or ``queue`` (`benchmarks.capacity.server`), or ``chat``, the embedded server with ``--fault``.
+Each try is a line of JSON on standard output; about two minutes each. What holds is told by a token bucket's median,
+which a busy machine hardly moves, and by a queue's p99: one of the service rate μ holds μ − ln 100 / bound.
 """
 
 from __future__ import annotations
@@ -16,55 +16,91 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-BOUND_S: Final = {"bucket": 0.05, "queue": 0.1}
-PERCENTILE: Final = {"bucket": "p50", "queue": "p99"}
-LOAD: Final = Path(__file__).with_name("load.py")
+HERE: Final = Path(__file__).parent
 
 
-def service_rate(kind: str, capacity: float) -> float:
-    """The rate of the server whose capacity under the check this is."""
-    return capacity if kind == "bucket" else capacity + math.log(100) / BOUND_S[kind]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A server and the load for it."""
+
+    command: str
+    """``{rate}`` is how many messages it serves a second."""
+    load: Path
+    users: int
+    percentile: str = "p50"
+    """What must be below the bound."""
+    bound_s: float = 0.05
+    poisson: bool = False
+
+    def serve(self, capacity: float) -> str:
+        """The command of a server that has this capacity under the check."""
+        served = capacity + math.log(100) / self.bound_s if self.poisson else capacity
+        return f"{sys.executable} {self.command.format(port='{port}', rate=f'{served:g}')}"
+
+    @property
+    def check(self) -> str:
+        """What must hold."""
+        return f"message.{self.percentile} < {1000 * self.bound_s:g}ms"
 
 
-def server(kind: str, capacity: float) -> str:
-    """The command that starts it."""
-    return f"{sys.executable} -m benchmarks.capacity.server {{port}} {kind} {service_rate(kind, capacity):g}"
+KINDS: Final = {
+    "bucket": Kind(
+        command="-m benchmarks.capacity.server {port} bucket {rate}", load=HERE / "load.py", users=20
+    ),
+    "queue": Kind(
+        command="-m benchmarks.capacity.server {port} queue {rate}",
+        load=HERE / "load.py",
+        users=20,
+        percentile="p99",
+        bound_s=0.1,
+        poisson=True,
+    ),
+    "chat": Kind(
+        command="-m wsload serve --port {port} --quiet-roster --fault capacity={rate}/s",
+        load=HERE.parents[1] / "locustfiles" / "chat.py",
+        users=5,
+    ),
+}
 
 
-def attempt(kind: str, capacity: float, other: float | None, more: list[str]) -> dict[str, Any]:
+def attempt(name: str, capacity: float, other: float | None, more: list[str]) -> dict[str, Any]:
     """One search, or one comparison of two."""
+    kind = KINDS[name]
     with tempfile.TemporaryDirectory(prefix="wsload-tries-") as place:
         sides = (
-            ["--serve", server(kind, capacity)]
+            ["--serve", kind.serve(capacity)]
             if other is None
-            else ["--a", server(kind, capacity), "--b", server(kind, other)]
+            else ["--a", kind.serve(capacity), "--b", kind.serve(other)]
         )
         words = [
-            *(sys.executable, "-m", "wsload", "capacity", "-f", str(LOAD), *sides, "--results", place),
+            *(sys.executable, "-m", "wsload", "capacity", "-f", str(kind.load), *sides, "--results", place),
+            *("--check", kind.check, "--check", "lost < 1", "--format", "json"),
             *(
-                "--check",
-                f"message.{PERCENTILE[kind]} < {1000 * BOUND_S[kind]:g}ms",
-                "--check",
-                "lost < 1",
-                "--format",
-                "json",
+                "--rate",
+                f"{capacity / 8:g}..{capacity * 8:g}",
+                "-u",
+                f"{kind.users}",
+                "-t",
+                "3s",
+                "--warm-up",
+                "1s",
             ),
-            *("--rate", f"{capacity / 8:g}..{capacity * 8:g}", "-u", "20", "-t", "3s", "--warm-up", "1s"),
-            *(["--poisson"] if kind == "queue" else []),
+            *(["--poisson"] if kind.poisson else []),
             *more,
         ]
         began = time.monotonic()
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         took_s = round(time.monotonic() - began)
     if not done.stdout:
-        return {"kind": kind, "capacity": capacity, "failed": done.stderr[-400:]}
+        return {"kind": name, "capacity": capacity, "failed": done.stderr[-400:]}
     found = json.loads(done.stdout)
     first = found["sides"][0]
     said = {
-        "kind": kind,
+        "kind": name,
         "capacity": capacity,
         "code": done.returncode,
         "took_s": took_s,
@@ -82,7 +118,7 @@ def attempt(kind: str, capacity: float, other: float | None, more: list[str]) ->
 def main() -> None:
     """Makes the tries."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=sorted(BOUND_S))
+    parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("capacity", type=float)
     parser.add_argument("tries", type=int)
     parser.add_argument("other", type=float, nargs="?")

@@ -296,5 +296,5 @@ TARGETS: Final[dict[str, Target]] = {
         words=(b"\r\n", b": ", b"HTTP/1.1 ", b"200", b"Location: ", b"wss://h/", b"Sec-WebSocket-Extensions: permessage-deflate",
                b"Sec-WebSocket-Protocol: a", b"Transfer-Encoding: chunked", b"Content-Length: ", b"ACCEPT"),
     ),
-    "faults": Target(run=faults, seeds=(b"delay=5ms\nstall=200ms/2s\ndrop=1%", b"close=1006/10s"), words=(b"=", b"/", b"%", b"ms")),
+    "faults": Target(run=faults, seeds=(b"delay=5ms\nstall=200ms/2s\ndrop=1%", b"close=1006/10s", b"capacity=exp:500/s"), words=(b"=", b"/", b"%", b"ms", b"/s")),
 }  # fmt: skip

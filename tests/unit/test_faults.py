@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 
 import pytest
@@ -38,6 +39,8 @@ arrivals = st.lists(st.integers(0, 10 * S), min_size=1, max_size=50)
         (["delay=exp:1.5ms"], FaultPlan(delay_ns=1_500_000, exponential=True)),
         (["delay=250us"], FaultPlan(delay_ns=250_000)),
         (["delay=250µs"], FaultPlan(delay_ns=250_000)),
+        (["capacity=500/s"], FaultPlan(service_ns=2 * MS)),
+        (["capacity=exp:0.5/s"], FaultPlan(service_ns=2 * S, exponential_service=True)),
         (["drop=0.1%", "duplicate=1%"], FaultPlan(drop=0.001, duplicate=0.01)),
         (["reorder=100%", "garbage=2%"], FaultPlan(reorder=1.0, garbage=0.02)),
         (["refuse=10%", "slow-handshake=1m"], FaultPlan(refuse=0.1, slow_handshake_ns=60 * S)),
@@ -62,6 +65,13 @@ def test_specifications_make_a_plan(specifications: list[str], plan: FaultPlan) 
         (["delay=0ms"], "above 0"),
         (["delay=exp:"], "'delay=exp:': a duration is"),
         (["delay=norm:5ms"], "a duration is a number"),
+        *(
+            (
+                [f"capacity={wrong}"],
+                f"'capacity={wrong}': a capacity is posts a second, 0.1/s to 1,000,000/s, such as 500/s",
+            )
+            for wrong in ("500", "0/s", "-5/s", "2e6/s", "nan/s", "/s", "500/s/s", "norm:5/s", "exp:")
+        ),
         (["stall=200ms"], "a stall is LENGTH/PERIOD"),
         (["stall=2s/200ms"], r"the stall \(2s\) must be shorter than its period \(200ms\)"),
         (["stall=2s/2s"], "shorter"),
@@ -139,6 +149,26 @@ def test_stalls_are_counted_from_the_first_post() -> None:
     assert faults.post(5 * S + 1_799 * MS).due_ns == 5 * S + 1_799 * MS
     assert faults.post(5 * S + 1_800 * MS).due_ns == 7 * S
     assert faults.post(7 * S).due_ns == 7 * S
+
+
+@given(st.integers(1, S), arrivals)
+def test_with_a_capacity_each_post_waits_for_those_before_it(service: int, times: list[int]) -> None:
+    faults = Faults(FaultPlan(service_ns=service, delay_ns=7), seed=1)
+    free = 0
+    for time in sorted(times):
+        free = max(free, time) + service
+        assert faults.post(time).due_ns == free + 7
+
+
+def test_a_random_service_makes_a_queue_whose_times_are_those_of_an_m_m_1() -> None:
+    # In an M/M/1 queue the time from arrival to answer is exponential with the rate μ − λ (Kleinrock 1975, 3.2).
+    faults, gaps = Faults(parse_faults(["capacity=exp:500/s"]), seed=1), random.Random(1)
+    now, times = 0, []
+    for _ in range(200_000):
+        now += math.ceil(gaps.expovariate(400 / S))
+        times.append(faults.post(now).due_ns - now)
+    assert sum(times) / len(times) == pytest.approx(S / 100, rel=0.1)
+    assert sorted(times)[int(0.99 * len(times))] == pytest.approx(math.log(100) * S / 100, rel=0.1)
 
 
 def test_shares_are_what_was_ordered() -> None:

@@ -6,6 +6,9 @@ A specification is ``kind=value``:
                        what was held is answered when the stall ends
     delay=D            every reply is delayed by D, independently of the others (pipelined)
     delay=exp:D        … by a random time, exponentially distributed with mean D
+    capacity=N/s       posts are served one after the other, N a second: each waits for those before it
+    capacity=exp:N/s   … each for a random time, exponentially distributed with mean 1/N (an M/M/1 queue, if the posts
+                       come at random)
     drop=R             this share of the posts is never answered
     duplicate=R        … is answered twice
     reorder=R          … is answered after the sender's next post (or after 1.5 s, if there is none)
@@ -39,10 +42,12 @@ GARBAGE: Final = (
 """The frames that ``garbage`` sends in turn: (payload, whether it is text)."""
 
 EXAMPLES: Final = (
-    "stall=200ms/2s, delay=5ms, delay=exp:5ms, drop=0.1%, duplicate=1%, reorder=1%, garbage=1%, "
-    "refuse=10%, slow-handshake=1s, close=1011@30s"
+    "stall=200ms/2s, delay=5ms, delay=exp:5ms, capacity=500/s, capacity=exp:500/s, drop=0.1%, "
+    "duplicate=1%, reorder=1%, garbage=1%, refuse=10%, slow-handshake=1s, close=1011@30s"
 )
 
+_LEAST_CAPACITY: Final = 0.1
+_MOST_CAPACITY: Final = 1e6
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1006, 1015), *range(3000, 5000)})
 
 
@@ -58,6 +63,10 @@ class FaultPlan:
     """Delay of every reply, or its mean."""
     exponential: bool = False
     """Whether each reply's delay is random."""
+    service_ns: float = 0.0
+    """How long each post is served, one after the other, or the mean of that."""
+    exponential_service: bool = False
+    """Whether each post's service time is random."""
     drop: float = 0.0
     """Share of posts that are not answered, 0 to 1."""
     duplicate: float = 0.0
@@ -104,7 +113,9 @@ class Faults:
         self.plan = plan
         self.stall_origin_ns: int | None = None
         """When the first post came; stalls count from then."""
+        self._free_ns = 0.0  # when the posts so far have been served
         self._delays = random.Random(f"{seed}:delays")
+        self._services = random.Random(f"{seed}:services")
         self._actions = random.Random(f"{seed}:fates")
         self._garbage = random.Random(f"{seed}:garbage")
         self._handshakes = random.Random(f"{seed}:handshakes")
@@ -115,7 +126,7 @@ class Faults:
         if self.stall_origin_ns is None:
             self.stall_origin_ns = received_ns
         return Treatment(
-            due_ns=self._unstalled(received_ns + self._delay(), self.stall_origin_ns),
+            due_ns=self._unstalled(self._served(received_ns) + self._delay(), self.stall_origin_ns),
             action=self._action(),
             garbage=self._which_garbage(),
         )
@@ -123,6 +134,15 @@ class Faults:
     def refuses(self) -> bool:
         """Decides whether one handshake is answered 503."""
         return self._handshakes.random() < self.plan.refuse
+
+    def _served(self, received_ns: int) -> int:
+        """When it has been served: Lindley's recursion (Lindley 1952, The theory of queues with a single server)."""
+        plan = self.plan
+        if not plan.service_ns:
+            return received_ns
+        drawn = self._services.expovariate(1.0) if plan.exponential_service else 1.0
+        self._free_ns = max(received_ns, self._free_ns) + drawn * plan.service_ns
+        return math.ceil(self._free_ns)
 
     def _delay(self) -> int:
         plan = self.plan
@@ -211,6 +231,18 @@ def _delay(text: str) -> dict[str, Any]:
     return {"delay_ns": _positive_ns(mean), "exponential": mean != text}
 
 
+def _capacity(text: str) -> dict[str, Any]:
+    rate = text.removeprefix("exp:")
+    count, per, nothing = rate.partition("/s")
+    try:
+        posts = float(count) if per and not nothing else math.nan
+    except ValueError:
+        posts = math.nan
+    if not _LEAST_CAPACITY <= posts <= _MOST_CAPACITY:
+        raise ValueError("a capacity is posts a second, 0.1/s to 1,000,000/s, such as 500/s")
+    return {"service_ns": 1e9 / posts, "exponential_service": rate != text}
+
+
 def _close(text: str) -> dict[str, Any]:
     code, at, after = text.partition("@")
     if not at:
@@ -223,6 +255,7 @@ def _close(text: str) -> dict[str, Any]:
 _PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "stall": _stall,
     "delay": _delay,
+    "capacity": _capacity,
     "drop": _share("drop"),
     "duplicate": _share("duplicate"),
     "reorder": _share("reorder"),
