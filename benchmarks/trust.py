@@ -182,10 +182,16 @@ def _give_precedence(pid: int) -> None:
 
 
 def _shield(pid: int) -> None:
-    """Gives all threads of a process real-time priority; those to come inherit it."""
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with contextlib.suppress(PermissionError, ProcessLookupError):
-            os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(30))
+    """Gives all threads of a process real-time priority; those to come inherit it.
+
+    Several times, since a thread can be missed that begins just then: it would lose its core while it holds the
+    interpreter's lock.
+    """
+    for pause_s in (0.02, 0.1, 0.1, 0):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(PermissionError, ProcessLookupError):
+                os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(30))
+        time.sleep(pause_s)
 
 
 def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, seconds: int) -> None:
