@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.engine.loop import Engine, _slice
+from wsload.load.engine.loop import STOPPED, Engine, _slice
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 from wsload.measure.lateness import BEAT_NS
@@ -250,3 +250,13 @@ def test_an_action_that_fails_holds_up_nobody(stage: Stage) -> None:
 
     stage.run(scene())
     assert [type(stage.errors.pop()["exception"])] == [ZeroDivisionError]
+
+
+def test_a_task_that_stops_the_loop_is_told_so_and_stops_nothing(stage: Stage) -> None:
+    stage.begin()
+    for _ in range(3):
+        stage.ask(stage.engine.loop.stop)
+    stage.next()
+    stage.end()
+    said = [stage.errors.pop()["message"] for _ in range(3)]
+    assert said == [STOPPED] * 3

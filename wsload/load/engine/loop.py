@@ -26,6 +26,7 @@ from wsload.measure.schedule import SECOND_NS
 FLUSH_NS: Final = 100_000_000
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
+STOPPED: Final = "loop.stop() was called: only the end of the process stops the event loop, so the run goes on"
 
 
 class Member(Protocol):
@@ -57,6 +58,7 @@ class Engine:
         """Increases ten times a second during a run unless the loop is blocked, for other threads to watch."""
         self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
+        self._ended = False
         self._heartbeat: Heartbeat | None = None
         self._turn: collections.deque[Member] = collections.deque()
         self._queue: collections.deque[Callable[[], object]] = collections.deque()
@@ -71,7 +73,7 @@ class Engine:
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
         """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught.
 
-        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop.
+        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop, nor does one that stops it.
         """
         self.loop.set_exception_handler(
             lambda _, context: None if counted_already(context) else on_error(context)
@@ -79,20 +81,21 @@ class Engine:
         asyncio.set_event_loop(self.loop)
         self.timers = TimerQueue(self.loop)
         try:
-            while self._run_until_exit(on_error):
-                pass
+            while not self._ended:
+                self._run_until_stopped(on_error)
         finally:
             self.timers.close()
             self.loop.close()
 
-    def _run_until_exit(self, on_error: Callable[[dict[str, Any]], None]) -> bool:
-        """Whether an exception that asyncio lets through ended the loop, rather than `stop`."""
+    def _run_until_stopped(self, on_error: Callable[[dict[str, Any]], None]) -> None:
+        """Returns when `stop`, or something that asyncio lets through, has ended the loop."""
         try:
             self.loop.run_forever()
         except (SystemExit, KeyboardInterrupt) as error:
             on_error({"message": "an exit was asked for", "exception": error})
-            return True
-        return False
+        else:
+            if not self._ended:
+                on_error({"message": STOPPED})
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Calls the function on the loop's thread, soon."""
@@ -100,9 +103,13 @@ class Engine:
 
     def stop(self) -> None:
         """Ends `run`."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._end_run)
 
     # On the loop's thread
+
+    def _end_run(self) -> None:
+        self._ended = True
+        self.loop.stop()
 
     def begin(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         """Starts recording, after ending a recording in progress; ``on_snapshot`` gets a snapshot every second."""
