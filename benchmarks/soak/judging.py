@@ -11,8 +11,8 @@ MOST_GROWTH: Final = 0.01
 """Of the memory, from when the run has settled to its end."""
 MOST_DESCRIPTORS: Final = 2
 """By so many the medians may differ: connections come and go all the time."""
-STRETCH_S: Final = 60.0
-"""Medians are taken over so long, after settling and at the end."""
+STRETCH_S: Final = 600.0
+"""Medians are taken over so long, after settling and at the end: within minutes memory varies by some percent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from wsload.load.locust.ending import end_run
 from wsload.load.locust.forwarding import accept_calls_from_any_thread
 from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.sampler import Sampler
-from wsload.load.locust.statistics import StatisticsFeed
+from wsload.load.locust.statistics import StatisticsFeed, only_aggregates_are_wanted
 from wsload.load.locust.stragglers import Stragglers
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
@@ -68,11 +68,13 @@ class Recording:
         if self._environment.runner is not None:  # run_single_user is for debuggers, which block the loop
             self._watchdog.start()
             self._sampler.start()
+        engine.recorder.tells = not only_aggregates_are_wanted(self._environment)
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Without waiting: until test_start is over, Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(self._hand_on, snapshot, on_interval))
 
     def _hand_on(self, snapshot: Snapshot, on_interval: Callable[[Interval], object]) -> None:
+        self._process.bridge.engine.recorder.tells = not only_aggregates_are_wanted(self._environment)
         interval = snapshot.interval()
         for (what, kind), detail in interval.details.items():
             if kind[:1].isupper() or what.startswith(SAID):

@@ -15,6 +15,10 @@ from wsload import WebSocketUser
 
 FIRED = Counter()
 HEARD = Counter()
+ASKED = {}
+"""When each text was sent and answered, by the wall clock, and whether its answer was refused."""
+STEP_S = 0.005
+"""Of the wall clock, while it is being adjusted."""
 HTTP = os.environ["TEST_HTTP"]
 
 
@@ -60,9 +64,17 @@ class Timekeeper(WebSocketUser):
         with self.environment.events.request.measure("OWN", "measured"):
             FIRED["measured"] += 1
 
+    def context(self):
+        return {"asked": ASKED}
+
     @task
     async def ask(self):
-        await self.round_trip("hello")
+        for check in (None, lambda _: "sold out"):
+            text = f"hello {len(ASKED)}"
+            ASKED[text] = [time.time(), 0, check is not None]
+            answer = await self.round_trip(text, check=check)
+            ASKED[text][1] = time.time()
+            assert answer == text
 
 
 @events.request.add_listener
@@ -72,8 +84,19 @@ def listen(request_type, **arguments):
 
 
 def hear(name, response_time, response_length, response, context, exception, start_time, url):
-    assert abs(start_time - time.time()) < 5
     assert url.startswith("ws://127.0.0.1")
+    if name == "message":
+        assert context == {"asked": ASKED}
+        began, ended, refused = ASKED[response] if response else (0, 0, True)
+        assert (
+            began - STEP_S
+            < start_time
+            <= start_time + (response_time or 0) / 1000
+            < (ended or time.time()) + STEP_S
+        )
+        assert (exception is not None) == refused
+    else:
+        assert abs(start_time - time.time()) < 5
     HEARD[name + (" failed" if exception else "")] += 1
 
 

@@ -26,7 +26,9 @@ from wsload.measure.schedule import SECOND_NS
 FLUSH_NS: Final = 100_000_000
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
-STOPPED: Final = "loop.stop() was called: only the end of the process stops the event loop, so the run goes on"
+STOPPED: Final = (
+    "loop.stop() was called: only the end of the process stops the event loop, so the run goes on"
+)
 
 
 class Member(Protocol):

@@ -7,7 +7,6 @@ somebody else listens to ``request``, each sample is fired as an event.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -21,6 +20,7 @@ from wsload.load.locust.ending import Listeners
 from wsload.load.locust.lane import SLICE
 from wsload.measure.names import OWN, split
 from wsload.measure.recorder import Failure, Samples
+from wsload.measure.told import Told
 
 
 class _Type(str):
@@ -67,7 +67,7 @@ class StatisticsFeed:
         if not only_aggregates_are_wanted(self._environment):
             for name, values, sizes in rows:
                 for place, value in enumerate(values, 1):
-                    self._fire(name, value / 1e6, sizes[place - 1] if sizes else 0, None)
+                    self._fire(name, value, sizes[place - 1] if sizes else 0, None)
                     _give_others_a_turn(place)
         elif rows:
             stats = self._environment.stats
@@ -84,7 +84,7 @@ class StatisticsFeed:
         """Locust tells errors by their text: all of one kind have the details of the first."""
         if not only_aggregates_are_wanted(self._environment):
             for place, (what, kind, age_ns) in enumerate(failures, 1):
-                self._fire(what, age_ns / 1e6 if age_ns >= 0 else None, 0, _error(what, kind, details))
+                self._fire(what, age_ns, 0, _error(what, kind, details))
                 _give_others_a_turn(place)
             return
         alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -93,18 +93,19 @@ class StatisticsFeed:
         for (what, kind), ages in alike.items():
             fail_many(self._environment.stats, TYPE, what, _error(what, kind, details), ages)
 
-    def _fire(self, name: str, time_ms: float | None, length: int, error: WorkloadError | None) -> None:
+    def _fire(self, name: str, time_ns: int, length: int, error: WorkloadError | None) -> None:
         """Fires a ``request`` event, with every argument that Locust documents."""
+        told = time_ns if isinstance(time_ns, Told) else Told.ended(time_ns)
         self._listeners.call(
             self._environment.events.request.fire,
             request_type=TYPE,
             name=name,
-            response_time=time_ms,
+            response_time=time_ns / 1e6 if time_ns >= 0 else None,
             response_length=length,
-            response=None,
-            context={},
+            response=told.response,
+            context=told.context,
             exception=error,
-            start_time=time.time() - (time_ms or 0) / 1e3,
+            start_time=told.start_s,
             url=self._url,
         )
 

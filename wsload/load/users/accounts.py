@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
@@ -15,6 +15,7 @@ from wsload.load.users.process import ProcessContext
 from wsload.measure.lateness import Lateness
 from wsload.measure.names import Figures, Kind
 from wsload.measure.recorder import Recorder
+from wsload.measure.told import Told
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner, Progress
@@ -30,6 +31,8 @@ WAYS_OUT: Final = (
 """Exceptions that leave a task, a user or a run; they are not failures."""
 _LONGEST_KIND: Final = 80
 _now_ns = time.monotonic_ns
+
+Check = Callable[[Any], str | None]
 
 
 def of_user_class(error: BaseException) -> bool:
@@ -125,7 +128,7 @@ class Accounts:
         """Counts a request that was due but could not be sent."""
         current_due.get().take(0)
         self.recorder.count.unsent += 1
-        self.recorder.failed(name, kind)
+        self.recorder.failed(name, kind, self.told(-1))
 
     async def _raise(self, error: WorkloadError) -> None:
         await self.pause()
@@ -136,7 +139,7 @@ class Accounts:
         age_ns, recorder = _now_ns() - due_ns, self.recorder
         recorder.count.lost += 1
         recorder.values[figures.lost].append(age_ns)
-        recorder.failed(figures.name, kind, age_ns, detail=detail)
+        recorder.failed(figures.name, kind, self.told(age_ns), detail=detail)
         if kind == TIMEOUT:
             recorder.count.timeouts += 1
 
@@ -145,6 +148,28 @@ class Accounts:
         waiter.set_exception(error)
         waiter.add_done_callback(_retrieve)
         self.progress.turned = True
+
+    def told(self, time_ns: int, response: object = None) -> int:
+        """The time of a request, with its answer if anybody listens to Locust's ``request`` event."""
+        if not self.recorder.tells:
+            return time_ns
+        return Told.ended(time_ns, response, self.owner._call(self.owner.context))
+
+    def tell(self, figures: Figures, response: object) -> None:
+        """Adds the answer to the time that was just recorded."""
+        values = self.recorder.values[figures.name]
+        values[-1] = self.told(values[-1], response)
+
+    def checked(self, check: Check, message: str | bytes) -> str | None:
+        """The kind of failure that a user class's ``check`` finds in an answer, or None."""
+        try:
+            found = check(message)
+            if found is not None and not isinstance(found, str):
+                raise UsageError(f"check returns None or the kind of failure as a str, not {found!r:.40}")
+        except BaseException as error:
+            self.owner._raised("check", error)
+            return None if isinstance(error, WAYS_OUT) else type(error).__name__
+        return found
 
     def declare(self, name: str, kind: Kind) -> Figures:
         """The figures of a name. Raises `UsageError` for a name that is reserved or of another kind."""

@@ -115,13 +115,15 @@ class Http(Accounts):
         try:
             refused = (check or _status)(response)
         except Exception as error:
-            self._refused(figures, type(error).__name__, due_ns, now_ns)
+            self._refused(figures, type(error).__name__, due_ns, now_ns, response)
             raise
         if refused is not None:
             detail = _first_line(response)
-            kind = self._refused(figures, refused, due_ns, now_ns, detail)
+            kind = self._refused(figures, refused, due_ns, now_ns, response, detail)
             raise HttpError(kind, detail, response=response)
         self.recorder.timed(figures.name, due_ns, now_ns)
+        if self.recorder.tells:
+            self.tell(figures, response)
         self.recorder.timed(figures.service, sent_ns, now_ns)
         self.recorder.sizes[figures.name].append(len(response.content))
         return response
@@ -141,11 +143,19 @@ class Http(Accounts):
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
 
-    def _refused(self, figures: Figures, kind: str, due_ns: int, now_ns: int, detail: str = "") -> str:
+    def _refused(
+        self,
+        figures: Figures,
+        kind: str,
+        due_ns: int,
+        now_ns: int,
+        response: httpx2.Response,
+        detail: str = "",
+    ) -> str:
         kind = cut(kind)
         self.recorder.count.refused += 1
         self.recorder.timed(figures.failed, due_ns, now_ns)
-        self.recorder.failed(figures.name, kind, now_ns - due_ns, detail=detail)
+        self.recorder.failed(figures.name, kind, self.told(now_ns - due_ns, response), detail=detail)
         return kind
 
     async def _made(self) -> httpx2.AsyncClient:

@@ -23,6 +23,9 @@ class Owner(Protocol):
     _life: Any
     """The owner's `Progress`."""
 
+    def context(self) -> dict[str, Any]:
+        """Locust's: what listeners of ``request`` events should know about the user."""
+
     async def on_connect(self) -> None:
         """Called after every opening of the main connection."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, WAYS_OUT, cut, lateness_of, record_answer
+from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Check, cut, lateness_of, record_answer
 from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.pairing import Pairing, Request
@@ -35,8 +35,6 @@ LONG_LOOK_NS: Final = 500_000_000
 """Plus this time on the first connections of a run."""
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
-
-Check = Callable[[Any], str | None]
 
 
 class RequestingConnection(KeptConnection):
@@ -152,10 +150,12 @@ class RequestingConnection(KeptConnection):
             self._receive_other(key, message, at_ns, len(data))
 
     def _answer(self, request: Request, message: str | bytes, at_ns: int, size: int) -> None:
-        if request.check is not None and (refused := self._checked(request.check, message)) is not None:
-            self._refused(request, refused, at_ns)
+        if request.check is not None and (refused := self.checked(request.check, message)) is not None:
+            self._refused(request, refused, at_ns, message)
         else:
             record_answer(self.recorder, request.figures, request, at_ns, size)
+            if self.recorder.tells:
+                self.tell(request.figures, message)
         if request.key is None and at_ns - request.sent_ns > self._longest_ns:
             self._longest_ns = at_ns - request.sent_ns
         self.engine.in_flight -= 1
@@ -169,22 +169,12 @@ class RequestingConnection(KeptConnection):
             waiter.set_result(message)
         self.progress.turned = True
 
-    def _refused(self, request: Request, kind: str, at_ns: int) -> None:
+    def _refused(self, request: Request, kind: str, at_ns: int, message: str | bytes) -> None:
         figures, recorder, response_ns = request.figures, self.recorder, at_ns - request.due_ns
         recorder.count.refused += 1
         recorder.values[figures.failed].append(response_ns)
         recorder.late(figures.failed, response_ns, sum(lateness_of(request, at_ns, recorder.lateness)))
-        recorder.failed(figures.name, cut(kind), response_ns)
-
-    def _checked(self, check: Check, message: str | bytes) -> str | None:
-        try:
-            found = check(message)
-            if found is not None and not isinstance(found, str):
-                raise UsageError(f"check returns None or the kind of failure as a str, not {found!r:.40}")
-        except BaseException as error:
-            self.owner._raised("check", error)
-            return None if isinstance(error, WAYS_OUT) else type(error).__name__
-        return found
+        recorder.failed(figures.name, cut(kind), self.told(response_ns, message))
 
     def _check_drained(self) -> None:
         if not self._pairing.outstanding:

@@ -39,7 +39,8 @@ class Step:
     ) -> None:
         now_ns = time.monotonic_ns() - lingered_ns.get()
         current_due.get().take(0)  # requests after the step don't count from when the task was due
-        recorder = self._user._context.engine.recorder
+        socket = self._user._socket
+        recorder = socket.recorder
         kind, detail = self._kind, ""
         if kind is None and error is not None:
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
@@ -50,4 +51,6 @@ class Step:
             detail = error.detail if isinstance(error, WorkloadError) else str(error)
         recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
         if kind is not None:
-            recorder.failed(self._figures.name, kind, now_ns - self._began_ns, detail=detail)
+            recorder.failed(self._figures.name, kind, socket.told(now_ns - self._began_ns), detail=detail)
+        elif recorder.tells:
+            socket.tell(self._figures, None)

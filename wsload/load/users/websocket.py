@@ -8,11 +8,11 @@ from operator import index
 from typing import Any
 
 from wsload.errors import UsageError
+from wsload.load.users.accounts import Check
 from wsload.load.users.base import DeclaredUser
 from wsload.load.users.extra import ExtraSocket
 from wsload.load.users.http import Http
 from wsload.load.users.opening import Opening
-from wsload.load.users.requests import Check
 from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
 from wsload.load.users.steps import Step

@@ -148,7 +148,7 @@ class ChatSocket(KeptConnection):
             if self._on_post is not None:
                 self._hand_over(data)
         elif isinstance(event, Echo):
-            self._receive_echo(event.post, event.in_order, at_ns, len(data))
+            self._receive_echo(event.post, event.in_order, at_ns, data)
         else:
             self._receive_other(event, at_ns)
 
@@ -165,9 +165,11 @@ class ChatSocket(KeptConnection):
         self.recorder.count.malformed += 1
         self.recorder.failed(MESSAGE, "not a chat message", detail=reason)
 
-    def _receive_echo(self, post: Post, in_order: bool, at_ns: int, size: int) -> None:
+    def _receive_echo(self, post: Post, in_order: bool, at_ns: int, data: bytes) -> None:
         recorder, figures = self.recorder, self._figures
-        record_answer(recorder, figures, post, at_ns, size)
+        record_answer(recorder, figures, post, at_ns, len(data))
+        if recorder.tells:
+            self.tell(figures, data.decode() if self._text else data)
         self.engine.in_flight -= 1
         if not in_order:
             recorder.count.out_of_order += 1
