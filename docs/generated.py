@@ -1,8 +1,9 @@
 """What the documentation takes from the program itself, so that it can't differ: a Sphinx extension.
 
 A page asks for it by a directive: ``wsload-options`` (the table of locust's options), ``wsload-help COMMAND``,
-``exit-codes``, ``metrics``, ``counters``, ``from-docstring MODULE`` (its text as it stands),
-``from-file DOCUMENT``. Each gives Markdown.
+``exit-codes``, ``metrics``, ``counters``, ``from-docstring MODULE``, ``from-file DOCUMENT``. Each gives Markdown.
+
+It also keeps a number on one line with its unit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from argparse import BooleanOptionalAction
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,6 +34,9 @@ GROUPS: Final = {
     "What is written": ("build", "results", "prometheus", "json-progress"),
 }  # fmt: skip
 """The options by what they are for; what is in none of these is listed last."""
+
+
+_BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|[nµm]?s|min|[kM]i?B|KiB)(?!\w))")
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -101,8 +106,9 @@ def _register() -> None:
 
 
 def docstring(module: str) -> str:
-    """A module's docstring, literally."""
-    return f"```text\n{inspect.getdoc(importlib.import_module(module))}\n```"
+    """A module's docstring, which is reStructuredText."""
+    text = textwrap.indent(inspect.getdoc(importlib.import_module(module)) or "", "   ")
+    return f"```{{eval-rst}}\n.. admonition:: {module}\n\n{text}\n```"
 
 
 def document(name: str) -> str:
@@ -145,8 +151,16 @@ class Generated(SphinxDirective):
         return [*before, *sections]
 
 
+def keep_units(_: Sphinx, document: nodes.document, __: str) -> None:
+    """Puts a no-break space between a number and its unit."""
+    for text in document.findall(nodes.Text):
+        if not isinstance(text.parent, nodes.literal | nodes.literal_block):
+            text.parent.replace(text, nodes.Text(_BEFORE_UNIT.sub("\u00a0", text)))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the directives."""
     for name in MAKERS:
         app.add_directive(name, Generated)
+    app.connect("doctree-resolved", keep_units)
     return {"parallel_read_safe": True}

@@ -13,7 +13,7 @@ import pytest
 import typer
 from locust.argument_parser import get_parser
 from support.certificates import Certificates
-from support.documents import DOCS, PAGES, commands, marked
+from support.documents import DOCS, PAGES, commands, marked, typed
 from support.locust_run import ROOT
 
 from wsload.commands.cli import app
@@ -78,7 +78,7 @@ def test_the_first_run_is_a_session_that_works(tmp_path: Path) -> None:
     }
     environment.pop("LOCUST_SKIP_MONKEY_PATCH", None)
     texts = [text for page in SESSION for text in marked(DOCS / page, "console", "session")]
-    lines = [line.removeprefix("$ ") for text in texts for line in text.splitlines()]
+    lines = [line for text in texts for line in typed(text)]
     assert len(lines) >= 6
     for line in lines:
         short = re.sub(r"-t \d+s", "-t 4s", line)

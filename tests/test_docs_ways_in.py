@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.documents import DOCS, blocks, marked
+from support.documents import DOCS, blocks, marked, typed
 from support.locust_run import ROOT
 from support.recording import STORED
 
@@ -27,7 +27,7 @@ def run(page: Path, mark: str, directory: Path, **variables: str) -> None:
         path = programs / program
         path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {program} "$@"\n', "utf-8")
         path.chmod(0o755)
-    lines = [line.removeprefix("$ ") for text in marked(page, "console", mark) for line in text.splitlines()]
+    lines = [line for text in marked(page, "console", mark) for line in typed(text)]
     script = re.sub(r"-t \d+s", "-t 8s", "\n".join(lines))
     bash = shutil.which("bash")
     assert bash and lines

@@ -35,14 +35,19 @@ def marked(page: Path, language: str, mark: str) -> list[str]:
     return [text for found, text in blocks(page, language) if found == mark]
 
 
+def typed(text: str) -> list[str]:
+    """The commands of a console block or a script; one that ends with a backslash goes on in the next line."""
+    return [line.removeprefix("$ ") for line in text.replace("\\\n", " ").splitlines()]
+
+
 def commands(page: Path) -> Iterator[list[str]]:
     """Every ``locust`` and ``wsload`` command of the page, in its console blocks and in what CI runs."""
     for _, text in blocks(page, "console"):
-        for line in text.splitlines():
-            yield from _commands(line.removeprefix("$ "))
+        for line in typed(text):
+            yield from _commands(line)
     for _, text in blocks(page, "yaml"):
         for script in _scripts(yaml.safe_load(text)):
-            for line in script.splitlines():
+            for line in typed(script):
                 yield from _commands(line)
 
 

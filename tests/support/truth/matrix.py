@@ -50,9 +50,13 @@ def table(cells: Iterable[Cell]) -> str:
         lines.append(f"| {kind} | {' | '.join(row)} |")
     lines += ["", "## The rows", "", *(f"- **{kind}**: {text}" for kind, text in KINDS.items())]
     lines += ["", "## The columns", "", *(f"- **{name}**: {text}" for name, text in BEHAVIOURS.items())]
-    lines += ["", "## What the marked ones are marked with", ""]
+    lines += ["", "## Why the marked ones are marked", ""]
+    marked: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for (kind, behaviour), texts in sorted(reasons.items()):
-        lines += [f"- {kind}, {behaviour}: {text}" for text in sorted(texts)]
+        for text in texts:
+            marked[text][kind].append(behaviour)
+    for text, kinds in sorted(marked.items()):
+        lines += [f"- {text}:", *(f"  - **{kind}**: {', '.join(those)}" for kind, those in kinds.items())]
     return "\n".join(lines) + "\n"
 
 

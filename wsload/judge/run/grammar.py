@@ -1,4 +1,4 @@
-"""Parses checks: requirements on a run, such as ``message.p99 < 50ms``.
+"""Parses checks: requirements on a run, such as ``message.p99 < 50ms``::
 
     check      = subject operator number [unit]
     subject    = name "." statistic | name part | name part ".rate" | total | total ".rate"

@@ -1,12 +1,12 @@
-r"""Up to which percentile each metric can be trusted, given how much the load generator's lateness may have moved it.
+"""Up to which percentile each metric can be trusted, given how much the load generator's lateness may have moved it.
 
 The rule. A percentile is trusted if the load generator's lateness can have raised it by no more than `SHARE` (10 %) of
 its true value, or by the tolerance (``--ws-tolerance``, 1 ms), and the same is true of every lower percentile of
 `RUNGS`. So "trusted up to p95" covers everything up to p95.
 
-The formula. Let :math:`R_i` be the recorded time of request *i*, and :math:`B_i` an upper bound of the load generator's
+The formula. Let *R_i* be the recorded time of request *i*, and *B_i* an upper bound of the load generator's
 own delay in it: in starting its task, in sending and in reading (`wsload.measure.lateness`). The server's part
-:math:`T_i` lies in between: :math:`R_i - B_i \le T_i \le R_i`. Order statistics preserve this: the *k*-th smallest T
+*T_i* lies in between: *R_i* − *B_i* ≤ *T_i* ≤ *R_i*. Order statistics preserve this: the *k*-th smallest T
 lies between the *k*-th smallest lower and the *k*-th smallest upper bound (if *k* of the upper bounds are at most x, so
 are at least *k* of the T; and likewise from below). Hence, for every quantile q,
 
@@ -20,7 +20,7 @@ Requests that were due but never started by the load generator (`TOO_LATE`) have
 anywhere: last for the upper bound, first for the lower. So Q_q(T) of all N + m lies between the (⌈q(N+m)⌉ − m)-th
 smallest of R − B, and the ⌈q(N+m)⌉-th smallest of R, which is unbounded for q > N/(N+m).
 
-Times that a user class records itself (``record``) have no :math:`B_i`. Instead the heartbeat is used, which samples
+Times that a user class records itself (``record``) have no *B_i*. Instead the heartbeat is used, which samples
 the loop's lateness L a thousand times a second. By the union bound P(T + L > x + y) ≤ P(T > x) + P(L > y), the quantile
 q moves by at most y, and by a tenth of the ranks beyond it, if at most a tenth of 1 − q of the beats were late by more
 than y. This assumes that lateness is equally likely at any time.
