@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
+import gevent
 import pytest
-from locust.event import EventHook
+from locust.event import Events
 
-from wsload.load.locust.quitting import fire_once
+from wsload.load.locust.quitting import STEP_S, fire_once
 
 
 @pytest.mark.parametrize(("code", "expected"), [(0, 0), (3, 3), (None, 0), ("a message", 1)])
@@ -15,9 +17,28 @@ def test_a_listener_that_exits_sets_the_code_and_skips_nothing_of_ours(code: obj
     def leave(**_: object) -> None:
         raise SystemExit(code)
 
-    hook, settled = EventHook(), []
-    hook.add_listener(leave)
+    events, settled = Events(), []
+    events.quitting.add_listener(leave)
     environment = SimpleNamespace(process_exit_code=None)
-    fire_once(hook, lambda: settled.append(environment.process_exit_code))
-    hook.fire(environment=environment)
+    fire_once(events, lambda: settled.append(environment.process_exit_code))
+    events.quitting.fire(environment=environment)
     assert settled == [expected]
+
+
+@pytest.mark.parametrize(("exits", "times"), [(True, 1), (False, 2)])
+def test_who_is_told_second_ends_the_process_only_if_the_first_could_not(exits: bool, times: int) -> None:
+    """An exit that has begun must not be disturbed: the hub still runs while the interpreter shuts down."""
+    events, settled = Events(), []
+    fire_once(events, lambda: settled.append(True))
+
+    def shut_down() -> None:
+        events.quitting.fire(environment=None)
+        if exits:
+            events.quit.fire(exit_code=0)
+
+    first: Any = gevent.spawn(shut_down)
+    first.join()
+    second: Any = gevent.spawn(shut_down)
+    second.join(3 * STEP_S)
+    assert (len(settled), second.dead) == (times, not exits)
+    second.kill()

@@ -61,7 +61,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     _signals.take()
     _update_clock()
     lifecycle = _of(environment)
-    fire_once(events.quitting, lifecycle.conclude)
+    fire_once(events, lifecycle.conclude)
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
         if environment.parsed_options is not None:

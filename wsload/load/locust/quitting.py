@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
-from locust.event import EventHook
+from locust.event import Events
 
 PATIENCE_S: Final = 60.0
 """How long a repeated request to end waits for the first to finish."""
 STEP_S: Final = 0.1
 
 
-def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
-    """Calls ``then`` after all listeners of the event, and lets only one greenlet fire it.
+def fire_once(events: Events, then: Callable[[], object]) -> None:
+    """Calls ``then`` after all listeners of ``quitting``, and lets only one greenlet fire it.
 
     If a process manager sends SIGTERM twice, or somebody presses Ctrl-C as well, Locust fires the event each time and
     then exits, the second time while the first is still ending the run. Now the second waits for the first to end
@@ -25,23 +24,23 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
 
     A listener that calls `sys.exit` sets the exit code, as if it had set ``process_exit_code``.
     """
-    fire = quitting.fire
+    fire = events.quitting.fire
     first: Any = None
     exiting = False
 
-    def exit_begins() -> None:
+    def exit_begins(**_: Any) -> None:
         nonlocal exiting
         exiting = True
 
-    atexit.register(
-        exit_begins
-    )  # the first has done its work; Locust still waits for its workers, with this hub
+    # Locust's last event. What follows is `sys.exit`, after which the hub runs on: Locust waits for its workers, and
+    # gevent lets the other greenlets run once more.
+    events.quit.add_listener(exit_begins)
 
     @functools.wraps(fire)
     def fire_or_wait(**arguments: Any) -> None:
         nonlocal first
         me = gevent.getcurrent()
-        first = first or me
+        first = me if first is None else first  # a greenlet that has ended is false
         deadline = time.monotonic() + PATIENCE_S
         while first is not me and (exiting or not first.dead) and time.monotonic() < deadline:
             gevent.sleep(STEP_S)
@@ -54,4 +53,4 @@ def fire_once(quitting: EventHook, then: Callable[[], object]) -> None:
             )
         then()
 
-    quitting.fire = fire_or_wait  # type: ignore[method-assign]
+    events.quitting.fire = fire_or_wait  # type: ignore[method-assign]
