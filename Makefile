@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 LOWEST := $(VENV)-lowest
+PYTHONS := 3.12 3.13 3.14
 CORE := tests/unit tests/integration/test_main_job.py tests/integration/test_watching.py \
 	--deselect tests/unit/test_report_html.py -k 'not test_ab_ and not test_deploy and not test_benchmarks and not test_server_process'
 
@@ -13,7 +14,7 @@ define pytest
 $(or $(2),$(BIN))/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(or $(2),$(BIN))/pytest -n 0 --last-failed $(1); }
 endef
 
-.PHONY: demo test integration truth lowest matrix fuzz simulation lint types docs bench mutants clean
+.PHONY: demo test integration truth lowest pythons matrix fuzz simulation lint types docs bench mutants clean
 
 demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 	$(BIN)/locust -f locustfiles/chat.py --headless --only-summary -u 50 -r 50 -t 20s --ws-build demo
@@ -29,6 +30,13 @@ truth: $(VENV)/.dev  ## Figures held to a known truth, by themselves
 
 lowest: $(LOWEST)/.test  ## The core's tests with the lowest versions that pyproject.toml allows, two or three minutes
 	export WSLOAD_EXAMPLES=10; $(call pytest,$(CORE),$(LOWEST)/bin)
+
+pythons: $(PYTHONS:%=$(VENV)-%/.test)  ## The core's tests and the hot path with each other Python on the PATH or in pyenv
+	@export WSLOAD_EXAMPLES=10; failed=; for each in $(PYTHONS); do \
+		[ -e $(VENV)-$$each/.test ] || continue; echo "Python $$each:"; \
+		$(call pytest,$(CORE),$(VENV)-$$each/bin) || failed="$$failed $$each"; \
+		$(VENV)-$$each/bin/python -m benchmarks.hot_path --check || failed="$$failed $$each"; \
+	done; [ -z "$$failed" ] || { echo "Failed with Python$$failed"; false; }
 
 matrix: $(VENV)/.dev  ## The truth matrix: user classes, workloads, server behaviours
 	WSLOAD_MATRIX=1 $(BIN)/pytest -n 0 tests/truth/test_matrix.py
@@ -58,7 +66,7 @@ mutants: $(VENV)/.mutants  ## Which changes of the measuring and judging code no
 	$(BIN)/mutmut results
 
 clean:
-	rm -rf $(VENV) $(LOWEST) mutants
+	rm -rf $(VENV) $(LOWEST) $(PYTHONS:%=$(VENV)-%) mutants
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -84,3 +92,11 @@ $(LOWEST)/.test: pyproject.toml .ci/lowest.py
 	$(PYTHON) .ci/lowest.py >$(LOWEST)/lowest.txt
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check -c $(LOWEST)/lowest.txt -e '.[test]'
 	@touch $@
+
+$(VENV)-3.%/.test: pyproject.toml
+	@for python in python3.$* "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.$*.*/bin/python; do \
+		"$$python" -c '' 2>/dev/null && break; python=; \
+	done; if [ -n "$$python" ]; then \
+		"$$python" -m venv --clear $(VENV)-3.$* && \
+		$(VENV)-3.$*/bin/pip install --quiet --disable-pip-version-check -e '.[test]' && touch $@; \
+	else echo "Python 3.$*: skipped, neither on the PATH nor in pyenv"; fi

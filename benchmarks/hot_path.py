@@ -28,7 +28,7 @@ TOLERANCE: Final = 0.05
 WARM_UP: Final = 500
 MESSAGES: Final = 2_000
 OPENINGS: Final = 100
-TIMEOUT_S: Final = 240
+TIMEOUT_S: Final = 600
 YARDSTICK: Final = "yardstick"
 SECTIONS: Final = (YARDSTICK, "round_trip", "matched", "post", "delivery", "opening")
 """In the order in which they run; each is a number of instructions per message (or turn of the loop)."""
