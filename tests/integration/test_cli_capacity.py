@@ -77,6 +77,33 @@ def test_a_known_capacity_is_found_or_it_is_said_why_not(tmp_path: Path) -> None
     assert {step["run"] for step in side["steps"]} <= {path.name for path in place.iterdir()}
 
 
+def test_a_commit_that_holds_less_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    git = ["git", "-c", "user.name=T", "-c", "user.email=t@example.test", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "--quiet", str(tmp_path)], check=True)
+    for tag, posts in (("v1", 200), ("v2", 50)):
+        words = f"'-m wsload serve --quiet-roster --fault capacity={posts}/s --port'.split()"
+        script = f"import os, sys\nos.execv(sys.executable, [sys.executable, *{words}, sys.argv[1]])\n"
+        (tmp_path / "server.py").write_text(script)
+        for words in (["add", "server.py"], ["commit", "--quiet", "-m", tag], ["tag", tag]):
+            subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    code, out, err = capacity(
+        tmp_path,
+        *("-f", ROOT / "locustfiles" / "chat.py", "-u", "5", "-t", "3s", "--warm-up", "1s"),
+        *("--check", "message.p50 < 300ms"),
+        *("--a-ref", "v1", "--b-ref", "v2", "--serve", f"{sys.executable} server.py {{port}}"),
+        *("--rate", "25..400", "--steps", "6", "--precision", "50%", "--format", "json"),
+    )
+    data = json.loads(out)
+    a, b = data["sides"]
+    assert (code, data["contrast"]["verdict"]) == (ExitCode.FAILED, "less"), err
+    assert b["high"] < a["low"]
+    assert a["steps"][0]["run"] and b["steps"][0]["run"]
+    trees = subprocess.run([*git, "worktree", "list"], cwd=tmp_path, capture_output=True, check=True)
+    assert trees.stdout.count(b"\n") == 1
+
+
 def test_ctrl_c_keeps_what_is_known_and_resume_goes_on(tmp_path: Path) -> None:
     child = start(
         tmp_path, *QUICK, "--serve", f"{SERVE} 60", "--rate", "20..320", "--steps", "3", "--precision", "50%"
