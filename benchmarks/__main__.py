@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.cases import fan_in, hour, memory, opening, pacing, round_trip, sizes
+from benchmarks.cases import fan_in, honesty, hour, memory, opening, pacing, round_trip, sizes
 from benchmarks.figures import Sample, figures, outcomes
 from benchmarks.goals import GOALS
 from benchmarks.processes import Failed
@@ -30,6 +30,7 @@ CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
     "round-trip": round_trip.measure,
     "size": sizes.measure,
     "fan-in": fan_in.measure,
+    "honesty": honesty.measure,
     "opening": opening.measure,
     "pacing": pacing.measure,
     "memory": memory.measure,
@@ -60,7 +61,7 @@ def main() -> int:
     samples: list[Sample] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wsload-benchmarks-") as directory:
-        peers = not {"round-trip", "size"}.isdisjoint(names) and not arguments.no_peers
+        peers = not {"round-trip", "size", "honesty"}.isdisjoint(names) and not arguments.no_peers
         with world(Path(directory), tls="opening" in names, peers=peers) as shared:
             for number in range(arguments.rounds):
                 for name in names:

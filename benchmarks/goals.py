@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.cases import fan_in, memory, opening, round_trip, sizes
+from benchmarks.cases import fan_in, honesty, memory, opening, round_trip, sizes
 from benchmarks.figures import YARDSTICK, Goal
 
 GOALS: Final = (
@@ -45,6 +45,14 @@ GOALS: Final = (
             reach=reach,
         )
         for connections, reach in ((50, 0.45), (500, 0.28))
+    ),
+    *(
+        Goal(
+            text=f"the p99 shown compared with the server's account, {rate:,}/s: off by",
+            place=honesty.off(honesty.WSLOAD, rate),
+            limit=10.0,
+        )
+        for rate in honesty.RATES
     ),
     Goal(
         text="a round trip of 16 MiB compared with bare websockets",

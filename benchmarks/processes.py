@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import psutil
 
@@ -39,7 +40,12 @@ class Process:
     """A command in its own process group with its output in a file; killed at the end of the ``with`` block."""
 
     def __init__(
-        self, *command: object, directory: Path, name: str, variables: Mapping[str, str] | None = None
+        self,
+        *command: object,
+        directory: Path,
+        name: str,
+        variables: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.name = name
         self.output = directory / f"{name}.out"
@@ -54,7 +60,7 @@ class Process:
                     "K6_NO_USAGE_REPORT": "true",
                     **(variables or {}),
                 },
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -111,6 +117,23 @@ class EchoServer(Process):
         until(lambda: self.output.read_text().endswith("\n"), "the echo server listens", self)
         scheme = "wss" if certificate else "ws"
         self.url: Final = f"{scheme}://127.0.0.1:{self.output.read_text().split()[0]}/"
+
+
+class AccountServer(Process):
+    """The server of `benchmarks.account_server`: its ``url``, and its account."""
+
+    def __init__(self, directory: Path) -> None:
+        self._account = directory / "account.json"
+        command = python("benchmarks.account_server", self._account)
+        super().__init__(*command, directory=directory, name="account-server", stdin=subprocess.PIPE)
+        until(lambda: self.output.read_text().endswith("\n"), "the server listens", self)
+        self.url: Final = f"ws://127.0.0.1:{self.output.read_text().split()[0]}/"
+
+    def account(self) -> dict[str, Any]:
+        """Ends it; how many answers it gave (``count``) and their percentiles (``ms``)."""
+        self._child.communicate()
+        found: dict[str, Any] = json.loads(self._account.read_bytes())
+        return found
 
 
 def free_port() -> int:
