@@ -23,6 +23,7 @@ smartquotes = False  # they turn --host into a dash
 html_theme = "furo"
 html_show_copyright = False
 html_title = "wsload"
+pygments_dark_style = "github-dark"  # the default underlines names, as if they were links
 html_static_path = ["_static"]
 html_css_files = ["wsload.css"]
 html_use_index = False

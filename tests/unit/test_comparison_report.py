@@ -80,7 +80,7 @@ def test_a_change_that_does_not_matter_is_worded_by_its_time(tmp_path: Path) -> 
 def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> None:
     report = compared(tmp_path, Gate(judged=("message",), same_within=0.01, shift_ns=0), pairs=2)
     assert report.comparison.exit_code == 4
-    assert headline(report) == ("It can't be told yet whether B (v2) is slower than A (v1): message may be")
+    assert headline(report) == ("It can't be told yet whether B (v2) is slower than A (v1); undecided: message")
     assert re.search(r"inconclusive \(\+\d+\)", str(judgements_table(report).rows))
     assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
 
@@ -90,7 +90,7 @@ def test_what_may_fail_more_is_named_too(tmp_path: Path) -> None:
     b = [store_run(tmp_path, "v2", at=at, lost=5 * (at == 1)) for at in (1, 2, 5)]
     said = headline(make_report(a, b, gate=Gate(judged=("message.p50",))))
     assert said == (
-        "It can't be told yet whether B (v2) is slower than A (v1) or fails more: message lost may be"
+        "It can't be told yet whether B (v2) is slower than A (v1) or fails more; undecided: message lost"
     )
 
 

@@ -318,7 +318,7 @@ def test_the_shortfall_says_how_much_it_was() -> None:
 @pytest.mark.parametrize(("lost", "said"), [(5, "p99 is 5.00 ms"), (50, "p99 lies among them")])
 def test_lost_requests_count_as_the_slowest(lost: int, said: str) -> None:
     (warning,) = doubts(Totals.of([second({"buy": 1_000 - lost}, lost={"buy": lost})]))
-    assert warning.text.startswith(f"{lost} of 1,000 buy were lost")
+    assert warning.text.startswith(f"{lost} of 1,000 buy requests were lost")
     assert warning.text.endswith(said)
 
 

@@ -159,18 +159,20 @@ def ab(
     """Measure two builds of a server in turn, and tell whether B is slower than A.
 
     \b
-    Two commands:  wsload ab --a 'node server.js --port {port}' --b 'node new/server.js --port {port}' \\
+    Two commands:  wsload ab --a 'node server.js --port {port}' \\
+                     --b 'node new/server.js --port {port}' \\
                      -f locustfiles/chat.py -u 200 -t 30s --pairs 10
     Two git refs:  wsload ab --a-ref v1 --b-ref HEAD --build 'npm ci' \\
-                     --serve 'node server.js --port {port}' -f locustfiles/chat.py -u 200
-    Two running servers:
-                   wsload ab --a wss://old.test --b wss://new.test -f locustfiles/chat.py
+                     --serve 'node server.js --port {port}' \\
+                     -f locustfiles/chat.py -u 200
+    Two servers:   wsload ab --a wss://old.test --b wss://new.test \\
+                     -f locustfiles/chat.py
 
     Each run gets a server of its own, and starts once that answers a WebSocket handshake. The order is
-    A B B A A B B A…, so that a machine that drifts affects both builds equally. What a run can be
-    trusted for is used, such as p50 where p99 is not; a run of which nothing is trusted is repeated, and does
-    not count if that doesn't help. Six such attempts in a row end the experiment, which is then judged by
-    what it has. Commands are run without a shell and stored in experiment.json: pass secrets in the
+    A B B A A B B A…, so that a machine that drifts affects both builds equally. Of each run
+    the percentiles that can be trusted are used. A run of which nothing can be trusted is repeated, and left
+    out if that does not help; six such attempts in a row end the experiment, which is then judged by the
+    runs it has. Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 
     Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU and

@@ -89,25 +89,25 @@ def capacity(
             show_default=False,
         ),
     ] = "",
-    poisson: Annotated[bool, typer.Option("--poisson", help="Requests come at random.")] = False,
+    poisson: Annotated[bool, typer.Option("--poisson", help="Requests are sent at random times (a Poisson process).")] = False,
     precision: Annotated[
-        str, typer.Option(metavar="PERCENT", help="End when the capacity is known to so much, up or down.")
+        str, typer.Option(metavar="PERCENT", help="End when the capacity is known to within this, up or down.")
     ] = "5%",
-    steps: Annotated[int, typer.Option(metavar="N", help="At most so many steps of each build.")] = 14,
+    steps: Annotated[int, typer.Option(metavar="N", help="At most this many steps of each build.")] = 14,
     run_time: Annotated[
         str,
         typer.Option(
             "--run-time",
             "-t",
             metavar="TIME",
-            help="What is measured of each step; more where checks need it.",
+            help="How long each step is measured; longer where checks need it.",
         ),
     ] = "10s",
     warm_up: Annotated[
-        str, typer.Option(metavar="TIME", help="What is left out of each step, after its ramp.")
+        str, typer.Option(metavar="TIME", help="How much of each step is left out, after its ramp.")
     ] = "2s",
     ramp: Annotated[
-        str, typer.Option(metavar="TIME", help="Within which all users of a step are started.")
+        str, typer.Option(metavar="TIME", help="The time in which all users of a step are started.")
     ] = "1s",
     a: Annotated[
         str,
@@ -146,23 +146,26 @@ def capacity(
     """Find the highest load at which all checks hold, or which of two builds holds more.
 
     \b
-    A command:  wsload capacity --serve 'node server.js --port {port}' -f locustfiles/chat.py \\
-                  --check 'message.p99 < 50ms' --check 'lost < 1' --rate 100..20000
+    A command:  wsload capacity --serve 'node server.js --port {port}' \\
+                  -f locustfiles/chat.py --rate 100..20000 \\
+                  --check 'message.p99 < 50ms' --check 'lost < 1'
     A server:   wsload capacity --host wss://chat.test -f locustfiles/chat.py \\
-                  --check 'message.p99 < 50ms' --users 100..20000
-    Two builds: wsload capacity --a 'node server.js --port {port}' --b 'node new/server.js --port {port}' \\
-                  -f locustfiles/chat.py --check 'message.p99 < 50ms' --rate 100..20000
+                  --users 100..20000 --check 'message.p99 < 50ms'
+    Two builds: wsload capacity --a 'node server.js --port {port}' \\
+                  --b 'node new/server.js --port {port}' \\
+                  -f locustfiles/chat.py --rate 100..20000 \\
+                  --check 'message.p99 < 50ms'
 
-    Each step is a Locust run, with a fresh server where a command starts it. It goes up from LOW by doubling (by
-    more in a wide range) until a check fails, and then where holding and failing are as likely, so that steps close
-    to the border are made again and a step that came out wrong is found out. What is known by then is an interval
-    with a known error: docs/inside/capacity-simulation.md. Two builds are searched in turn, so that drift hits both.
+    Each step is a Locust run, with a fresh server where a command starts it. The search starts at LOW and doubles
+    the load (or more, in a wide range) until a check fails. After that, each step is made where holding and failing
+    are equally likely, so that later steps correct one that came out wrong. The result is an interval with a known
+    error: docs/inside/capacity-simulation.md. Two builds are searched in turn, so that drift affects both.
 
-    A step whose figures are not to be trusted, because the load generator itself was late, is made again; if that
-    does not help, the search ends below it and says so: that is the load generator's capacity, not the server's.
+    A step that can't be trusted, because the load generator itself was late, is repeated; if that does not help,
+    the search ends below it and says so: that is the load generator's capacity, not the server's.
 
-    Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps what is
-    known, and --resume continues.
+    Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps the steps
+    made so far, and --resume continues.
 
     Exit codes: 0 found, or B shown not to hold less by more than a tenth; 1 LOW does not hold, or B holds less;
     2 usage; 3 the load generator gave out first; 4 not as precise as asked, inconclusive or interrupted; 5 the

@@ -26,10 +26,10 @@ def new(
         ),
     ] = scaffold.DEFAULT,
 ) -> None:
-    """Write a commented locustfile, a file of checks and a GitHub workflow, to begin with.
+    """Write a commented locustfile, a file of checks and a GitHub workflow, to start from.
 
     The locustfile is an example that is tested against a real service of that protocol. Nothing is overwritten.
-    For a service that a browser speaks to already, see wsload from-har.
+    For a service that has a web page, see wsload from-har.
     """
     source = _source()
     texts = scaffold.files(protocol, source or "")

@@ -45,7 +45,7 @@ def serve(
     seed: Annotated[int, typer.Option(help="Seed of the faults' random decisions.")] = 1,
     truth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write there what was done with each post, as JSON lines."),
+        typer.Option(metavar="FILE", help="Write what was done with each post to this file, as JSON lines."),
     ] = None,
     account: Annotated[
         bool, typer.Option("--account", help="At the end, print the totals as a line of JSON.")

@@ -17,7 +17,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="TIME",
-        help="Measure from so long after the start, such as 10s. Default: the run's own window.",
+        help="Measure from this long after the start, such as 10s. Default: the run's own window.",
         show_default=False,
     ),
 ]
@@ -26,7 +26,7 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="TIME",
-        help="Measure up to so long after the start. Default: to the end.",
+        help="Measure up to this long after the start. Default: to the end.",
         show_default=False,
     ),
 ]

@@ -205,7 +205,7 @@ def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
     if ranked.total < wanted:
         state = _by_few(check, ranked, percentile)
         if state is CheckState.UNJUDGED:
-            reason = f"{check.statistic} of so few can't be told from chance: {wanted:,} are enough"
+            reason = f"too few to tell {check.statistic} from chance; {wanted:,} are enough"
             return _Got(f"{ranked.total:,} values", state, reason)
     if ranked.total > answered.total and value_ns >= SLOWEST_NS:
         return _more_than(check, answered)

@@ -84,7 +84,7 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
             each for each in comparison.judgements if each.is_share and each.verdict is Verdict.INCONCLUSIVE
         ]
         worse = f"is slower than {a}" + (" or fails more" if open_shares else "")
-        return f"It can't be told yet whether {b} {worse}: {names} may be"
+        return f"It can't be told yet whether {b} {worse}; undecided: {names}"
     blocking = [each.name for each in comparison.unjudged if each.blocks] or [
         each.name for each in comparison.unjudged
     ]
