@@ -232,9 +232,7 @@ def test_a_check_on_too_few_values_is_not_judged_and_exits_3(wsload: Wsload, res
     run = make_run(results, [second(0, [1] * 50)])
     done = wsload("check", run, "message.p99 < 50ms", "message.p50 < 50ms")
     assert done.returncode == 3
-    assert done.stdout.splitlines()[0].endswith(
-        "50 values: too few to tell p99 from chance; 500 are enough"
-    )
+    assert done.stdout.splitlines()[0].endswith("50 values: too few to tell p99 from chance; 500 are enough")
     assert [line[:10].rstrip() for line in done.stdout.splitlines()] == ["NOT JUDGED", "passed"]
     assert wsload("check", run, "message.p99 < 50ms", "lost > 1").returncode == 1
 

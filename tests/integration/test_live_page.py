@@ -128,6 +128,10 @@ def test_a_run_from_start_to_report(
     until(
         lambda: "message.service" in str(page.value(f"{FRAME}.querySelector('#metrics table').textContent"))
     )
+    for where in ("document", FRAME):
+        page.value(f"{FRAME}.defaultView.print = () => {{ document.title = 'printed from {where[-8:]}' }}")
+        page.value(f"{where}.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'p', ctrlKey: true }}))")
+        assert page.value("document.title") == f"printed from {where[-8:]}"
     # Its whole height is there, so that only Locust's page scrolls.
     until(lambda: holds(page, f"{FRAME}.documentElement.scrollHeight <= {FRAME}.defaultView.innerHeight"))
     page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": ""}])

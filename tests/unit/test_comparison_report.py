@@ -80,7 +80,9 @@ def test_a_change_that_does_not_matter_is_worded_by_its_time(tmp_path: Path) -> 
 def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> None:
     report = compared(tmp_path, Gate(judged=("message",), same_within=0.01, shift_ns=0), pairs=2)
     assert report.comparison.exit_code == 4
-    assert headline(report) == ("It can't be told yet whether B (v2) is slower than A (v1); undecided: message")
+    assert headline(report) == (
+        "It can't be told yet whether B (v2) is slower than A (v1); undecided: message"
+    )
     assert re.search(r"inconclusive \(\+\d+\)", str(judgements_table(report).rows))
     assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
 

@@ -89,9 +89,12 @@ def capacity(
             show_default=False,
         ),
     ] = "",
-    poisson: Annotated[bool, typer.Option("--poisson", help="Requests are sent at random times (a Poisson process).")] = False,
+    poisson: Annotated[
+        bool, typer.Option("--poisson", help="Requests are sent at random times (a Poisson process).")
+    ] = False,
     precision: Annotated[
-        str, typer.Option(metavar="PERCENT", help="End when the capacity is known to within this, up or down.")
+        str,
+        typer.Option(metavar="PERCENT", help="End when the capacity is known to within this, up or down."),
     ] = "5%",
     steps: Annotated[int, typer.Option(metavar="N", help="At most this many steps of each build.")] = 14,
     run_time: Annotated[

@@ -130,8 +130,9 @@ def _lost(totals: Totals) -> Iterator[RunWarning]:
         where = "lies among them" if p99_ns >= SLOWEST_NS else f"is {milliseconds(p99_ns)}"
         yield RunWarning(
             name="lost",
-            text=f"{number(lost)} of {number(ranked.total)} {name} requests were lost ({percent(lost / ranked.total)}): "
-            f"the percentiles are those of the answered; counted as the slowest, p99 {where}",
+            text=f"{number(lost)} of {number(ranked.total)} {name} requests were lost "
+            f"({percent(lost / ranked.total)}): the percentiles are those of the answered; "
+            f"counted as the slowest, p99 {where}",
             remedy=KEYS if totals.counters.get("unknown_keys", 0) >= lost else "see the failures by kind",
         )
 

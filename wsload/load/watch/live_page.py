@@ -33,12 +33,25 @@ customElements.define("wsload-live", class extends HTMLElement {
       const ground = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
       frame.style.colorScheme = ground && Math.max(...ground.slice(0, 3)) < 128 ? "dark" : "light";
     };
-    frame.addEventListener("load", () => new ResizeObserver(fit).observe(frame.contentDocument.documentElement));
+    // Printed by itself: as a part of Locust's page it would be cut wherever a sheet of paper ends.
+    this.print = (event) => {
+      if (event.key !== "p" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      frame.contentWindow.print();
+    };
+    frame.addEventListener("load", () => {
+      new ResizeObserver(fit).observe(frame.contentDocument.documentElement);
+      frame.contentDocument.addEventListener("keydown", this.print);
+    });
+    document.addEventListener("keydown", this.print);
     document.addEventListener("click", this.shade = () => setTimeout(shade));
     shade();
     this.replaceChildren(frame);
   }
-  disconnectedCallback() { document.removeEventListener("click", this.shade); }
+  disconnectedCallback() {
+    document.removeEventListener("keydown", this.print);
+    document.removeEventListener("click", this.shade);
+  }
 });
 </script></body>"""
 
