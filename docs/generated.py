@@ -60,9 +60,10 @@ def options(_: str) -> str:
 
 def _option(name: str, settings: dict[str, Any]) -> tuple[str, str]:
     metavar = settings.get("metavar", "")
+    meaning = re.sub(r"(?<![\w-])(--[\w-]+)", r"`\1`", settings["help"].replace("<", "\\<"))
     if settings.get("action") is BooleanOptionalAction:
-        return f"`{name}`, `{name.replace('--', '--no-', 1)}`", settings["help"]
-    return f"`{name} {metavar}`" if metavar else f"`{name}`", settings["help"].replace("<", "\\<")
+        return f"`{name}`, `{name.replace('--', '--no-', 1)}`", meaning
+    return f"`{name} {metavar}`" if metavar else f"`{name}`", meaning
 
 
 def help_of(command: str) -> str:
