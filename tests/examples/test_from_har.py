@@ -97,7 +97,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("mine")
     done = from_har(tmp_path, STORED / "chat.har", "-o", "mine.py")
     assert done.returncode == 2
-    assert done.stderr == "wsload: mine.py is there already: nothing was written; name another file\n"
+    assert done.stderr == "wsload: mine.py exists: nothing was written; name another file\n"
     assert (tmp_path / "mine.py").read_text() == "mine"
 
 

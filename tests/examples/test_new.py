@@ -127,9 +127,7 @@ def test_it_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "checks.txt").write_text("mine")
     done = new(tmp_path)
     assert done.returncode == 2
-    assert done.stderr == (
-        "wsload: checks.txt is there already: nothing was written; name another directory\n"
-    )
+    assert done.stderr == ("wsload: checks.txt exists: nothing was written; name another directory\n")
     assert [path.name for path in tmp_path.iterdir()] == ["checks.txt"]
     assert (tmp_path / "checks.txt").read_text() == "mine"
 

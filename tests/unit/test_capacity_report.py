@@ -76,11 +76,11 @@ def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
             r"Holds [67]\d\d/s \(between 6\d\d/s and 7\d\d/s\), fails at",
             ExitCode.OK,
         ),
-        (side(holding(9_000)), State.ABOVE, "Holds 1,600/s, the highest that was asked", ExitCode.OK),
+        (side(holding(9_000)), State.ABOVE, "Holds 1,600/s, the top of the range", ExitCode.OK),
         (
             side(holding(5)),
             State.BELOW,
-            "Does not hold 100/s, the lowest that was asked: message.p99 212 ms",
+            "Does not hold 100/s, the bottom of the range: message.p99 212 ms",
             ExitCode.FAILED,
         ),
         (

@@ -59,7 +59,7 @@ def test_a_user_for_whom_no_row_is_left_ends_and_is_counted() -> None:
         assert here.opened == 1
     assert here.texts[0] == (
         "Guest, account: the feed has 1 row, each for one user, and this is user 2: give it more rows, or "
-        "order='circular' to begin anew, or order='random'"
+        "order='circular' to start over, or order='random'"
     )
 
 

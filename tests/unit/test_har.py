@@ -265,9 +265,9 @@ def test_times_in_milliseconds_and_none_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"\x80", "is no HAR file: it is not JSON"),
-        (b"[" * 100_000, "is no HAR file: it is not JSON"),
-        (b"[]", "is no HAR file: it has no log.entries"),
+        (b"\x80", "not a HAR file: it is not JSON"),
+        (b"[" * 100_000, "not a HAR file: it is not JSON"),
+        (b"[]", "not a HAR file: it has no log.entries"),
         (b'{"log": {"entries": []}}', "has no WebSocket"),
         (json.dumps({"log": {"entries": [{"request": {"url": URL}}]}}).encode(), "Firefox leaves them out"),
         (None, "can't be read (No such file or directory)"),

@@ -45,7 +45,7 @@ def from_har(
             with output.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
-            raise UsageError(f"{output} is there already: nothing was written; name another file") from None
+            raise UsageError(f"{output} exists: nothing was written; name another file") from None
         except OSError as error:
             raise UsageError(f"{output}: can't be written ({error.strerror})") from None
     for each in visits:

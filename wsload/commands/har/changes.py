@@ -110,7 +110,7 @@ class Changing:
             made = _FRESH[fresh]
         else:
             made = f"{value!r} + ' ' + secrets.token_hex(4)"
-            changes.notes.append(f"{_said(path)} is made unlike all others: its echo is told by it")
+            changes.notes.append(f"{_said(path)} is made unique: its echo is recognized by it")
         self._keys[value] = changes.key = changes.expressions[path] = name
         changes.before.append(f"{name} = {made}")
 
@@ -131,7 +131,7 @@ class Changing:
         elif unit := time_unit(value, frame.at_s):
             now = "time.time()" if unit == 1 and isinstance(value, float) else f"round(time.time() * {unit})"
             changes.expressions[path] = now
-            changes.notes.append(f"{_said(path)} was the time, and is that of the sending")
+            changes.notes.append(f"{_said(path)} was the time of day: now the time of sending")
         elif text and _LOOKS_RANDOM.fullmatch(str(value)):
             changes.notes.append(f"{_said(path)} looks random: may it be the same for every user?")
 

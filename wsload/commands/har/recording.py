@@ -88,10 +88,10 @@ def read(path: Path) -> tuple[Connection, ...]:
     except OSError as error:
         raise UsageError(f"{path}: can't be read ({error.strerror})") from None
     except (ValueError, RecursionError):
-        raise UsageError(f"{path}: is no HAR file: it is not JSON") from None
+        raise UsageError(f"{path}: not a HAR file: it is not JSON") from None
     entries = _get(log, "log", "entries")
     if not isinstance(entries, list):
-        raise UsageError(f"{path}: is no HAR file: it has no log.entries")
+        raise UsageError(f"{path}: not a HAR file: it has no log.entries")
     found = [each for each in map(_target, entries) if each is not None]
     connections = tuple(
         connection

@@ -52,16 +52,16 @@ _HINTS: Final = (
     ("    subprotocols = ", "`subprotocols` are offered in this order; the server has to choose one."),
     (
         "constant_rate(",
-        "`wait_time`: constant_rate(5) is an open workload, so many tasks a second for each user, whatever the "
+        "`wait_time`: constant_rate(5) is an open workload, that many tasks a second for each user, whatever the "
         "server does; between(1, 3) of locust is a closed one, in which each user waits after its answer.",
     ),
     ("    async def on_opening", "`on_opening` is called before each opening: log in here."),
     ("    session = ", "`session` says what the chat's messages look like."),
-    ("    async def on_connect", "`on_connect` is called after each opening: say here what a session begins with."),
+    ("    async def on_connect", "`on_connect` is called after each opening: send here what begins a session."),
     ("    def key_of", "`key_of` says which request a message answers: what it returns is that request's `key`."),
     ("    def on_message", "`on_message` is given every message that answers no request."),
     ("check=", "`check` is given the answer and returns the kind of failure, or None."),
-    ("    @task", "`@task` is what a user does, again and again; @task(3) three times as often as @task."),
+    ("    @task", "`@task` is what a user does over and over; @task(3) three times as often as @task."),
 )  # fmt: skip
 """What to change, where a line of the example has this text."""
 _WIDTH: Final = 100
@@ -125,10 +125,8 @@ def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
     """Writes them all, or none: raises `UsageError` where one is there already, or can't be written."""
     paths = [directory / name for name in texts]
     if there := [str(path) for path in paths if path.exists() or path.is_symlink()]:
-        verb = "is" if len(there) == 1 else "are"
-        raise UsageError(
-            f"{', '.join(there)} {verb} there already: nothing was written; name another directory"
-        )
+        verb = "exists" if len(there) == 1 else "exist"
+        raise UsageError(f"{', '.join(there)} {verb}: nothing was written; name another directory")
     for path, text in zip(paths, texts.values(), strict=True):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,10 +155,10 @@ def _comment(hint: str) -> Iterator[str]:
 
 def _checks(expected: Expected) -> str:
     return f"""\
-# What a run has to fulfil, one check a line. Another run is judged by them with
+# What a run must meet, one check a line. To judge another run by them:
 # wsload check latest --checks checks.txt
 
-# So many of 100 are answered within this time. What is lost or refused ranks above every answer.
+# {expected.percentile}: that many of 100 are answered within this time. Lost and refused ones rank above every answer.
 {expected.name}.{expected.percentile} < 500ms
 # Requests without an answer; connections that could not be opened.
 lost < 1

@@ -76,11 +76,11 @@ def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
 
 
 _Verdict = tuple[Standing, str, str]
-_WAY_IN: Final = "see that the server listens there, and speaks WebSocket at this path"
+_WAY_IN: Final = "check that the server listens there, and speaks WebSocket at this path"
 _WAYS_IN: Final = {
-    "dns": "see that the host's name is right, and that this machine can resolve it",
+    "dns": "check that the host's name is right, and that this machine can resolve it",
     "tls": "give the certificate's authority by --ws-ca-file, or accept any by --ws-insecure",
-    "reset": "see that the server listens there, and for wss:// that it speaks TLS there",
+    "reset": "check that the server listens there, and for wss:// that it speaks TLS there",
     "a TLS port": "use wss:// instead of ws://",
     "not a TLS port": "use ws:// instead of wss://",
     "subprotocol": "see which subprotocols the server speaks: --ws-subprotocol names what is offered",

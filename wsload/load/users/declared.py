@@ -41,7 +41,7 @@ def _check_tasks(cls: Any, holder: Any) -> None:
         elif issubclass(task, TaskSet):
             _check_tasks(cls, task)
         else:
-            raise ClassError(f"{cls.__name__}: the task {name} is a class, but no TaskSet")
+            raise ClassError(f"{cls.__name__}: the task {name} is a class, but not a TaskSet")
 
 
 def _check_async(cls: type, name: str, function: Any, what: str = "") -> None:

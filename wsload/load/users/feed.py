@@ -58,7 +58,7 @@ class Feed(Generic[T]):
         if number >= len(self.rows):
             raise UsageError(
                 f"{self.source} has {counted(len(self.rows), 'row')}, each for one user, and this is user "
-                f"{number + 1}: give it more rows, or order='circular' to begin anew, or order='random'"
+                f"{number + 1}: give it more rows, or order='circular' to start over, or order='random'"
             )
         return self.rows[number]
 

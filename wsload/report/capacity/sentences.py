@@ -45,9 +45,9 @@ def finding(side: SearchedSide, plan: SearchPlan) -> str:
                 f"{_fails(side, plan)}"
             )
         case State.ABOVE:
-            return f"holds {shown(plan.high, plan)}, the highest that was asked"
+            return f"holds {shown(plan.high, plan)}, the top of the range"
         case State.BELOW:
-            return f"does not hold {shown(plan.low, plan)}, the lowest that was asked{_why(side.steps[-1])}"
+            return f"does not hold {shown(plan.low, plan)}, the bottom of the range{_why(side.steps[-1])}"
         case State.GAVE_OUT:
             return _gave_out(side, plan)
         case State.SEARCHING:
@@ -70,7 +70,7 @@ def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     known = "is not known" if held is None else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
     assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
-    how = "gave out first" if side.look.ceiling is not None else "was not to be trusted, again and again"
+    how = "gave out first" if side.look.ceiling is not None else "could not be trusted, again and again"
     then = ";" if side.fails_at is not None else ":"
     return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
