@@ -1,7 +1,7 @@
 """People in a chat room, each posting once a second: `locust -f locustfiles/chat.py`.
 
-An open workload: posts are due by the clock, whatever the server does. Without `--host`, wsload's own chat
-server is started for the run.
+An open workload: posts are due by the clock, whatever the server does.
+Without `--host`, wsload's own chat server is started for the run.
 """
 
 from wsload import ChatUser, constant_rate, embedded_server, task

@@ -1,4 +1,9 @@
-"""Round trips with any WebSocket echo server: `locust -f locustfiles/echo.py --host ws://127.0.0.1:9000`."""
+"""Round trips with any WebSocket echo server:
+
+    locust -f locustfiles/echo.py --host ws://127.0.0.1:9000
+
+The n-th answer belongs to the n-th request.
+"""
 
 from locust import constant
 

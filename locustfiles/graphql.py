@@ -1,6 +1,9 @@
-"""GraphQL over ``graphql-transport-ws``: `locust -f locustfiles/graphql.py --host ws://127.0.0.1:4000`.
+"""GraphQL over ``graphql-transport-ws``:
 
-For a query the time to its result is measured, for a subscription the times to its first event and to its end.
+    locust -f locustfiles/graphql.py --host ws://127.0.0.1:4000
+
+For a query the time to its result is measured, for a subscription the times to its first
+event and to its end.
 """
 
 import asyncio
@@ -14,7 +17,8 @@ from wsload import WebSocketUser, constant_rate, task
 def errors(message: str) -> str | None:
     """The kind of failure if the result reports errors."""
     found = json.loads(message)
-    return "GraphQL errors" if found["type"] == "error" or found["payload"].get("errors") else None
+    failed = found["type"] == "error" or found["payload"].get("errors")
+    return "GraphQL errors" if failed else None
 
 
 class Reader(WebSocketUser):
@@ -36,11 +40,13 @@ class Reader(WebSocketUser):
 
     async def on_connect(self) -> None:
         self.streams: dict[str, asyncio.Queue[str]] = {}
-        await self.request('{"type": "connection_init"}', key="connection_ack", name="connect")
+        hello = '{"type": "connection_init"}'
+        await self.request(hello, key="connection_ack", name="connect")
 
     def operation(self, query: str) -> tuple[str, str]:
         number = str(next(self.ids))
-        return json.dumps({"id": number, "type": "subscribe", "payload": {"query": query}}), number
+        message = {"id": number, "type": "subscribe", "payload": {"query": query}}
+        return json.dumps(message), number
 
     @task(5)
     async def look_up(self) -> None:

@@ -1,7 +1,9 @@
-"""JSON-RPC 2.0 with pushed prices: `locust -f locustfiles/jsonrpc.py --host ws://127.0.0.1:9000`.
+"""JSON-RPC 2.0 with pushed prices:
 
-Each method, such as ``getBook``, is a name in the results; an error in the answer is a failure of that name. The
-age of each pushed price is measured too.
+    locust -f locustfiles/jsonrpc.py --host ws://127.0.0.1:9000
+
+Each method, such as ``getBook``, is a name in the results; an error in the answer is a
+failure of that name. The age of each pushed price is measured too.
 """
 
 import itertools
@@ -33,7 +35,8 @@ class Trader(WebSocketUser):
         """The result; None if the call was refused, which check has counted."""
         number = next(self.ids)
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        answer = await self.request(json.dumps(request), key=number, name=method, check=error_of)
+        data = json.dumps(request)
+        answer = await self.request(data, key=number, name=method, check=error_of)
         return json.loads(answer).get("result")
 
     async def on_connect(self) -> None:

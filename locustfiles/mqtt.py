@@ -1,6 +1,9 @@
-"""MQTT 3.1.1 over WebSocket, QoS 1: `locust -f locustfiles/mqtt.py --host ws://127.0.0.1:8083`.
+"""MQTT 3.1.1 over WebSocket, QoS 1:
 
-For a publication the time to its acknowledgement is measured. Every user also subscribes to what all publish.
+    locust -f locustfiles/mqtt.py --host ws://127.0.0.1:8083
+
+For a publication the time to its acknowledgement is measured. Every user also subscribes
+to what all publish.
 """
 
 import itertools
@@ -10,7 +13,8 @@ import time
 
 from wsload import WebSocketUser, constant_rate, task
 
-CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = b"\x10", b"\x20", b"\x32", b"\x40", b"\x82", b"\x90"
+CONNECT, CONNACK, PUBLISH = b"\x10", b"\x20", b"\x32"
+PUBACK, SUBSCRIBE, SUBACK = b"\x40", b"\x82", b"\x90"
 
 
 def packet(kind: bytes, body: bytes) -> bytes:
@@ -43,13 +47,15 @@ class Sensor(WebSocketUser):
     def on_message(self, message: bytes) -> None:
         if message[0] & 0xF0 == 0x30:  # PUBLISH
             (sent_ns,) = struct.unpack("!q", message[-8:])
-            self.record("delivery to subscribers", seconds=(time.monotonic_ns() - sent_ns) / 1e9)
+            seconds = (time.monotonic_ns() - sent_ns) / 1e9
+            self.record("delivery to subscribers", seconds=seconds)
 
     async def on_connect(self) -> None:
         self.ids = itertools.cycle(range(1, 65536))
         name = f"sensor-{secrets.token_hex(6)}".encode()
         hello = field(b"MQTT") + bytes((4, 2)) + struct.pack("!H", 60) + field(name)
-        await self.request(packet(CONNECT, hello), key=CONNACK, name="CONNECT", check=bad_code)
+        connect = packet(CONNECT, hello)
+        await self.request(connect, key=CONNACK, name="CONNECT", check=bad_code)
         number = struct.pack("!H", next(self.ids))
         topic = packet(SUBSCRIBE, number + field(b"readings/#") + b"\x00")
         await self.request(topic, key=SUBACK + number, name="SUBSCRIBE", check=bad_code)

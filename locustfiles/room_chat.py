@@ -1,4 +1,4 @@
-"""A chat with a message format of its own, behind an HTTP login, measured as wsload's own chat is:
+"""A chat with a message format of its own, behind a login, measured as wsload's own is:
 
     locust -f locustfiles/room_chat.py --host ws://127.0.0.1:8000
 
@@ -8,11 +8,17 @@ Posts are paired with their own echoes, and what others receive is timed, too.
 import json
 
 from wsload import ChatUser, Opening, constant_rate, task
-from wsload.protocols.chat.conversation.session import Delivery, Event, Joined, Session, Unknown
+from wsload.protocols.chat.conversation.session import (
+    Delivery,
+    Event,
+    Joined,
+    Session,
+    Unknown,
+)
 
 
 class RoomSession(Session):
-    """``["say", reference, text]`` comes back to everybody as ``["said", who, reference, text]``."""
+    """``["say", reference, text]`` comes back as ``["said", who, reference, text]``."""
 
     def write_post(self, text: str) -> bytes:
         return json.dumps(["say", str(self.number), text]).encode()
@@ -39,7 +45,8 @@ class Guest(ChatUser):
     async def on_opening(self) -> Opening:
         account = {"name": self.name, "password": self.name[::-1]}
         reply = await self.http.post("/login", json=account, name="log in")
-        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {reply.json()['token']}"})
+        token = reply.json()["token"]
+        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {token}"})
 
     @task
     async def post(self) -> None:

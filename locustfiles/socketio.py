@@ -1,7 +1,10 @@
-"""Socket.IO 4 without HTTP polling: `locust -f locustfiles/socketio.py --host ws://127.0.0.1:3000`.
+"""Socket.IO 4 without HTTP polling:
 
-An event that the server acknowledges is a request. The digits at the start of a frame are its type: ``0`` is the
-server's hello, ``2`` its ping, ``40`` connected, ``42`` an event, and ``43N`` the acknowledgement of event N.
+    locust -f locustfiles/socketio.py --host ws://127.0.0.1:3000
+
+An event that the server acknowledges is a request. The digits at the start of a frame are
+its type: ``0`` is the server's hello, ``2`` its ping, ``40`` connected, ``42`` an event,
+and ``43N`` the acknowledgement of event N.
 """
 
 import itertools

@@ -2,7 +2,8 @@
 
     locust -f locustfiles/stomp.py --host ws://127.0.0.1:15674
 
-A message that asks for a receipt is a request. The time until the subscription delivers a message is measured too.
+A message that asks for a receipt is a request. The time until the subscription delivers a
+message is measured too.
 """
 
 import itertools
@@ -13,7 +14,8 @@ from wsload import WebSocketUser, constant_rate, task
 
 def frame(command: str, body: str = "", **headers: object) -> str:
     """A frame; underscores in header names stand for hyphens."""
-    lines = [command, *(f"{name.replace('_', '-')}:{value}" for name, value in headers.items())]
+    named = (f"{name.replace('_', '-')}:{value}" for name, value in headers.items())
+    lines = [command, *named]
     return "\n".join(lines) + f"\n\n{body}\0"
 
 
@@ -46,7 +48,8 @@ class Publisher(WebSocketUser):
             self.record("delivery to subscribers", seconds=time.monotonic() - float(body))
 
     async def on_connect(self) -> None:
-        hello = frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest")
+        login = {"login": "guest", "passcode": "guest"}
+        hello = frame("CONNECT", accept_version="1.2", host="/", **login)
         await self.request(hello, key="CONNECTED", name="CONNECT", check=error_of)
         await self.command("SUBSCRIBE", id=0, destination="/topic/readings")
 

@@ -2,7 +2,7 @@
 
     locust -f locustfiles/token_chat.py --host ws://127.0.0.1:8000
 
-Before each opening, reconnections included, the user logs in and gets a token to open with.
+Before each opening, reconnections included, the user logs in and gets a token.
 """
 
 import itertools
@@ -26,7 +26,8 @@ class Guest(WebSocketUser):
         self.name = f"guest-{secrets.token_hex(4)}"
         account = {"name": self.name, "password": self.name[::-1]}
         reply = await self.http.post("/login", json=account, name="log in")
-        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {reply.json()['token']}"})
+        token = reply.json()["token"]
+        return Opening(url="/rooms/7", headers={"Authorization": f"Bearer {token}"})
 
     def key_of(self, message: str) -> Any:
         match json.loads(message):
@@ -39,4 +40,5 @@ class Guest(WebSocketUser):
     @task
     async def say(self) -> None:
         reference = str(next(self.references))
-        await self.request(json.dumps(["say", reference, "hello"]), key=reference, name="say", check=refused)
+        message = json.dumps(["say", reference, "hello"])
+        await self.request(message, key=reference, name="say", check=refused)
