@@ -46,6 +46,10 @@ DELAY: Final = "delay=exp:3ms"
 USERS: Final = 10
 OTHER_CORE: Final = 1
 SPARE_S: Final = 60.0
+BEGINNING: Final = 10
+RUNNING: Final = 30
+SERVING: Final = 40
+"""Real-time priorities: one that begins does not hold up another that runs."""
 MOST_ABSENT_S: Final = 0.01
 MOST_ATTEMPTS: Final = 5
 """A run during which the server was late by more is made again, so often at most."""
@@ -177,21 +181,15 @@ print(longest)
 
 def _give_precedence(pid: int) -> None:
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(40))
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(SERVING))
         os.sched_setaffinity(pid, {OTHER_CORE})
 
 
-def _shield(pid: int) -> None:
-    """Gives all threads of a process real-time priority; those to come inherit it.
-
-    Several times, since a thread can be missed that begins just then: it would lose its core while it holds the
-    interpreter's lock.
-    """
-    for pause_s in (0.02, 0.1, 0.1, 0):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(PermissionError, ProcessLookupError):
-                os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(30))
-        time.sleep(pause_s)
+def _shield(pid: int, priority: int) -> None:
+    """Gives all threads of a process real-time priority; those to come inherit it."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(priority))
 
 
 def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, seconds: int) -> None:
@@ -215,12 +213,14 @@ def _load(kind: Kind, workload: str, often: float, url: str, directory: Path, se
     try:
         if kind.nuisance in ("starve", "deschedule"):
             os.sched_setaffinity(child.pid, {CORE})
+        if kind.nuisance != "starve":  # otherwise real-time priority shields it from the rest of this machine
+            _shield(child.pid, BEGINNING)
         deadline = time.monotonic() + SPARE_S
         while not list(directory.glob("results/*/run.json")) and child.poll() is None:
             assert time.monotonic() < deadline, "the run did not begin"
             time.sleep(0.02)
-        if kind.nuisance != "starve":  # otherwise real-time priority shields it from the rest of this machine
-            _shield(child.pid)
+        if kind.nuisance != "starve":
+            _shield(child.pid, RUNNING)
         with NUISANCES[kind.nuisance](child.pid, often):
             child.wait(seconds + SPARE_S)
     finally:
@@ -277,7 +277,10 @@ def table(results: Results) -> str:
         "of these wrong | wrong, and not trusted |",
         "|---|---|---:|---|---:|---:|---:|",
     ]
-    for (name, workload), found in results.items():
+    for name, workload in itertools.product(KINDS, WORKLOADS):
+        found = results.get((name, workload), [])
+        if not found:
+            continue
         levels = sorted(result.level for result in found)
         median = levels[(len(levels) - 1) // 2]
         cells = (
