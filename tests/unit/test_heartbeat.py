@@ -236,6 +236,7 @@ def test_waiting_for_a_core_is_counted_as_such() -> None:
 
 
 def test_each_beat_is_recorded_once() -> None:
+    began_ns = time.monotonic_ns()
     recorder = counts_while(lambda: time.sleep(0.1), rest_s=0.05)
-    assert len(recorder.values["loop_lag"]) == pytest.approx(200, abs=20)
+    assert 180 <= len(recorder.values["loop_lag"]) <= (time.monotonic_ns() - began_ns) / MS + 1
     assert sum(lag > 10 * MS for lag in recorder.values["loop_lag"]) >= 85
