@@ -137,12 +137,23 @@ def percent_up(share: float) -> str:
 
 def change(ratio: float) -> str:
     """A ratio as a change: ``+10.0 %``, or as a factor if it is large: ``×7.6``."""
-    if not 0.001 < ratio < 1000:
-        return ">×1000" if ratio > 1 else "<×0.001"
     if not 0.2 < ratio < 5:
-        return f"×{ratio:.3g}"
+        return factor(ratio)
     percentage = round(100 * (ratio - 1), 1)
     return f"{percentage:+.1f} %" if percentage else "0 %"
+
+
+def changes(low: float, high: float) -> tuple[str, str]:
+    """The bounds of a change, both as percentages or both as factors."""
+    found = change(low), change(high)
+    return found if all(each.endswith("%") for each in found) else (factor(low), factor(high))
+
+
+def factor(ratio: float) -> str:
+    """A ratio as a factor: ``×7.6``."""
+    if not 0.001 < ratio < 1000:
+        return ">×1000" if ratio > 1 else "<×0.001"
+    return f"×{ratio:.3g}"
 
 
 # Texts

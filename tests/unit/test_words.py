@@ -167,6 +167,19 @@ def test_changes(ratio: float, said: str) -> None:
     assert words.change(ratio) == said
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (1.1, 1.2, ("+10.0 %", "+20.0 %")),
+        (4.904, 5.28, ("×4.9", "×5.28")),
+        (0.1, 1.1, ("×0.1", "×1.1")),
+        (0, 2, ("<×0.001", "×2")),
+    ],
+)
+def test_the_bounds_of_a_change_are_of_one_kind(low: float, high: float, said: tuple[str, str]) -> None:
+    assert words.changes(low, high) == said
+
+
 def test_lists() -> None:
     assert [words.listed(["a", "b", "c"][:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
     assert words.listed(["ws", "wss"], "or") == "ws or wss"

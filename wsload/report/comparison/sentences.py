@@ -10,7 +10,7 @@ from wsload.judge.compare.pairs import Basis, Side
 from wsload.judge.compare.selection import Unjudged
 from wsload.judge.compare.verdict import Judgement, Verdict
 from wsload.report.comparison.comparison import ComparisonReport
-from wsload.words import change, counted, listed, milliseconds, ms, percent, percent_up, span
+from wsload.words import change, changes, counted, listed, milliseconds, ms, percent, percent_up, span
 
 MOST_MORE: Final = 200
 """More pairs than this are not suggested."""
@@ -195,7 +195,8 @@ def shown_bounds(judgement: Judgement) -> str:
     """The bounds of the change, for a cell: ``+8.1 to +12.0 %``."""
     if judgement.low is None or judgement.high is None:
         return "–"
-    said = [_points(each) if judgement.is_share else change(each) for each in (judgement.low, judgement.high)]
+    bounds = judgement.low, judgement.high
+    said = list(map(_points, bounds) if judgement.is_share else changes(*bounds))
     for unit in (" %", " pp"):
         if all(each.endswith(unit) for each in said):
             said[0] = said[0].removesuffix(unit)
