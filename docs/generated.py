@@ -3,7 +3,7 @@
 A page asks for it by a directive: ``wsload-options`` (the table of locust's options), ``wsload-help COMMAND``,
 ``exit-codes``, ``metrics``, ``counters``, ``from-docstring MODULE``, ``from-file DOCUMENT``. Each gives Markdown.
 
-It also keeps a number on one line with its unit.
+It also keeps a number on one line with its unit, and an option of a command with its hyphens.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import subprocess
 import sys
 import textwrap
 from argparse import BooleanOptionalAction
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from docutils import nodes
+from pygments.lexers.shell import BashSessionLexer
+from pygments.token import _TokenType
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -36,6 +38,7 @@ GROUPS: Final = {
 """The options by what they are for; what is in none of these is listed last."""
 
 
+_OPTION: Final = re.compile(r"(?<![^\s'\"\[])(--?\w[\w-]*)")
 _BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|[nµm]?s|min|[kM]i?B|KiB)(?!\w))")
 
 
@@ -152,6 +155,18 @@ class Generated(SphinxDirective):
         return [*before, *sections]
 
 
+class Console(BashSessionLexer):
+    """Makes each option a token of its own, which the style sheet does not break after its hyphens."""
+
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, _TokenType, str]]:
+        """The session's tokens, those with options split."""
+        for at, kind, value in super().get_tokens_unprocessed(text):
+            for turn, part in enumerate(_OPTION.split(value)):
+                if part:
+                    yield at, kind.Option if turn % 2 else kind, part
+                at += len(part)
+
+
 def keep_units(_: Sphinx, document: nodes.document, __: str) -> None:
     """Puts a no-break space between a number and its unit."""
     for text in document.findall(nodes.Text):
@@ -163,5 +178,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Registers the directives."""
     for name in MAKERS:
         app.add_directive(name, Generated)
+    app.add_lexer("console", Console)
     app.connect("doctree-resolved", keep_units)
     return {"parallel_read_safe": True}

@@ -161,8 +161,9 @@ def capacity(
 
     Each step is a Locust run, with a fresh server where a command starts it. The search starts at LOW and doubles
     the load (or more, in a wide range) until a check fails. After that, each step is made where holding and failing
-    are equally likely, so that later steps correct one that came out wrong. The result is an interval with a known
-    error: docs/inside/capacity-simulation.md. Two builds are searched in turn, so that drift affects both.
+    are equally likely, so that later steps correct one that came out wrong. The result is an interval;
+    docs/inside/capacity-simulation.md says how often it covers the capacity. Two builds are searched in turn, so
+    that drift affects both.
 
     A step that can't be trusted, because the load generator itself was late, is repeated; if that does not help,
     the search ends below it and says so: that is the load generator's capacity, not the server's.

@@ -33,6 +33,7 @@ def export(
     metric: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="Which metric to export: any name. The default is message, or the busiest request.",
             show_default=False,
         ),

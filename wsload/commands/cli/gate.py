@@ -34,7 +34,7 @@ SameWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Not slower means: by at most this, or --min-shift, at the upper bound. Default: 10%.",
+        help="Not slower means: at the upper bound, by at most this or --min-shift. Default: 10%.",
         show_default=False,
     ),
 ]

@@ -13,9 +13,13 @@ import typer
 def serve(
     host: Annotated[
         str,
-        typer.Option(help="Name or address to listen on. Other than loopback, the network can join."),
+        typer.Option(
+            metavar="HOST", help="Name or address to listen on. Other than loopback, the network can join."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 for a free one.")
+    ] = 8765,
     tls_cert: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Certificate chain (PEM), to serve wss://.")
     ] = None,
@@ -42,7 +46,7 @@ def serve(
             "slow-handshake=1s, close=1011@30s.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the faults' random decisions.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the faults' random decisions.")] = 1,
     truth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write what was done with each post to this file, as JSON lines."),
