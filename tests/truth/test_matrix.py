@@ -79,4 +79,4 @@ def test_a_wrong_cell_shows_in_the_table() -> None:
     (row,) = [line for line in text.splitlines() if line.startswith("| turn |")]
     assert "✓✓✗" in row
     assert "!✓✓" in row
-    assert "- turn, pushes: pairing" in text
+    assert "- pairing:\n  - **turn**: pushes\n" in text
