@@ -26,7 +26,7 @@ def steps_table(report: CapacityReport) -> Table:
             Column(title="p99", unit="ms"),
             Column(title="p99.9", unit="ms"),
             Column(title="lost"),
-            *((Column(title="peak CPU"), Column(title="memory")) if served else ()),
+            *((Column(title="CPU", unit="peak"), Column(title="memory")) if served else ()),
             Column(title="verdict", align="left"),
         ),
         notes=(f"{NOT_TRUSTED}.",) if any(_doubted(step) for _, step in steps) else (),
