@@ -22,7 +22,6 @@ from typing import Any, Final
 
 from docutils import nodes
 from pygments.lexers.shell import BashSessionLexer
-from pygments.token import _TokenType
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -158,7 +157,7 @@ class Generated(SphinxDirective):
 class Console(BashSessionLexer):
     """Makes each option a token of its own, which the style sheet does not break after its hyphens."""
 
-    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, _TokenType, str]]:
+    def get_tokens_unprocessed(self, text: str) -> Iterator[tuple[int, Any, str]]:
         """The session's tokens, those with options split."""
         for at, kind, value in super().get_tokens_unprocessed(text):
             for turn, part in enumerate(_OPTION.split(value)):

@@ -88,7 +88,14 @@ def _locust(world: World, url: str, rate: int, connections: int) -> dict[str, fl
     prefix = world.directory / f"paced-{rate}"
     with Process(
         *python(
-            "locust", "-f", CLIENTS / "paced_locust.py", "--headless", "-u", connections, "-r", connections
+            "locust",
+            "-f",
+            CLIENTS / "locust_websocket_client.py",
+            "--headless",
+            "-u",
+            connections,
+            "-r",
+            connections,
         ),
         *("-t", f"{SECONDS}s", "--host", url, "--csv", prefix, "--only-summary"),
         directory=world.directory,

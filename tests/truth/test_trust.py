@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.trust import KINDS, WORKLOADS, compare, run
+from benchmarks.trust.run import KINDS, WORKLOADS, compare, run
 from wsload.judge.run.trust import RUNGS
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals

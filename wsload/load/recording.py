@@ -68,13 +68,13 @@ class Recording:
         if self._environment.runner is not None:  # run_single_user is for debuggers, which block the loop
             self._watchdog.start()
             self._sampler.start()
-        engine.recorder.tells = not only_aggregates_are_wanted(self._environment)
+        engine.recorder.detailed = not only_aggregates_are_wanted(self._environment)
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Without waiting: until test_start is over, Locust would forget a stop that comes meanwhile.
         engine.call(engine.begin, lambda snapshot: bridge.to_hub(self._hand_on, snapshot, on_interval))
 
     def _hand_on(self, snapshot: Snapshot, on_interval: Callable[[Interval], object]) -> None:
-        self._process.bridge.engine.recorder.tells = not only_aggregates_are_wanted(self._environment)
+        self._process.bridge.engine.recorder.detailed = not only_aggregates_are_wanted(self._environment)
         interval = snapshot.interval()
         for (what, kind), detail in interval.details.items():
             if kind[:1].isupper() or what.startswith(SAID):

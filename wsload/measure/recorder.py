@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from wsload.measure.detailed import DetailedTime
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
@@ -30,7 +31,6 @@ from wsload.measure.names import (
     counters,
     metrics,
 )
-from wsload.measure.told import Told
 
 LONG: Final = 2_000
 """`flush` moves lists of at least this many samples, which takes about 0.1 ms each."""
@@ -105,16 +105,16 @@ class Recorder:
     """
 
     __slots__ = ("_closes", "_counter_limit", "_counters", "_details", "_failed", "_failure_kinds", "_failures",
-                 "_histograms", "_limit", "_new", "_new_details", "_others", "_own_counters",
-                 "count", "declared", "kinds", "lateness", "listener", "sizes", "tells", "values")  # fmt: skip
+                 "_histograms", "_limit", "_new", "_new_details", "_others", "_own_counters", "count", "declared",
+                 "detailed", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
         self.values: Final[dict[str, list[int]]] = {metric: [] for metric in metrics() if metric in OWN}
         self.sizes: Final[dict[str, list[int]]] = {}
         """By request, the sizes of the answers in bytes, in the order of their times in ``values``."""
         self.listener = listener
-        self.tells = False
-        """Whether the times that the listener gets are `Told`."""
+        self.detailed = False
+        """Whether the times that the listener gets are `DetailedTime`."""
         self.lateness = Lateness()
         """The event loop's lateness, from its heartbeat."""
         self.kinds: Final[dict[str, Kind]] = {}
@@ -177,18 +177,22 @@ class Recorder:
 
     def arrived(self, metric: str, from_ns: int, at_ns: int) -> None:
         """Records the time from a send to an arrival, either of which may have been delayed."""
-        self.values[metric].append(self._told(at_ns - from_ns))
+        self.values[metric].append(self._with_details(at_ns - from_ns))
         lateness = self.lateness
         if at_ns > lateness.due_ns or lateness.until_ns > from_ns:
             self.late(metric, at_ns - from_ns, lateness.writing(from_ns) + lateness.reading(at_ns))
 
     def timed(self, metric: str, from_ns: int, to_ns: int) -> None:
         """Records a duration in which the load generator may have been late several times."""
-        self.values[metric].append(self._told(to_ns - from_ns))
+        self.values[metric].append(self._with_details(to_ns - from_ns))
         self.late(metric, to_ns - from_ns, self.lateness.within(from_ns, to_ns))
 
-    def _told(self, time_ns: int) -> int:
-        return Told.ended(time_ns) if self.tells and not isinstance(time_ns, Told) else time_ns
+    def _with_details(self, time_ns: int) -> int:
+        return (
+            DetailedTime.ended(time_ns)
+            if self.detailed and not isinstance(time_ns, DetailedTime)
+            else time_ns
+        )
 
     def begin(self) -> None:
         """Starts a run: forgets what was recorded before; the first interval lists all names again."""
@@ -229,7 +233,7 @@ class Recorder:
             printable = "".join(each if each.isprintable() else " " for each in detail)
             self._details[what, kind] = self._new_details[what, kind] = printable[:LONGEST_DETAIL]
         self._failures[what, kind] += number
-        self._failed.append((what, kind, self._told(age_ns)))
+        self._failed.append((what, kind, self._with_details(age_ns)))
 
     def closed(self, code: int) -> None:
         """Counts a closed connection by its close code (1006 if no close frame came)."""

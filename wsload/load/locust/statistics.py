@@ -18,9 +18,9 @@ from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.compat import fail_many, is_locusts_own, listeners, log_many
 from wsload.load.locust.ending import Listeners
 from wsload.load.locust.lane import SLICE
+from wsload.measure.detailed import DetailedTime
 from wsload.measure.names import OWN, split
 from wsload.measure.recorder import Failure, Samples
-from wsload.measure.told import Told
 
 
 class _Type(str):
@@ -95,17 +95,17 @@ class StatisticsFeed:
 
     def _fire(self, name: str, time_ns: int, length: int, error: WorkloadError | None) -> None:
         """Fires a ``request`` event, with every argument that Locust documents."""
-        told = time_ns if isinstance(time_ns, Told) else Told.ended(time_ns)
+        detailed = time_ns if isinstance(time_ns, DetailedTime) else DetailedTime.ended(time_ns)
         self._listeners.call(
             self._environment.events.request.fire,
             request_type=TYPE,
             name=name,
             response_time=time_ns / 1e6 if time_ns >= 0 else None,
             response_length=length,
-            response=told.response,
-            context=told.context,
+            response=detailed.response,
+            context=detailed.context,
             exception=error,
-            start_time=told.start_s,
+            start_time=detailed.start_s,
             url=self._url,
         )
 

@@ -12,10 +12,10 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 from wsload.errors import UsageError, WorkloadError
 from wsload.load.users.due import current_due
 from wsload.load.users.process import ProcessContext
+from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
 from wsload.measure.names import Figures, Kind
 from wsload.measure.recorder import Recorder
-from wsload.measure.told import Told
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner, Progress
@@ -128,7 +128,7 @@ class Accounts:
         """Counts a request that was due but could not be sent."""
         current_due.get().take(0)
         self.recorder.count.unsent += 1
-        self.recorder.failed(name, kind, self.told(-1))
+        self.recorder.failed(name, kind, self.with_details(-1))
 
     async def _raise(self, error: WorkloadError) -> None:
         await self.pause()
@@ -139,7 +139,7 @@ class Accounts:
         age_ns, recorder = _now_ns() - due_ns, self.recorder
         recorder.count.lost += 1
         recorder.values[figures.lost].append(age_ns)
-        recorder.failed(figures.name, kind, self.told(age_ns), detail=detail)
+        recorder.failed(figures.name, kind, self.with_details(age_ns), detail=detail)
         if kind == TIMEOUT:
             recorder.count.timeouts += 1
 
@@ -149,16 +149,16 @@ class Accounts:
         waiter.add_done_callback(_retrieve)
         self.progress.turned = True
 
-    def told(self, time_ns: int, response: object = None) -> int:
+    def with_details(self, time_ns: int, response: object = None) -> int:
         """The time of a request, with its answer if anybody listens to Locust's ``request`` event."""
-        if not self.recorder.tells:
+        if not self.recorder.detailed:
             return time_ns
-        return Told.ended(time_ns, response, self.owner._call(self.owner.context))
+        return DetailedTime.ended(time_ns, response, self.owner._call(self.owner.context))
 
-    def tell(self, figures: Figures, response: object) -> None:
+    def add_answer(self, figures: Figures, response: object) -> None:
         """Adds the answer to the time that was just recorded."""
         values = self.recorder.values[figures.name]
-        values[-1] = self.told(values[-1], response)
+        values[-1] = self.with_details(values[-1], response)
 
     def checked(self, check: Check, message: str | bytes) -> str | None:
         """The kind of failure that a user class's ``check`` finds in an answer, or None."""

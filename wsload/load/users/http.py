@@ -122,8 +122,8 @@ class Http(Accounts):
             kind = self._refused(figures, refused, due_ns, now_ns, response, detail)
             raise HttpError(kind, detail, response=response)
         self.recorder.timed(figures.name, due_ns, now_ns)
-        if self.recorder.tells:
-            self.tell(figures, response)
+        if self.recorder.detailed:
+            self.add_answer(figures, response)
         self.recorder.timed(figures.service, sent_ns, now_ns)
         self.recorder.sizes[figures.name].append(len(response.content))
         return response
@@ -155,7 +155,7 @@ class Http(Accounts):
         kind = cut(kind)
         self.recorder.count.refused += 1
         self.recorder.timed(figures.failed, due_ns, now_ns)
-        self.recorder.failed(figures.name, kind, self.told(now_ns - due_ns, response), detail=detail)
+        self.recorder.failed(figures.name, kind, self.with_details(now_ns - due_ns, response), detail=detail)
         return kind
 
     async def _made(self) -> httpx2.AsyncClient:

@@ -154,8 +154,8 @@ class RequestingConnection(KeptConnection):
             self._refused(request, refused, at_ns, message)
         else:
             record_answer(self.recorder, request.figures, request, at_ns, size)
-            if self.recorder.tells:
-                self.tell(request.figures, message)
+            if self.recorder.detailed:
+                self.add_answer(request.figures, message)
         if request.key is None and at_ns - request.sent_ns > self._longest_ns:
             self._longest_ns = at_ns - request.sent_ns
         self.engine.in_flight -= 1
@@ -174,7 +174,7 @@ class RequestingConnection(KeptConnection):
         recorder.count.refused += 1
         recorder.values[figures.failed].append(response_ns)
         recorder.late(figures.failed, response_ns, sum(lateness_of(request, at_ns, recorder.lateness)))
-        recorder.failed(figures.name, cut(kind), self.told(response_ns, message))
+        recorder.failed(figures.name, cut(kind), self.with_details(response_ns, message))
 
     def _check_drained(self) -> None:
         if not self._pairing.outstanding:

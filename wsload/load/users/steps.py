@@ -51,6 +51,8 @@ class Step:
             detail = error.detail if isinstance(error, WorkloadError) else str(error)
         recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
         if kind is not None:
-            recorder.failed(self._figures.name, kind, socket.told(now_ns - self._began_ns), detail=detail)
-        elif recorder.tells:
-            socket.tell(self._figures, None)
+            recorder.failed(
+                self._figures.name, kind, socket.with_details(now_ns - self._began_ns), detail=detail
+            )
+        elif recorder.detailed:
+            socket.add_answer(self._figures, None)

@@ -168,8 +168,8 @@ class ChatSocket(KeptConnection):
     def _receive_echo(self, post: Post, in_order: bool, at_ns: int, data: bytes) -> None:
         recorder, figures = self.recorder, self._figures
         record_answer(recorder, figures, post, at_ns, len(data))
-        if recorder.tells:
-            self.tell(figures, data.decode() if self._text else data)
+        if recorder.detailed:
+            self.add_answer(figures, data.decode() if self._text else data)
         self.engine.in_flight -= 1
         if not in_order:
             recorder.count.out_of_order += 1

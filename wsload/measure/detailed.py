@@ -1,4 +1,4 @@
-"""Times that bring what else a listener of Locust's ``request`` event gets."""
+"""Times with the details that listeners of Locust's ``request`` event get."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any, Final, Self
 _NONE: Final[Mapping[str, Any]] = {}
 
 
-class Told(int):
-    """A time in ns (-1: not timed) that also says when it began (by the wall clock, in s), and about whom.
+class DetailedTime(int):
+    """A time in ns (-1: not timed), which is recorded like a plain number.
 
-    A number like any other to everybody else. Made only while somebody listens, see `Recorder.tells`.
+    Made only while somebody listens to the event, see `Recorder.detailed`.
     """
 
     start_s: float
+    """When it began, in seconds since the epoch."""
     response: Any
+    """The answer; None if there was none."""
     context: Mapping[str, Any]
+    """What the user's ``context()`` returned."""
 
     @classmethod
     def ended(cls, time_ns: int, response: Any = None, context: Mapping[str, Any] | None = None) -> Self:

@@ -1,0 +1,1 @@
+"""Is what wsload trusts true, when the load generator is held up?"""
