@@ -224,6 +224,7 @@ def test_losing_a_message_never_helps_a_check(
         ([MS] * 494 + [60 * MS] * 6, "p99 < 50ms", FAILED, "60.0 ms"),
         ([MS] * 495 + [60 * MS] * 5, "p99 < 50ms", PASSED, "1.00 ms"),
         ([MS] * 4, "p50 < 50ms", UNJUDGED, "4 values"),
+        ([MS], "p50 < 50ms", UNJUDGED, "1 value"),
         ([MS] * 5, "p50 < 50ms", PASSED, "1.00 ms"),
         ([MS] * 5, "p50 > 50ms", FAILED, "1.00 ms"),
         ([MS] * 50, "p1 > 0.5ms", UNJUDGED, "50 values"),

@@ -68,6 +68,7 @@ from wsload.measure.names import (
 )
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.results.trust import ALL
+from wsload.words import counted
 
 DOUBT: Final = 0.05
 """The chance that a check on few values is judged wrongly."""
@@ -159,8 +160,8 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
 
 
 def _unknown(name: str, totals: Totals, known: Labels) -> _Got:
-    counted = filter(counted_for_people, totals.counters)
-    there = [*totals.names, *filter(for_people, totals.histograms), *counted, *known.metrics, *known.counters]
+    shown = filter(counted_for_people, totals.counters)
+    there = [*totals.names, *filter(for_people, totals.histograms), *shown, *known.metrics, *known.counters]
     near = get_close_matches(name, dict.fromkeys(there), n=3)
     hint = f": did you mean {' or '.join(near)}?" if near else ""
     return _none(f"the run has no '{name}'{hint}")
@@ -206,7 +207,7 @@ def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
         state = _by_few(check, ranked, percentile)
         if state is CheckState.UNJUDGED:
             reason = f"too few to tell {check.statistic} from chance; {wanted:,} are enough"
-            return _Got(f"{ranked.total:,} values", state, reason)
+            return _Got(counted(ranked.total, "value"), state, reason)
     if ranked.total > answered.total and value_ns >= SLOWEST_NS:
         return _more_than(check, answered)
     return _judged(check, value_ns)
