@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.cases import fan_in, honesty, hour, memory, opening, pacing, round_trip, sizes
+from benchmarks.cases import fan_in, honesty, hour, memory, opening, pacing, round_trip, sizes, transports
 from benchmarks.figures import Sample, figures, outcomes
 from benchmarks.goals import GOALS
 from benchmarks.processes import Failed
@@ -29,6 +29,7 @@ from wsload.exit_codes import ExitCode
 CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
     "round-trip": round_trip.measure,
     "size": sizes.measure,
+    "transport": transports.measure,
     "fan-in": fan_in.measure,
     "honesty": honesty.measure,
     "opening": opening.measure,
@@ -36,6 +37,9 @@ CASES: dict[str, Callable[[World, int], Iterator[Sample]]] = {
     "memory": memory.measure,
     "hour": hour.measure,
 }
+PEERS_IN = frozenset(("round-trip", "size", "transport", "honesty"))
+"""The cases with load generators of others."""
+TLS_IN = frozenset(("opening", "transport"))
 ROUNDS = 3
 BUSY = 0.5
 """A load average per core above this at the start gets a warning: absolute figures will be off."""
@@ -61,8 +65,8 @@ def main() -> int:
     samples: list[Sample] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wsload-benchmarks-") as directory:
-        peers = not {"round-trip", "size", "honesty"}.isdisjoint(names) and not arguments.no_peers
-        with world(Path(directory), tls="opening" in names, peers=peers) as shared:
+        peers = not PEERS_IN.isdisjoint(names) and not arguments.no_peers
+        with world(Path(directory), tls=not TLS_IN.isdisjoint(names), peers=peers) as shared:
             for number in range(arguments.rounds):
                 for name in names:
                     minutes, seconds = divmod(int(time.monotonic() - began), 60)

@@ -24,7 +24,9 @@ class Locust(Process):
         directory: Path,
         rate: int | None = None,
         size: int | None = None,
+        message: Path | None = None,
     ) -> None:
+        given = {"BENCH_BYTES": size, "BENCH_MESSAGE": message}
         self._results = directory / f"{locustfile}.results"
         before = set(self._results.glob("*"))
         super().__init__(
@@ -33,7 +35,7 @@ class Locust(Process):
             *(("--ws-results", self._results) if "wsload" in locustfile else ()),
             directory=directory,
             name=locustfile,
-            variables={} if size is None else {"BENCH_BYTES": str(size)},
+            variables={name: str(value) for name, value in given.items() if value is not None},
         )
         self._before = before
 

@@ -105,15 +105,17 @@ class Process:
 
 
 class EchoServer(Process):
-    """The echo server: its ``url``, and its ``counts`` (see `benchmarks.tally`)."""
+    """An echo server: its ``url``, and its ``counts`` (see `benchmarks.tally`)."""
 
-    def __init__(self, directory: Path, *, certificate: Certificate | None = None) -> None:
-        name = "echo-server-tls" if certificate else "echo-server"
+    def __init__(
+        self, directory: Path, *, certificate: Certificate | None = None, deflate: bool = False
+    ) -> None:
+        name = "deflate-server" if deflate else "echo-server-tls" if certificate else "echo-server"
         shared = directory / f"{name}.tally"
         self.counts = Tally(shared).counts
         files = (certificate.certificate, certificate.key) if certificate else ()
-        command = (sys.executable, "-m", "benchmarks.echo_server", shared, *files)
-        super().__init__(*command, directory=directory, name=name)
+        module = "benchmarks.deflate_server" if deflate else "benchmarks.echo_server"
+        super().__init__(*python(module, shared, *files), directory=directory, name=name)
         until(lambda: self.output.read_text().endswith("\n"), "the echo server listens", self)
         scheme = "wss" if certificate else "ws"
         self.url: Final = f"{scheme}://127.0.0.1:{self.output.read_text().split()[0]}/"

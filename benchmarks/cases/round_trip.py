@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from benchmarks.clients import MESSAGE
 from benchmarks.figures import YARDSTICK, Place, Sample
 from benchmarks.locust_command import CLIENTS, Locust
-from benchmarks.processes import Process, python, until
+from benchmarks.processes import EchoServer, Process, python, until
 from benchmarks.tally import MESSAGES, OPEN, OPENED
 from benchmarks.world import World
 
@@ -64,7 +66,8 @@ def measure(world: World, number: int) -> Iterator[Sample]:
             if not _wanted(world, subject, connections, number):
                 continue
             with client(world, subject, connections) as process:
-                yield from _at_full_speed(world, process, subject, connections, number)
+                spent = at_full_speed(process, world.echo, subject, connections)
+                yield from _samples(spent, subject, connections, number)
                 used = process.memory_bytes()
             until(lambda: world.echo.counts[OPEN] == 0, "all connections closed", world.echo)
             if connections == 1:
@@ -77,8 +80,8 @@ def measure(world: World, number: int) -> Iterator[Sample]:
 def _wanted(world: World, subject: str, connections: int, number: int) -> bool:
     if subject == ARTILLERY:
         return world.artillery is not None and connections in JUDGED and number == 0
-    if subject in K6:
-        return world.k6 is not None and connections in JUDGED
+    if subject in K6 and world.k6 is None:
+        return False
     return connections in JUDGED or (number == 0 and subject != MATCHED)
 
 
@@ -100,11 +103,16 @@ def client(world: World, subject: str, connections: int, *, size: int = len(MESS
     if subject in K6:
         assert world.k6 is not None
         settings = ("--env", f"URL={url}", "--env", f"BYTES={size}", CLIENTS / f"{K6[subject]}.js")
-        options = ("--address", "", "--quiet", "--no-summary", "--vus", connections, "--duration", "10m")
-        return Process(world.k6, "run", *options, *settings, directory=directory, name="k6")
+        return k6(world.k6, connections, *settings, directory=directory)
     module = {YARDSTICK: "bare_websockets", PICOWS: "bare_picows"}[subject]
     command = python(f"benchmarks.clients.{module}", url, connections, size)
     return Process(*command, directory=directory, name=module)
+
+
+def k6(program: Path, users: int, *settings: object, directory: Path) -> Process:
+    """Starts k6 with so many users, until it is stopped."""
+    options = ("--address", "", "--quiet", "--no-summary", "--vus", users, "--duration", "10m")
+    return Process(program, "run", *options, *settings, directory=directory, name="k6")
 
 
 def _artillery_script(url: str, connections: int) -> dict[str, object]:
@@ -117,10 +125,21 @@ def _artillery_script(url: str, connections: int) -> dict[str, object]:
     }
 
 
-def _at_full_speed(
-    world: World, process: Process, subject: str, connections: int, number: int
-) -> Iterator[Sample]:
-    counts, server = world.echo.counts, world.echo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a window at full speed took, for each round trip."""
+
+    client_us: float
+    """CPU time of the whole client process."""
+    server_us: float
+    """Of the server's."""
+    rate: float
+    """Round trips a second."""
+
+
+def at_full_speed(process: Process, server: EchoServer, subject: str, connections: int) -> Spent:
+    """Measures a client over a window, once all its connections are open and busy."""
+    counts = server.counts
     opened = counts[OPENED]
     until(lambda: counts[OPEN] >= connections, f"{connections} connections of {subject}", process, server)
     assert counts[OPENED] >= opened
@@ -131,12 +150,20 @@ def _at_full_speed(
     time.sleep(WINDOW_S)
     after = (time.monotonic_ns(), counts[MESSAGES], process.cpu_ns, server.cpu_ns)
     spent_ns, messages, client_ns, server_ns = (b - a for a, b in zip(before, after, strict=True))
+    return Spent(
+        client_us=client_ns / messages / 1000,
+        server_us=server_ns / messages / 1000,
+        rate=messages / spent_ns * 1e9,
+    )
+
+
+def _samples(spent: Spent, subject: str, connections: int, number: int) -> Iterator[Sample]:
     place = cpu(subject, connections)
-    yield Sample(place=place, round=number, value=client_ns / messages / 1000)
+    yield Sample(place=place, round=number, value=spent.client_us)
     for what, unit, value in (
-        ("round trips", "/s", messages / spent_ns * 1e9),
-        ("server's CPU", "µs", server_ns / messages / 1000),
-        ("client's CPU", "cores", client_ns / spent_ns),
+        ("round trips", "/s", spent.rate),
+        ("server's CPU", "µs", spent.server_us),
+        ("client's CPU", "cores", spent.client_us * spent.rate / 1e6),
     ):
         other = Place(case=CASE, setting=place.setting, subject=subject, measure=what, unit=unit)
         yield Sample(place=other, round=number, value=value)

@@ -1,12 +1,14 @@
 """A locustfile: wsload with everything enabled."""
 
 import os
+from pathlib import Path
 
 from locust import constant, task
 
 from wsload import WebSocketUser
 
-MESSAGE = "x" * int(os.environ.get("BENCH_BYTES", "100"))
+FILE = os.environ.get("BENCH_MESSAGE")
+MESSAGE = Path(FILE).read_text() if FILE else "x" * int(os.environ.get("BENCH_BYTES", "100"))
 
 
 class Talker(WebSocketUser):
