@@ -103,6 +103,14 @@ def test_work_of_its_own_without_being_full() -> None:
     assert found.text.startswith("it was busy with work of its own, for up to 400 ms")
 
 
+def test_no_place_is_to_blame_for_waiting_for_a_core() -> None:
+    counters = {"late_samples": 4, LATE_IN + "Guest.post": 3}
+    assert cause(watched(late_ns=9 * MS, late_waiting_ns=6 * MS, **counters)).text.startswith(
+        "another process"
+    )
+    assert cause(watched(late_ns=9 * MS, late_waiting_ns=4 * MS, **counters)).text.startswith("Guest.post")
+
+
 def test_neither_working_nor_waiting_is_being_stopped() -> None:
     found = cause(watched(late_ns=10 * MS, late_working_ns=MS, late_waiting_ns=MS))
     assert found.text == "something held it up for up to 400 ms at a time, without using the CPU"
