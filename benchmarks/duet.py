@@ -1,8 +1,8 @@
-"""Both builds in turn, and side by side: how much the ratio of two equal builds scatters, with a noisy neighbour.
+"""Two builds in turn and side by side, pinned or not: how much their ratio scatters, with a noisy neighbour.
 
     python -m benchmarks.duet [--pairs 10] [--seconds 8] [--candidate 2.1ms]
 
-Makes one experiment of each kind with ``wsload ab``, alternately in slices of two pairs so that both meet the same
+Makes one experiment of each kind with ``wsload ab``, alternately in slices of two pairs so that all meet the same
 machine, while another process takes a core in random bursts. The server answers after 2 ms, the candidate after as
 much unless told otherwise. Prints the mean and the standard deviation of ln(B/A) over the pairs. Every slice adds
 about half a minute for each kind and 8 s.
@@ -39,7 +39,13 @@ while True:
     while time.monotonic() < end: pass
     time.sleep(random.expovariate(1 / 0.6))
 """
-KINDS = {"in turn": (), "side by side": ("--side-by-side",)}
+PINNED = ("--pin", "auto")
+KINDS = {
+    "in turn": (),
+    "in turn, pinned": PINNED,
+    "side by side": ("--side-by-side",),
+    "side by side, pinned": ("--side-by-side", *PINNED),
+}
 SLICE = 2
 """Pairs of one kind before the other's."""
 Ratios = dict[int, list[float]]
@@ -59,7 +65,7 @@ def main() -> int:
     with neighbour(), tempfile.TemporaryDirectory() as directory:
         for number in track(range(options.pairs // SLICE), console=Console(stderr=True), transient=True):
             for kind in random.sample(list(KINDS), len(KINDS)):
-                place = Path(directory) / f"{number}-{kind.replace(' ', '-')}"
+                place = Path(directory) / f"{number}-{list(KINDS).index(kind)}"
                 for percentile, ratios in experiment(place, KINDS[kind], options).items():
                     found[kind][percentile] += ratios
     Console().print(table(found))

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -197,12 +197,14 @@ class Command:
         guard: Guard,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        cores: frozenset[int] = frozenset(),
     ) -> None:
+        """``cores`` are those on which it and what it starts may run; empty for any."""
         self.log = log
         """The file with its stdout and stderr."""
         self._guard = guard
         try:
-            with log.open("ab") as output:
+            with log.open("ab") as output, _on(cores):
                 self._child = subprocess.Popen(
                     list(words),
                     cwd=cwd,
@@ -263,6 +265,20 @@ class Command:
             while time.monotonic() < deadline:
                 os.killpg(self.pid, 0)
                 time.sleep(_STEP_S)
+
+
+@contextlib.contextmanager
+def _on(cores: frozenset[int]) -> Iterator[None]:
+    """Keeps this thread on these cores, which the children that it starts inherit; empty for no change."""
+    if not cores or sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

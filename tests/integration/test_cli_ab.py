@@ -175,11 +175,16 @@ def test_a_slower_commit_is_found_out(ab: Start, tmp_path: Path, monkeypatch: py
 
 
 def test_side_by_side_a_slower_server_is_found_out_in_the_same_seconds(ab: Start, tmp_path: Path) -> None:
-    words = ("--a", SERVE, "--b", SLOW, *QUICK, "--pairs", "3", "--side-by-side")
-    first = ab(*words)
+    cores = psutil.Process().cpu_affinity() if psutil.LINUX else []
+    pin = ("--pin", "auto") if len(cores) > 1 else ()
+    first = ab("--a", SERVE, "--b", SLOW, *QUICK, "--pairs", "3", "--side-by-side", *pin)
     until(lambda: "run 2 of 6" in first.err, timeout_s=90, what="the first pair")
     until(lambda: len(first.family()) >= 5, timeout_s=60, what="watchdog, servers and locusts of the second")
     family = first.family()
+    if pin:
+        places = [frozenset(each.cpu_affinity()) for each in family]
+        assert any(one.isdisjoint(other) for one in places for other in places)
+        assert "\nCores: " in first.err
     first.child.send_signal(signal.SIGINT)
     first.wait(4)
     until(lambda: not [each for each in family if alive(each)], what=f"the end of {family}")
@@ -312,6 +317,7 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
         ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': only whole seconds are allowed"),
         ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a duration is a number"),
+        ((*A_B, "-f", CHAT, "--pin", "C=1"), "--pin C=1: auto, or cores by name such as A=0,B=1,load=2-3 is"),
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected with a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -62,6 +64,7 @@ class Loader:
         self.told = dict(told or {})
         """By number of the load, from 1: a `Load` without a run, an exception, or False for a run
         that is not valid."""
+        self.cores: list[frozenset[int]] = []
         self.made: list[tuple[str, str]] = []
         """Name and place of each load."""
 
@@ -73,9 +76,11 @@ class Loader:
         results: Path,
         log: Path,
         check: Callable[[], None],
+        cores: frozenset[int],
         **_: Any,
     ) -> Load:
         self.made.append((name, results.name))
+        self.cores.append(cores)
         check()
         log.write_text("what locust said\n")
         told = self.told.get(len(self.made), True)
@@ -155,6 +160,14 @@ def test_all_runs_are_made_in_order_and_kept_with_their_logs(
         assert (tmp_path / outcome.run / LOCUST_LOG).read_text() == "what locust said\n"
     assert not (tmp_path / STAGE).exists()
     assert not (tmp_path / DISCARDED).exists()  # the warm-ups are gone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps processes on cores")
+def test_the_load_is_kept_on_its_cores(plan: ExperimentPlan, conduct: Conduct) -> None:
+    core = max(os.sched_getaffinity(0))
+    loader = Loader()
+    conduct(replace(plan, pairs=2, pin=f"load={core}"), loader).go_on()
+    assert loader.cores == [frozenset((core,))] * 4
 
 
 def test_a_run_that_is_not_valid_is_made_again(

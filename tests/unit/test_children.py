@@ -84,6 +84,19 @@ def test_output_goes_to_the_log(tmp_path: Path, guard: Guard) -> None:
     assert sorted(child.tail().splitlines()) == ["err\ufffd[31m", "out"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps processes on cores")
+def test_a_child_and_what_it_starts_stay_on_their_cores(tmp_path: Path, guard: Guard) -> None:
+    before = os.sched_getaffinity(0)
+    core = max(before)
+    ask = "import os; print(os.sched_getaffinity(0))"
+    log, words = tmp_path / "log", ["sh", "-c", f"{sys.executable} -c '{ask}'; true"]
+    child = Command(words, what="A", log=log, guard=guard, cores=frozenset((core,)))
+    assert child.wait(20)
+    child.stop()
+    assert child.tail() == f"{{{core}}}"
+    assert os.sched_getaffinity(0) == before
+
+
 def test_a_program_that_is_not_there_is_the_users_mistake(tmp_path: Path, guard: Guard) -> None:
     with pytest.raises(UsageError, match=r"server A: can't run 'no-such-program' .No such file"):
         Command(["no-such-program"], what="server A", log=tmp_path / "log", guard=guard)

@@ -17,6 +17,7 @@ from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopRe
 from wsload.commands.ab.plan import Slot
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.pinning import Pinning, available
 from wsload.commands.harness.place import free, terminable
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
@@ -71,7 +72,9 @@ class Conductor:
         self._load = load
         self._invalid = 0
         """The number of attempts in a row that were not valid."""
-        self._handshake = handshake_options(experiment.plan.options, environment)
+        plan = experiment.plan
+        self._pinning = Pinning(plan.pin, available(), at_once=plan.side_by_side)
+        self._handshake = handshake_options(plan.options, environment)
 
     def go_on(self) -> None:
         """Makes the remaining runs.
@@ -189,6 +192,7 @@ class Conductor:
             handshake=self._handshake,
             timeout_s=self.experiment.plan.ready_timeout_s,
             cwd=cwd,
+            cores=self._pinning.places(slot.letter, slot.pair).server,
         )
 
     def _load_all(
@@ -212,6 +216,7 @@ class Conductor:
                 log=self._stage(slot) / f"{place}.log",
                 guard=guard,
                 check=check,
+                cores=self._pinning.places(slot.letter, slot.pair).load,
             )
 
         with ThreadPoolExecutor(len(servers)) as pool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wsload.commands.harness.builds import LETTERS, Build, check_options
+from wsload.commands.harness.pinning import check_pin
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
@@ -43,6 +44,8 @@ class ExperimentPlan:
     """How often to repeat a run that is not valid."""
     side_by_side: bool = False
     """Whether both runs of a pair are made at the same time, against a server each."""
+    pin: str = ""
+    """Which cores are whose (`wsload.commands.harness.pinning`); empty for no matter."""
     stop_early: bool = False
     """Whether to stop after any pair once the verdict is clear."""
     ready_timeout_s: float = 30.0
@@ -67,6 +70,7 @@ class ExperimentPlan:
                 raise UsageError(f"{name} {value:g}: from {least:g} to {most:g} is allowed")
         if self.a.name == self.b.name:
             raise UsageError(f"both builds are called {self.a.name!r}: name them with --a-name and --b-name")
+        check_pin(self.pin, {"A": self.a, "B": self.b})
         check_options(self.options)
 
     def build(self, side: Side) -> Build:

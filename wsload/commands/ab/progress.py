@@ -17,6 +17,7 @@ from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
 from wsload.commands.ab.plan import ExperimentPlan, Slot, order
 from wsload.commands.harness.builds import called
+from wsload.commands.harness.pinning import Pinning, available
 from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
 from wsload.judge.compare.selection import PERCENTILE
 from wsload.words import counted, listed, milliseconds, percent, span
@@ -41,6 +42,7 @@ def forecast(plan: ExperimentPlan) -> Iterator[str]:
         f"{plan.pairs} pairs of runs, {letters}{more}{together}: {span(plan.run_time_s)} each{warm_up}, "
         f"{counted(plan.users, 'user')}; about {span(plan.pairs * plan.pair_s)} in all"
     )
+    yield from Pinning(plan.pin, available(), at_once=plan.side_by_side).for_people()
     if plan.stop_early:
         yield "It stops earlier if the verdict is clear (--stop-early)"
 

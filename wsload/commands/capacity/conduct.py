@@ -14,6 +14,7 @@ from wsload.commands.capacity.plan import Search, Turn
 from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.pinning import Pinning, available
 from wsload.commands.harness.place import free, terminable
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
@@ -63,6 +64,7 @@ class Searcher:
         """With the steps made so far."""
         self._listener = listener
         self._load = load
+        self._pinning = Pinning(search.plan.pin, available(), at_once=False)
         self._handshake = handshake_options(search.plan.options, environment)
 
     def go_on(self) -> None:
@@ -83,6 +85,7 @@ class Searcher:
 
     def _make(self, turn: Turn, guard: Guard, cwd: Path | None) -> StepFigures:
         plan, build = self.search.plan, self.search.plan.build(turn.side)
+        places = self._pinning.places(turn.letter, turn.number)
         began_s = time.monotonic()
         stage = self.path / STAGE
         stage.mkdir()
@@ -97,6 +100,7 @@ class Searcher:
                 handshake=self._handshake,
                 timeout_s=plan.ready_timeout_s,
                 cwd=cwd,
+                cores=places.server,
             ) as server:
                 self._listener.step(self.search, turn, "measuring")
                 run_time_s = plan.run_time_of(turn.rate)
@@ -111,6 +115,7 @@ class Searcher:
                         log=stage / LOCUST_LOG,
                         guard=guard,
                         check=server.check,
+                        cores=places.load,
                     )
                 except ServerFailed as error:
                     if not self.search.made:

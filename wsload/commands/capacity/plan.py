@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wsload.commands.harness.builds import LETTERS, Build, check_options
+from wsload.commands.harness.pinning import check_pin
 from wsload.errors import UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan, look
 from wsload.judge.capacity.step import StepFigures, length_s
@@ -42,6 +43,8 @@ class CapacityPlan:
     """What is left out before it, after the ramp."""
     ramp_s: float = 1.0
     """Within which all users are started."""
+    pin: str = ""
+    """Which cores are whose (`wsload.commands.harness.pinning`); empty for no matter."""
     ready_timeout_s: float = 30.0
     options: tuple[str, ...] = ()
     directory: str = ""
@@ -61,6 +64,7 @@ class CapacityPlan:
             raise UsageError("--check is missing: what has to hold, such as --check 'message.p99 < 50ms'")
         for check in self.checks:
             parse_check(check)
+        check_pin(self.pin, {"A": self.a} | ({"B": self.b} if self.b else {}))
         if self.b is not None and self.a.name == self.b.name:
             raise UsageError(f"both builds are called {self.a.name!r}: name them with --a-name and --b-name")
         check_options(self.options, command="wsload capacity", kept="capacity.json", more=MORE_OURS)

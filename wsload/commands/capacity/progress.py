@@ -14,6 +14,7 @@ from rich.text import Text
 from wsload.commands.capacity.judging import load_of
 from wsload.commands.capacity.plan import STEP_OVERHEAD_S, CapacityPlan, Search, Turn
 from wsload.commands.harness.builds import called
+from wsload.commands.harness.pinning import Pinning, available
 from wsload.judge.capacity.search import Outcome, State, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.sentences import shown
@@ -38,6 +39,7 @@ def forecast(plan: CapacityPlan) -> Iterator[str]:
         f"{listed(plan.checks)} hold{'s' if len(plan.checks) == 1 else ''}, to ±{percent(search.precision)}"
     )
     yield f"{load_of(plan)}; at most {steps} steps, about {span(steps * each_s)}"
+    yield from Pinning(plan.pin, available(), at_once=False).for_people()
 
 
 class ProgressDisplay:

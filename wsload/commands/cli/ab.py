@@ -17,6 +17,7 @@ from wsload.commands.cli.experiments import (
     CandidateName,
     CandidateRef,
     Locustfile,
+    Pin,
     ReadyTimeout,
     ServerUrl,
     Setup,
@@ -108,6 +109,7 @@ def ab(
             "both. It takes half the time, and room on the machine for both.",
         ),
     ] = False,
+    pin: Pin = "",
     stop_early: Annotated[
         bool,
         typer.Option(
@@ -211,6 +213,7 @@ def ab(
         pairs=pairs,
         repeats=repeat,
         side_by_side=side_by_side,
+        pin=pin,
         stop_early=stop_early,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
         options=tuple(options or ()),

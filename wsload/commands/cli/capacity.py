@@ -16,6 +16,7 @@ from wsload.commands.cli.experiments import (
     CandidateName,
     CandidateRef,
     Locustfile,
+    Pin,
     ReadyTimeout,
     ServerUrl,
     Setup,
@@ -131,6 +132,7 @@ def capacity(
     ] = "",
     b_name: CandidateName = "",
     url: ServerUrl = SERVER_URL,
+    pin: Pin = "",
     ready_timeout: ReadyTimeout = "30s",
     plan_only: Annotated[
         bool, typer.Option("--plan", help="Print the plan without making any steps.")
@@ -201,6 +203,7 @@ def capacity(
         run_time_s=whole_s("--run-time", run_time),
         warm_up_s=whole_s("--warm-up", warm_up),
         ramp_s=whole_s("--ramp", ramp),
+        pin=pin,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),
         options=tuple(options or ()),
         directory=str(Path.cwd()),

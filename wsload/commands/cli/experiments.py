@@ -43,6 +43,16 @@ ServerUrl = Annotated[str, typer.Option(metavar="URL", help="The URL of a starte
 SERVER_URL: Final = "ws://127.0.0.1:{port}"
 ReadyTimeout = Annotated[str, typer.Option(metavar="TIME", help="How long a server may take to answer.")]
 
+Pin = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|A=0,B=1,load=2-3",
+        help="Keep servers and load generator on cores of their own (Linux): shared out by auto, or as named, with "
+        "several cores as 0-3 or 0+2.",
+        show_default=False,
+    ),
+]
+
 
 def side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:
     """The build that ``--a`` or ``--a-ref`` name; raises `UsageError`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from wsload.children import Command, Guard
+from wsload.commands.harness.pinning import Cores
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.run.standing import unusable
@@ -77,6 +78,7 @@ def make_load(
     log: Path,
     guard: Guard,
     check: Callable[[], None],
+    cores: Cores = frozenset(),
     grace_s: float = GRACE_S,
 ) -> Load:
     """Runs Locust until it ends, or until the time limit.
@@ -85,7 +87,7 @@ def make_load(
     """
     words = command(plan, name=name, url=url, run_time_s=run_time_s, results=results)
     limit_s = 1.2 * run_time_s + grace_s
-    child = Command(words, what="locust", log=log, guard=guard)
+    child = Command(words, what="locust", log=log, guard=guard, cores=cores)
     hung = False
     try:
         waited_s = 0.0

@@ -12,6 +12,7 @@ from wsload.children import Command, Guard, words_of
 from wsload.commands.harness.builds import PORT, Build, HandshakeOptions, called
 from wsload.commands.harness.handshake import NoHandshake, shake
 from wsload.commands.harness.meter import Meter
+from wsload.commands.harness.pinning import Cores
 from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
@@ -43,6 +44,7 @@ class Server:
         handshake: HandshakeOptions,
         timeout_s: float,
         cwd: Path | None = None,
+        cores: Cores = frozenset(),
     ) -> None:
         self._build = build
         self._what = f"server {called(letter, build)}"
@@ -53,7 +55,7 @@ class Server:
             port = str(free_port())
             self.url = build.url.replace(PORT, port)
             words = [word.replace(PORT, port) for word in words_of(build.command, self._what)]
-            self._child = Command(words, what=self._what, log=log, guard=guard, cwd=cwd)
+            self._child = Command(words, what=self._what, log=log, guard=guard, cwd=cwd, cores=cores)
         try:
             self._await(handshake, timeout_s)
         except BaseException:
