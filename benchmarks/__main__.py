@@ -52,7 +52,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_const", const=1, dest="rounds", help="one round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: results/benchmarks-<time>.json")
     parser.add_argument(
-        "--no-peers", action="store_true", help="leave out k6 and Artillery, which are installed"
+        "--no-peers", action="store_true", help="leave out k6, tsung and Artillery, which are installed"
     )
     arguments = parser.parse_args()
     names = arguments.only or list(CASES)

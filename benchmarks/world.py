@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers import find_artillery, find_k6
+from benchmarks.peers import find_artillery, find_k6, find_tsung
 from benchmarks.processes import Certificate, EchoServer
 
 
@@ -26,6 +26,8 @@ class World:
     """Its executable; None if it is not installed."""
     k6: Path | None = None
     """Likewise."""
+    tsung: Path | None = None
+    """Likewise."""
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not measured, and why."""
 
@@ -41,6 +43,7 @@ def world(directory: Path, *, tls: bool, peers: bool) -> Iterator[World]:
             found.echo_tls = stack.enter_context(EchoServer(directory, certificate=found.certificate))
         if peers:
             found.artillery, found.k6 = find_artillery(found.skipped), find_k6(found.skipped)
+            found.tsung = find_tsung(found.skipped)
         yield found
 
 

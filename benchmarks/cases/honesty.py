@@ -4,7 +4,8 @@ The server stalls for 100 ms every second (`benchmarks.stalls`), so p99 is known
 they are due. Its account is of what really arrived, and has the client's own lateness in neither sending nor reading.
 A client that waits for answers before it sends again spares itself most of a stall; then its account and the server's
 agree on a p99 that nobody would see who does not wait. Each client has one process. Artillery is not here: it does not
-time answers.
+time answers. tsung itself shows means: its p99 is of the log of all response times that it writes on demand, computed
+as its script ``tsung_percentile.pl`` does.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from benchmarks.clients import MESSAGE
 from benchmarks.figures import YARDSTICK, Place, Sample
 from benchmarks.locust_command import CLIENTS, Locust
 from benchmarks.processes import AccountServer, Failed, Process, python
+from benchmarks.tsung import Tsung
 from benchmarks.world import World
 
 CASE: Final = "whose p99 is true"
 WSLOAD: Final = "wsload"
 K6: Final = "k6/ws"
 WEBSOCKET_CLIENT: Final = "Locust, websocket-client"
+TSUNG: Final = "tsung"
 RATES: Final = {1_000: 50, 5_000: 50, 10_000: 100, 20_000: 200}
 """Messages a second, and over how many connections."""
 SECONDS: Final = 8
@@ -48,7 +52,7 @@ def measure(world: World, number: int) -> Iterator[Sample]:
         return
     for rate, connections in RATES.items():
         for subject, run in CLIENTS_BY_NAME.items():
-            if subject == K6 and world.k6 is None:
+            if (subject == K6 and world.k6 is None) or (subject == TSUNG and world.tsung is None):
                 continue
             with AccountServer(world.directory) as server:
                 try:
@@ -129,6 +133,24 @@ def _k6(world: World, url: str, rate: int, connections: int) -> dict[str, float]
     return {"p99": float(found["taken"]["p(99)"])}
 
 
+def _tsung(world: World, url: str, rate: int, connections: int) -> dict[str, float]:
+    assert world.tsung is not None
+    with Tsung(
+        world.tsung,
+        url=url,
+        users=connections,
+        size=len(MESSAGE),
+        directory=world.directory,
+        pause_s=connections / rate,
+        seconds=SECONDS,
+    ) as client:
+        client.wait(SECONDS + SPARE_S)
+        times_ms = client.response_times_ms()
+    if not times_ms:
+        raise Failed(f"it timed nothing: {client.last_words()}")
+    return {"p99": times_ms[int(0.99 * (len(times_ms) - 1))]}
+
+
 def _websockets(world: World, url: str, rate: int, connections: int) -> dict[str, float]:
     command = python("benchmarks.clients.paced_websockets", url, connections, rate / connections, SECONDS)
     with Process(*command, directory=world.directory, name="paced_websockets") as client:
@@ -140,5 +162,6 @@ CLIENTS_BY_NAME: Final[dict[str, Shown]] = {
     WSLOAD: _wsload,
     K6: _k6,
     WEBSOCKET_CLIENT: _locust,
+    TSUNG: _tsung,
     YARDSTICK: _websockets,
 }

@@ -18,6 +18,7 @@ from benchmarks.figures import YARDSTICK, Place, Sample
 from benchmarks.locust_command import CLIENTS, Locust
 from benchmarks.processes import EchoServer, Process, python, until
 from benchmarks.tally import MESSAGES, OPEN, OPENED
+from benchmarks.tsung import Tsung
 from benchmarks.world import World
 
 CASE: Final = "round trip"
@@ -32,11 +33,22 @@ MATCHED: Final = "wsload, matched"
 PICOWS: Final = "bare picows"
 WEBSOCKET_CLIENT: Final = "Locust, websocket-client"
 ARTILLERY: Final = "Artillery"
+TSUNG: Final = "tsung"
 K6_WS: Final = "k6/ws"
 K6_WEBSOCKETS: Final = "k6/experimental/websockets"
 K6: Final = {K6_WS: "k6_ws", K6_WEBSOCKETS: "k6_websockets"}
 """Its two modules, and the scripts that use them."""
-SUBJECTS: Final = (YARDSTICK, WSLOAD, MATCHED, K6_WS, K6_WEBSOCKETS, PICOWS, WEBSOCKET_CLIENT, ARTILLERY)
+SUBJECTS: Final = (
+    YARDSTICK,
+    WSLOAD,
+    MATCHED,
+    K6_WS,
+    K6_WEBSOCKETS,
+    PICOWS,
+    WEBSOCKET_CLIENT,
+    TSUNG,
+    ARTILLERY,
+)
 
 
 def setting(connections: int) -> str:
@@ -80,13 +92,13 @@ def measure(world: World, number: int) -> Iterator[Sample]:
 def _wanted(world: World, subject: str, connections: int, number: int) -> bool:
     if subject == ARTILLERY:
         return world.artillery is not None and connections in JUDGED and number == 0
-    if subject in K6 and world.k6 is None:
+    if (subject in K6 and world.k6 is None) or (subject == TSUNG and world.tsung is None):
         return False
     return connections in JUDGED or (number == 0 and subject != MATCHED)
 
 
 def client(world: World, subject: str, connections: int, *, size: int = len(MESSAGE)) -> Process:
-    """Starts it, with messages of this size, where it is one of the yardstick, wsload or k6."""
+    """Starts it, with messages of this size, where it is one of the yardstick, wsload, k6 or tsung."""
     url, directory = world.echo.url, world.directory
     if subject == WSLOAD:
         largest = ("--ws-max-message", f"{max(size, 1 << 20)}B")
@@ -100,6 +112,9 @@ def client(world: World, subject: str, connections: int, *, size: int = len(MESS
         script = directory / "artillery.json"
         script.write_text(json.dumps(_artillery_script(url, connections)))
         return Process(world.artillery, "run", script, directory=directory, name="artillery")
+    if subject == TSUNG:
+        assert world.tsung is not None
+        return Tsung(world.tsung, url=url, users=connections, size=size, directory=directory)
     if subject in K6:
         assert world.k6 is not None
         settings = ("--env", f"URL={url}", "--env", f"BYTES={size}", CLIENTS / f"{K6[subject]}.js")

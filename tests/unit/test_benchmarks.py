@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 from pathlib import Path
+from xml.etree import ElementTree
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import hot_path, report_hour, results_hour
+from benchmarks import hot_path, report_hour, results_hour, tsung
 from benchmarks.figures import YARDSTICK, Figure, Goal, Place, Sample, figures, outcomes
+from benchmarks.processes import Process, until
 from benchmarks.tables import number, to_json
 from benchmarks.tally import MESSAGES, OPEN, Tally
 from wsload.results.reader import open_run
@@ -127,6 +130,43 @@ def test_a_tally_is_read_by_another(tmp_path: Path) -> None:
     assert (reader.counts[MESSAGES], reader.counts[OPEN]) == (2**40, 0)
     writer.close()
     reader.close()
+
+
+def test_a_process_ends_with_its_helpers_in_sessions_of_their_own(tmp_path: Path) -> None:
+    with Process("sh", "-c", "setsid sleep 600 & wait", directory=tmp_path, name="sh") as process:
+        started = psutil.Process(process.pid)
+        until(lambda: [child for child in started.children() if child.name() == "sleep"], "sleep", process)
+        (helper,) = started.children()
+    until(lambda: not helper.is_running() or helper.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+# tsung
+
+
+@given(st.integers(1, 5_000), st.integers(1, 10_000), st.none() | st.floats(0.001, 10))
+def test_a_load_for_tsung(users: int, size: int, pause_s: float | None) -> None:
+    url = "ws://127.0.0.1:8765/chat"
+    text = tsung.load(Path("a.dtd"), url=url, users=users, size=size, pause_s=pause_s, seconds=8)
+    found = ElementTree.fromstring(text)
+    (server,), (arriving,), (client,) = (
+        found.findall(f".//{name}") for name in ("server", "users", "client")
+    )
+    assert (server.get("host"), server.get("port")) == ("127.0.0.1", "8765")
+    assert arriving.get("maxnumber") == str(users) and int(client.get("maxusers", 0)) > users
+    connect, message = found.findall(".//websocket")
+    assert connect.get("path") == "/chat" and len(message.text or "") == size
+    pauses = [float(pause.get("value", 0)) for pause in found.findall(".//thinktime")]
+    assert pauses == ([] if pause_s is None else [pytest.approx(pause_s, rel=1e-5)])
+    assert found.get("backend") == ("text" if pause_s is None else "fullstats")
+
+
+def test_tsungs_response_times_are_in_lists_over_several_lines() -> None:
+    log = (
+        "[{sum,size_rcv,990},{count,request}]\n{sample,connect,[7.0]}\n"
+        "{sample,request,\n        [2.5,0.09,\n         1.0e-3]}\n{sample,page,[8.0]}\n{sample,request,[1.5]}\n"
+    )
+    assert tsung.response_times_ms(log) == [0.001, 0.09, 1.5, 2.5]
+    assert tsung.response_times_ms("{sample,request,[]}\n") == []
 
 
 # The hot path
