@@ -120,7 +120,7 @@ class TimedConnection(asyncio.Protocol):
         if self._deflate is None:
             self._writer.write(first, data)
             return
-        self._writer.write(first | frames.RSV1, self._deflate.deflate(data, text=first == TEXT))
+        self._writer.write(first | frames.RSV1, self._deflate.deflate(data))
         self._incoming.allowance += self._limit
 
     @property

@@ -9,12 +9,15 @@ from typing import Any, Final
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, NegotiationError
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    PerMessageDeflate,
+)
 from websockets.http11 import Request
 from websockets.uri import WebSocketURI
 
 from wsload.load.ws.compat import handshake_result
-from wsload.load.ws.deflate import Deflate
+from wsload.load.ws.deflate import MEMORY_LEVEL, Deflate
 from wsload.load.ws.logger import QuietLogger
 
 MOST_HEAD: Final = 64 << 10
@@ -71,7 +74,11 @@ class Handshake:
         user_agent: str | None = None,
     ) -> None:
         names: Any = list(subprotocols) or None
-        deflate = [ClientPerMessageDeflateFactory(compress_settings={"memLevel": 5})] if compression else None
+        deflate = (
+            [ClientPerMessageDeflateFactory(compress_settings={"memLevel": MEMORY_LEVEL})]
+            if compression
+            else None
+        )
         logger: Any = QuietLogger()
         self._protocol = ClientProtocol(uri, subprotocols=names, extensions=deflate, logger=logger)
         self._wanted = subprotocols
@@ -146,8 +153,9 @@ class Handshake:
             raise error
         if self._wanted and self.subprotocol is None:
             raise NegotiationError(f"no subprotocol chosen, {', '.join(self._wanted)} offered")
-        if extensions:
-            self.deflate = Deflate(extensions[0])
+        for extension in extensions:
+            assert isinstance(extension, PerMessageDeflate)  # nothing else was offered
+            self.deflate = Deflate(extension)
 
     def _read_body(self, data: bytes) -> None:
         assert self._refused is not None

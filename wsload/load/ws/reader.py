@@ -117,9 +117,12 @@ class Reader:
             return first, data[start:stop]
         self._at = start
         self._begin_frame(first, length)
-        if stop <= len(data) and first & FIN and not self._fragments and not self._compressed:
+        if stop <= len(data) and first & FIN and not self._fragments:
             self._at, self._missing, self._opcode = stop, -1, 0
-            return first, _checked(first, data[start:stop])
+            whole = data[start:stop]
+            return first & ~RSV1, _checked(
+                first & ~RSV1, self._inflated(whole) if self._compressed else whole
+            )
         return ()
 
     def _judge(self, first: int) -> None:
@@ -160,10 +163,7 @@ class Reader:
         self._final = bool(first & FIN)
         if not length and not self._final:
             self.idle += 1
-        if self._compressed:
-            self._frame = io.BytesIO()
-        else:
-            self._frame = self._message
+        self._frame = io.BytesIO() if self._compressed else self._message
 
     def _read_payload(self) -> bool:
         """Stores the frame's payload as far as it has arrived; returns whether it is complete."""
@@ -183,7 +183,7 @@ class Reader:
         """Adds the frame to its message; returns the message if it is complete."""
         self._missing = -1
         if self._compressed:
-            self._inflate()
+            self._message.write(self._inflated(self._frame.getvalue()))
         if not self._final:
             return None
         first = FIN | self._opcode
@@ -192,18 +192,13 @@ class Reader:
         self._opcode = self._fragments = 0
         return first, _checked(first, message)
 
-    def _inflate(self) -> None:
+    def _inflated(self, data: bytes) -> bytes:
+        """The payload of the compressed frame that has ended."""
         assert self._deflate is not None
-        data = self._frame.getvalue()
-        inflated = self._deflate.inflate(
-            data,
-            first=not self._fragments,
-            final=self._final,
-            limit=self.limit - self._message.tell(),
-        )
+        inflated = self._deflate.inflate(data, final=self._final, limit=self.limit - self._message.tell())
         if len(inflated) > BOMB_RATIO * (len(data) + 1):
             self.suspicious += len(inflated)
-        self._message.write(inflated)
+        return inflated
 
 
 def _checked(first: int, message: bytes) -> bytes:
