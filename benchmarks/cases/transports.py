@@ -67,7 +67,7 @@ def _client(world: World, subject: str, server: EchoServer, message: Path) -> Pr
 
 
 def _message() -> str:
-    """Posts of a chat, of which deflating leaves about a quarter."""
+    """Posts of a chat. Deflating leaves 17 bytes of it, since the message before was the same."""
     posts = [
         {"type": "message", "name": f"user-{post * 7919 % 1000}", "text": f"post {post * 104729 % 99991}"}
         for post in range(BYTES // 40)
