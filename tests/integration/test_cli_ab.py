@@ -226,7 +226,8 @@ def test_the_same_server_twice_is_not_slower_and_an_experiment_goes_on_after_a_b
     assert [run["slot"] for run in plan["runs"]] == [1, 2, 3, 4]
     assert plan["ended"] == "planned"
     assert second.out.startswith(("NOT SLOWER", "FASTER", "INCONCLUSIVE"))
-    assert max(path.name for path in (place / "discarded").iterdir()).startswith("run-02-B")
+    # On a busy machine others may have been repeated, too.
+    assert any(path.name.startswith("run-02-B") for path in (place / "discarded").iterdir())
 
     third = ab("--resume", place, "--more", "2").wait({0, 4})
     _, plan = experiment(tmp_path)
