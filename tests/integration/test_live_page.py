@@ -154,6 +154,7 @@ def test_a_run_from_start_to_report(
     assert text(page, "#checks .passed code") == "message.p50 < 10s"
     assert text(page, "#checks .failed code") == "message.count > 1000000"
     assert "this process" in text(page, "#processes table")
+    assert page.value("!document.getElementById('so-far').hidden")
     assert page.value("document.getElementById('report').hidden")
     assert page.value("document.title") == "wsload live"
     assert page.complaints() == []
@@ -163,6 +164,7 @@ def test_a_run_from_start_to_report(
     click(page, "button", "Stop", then=RUN.format("it.run.ended"))
     click(page, "[role=tab]", "WebSocket", then=IN_TAB.format("ended"))
     until(lambda: holds(page, f"{FRAME}.getElementById('figures').textContent.startsWith('p50, ms')"))
+    assert page.value(f"{FRAME}.getElementById('so-far').hidden")
     page.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.value(f"{FRAME}.getElementById('hlog').click()")
     (directory,) = (tmp_path / "results").iterdir()

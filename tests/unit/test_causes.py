@@ -10,7 +10,7 @@ from wsload.judge.run.causes import Cause, cause_of
 from wsload.judge.run.watch import Watch, standouts
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
-from wsload.measure.names import LATE_IN
+from wsload.measure.names import LATE_IN, TOO_LATE, Kind
 
 MS = 1_000_000
 SECOND = 10**9
@@ -191,6 +191,17 @@ def test_a_processs_own_figures() -> None:
     assert "loop_lag" not in figures
 
 
+def test_a_process_is_shown_by_its_busiest_name() -> None:
+    watch = Watch("")
+    assert (watch.figures()["leading"], watch.figures()["trusted_up_to"]) == (None, None)
+    histograms = {"buy": Histogram.of([10 * MS] * 90), "look": Histogram.of([MS] * 9)}
+    names, failures = dict.fromkeys(histograms, Kind.REQUEST), {("buy", TOO_LATE): 10}
+    watch.add(Interval(length_s=1.0, histograms=histograms, names=names, failures=failures))
+    figures = watch.figures()
+    assert (figures["leading"], figures["trusted_up_to"]) == ("buy", 90)  # how slow were those ten?
+    assert figures["buy"]["count"] == 90  # type: ignore[index]
+
+
 def test_causes_and_remedies_word_for_word() -> None:
     """As users read them."""
     waiting = watched(late_ns=200 * MS, late_waiting_ns=100 * MS)
@@ -242,6 +253,7 @@ def test_the_figures_of_a_process() -> None:
         "cpu_peak": 0.9,
         "busy_seconds": 1,
         "seconds": 3,
+        "leading": "message",
         "trusted_up_to": 95.0,
         "message": {"count": 300, "p50_ns": messages.percentile(50), "p99_ns": messages.percentile(99)},
         "loop_lag": {"count": 300, "p50_ns": p50, "p99_ns": p99},

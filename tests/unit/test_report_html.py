@@ -17,9 +17,11 @@ from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.report.html import render, write_report
 from wsload.report.page import page
 from wsload.report.run_report import read_report
+from wsload.report.tables import FEW, OWN_TIMES
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
 
 EVIL = """<script>alert("1")</script><img src=x onerror='alert(2)'>]]>&amp;{{ 7*7 }}\u2028"""
@@ -192,7 +194,8 @@ def test_whatever_was_recorded_makes_a_page(
     report = read_report(path)
     found = Parsed(render(report).decode())
     assert len(found.data["at"]) == len(report.series.at_s)
-    assert set(found.data["curves"]) == set(report.summary.metrics)
+    metrics = set(report.summary.metrics)
+    assert set(found.data["curves"]) == (set() if metrics <= OWN_TIMES else metrics)
 
 
 def test_a_long_run_with_every_metric_and_many_failures_stays_under_400_kb(tmp_path: Path) -> None:
@@ -255,8 +258,33 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
     ]
     (path / "summary.json").write_text(json.dumps(summary))
     found = report_of(path)
-    assert found.said("worker 1 97 % 1.00 4.00 4.00 NO")
+    assert found.said("worker 1 97 % message 1.00 4.00 4.00 NO")
     assert found.said("this process")
+
+
+def test_a_process_without_answers_is_not_trusted_for_any(tmp_path: Path) -> None:
+    path = make_run(tmp_path, [second(0, [1])])
+    summary = json.loads((path / "summary.json").read_bytes())
+    summary["processes"] = [{"name": "", "cpu_peak": 0.5, "leading": None, "trusted_up_to": None}]
+    (path / "summary.json").write_text(json.dumps(summary))
+    assert report_of(path).said("process CPU peak this process 50 % ")
+
+
+def test_without_an_answer_there_are_no_charts_of_latency(tmp_path: Path) -> None:
+    lag = {"loop_lag": Histogram.of([1_000_000] * 1000)}
+    nobody = Interval(start_s=STARTED_AT, length_s=1.0, histograms=lag, names={"message": Kind.REQUEST})
+    found = report_of(make_run(tmp_path, [nobody]))
+    assert found.data["curves"] == found.data["tracks"] == {}
+    assert found.said("Nothing was measured.")
+    assert found.said("loop_lag 1,000")
+    assert not found.said("By name")
+
+
+def test_what_a_dash_means_is_told_once_for_all_names(tmp_path: Path) -> None:
+    shop = {name: Histogram.of([1_000_000]) for name in ("look", "buy")}
+    found = report_of(make_run(tmp_path, [Interval(start_s=STARTED_AT, length_s=1.0, histograms=shop)]))
+    assert found.said("By name")
+    assert " ".join(found.text.split()).count(FEW) == 1
 
 
 def test_a_page_that_may_ask_its_server_says_so() -> None:

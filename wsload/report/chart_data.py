@@ -11,6 +11,7 @@ from wsload.judge.figures.shape import Shape
 from wsload.measure.names import OWN, Kind, split
 from wsload.measure.profile import parse_profile
 from wsload.report.run_report import RunReport
+from wsload.report.tables import OWN_TIMES
 
 MOST_KINDS: Final = 5
 """How many kinds of failure are drawn separately over time; the others are added up."""
@@ -22,6 +23,8 @@ def chart_data(report: RunReport) -> dict[str, Any]:
     """Everything that ``report.js`` draws, by the names it uses."""
     series, names = report.series, charted(report)
     metrics = {metric for metric in report.shapes if split(metric)[0] in names or metric in OWN}
+    if metrics <= OWN_TIMES:  # nothing of the server was measured
+        metrics.clear()
     return {
         "width": series.width_s,
         "at": [_moment(at) for at in series.at_s],

@@ -106,28 +106,33 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
     for process in found if isinstance(found, list) else ():
         if not isinstance(process, dict):
             continue
-        message, lag = (_figures(process, metric) for metric in ("message", "send_lag"))
+        name = str(process.get("leading") or "message")
+        times, lag = (_figures(process, metric) for metric in (name, "send_lag"))
         cpu = process.get("cpu_peak")
         rows.append(
             (
                 str(process.get("name") or "this process")[:_LONGEST],
                 percent(cpu) if isinstance(cpu, int | float) else "",
-                *message,
+                name[:_LONGEST] if any(times) else "",
+                *times,
                 lag[-1],
                 _level(process.get("trusted_up_to")),
             )
         )
+    columns = (
+        Column(title="process", align=_LEFT),
+        Column(title="CPU peak"),
+        Column(title="busiest", align=_LEFT),
+        Column(title="p50", unit="ms"),
+        Column(title="p99", unit="ms"),
+        Column(title="send lag p99", unit="ms"),
+        Column(title="trusted up to", align=_LEFT),
+    )
+    filled = [place for place in range(len(columns)) if any(row[place] for row in rows)]
     return Table(
         title="Load generators",
-        columns=(
-            Column(title="process", align=_LEFT),
-            Column(title="CPU peak"),
-            Column(title="message p50", unit="ms"),
-            Column(title="message p99", unit="ms"),
-            Column(title="send lag p99", unit="ms"),
-            Column(title="trusted up to", align=_LEFT),
-        ),
-        rows=tuple(rows),
+        columns=tuple(columns[place] for place in filled),
+        rows=tuple(tuple(row[place] for place in filled) for row in rows),
     )
 
 

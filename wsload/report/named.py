@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.judge.figures.summary import Summary
@@ -46,6 +46,7 @@ def _section(name: str, summary: Summary, trust: Trust | None) -> Section:
     counts = {part: found.count for part in _PARTS if (found := summary.metrics.get(name + part))}
     answered, lost, failed = (counts.get(part, 0) for part in ("", LOST, FAILED))
     whole = answered + lost + failed
+    times = metrics_table(summary, trust, rows={name + part: word for part, word in _parts(kind).items()})
     about = [f"{number(answered)} {_WORDS[kind]}"]
     about += [
         f"{number(count)} {word} ({percent(count / whole)})"
@@ -56,7 +57,7 @@ def _section(name: str, summary: Summary, trust: Trust | None) -> Section:
         name=name,
         kind=kind,
         about=", ".join(about),
-        times=metrics_table(summary, trust, rows={name + part: word for part, word in _parts(kind).items()}),
+        times=replace(times, notes=()),  # they are below the table of all metrics
         more=(
             *(f"{how}: {number(count)}" for (what, how), count in summary.failures.items() if what == name),
             *(

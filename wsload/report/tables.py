@@ -63,7 +63,7 @@ CLOSE_MEANINGS: Final = {
 _PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 _MS: Final = tuple(Column(title=title, unit="ms") for title in _PERCENTILES)
 _FIRST_MS: Final = 3
-_OWN_TIMES: Final = frozenset(("send_lag", "loop_lag", "gc_pause"))
+OWN_TIMES: Final = frozenset(("send_lag", "loop_lag", "gc_pause"))
 _OWN_COUNTERS: Final = frozenset(("cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples"))
 """What tells of the load generator, and not of the server."""
 _COUNTED: Final = (Column(title="counter", align="left"), Column(title="value"))
@@ -86,7 +86,7 @@ def metrics_table(
 
     Those that are not trusted are in parentheses.
     """
-    chosen = {name: name for name in summary.metrics if name not in _OWN_TIMES} if rows is None else rows
+    chosen = {name: name for name in summary.metrics if name not in OWN_TIMES} if rows is None else rows
     shown = [metric for metric in summary.metrics if metric in chosen]
     cells = [_cells(chosen[metric], summary.metrics[metric]) for metric in shown]
     doubtful = frozenset(
@@ -120,7 +120,7 @@ def metrics_table(
 
 def own_times_table(summary: Summary) -> Table:
     """How late the load generator itself was."""
-    rows = {name: name for name in summary.metrics if name in _OWN_TIMES}
+    rows = {name: name for name in summary.metrics if name in OWN_TIMES}
     return replace(
         metrics_table(summary, rows=rows), title="Lateness of the load generator, which is not the server's"
     )

@@ -13,7 +13,7 @@ from wsload.judge.figures.summary import MetricSummary, summarize
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import FAILED, LOST, OWN, Kind, leading, split
+from wsload.measure.names import FAILED, LOST, OWN, Kind, split
 
 RECENT_S: Final = 10
 """How many of the latest one-second intervals make the recent curve."""
@@ -215,14 +215,13 @@ def _process(watch: Watch) -> dict[str, Any]:
     """One process; ``p99`` is that of the name that represents it."""
     totals = watch.totals
     lag = totals.histograms.get("send_lag") or totals.histograms.get("loop_lag") or Histogram()
-    counts = {metric: found.total for metric, found in totals.histograms.items()}
-    answers = totals.histograms.get(leading(counts, totals.names) or "", Histogram())
+    answers = totals.histograms.get(watch.leading or "", Histogram())
     return {
         "name": watch.name or "this process",
         "users": totals.gauges.get("users", 0),
         "answered": sum(
-            count
-            for name, count in counts.items()
+            found.total
+            for name, found in totals.histograms.items()
             if _is_name(name) and totals.names.get(name, Kind.REQUEST) is Kind.REQUEST
         ),
         "cpu": round(watch.last, 3),

@@ -8,6 +8,7 @@ from typing import Final
 
 from wsload.judge.run.trust import TOLERANCE_NS, trusted_up_to
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import leading
 from wsload.results.run import RunWarning
 from wsload.words import milliseconds
 
@@ -16,8 +17,9 @@ BUSY: Final = 0.85
 STANDS_OUT: Final = 1_000
 """Messages needed to compare a process's p99 with that of others."""
 
-JUDGED: Final = ("message", "send_lag", "loop_lag")
-"""What a process's own figures are of."""
+LAGS: Final = ("send_lag", "loop_lag")
+JUDGED: Final = ("message", *LAGS)
+"""What a master keeps of each worker: of other names, its process has no figures of its own."""
 
 
 class Watch:
@@ -51,16 +53,24 @@ class Watch:
         self.last = share
         self.peak = max(self.peak, share)
 
+    @property
+    def leading(self) -> str | None:
+        """The name that represents the process; see `wsload.measure.names.leading`."""
+        counts = {metric: found.total for metric, found in self.totals.histograms.items()}
+        return leading(counts, self.totals.names)
+
     def figures(self, tolerance_ns: float = TOLERANCE_NS) -> dict[str, object]:
-        """The process's own figures for summary.json; times in ns."""
+        """The process's own figures for summary.json, and those of its leading name; times in ns."""
+        name = self.leading
         figures: dict[str, object] = {
             "name": self.name,
             "cpu_peak": round(self.peak, 3),
             "busy_seconds": self.busy,
             "seconds": self.seconds,
-            "trusted_up_to": trusted_up_to("message", self.totals, tolerance_ns),
+            "leading": name,
+            "trusted_up_to": None if name is None else trusted_up_to(name, self.totals, tolerance_ns),
         }
-        for metric in JUDGED:
+        for metric in LAGS if name is None else (name, *LAGS):
             histogram = self.totals.histograms.get(metric)
             if histogram is not None:
                 p50, p99 = histogram.percentiles((50, 99))

@@ -18,6 +18,7 @@
     levels: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["users", "users", "f"], ["connections", "connections", "a", DASH]] },
     failures: { height: 150, scale: zeroScale, axis: wholeAxis, form: count, lines: [["failures", "failures", "g"], ["lost", "lost", "b", DASH]] },
   };
+  const RATES = ["sent", "answered", "deliveries"];
   const FIELDS = Object.values(TIMES).flatMap((chart) => chart.lines.map(([field]) => field));
 
   let taken, run, begun, at, track, curves, last;
@@ -58,7 +59,8 @@
     for (const cells of lines) {
       const line = element("tr");
       cells.forEach((text, column) => {
-        const cell = element(column ? "td" : "th", text, styled(text, column));
+        const doubtful = column && String(text).startsWith("(") ? " doubtful" : "";
+        const cell = element(column ? "td" : "th", text, styled(text, column) + doubtful);
         if (!column) cell.scope = "row";
         line.append(cell);
       });
@@ -68,9 +70,11 @@
   }
 
   /* A line whose legend shows the latest figure while nobody points at another. */
-  const line = (label, colour, form, dash) => ({
+  const latest = (values) => values.at(-1);
+  const latestRate = (values) => values.findLast((value) => value != null);
+  const line = (label, colour, form, dash, shown = latest) => ({
     label, stroke: stroke(colour), width: 1.5, dash, points: { show: false },
-    value: (plot, value, series, index) => form(index == null ? plot.data[series].at(-1) : value),
+    value: (plot, value, series, index) => form(index == null ? shown(plot.data[series]) : value),
   });
   const moment = (form) => ({ value: (plot, value, series, index) => {
     const shown = index == null ? plot.data[0].at(-1) : value;
@@ -91,7 +95,7 @@
         scales: { x: { time: false }, y: chart.scale },
         cursor: { y: false, sync: { key: "time" }, drag: { x: false, y: false } },
         axes: [axis({ space: 64, size: 36, incrs: SECONDS, values: (plot, splits) => splits.map(clock) }), chart.axis("")],
-        series: [{ label: "time", ...moment(clock) }, ...chart.lines.map(([, label, colour, dash]) => line(label, colour, chart.form, dash))],
+        series: [{ label: "time", ...moment(clock) }, ...chart.lines.map(([field, label, colour, dash]) => line(label, colour, chart.form, dash, RATES.includes(field) ? latestRate : latest))],
       }, overTime(id), chart.height);
     }
     plots.percentiles = draw("percentiles", {
@@ -120,7 +124,7 @@
       item.append(element("strong", warning.text), " ", element("span", warning.remedy));
       return item;
     }));
-    const words = ended ? { true: "passed", false: "failed", null: "not judged" } : { true: "passing", false: "failing", null: "too early" };
+    const words = ended ? { true: "passed", false: "failed", null: "not judged" } : { true: "passing", false: "failing", null: "not judged" };
     const classes = { true: "passed", false: "failed", null: "not-judged" };
     byId("checks").replaceChildren(...found.checks.map((check) => {
       const item = element("li", null, classes[check.passed]);
@@ -175,6 +179,8 @@
   function show(found) {
     taken = found.taken;
     for (const point of found.points) {
+      // A moment's rate says little: the last interval of a run can be that short.
+      if (point.at - begun - (at.at(-1) ?? 0) < 0.5) for (const field of RATES) point[field] = null;
       at.push(point.at - begun);
       for (const field of FIELDS) track[field].push(point[field]);
       last = point;
@@ -189,6 +195,7 @@
     showVerdict(found);
     showFigures(found);
     byId("run").hidden = false;
+    byId("so-far").hidden = found.run.ended;
     byId("deliveries").hidden = !track.deliveries.some((rate) => rate);
     showTables(found);
     byId("links").hidden = false;

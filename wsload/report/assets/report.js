@@ -104,7 +104,7 @@
     label, stroke: stroke(name), width: 1.5, points: { show: slots < 2 }, value: (plot, value) => show(value), ...more,
   });
   const dots = (label, name, show) => ({
-    label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => show(value),
+    label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value, series, slot) => show(value, slot),
     points: { show: true, size: 3.5, width: 0, fill: stroke(name) },
   });
 
@@ -186,7 +186,7 @@
     const back = data.reconnects.some((number) => number) ? data.reconnects.map((number) => number || null) : null;
     if (!data.failures.length && !back) return;
     const bars = data.failures.map(({ kind, counts }, index) => [kind, ["g", "b", "d", "e", "h", "f"][index], counts]);
-    stacked("failures", bars, back ? [[dots("reconnects", "c", (value) => count(value || 0)), back]] : []);
+    stacked("failures", bars, back ? [[dots("reconnects", "c", (value, slot) => (slot == null ? "–" : count(value || 0))), back]] : []);
   }
 
   /* The heat map: cells of time and log latency, coloured by the logarithm of their count. */
