@@ -73,7 +73,7 @@ def test_cores_are_given_by_name() -> None:
         assert pinning.places("A", pair) == places({0}, {4, 5, 6})
         assert pinning.places("B", pair) == places({1, 3}, {4, 5, 6})
     assert list(pinning.for_people()) == [
-        "Cores: 0 for A's server, 1 and 3 for B's server and 4 to 6 for the load generator"
+        "Cores: 0 for A's server, 1 and 3 for B's server, 4 to 6 for the load generator"
     ]
     assert Pinning("load=1", (0, 1), at_once=False).places("A", 1) == places(set(), {1})
 
@@ -83,12 +83,12 @@ def test_cores_are_given_by_name() -> None:
     ["AUTO", "A", "A=", "A=x", "C=1", "A=0,A=1", "A=1-", "A=0;B=1", "load=1,,", "A=3-1", "A=99999", "a=1"],
 )
 def test_a_mistake_is_one_line_with_what_is_allowed(pin: str) -> None:
-    with pytest.raises(UsageError, match=rf"^--pin {pin}: (auto, or cores by name|3-1 goes down)"):
+    with pytest.raises(UsageError, match=rf"^--pin {pin}: (use auto, or cores by name|3-1 goes down)"):
         check_pin(pin, TWO)
 
 
 def test_what_is_not_started_here_can_not_be_pinned() -> None:
-    with pytest.raises(UsageError, match=r"^--pin auto: B runs already, on cores of its own: name the load"):
+    with pytest.raises(UsageError, match=r"^--pin auto: B is not started here: name the cores"):
         check_pin("auto", {"A": STARTED, "B": RUNNING})
     with pytest.raises(UsageError, match=r"^--pin B=1: no server B is started here$"):
         check_pin("B=1", {"A": STARTED, "B": RUNNING})

@@ -47,8 +47,8 @@ Pin = Annotated[
     str,
     typer.Option(
         metavar="auto|A=0,B=1,load=2-3",
-        help="Keep servers and load generator on cores of their own (Linux): shared out by auto, or as named, with "
-        "several cores as 0-3 or 0+2.",
+        help="Keep servers and load generator on cores of their own (Linux): auto shares out the machine's; "
+        "otherwise name them, several as 2-3 or 0+2.",
         show_default=False,
     ),
 ]

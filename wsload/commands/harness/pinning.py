@@ -43,8 +43,9 @@ def check_pin(pin: str, builds: Mapping[str, Build]) -> None:
     """Raises `UsageError` unless this is a ``--pin`` for these builds, by letter; empty for none."""
     running = [letter for letter, build in builds.items() if not build.command]
     if pin == AUTO and running:
+        are = "are" if len(running) > 1 else "is"
         raise UsageError(
-            f"--pin auto: {listed(running)} runs already, on cores of its own: name the load generator's: load=1"
+            f"--pin auto: {listed(running)} {are} not started here: name the cores of what is, such as load=1"
         )
     for name in _named(pin) if pin not in ("", AUTO) else ():
         if name != LOAD and (name in running or name not in builds):
@@ -91,7 +92,7 @@ class Pinning:
         """What is pinned where, in a line; nothing where nothing is."""
         if self._given:
             called = {"A": "A's server", "B": "B's server", "load": "the load generator"}
-            yield f"Cores: {listed([f'{_shown(cores)} for {called[name]}' for name, cores in self._given.items()])}"
+            yield f"Cores: {', '.join(f'{_shown(cores)} for {called[name]}' for name, cores in self._given.items())}"
         elif self._pin:
             first = self.places("A", 1)
             if not self._at_once:
@@ -112,7 +113,7 @@ def _named(pin: str) -> dict[str, Cores]:
     for part in pin.split(","):
         match = _PART.fullmatch(part.strip())
         if match is None or match["name"] not in _NAMES or match["name"] in found:
-            raise UsageError(f"--pin {pin}: {ALLOWED} is allowed, with the names {listed(_NAMES)} once each")
+            raise UsageError(f"--pin {pin}: use {ALLOWED} ({listed(_NAMES)}, each at most once)")
         found[match["name"]] = frozenset(
             core for cores in match["cores"].split("+") for core in _range(pin, cores)
         )
