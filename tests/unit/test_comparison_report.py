@@ -47,6 +47,8 @@ def test_a_slower_build_is_named_with_its_metrics(tmp_path: Path) -> None:
     )
     assert report.warnings == ()
     assert set(report.curves) == {"open", "login", "message"}
+    only = compared(tmp_path / "one", Gate(judged=("message.p50",)), slower=1.5)
+    assert headline(only).startswith("B (v2) is slower than A (v1): message.p50 by 1.")
     assert rows(report)["message.p99"][-1] == "slower"
 
 

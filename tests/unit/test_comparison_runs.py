@@ -93,6 +93,17 @@ def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
     assert {run.name for run in read_runs([one], [other])} == {str(one), str(other)}
 
 
+def test_the_rate_of_the_load_leaves_out_the_wait_for_the_last_answers(tmp_path: Path) -> None:
+    paths = [
+        store_run(tmp_path, "v1", at=at, options=OPTIONS | options, seconds=12, per_second=100)
+        for at, options in enumerate(({}, {"run_time": 10}, {"run_time": 60}))
+    ]
+    without, waited, stopped = read_runs(paths[:2], paths[2:])
+    assert (without.sent_rate, waited.sent_rate, stopped.sent_rate) == (100, 120, 100)
+    warm = replace(waited, info=replace(waited.info, window=Window(from_s=2)))
+    assert warm.sent_rate == 150
+
+
 def test_conditions_are_how_the_load_was_made_and_where(tmp_path: Path) -> None:
     a = store_run(
         tmp_path, "v1", options=OPTIONS | {"ws_rate": "100", "host": "ws://one", "ws_check": ["lost < 1"]}
@@ -101,7 +112,7 @@ def test_conditions_are_how_the_load_was_made_and_where(tmp_path: Path) -> None:
     first, second = (run.figures.conditions for run in read_runs([a], [b]))
     assert first["users"] == second["users"] == "20"  # what was reached, where no number was given
     assert first["machine"] == second["machine"]
-    assert "cores" in first["machine"]
+    assert " core" in first["machine"]
     assert "wsload" in first["load generator"]
     assert (first["--ws-rate"], second["--ws-rate"]) == ("100", NOT_GIVEN)
     assert first.keys() == second.keys()
@@ -146,6 +157,11 @@ def test_a_workload_on_record_is_compared_key_by_key(tmp_path: Path) -> None:
     assert differing(load, load | {"locustfile": {"load.py": "cd"}}) == {"locustfile (SHA-256)"}
     assert differing(load, {"kind": "open"}) == {"workload, rate", "locustfile (SHA-256)"}
     assert differing(load, {}) == set()  # a run of before: nothing is known
+    first, _ = conditions_of([(replace(a.info, workload=load), summary)] * 2)
+    assert first["locustfile (SHA-256)"] == "load.py ab"
+    users = {"user_classes": {"Two": {"weight": 2, "fixed_count": 0}, "One": {"weight": 1}}}
+    first, _ = conditions_of([(replace(a.info, workload=users), summary)] * 2)
+    assert first["user classes"] == "One (weight 1), Two (fixed_count 0, weight 2)"
     assert not has_workload(a.info)
 
 

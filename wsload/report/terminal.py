@@ -50,7 +50,7 @@ class Grid:
 
     @property
     def _rows(self) -> list[list[str]]:
-        return [[printable(cell) for cell in row] for row in self.table.rows]
+        return [[BEFORE_UNIT.sub(_GLUE, printable(cell)) for cell in row] for row in self.table.rows]
 
     @property
     def width(self) -> int:

@@ -70,7 +70,7 @@
     points: { show: true, size: 5, width: 0, fill: stroke(name) }, ...more,
   });
   const dots = (label, name, value) => ({
-    label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, found) => value(found),
+    label, class: "dot-hollow", stroke: stroke(name), width: 0, paths: () => null, value: (plot, found) => value(found),
     points: { show: true, size: 11, width: 2, stroke: stroke(name), fill: "transparent" },
   });
 

@@ -104,7 +104,7 @@
     label, stroke: stroke(name), width: 1.5, points: { show: slots < 2 }, value: (plot, value) => show(value), ...more,
   });
   const dots = (label, name, show) => ({
-    label, stroke: stroke(name), width: 0, paths: () => null, value: (plot, value, series, slot) => show(value, slot),
+    label, class: "dot", stroke: stroke(name), width: 0, paths: () => null, value: (plot, value, series, slot) => show(value, slot),
     points: { show: true, size: 3.5, width: 0, fill: stroke(name) },
   });
 

@@ -22,7 +22,7 @@ from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
 from wsload.results.window import Window
-from wsload.words import size
+from wsload.words import counted, size
 
 NOT_GIVEN: Final = "not given"
 _MAY_DIFFER: Final = frozenset(
@@ -71,8 +71,11 @@ class ComparedRun:
 
     @property
     def sent_rate(self) -> float:
-        """Messages sent per second, over the time the run covers."""
+        """Messages sent per second, as long as any were to be sent: not while the last answers were waited for."""
         duration_s = self.summary.duration_s
+        run_time_s = self.info.options.get("run_time")
+        if isinstance(run_time_s, int | float) and (sending_s := run_time_s - self.info.window.from_s) > 0:
+            duration_s = min(duration_s, sending_s)
         return self.summary.counters.get("sent", 0) / duration_s if duration_s else 0.0
 
 
@@ -179,12 +182,21 @@ def has_workload(info: RunInfo) -> bool:
 
 def _workload(info: RunInfo) -> dict[str, str]:
     return {
-        _CALLED.get(name, f"workload, {name}"): value
-        if isinstance(value, str)
-        else json.dumps(value, sort_keys=True, ensure_ascii=False)
+        _CALLED.get(name, f"workload, {name}"): _told(value)
         for name, value in info.workload.items()
         if name not in _OF_THE_CODE
     }
+
+
+def _told(value: object) -> str:
+    """A JSON value for people, whole, so that what differs reads differently."""
+    if isinstance(value, dict):
+        parts = (
+            (name, f"({_told(each)})" if isinstance(each, dict) else _told(each))
+            for name, each in value.items()
+        )
+        return ", ".join(f"{name} {text}" for name, text in sorted(parts))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _conditions(info: RunInfo, summary: Summary) -> dict[str, str]:
@@ -197,7 +209,8 @@ def _conditions(info: RunInfo, summary: Summary) -> dict[str, str]:
     }
     host = info.host
     memory = host.get("memory_bytes")
-    machine = [host.get("cpu"), f"{host.get('cores')} cores"]
+    cores = host.get("cores")
+    machine = [host.get("cpu"), counted(cores, "core") if isinstance(cores, int) else None]
     machine += [size(memory, binary=True)] if isinstance(memory, int) else []
     machine += [host.get("system")]
     client = [f"{name} {info.versions[name]}" for name in _CLIENT if name in info.versions]

@@ -31,9 +31,9 @@ def headline(report: ComparisonReport) -> str:
                 also if any(each.verdict is Verdict.SLOWER for each in judged) else ""
             )
         case Verdict.SLOWER | Verdict.FASTER as verdict:
-            which = next(each for each in judged if each.verdict is verdict)
-            by = f"{milliseconds(abs(which.shift))}, {change(which.change)}"
-            return f"{b} is {verdict} than {a}: {named(judged, verdict)}; {which.name} by {by}"
+            which, *more = (each for each in judged if each.verdict is verdict)
+            by = f"{which.name} by {milliseconds(abs(which.shift))}, {change(which.change)}"
+            return f"{b} is {verdict} than {a}: " + (f"{named(judged, verdict)}; {by}" if more else by)
         case Verdict.NOT_SLOWER:
             return f"{b} is not slower than {a}: {_widest(report)}"
         case Verdict.INCONCLUSIVE:

@@ -172,7 +172,7 @@ def conditions_table(report: ComparisonReport) -> Table:
     for run in report.runs:
         for name, value in run.figures.conditions.items():
             found.setdefault(name, []).append(value)
-    for run in report.runs:
+    for run in sorted(report.runs, key=lambda run: LETTERS[run.side]):
         if run.server:
             found.setdefault(f"server {LETTERS[run.side]}", []).append(run.server.command)
     return Table(
