@@ -73,12 +73,12 @@ class Grid:
         yield grid
 
 
-def as_text(view: RenderableType, stream: IO[str]) -> str:
+def as_text(view: RenderableType, stream: IO[str], *, width: int | None = None) -> str:
     """A view as text for this stream: in colour only on a terminal, as wide as that is, or 80 columns.
 
     Characters that the stream can't write become ``?``.
     """
-    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
     _glue(view)
     with console.capture() as capture:
         console.print(view)

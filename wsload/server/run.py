@@ -114,7 +114,8 @@ def _listening(options: ServerOptions) -> socket.socket:
         place = f"--host {options.host} --port {options.port}"
         if error.errno == errno.EADDRINUSE:
             raise UsageError(f"{place}: the port is in use; choose another, or 0 for a free one") from None
-        raise UsageError(f"{place}: {error.strerror}") from None
+        why = (error.strerror or str(error)).partition(" (")[0]  # Python adds the address
+        raise UsageError(f"{place}: {why}") from None
     # Accepted sockets inherit this: a peer that vanished is noticed after 40 s. The library's pings would do the
     # same, but take 2 KiB and a task per connection, and add traffic to the measurement.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -63,11 +63,11 @@ def list_runs(
 
 def _show(lines: list[RunLine]) -> None:
     """Prints the table, without what the names tell where there is no room for that."""
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.text import Text
 
     from wsload.report.history import runs_table
-    from wsload.report.terminal import Grid
+    from wsload.report.terminal import Grid, as_text
     from wsload.results.run import CheckState
     from wsload.results.trust import Standing
 
@@ -77,12 +77,11 @@ def _show(lines: list[RunLine]) -> None:
         if line.standing not in (Standing.TRUSTED, Standing.PARTLY)
         or line.checks.keys() - {CheckState.PASSED}
     ]
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal and not os.environ.get("COLUMNS"):
-        console.width = WIDTH_OF_FILES
+    console = Console()
+    free = not console.is_terminal and not os.environ.get("COLUMNS")
+    width = WIDTH_OF_FILES if free else console.width
     grid = Grid(runs_table(lines), red=doubtful)
-    if grid.width > console.width:
+    if grid.width > width:
         grid = Grid(runs_table(lines, brief=True), red=doubtful)
-    console.print(grid)
-    for note in grid.table.notes:
-        console.print(Text(note, style="dim"))
+    notes = (Text(note, style="dim") for note in grid.table.notes)
+    sys.stdout.write(as_text(Group(grid, *notes), sys.stdout, width=width))

@@ -185,8 +185,9 @@ class _Reader:
                 where = f" {value!r}:" if isinstance(value, str) else ""
                 raise UsageError(f"argument --{dest.replace('_', '-')}:{where}\n{error}") from None
             secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
-            shown = "" if secret else f" {value!r}:"
-            said = error.strerror if isinstance(error, OSError) and error.strerror else error
+            said = str((isinstance(error, OSError) and error.strerror) or error)
+            given = ", ".join(map(repr, value)) if isinstance(value, list) else repr(value)
+            shown = "" if secret or said.startswith(given) else f" {given}:"
             raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {said}") from None
 
 
