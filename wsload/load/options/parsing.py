@@ -112,11 +112,9 @@ def token_list(values: Any) -> tuple[str, ...]:
     names = tuple(text.strip() for text in values or [] if text.strip())
     for name in names:
         if not _TOKEN.fullmatch(name):
-            raise ValueError(
-                f"SyntaxError: {name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed"
-            )
+            raise ValueError(f"{name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed")
     if len(set(names)) != len(names):
-        raise ValueError("SyntaxError: a subprotocol stands there twice")
+        raise ValueError("a subprotocol is listed twice")
     return names
 
 
