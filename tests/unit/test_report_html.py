@@ -265,9 +265,11 @@ def test_each_process_has_a_row_whatever_the_summary_holds(tmp_path: Path) -> No
 def test_a_process_without_answers_is_not_trusted_for_any(tmp_path: Path) -> None:
     path = make_run(tmp_path, [second(0, [1])])
     summary = json.loads((path / "summary.json").read_bytes())
-    summary["processes"] = [{"name": "", "cpu_peak": 0.5, "leading": None, "trusted_up_to": None}]
-    (path / "summary.json").write_text(json.dumps(summary))
-    assert report_of(path).said("process CPU peak this process 50 % ")
+    for process in ({"leading": None, "trusted_up_to": None}, {"trusted_up_to": 100.0}):  # today's, older
+        summary["processes"] = [{"name": "", "cpu_peak": 0.5, **process}]
+        (path / "summary.json").write_text(json.dumps(summary))
+        found = report_of(path)
+        assert found.said("process CPU peak this process 50 % ") and not found.said("trusted up to")
 
 
 def test_without_an_answer_there_are_no_charts_of_latency(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def processes_table(stored: Mapping[str, Any]) -> Table:
                 name[:_LONGEST] if any(times) else "",
                 *times,
                 lag[-1],
-                _level(process.get("trusted_up_to")),
+                _level(process.get("trusted_up_to")) if any(times) else "",
             )
         )
     columns = (

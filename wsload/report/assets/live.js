@@ -143,14 +143,15 @@
   function showFigures(found) {
     const message = found.metrics[found.name];
     const told = (percentile, value) => sure(found, found.name, percentile, message && value(message));
+    const whose = Object.keys(found.names).length > 1 ? `${found.name} ` : "";
     const tiles = found.run.ended ? [
-      ["p50, ms", told(50, (it) => it.p50)], ["p99, ms", told(99, (it) => it.p99)], ["max, ms", told(100, (it) => it.max)],
+      [`${whose}p50, ms`, told(50, (it) => it.p50)], [`${whose}p99, ms`, told(99, (it) => it.p99)], [`${whose}max, ms`, told(100, (it) => it.max)],
       ["answered a second", rate(message && message.rate)], ["lost", count(found.counters.lost || 0)],
       ["failures", count(found.failures.reduce((sum, [, , number]) => sum + number, 0))],
     ] : [
       ["users", count(last && last.users)], ["connections", count(last && last.connections)],
       ["sent a second", figure(last && last.sent)], ["answered a second", figure(last && last.answered)],
-      ["p50 so far, ms", told(50, (it) => it.p50)], ["p99 so far, ms", told(99, (it) => it.p99)],
+      [`${whose}p50 so far, ms`, told(50, (it) => it.p50)], [`${whose}p99 so far, ms`, told(99, (it) => it.p99)],
     ];
     byId("figures").replaceChildren(...tiles.map(([label, value]) => {
       const tile = element("div");
