@@ -14,6 +14,7 @@ from wsload.judge.capacity.contrast import contrast
 from wsload.judge.capacity.search import Outcome, SearchPlan, State, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
+from wsload.report.capacity.html import render
 from wsload.report.capacity.sentences import findings, headline
 from wsload.report.capacity.tables import steps_table
 from wsload.report.capacity.text import as_json, as_text, markdown
@@ -156,3 +157,11 @@ def test_the_table_has_every_step_and_marks_what_is_not_trusted() -> None:
     (late, *_) = [row for row in table.rows if row[-1] == "not trusted"]
     assert late[3:5] == ("(1.00)", "(2.00)")
     assert table.notes and markdown(made).count("\n|") == len(table.rows) + 2
+
+
+def test_the_page_says_which_servers_were_loaded_and_what_has_to_hold() -> None:
+    one = render(report(side(holding(700)))).decode()
+    assert '<span class="target">server</span>; 50 users' in one
+    assert "<code>lost &lt; 1</code> <span>has to hold</span>" in one
+    two = render(report(side(holding(700)), side(holding(500), letter="B"))).decode()
+    assert 'A (vA): <span class="target">server</span>; B (vB): <span class="target">server</span>; 50' in two

@@ -46,6 +46,7 @@ def render(report: CapacityReport) -> bytes:
         tone=_TONES.get(report.exit_code, "bad"),
         findings=list(findings(report)),
         checks=report.checks,
+        servers=[(f"{side.called}: " if report.contrast else "", side.how) for side in report.sides],
         load=report.load,
         started_at=when(report.started_s),
         figures=_figures(report),
