@@ -181,14 +181,13 @@ class _Reader:
         try:
             return parse(default if value is None else value)
         except (ValueError, OSError, UsageError) as error:
-            if isinstance(error, UsageError) and "\n" in str(error):  # it points at a place
-                where = f" {value!r}:" if isinstance(value, str) else ""
-                raise UsageError(f"argument --{dest.replace('_', '-')}:{where}\n{error}") from None
-            secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
             said = str((isinstance(error, OSError) and error.strerror) or error)
             given = ", ".join(map(repr, value)) if isinstance(value, list) else repr(value)
-            shown = "" if secret or said.startswith(given) else f" {given}:"
-            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown} {said}") from None
+            secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
+            gap = "\n" if "\n" in said else " "  # a text with a mark below it
+            told = said.startswith(given) or (gap == "\n" and isinstance(value, list))
+            shown = "" if secret or told else f" {given}:"
+            raise UsageError(f"argument --{dest.replace('_', '-')}:{shown}{gap}{said}") from None
 
 
 def _opening(read: _Reader) -> OpenOptions:
