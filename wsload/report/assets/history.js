@@ -57,7 +57,7 @@
   function points(statistic, usable) {
     const name = COLOURS[statistic];
     return {
-      label: usable ? statistic : `${statistic}, not trusted`, stroke: stroke(name), width: 0, paths: () => null,
+      label: usable ? statistic : `${statistic}, not trusted`, stroke: stroke(name), class: usable ? "dot" : "dot-hollow", width: 0, paths: () => null,
       points: { show: true, size: 7, width: 1.5, stroke: stroke(name), fill: usable ? stroke(name) : stroke("ground") },
       value: (plot, value) => figure(value),
     };
