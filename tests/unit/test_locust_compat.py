@@ -227,6 +227,30 @@ def test_many_requests_are_logged_as_one_by_one(environment: Environment) -> Non
         assert many.get("sell", "WS").total_content_length == 3
 
 
+def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
+    with needed("locust", "StatsEntry.num_reqs_per_sec and .num_fail_per_sec", "to forget old seconds"):
+        now, few = int(time.time()), compat.SECONDS_KEPT
+        rows = [environment.stats.total, environment.stats.get("buy", "WS")]
+        for entry in rows:
+            for second in range(now - 3_000, now + 1):
+                entry.num_reqs_per_sec[second] = 7
+                entry.num_fail_per_sec[second] = 1
+        environment.stats.total.start_time = now - 3_000
+        environment.stats.total.last_request_timestamp = now
+        rates = [(entry.current_rps, entry.current_fail_per_sec) for entry in rows]
+        compat.forget_seconds(environment.stats)
+        assert [(entry.current_rps, entry.current_fail_per_sec) for entry in rows] == rates == [(7, 1)] * 2
+        for entry in rows:
+            assert sorted(entry.num_reqs_per_sec) == list(range(now - few + 1, now + 1))
+            assert len(entry.num_fail_per_sec) == few
+
+
+@pytest.mark.parametrize(("words", "shown"), [([], False), (["--json"], True), (["--json-file", "x"], True)])
+def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> None:
+    assert compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
+    assert compat.shows_seconds(None)
+
+
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
         entry = environment.stats.get("message", "WS")

@@ -24,6 +24,7 @@ from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
+from wsload.load.locust.compat import forget_seconds, shows_seconds
 from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
@@ -172,8 +173,11 @@ class Lifecycle:
         gevent.spawn(self.runner.quit if headless else self.runner.stop)
 
     def _follow_target(self) -> None:
+        forgets = not shows_seconds(self.environment.parsed_options)
         while self._phase is Phase.RUNNING:
             self._role.retarget()
+            if forgets:
+                forget_seconds(self.environment.stats)
             gevent.sleep(0.5)
 
 

@@ -137,6 +137,7 @@ def is_locusts_own(listener: Any) -> bool:
 
 
 _locusts_rounding: Final = stats.bucket_response_time
+SECONDS_KEPT: Final = 60
 _FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -178,6 +179,20 @@ def fail_many(stats: RequestStats, kind: str, name: str, error: Exception, ages:
     for entry in entries:
         entry.num_failures += further
         entry.num_fail_per_sec[int(time.time())] += further
+
+
+def shows_seconds(options: Any) -> bool:
+    """Whether Locust's statistics are shown second by second in the end: ``--json``. A library's user may, too."""
+    return options is None or bool(options.json or options.json_file)
+
+
+def forget_seconds(stats: RequestStats) -> None:
+    """Drops the counts of old seconds: Locust keeps all, 0.4 MB an hour for each row, and looks at twelve."""
+    for entry in (stats.total, *stats.entries.values()):
+        for counts in (entry.num_reqs_per_sec, entry.num_fail_per_sec):
+            if len(counts) > 2 * SECONDS_KEPT:
+                for second in sorted(counts)[:-SECONDS_KEPT]:
+                    del counts[second]
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
