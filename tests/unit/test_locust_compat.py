@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -249,6 +250,7 @@ def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) ->
 def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> None:
     assert compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
     assert compat.shows_seconds(None)
+    assert not compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,7 +183,7 @@ def fail_many(stats: RequestStats, kind: str, name: str, error: Exception, ages:
 
 def shows_seconds(options: Any) -> bool:
     """Whether Locust's statistics are shown second by second in the end: ``--json``. A library's user may, too."""
-    return options is None or bool(options.json or options.json_file)
+    return options is None or any(getattr(options, name, None) for name in ("json", "json_file"))
 
 
 def forget_seconds(stats: RequestStats) -> None:
