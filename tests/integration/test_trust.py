@@ -74,8 +74,8 @@ def holding_up(
     about = {"EVERY": "1", "SECONDS": "0.01" if workload == "open" else "0.05", "MOST_WAIT": "0.015", **env}
     users = 4
     if workload == "closed" and habit != "behaves" and about["EVERY"] == "1":
-        # Whoever waits for less than a block lasts gets in step with the others: then they all send and read at once,
-        # before the first of them blocks, and their figures are right.
+        # Users that wait for less than a block lasts get in step: they all send and read at once, before the first
+        # of them blocks, and their figures are right.
         users, about["MOST_WAIT"] = 8, "0.2"
     return run(HOLDING_UP, *options, users=users, HABIT=habit, WORKLOAD=workload, **about)
 

@@ -38,7 +38,7 @@ def cause_of(processes: Iterable[Watch], *, ui_in_process: bool = False) -> Caus
     watch = max(watches, key=lambda each: each.totals.counters["late_ns"])
     if not watch.totals.counters["late_ns"]:
         return None
-    # Who waits for a core waits somewhere, often in the user class: no place is to blame for that.
+    # A loop that waits for a core is often in the user class at that moment, but no line there is to blame.
     found = _waited(watch) or _blocked(watch) or _full(watch, len(watches)) or _held_up(watch)
     text = f"{watch.name}: {found.text}" if watch.name else found.text
     if ui_in_process and not _blocked(watch):
