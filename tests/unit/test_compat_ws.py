@@ -78,7 +78,12 @@ def test_compression_by_its_extension() -> None:
     with needed("PerMessageDeflate's four parameters", "to compress messages"):
         from websockets.extensions.permessage_deflate import PerMessageDeflate
 
-        one, other = (Deflate(PerMessageDeflate(False, False, 15, 15)) for _ in range(2))
+        agreed = compat.compression([PerMessageDeflate(True, False, 10, 15)])
+        assert agreed == compat.Compression(bits_in=10, bits_out=15, fresh_in=True, fresh_out=False)
+        assert compat.compression([]) is None
+        agreed = compat.compression([PerMessageDeflate(False, False, 15, 15)])
+        assert agreed is not None
+        one, other = Deflate(agreed), Deflate(agreed)
         packed = bytes(one.deflate(b"x" * 1000))
         assert len(packed) < 100
         assert other.inflate(packed, final=True, limit=1000) == b"x" * 1000

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
+from wsload.load.ws.compat import compression
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.rules import Rule, Violation
 
@@ -26,6 +27,12 @@ messages = st.lists(
 )
 
 
+def deflate_of(extension: PerMessageDeflate) -> Deflate:
+    agreed = compression([extension])
+    assert agreed is not None
+    return Deflate(agreed)
+
+
 def sent(other: PerMessageDeflate, message: bytes) -> bytes:
     return bytes(other.encode(Frame(Opcode.BINARY, message)).data)
 
@@ -38,7 +45,7 @@ def sent(other: PerMessageDeflate, message: bytes) -> bytes:
 def test_what_is_deflated_the_library_inflates_and_the_other_way_round(
     messages: list[bytes], fresh: tuple[bool, bool], bits: tuple[int, int]
 ) -> None:
-    ours = Deflate(PerMessageDeflate(*fresh, *bits))
+    ours = deflate_of(PerMessageDeflate(*fresh, *bits))
     other = PerMessageDeflate(*reversed(fresh), *reversed(bits))
     for message in messages:
         payload = bytes(ours.deflate(message))
@@ -48,7 +55,7 @@ def test_what_is_deflated_the_library_inflates_and_the_other_way_round(
 
 @given(messages=messages, fresh=st.booleans(), cuts=st.lists(st.floats(0, 1, exclude_max=True), max_size=4))
 def test_a_message_may_come_in_fragments(messages: list[bytes], fresh: bool, cuts: list[float]) -> None:
-    ours = Deflate(PerMessageDeflate(fresh, False, 15, 15))
+    ours = deflate_of(PerMessageDeflate(fresh, False, 15, 15))
     other = PerMessageDeflate(False, fresh, 15, 15)
     for message in messages:
         payload = sent(other, message)
@@ -66,21 +73,23 @@ def test_a_message_is_not_inflated_beyond_its_limit(size: int, over: int, final:
     message = (fill * (1 + (size + over) // len(fill)))[: size + over]
     payload = sent(PerMessageDeflate(False, False, 15, 15), message)
     with pytest.raises(Violation) as raised:
-        Deflate(PerMessageDeflate(False, False, 15, 15)).inflate(payload, final=final, limit=size)
+        deflate_of(PerMessageDeflate(False, False, 15, 15)).inflate(payload, final=final, limit=size)
     assert raised.value.rule is Rule.TOO_BIG
-    found = Deflate(PerMessageDeflate(False, False, 15, 15)).inflate(payload, final=True, limit=size + over)
+    found = deflate_of(PerMessageDeflate(False, False, 15, 15)).inflate(
+        payload, final=True, limit=size + over
+    )
     assert found == message
 
 
 def test_what_is_not_deflated_breaks_a_rule() -> None:
     for final in (True, False):
         with pytest.raises(Violation) as raised:
-            Deflate(PerMessageDeflate(False, False, 15, 15)).inflate(b"\xff" * 9, final=final, limit=MIB)
+            deflate_of(PerMessageDeflate(False, False, 15, 15)).inflate(b"\xff" * 9, final=final, limit=MIB)
         assert raised.value.rule is Rule.DEFLATE
 
 
 def test_a_message_may_end_with_a_last_block_and_the_next_is_a_new_stream() -> None:
-    ours = Deflate(PerMessageDeflate(False, False, 15, 15))
+    ours = deflate_of(PerMessageDeflate(False, False, 15, 15))
     for message in (b"Hello", SAMPLE, b"Hello"):
         packer = zlib.compressobj(wbits=-15)
         payload = packer.compress(message) + packer.flush() + b"\0"
@@ -90,13 +99,13 @@ def test_a_message_may_end_with_a_last_block_and_the_next_is_a_new_stream() -> N
 def test_the_example_of_the_rfc() -> None:
     """Section 7.2.3.4."""
     payload = bytes.fromhex("f348cdc9c9070000")
-    ours = Deflate(PerMessageDeflate(False, False, 15, 15))
+    ours = deflate_of(PerMessageDeflate(False, False, 15, 15))
     assert [ours.inflate(payload, final=True, limit=MIB) for _ in range(2)] == [b"Hello"] * 2
 
 
 def test_messages_share_their_context_unless_each_begins_anew() -> None:
-    shared = Deflate(PerMessageDeflate(False, False, 15, 15))
+    shared = deflate_of(PerMessageDeflate(False, False, 15, 15))
     first, second = (len(shared.deflate(SAMPLE)) for _ in range(2))
     assert second < first / 4
-    anew = Deflate(PerMessageDeflate(False, True, 15, 15))
+    anew = deflate_of(PerMessageDeflate(False, True, 15, 15))
     assert [len(anew.deflate(SAMPLE)) for _ in range(2)] == [first, first]

@@ -8,6 +8,8 @@ tests/unit/test_compat_ws.py, which names the version when a release changes it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final, Protocol
 
@@ -15,6 +17,7 @@ from websockets.asyncio.client import connect_http_proxy, connect_socks_proxy
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.client import ClientProtocol
 from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import DATA_OPCODES, TEXT, Frame, Opcode
 from websockets.http11 import USER_AGENT
 from websockets.protocol import OPEN, Event
@@ -28,8 +31,10 @@ except ImportError:  # the library was built without its C extension
 
 __all__ = [
     "USER_AGENT",
+    "Compression",
     "FrameConnection",
     "apply_mask",
+    "compression",
     "connect_http_proxy",
     "connect_socks_proxy",
     "connections_of",
@@ -43,6 +48,33 @@ _NO_QUEUE: Final = SimpleNamespace(close=lambda: None)
 def handshake_result(protocol: ClientProtocol) -> tuple[Exception | None, str | None, list[Extension]]:
     """The result of an answered handshake: the error, and the subprotocol and extensions agreed on."""
     return protocol.handshake_exc, protocol.subprotocol, protocol.extensions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compression:
+    """What was agreed on for permessage-deflate (RFC 7692, section 7.1)."""
+
+    bits_in: int
+    """The base-2 logarithm of the window with which the server compresses."""
+    bits_out: int
+    """The same for the client."""
+    fresh_in: bool
+    """Whether each of the server's messages is compressed by itself."""
+    fresh_out: bool
+    """The same for the client's."""
+
+
+def compression(extensions: Iterable[Extension]) -> Compression | None:
+    """What was agreed on for permessage-deflate; None if it is not used."""
+    for each in extensions:
+        if isinstance(each, PerMessageDeflate):
+            return Compression(
+                bits_in=each.remote_max_window_bits,
+                bits_out=each.local_max_window_bits,
+                fresh_in=each.remote_no_context_takeover,
+                fresh_out=each.local_no_context_takeover,
+            )
+    return None
 
 
 def connections_of(server: Server) -> int:

@@ -1,12 +1,11 @@
-"""permessage-deflate (RFC 7692), with the parameters that the library negotiated."""
+"""permessage-deflate (RFC 7692), as the library negotiated it."""
 
 from __future__ import annotations
 
 import zlib
 from typing import Any, Final
 
-from websockets.extensions.permessage_deflate import PerMessageDeflate
-
+from wsload.load.ws.compat import Compression
 from wsload.load.ws.rules import Rule, Violation
 
 MEMORY_LEVEL: Final = 5
@@ -21,14 +20,11 @@ _CHEAP: Final = 2048
 class Deflate:
     """Deflates whole messages and inflates frames, in order."""
 
-    __slots__ = ("_bits_in", "_bits_out", "_deflater", "_fresh_in", "_fresh_out", "_inflater")
+    __slots__ = ("_agreed", "_deflater", "_inflater")
 
-    def __init__(self, negotiated: PerMessageDeflate) -> None:
-        self._bits_in = negotiated.remote_max_window_bits
-        self._bits_out = negotiated.local_max_window_bits
-        self._fresh_in = negotiated.remote_no_context_takeover
-        self._fresh_out = negotiated.local_no_context_takeover
-        # Between messages there is none where each begins anew.
+    def __init__(self, agreed: Compression) -> None:
+        self._agreed = agreed
+        # None between messages that are each compressed by themselves.
         self._deflater: Any = None
         self._inflater: Any = None
 
@@ -36,8 +32,8 @@ class Deflate:
         """The payload of a message's only frame, which must have its first reserved bit set."""
         deflater = self._deflater
         if deflater is None:
-            deflater = zlib.compressobj(wbits=-self._bits_out, memLevel=MEMORY_LEVEL)
-            self._deflater = None if self._fresh_out else deflater
+            deflater = zlib.compressobj(wbits=-self._agreed.bits_out, memLevel=MEMORY_LEVEL)
+            self._deflater = None if self._agreed.fresh_out else deflater
         found = deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH)
         return found[:-4] if len(found) < _CHEAP else memoryview(found)[:-4]
 
@@ -46,7 +42,7 @@ class Deflate:
         inflater = self._inflater
         # A block may say that it is the last (section 7.2.3.4); what follows it is a new stream.
         if inflater is None or inflater.eof:
-            inflater = self._inflater = zlib.decompressobj(wbits=-self._bits_in)
+            inflater = self._inflater = zlib.decompressobj(wbits=-self._agreed.bits_in)
         try:
             if not final or len(data) < _CHEAP:
                 found: bytes = inflater.decompress(data + _TAIL if final else data, limit + 1)
@@ -58,6 +54,6 @@ class Deflate:
             raise Violation(Rule.DEFLATE, str(error)) from None
         if len(found) > limit or inflater.unconsumed_tail:
             raise Violation(Rule.TOO_BIG, f"inflated to more than {limit} bytes")
-        if final and self._fresh_in:
+        if final and self._agreed.fresh_in:
             self._inflater = None
         return found

@@ -9,14 +9,11 @@ from typing import Any, Final
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, NegotiationError
-from websockets.extensions.permessage_deflate import (
-    ClientPerMessageDeflateFactory,
-    PerMessageDeflate,
-)
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.http11 import Request
 from websockets.uri import WebSocketURI
 
-from wsload.load.ws.compat import handshake_result
+from wsload.load.ws.compat import compression, handshake_result
 from wsload.load.ws.deflate import MEMORY_LEVEL, Deflate
 from wsload.load.ws.logger import QuietLogger
 
@@ -153,9 +150,8 @@ class Handshake:
             raise error
         if self._wanted and self.subprotocol is None:
             raise NegotiationError(f"no subprotocol chosen, {', '.join(self._wanted)} offered")
-        for extension in extensions:
-            assert isinstance(extension, PerMessageDeflate)  # nothing else was offered
-            self.deflate = Deflate(extension)
+        if (agreed := compression(extensions)) is not None:
+            self.deflate = Deflate(agreed)
 
     def _read_body(self, data: bytes) -> None:
         assert self._refused is not None
