@@ -24,7 +24,7 @@ from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
-from wsload.load.locust.compat import forget_seconds, shows_seconds
+from wsload.load.locust.compat import forget_seconds, heed_stops, shows_seconds
 from wsload.load.locust.ending import end_run
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
@@ -66,6 +66,8 @@ class Lifecycle:
         self._end: gevent.Greenlet | None = None
 
     def test_start(self) -> None:
+        if isinstance(self.runner, LocalRunner):
+            heed_stops(self.runner)
         self._wait_for_end()
         environment = self.environment
         gc.collect()  # now, before users have to wait for it

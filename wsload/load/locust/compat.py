@@ -20,7 +20,15 @@ import gevent.monkey
 import numpy as np
 from locust import User, argument_parser, stats
 from locust.event import EventHook
-from locust.runners import STATE_CLEANUP, STATE_MISSING, STATE_STOPPED, MasterRunner, Runner, WorkerRunner
+from locust.runners import (
+    STATE_CLEANUP,
+    STATE_INIT,
+    STATE_MISSING,
+    STATE_STOPPED,
+    MasterRunner,
+    Runner,
+    WorkerRunner,
+)
 from locust.stats import RequestStats, StatsEntry, StatsError
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
@@ -53,6 +61,12 @@ def join_group(user: User, group: Any, handle: Any) -> None:
 def is_ending(runner: Runner) -> bool:
     """Whether the runner is stopping its users, or has stopped them."""
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
+
+
+def heed_stops(runner: Runner) -> None:
+    """Makes a runner that begins its next run heed a stop: while its ``state`` is stopped, it ignores them."""
+    if runner.state == STATE_STOPPED:
+        runner.update_state(STATE_INIT)
 
 
 def wanted_users(runner: Runner | None, kind: type[User]) -> int:
