@@ -175,7 +175,7 @@ def test_undocumented_names_of_dependencies_are_used_by_compat_modules_only() ->
             defined.add(node.id if isinstance(node, ast.Name) else node.attr)
     foreign = []
     for name, tree in TREES.items():
-        if name.endswith("/compat.py"):
+        if name.endswith("compat.py"):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):

@@ -32,7 +32,7 @@ from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
 from locust.stats import RequestStats
 
 import wsload
-from wsload.load.locust import compat
+from wsload.load.locust import compat, statistics_compat
 
 
 @contextlib.contextmanager
@@ -194,10 +194,21 @@ def test_an_events_listeners_are_known_and_locusts_own_among_them(environment: E
     with needed("locust", "EventHook._handlers and runners.on_request", "to add up statistics in aggregate"):
         event = EventHook()
         event.add_listener(print)
-        assert compat.listeners(event) == [print]
+        assert statistics_compat.listeners(event) == [print]
         environment.create_local_runner()
-        (own,) = compat.listeners(environment.events.request)
-        assert compat.is_locusts_own(own) and not compat.is_locusts_own(needed)
+        (own,) = statistics_compat.listeners(environment.events.request)
+        assert statistics_compat.is_locusts_own(own) and not statistics_compat.is_locusts_own(needed)
+
+
+def test_a_runner_that_has_stopped_heeds_stops_again(environment: Environment) -> None:
+    with needed("locust", "Runner.state and .update_state", "to heed a stop before the users are there"):
+        runner = environment.create_local_runner()
+        runner.update_state("stopped")
+        compat.heed_stops(runner)
+        said = []
+        environment.events.test_stopping.add_listener(lambda **_: said.append(runner.state))
+        runner.stop()
+        assert said == ["ready"] and runner.state == "stopped"
 
 
 def test_an_entry_remembers_a_second_for_the_chart(environment: Environment) -> None:
@@ -210,7 +221,7 @@ def test_an_entry_remembers_a_second_for_the_chart(environment: Environment) -> 
         entry.log(5, 0)
         entry.last_request_timestamp -= 2
         second = int(time.time())
-        compat.log_many(entry, [5_000_000], 0)
+        statistics_compat.log_many(entry, [5_000_000], 0)
         assert {second - 1, second} & entry.response_times_cache.keys()
 
 
@@ -220,8 +231,8 @@ def test_many_requests_are_logged_as_one_by_one(environment: Environment) -> Non
         for value in (5, 7):
             one.log_request("WS", "buy", value, 0)
             one.log_error("WS", "buy", ValueError("no"))
-        compat.fail_many(many, "WS", "buy", ValueError("no"), [5_000_000, 7_000_000])
-        compat.log_many(many.get("sell", "WS"), [5_000_000], 3)
+        statistics_compat.fail_many(many, "WS", "buy", ValueError("no"), [5_000_000, 7_000_000])
+        statistics_compat.log_many(many.get("sell", "WS"), [5_000_000], 3)
         assert many.get("buy", "WS").response_times == one.get("buy", "WS").response_times
         assert many.get("buy", "WS").num_failures == one.get("buy", "WS").num_failures == 2
         assert [each.occurrences for each in many.errors.values()] == [2]
@@ -230,7 +241,7 @@ def test_many_requests_are_logged_as_one_by_one(environment: Environment) -> Non
 
 def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
     with needed("locust", "StatsEntry.num_reqs_per_sec and .num_fail_per_sec", "to forget old seconds"):
-        now, few = int(time.time()), compat.SECONDS_KEPT
+        now, few = int(time.time()), statistics_compat.SECONDS_KEPT
         rows = [environment.stats.total, environment.stats.get("buy", "WS")]
         for entry in rows:
             for second in range(now - 3_000, now + 1):
@@ -239,7 +250,7 @@ def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) ->
         environment.stats.total.start_time = now - 3_000
         environment.stats.total.last_request_timestamp = now
         rates = [(entry.current_rps, entry.current_fail_per_sec) for entry in rows]
-        compat.forget_seconds(environment.stats)
+        statistics_compat.forget_seconds(environment.stats)
         assert [(entry.current_rps, entry.current_fail_per_sec) for entry in rows] == rates == [(7, 1)] * 2
         for entry in rows:
             assert sorted(entry.num_reqs_per_sec) == list(range(now - few + 1, now + 1))
@@ -248,16 +259,16 @@ def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) ->
 
 @pytest.mark.parametrize(("words", "shown"), [([], False), (["--json"], True), (["--json-file", "x"], True)])
 def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> None:
-    assert compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
-    assert compat.shows_seconds(None)
-    assert not compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+    assert statistics_compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
+    assert statistics_compat.shows_seconds(None)
+    assert not statistics_compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
         entry = environment.stats.get("message", "WS")
         monkeypatch.setattr(stats, "bucket_response_time", lambda _: 7)
-        compat.log_many(entry, [5_000_000], 0)
+        statistics_compat.log_many(entry, [5_000_000], 0)
         assert entry.response_times == {7: 1}
 
 

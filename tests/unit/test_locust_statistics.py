@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from locust.env import Environment
 
 from wsload.errors import WorkloadError
-from wsload.load.locust.compat import _FEW, fail_many, log_many
 from wsload.load.locust.statistics import TYPE, StatisticsFeed
+from wsload.load.locust.statistics_compat import _FEW, fail_many, log_many
 from wsload.measure.names import Kind
 from wsload.measure.recorder import Recorder
 

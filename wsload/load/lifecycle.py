@@ -24,8 +24,9 @@ from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
-from wsload.load.locust.compat import forget_seconds, heed_stops, shows_seconds
+from wsload.load.locust.compat import heed_stops
 from wsload.load.locust.ending import end_run
+from wsload.load.locust.statistics_compat import forget_seconds, shows_seconds
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
