@@ -45,7 +45,7 @@ class ExperimentPlan:
     side_by_side: bool = False
     """Whether both runs of a pair are made at the same time, against a server each."""
     pin: str = ""
-    """Which cores are whose (`wsload.commands.harness.pinning`); empty for no matter."""
+    """Which cores are whose (`wsload.commands.harness.pinning`); empty for any."""
     stop_early: bool = False
     """Whether to stop after any pair once the verdict is clear."""
     ready_timeout_s: float = 30.0

@@ -44,7 +44,7 @@ class CapacityPlan:
     ramp_s: float = 1.0
     """Within which all users are started."""
     pin: str = ""
-    """Which cores are whose (`wsload.commands.harness.pinning`); empty for no matter."""
+    """Which cores are whose (`wsload.commands.harness.pinning`); empty for any."""
     ready_timeout_s: float = 30.0
     options: tuple[str, ...] = ()
     directory: str = ""
