@@ -318,7 +318,10 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "-f", "nowhere.py"), "--locustfile 'nowhere.py': no such file"),
         ((*A_B, "-f", CHAT, "-t", "0.5s"), "--run-time '0.5s': only whole seconds are allowed"),
         ((*A_B, "-f", CHAT, "-t", "soon"), "--run-time 'soon': a duration is a number"),
-        ((*A_B, "-f", CHAT, "--pin", "C=1"), "--pin C=1: auto, or cores by name such as A=0,B=1,load=2-3 is"),
+        (
+            (*A_B, "-f", CHAT, "--pin", "C=1"),
+            "--pin C=1: use auto, or cores by name such as A=0,B=1,load=2-3",
+        ),
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected with a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),

@@ -113,7 +113,8 @@ def test_users_of_other_kinds_take_no_part_of_the_rate_and_name_no_target(
     assert finished.run["target"] == f"{host}/"
     whole = finished.counts[2:5]  # neither the ramp nor the seconds in which the workers end
     sent = sum(line["counters"].get("sent", 0) for line in whole)
-    assert sent == pytest.approx(100 * sum(line["length_s"] for line in whole), rel=0.1)
+    # Were the rate divided by all users, it would be a quarter of this: a busy machine is not that slow.
+    assert sent == pytest.approx(100 * sum(line["length_s"] for line in whole), rel=0.3)
 
 
 @pytest.mark.parametrize(
