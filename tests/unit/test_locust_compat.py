@@ -264,6 +264,32 @@ def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> N
     assert not statistics_compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
+def test_points_of_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
+    with needed("locust", "RequestStats.history and stats.update_stats_history", "to forget old points"):
+        runner = environment.create_local_runner()
+        for _ in range(3 * statistics_compat.POINTS_KEPT):
+            stats.update_stats_history(runner)
+        (*_, last) = environment.stats.history
+        statistics_compat.forget_points(environment.stats)
+        assert len(environment.stats.history) == statistics_compat.POINTS_KEPT
+        assert environment.stats.history[-1] is last
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], True),
+        (["--autostart"], True),
+        (["--headless"], False),
+        (["--headless", "--html", "x.html"], True),
+    ],
+)
+def test_with_a_page_locust_shows_charts(words: list[str], shown: bool) -> None:
+    assert statistics_compat.shows_charts(argument_parser.get_parser().parse_args(words)) is shown
+    assert statistics_compat.shows_charts(None)
+    assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+
+
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "stats.bucket_response_time", "to round as Locust does"):
         entry = environment.stats.get("message", "WS")

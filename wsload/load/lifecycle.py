@@ -26,7 +26,7 @@ from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import heed_stops
 from wsload.load.locust.ending import end_run
-from wsload.load.locust.statistics_compat import forget_seconds, shows_seconds
+from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.options.settings import Settings
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
@@ -176,11 +176,9 @@ class Lifecycle:
         gevent.spawn(self.runner.quit if headless else self.runner.stop)
 
     def _follow_target(self) -> None:
-        forgets = not shows_seconds(self.environment.parsed_options)
         while self._phase is Phase.RUNNING:
             self._role.retarget()
-            if forgets:
-                forget_seconds(self.environment.stats)
+            forget_unread(self.environment.stats, self.environment.parsed_options)
             gevent.sleep(0.5)
 
 

@@ -25,6 +25,7 @@ def is_locusts_own(listener: Any) -> bool:
 
 _locusts_rounding: Final = stats.bucket_response_time
 SECONDS_KEPT: Final = 60
+POINTS_KEPT: Final = 12
 _FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -68,6 +69,14 @@ def fail_many(stats: RequestStats, kind: str, name: str, error: Exception, ages:
         entry.num_fail_per_sec[int(time.time())] += further
 
 
+def forget_unread(stats: RequestStats, options: Any) -> None:
+    """Drops what Locust keeps of a whole run, about a megabyte an hour, and will not show with these options."""
+    if not shows_seconds(options):
+        forget_seconds(stats)
+    if not shows_charts(options):
+        forget_points(stats)
+
+
 def shows_seconds(options: Any) -> bool:
     """Whether Locust's statistics are shown second by second in the end: ``--json``. A library's user may, too."""
     return options is None or any(getattr(options, name, None) for name in ("json", "json_file"))
@@ -80,6 +89,18 @@ def forget_seconds(stats: RequestStats) -> None:
             if len(counts) > 2 * SECONDS_KEPT:
                 for second in sorted(counts)[:-SECONDS_KEPT]:
                     del counts[second]
+
+
+def shows_charts(options: Any) -> bool:
+    """Whether Locust's charts are shown: in the web UI and by ``--html``. A library's user may, too."""
+    if options is None or not getattr(options, "headless", False):
+        return True
+    return bool(getattr(options, "html_file", None))
+
+
+def forget_points(stats: RequestStats) -> None:
+    """Drops the old points of Locust's charts, of which it keeps one every five seconds."""
+    del stats.history[:-POINTS_KEPT]
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
