@@ -28,6 +28,11 @@ def rate(scheme: str, subject: str = WSLOAD) -> Place:
     return place(scheme, "opened and closed", "/s", subject)
 
 
+def cpu(scheme: str, subject: str = WSLOAD) -> Place:
+    """CPU time of the whole client process for each connection."""
+    return place(scheme, "CPU per opening and closing", "µs", subject)
+
+
 def measure(world: World, number: int) -> Iterator[Sample]:
     """One round."""
     servers = {"ws": world.echo, "wss": world.echo_tls}
@@ -61,5 +66,4 @@ def _visited(client: Process, server: EchoServer, subject: str, scheme: str, num
     after = (time.monotonic_ns(), counts[OPENED], client.cpu_ns)
     spent_ns, opened, cpu_ns = (b - a for a, b in zip(before, after, strict=True))
     yield Sample(place=rate(scheme, subject), round=number, value=opened / spent_ns * 1e9)
-    cpu = place(scheme, "CPU per opening and closing", "µs", subject)
-    yield Sample(place=cpu, round=number, value=cpu_ns / opened / 1000)
+    yield Sample(place=cpu(scheme, subject), round=number, value=cpu_ns / opened / 1000)

@@ -65,6 +65,13 @@ def test_the_result_of_a_handshake() -> None:
         assert isinstance(error, Exception) and subprotocol is None and extensions == []
 
 
+def test_the_key_of_a_handshake_can_be_set() -> None:
+    with needed("ClientProtocol.key", "to judge an unusual answer to a key that it did not make"):
+        protocol = ClientProtocol(URI)
+        compat.set_key(protocol, b"dGhlIHNhbXBsZSBub25jZQ==")
+        assert protocol.connect().headers["Sec-WebSocket-Key"] == "dGhlIHNhbXBsZSBub25jZQ=="
+
+
 def test_the_opening_is_done_by_its_sans_io_part() -> None:
     with needed("ClientProtocol", "for the opening handshake"):
         handshake = Handshake(URI, headers=Headers([("X-One", "1")]), user_agent=compat.USER_AGENT)

@@ -17,7 +17,7 @@ from locust.exception import StopTest, StopUser
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.accounts import Accounts, of_user_class
 from wsload.load.users.due import NEVER_DUE, current_due
-from wsload.load.users.opening import Opening
+from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
 from wsload.load.ws.connection import TimedConnection
@@ -144,7 +144,7 @@ class KeptConnection(Accounts):
         self._move(Event.OPEN)
         try:
             began_ns = _now_ns()
-            asked = await self.owner._asked(self.opening or Opening(), main=self.main)
+            asked = await self.owner._asked(self.opening or USUAL, main=self.main)
             due_ns += _now_ns() - began_ns  # the time of on_opening is not part of the opening
             url = asked.full_url(self.owner._resolve(asked.url))
             connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())

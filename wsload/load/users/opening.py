@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -34,6 +34,8 @@ class Opening:
 
     def over(self, other: Opening) -> Opening:
         """This opening, with settings that it leaves out taken from the other."""
+        if self is USUAL:
+            return other
         named = {name.lower() for name, _ in pairs(self.headers)}
         kept = tuple(pair for pair in pairs(other.headers) if pair[0].lower() not in named)
         return Opening(
@@ -63,6 +65,10 @@ class Opening:
         parts = urlsplit(url)
         query = "&".join(filter(None, (parts.query, urlencode(dict(self.query), doseq=True))))
         return urlunsplit((parts.scheme, parts.netloc, parts.path, query, parts.fragment))
+
+
+USUAL: Final = Opening()
+"""Leaves everything out."""
 
 
 def pairs(given: Pairs) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,8 @@ from typing import Final
 class State(enum.Enum):
     """The state of a socket."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     CLOSED = "closed"
     """No connection, and none is wanted."""
     OPENING = "being opened"
@@ -36,6 +38,8 @@ class State(enum.Enum):
 
 class Event(enum.Enum):
     """What happens to a socket."""
+
+    __hash__ = object.__hash__
 
     OPEN = "an attempt begins"
     OPENED = "the attempt succeeded"

@@ -40,6 +40,7 @@ __all__ = [
     "connections_of",
     "handshake_result",
     "parse_proxy",
+    "set_key",
 ]
 
 _NO_QUEUE: Final = SimpleNamespace(close=lambda: None)
@@ -48,6 +49,11 @@ _NO_QUEUE: Final = SimpleNamespace(close=lambda: None)
 def handshake_result(protocol: ClientProtocol) -> tuple[Exception | None, str | None, list[Extension]]:
     """The result of an answered handshake: the error, and the subprotocol and extensions agreed on."""
     return protocol.handshake_exc, protocol.subprotocol, protocol.extensions
+
+
+def set_key(protocol: ClientProtocol, key: bytes) -> None:
+    """Makes it check the answer to this ``Sec-WebSocket-Key``, instead of its own."""
+    protocol.key = key.decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

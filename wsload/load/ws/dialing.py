@@ -43,6 +43,12 @@ class Route:
     proxy: str | None
     source_ip: str | None
 
+    @property
+    def direct(self) -> bool:
+        """Whether the event loop can do it all: its connection is made when the TCP connection is."""
+        plain = not self.uri.secure and self.source_ip is None
+        return plain and isinstance(self.address, tuple) and _literal_family(self.address[0]) is not None
+
 
 async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> Upgrade:
     """Connects and starts the upgrade. Raises `OSError`, and the library's exceptions for proxies."""
@@ -52,6 +58,8 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
     loop = asyncio.get_running_loop()
     if route.proxy is not None and isinstance(route.address, tuple):
         return await _dial_through_proxy(loop, route, upgrade, secure)
+    if route.direct:
+        return await _dial_directly(loop, route, upgrade, record)
     sock = await _connected(loop, route, await _addresses(loop, route.address, record), record)
     ready_ns = time.monotonic_ns()
     create: Any = loop.create_unix_connection if sock.family == _socket.AF_UNIX else loop.create_connection
@@ -64,6 +72,16 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
     assert isinstance(begun, Upgrade)
     if secure:
         record(".tls", ready_ns, begun.made_ns)
+    return begun
+
+
+async def _dial_directly(
+    loop: asyncio.AbstractEventLoop, route: Route, upgrade: Callable[[], Upgrade], record: Record
+) -> Upgrade:
+    host, port = route.address
+    start = time.monotonic_ns()
+    _, begun = await loop.create_connection(upgrade, host, port)  # type: ignore[arg-type]
+    record(".tcp", start, begun.made_ns)
     return begun
 
 

@@ -1,7 +1,13 @@
-"""The opening handshake (RFC 6455 section 4): the library writes the request and checks the answer."""
+"""The opening handshake (RFC 6455 section 4): the library writes the request and checks the answer.
+
+It does so once for all openings that differ in nothing but the key, and only if the answer is not an ordinary one.
+"""
 
 from __future__ import annotations
 
+import base64
+import functools
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,17 +16,18 @@ from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake, NegotiationError
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
-from websockets.http11 import Request
 from websockets.uri import WebSocketURI
 
-from wsload.load.ws.compat import compression, handshake_result
+from wsload.load.ws.compat import compression, handshake_result, set_key
 from wsload.load.ws.deflate import MEMORY_LEVEL, Deflate
 from wsload.load.ws.logger import QuietLogger
+from wsload.load.ws.ordinary import ordinary
 
 MOST_HEAD: Final = 64 << 10
 """An answer with a longer header section (bytes) fails the opening."""
 MOST_BODY: Final = 1 << 10
 """At most this many bytes of a refusal's body are waited for."""
+KEY: Final = "Sec-WebSocket-Key"
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
 _TLS_RECORD: Final = re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")
 """How an answer in TLS begins: an alert or a handshake record (RFC 8446 section 5.1)."""
@@ -70,25 +77,9 @@ class Handshake:
         compression: bool = False,
         user_agent: str | None = None,
     ) -> None:
-        names: Any = list(subprotocols) or None
-        deflate = (
-            [ClientPerMessageDeflateFactory(compress_settings={"memLevel": MEMORY_LEVEL})]
-            if compression
-            else None
-        )
-        logger: Any = QuietLogger()
-        self._protocol = ClientProtocol(uri, subprotocols=names, extensions=deflate, logger=logger)
-        self._wanted = subprotocols
-        request = self._protocol.connect()
-        for name in {name.lower() for name, _ in headers.raw_items()} & {
-            each.lower() for each in request.headers
-        }:
-            del request.headers[name]
-        for name, value in headers.raw_items():
-            request.headers[name] = value
-        if user_agent is not None:
-            request.headers.setdefault("User-Agent", user_agent)
-        self.request: Request = request
+        self._asked = _Asked(uri, subprotocols, compression)
+        self._request = _request(self._asked, tuple(headers.raw_items()), user_agent)
+        self._key = base64.b64encode(os.urandom(16))
         self._answer = b""
         self._refused: Refused | None = None
         self.subprotocol: str | None = None
@@ -96,8 +87,8 @@ class Handshake:
 
     def request_bytes(self) -> bytes:
         """The request to send."""
-        self._protocol.send_request(self.request)
-        return b"".join(self._protocol.data_to_send())
+        before, after = self._request
+        return before + self._key + after
 
     def receive(self, data: bytes) -> bytes | None:
         """Takes more bytes of the answer; returns those after its header section once that is complete, else None.
@@ -142,14 +133,23 @@ class Handshake:
         return self._refused is not None
 
     def _judge(self, head: bytes) -> None:
-        """Lets the library check the answer's header section."""
-        self._protocol.receive_data(head)
-        self._protocol.events_received()
-        error, self.subprotocol, extensions = handshake_result(self._protocol)
+        """Checks the answer's header section."""
+        at_first_sight = ordinary(head, self._key, self._asked.subprotocols)
+        if at_first_sight is not None:
+            (self.subprotocol,) = at_first_sight
+        else:
+            self._let_the_library_judge(head)
+        if self._asked.subprotocols and self.subprotocol is None:
+            raise NegotiationError(f"no subprotocol chosen, {', '.join(self._asked.subprotocols)} offered")
+
+    def _let_the_library_judge(self, head: bytes) -> None:
+        protocol = self._asked.protocol()
+        set_key(protocol, self._key)
+        protocol.receive_data(head)
+        protocol.events_received()
+        error, self.subprotocol, extensions = handshake_result(protocol)
         if error is not None:
             raise error
-        if self._wanted and self.subprotocol is None:
-            raise NegotiationError(f"no subprotocol chosen, {', '.join(self._wanted)} offered")
         if (agreed := compression(extensions)) is not None:
             self.deflate = Deflate(agreed)
 
@@ -160,6 +160,44 @@ class Handshake:
         wanted = min(int(length), MOST_BODY) if length.isdecimal() else MOST_BODY
         if len(self._refused.body) >= wanted or self._refused.status in (204, 304):
             raise self._refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a handshake asks for, besides its headers."""
+
+    uri: WebSocketURI
+    subprotocols: tuple[str, ...]
+    compression: bool
+
+    def __hash__(self) -> int:  # the library's URI has none
+        return hash((self.uri.host, self.uri.port, self.uri.path, self.uri.query))
+
+    def protocol(self) -> ClientProtocol:
+        """The library's half of a handshake. Raises `NegotiationError` for invalid subprotocols."""
+        names: Any = list(self.subprotocols) or None
+        settings = {"memLevel": MEMORY_LEVEL}
+        deflate = [ClientPerMessageDeflateFactory(compress_settings=settings)] if self.compression else None
+        logger: Any = QuietLogger()
+        return ClientProtocol(self.uri, subprotocols=names, extensions=deflate, logger=logger)
+
+
+@functools.lru_cache(maxsize=256)  # mostly, openings differ in nothing but the key
+def _request(
+    asked: _Asked, headers: tuple[tuple[str, str], ...], user_agent: str | None
+) -> tuple[bytes, bytes]:
+    """The request as the library writes it, before its key and after it."""
+    protocol = asked.protocol()
+    request = protocol.connect()
+    for name in {name.lower() for name, _ in headers} & {each.lower() for each in request.headers}:
+        del request.headers[name]
+    for name, value in headers:
+        request.headers[name] = value
+    if user_agent is not None:
+        request.headers.setdefault("User-Agent", user_agent)
+    protocol.send_request(request)
+    before, _, after = b"".join(protocol.data_to_send()).partition(request.headers[KEY].encode())
+    return before, after
 
 
 def _refusal(status: int, head: bytes) -> Refused:

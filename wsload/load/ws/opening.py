@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field
 
 from websockets.datastructures import Headers
-from websockets.uri import parse_uri
 
 from wsload.errors import OpenError, UsageError
 from wsload.load.engine.timers import TimerQueue
@@ -29,7 +28,7 @@ from wsload.load.ws.redirects import (
 )
 from wsload.load.ws.request import Pairs, request_headers
 from wsload.load.ws.upgrading import Upgrade
-from wsload.load.ws.url import parse_address, unix_target
+from wsload.load.ws.url import parse_address, parsed, unix_target
 from wsload.measure.recorder import Recorder
 from wsload.words import counted
 
@@ -158,7 +157,7 @@ class Opener:
                 if target is None:
                     _note_redirect(refusal, hop, url)
                     raise
-                if unix_target(url) is not None or not same_origin(parse_uri(url), parse_uri(target)):
+                if unix_target(url) is not None or not same_origin(parsed(url), parsed(target)):
                     headers = headers_for_another_host(headers)
                 url = target
             except Exception as error:
@@ -173,10 +172,10 @@ class Opener:
     async def _open_one(self, asked: _Asked, url: str, headers: Headers) -> TimedConnection:
         options, recorder = self._options, self._recorder
         unix = unix_target(url)
-        uri = parse_uri(unix[1] if unix else url)
+        uri = parsed(unix[1] if unix else url)
         address: tuple[str, int] | str = unix[0] if unix else (uri.host, uri.port)
         # Another host, after a redirect, gets no settings that were meant for the first.
-        first = url == asked.url or (unix is None and same_origin(uri, parse_uri(asked.url)))
+        first = url == asked.url or (unix is None and same_origin(uri, parsed(asked.url)))
         if first and unix is None and asked.connect_to is not None:
             address = parse_address(asked.connect_to)
         route = Route(

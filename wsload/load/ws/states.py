@@ -20,6 +20,8 @@ from typing import Final
 class State(Enum):
     """The state of a connection."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code
+
     OPEN = auto()
     CLOSING = auto()
     """Nothing more is sent, but messages are still received."""
@@ -29,6 +31,8 @@ class State(Enum):
 
 class Event(Enum):
     """What happens to a connection."""
+
+    __hash__ = object.__hash__
 
     CLOSE_SENT = auto()
     """This side started the closing handshake."""

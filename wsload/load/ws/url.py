@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from websockets.exceptions import InvalidURI
-from websockets.uri import parse_uri
+from websockets.uri import WebSocketURI, parse_uri
 
 from wsload.errors import UsageError
 from wsload.redact import redact_url
@@ -28,6 +28,12 @@ _LONGEST_SOCKET_PATH: Final = 107
 
 
 @functools.lru_cache(maxsize=1024)  # called for every opening, mostly with the same URL
+def parsed(url: str) -> WebSocketURI:
+    """The parts of a ``ws://`` or ``wss://`` URL; not to be changed."""
+    return parse_uri(url)
+
+
+@functools.lru_cache(maxsize=1024)
 def resolve_url(url: str, host: str | None = None) -> str:
     """The absolute ``ws://``, ``wss://`` or ``ws+unix://`` URL to open.
 
