@@ -153,7 +153,8 @@ class InProcess:
 
     def freeze(self) -> None:
         """What the end of each second costs."""
-        self.engine.recorder.flush()
+        while self.engine.recorder.flush():
+            pass
         self.engine.recorder.freeze(start_s=0.0, length_s=1.0, gauges={}).interval()
 
     def _complain(self, _: Any, error: Exception, text: str) -> None:

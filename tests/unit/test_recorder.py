@@ -168,7 +168,8 @@ def test_a_short_list_waits_for_the_freeze_and_a_long_one_does_not() -> None:
     recorder.values["message"].append(1)
     recorder.sizes["message"].append(1)
     recorder.values["delivery"] += [1] * LONG
-    recorder.flush()
+    assert recorder.flush()
+    assert not recorder.flush()
     assert recorder.values["message"] == [1] and recorder.values["delivery"] == []
     assert shown.values == {"delivery": [1] * LONG}
 
@@ -242,16 +243,18 @@ def test_a_name_that_would_be_taken_for_another_figure_is_refused(name: str) -> 
         Recorder().declare(name, Kind.REQUEST)
 
 
-def test_two_hundred_names_are_shown_in_one_call() -> None:
+def test_long_lists_are_flushed_one_by_one_and_two_hundred_names_shown_in_one_call() -> None:
     shown = Shown()
     recorder = Recorder(shown)
     for number in range(200):
         name = recorder.declare(f"request {number}", Kind.REQUEST).name
-        recorder.values[name] += [1_000_000] * (LONG if number % 2 else 1)
-    recorder.flush()
-    assert shown.calls == 1 and len(shown.values) == 100
+        recorder.values[name] += [1_000_000] * (LONG + number if number >= 197 else 1)
+    for number in (199, 198, 197):
+        assert recorder.flush()
+        assert list(shown.values)[-1] == f"request {number}"
+    assert not recorder.flush() and shown.calls == 3
     freeze(recorder)
-    assert shown.calls == 2 and len(shown.values) == 200
+    assert shown.calls == 4 and len(shown.values) == 200
 
 
 # Kinds of failures

@@ -7,7 +7,6 @@ timer is re-armed after each beat, at a longer interval because those timers are
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from typing import Final
@@ -69,8 +68,7 @@ class Heartbeat:
             self._fd = -1
 
     def _on_readable(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._fd, 8)
+        timerfd.clear(self._fd)
         self._beat()
 
     def _on_timer(self) -> None:

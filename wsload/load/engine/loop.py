@@ -24,6 +24,8 @@ from wsload.measure.recorder import Listener, Recorder, Snapshot
 from wsload.measure.schedule import SECOND_NS
 
 FLUSH_NS: Final = 100_000_000
+BETWEEN_NS: Final = 5_000_000
+"""Between long lists of samples that are flushed one after the other."""
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
 STOPPED: Final = (
@@ -176,9 +178,15 @@ class Engine:
         now = time.monotonic_ns()
         self._periodic["flush"] = self.timers.at(now + FLUSH_NS, self._flush)
         self._take_pauses()
-        self.recorder.flush()
+        if "next" not in self._periodic:
+            self._flush_next()
         # In the next iteration: if the loop is late, answers that have arrived are read before they are timed out.
         self.loop.call_soon(self._visit)
+
+    def _flush_next(self) -> None:
+        self._periodic.pop("next", None)
+        if self.recorder.flush():
+            self._periodic["next"] = self.timers.at(time.monotonic_ns() + BETWEEN_NS, self._flush_next)
 
     def _visit(self) -> None:
         now = time.monotonic_ns()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import heapq
 import itertools
 import os
@@ -122,8 +121,7 @@ class TimerQueue:
             self._handle = self._loop.call_later(delay_s, self._fire)
 
     def _on_readable(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # re-armed meanwhile: not due yet
-            os.read(self._fd, 8)
+        fd_timer.clear(self._fd)  # does nothing where it was re-armed meanwhile, and is not due yet
         self._fire()
 
     def _fire(self) -> None:
@@ -131,18 +129,21 @@ class TimerQueue:
         now = time.monotonic_ns()
         if now > self.lateness.due_ns:
             self.lateness.look(now)
-        self._armed_ns = 0
+        self._armed_ns = 1  # what callbacks add is armed below, once for all
         # Timers added by a callback fire in a later iteration, so that sockets never wait for a timer that re-arms
         # itself for a time in the past.
         due = []
         while heap and heap[0][0] <= now:
             due.append(heapq.heappop(heap)[2])
-        for timer in due:
-            if self._closed:
-                return
-            self.fire(timer)
-        if heap and (not self._armed_ns or heap[0][0] < self._armed_ns):
-            self._arm(heap[0][0])
+        try:
+            for timer in due:
+                if self._closed:
+                    return
+                self.fire(timer)
+        finally:
+            self._armed_ns = 0
+            if heap:
+                self._arm(heap[0][0])
 
 
 class DelayQueue:
