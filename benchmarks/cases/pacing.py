@@ -33,7 +33,7 @@ def place(rate: int, measure: str, unit: str) -> Place:
 
 
 def trusted(rate: int) -> Place:
-    """Up to which percentile of ``message`` the run is trusted: 100 for the maximum, 0 for none."""
+    """Up to which percentile of the requests the run is trusted: 100 for the maximum, 0 for none."""
     return place(rate, "trusted up to", "percentile")
 
 
@@ -42,7 +42,7 @@ def measure(world: World, number: int) -> Iterator[Sample]:
     for rate in RATES:
         options = ("--ws-rate", rate, "-t", f"{SECONDS}s", "--ws-warm-up", f"{RAMP}s", "--ws-allow-invalid")
         with Locust(
-            "locust_wsload", *options, users=USERS, url=world.echo.url, directory=world.directory
+            "locust_wsload_matched", *options, users=USERS, url=world.echo.url, directory=world.directory
         ) as client:
             run = open_run(client.finish(timeout_s=SECONDS + 30))
         steady = Totals.of(list(run.intervals())[RAMP:-1])
@@ -50,9 +50,7 @@ def measure(world: World, number: int) -> Iterator[Sample]:
         if lag is None:
             raise Failed("nothing was sent in the steady seconds")
         trust = run.info.trust
-        yield Sample(
-            place=trusted(rate), round=number, value=trust.up_to.get("message", ALL) if trust else NONE
-        )
+        yield Sample(place=trusted(rate), round=number, value=trust.up_to.get("talk", ALL) if trust else NONE)
         p50, p99, most = lag.percentiles(PERCENTILES)
         for name, unit, value in (
             ("send lag p50", "µs", p50 / 1000),
