@@ -44,10 +44,11 @@ class Route:
     source_ip: str | None
 
     @property
-    def direct(self) -> bool:
-        """Whether the event loop can do it all: its connection is made when the TCP connection is."""
-        plain = not self.uri.secure and self.source_ip is None
-        return plain and isinstance(self.address, tuple) and _literal_family(self.address[0]) is not None
+    def direct(self) -> tuple[str, int] | None:
+        """Host and port, if the event loop can do it all: its connection is made when the TCP connection is."""
+        if self.uri.secure or self.source_ip is not None or isinstance(self.address, str):
+            return None
+        return self.address if _literal_family(self.address[0]) is not None else None
 
 
 async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> Upgrade:
@@ -58,8 +59,8 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
     loop = asyncio.get_running_loop()
     if route.proxy is not None and isinstance(route.address, tuple):
         return await _dial_through_proxy(loop, route, upgrade, secure)
-    if route.direct:
-        return await _dial_directly(loop, route, upgrade, record)
+    if (address := route.direct) is not None:
+        return await _dial_directly(loop, address, upgrade, record)
     sock = await _connected(loop, route, await _addresses(loop, route.address, record), record)
     ready_ns = time.monotonic_ns()
     create: Any = loop.create_unix_connection if sock.family == _socket.AF_UNIX else loop.create_connection
@@ -76,11 +77,13 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
 
 
 async def _dial_directly(
-    loop: asyncio.AbstractEventLoop, route: Route, upgrade: Callable[[], Upgrade], record: Record
+    loop: asyncio.AbstractEventLoop,
+    address: tuple[str, int],
+    upgrade: Callable[[], Upgrade],
+    record: Record,
 ) -> Upgrade:
-    host, port = route.address
     start = time.monotonic_ns()
-    _, begun = await loop.create_connection(upgrade, host, port)  # type: ignore[arg-type]
+    _, begun = await loop.create_connection(upgrade, *address)
     record(".tcp", start, begun.made_ns)
     return begun
 
