@@ -264,15 +264,20 @@ def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> N
     assert not statistics_compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
-def test_points_of_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
-    with needed("locust", "RequestStats.history and stats.update_stats_history", "to forget old points"):
+def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
+    with needed("locust", "RequestStats.history and .use_response_times_cache", "to forget charts"):
         runner = environment.create_local_runner()
-        for _ in range(3 * statistics_compat.POINTS_KEPT):
+        entry = environment.stats.get("buy", "WS")
+        for _ in range(3):
             stats.update_stats_history(runner)
-        (*_, last) = environment.stats.history
-        statistics_compat.forget_points(environment.stats)
-        assert len(environment.stats.history) == statistics_compat.POINTS_KEPT
-        assert environment.stats.history[-1] is last
+        statistics_compat.forget_charts(environment.stats)
+        assert environment.stats.history == []
+        stats.stats_history(runner)  # does not go on
+        later = environment.stats.get("sell", "WS")
+        for row in (entry, later):
+            statistics_compat.log_many(row, [5_000_000], 0)
+            row.log(5, 0)
+            assert row.num_requests == 2 and not row.response_times_cache
 
 
 @pytest.mark.parametrize(
@@ -282,6 +287,7 @@ def test_points_of_charts_that_nobody_looks_at_are_forgotten(environment: Enviro
         (["--autostart"], True),
         (["--headless"], False),
         (["--headless", "--html", "x.html"], True),
+        (["--headless", "--csv", "x"], True),
     ],
 )
 def test_with_a_page_locust_shows_charts(words: list[str], shown: bool) -> None:

@@ -25,7 +25,6 @@ def is_locusts_own(listener: Any) -> bool:
 
 _locusts_rounding: Final = stats.bucket_response_time
 SECONDS_KEPT: Final = 60
-POINTS_KEPT: Final = 12
 _FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -70,11 +69,11 @@ def fail_many(stats: RequestStats, kind: str, name: str, error: Exception, ages:
 
 
 def forget_unread(stats: RequestStats, options: Any) -> None:
-    """Drops what Locust keeps of a whole run, about a megabyte an hour, and will not show with these options."""
+    """Drops what Locust keeps for displays that these options leave out: some megabytes in an hour."""
     if not shows_seconds(options):
         forget_seconds(stats)
     if not shows_charts(options):
-        forget_points(stats)
+        forget_charts(stats)
 
 
 def shows_seconds(options: Any) -> bool:
@@ -92,15 +91,20 @@ def forget_seconds(stats: RequestStats) -> None:
 
 
 def shows_charts(options: Any) -> bool:
-    """Whether Locust's charts are shown: in the web UI and by ``--html``. A library's user may, too."""
+    """Whether Locust's charts are shown, or written: web UI, ``--html``, ``--csv``. A library's user may, too."""
     if options is None or not getattr(options, "headless", False):
         return True
-    return bool(getattr(options, "html_file", None))
+    return any(getattr(options, name, None) for name in ("html_file", "csv_prefix"))
 
 
-def forget_points(stats: RequestStats) -> None:
-    """Drops the old points of Locust's charts, of which it keeps one every five seconds."""
-    del stats.history[:-POINTS_KEPT]
+def forget_charts(stats: RequestStats) -> None:
+    """Ends Locust's charts, and the copies of each row's response times, one a second, that they are made of."""
+    stats.use_response_times_cache = False
+    stats.history.clear()
+    for entry in (stats.total, *stats.entries.values()):
+        if entry.use_response_times_cache:
+            entry.use_response_times_cache = False
+            entry.response_times_cache = None
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:
