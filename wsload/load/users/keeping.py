@@ -54,7 +54,8 @@ class KeptConnection(Accounts):
         self._in_charge = 0
         """The number of the opening in progress, which includes `on_connect`; 0 for none."""
         self._openings = 0
-        self._settled: list[asyncio.Future[None]] = []
+        self._settled: tuple[asyncio.Future[None], ...] = ()
+        """Waiters; a tuple, since it is empty for nearly every user and then takes no memory."""
         self._opened_ns = 0
 
     def _move(self, event: Event) -> None:
@@ -62,9 +63,10 @@ class KeptConnection(Accounts):
         if self.state is State.CLOSED:
             self.engine.members.pop(self, None)
         if self._settled and self.state not in UNSETTLED:
-            for waiter in (waiter for waiter in self._settled if not waiter.done()):
-                waiter.set_result(None)
-            self._settled.clear()
+            waiters, self._settled = self._settled, ()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     # Opening
 
@@ -196,7 +198,7 @@ class KeptConnection(Accounts):
         """Waits until the connection is open, or no longer wanted."""
         if self.state in UNSETTLED:
             waiter: asyncio.Future[None] = self.engine.loop.create_future()
-            self._settled.append(waiter)
+            self._settled = (*self._settled, waiter)
             await waiter
 
     def usable(self) -> TimedConnection | None:

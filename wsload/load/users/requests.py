@@ -59,14 +59,14 @@ class RequestingConnection(KeptConnection):
         self._pairing = Pairing()
         self._drained: asyncio.Future[None] | None = None
         self._longest_ns = 0
-        self._turns: list[int] = []
+        self._turns: tuple[int, ...] = ()
         """When the last requests without keys were sent."""
         self.at_ns = 0
         """When the message that was passed on last arrived (monotonic)."""
 
     def _began(self) -> None:
         self._pairing = Pairing()
-        self._turns = []
+        self._turns = ()
 
     def request(
         self,
@@ -98,7 +98,7 @@ class RequestingConnection(KeptConnection):
         if key is None:
             request.data = data
             pairing.add_in_order(request, match)
-            self._turns = [*self._turns[-LINGER_TURNS:], sent_ns]
+            self._turns = (*self._turns[-LINGER_TURNS:], sent_ns)
         else:
             request.key = key
             try:

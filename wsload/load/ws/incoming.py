@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from wsload.load.ws.frames import BINARY, TEXT
 from wsload.load.ws.limits import (
@@ -20,6 +20,9 @@ from wsload.load.ws.reader import Reader
 from wsload.load.ws.rules import Violation
 from wsload.measure.recorder import Recorder
 
+Message = tuple[bytes, bool, int]
+_NONE: Final[list[Message]] = []
+"""Every attached connection's early messages: there are none, and none will be added."""
 Receive = Callable[[bytes, bool, int], object]
 """Takes a message, whether it is text, and the monotonic time in ns at which it arrived."""
 
@@ -56,7 +59,7 @@ class Incoming:
         self._reader: Reader | None = reader
         self._recorder = recorder
         self._loop = loop
-        self._early: list[tuple[bytes, bool, int]] = []
+        self._early: list[Message] = []
         self._receive: Receive | None = None
         self._guard: Guard | None = None
         self._at_ns = self._discarded = 0
@@ -77,7 +80,7 @@ class Incoming:
     def attach(self, receive: Receive) -> None:
         """Passes on the messages that were kept, and from now on every message as it arrives."""
         self._receive = receive
-        early, self._early = self._early, []
+        early, self._early = self._early, _NONE
         for data, text, at_ns in early:
             self._hand(receive, data, text, at_ns)
         if len(early) >= MOST_EARLY and not self.deferred:
