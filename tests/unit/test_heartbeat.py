@@ -248,6 +248,26 @@ def test_waiting_for_a_core_is_counted_as_such() -> None:
     assert count.late_working_ns + count.late_waiting_ns <= count.late_ns
 
 
+def test_work_between_an_overdue_beat_and_the_next_turn_is_counted_too() -> None:
+    """One late spell follows another at once, as on a busy machine."""
+    recorder = Recorder()
+
+    async def main() -> None:
+        timers = TimerQueue(asyncio.get_running_loop())
+        heartbeat = Heartbeat(asyncio.get_running_loop(), timers, recorder)
+        await asyncio.sleep(0.01)
+        work(0.05)
+        heartbeat._on_readable()
+        work(0.2)
+        await asyncio.sleep(0.01)
+        heartbeat.stop()
+        timers.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    assert 240 * MS <= recorder.count.late_working_ns <= recorder.count.late_ns
+
+
 def test_each_beat_is_recorded_once() -> None:
     began_ns = time.monotonic_ns()
     recorder = counts_while(lambda: time.sleep(0.1), rest_s=0.05)

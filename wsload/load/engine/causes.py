@@ -24,7 +24,7 @@ class Causes:
             self._fd = os.open(_SCHEDSTAT, os.O_RDONLY)
         except OSError:  # not Linux, or not in this kernel: waiting can't be distinguished from being stopped
             self._fd = -1
-        self.mark()
+        self._began = self._came = self._now()
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -33,19 +33,25 @@ class Causes:
 
     def mark(self) -> None:
         """The loop is on time: if a late spell comes next, it is measured from here."""
-        self._cpu_ns = time.process_time_ns()
-        self._waits = os.pread(self._fd, 64, 0) if self._fd >= 0 else b""
+        self._began = self._now()
+
+    def come(self) -> None:
+        """An overdue beat has come: the late spell is measured to here, and one that follows at once from here."""
+        self._came = self._now()
 
     def divide(self, late_ns: int) -> None:
-        """Attributes a late spell of this length, which has just ended."""
-        cpu_ns, waits = self._cpu_ns, self._waits
-        self.mark()
-        working_ns = min(self._cpu_ns - cpu_ns, late_ns)
-        waiting_ns = min(_waited_ns(self._waits) - _waited_ns(waits), late_ns - working_ns)
+        """Attributes a late spell of this length, which ended when `come` was called."""
+        began, self._began = self._began, self._came
+        working_ns = min(self._came[0] - began[0], late_ns)
+        waiting_ns = min(_waited_ns(self._came[1]) - _waited_ns(began[1]), late_ns - working_ns)
         count = self._recorder.count
         count.late_ns += late_ns
         count.late_working_ns += working_ns
         count.late_waiting_ns += waiting_ns
+
+    def _now(self) -> tuple[int, bytes]:
+        """The process's CPU time in ns, and the thread's ``schedstat``."""
+        return time.process_time_ns(), os.pread(self._fd, 64, 0) if self._fd >= 0 else b""
 
 
 def _waited_ns(schedstat: bytes) -> int:

@@ -56,6 +56,7 @@ class Heartbeat:
         """Stops the heartbeat; a beat that is overdue is recorded."""
         now_ns = time.monotonic_ns()
         if now_ns - self.lateness.due_ns > self.lateness.slack_ns:
+            self._causes.come()
             self._catch_up(now_ns)
         self.lateness.stop()
         self._causes.close()
@@ -86,6 +87,7 @@ class Heartbeat:
         else:
             # Whatever else became readable meanwhile is read in the same iteration of the loop, so it is late too.
             self._came_ns = now_ns
+            self._causes.come()
             self.lateness.look(now_ns)
             # After a missed beat the reads of the next iteration count as late too: the process may have lost the
             # core between polling and the first event. Where the loop is late again and again that would blame too
