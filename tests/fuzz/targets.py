@@ -10,6 +10,7 @@ import contextlib
 import functools
 import io
 import random
+import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -210,7 +211,8 @@ def options(data: bytes) -> None:
 def handshake(data: bytes) -> None:
     """A server's answer to an upgrade, in two pieces; what goes wrong has a kind, in one short line."""
     shaken = Handshake(parse_uri("ws://127.0.0.1:1/"), headers=Headers(), compression=True)
-    data = data.replace(b"ACCEPT", accept_key(shaken.request.headers["Sec-WebSocket-Key"]).encode())
+    (key,) = re.findall(rb"Sec-WebSocket-Key: (\S+)", shaken.request_bytes())
+    data = data.replace(b"ACCEPT", accept_key(key.decode()).encode())
     half = len(data) // 2
     error: BaseException | None = None
     try:

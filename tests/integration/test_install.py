@@ -37,7 +37,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(ROOT, directory, "-t", "sdist")
     (sdist,) = directory.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(directory, filter="data")
+        # The argument ``filter`` came with Python 3.11.4.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        archive.extractall(directory)
     build(directory / sdist.name.removesuffix(".tar.gz"), directory, "-t", "wheel")
     (found,) = directory.glob("*.whl")
     return found
