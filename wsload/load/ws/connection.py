@@ -1,7 +1,7 @@
 """A client's open WebSocket connection, which timestamps every arrival.
 
-The library judges the opening handshake (`Handshake`); wsload does the framing and the compression. This file is the fast path:
-a whole text frame goes from ``data_received`` straight to the sink, and a send straight to the transport.
+The library judges the opening handshake (`Handshake`); wsload does the framing and the compression. This file is the
+fast path: a whole text frame goes from ``data_received`` straight to the sink, and a send straight to the transport.
 `Incoming` reads everything else. `wsload.load.ws.states` is the connection's state machine.
 """
 
