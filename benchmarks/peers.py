@@ -24,7 +24,7 @@ usr/bin/erl -noinput -eval 'ok = crypto:start(), halt().'
 dpkg -x tsung_*.deb .
 rm *.deb
 """
-TIMEOUT_S: Final = 180
+TIMEOUT_S: Final = 120
 
 
 def find_artillery(skipped: dict[str, str]) -> Path | None:
