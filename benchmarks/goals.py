@@ -7,45 +7,37 @@ from typing import Final
 from benchmarks.cases import fan_in, honesty, memory, opening, pacing, round_trip, sizes
 from benchmarks.figures import YARDSTICK, Goal
 
+_ROUND_TRIPS: Final = (
+    ("a round trip compared with bare websockets", round_trip.WSLOAD, YARDSTICK, 1.0, (0.55, 0.50)),
+    (
+        "a matched, named request compared with bare websockets",
+        round_trip.MATCHED,
+        YARDSTICK,
+        1.0,
+        (0.60, 0.60),
+    ),
+    (
+        "a round trip compared with Locust on websocket-client",
+        round_trip.WSLOAD,
+        round_trip.WEBSOCKET_CLIENT,
+        0.45,
+        (None, None),
+    ),
+    ("a round trip compared with k6/ws", round_trip.WSLOAD, round_trip.K6_WS, 1.0, (0.45, 0.28)),
+)
+"""What is compared, whose CPU with whose, the limit, and the reaches for 50 and 500 connections."""
+
 GOALS: Final = (
     *(
         Goal(
-            text=f"a round trip compared with bare websockets, {round_trip.setting(connections)}",
-            place=round_trip.cpu(round_trip.WSLOAD, connections),
-            to=round_trip.cpu(YARDSTICK, connections),
-            limit=1.0,
+            text=f"{text}, {round_trip.setting(connections)}",
+            place=round_trip.cpu(subject, connections),
+            to=round_trip.cpu(to, connections),
+            limit=limit,
             reach=reach,
         )
-        for connections, reach in ((50, 0.55), (500, 0.50))
-    ),
-    *(
-        Goal(
-            text=f"a matched, named request compared with bare websockets, {round_trip.setting(connections)}",
-            place=round_trip.cpu(round_trip.MATCHED, connections),
-            to=round_trip.cpu(YARDSTICK, connections),
-            limit=1.0,
-            reach=0.60,
-        )
-        for connections in (50, 500)
-    ),
-    *(
-        Goal(
-            text=f"a round trip compared with Locust on websocket-client, {round_trip.setting(connections)}",
-            place=round_trip.cpu(round_trip.WSLOAD, connections),
-            to=round_trip.cpu(round_trip.WEBSOCKET_CLIENT, connections),
-            limit=0.45,
-        )
-        for connections in (50, 500)
-    ),
-    *(
-        Goal(
-            text=f"a round trip compared with k6/ws, {round_trip.setting(connections)}",
-            place=round_trip.cpu(round_trip.WSLOAD, connections),
-            to=round_trip.cpu(round_trip.K6_WS, connections),
-            limit=1.0,
-            reach=reach,
-        )
-        for connections, reach in ((50, 0.45), (500, 0.28))
+        for text, subject, to, limit, reaches in _ROUND_TRIPS
+        for connections, reach in zip((50, 500), reaches, strict=True)
     ),
     *(
         Goal(

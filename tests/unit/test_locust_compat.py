@@ -194,9 +194,9 @@ def test_an_events_listeners_are_known_and_locusts_own_among_them(environment: E
     with needed("locust", "EventHook._handlers and runners.on_request", "to add up statistics in aggregate"):
         event = EventHook()
         event.add_listener(print)
-        assert statistics_compat.listeners(event) == [print]
+        assert compat.listeners(event) == [print]
         environment.create_local_runner()
-        (own,) = statistics_compat.listeners(environment.events.request)
+        (own,) = compat.listeners(environment.events.request)
         assert statistics_compat.is_locusts_own(own) and not statistics_compat.is_locusts_own(needed)
 
 

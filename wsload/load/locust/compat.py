@@ -1,7 +1,8 @@
 """Everything that wsload uses of Locust, gevent and ``logging`` without their documentation promising it.
 
-No file but this and ``statistics_compat.py`` uses such a name. Each function says what it relies on and why. Each has
-a canary in ``tests/unit/test_locust_compat.py``, which names the dependency and version when a release changes it.
+No other file uses such a name; ``statistics_compat.py`` relies on fields of Locust's statistics. Each function says
+what it relies on and why. Each has a canary in ``tests/unit/test_locust_compat.py``, which names the dependency and
+version when a release changes it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import gevent
 import gevent.hub
 import gevent.monkey
 from locust import User, argument_parser
+from locust.event import EventHook
 from locust.runners import (
     STATE_CLEANUP,
     STATE_INIT,
@@ -25,6 +27,7 @@ from locust.runners import (
     Runner,
     WorkerRunner,
 )
+from locust.stats import StatsEntry
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
 # Locust's users
@@ -215,3 +218,13 @@ def log_handlers() -> list[logging.Handler]:
     """The handlers of all loggers."""
     loggers = (logging.root, *logging.root.manager.loggerDict.values())
     return [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
+
+
+def listeners(event: EventHook) -> list[Any]:
+    """The listeners of an event, in order."""
+    return list(event._handlers)
+
+
+def keep_response_times(entry: StatsEntry, second: int) -> None:
+    """Keeps a copy of a row's response times so far, as of this second."""
+    entry._cache_response_times(second)

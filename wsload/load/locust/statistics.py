@@ -15,9 +15,10 @@ import gevent
 
 from wsload.errors import WorkloadError
 from wsload.load.locust.bridge import Bridge
+from wsload.load.locust.compat import listeners
 from wsload.load.locust.ending import Listeners
 from wsload.load.locust.lane import SLICE
-from wsload.load.locust.statistics_compat import fail_many, is_locusts_own, listeners, log_many
+from wsload.load.locust.statistics_compat import fail_many, is_locusts_own, log_many
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.names import OWN, split
 from wsload.measure.recorder import Failure, Samples

@@ -9,13 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 from locust import stats
-from locust.event import EventHook
 from locust.stats import RequestStats, StatsEntry, StatsError
 
-
-def listeners(event: EventHook) -> list[Any]:
-    """The listeners of an event, in order."""
-    return list(event._handlers)
+from wsload.load.locust.compat import keep_response_times
 
 
 def is_locusts_own(listener: Any) -> bool:
@@ -35,7 +31,7 @@ def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
-        entry._cache_response_times(second - 1)  # the charts of percentiles need it
+        keep_response_times(entry, second - 1)  # the charts of percentiles need it
     entry.num_requests += len(values)
     entry.num_reqs_per_sec[second] += len(values)
     entry.last_request_timestamp = now
