@@ -19,7 +19,6 @@ from websockets.utils import accept_key
 
 from wsload import ChatUser, WebSocketUser
 from wsload.load.engine.loop import Engine
-from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
 from wsload.load.ws import opening
@@ -122,7 +121,6 @@ class InProcess:
     def __init__(self) -> None:
         self.engine = Engine()
         self.loop = self.engine.loop
-        self.engine.timers = TimerQueue(self.loop)
 
     def run(self, user_class: type, answer: Callable[[int], list[bytes]]) -> None:
         """Runs one user to its end; ``answer(-1)`` is what the server sends first."""

@@ -95,14 +95,15 @@ def test_nothing_is_later_than_the_heartbeat_says(hold: str, fine: bool) -> None
     async def main() -> list[tuple[int, int]]:
         loop = asyncio.get_running_loop()
         timers = TimerQueue(loop, timerfd=fine)
-        heartbeat = Heartbeat(loop, timers, recorder)
+        heartbeat = Heartbeat(loop, timers)
+        heartbeat.join(recorder)
         mine, other = socket.socketpair()
         _, reader = await loop.create_connection(lambda: Reader(recorder, HOLDS[hold], 1), sock=mine)
         writer = threading.Thread(target=write, args=(other, written_ns, 2))
         writer.start()
         await reader.done
         writer.join()
-        heartbeat.stop()
+        assert heartbeat.leave(recorder)
         timers.close()
         other.close()
         return reader.found
@@ -142,11 +143,12 @@ def test_what_came_while_the_process_was_away_is_late_though_the_loop_had_just_l
     async def main() -> tuple[int, int]:
         loop = asyncio.get_running_loop()
         timers = TimerQueue(loop)
-        heartbeat = Heartbeat(loop, timers, recorder)
+        heartbeat = Heartbeat(loop, timers)
+        heartbeat.join(recorder)
         _, reader = await loop.create_connection(lambda: Reader(recorder, HOLDS["not at all"], 1), sock=mine)
         while not reader.found:  # noqa: ASYNC110  # a plain protocol, which tells nobody
             await asyncio.sleep(0.001)
-        heartbeat.stop()
+        assert heartbeat.leave(recorder)
         timers.close()
         other.close()
         return reader.found[0]
@@ -158,7 +160,7 @@ def test_what_came_while_the_process_was_away_is_late_though_the_loop_had_just_l
 
 def test_a_heartbeat_begins_and_ends_with_the_recording() -> None:
     engine = Engine()
-    thread = threading.Thread(target=engine.run, args=(lambda context: None,))
+    thread = threading.Thread(target=engine.event_loop.run, args=(lambda context: None,))
     thread.start()
     assert engine.recorder.lateness.due_ns == NEVER_NS
     begun, ended = threading.Event(), threading.Event()
@@ -173,7 +175,7 @@ def test_a_heartbeat_begins_and_ends_with_the_recording() -> None:
     engine.call(lambda: (engine.end(), ended.set()))
     assert ended.wait(10)
     assert engine.recorder.lateness.due_ns == NEVER_NS
-    engine.stop()
+    engine.event_loop.stop()
     thread.join(10)
 
 
@@ -184,11 +186,12 @@ def counts_while(hold: Callable[[], object], *, rest_s: float = 0.01) -> Recorde
     async def main() -> None:
         loop = asyncio.get_running_loop()
         timers = TimerQueue(loop)
-        heartbeat = Heartbeat(loop, timers, recorder)
+        heartbeat = Heartbeat(loop, timers)
+        heartbeat.join(recorder)
         await asyncio.sleep(rest_s)
         hold()
         await asyncio.sleep(rest_s)
-        heartbeat.stop()
+        assert heartbeat.leave(recorder)
         timers.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -254,13 +257,14 @@ def test_work_between_an_overdue_beat_and_the_next_turn_is_counted_too() -> None
 
     async def main() -> None:
         timers = TimerQueue(asyncio.get_running_loop())
-        heartbeat = Heartbeat(asyncio.get_running_loop(), timers, recorder)
+        heartbeat = Heartbeat(asyncio.get_running_loop(), timers)
+        heartbeat.join(recorder)
         await asyncio.sleep(0.01)
         work(0.05)
         heartbeat._on_readable()
         work(0.2)
         await asyncio.sleep(0.01)
-        heartbeat.stop()
+        assert heartbeat.leave(recorder)
         timers.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

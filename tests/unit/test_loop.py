@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.engine.loop import STOPPED, Engine, _slice
+from wsload.load.engine.event_loop import STOPPED
+from wsload.load.engine.loop import Engine, _slice
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 from wsload.measure.lateness import BEAT_NS
@@ -34,12 +35,12 @@ class Stage:
         self.engine = Engine()
         self.errors: list[dict[str, Any]] = []
         self._drafts: queue.Queue[Any] = queue.Queue()
-        self._thread = threading.Thread(target=self.engine.run, args=(self.errors.append,))
+        self._thread = threading.Thread(target=self.engine.event_loop.run, args=(self.errors.append,))
         self._thread.start()
 
     def close(self) -> None:
         self.ask(self.engine.end)
-        self.engine.stop()
+        self.engine.event_loop.stop()
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 

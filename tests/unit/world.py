@@ -18,7 +18,6 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from wsload.load.engine.loop import Engine
 from wsload.load.engine.pacer import Pacer
-from wsload.load.engine.timers import TimerQueue
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rows import Rows
@@ -50,7 +49,6 @@ class World:
     def __init__(self, **options: Any) -> None:
         self.engine = Engine()
         self.loop = self.engine.loop
-        self.engine.timers = TimerQueue(self.loop)
         self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
         self.complaints: list[dict[str, Any]] = []
         """What the loop had to complain of: exceptions that nobody caught."""

@@ -25,6 +25,7 @@ polling and the first event, or during a write.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from typing import Final
 
@@ -49,9 +50,10 @@ class Lateness:
         """When the next or overdue beat is due; anything read after that may be late."""
         self.until_ns = 0
         """When the last late spell ended."""
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._sums: list[int] = []
+        # Arrays, since lists of so many numbers take a megabyte.
+        self._starts = array("q")
+        self._ends = array("q")
+        self._sums = array("q")
         """The loop's total lateness up to each end."""
         self._forgotten_ns = 0
         """Spells before this time are forgotten."""

@@ -10,16 +10,13 @@ import os
 import time
 from typing import Final
 
-from wsload.measure.recorder import Recorder
-
 _SCHEDSTAT: Final = "/proc/thread-self/schedstat"
 
 
 class Causes:
-    """Attributes late spells to their causes, in the recorder's counters. On the loop's thread."""
+    """Attributes late spells to their causes. On the loop's thread."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self) -> None:
         try:
             self._fd = os.open(_SCHEDSTAT, os.O_RDONLY)
         except OSError:  # not Linux, or not in this kernel: waiting can't be distinguished from being stopped
@@ -39,15 +36,12 @@ class Causes:
         """An overdue beat has come: the late spell is measured to here, and one that follows at once from here."""
         self._came = self._now()
 
-    def divide(self, late_ns: int) -> None:
-        """Attributes a late spell of this length, which ended when `come` was called."""
+    def divide(self, late_ns: int) -> tuple[int, int]:
+        """How much of a late spell of this length, which ended when `come` was called, was work and waiting, in ns."""
         began, self._began = self._began, self._came
         working_ns = min(self._came[0] - began[0], late_ns)
         waiting_ns = min(_waited_ns(self._came[1]) - _waited_ns(began[1]), late_ns - working_ns)
-        count = self._recorder.count
-        count.late_ns += late_ns
-        count.late_working_ns += working_ns
-        count.late_waiting_ns += waiting_ns
+        return working_ns, waiting_ns
 
     def _now(self) -> tuple[int, bytes]:
         """The process's CPU time in ns, and the thread's ``schedstat``."""

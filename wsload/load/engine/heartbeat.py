@@ -28,17 +28,17 @@ MOST_AT_ONCE: Final = 100_000
 
 
 class Heartbeat:
-    """Runs while a run is recorded, on the loop's thread, and records each beat's lateness as ``loop_lag``."""
+    """Runs while something is recorded, on the loop's thread, and records each beat's lateness as ``loop_lag``."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, timers: TimerQueue, recorder: Recorder) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, timers: TimerQueue) -> None:
         self._loop = loop
         self._timers = timers
-        self._recorder = recorder
+        self._recorders: list[Recorder] = []
         fine = timers.kind == "timerfd"
         beat_ns, slack_ns = (BEAT_NS, SLACK_NS) if fine else (COARSE_BEAT_NS, COARSE_SLACK_NS)
         self.lateness: Final = Lateness(beat_ns, slack_ns)
-        recorder.lateness = timers.lateness = self.lateness
-        self._causes = Causes(recorder)
+        timers.lateness = self.lateness
+        self._causes = Causes()
         self._came_ns = 0
         """When an overdue beat came, until its iteration of the loop is over; else 0."""
         self._fd = -1
@@ -52,12 +52,27 @@ class Heartbeat:
         else:
             self._timer = timers.at(due_ns, self._on_timer)
 
-    def stop(self) -> None:
-        """Stops the heartbeat; a beat that is overdue is recorded."""
+    def join(self, recorder: Recorder) -> None:
+        """Records there too, from now on."""
+        recorder.lateness = self.lateness
+        self._recorders.append(recorder)
+
+    def leave(self, recorder: Recorder) -> bool:
+        """Records there no longer; the last one stops the heartbeat, and then this returns True.
+
+        A beat that is overdue is recorded.
+        """
         now_ns = time.monotonic_ns()
         if now_ns - self.lateness.due_ns > self.lateness.slack_ns:
             self._causes.come()
             self._catch_up(now_ns)
+            self._came_ns = 0
+        self._recorders.remove(recorder)
+        if not self._recorders:
+            self._stop()
+        return not self._recorders
+
+    def _stop(self) -> None:
         self.lateness.stop()
         self._causes.close()
         if self._timer is not None:
@@ -82,7 +97,9 @@ class Heartbeat:
         if lag_ns < 0 or self._came_ns:
             return  # counted already, when the loop caught up
         if lag_ns <= lateness.slack_ns:
-            self._recorder.values["loop_lag"].append(lateness.beat(now_ns))
+            lag_ns = lateness.beat(now_ns)
+            for recorder in self._recorders:
+                recorder.values["loop_lag"].append(lag_ns)
             self._causes.mark()
         else:
             # Whatever else became readable meanwhile is read in the same iteration of the loop, so it is late too.
@@ -100,11 +117,15 @@ class Heartbeat:
     def _next_turn(self, more: int) -> None:
         if more:
             self._loop.call_soon(self._next_turn, more - 1)
-        elif self._fd >= 0 or self._timer is not None:  # otherwise it was stopped meanwhile
+        elif self._came_ns:  # otherwise somebody left meanwhile
             self._catch_up(self._came_ns)
             self._came_ns = 0
 
     def _catch_up(self, now_ns: int) -> None:
         late_ns = self.lateness.catch_up(now_ns)
-        self._recorder.values["loop_lag"].extend(late_ns[:MOST_AT_ONCE])
-        self._causes.divide(late_ns.start)
+        working_ns, waiting_ns = self._causes.divide(late_ns.start)
+        for recorder in self._recorders:
+            recorder.values["loop_lag"].extend(late_ns[:MOST_AT_ONCE])
+            recorder.count.late_ns += late_ns.start
+            recorder.count.late_working_ns += working_ns
+            recorder.count.late_waiting_ns += waiting_ns

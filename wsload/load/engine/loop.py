@@ -1,4 +1,4 @@
-"""The engine of one process: a uvloop, its periodic work, and the members that live on it.
+"""An engine: the recorder of a run, its periodic work, and the members that it visits, on an event loop.
 
 During a run a heartbeat measures how late the loop is (`wsload.load.engine.heartbeat`). Every 100 ms
 samples are flushed and a slice of the members is visited, so that they can time out requests. Every
@@ -8,18 +8,14 @@ begin together. Between runs only the loop remains.
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import gc
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-import uvloop
-
-from wsload.load.engine.compat import counted_already
-from wsload.load.engine.heartbeat import Heartbeat
-from wsload.load.engine.timers import Timer, TimerQueue
+from wsload.load.engine.event_loop import EventLoop
+from wsload.load.engine.timers import Timer
 from wsload.measure.recorder import Listener, Recorder, Snapshot
 from wsload.measure.schedule import SECOND_NS
 
@@ -28,9 +24,6 @@ BETWEEN_NS: Final = 5_000_000
 """Between long lists of samples that are flushed one after the other."""
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
-STOPPED: Final = (
-    "loop.stop() was called: only the end of the process stops the event loop, so the run goes on"
-)
 
 
 class Member(Protocol):
@@ -41,79 +34,39 @@ class Member(Protocol):
 
 
 class Engine:
-    """One process's event loop, recorder and members.
+    """Records on an event loop, for the members that live there. Usually a process has one.
 
-    `run` is the body of the engine's thread. `call` and `stop` may be called from any thread, all other
-    methods only from the loop's.
+    `call` may be called from any thread, all other methods only from the loop's.
     """
 
-    def __init__(self, listener: Listener | None = None) -> None:
+    def __init__(self, listener: Listener | None = None, *, on: EventLoop | None = None) -> None:
+        """``on`` is an event loop that another engine uses too; usually this one gets its own."""
+        self.event_loop: Final = EventLoop() if on is None else on
+        self.loop: Final = self.event_loop.loop
+        self.timers: Final = self.event_loop.timers
+        self.call: Final = self.event_loop.call
+        self.in_turn: Final = self.event_loop.in_turn
+        self.own_turn: Final = self.event_loop.own_turn
         self.recorder: Final = Recorder(listener)
         self.members: Final[dict[Member, None]] = {}
-        self.loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self.users = 0
         """Users that have arrived and not left; updated by them."""
         self.connections = 0
         """Open connections; updated by the members."""
         self.in_flight = 0
         """Requests sent and neither answered nor given up; updated by the members."""
-        self.timers: TimerQueue = None  # type: ignore[assignment]  # made in `run`, on the loop's thread
         self.flushes = 0
         """Increases ten times a second during a run unless the loop is blocked, for other threads to watch."""
         self._on_snapshot: Callable[[Snapshot], None] | None = None
         self._periodic: dict[str, Timer] = {}
-        self._ended = False
-        self._heartbeat: Heartbeat | None = None
         self._turn: collections.deque[Member] = collections.deque()
-        self._queue: collections.deque[Callable[[], object]] = collections.deque()
         self._pauses: collections.deque[int] = collections.deque()
         self._pause_began_ns = 0
         self._began_ns = 0
         self._wall_s = 0.0
         self._cpu_ns = 0
 
-    # From other threads
-
-    def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
-        """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught.
-
-        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop, nor does one that stops it.
-        """
-        self.loop.set_exception_handler(
-            lambda _, context: None if counted_already(context) else on_error(context)
-        )
-        asyncio.set_event_loop(self.loop)
-        self.timers = TimerQueue(self.loop)
-        try:
-            while not self._ended:
-                self._run_until_stopped(on_error)
-        finally:
-            self.timers.close()
-            self.loop.close()
-
-    def _run_until_stopped(self, on_error: Callable[[dict[str, Any]], None]) -> None:
-        """Returns when `stop`, or something that asyncio lets through, has ended the loop."""
-        try:
-            self.loop.run_forever()
-        except (SystemExit, KeyboardInterrupt) as error:
-            on_error({"message": "an exit was asked for", "exception": error})
-        else:
-            if not self._ended:
-                on_error({"message": STOPPED})
-
-    def call(self, function: Callable[..., object], *args: Any) -> None:
-        """Calls the function on the loop's thread, soon."""
-        self.loop.call_soon_threadsafe(function, *args)
-
-    def stop(self) -> None:
-        """Ends `run`."""
-        self.loop.call_soon_threadsafe(self._end_run)
-
     # On the loop's thread
-
-    def _end_run(self) -> None:
-        self._ended = True
-        self.loop.stop()
 
     def begin(self, on_snapshot: Callable[[Snapshot], None]) -> None:
         """Starts recording, after ending a recording in progress; ``on_snapshot`` gets a snapshot every second."""
@@ -125,7 +78,7 @@ class Engine:
         self._cpu_ns = time.process_time_ns()
         gc.callbacks.append(self._on_gc)
         now = time.monotonic_ns()
-        self._heartbeat = Heartbeat(self.loop, self.timers, self.recorder)
+        self.event_loop.beat_for(self.recorder)
         self._periodic = {
             "flush": self.timers.at(now + FLUSH_NS, self._flush),
             "second": self.timers.at(self._next_second(now), self._second),
@@ -133,12 +86,12 @@ class Engine:
 
     def end(self) -> None:
         """Stops recording; the last, shorter interval goes to ``on_snapshot``."""
-        if self._heartbeat is None:
+        if not self._periodic:
             return
-        self._heartbeat.stop()
-        self._heartbeat = None
+        self.event_loop.no_beat_for(self.recorder)
         for timer in self._periodic.values():
             timer.cancel()
+        self._periodic.clear()
         self.take_last_snapshot()
 
     def take_last_snapshot(self) -> None:
@@ -148,30 +101,6 @@ class Engine:
         self._freeze()
         self._on_snapshot = None
         gc.callbacks.remove(self._on_gc)
-
-    def in_turn(self, action: Callable[[], object]) -> None:
-        """Calls the action in its own iteration of the loop, first come, first served.
-
-        When thousands of users act at once, the sockets are served between any two of them. Otherwise a
-        message would wait for all of them, and be timed as slow.
-        """
-        self._queue.append(action)
-        if len(self._queue) == 1:
-            self.loop.call_soon(self._next_in_turn)
-
-    async def own_turn(self) -> None:
-        """Returns when it is the caller's turn: see `in_turn`."""
-        waiter: asyncio.Future[None] = self.loop.create_future()
-        self.in_turn(lambda: None if waiter.done() else waiter.set_result(None))
-        await waiter
-
-    def _next_in_turn(self) -> None:
-        try:
-            self._queue[0]()
-        finally:
-            self._queue.popleft()
-            if self._queue:
-                self.loop.call_soon(self._next_in_turn)
 
     def _flush(self) -> None:
         self.flushes += 1

@@ -9,37 +9,23 @@ or that ends the run, only holds up the other lane.
 from __future__ import annotations
 
 import asyncio
-import atexit
-import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from types import FrameType
 from typing import Any, Final
 
 import gevent
 import gevent.event
-import gevent.monkey
 
-from wsload.errors import UsageError
 from wsload.load.engine.loop import Engine
-from wsload.load.locust.compat import forget_hub, give_logging_real_locks, refuse_greenlets
-from wsload.load.locust.exit import leave_at_once
+from wsload.load.locust.compat import give_logging_real_locks
 from wsload.load.locust.lane import Lane
-from wsload.load.locust.stacks import stack_of_greenlet, stack_of_thread
-from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
+from wsload.load.locust.loop_thread import LoopThread
 
-SWITCH_INTERVAL_S: Final = 1e-4
-"""With Python's default of 5 ms a busy hub adds 90 to 170 ms to the loop's p99; with this, 2 to 3 ms."""
-END_TIMEOUT_S: Final = 2.0
 LISTENERS_TIMEOUT_S: Final = 3.0
 """How long listeners of Locust's events are waited for."""
 ANSWER_TIMEOUT_S: Final = 5.0
 """A loop that has not answered within this time is taken to be blocked."""
 HAND_ON_TIMEOUT_S: Final = 60.0
-NO_GREENLETS: Final = (
-    "a greenlet or a threading.Thread that a task or hook starts would never run: "
-    "use asyncio.create_task, or asyncio.to_thread for what blocks"
-)
 
 
 class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no types
@@ -68,12 +54,13 @@ class Completion(gevent.event.Event):  # type: ignore[misc]  # gevent has no typ
 
 
 class Bridge:
-    """Runs an `Engine` in a real thread, and carries jobs between it and the hub.
+    """Carries jobs between the hub and an `Engine`, whose event loop runs in a real thread.
 
-    Create it on the hub's thread, after any fork, which threads don't survive.
+    Create it on the hub's thread, after any fork.
     """
 
-    def __init__(self, on_log: Callable[[str], None]) -> None:
+    def __init__(self, on_log: Callable[[str], None], *, beside: Bridge | None = None) -> None:
+        """``beside`` is another one whose event loop this engine shares."""
         give_logging_real_locks()  # user classes log on the loop's thread, and in threads of their own
         self._on_log = on_log
         self.on_exit: Callable[[BaseException], object] = lambda _: None
@@ -82,31 +69,12 @@ class Bridge:
         self.listeners: Final = Lane(on_log)
         self._watcher = gevent.get_hub().loop.async_(ref=False)
         self._watcher.start(self._wake)
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self.engine: Final = Engine()
-        self._thread, self._greenlet = 0, gevent.getcurrent()
-        self.engine.loop.set_default_executor(RealThreadPool(self.engine.loop))
-        self._running = gevent.monkey.get_original("_thread", "allocate_lock")()
-        self._running.acquire()
-        start_real_thread(self._run_engine, ())
-        atexit.register(self._end)
-
-    def _end(self) -> None:
-        # A thread that still runs its loop during interpreter finalization crashes the process.
-        self.engine.stop()
-        if not self._running.acquire(timeout=END_TIMEOUT_S):
-            leave_at_once()
-
-    def _run_engine(self) -> None:
-        self._thread, self._greenlet = thread_id(), gevent.getcurrent()
-        refuse_greenlets(lambda: UsageError(NO_GREENLETS))
-        try:
-            self.engine.run(self._on_loop_error)
-        except BaseException:
-            self.to_hub(self._on_log, traceback.format_exc())
-        finally:
-            forget_hub()
-            self._running.release()
+        self.thread: LoopThread
+        if beside is None:
+            self.thread = LoopThread(self._on_loop_error, on_broken=lambda text: self.to_hub(on_log, text))
+        else:
+            self.thread = beside.thread
+        self.engine: Final = Engine(on=self.thread.event_loop)
 
     def _on_loop_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -121,11 +89,6 @@ class Bridge:
         self.listeners.wake()
 
     # From any thread
-
-    def frames(self) -> list[FrameType]:
-        """The stack of the loop's thread, innermost frame first; empty if the thread has ended."""
-        # A function that gevent has replaced (time.sleep) blocks by switching to a hub of its own thread.
-        return stack_of_greenlet(self._greenlet) or stack_of_thread(self._thread)
 
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
         """Calls the job on the hub's thread soon, in order. The job must not run user code."""

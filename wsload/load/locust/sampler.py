@@ -43,7 +43,7 @@ class Sampler:
 
     def _place(self) -> str:
         """The innermost place in the user's code, for people; empty if there is none."""
-        frames = self._bridge.frames()
+        frames = self._bridge.thread.frames()
         own = next((each for each in frames if is_user_code(each)), None)
         if own is None:
             return ""

@@ -75,7 +75,7 @@ class Watchdog:
                 self._note(flushed_s, now_s)
 
     def _note(self, began_s: float, now_s: float) -> None:
-        place = place_of(self._bridge.frames())
+        place = place_of(self._bridge.thread.frames())
         if place is not None:
             self.block = Block(place=place, began_s=began_s, seconds=now_s - began_s)
             self.blocks.append(self.block)
