@@ -12,6 +12,7 @@ from locust.event import Events
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from wsload.errors import UsageError
+from wsload.load.beside import add_other_side
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
@@ -62,6 +63,12 @@ def _on_init(environment: Any, **_: Any) -> None:
     _update_clock()
     lifecycle = _of(environment)
     fire_once(events, lifecycle.conclude)
+    if beside := getattr(environment.parsed_options, "ws_beside", ""):
+        try:
+            partner = add_other_side(lifecycle, beside, environment.parsed_options.ws_beside_build, _listen)
+        except UsageError as error:
+            refuse(error)
+        _lifecycles[id(partner.environment)] = partner
     if environment.web_ui is not None:
         add_live_page(environment, lambda: lifecycle.run)
         if environment.parsed_options is not None:

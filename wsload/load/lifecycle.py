@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import Any, Final, NoReturn
 
 import gevent
+import gevent.event
 from locust.exception import StopTest
 from locust.runners import LocalRunner
 
@@ -46,6 +47,10 @@ FAILURES: Final = {
 """Exit codes of a run, in words."""
 
 
+PATIENCE_S: Final = 12.0
+"""How long one side waits for the other at the end, in addition to stop timeout and draining."""
+
+
 class Phase(Enum):
     """The state of a process, in a cycle."""
 
@@ -65,8 +70,27 @@ class Lifecycle:
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
         self._end: gevent.Greenlet | None = None
+        self._partner: Lifecycle | None = None
+        """That of the other side, where both are loaded in the same seconds."""
+        self._leads = False
+        """Whether this is the first of two sides."""
+        self._users_gone = gevent.event.Event()
+        self._users_gone.set()
+
+    def pair_with(self, other: Lifecycle) -> None:
+        """Makes the two begin and end together; this one is the first."""
+        self._partner, other._partner = other, self
+        self._leads = True
 
     def test_start(self) -> None:
+        """Begins a run, and that of the other side before either has users."""
+        if self._partner is not None and not self._leads:
+            return
+        self._begin()
+        if self._partner is not None and self._phase is Phase.RUNNING:
+            self._partner._begin()
+
+    def _begin(self) -> None:
         if isinstance(self.runner, LocalRunner):
             heed_stops(self.runner)
         self._wait_for_end()
@@ -86,6 +110,7 @@ class Lifecycle:
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
+        self._users_gone.clear()
         self._phase = Phase.RUNNING
         gevent.spawn(self._follow_target)
 
@@ -104,15 +129,23 @@ class Lifecycle:
         if self._phase is Phase.RUNNING and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         self._wait_for_end()
+        if self._partner is not None and self._leads:
+            self._partner.quitting()
 
     def conclude(self) -> None:
         """Called after all listeners of ``quitting``: the exit code of a failed run overrides theirs."""
-        if self.run is None or (code := self.run.exit_code()) is None:
+        code = self._exit_code()
+        if code is None and self._partner is not None:
+            code = self._partner._exit_code()
+        if code is None:
             return
         theirs = self.environment.process_exit_code
         if theirs is not None and theirs != code:
             logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
         self.environment.process_exit_code = code
+
+    def _exit_code(self) -> ExitCode | None:
+        return None if self.run is None else self.run.exit_code()
 
     def reset(self) -> None:
         """Locust has reset its statistics, so wsload resets its figures."""
@@ -123,6 +156,8 @@ class Lifecycle:
         """Locust has started all users; the last of them arrives within a second."""
         if self.run is not None and self._phase is Phase.RUNNING:
             self.run.ramped_up(time.time())
+            if self._partner is not None:
+                gevent.spawn_later(1, ProcessContext.of(self.environment).interleave)
 
     def hurry(self) -> None:
         """The process was told to end a second time."""
@@ -145,6 +180,7 @@ class Lifecycle:
 
     def _end_run(self) -> None:
         try:
+            self._wait_for_partner()
             found = self._role.end()
             gc.unfreeze()
             if self.run is not None:
@@ -152,6 +188,15 @@ class Lifecycle:
                 self.run.finish()
         finally:
             self._phase = Phase.BETWEEN_RUNS
+
+    def _wait_for_partner(self) -> None:
+        """Until the other side's users are gone too: storing results takes the time of those who still measure."""
+        self._users_gone.set()
+        if self._partner is not None:
+            settings = settings_of(self.environment, host_known=False)
+            self._partner._users_gone.wait(
+                (self.environment.stop_timeout or 0) + settings.drain_s + PATIENCE_S
+            )
 
     def _end_single_user(self) -> None:
         # run_single_user fires nothing at its end.

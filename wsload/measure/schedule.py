@@ -144,6 +144,20 @@ class SwarmRate:
         """Takes the next arrival."""
         self._next_point += self._gap()
 
+    def middle_ns(self, now_ns: int) -> int | None:
+        """The first middle between two arrivals from ``now_ns`` on, at an even rate; None while the rate is 0."""
+        due_ns = self.next_ns()
+        if due_ns is None:
+            return None
+        gap_ns = round(SECOND_NS / self.rate)
+        return now_ns + (due_ns + gap_ns // 2 - now_ns) % gap_ns
+
+    def move_next(self, now_ns: int, due_ns: int | None) -> None:
+        """Makes the next arrival due at ``due_ns``, which is less than a gap from now; None changes nothing."""
+        if due_ns is not None and self.rate:
+            self.change(now_ns, self.rate)
+            self._next_point = self._passed + self.rate * self._course.between(now_ns, due_ns)
+
     def shed(self, now_ns: int, keep: int) -> int:
         """Drops the arrivals due by ``now_ns``, except for the newest ``keep``; returns how many were dropped.
 

@@ -77,6 +77,12 @@ class Pacer:
         """Call it when ``rate_for`` returns another rate."""
         self._change(self._hand_out(MOST_OVERDUE))
 
+    def interleave(self, other: Pacer) -> None:
+        """Makes the next arrival fall in the middle between two of the other's; at the same, even rate all do."""
+        now_ns = self._hand_out(MOST_OVERDUE)
+        self._rate.move_next(now_ns, other._rate.middle_ns(now_ns))
+        self._change(now_ns)
+
     def _hand_out(self, most: int) -> int:
         """Hands out up to ``most`` due times that have passed; returns the current time."""
         now_ns = time.monotonic_ns()

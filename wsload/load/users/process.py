@@ -39,12 +39,16 @@ class ProcessContext:
 
     _of: Final[weakref.WeakKeyDictionary[Any, ProcessContext]] = weakref.WeakKeyDictionary()
 
-    def __init__(self, environment: Any) -> None:
+    def __init__(self, environment: Any, *, beside: ProcessContext | None = None) -> None:
+        """``beside`` is the context of a comparison's first side, whose event loop this one shares."""
         self.environment = environment
-        self.bridge = Bridge(on_log=logger.error)
+        self.bridge: Bridge = Bridge(on_log=logger.error, beside=None if beside is None else beside.bridge)
+        self._beside: Final = beside
         self.arrivals: Final = Arrivals(
             # A worker's index is only known after its master has acknowledged it.
-            phase=lambda: phase_of_worker(getattr(environment.runner, "worker_index", 0))
+            phase=(lambda: phase_of_worker(getattr(environment.runner, "worker_index", 0)))
+            if beside is None
+            else lambda: 0.5
         )
         self.clock: Final = clock_id()
         """Identifies this host's monotonic clock in tokens."""
@@ -77,6 +81,11 @@ class ProcessContext:
             for told in newcomers:
                 told(environment)
         return cls._of[environment]
+
+    @classmethod
+    def beside(cls, environment: Any, first: Any) -> None:
+        """Makes the context of a comparison's second environment."""
+        cls._of[environment] = cls(environment, beside=cls.of(first))
 
     def configure(self) -> None:
         """Reads the options, at the start of every run; raises `UsageError`."""
@@ -128,6 +137,12 @@ class ProcessContext:
         self.target_users = users
         if self._pacer is not None:
             self._pacer.update()
+
+    def interleave(self) -> None:
+        """Makes what is due here fall between what is due on the first side; called on the hub, after the ramp."""
+        first = self._beside
+        if first is not None and self.settings.rate and not self.settings.poisson:
+            self.bridge.engine.call(lambda: self.pacer.interleave(first.pacer))
 
     @property
     def engine(self) -> Engine:
