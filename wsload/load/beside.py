@@ -1,0 +1,129 @@
+"""The other side of a comparison: the same users on a second server, in the same seconds (``--ws-beside``).
+
+It is a second Locust environment in the same process, with user classes, a runner, statistics and a results directory
+of its own. Its engine records on the same event loop, so whatever delays the load generator delays both sides alike.
+A run without another side has nothing of this.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+from locust import User
+from locust.env import Environment
+from locust.event import EventHook, Events
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner
+
+from wsload.errors import UsageError
+from wsload.load.lifecycle import Lifecycle, settings_of, targets_of
+from wsload.load.locust.compat import listeners
+from wsload.load.users.process import ProcessContext
+
+NOT_ITS_OWN: Final = {
+    "ws_beside": "",
+    "ws_prometheus": "",
+    "ws_json_progress": False,
+    "csv_prefix": None,
+    "html_file": None,
+}
+"""Options that concern the process, or its first side only."""
+
+
+def add_other_side(lifecycle: Lifecycle, url: str, build: str, listen: Callable[[Events], None]) -> Lifecycle:
+    """Makes the other side, which starts and ends with the first one's runner.
+
+    ``listen`` adds wsload's listeners to its events. Raises `UsageError` where the two can't be loaded by one process.
+    """
+    first = lifecycle.environment
+    _refuse_what_does_not_fit(first, url, build)
+    other = Environment(
+        user_classes=[_twin(each, url) for each in first.user_classes],
+        events=_events_like(first.events),
+        host=url,
+        tags=first.tags,
+        exclude_tags=first.exclude_tags,
+        stop_timeout=first.stop_timeout,
+        parsed_options=Namespace(
+            **{**vars(first.parsed_options), **NOT_ITS_OWN, "host": url, "ws_build": build}
+        ),
+        dispatcher_class=first.dispatcher_class,
+    )
+    if set(targets_of(first, settings_of(first, host_known=True))) & set(
+        targets_of(other, settings_of(other, host_known=True))
+    ):
+        raise UsageError("argument --ws-beside: both sides would open the same URL: leave --ws-url out")
+    runner = other.create_local_runner()
+    ProcessContext.beside(other, first)
+    partner = Lifecycle(other)
+    lifecycle.pair_with(partner)
+    _start_together(first.runner, runner)
+    listen(other.events)
+    first.events.test_stopping.add_listener(lambda **_: gevent.spawn(runner.stop))
+    # After StopTest on one side, the other has no partner any more.
+    other.events.test_stopping.add_listener(lambda **_: gevent.spawn(first.runner.quit))
+    other.events.init.fire(environment=other, runner=runner, web_ui=None)
+    return partner
+
+
+def _refuse_what_does_not_fit(environment: Any, url: str, build: str) -> None:
+    options = environment.parsed_options
+    if not options.headless:
+        raise UsageError("argument --ws-beside: only with --headless: the web UI shows one side")
+    if not isinstance(environment.runner, LocalRunner):
+        raise UsageError("argument --ws-beside: both sides share one process: leave master and workers out")
+    if not environment.host:
+        raise UsageError("argument --ws-beside: name the first side's server with --host")
+    if build == (options.ws_build or "dev"):
+        raise UsageError(f"argument --ws-beside-build: both builds are called {build!r}")
+    if url == environment.host:
+        raise UsageError("argument --ws-beside: it is the URL of --host")
+
+
+def _twin(user_class: type[User], url: str) -> type[User]:
+    """A class of its own, since Locust sets the host on the class."""
+    own = {"host": url, "abstract": False, "__module__": user_class.__module__, "__slots__": ()}
+    made: type[User] = types.new_class(
+        user_class.__name__, (user_class,), exec_body=lambda body: body.update(own)
+    )
+    return made
+
+
+def _events_like(events: Events) -> Events:
+    """New events, with the locustfile's listeners but neither Locust's nor wsload's."""
+    own = Events()
+    for name, event in vars(events).items():
+        if isinstance(event, EventHook):
+            hook = vars(own).setdefault(name, EventHook())
+            for each in listeners(event):
+                if not getattr(each, "__module__", "").startswith(("locust.", "wsload.")):
+                    hook.add_listener(each)
+    return own
+
+
+def _start_together(first: LocalRunner, other: LocalRunner) -> None:
+    """Gives the other runner all orders of the first, the initial one once both runs have begun."""
+    start = first.start
+    initial: list[functools.partial[None]] = []
+
+    @functools.wraps(start)
+    def start_both(user_count: int, *args: Any, **settings: Any) -> None:
+        other.target_user_count = user_count  # known before its users come, since it is the rate that they share
+        begins = first.state not in (STATE_SPAWNING, STATE_RUNNING)
+        start(user_count, *args, **settings)
+        order = functools.partial(other.start, user_count, *args, **settings)
+        if begins:
+            initial[:] = [order]
+        else:
+            order()
+
+    def follow(**_: Any) -> None:
+        while initial:
+            initial.pop()()
+
+    first.start = start_both  # type: ignore[method-assign]
+    first.environment.events.test_start.add_listener(follow)
