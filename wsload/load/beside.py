@@ -34,13 +34,15 @@ NOT_ITS_OWN: Final = {
 """Options that concern the process, or its first side only."""
 
 
-def add_other_side(lifecycle: Lifecycle, url: str, build: str, listen: Callable[[Events], None]) -> Lifecycle:
+def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Lifecycle:
     """Makes the other side, which starts and ends with the first one's runner.
 
     ``listen`` adds wsload's listeners to its events. Raises `UsageError` where the two can't be loaded by one process.
     """
     first = lifecycle.environment
-    _refuse_what_does_not_fit(first, url, build)
+    options = first.parsed_options
+    url: str = options.ws_beside
+    _refuse_what_does_not_fit(first)
     other = Environment(
         user_classes=[_twin(each, url) for each in first.user_classes],
         events=_events_like(first.events),
@@ -49,7 +51,13 @@ def add_other_side(lifecycle: Lifecycle, url: str, build: str, listen: Callable[
         exclude_tags=first.exclude_tags,
         stop_timeout=first.stop_timeout,
         parsed_options=Namespace(
-            **{**vars(first.parsed_options), **NOT_ITS_OWN, "host": url, "ws_build": build}
+            **{
+                **vars(options),
+                **NOT_ITS_OWN,
+                "host": url,
+                "ws_build": options.ws_beside_build,
+                "ws_results": options.ws_beside_results or options.ws_results,
+            }
         ),
         dispatcher_class=first.dispatcher_class,
     )
@@ -70,7 +78,7 @@ def add_other_side(lifecycle: Lifecycle, url: str, build: str, listen: Callable[
     return partner
 
 
-def _refuse_what_does_not_fit(environment: Any, url: str, build: str) -> None:
+def _refuse_what_does_not_fit(environment: Any) -> None:
     options = environment.parsed_options
     if not options.headless:
         raise UsageError("argument --ws-beside: only with --headless: the web UI shows one side")
@@ -78,9 +86,9 @@ def _refuse_what_does_not_fit(environment: Any, url: str, build: str) -> None:
         raise UsageError("argument --ws-beside: both sides share one process: leave master and workers out")
     if not environment.host:
         raise UsageError("argument --ws-beside: name the first side's server with --host")
-    if build == (options.ws_build or "dev"):
-        raise UsageError(f"argument --ws-beside-build: both builds are called {build!r}")
-    if url == environment.host:
+    if options.ws_beside_build == (options.ws_build or "dev"):
+        raise UsageError(f"argument --ws-beside-build: both builds are called {options.ws_beside_build!r}")
+    if options.ws_beside == environment.host:
         raise UsageError("argument --ws-beside: it is the URL of --host")
 
 
@@ -112,7 +120,9 @@ def _start_together(first: LocalRunner, other: LocalRunner) -> None:
 
     @functools.wraps(start)
     def start_both(user_count: int, *args: Any, **settings: Any) -> None:
-        other.target_user_count = user_count  # known before its users come, since it is the rate that they share
+        other.target_user_count = (
+            user_count  # known before its users come, since it is the rate that they share
+        )
         begins = first.state not in (STATE_SPAWNING, STATE_RUNNING)
         start(user_count, *args, **settings)
         order = functools.partial(other.start, user_count, *args, **settings)

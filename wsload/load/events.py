@@ -63,9 +63,9 @@ def _on_init(environment: Any, **_: Any) -> None:
     _update_clock()
     lifecycle = _of(environment)
     fire_once(events, lifecycle.conclude)
-    if beside := getattr(environment.parsed_options, "ws_beside", ""):
+    if getattr(environment.parsed_options, "ws_beside", ""):
         try:
-            partner = add_other_side(lifecycle, beside, environment.parsed_options.ws_beside_build, _listen)
+            partner = add_other_side(lifecycle, _listen)
         except UsageError as error:
             refuse(error)
         _lifecycles[id(partner.environment)] = partner

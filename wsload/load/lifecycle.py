@@ -10,6 +10,7 @@ the end waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import sys
@@ -89,6 +90,15 @@ class Lifecycle:
         self._begin()
         if self._partner is not None and self._phase is Phase.RUNNING:
             self._partner._begin()
+            self._name_partners()
+
+    def _name_partners(self) -> None:
+        assert self._partner is not None
+        first, other = self.run, self._partner.run
+        if first is not None and other is not None:
+            with contextlib.suppress(OSError):  # a full disk: the end of the run tells
+                first.writer.name_partner(other.writer.path.name)
+                other.writer.name_partner(first.writer.path.name)
 
     def _begin(self) -> None:
         if isinstance(self.runner, LocalRunner):

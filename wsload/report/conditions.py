@@ -30,6 +30,8 @@ def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
         found.append(f"open workload, {shown(total)}/s")
     if profile := info.workload.get("profile"):
         found.append(f"open workload, {shown(profile)}")
+    if info.partner:
+        found.append(f"in the same seconds as {info.partner[:_LONGEST]}")
     return tuple(found)
 
 

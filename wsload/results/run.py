@@ -8,6 +8,7 @@ Schema history, of a results directory's files together (`wsload/results/schemas
     2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
         ``reason`` says why.
         summary.json and counters.jsonl: names (what the user classes measured, by kind).
+            Optional: partner (the run that was made in the same seconds).
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
 A file of a newer schema is refused, an older one is read; keys that this version does not know are ignored.
@@ -117,6 +118,8 @@ class RunInfo:
     """The part of the run that its figures cover."""
     workload: Mapping[str, object] = field(default_factory=dict)
     """The workload, without secrets; see `wsload.load.run.workload`. Empty in older files."""
+    partner: str = ""
+    """The directory, beside its own, of the run that the same process made in the same seconds; empty if none."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
@@ -137,6 +140,7 @@ class RunInfo:
                 "trust": None if self.trust is None else self.trust.to_json(),
                 "window": self.window.to_json(),
                 "workload": dict(self.workload),
+                **({"partner": plain(self.partner)} if self.partner else {}),
                 "warnings": [_plain_fields(warning) for warning in self.warnings],
                 "checks": [check.to_json() for check in self.checks],
                 "labels": {"metrics": dict(self.labels.metrics), "counters": dict(self.labels.counters)},
@@ -168,6 +172,7 @@ class RunInfo:
             trust=_trust(found, warnings),
             window=Window.from_json(found["window"]) if "window" in found else WHOLE,
             workload=_take(found, "workload", dict) if "workload" in found else {},
+            partner=_take(found, "partner", str) if "partner" in found else "",
             warnings=warnings,
             checks=tuple(
                 CheckOutcome(

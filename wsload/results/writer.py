@@ -118,6 +118,11 @@ class RunWriter:
                 "name another one"
             ) from error
 
+    def name_partner(self, partner: str) -> None:
+        """Names the run that is made in the same seconds, in run.json from now on."""
+        self.info = replace(self.info, partner=partner)
+        replace_file(self.path / RUN, self.info.to_json())
+
     def append(self, interval: Interval) -> Interval:
         """Adds the next interval to the files and to `totals`, and returns it as stored. Takes 3 ms for 14 metrics.
 

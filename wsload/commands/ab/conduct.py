@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from wsload.children import Guard
-from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, save
+from wsload.commands.ab.experiment import (
+    CALIBRATION,
+    DISCARDED,
+    Calibration,
+    Experiment,
+    Outcome,
+    StopReason,
+    save,
+)
 from wsload.commands.ab.plan import Slot
 from wsload.commands.harness.builds import handshake_options
-from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
 from wsload.commands.harness.place import free, terminable
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
+from wsload.judge.compare.pairs import Side
 from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
@@ -59,7 +66,7 @@ class Conductor:
         listener: ProgressListener,
         is_clear: Callable[[Experiment], bool],
         environment: Mapping[str, str],
-        load: Callable[..., Load] = make_load,
+        load: Callable[..., list[Load]] = make_load,
     ) -> None:
         """``is_clear`` tells after a pair whether the verdict is clear, by the plan's stopping rule;
         ``environment`` holds Locust's environment variables.
@@ -87,6 +94,8 @@ class Conductor:
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
                 for slots in self.experiment.turns:
+                    if calibration := self.experiment.calibration:
+                        self._fill(calibration, guard, trees)
                     self._fill(slots, guard, trees)
                     if self._over_early(slots[-1]):
                         self._keep(replace(self.experiment, ended=StopReason.EARLY))
@@ -128,20 +137,25 @@ class Conductor:
                 break
             for slot, load in bad.items():
                 if not attempts and load.run is None:
-                    raise WsloadError(f"run {slot.number} ({slot.letter}) failed every time: {load.problem}")
+                    which = "the calibration's run" if slot.calibrates else f"run {slot.number}"
+                    raise WsloadError(f"{which} ({slot.letter}) failed every time: {load.problem}")
                 reasons[slot].append(load.problem)
                 self._listener.repeated(self.experiment, slot, load.problem)
             self._discard(slots)
+        took_s = round((time.monotonic() - started_s) / len(slots), 1)
+        if slots[0].calibrates:
+            self._keep_calibration(loads, took_s)
+            return
         made = []
         for slot, load in loads.items():
             assert load.run is not None
             summary = _summary(load.run)
             outcome = Outcome(
                 slot=slot.number,
-                run=self._put_in_place(slot, load.run),
+                run=self._put_in_place(slot, load.run, self.path),
                 valid=not load.problem,
                 repeated=tuple(reasons[slot]),
-                took_s=round((time.monotonic() - started_s) / len(slots), 1),
+                took_s=took_s,
             )
             made.append((slot, outcome, summary))
         (self.path / STAGE).rmdir()
@@ -152,13 +166,27 @@ class Conductor:
         for told in made:
             self._listener.made(self.experiment, *told)
 
+    def _keep_calibration(self, loads: Mapping[Slot, Load], took_s: float) -> None:
+        (self.path / CALIBRATION).mkdir(exist_ok=True)
+        names = {
+            slot.letter: self._put_in_place(slot, load.run, self.path / CALIBRATION)
+            for slot, load in loads.items()
+            if load.run is not None
+        }
+        (self.path / STAGE).rmdir()
+        valid = not any(load.problem for load in loads.values())
+        found = Calibration(a=names["A"], b=names["B"], valid=valid, took_s=took_s)
+        self._keep(replace(self.experiment, calibrated=(*self.experiment.calibrated, found)))
+
     def _attempt(self, slots: Sequence[Slot], guard: Guard, trees: Worktrees) -> dict[Slot, Load]:
         plan = self.experiment.plan
         try:
             with ExitStack() as stack:
                 self._tell(slots, "starting the server")
                 servers = {
-                    slot: stack.enter_context(self._server(slot, guard, trees.cwd(slot.side)))
+                    slot: stack.enter_context(
+                        self._server(slot, guard, trees.cwd(Side.BASELINE if slot.calibrates else slot.side))
+                    )
                     for slot in slots
                 }
                 if plan.warm_up_s:
@@ -185,7 +213,7 @@ class Conductor:
         stage = self._stage(slot)
         stage.mkdir(parents=True)
         return Server(
-            self.experiment.plan.build(slot.side),
+            self.experiment.plan.build_in(slot),
             letter=slot.letter,
             log=stage / SERVER_LOG,
             guard=guard,
@@ -198,48 +226,44 @@ class Conductor:
     def _load_all(
         self, servers: Mapping[Slot, Server], run_time_s: float, place: str, guard: Guard
     ) -> dict[Slot, Load]:
-        """Loads these servers at the same time; when one fails, or at an interruption, all loads end."""
-        over = threading.Event()
+        """Loads these servers in the same seconds, from one process."""
 
-        def load(slot: Slot) -> Load:
-            def check() -> None:
-                servers[slot].check()
-                if over.is_set():
-                    raise CancelledError
+        def check() -> None:
+            for server in servers.values():
+                server.check()
 
-            return self._load(
-                self.experiment.plan,
-                name=self.experiment.plan.build(slot.side).name,
-                url=servers[slot].url,
-                run_time_s=run_time_s,
-                results=self._stage(slot) / place,
-                log=self._stage(slot) / f"{place}.log",
-                guard=guard,
-                check=check,
-                cores=self._pinning.places(slot.letter, slot.pair).load,
-            )
-
-        with ThreadPoolExecutor(len(servers)) as pool:
-            loads = {slot: pool.submit(load, slot) for slot in servers}
-            try:
-                wait(loads.values(), return_when=FIRST_EXCEPTION)
-            finally:
-                over.set()
-        errors = [error for each in loads.values() if (error := each.exception())]
-        for error in sorted(errors, key=lambda error: isinstance(error, CancelledError)):
-            raise error
-        return {slot: each.result() for slot, each in loads.items()}
+        first = next(iter(servers))
+        loads = self._load(
+            self.experiment.plan,
+            [
+                Target(
+                    name=self.experiment.plan.build_in(slot).name,
+                    url=server.url,
+                    results=self._stage(slot) / place,
+                )
+                for slot, server in servers.items()
+            ],
+            run_time_s=run_time_s,
+            log=self._stage(first) / f"{place}.log",
+            guard=guard,
+            check=check,
+            cores=self._pinning.places(first.letter, first.pair).load,
+        )
+        for slot in servers:
+            if slot is not first:
+                shutil.copyfile(self._stage(first) / f"{place}.log", self._stage(slot) / f"{place}.log")
+        return dict(zip(servers, loads, strict=True))
 
     def _stage(self, slot: Slot) -> Path:
         return self.path / STAGE / slot.letter
 
-    def _put_in_place(self, slot: Slot, run: StoredRun) -> str:
-        """Moves the staged run, with its logs, beside experiment.json; returns its name there."""
+    def _put_in_place(self, slot: Slot, run: StoredRun, directory: Path) -> str:
+        """Moves the staged run, with its logs, to this directory; returns its name there."""
         stage = self._stage(slot)
         for log, name in ((stage / SERVER_LOG, SERVER_LOG), (stage / "measured.log", LOCUST_LOG)):
             if log.is_file():
                 log.replace(run.path / name)
-        place = free(self.path / run.path.name)
+        place = free(directory / run.path.name)
         run.path.rename(place)
         shutil.rmtree(stage)
         return place.name

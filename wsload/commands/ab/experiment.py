@@ -2,7 +2,8 @@
 
 Schema history:
     1   created_at, ended, plan, runs.
-    2   more; in the plan directory; in the gate scatter, failures_within, failures_floor, no run_deviation.
+    2   more, calibrations; in the plan directory and calibrations; in the gate scatter, failures_within,
+        failures_floor, no run_deviation.
 
 A file of a newer schema is refused; keys that this version does not know are ignored.
 """
@@ -17,7 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
-from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, order
+from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, calibration_slots, order
 from wsload.commands.harness.builds import LETTERS, Build
 from wsload.commands.harness.stored import made, utf8
 from wsload.errors import ResultsError, UsageError
@@ -27,6 +28,8 @@ from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
+CALIBRATION: Final = "calibration"
+"""Subdirectory for runs of A on both sides."""
 DISCARDED: Final = "discarded"
 """Subdirectory for warm-ups, and for attempts that were repeated."""
 
@@ -59,6 +62,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A pair of runs of A and A."""
+
+    a: str
+    """The directory of the run on A's side, in `CALIBRATION`."""
+    b: str
+    """That on B's side."""
+    valid: bool
+    took_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """A plan, and the runs made so far."""
 
@@ -67,6 +82,8 @@ class Experiment:
     """Wall clock, seconds since the epoch."""
     done: tuple[Outcome, ...] = ()
     """In the order of their slots, without gaps."""
+    calibrated: tuple[Calibration, ...] = ()
+    """The calibrations made so far."""
     ended: StopReason | None = None
     """None while runs are missing."""
     more: tuple[int, ...] = ()
@@ -100,6 +117,13 @@ class Experiment:
     def left(self) -> tuple[Slot, ...]:
         """The slots without a run; empty once it has ended."""
         return () if self.ended else self.slots[len(self.done) :]
+
+    @property
+    def calibration(self) -> tuple[Slot, ...]:
+        """The slots of the calibration that is due; empty if none is. They are spread evenly between the pairs."""
+        due = min(self.whole_pairs * (self.plan.calibrations + 1) // self.pairs, self.plan.calibrations)
+        number = len(self.calibrated)
+        return calibration_slots(number, self.whole_pairs) if number < due and self.left else ()
 
     @property
     def turns(self) -> tuple[tuple[Slot, ...], ...]:
@@ -164,6 +188,7 @@ class Experiment:
                     {**asdict(outcome), "pair": slot.pair, "side": LETTERS[slot.side]}
                     for slot, outcome in zip(self.slots, self.done, strict=False)
                 ],
+                "calibrations": [asdict(each) for each in self.calibrated],
             }
         )
 
@@ -186,11 +211,13 @@ class Experiment:
                 done=tuple(made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
                 ended=None if found["ended"] is None else StopReason(found["ended"]),
                 more=tuple(map(int, found.get("more", ()))),
+                calibrated=tuple(made(Calibration, each) for each in found.get("calibrations", ())),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not an experiment ({type(error).__name__}: {error})") from error
         names = [outcome.run for outcome in experiment.done]
-        if any(name != Path(name).name or name in ("", ".", "..") for name in names):
+        others = [name for each in experiment.calibrated for name in (each.a, each.b)]
+        if any(name != Path(name).name or name in ("", ".", "..") for name in (*names, *others)):
             raise ValueError("names a run outside its own directory")
         if [outcome.slot for outcome in experiment.done] != list(range(1, len(names) + 1)):
             raise ValueError("its runs are not numbered as in its plan")

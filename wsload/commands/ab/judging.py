@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Final
 
-from wsload.commands.ab.experiment import Experiment, StopReason
+from wsload.commands.ab.experiment import CALIBRATION, Experiment, StopReason
 from wsload.judge.compare.compare import Comparison
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.compare.sequential import look
@@ -36,10 +36,17 @@ def report_of(
     """
     plan = experiment.plan
     baseline, candidate = (_paths(path, experiment, side) for side in Side)
+    calibration = _calibration(path, experiment, force=force, window=window)
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
         # If the rule stopped it, its level is that of an interim look; otherwise this is a stage's last look.
-        found = look(runs, plan.looks, gate or plan.gate, last=experiment.ended is not StopReason.EARLY)
+        found = look(
+            runs,
+            plan.looks,
+            gate or plan.gate,
+            calibration=calibration,
+            last=experiment.ended is not StopReason.EARLY,
+        )
         assert found.comparison is not None
         return found.comparison
 
@@ -68,17 +75,17 @@ def report_of(
 
 def _crowded(runs: Sequence[ComparedRun]) -> str:
     """A warning where runs that were made at the same time left the machine too little room; empty where not."""
-    used = [
-        run.server.cpu_share + run.summary.counters.get("cpu_ns", 0) / 1e9 / run.summary.duration_s
-        for run in runs
-        if run.server is not None and run.summary.duration_s
-    ]
+    used = [run for run in runs if run.server is not None and run.summary.duration_s]
     cores = min((found for run in runs if isinstance(found := run.info.host.get("cores"), int)), default=0)
-    if not used or not cores or (share := 2 * mean(used) / cores) <= CROWDED:
+    if not used or not cores:
+        return ""
+    servers = 2 * mean(run.server.cpu_share for run in used if run.server is not None)
+    load = mean(run.summary.counters.get("cpu_ns", 0) / 1e9 / run.summary.duration_s for run in used)
+    if (share := (servers + load) / cores) <= CROWDED:
         return ""
     return (
-        f"both servers and load generators together kept {percent(share)} of the {cores} cores busy: the sides may "
-        "have slowed each other; use less load, or make the runs in turn (without --side-by-side)"
+        f"both servers and the load generator together kept {percent(share)} of the {cores} cores busy: the sides "
+        "may have slowed each other; use less load, or --one-at-a-time"
     )
 
 
@@ -88,7 +95,12 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
     def is_clear(experiment: Experiment) -> bool:
         sides = (_paths(path, experiment, side) for side in Side)
         runs = read_runs(*sides, stages=_stages(path, experiment))
-        found = look([run.figures for run in runs], experiment.plan.looks, experiment.plan.gate)
+        found = look(
+            [run.figures for run in runs],
+            experiment.plan.looks,
+            experiment.plan.gate,
+            calibration=_calibration(path, experiment),
+        )
         return found.stop and experiment.ended is None
 
     return is_clear
@@ -96,6 +108,16 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
 
 def _paths(path: Path, experiment: Experiment, wanted: Side) -> list[Path]:
     return [path / outcome.run for side, outcome in experiment.runs() if side is wanted]
+
+
+def _calibration(
+    path: Path, experiment: Experiment, *, force: bool = False, window: Window | None = None
+) -> list[RunFigures]:
+    """The figures of the runs of A on both sides."""
+    pairs = [each for each in experiment.calibrated if each.valid or force]
+    place = path / CALIBRATION
+    a, b = [place / each.a for each in pairs], [place / each.b for each in pairs]
+    return [run.figures for run in read_runs(a, b, force=force, window=window)]
 
 
 def _stages(path: Path, experiment: Experiment) -> dict[Path, int]:

@@ -2,13 +2,16 @@
 
 The order is A B B A A B B A…, so that a machine that steadily warms up, or slows down, affects both builds equally.
 Every run gets a server of its own, unless the server is already running. Side by side, the order is that in which the
-two of a pair are started.
+two of a pair are started, and some pairs are for calibration: both of their runs are made with A.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from wsload.commands.harness.builds import LETTERS, Build, check_options
 from wsload.commands.harness.pinning import check_pin
@@ -21,6 +24,24 @@ RUN_OVERHEAD_S: Final = 7.0
 """About how long a run takes besides its load: server, Locust and the last answers. Only for forecasts."""
 WARM_UP_OVERHEAD_S: Final = 4.0
 MOST_PAIRS: Final = 200
+_PROCESSES: Final = re.compile(r"--(processes|master|worker|expect-workers)\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A run's position in the order."""
+
+    number: int
+    """From 1; of a calibration's runs, that of the run made before them."""
+    pair: int
+    """From 1; two slots each."""
+    side: Side
+    calibrates: bool = False
+    """Whether it is made with A on either side."""
+
+    @property
+    def letter(self) -> str:
+        return LETTERS[self.side]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +64,9 @@ class ExperimentPlan:
     repeats: int = 2
     """How often to repeat a run that is not valid."""
     side_by_side: bool = False
-    """Whether both runs of a pair are made at the same time, against a server each."""
+    """Whether both runs of a pair are made in the same seconds, against a server each."""
+    calibrations: int = 0
+    """Pairs of A and A besides the others, spread over the experiment; only side by side."""
     pin: str = ""
     """Which cores are whose (`wsload.commands.harness.pinning`); empty for any."""
     stop_early: bool = False
@@ -63,6 +86,7 @@ class ExperimentPlan:
             ("--run-time", self.run_time_s, 1, 86_400),
             ("--warm-up", self.warm_up_s, 0, 3_600),
             ("--pairs", self.pairs, 2, MOST_PAIRS),
+            ("--calibrate", self.calibrations, 0, MOST_PAIRS),
             ("--repeat", self.repeats, 0, 10),
             ("--ready-timeout", self.ready_timeout_s, 0.1, 3_600),
         ):
@@ -72,9 +96,21 @@ class ExperimentPlan:
             raise UsageError(f"both builds are called {self.a.name!r}: name them with --a-name and --b-name")
         check_pin(self.pin, {"A": self.a, "B": self.b})
         check_options(self.options)
+        if self.side_by_side and (option := next(filter(_PROCESSES.match, self.options), "")):
+            raise UsageError(f"{option}: side by side, one process loads both builds: add --one-at-a-time")
+        if self.calibrations and not self.side_by_side:
+            raise UsageError(
+                "--calibrate: one at a time, there are no two sides that could differ: leave it out"
+            )
 
     def build(self, side: Side) -> Build:
         return self.a if side is Side.BASELINE else self.b
+
+    def build_in(self, slot: Slot) -> Build:
+        """What runs there; on the second side of a calibration that is A too, under another name."""
+        if slot.calibrates and slot.side is Side.CANDIDATE:
+            return replace(self.a, name=f"{self.a.name} again")
+        return self.build(slot.side)
 
     @property
     def looks(self) -> LookPlan:
@@ -92,20 +128,10 @@ class ExperimentPlan:
         """About how long the two runs of a pair take."""
         return self.slot_s * (1 if self.side_by_side else 2)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """A run's position in the order."""
-
-    number: int
-    """From 1."""
-    pair: int
-    """From 1; two slots each."""
-    side: Side
-
     @property
-    def letter(self) -> str:
-        return LETTERS[self.side]
+    def whole_s(self) -> float:
+        """About how long all runs take."""
+        return (self.pairs + self.calibrations) * self.pair_s
 
 
 def order(pairs: int) -> tuple[Slot, ...]:
@@ -116,3 +142,21 @@ def order(pairs: int) -> tuple[Slot, ...]:
         for pair in range(pairs)
         for place in (0, 1)
     )
+
+
+def calibration_slots(number: int, after: int) -> tuple[Slot, Slot]:
+    """The two slots of the ``number``-th calibration, from 0, made after so many pairs."""
+    sides = (Side.BASELINE, Side.CANDIDATE)
+    first, second = (
+        Slot(number=2 * after, pair=number + 1, side=sides[(place + number) % 2], calibrates=True)
+        for place in (0, 1)
+    )
+    return first, second
+
+
+def fit_together(a: Build, b: Build, options: Sequence[str]) -> bool:
+    """Whether both builds can be loaded in the same seconds: not two servers that run on the same host already, and
+    not by several processes.
+    """
+    hosts = [urlsplit(build.url).hostname for build in (a, b) if not build.command]
+    return len(set(hosts)) == len(hosts) and not any(map(_PROCESSES.match, options))

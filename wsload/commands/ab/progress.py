@@ -37,10 +37,12 @@ def forecast(plan: ExperimentPlan) -> Iterator[str]:
     for letter, build in (("A", plan.a), ("B", plan.b)):
         yield f"{called(letter, build)}: {build.command or build.url}"
     warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
-    together = ", both of a pair at the same time" if plan.side_by_side else ""
+    together = ", both of a pair in the same seconds" if plan.side_by_side else ""
+    if plan.calibrations:
+        together += f", and {counted(plan.calibrations, 'pair')} of A and A for calibration"
     yield (
         f"{plan.pairs} pairs of runs, {letters}{more}{together}: {span(plan.run_time_s)} each{warm_up}, "
-        f"{counted(plan.users, 'user')}; about {span(plan.pairs * plan.pair_s)} in all"
+        f"{counted(plan.users, 'user')}; about {span(plan.whole_s)} in all"
     )
     yield from Pinning(plan.pin, available(), at_once=plan.side_by_side).for_people()
     if plan.stop_early:
@@ -72,7 +74,8 @@ def left_s(experiment: Experiment) -> float:
     """About how long the remaining runs will take, judging by those made so far."""
     took = [outcome.took_s for outcome in experiment.done]
     each_s = sum(took) / len(took) if took else experiment.plan.pair_s / 2
-    return each_s * len(experiment.left)
+    calibrations = experiment.plan.calibrations - len(experiment.calibrated) if experiment.left else 0
+    return each_s * (len(experiment.left) + 2 * calibrations)
 
 
 def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
@@ -83,6 +86,13 @@ def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
         for name in judged
         if name not in metrics and not ((part := PERCENTILE.fullmatch(name)) and part["metric"] in metrics)
     ]
+
+
+def _which(experiment: Experiment, slot: Slot) -> str:
+    """A run, for people."""
+    if slot.calibrates:
+        return f"calibration {slot.pair} of {experiment.plan.calibrations}, A on both sides"
+    return f"run {slot.number}, {called(slot.letter, experiment.plan.build_in(slot))}"
 
 
 class _Left(ProgressColumn):
@@ -125,8 +135,7 @@ class ProgressDisplay:
 
     def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
-        build = experiment.plan.build(slot.side)
-        about = f"run {slot.number}, {called(slot.letter, build)}: {doing}"
+        about = f"{_which(experiment, slot)}: {doing}"
         if slot.number != self._number:
             self._number = slot.number
             self._bar.update(
@@ -139,12 +148,11 @@ class ProgressDisplay:
 
     def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
-        build = experiment.plan.build(slot.side)
-        self._say(f"run {slot.number}, {called(slot.letter, build)}, is repeated: {reason}", style="yellow")
+        self._say(f"{_which(experiment, slot)}, is repeated: {reason}", style="yellow")
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
-        build = experiment.plan.build(slot.side)
+        build = experiment.plan.build_in(slot)
         text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
         names, metrics = summary.get("names", {}), summary.get("metrics", {})
         if name := next((name for name in (*names, "message", "open") if name in metrics), ""):

@@ -13,7 +13,7 @@ from wsload.children import Guard
 from wsload.commands.capacity.plan import Search, Turn
 from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
-from wsload.commands.harness.load import Load, make_load
+from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
 from wsload.commands.harness.place import free, terminable
 from wsload.commands.harness.server import Server
@@ -56,7 +56,7 @@ class Searcher:
         *,
         listener: SearchListener,
         environment: Mapping[str, str],
-        load: Callable[..., Load] = make_load,
+        load: Callable[..., list[Load]] = make_load,
     ) -> None:
         """``environment`` holds Locust's environment variables."""
         self.path = path
@@ -106,12 +106,10 @@ class Searcher:
                 run_time_s = plan.run_time_of(turn.rate)
                 server.measure(run_time_s)
                 try:
-                    found = self._load(
+                    (found,) = self._load(
                         plan.load(turn.rate),
-                        name=build.name,
-                        url=server.url,
+                        [Target(name=build.name, url=server.url, results=stage / "measured")],
                         run_time_s=run_time_s,
-                        results=stage / "measured",
                         log=stage / LOCUST_LOG,
                         guard=guard,
                         check=server.check,

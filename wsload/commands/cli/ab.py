@@ -1,4 +1,4 @@
-"""``wsload ab``: measures two builds of a server in turn, and compares them."""
+"""``wsload ab``: measures two builds of a server, and compares them."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ from wsload.commands.cli.runs import RESULTS, Results
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
+PAIRS_PER_CALIBRATION: Final = 8
 _ON_RESUME: Final = ("resume", "more", "results", "format_")
 
 
@@ -102,13 +103,24 @@ def ab(
     ] = "5s",
     pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B.")] = 10,
     side_by_side: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--side-by-side",
-            help="Make both runs of a pair at the same time, so that what else happens on the machine affects "
-            "both. It takes half the time, and room on the machine for both.",
+            "--side-by-side/--one-at-a-time",
+            help="Make both runs of a pair in the same seconds, so that what else happens on the machine affects "
+            "both, or one after the other. Default: side by side, except for two URLs on one host, and for a load "
+            "that takes several processes.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Side by side: in so many further pairs run A on both sides. If A differs from itself, the bounds get "
+            "wider by that. Default: 1 for every 8 pairs.",
+            show_default=False,
+        ),
+    ] = None,
     pin: Pin = "",
     stop_early: Annotated[
         bool,
@@ -158,7 +170,7 @@ def ab(
     judged: Judged = None,
     format_: FormatOption = Format.TERMINAL,
 ) -> int:
-    """Measure two builds of a server in turn, and tell whether B is slower than A.
+    """Measure two builds of a server, and tell whether B is slower than A.
 
     \b
     Two commands:  wsload ab --a 'node server.js --port {port}' \\
@@ -170,8 +182,9 @@ def ab(
     Two servers:   wsload ab --a wss://old.test --b wss://new.test \\
                      -f locustfiles/chat.py
 
-    Each run gets a server of its own, and starts once that answers a WebSocket handshake. The order is
-    A B B A A B B A…, so that a machine that drifts affects both builds equally. Of each run
+    Each run gets a server of its own, and starts once that answers a WebSocket handshake. Both runs of a pair are
+    made in the same seconds by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so
+    that what else happens on the machine affects both builds equally. Of each run
     the percentiles that can be trusted are used. A run of which nothing can be trusted is repeated, and left
     out if that does not help; six such attempts in a row end the experiment, which is then judged by the
     runs it has. Commands are run without a shell and stored in experiment.json: pass secrets in the
@@ -186,7 +199,7 @@ def ab(
     6 a server did not start, or ended by itself.
     """
     from wsload.commands.ab.experiment import Experiment, load
-    from wsload.commands.ab.plan import ExperimentPlan
+    from wsload.commands.ab.plan import ExperimentPlan, fit_together
     from wsload.commands.harness.place import alone, new_directory
     from wsload.judge.compare.verdict import Gate
 
@@ -202,9 +215,12 @@ def ab(
     if more is not None:
         raise UsageError("--more adds pairs to an experiment: name it with --resume")
     length_s = whole_s("--run-time", run_time)
+    one = side("a", a, a_ref, a_name, build, serve, url)
+    other = side("b", b, b_ref, b_name, build, serve, url)
+    together = fit_together(one, other, tuple(options or ())) if side_by_side is None else side_by_side
     plan = ExperimentPlan(
-        a=side("a", a, a_ref, a_name, build, serve, url),
-        b=side("b", b, b_ref, b_name, build, serve, url),
+        a=one,
+        b=other,
         locustfile=existing(locustfile),
         users=users,
         spawn_rate=spawn_rate if spawn_rate is not None else max(round(10 * users / length_s, 2), 1.0),
@@ -212,7 +228,8 @@ def ab(
         warm_up_s=whole_s("--warm-up", warm_up),
         pairs=pairs,
         repeats=repeat,
-        side_by_side=side_by_side,
+        side_by_side=together,
+        calibrations=(pairs // PAIRS_PER_CALIBRATION if together else 0) if calibrate is None else calibrate,
         pin=pin,
         stop_early=stop_early,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -58,34 +58,46 @@ class Load:
     """Why the run can't be used, in one sentence; empty if it can."""
 
 
-def command(plan: LoadPlan, *, name: str, url: str, run_time_s: float, results: Path) -> list[str]:
-    """The Locust command line."""
-    return [
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server to load, and where its results go."""
+
+    name: str
+    """Its build's label."""
+    url: str
+    results: Path
+
+
+def command(plan: LoadPlan, targets: Sequence[Target], run_time_s: float) -> list[str]:
+    """The Locust command line that loads one server, or two in the same seconds."""
+    first, *others = targets
+    words = [
         *(sys.executable, "-m", "locust", "-f", plan.locustfile, "--headless", "--only-summary"),
         *("-u", str(plan.users), "-r", f"{plan.spawn_rate:g}", "-t", f"{max(round(run_time_s), 1)}s"),
-        *("--host", url, "--ws-results", str(results), "--ws-build", name),
-        *plan.options,
+        *("--host", first.url, "--ws-results", str(first.results), "--ws-build", first.name),
     ]
+    for other in others:
+        words += ["--ws-beside", other.url, "--ws-beside-build", other.name]
+        words += ["--ws-beside-results", str(other.results)]
+    return [*words, *plan.options]
 
 
 def make_load(
     plan: LoadPlan,
+    targets: Sequence[Target],
     *,
-    name: str,
-    url: str,
     run_time_s: float,
-    results: Path,
     log: Path,
     guard: Guard,
     check: Callable[[], None],
     cores: Cores = frozenset(),
     grace_s: float = GRACE_S,
-) -> Load:
-    """Runs Locust until it ends, or until the time limit.
+) -> list[Load]:
+    """Runs Locust until it ends, or until the time limit; returns what became of each target.
 
     ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust does not start.
     """
-    words = command(plan, name=name, url=url, run_time_s=run_time_s, results=results)
+    words = command(plan, targets, run_time_s)
     limit_s = 1.2 * run_time_s + grace_s
     child = Command(words, what="locust", log=log, guard=guard, cores=cores)
     hung = False
@@ -100,17 +112,19 @@ def make_load(
     finally:
         child.stop()
     check()
-    runs = find_runs(results) if results.is_dir() else []
+    found = [find_runs(target.results) if target.results.is_dir() else [] for target in targets]
+    if not any(found) and child.returncode == ExitCode.USAGE and not hung:
+        last = child.tail(1) or "it wrote nothing"
+        raise LoadRefused(f"locust did not start: {last}", child.tail())
+    how = f"did not end within {span(limit_s)}" if hung else f"ended with exit code {child.returncode}"
+    return [_load(runs, how, child.returncode, hung=hung) for runs in found]
+
+
+def _load(runs: Sequence[Path], how: str, code: int | None, *, hung: bool) -> Load:
     if not runs:
-        if child.returncode == ExitCode.USAGE and not hung:
-            last = child.tail(1) or "it wrote nothing"
-            raise LoadRefused(f"locust did not start: {last}", child.tail())
-        how = f"did not end within {span(limit_s)}" if hung else f"ended with exit code {child.returncode}"
         return Load(run=None, problem=f"locust {how} and left no results")
     run = open_run(runs[-1])
-    if hung:
-        return Load(run=run, problem=f"locust did not end within {span(limit_s)} and was killed")
-    return Load(run=run, problem=_problem(run, child.returncode))
+    return Load(run=run, problem=f"locust {how} and was killed" if hung else _problem(run, code))
 
 
 def _problem(run: StoredRun, code: int | None) -> str:

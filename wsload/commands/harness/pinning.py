@@ -80,13 +80,12 @@ class Pinning:
         if not self._at_once:
             server, load = _shares(self._cores, 2)
             return Places(server=server, load=load)
-        # Cores are not all alike, so the sides change places from pair to pair.
-        second = (letter == "B") == bool(pair % 2)
-        if len(self._cores) < 4:
-            own = _shares(self._cores, 2)[second]
-            return Places(server=own, load=own)
-        shares = _shares(self._cores, 4)
-        return Places(server=shares[second], load=shares[2 + second])
+        if len(self._cores) < 3:
+            servers, load = _shares(self._cores, 2)
+            return Places(server=servers, load=load)
+        # Cores are not all alike, so the servers change places from pair to pair.
+        shares = _shares(self._cores, 3)
+        return Places(server=shares[(letter == "B") == bool(pair % 2)], load=shares[2])
 
     def for_people(self) -> Iterator[str]:
         """What is pinned where, in a line; nothing where nothing is."""
@@ -94,18 +93,14 @@ class Pinning:
             called = {"A": "A's server", "B": "B's server", "load": "the load generator"}
             yield f"Cores: {', '.join(f'{_shown(cores)} for {called[name]}' for name, cores in self._given.items())}"
         elif self._pin:
-            first = self.places("A", 1)
+            first, other = self.places("A", 1), self.places("B", 1)
             if not self._at_once:
-                yield f"Cores: {_shown(first.server)} for the server, {_shown(first.load)} for the load generator"
-            elif first.server == first.load:
-                other = self.places("B", 1)
-                yield f"Cores: {_shown(first.server)} for one side, {_shown(other.server)} for the other, in turns"
+                servers = f"{_shown(first.server)} for the server"
+            elif first.server == other.server:
+                servers = f"{_shown(first.server)} for both servers"
             else:
-                other = self.places("B", 1)
-                yield (
-                    f"Cores: {_shown(first.server)} and {_shown(other.server)} for the servers, {_shown(first.load)} "
-                    f"and {_shown(other.load)} for their load generators, in turns"
-                )
+                servers = f"{_shown(first.server)} and {_shown(other.server)} for the servers, in turns"
+            yield f"Cores: {servers}, {_shown(first.load)} for the load generator"
 
 
 def _named(pin: str) -> dict[str, Cores]:

@@ -7,6 +7,7 @@ often the answer is wrong, and how often a difference is found.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,7 +19,7 @@ from wsload.judge.compare.pairs import Basis, Design, Excluded, RunFigures, desi
 from wsload.judge.compare.power import more_pairs
 from wsload.judge.compare.selection import Unjudged
 from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide
-from wsload.words import percent
+from wsload.words import listed, percent
 
 DEFAULT_GATE: Final = Gate()
 
@@ -54,8 +55,12 @@ class Comparison:
         }.get(self.verdict, ExitCode.OK)
 
 
-def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison:
+def compare(
+    runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE, calibration: Sequence[RunFigures] = ()
+) -> Comparison:
     """Judges the candidate's runs against the baseline's.
+
+    ``calibration`` are runs of A on both sides, made between the others; see `wsload.judge.compare.calibration`.
 
     With one run per side nothing is judged unless the gate states how runs scatter. Differing conditions
     become warnings; the caller decides whether to use such runs (see `unlike`).
@@ -73,7 +78,7 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
             basis=Basis.NONE,
             gate=gate,
         )
-    measured, unjudged = measure(chosen, gate)
+    measured, unjudged = measure(chosen, gate, pair_up(calibration).pairs)
     judgements = _judged(measured, gate) if len(measured.names) else ()
     return Comparison(
         verdict=_whole(judgements, unjudged),
@@ -82,7 +87,7 @@ def compare(runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE) -> Comparison
         pairs=tuple((a.name, b.name) for a, b in chosen.pairs),
         used=tuple(run.name for run in chosen.runs),
         excluded=chosen.excluded,
-        warnings=(*unlike(chosen.runs), *_order_warning(chosen, gate)),
+        warnings=(*unlike(chosen.runs), *_order_warning(chosen, gate), *_bias_warnings(measured)),
         basis=chosen.basis,
         gate=gate,
     )
@@ -123,6 +128,8 @@ def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
 def _given(measured: Measured, at: int) -> Judgement:
     """The judgement as far as it does not depend on the scatter between runs."""
     a, b, is_share = float(measured.baseline[at]), float(measured.candidate[at]), at >= measured.times
+    same = float(measured.calibration[at])
+    shown = None if math.isnan(same) else same if is_share else as_ratio(same)
     return Judgement(
         name=measured.names[at],
         is_share=is_share,
@@ -130,6 +137,7 @@ def _given(measured: Measured, at: int) -> Judgement:
         candidate=b,
         change=b - a if is_share else b / a,
         pairs=int(measured.pairs[at]),
+        calibration=shown,
         verdict=Verdict.INCONCLUSIVE,
     )
 
@@ -152,4 +160,18 @@ def _order_warning(chosen: Design, gate: Gate) -> list[str]:
     return [
         f"the runs did not alternate: on average the candidate ran {chosen.offset:+.1f} runs after the "
         f"baseline, so a drift of {percent(gate.drift)} per run is allowed for; run in the order A B B A"
+    ]
+
+
+def _bias_warnings(measured: Measured) -> list[str]:
+    found = [
+        f"{name} by {percent(extra if at >= measured.times else math.expm1(extra))}"
+        for at, (name, extra) in enumerate(zip(measured.names, measured.bias.tolist(), strict=True))
+        if extra
+    ]
+    if not found:
+        return []
+    return [
+        f"with A on both sides, {listed(found)} differed nevertheless, more than chance explains: "
+        "the bounds are wider by as much"
     ]

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from wsload.judge.compare.calibration import bias, mean_of
 from wsload.judge.compare.inference import KNOWN, Estimate, Evidence, Floats, Ints
 from wsload.judge.compare.pairs import Basis, Design, RunFigures
 from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindrance, quantiles, shares, trusted
@@ -40,10 +41,19 @@ class Measured:
     """The standard deviation of a pair's log-ratio or difference; NaN if unknown."""
     pairs: Ints
     """How many pairs were used; for unpaired runs, how many of the candidate's."""
+    calibration: Floats
+    """The mean log-ratio or difference of pairs of A and A; NaN where none were made."""
+    bias: Floats
+    """How much of it is beyond chance, from 0: part of the evidence's slack."""
 
 
-def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
-    """Estimates of everything that the gate asks for, and what could not be estimated."""
+def measure(
+    design: Design, gate: Gate, calibration: Sequence[tuple[RunFigures, RunFigures]] = ()
+) -> tuple[Measured, list[Unjudged]]:
+    """Estimates of everything that the gate asks for, and what could not be estimated.
+
+    ``calibration`` are pairs of A and A (`wsload.judge.compare.calibration`), used if the design has pairs too.
+    """
     wanted, unjudged = quantiles(design.runs, gate.judged)
     found = [(each, _problem(each, design, gate)) for each in wanted]
     unjudged += [problem for _, problem in found if problem is not None]
@@ -56,11 +66,18 @@ def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
     least = np.array([RESOLUTION] * len(times) + [_counting_deviation(each, design) for each in others])
     slack = np.array([abs(design.offset) * math.log1p(gate.drift)] * len(times) + [0.0] * len(others))
     evidence: Evidence | None = None
-    deviation = np.full(len(least), np.nan)
+    deviation = same = np.full(len(least), np.nan)
+    extra = np.zeros(len(least))
     match design.basis:
         case Basis.PAIRS:
             stages = [run.stage for run in design.candidate]
-            evidence, deviation = over_pairs(b - a, least=least, slack=slack, stages=stages)
+            deviation = Estimate.of(b - a, axis=-2, least=least).deviation
+            both = [
+                _matrix([pair[side] for pair in calibration], times, others, design.runs) for side in (0, 1)
+            ]
+            same = mean_of(both[1] - both[0])
+            extra = bias(both[1] - both[0], deviation=deviation, df=(~np.isnan(b - a)).sum(axis=0) - 1)
+            evidence, deviation = over_pairs(b - a, least=least, slack=slack + extra, stages=stages)
         case Basis.RUNS:
             evidence, deviation = over_runs(a, b, least=least, slack=slack)
         case Basis.STATED:
@@ -76,6 +93,8 @@ def measure(design: Design, gate: Gate) -> tuple[Measured, list[Unjudged]]:
         evidence=evidence,
         deviation=deviation,
         pairs=(~np.isnan(b)).sum(axis=0),
+        calibration=same,
+        bias=extra,
     )
     return measured, unjudged
 

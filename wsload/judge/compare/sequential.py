@@ -89,7 +89,12 @@ class Look:
 
 
 def look(
-    runs: Sequence[RunFigures], plan: LookPlan, gate: Gate = DEFAULT_GATE, *, last: bool = False
+    runs: Sequence[RunFigures],
+    plan: LookPlan,
+    gate: Gate = DEFAULT_GATE,
+    *,
+    calibration: Sequence[RunFigures] = (),
+    last: bool = False,
 ) -> Look:
     """Judges the runs made so far, at this look's share of the gate's alpha; call it after each pair.
 
@@ -102,5 +107,5 @@ def look(
     if not last and (done < plan.first_look or not plan.early_looks):
         return Look(stop=False, comparison=None)
     share = plan.extension(stage) if stage else plan.last if last else plan.early
-    comparison = compare(runs, replace(gate, alpha=share * gate.alpha))
+    comparison = compare(runs, replace(gate, alpha=share * gate.alpha), calibration)
     return Look(stop=last or comparison.verdict in CLEAR, comparison=comparison)

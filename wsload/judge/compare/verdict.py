@@ -180,6 +180,8 @@ class Judgement:
     """The corrected chance that ``low`` is wrong; that of ``high`` is the gate's alpha."""
     deviation: float | None = None
     """The standard deviation of the pairs' log-ratios or differences."""
+    calibration: float | None = None
+    """What A and A differed by on the two sides, as in ``change``; None if that was not measured."""
     more_pairs: int | None = None
     """See `wsload.judge.compare.power.more_pairs`."""
 
@@ -201,6 +203,7 @@ class Judgement:
             "level": self.level,
             "pairs": self.pairs,
             "deviation": self.deviation,
+            "calibration": self.calibration,
             "verdict": self.verdict,
             "more_pairs": self.more_pairs,
         }

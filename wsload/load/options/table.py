@@ -46,6 +46,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where to create results directories. Default: results."}),
     ("--ws-build", {"default": "", "metavar": "LABEL", "help": "The label of the build under test, for the results."}),
     ("--ws-beside", {"default": "", "metavar": "URL", "help": "Load this server too, in the same seconds and from the same process, with as many users and a results directory of its own: the other side of a comparison. Only with --headless. Default: none."}),
+    ("--ws-beside-results", {"default": "", "metavar": "DIR", "help": "With --ws-beside: where to create its results directory. Default: as --ws-results."}),
     ("--ws-beside-build", {"default": "beside", "metavar": "LABEL", "help": "With --ws-beside: the label of that server's build. Default: beside."}),
 )  # fmt: skip
 

@@ -28,6 +28,7 @@ NOT_GIVEN: Final = "not given"
 _MAY_DIFFER: Final = frozenset(
     {
         *("host", "ws_url", "ws_build", "ws_results", "ws_run_id"),
+        *("ws_beside", "ws_beside_build", "ws_beside_results"),
         *("ws_check", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
     }
 )
