@@ -177,9 +177,9 @@ def test_a_slower_commit_is_found_out(ab: Start, tmp_path: Path, monkeypatch: py
 def test_side_by_side_a_slower_server_is_found_out_in_the_same_seconds(ab: Start, tmp_path: Path) -> None:
     cores = psutil.Process().cpu_affinity() if psutil.LINUX else []
     pin = ("--pin", "auto") if len(cores) > 1 else ()
-    first = ab("--a", SERVE, "--b", SLOW, *QUICK, "--pairs", "3", "--side-by-side", *pin)
+    first = ab("--a", SERVE, "--b", SLOW, *QUICK, "--pairs", "3", "--calibrate", "1", *pin)
     until(lambda: "run 2 of 6" in first.err, timeout_s=90, what="the first pair")
-    until(lambda: len(first.family()) >= 5, timeout_s=60, what="watchdog, servers and locusts of the second")
+    until(lambda: len(first.family()) >= 4, timeout_s=60, what="watchdog, servers and locust of the second")
     family = first.family()
     if pin:
         places = [frozenset(each.cpu_affinity()) for each in family]
@@ -195,15 +195,19 @@ def test_side_by_side_a_slower_server_is_found_out_in_the_same_seconds(ab: Start
     assert "is slower than A" in done.out
     _, plan = experiment(tmp_path)
     assert [run["side"] for run in plan["runs"]] == ["A", "B", "B", "A", "A", "B"]
+    (calibration,) = plan["calibrations"]
+    assert calibration["valid"] and (place / "calibration" / calibration["a"] / "run.json").is_file()
     runs = [json.loads((place / run["run"] / "run.json").read_bytes()) for run in plan["runs"]]
     for one, other in zip(runs[::2], runs[1::2], strict=True):
         assert max(one["started_at"], other["started_at"]) < min(one["ended_at"], other["ended_at"])
+    partners = [run["partner"] for run in runs]
+    assert partners == [plan["runs"][at ^ 1]["run"] for at in range(6)]
 
 
 def test_the_same_server_twice_is_not_slower_and_an_experiment_goes_on_after_a_break(
     ab: Start, tmp_path: Path
 ) -> None:
-    words = ("--a", SERVE, "--b", SERVE, *QUICK, "--warm-up", "1s", "--pairs", "2")
+    words = ("--a", SERVE, "--b", SERVE, *QUICK, "--warm-up", "1s", "--pairs", "2", "--one-at-a-time")
     first = ab(*words)
     until(lambda: "run 1 of 4" in first.err, timeout_s=90, what="the first run")
     until(lambda: len(first.family()) >= 3, timeout_s=60, what="watchdog, server and locust of the second")
@@ -278,7 +282,7 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
         "wsload: 6 attempts in a row were not valid, so the experiment was stopped: Not trusted: "
     )
     place, plan = experiment(tmp_path)
-    assert len(plan["runs"]) == 2
+    assert len(plan["runs"]) == 4  # two pairs were repeated once, and the third could not be
     assert f"To continue: wsload ab --resume {place.relative_to(tmp_path)}" in done.err
 
 
@@ -301,7 +305,10 @@ def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> No
     done = ab(
         "--a", SERVE, "--b", "wss://user.test/chat", "--b-name", "new", "-f", CHAT, "--plan", "--power", "5%"
     ).wait(0)
-    assert "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 50 users" in done.err
+    assert (
+        "10 pairs of runs, A B B A A B …, both of a pair in the same seconds, and 1 pair of A and A for "
+        "calibration: 30 s each, after 5 s of warm-up, 50 users" in done.err
+    )
     assert "Detecting a slowdown of 5 % in 4 of 5 experiments takes" in done.err
     assert not (tmp_path / "results").exists()
 
@@ -325,6 +332,15 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected with a gate of 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
+        (
+            (*A_B, "-f", CHAT, "--side-by-side", "--", "--processes", "2"),
+            "--processes: side by side, one process loads both builds: add --one-at-a-time",
+        ),
+        (
+            (*A_B, "-f", CHAT, "--one-at-a-time", "--calibrate", "1"),
+            "--calibrate: one at a time, there are no two sides that could differ: leave it out",
+        ),
+        ((*A_B, "-f", CHAT, "--", "--ws-beside", "x"), "--ws-beside after --: wsload ab sets it itself"),
         (("--resume", "nowhere"), "nowhere: can't be opened"),
         ((*A_B, "-f", CHAT, "--more", "5"), "--more adds pairs to an experiment: name it with --resume"),
         (("--resume", ".", "--pairs", "9"), "--resume continues the stored plan: --pairs can't change it"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,17 @@ from typing import Any
 import pytest
 from support.serving import Serving
 from support.stored_runs import store_run
-from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
 from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
-from wsload.commands.ab.experiment import DISCARDED, Experiment, Outcome, StopReason, load
+from wsload.commands.ab.experiment import CALIBRATION, DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
 from wsload.commands.ab.progress import ProgressDisplay
 from wsload.commands.cli.compare import Format
 from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.load import Load
+from wsload.commands.harness.load import Load, Target
 from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
@@ -71,25 +69,27 @@ class Loader:
     def __call__(
         self,
         plan: ExperimentPlan,
+        targets: Sequence[Target],
         *,
-        name: str,
-        results: Path,
         log: Path,
         check: Callable[[], None],
         cores: frozenset[int],
         **_: Any,
-    ) -> Load:
-        self.made.append((name, results.name))
-        self.cores.append(cores)
+    ) -> list[Load]:
         check()
         log.write_text("what locust said\n")
+        self.cores.append(cores)
+        return [self._load(target) for target in targets]
+
+    def _load(self, target: Target) -> Load:
+        self.made.append((target.name, target.results.name))
         told = self.told.get(len(self.made), True)
         if isinstance(told, Load):
             return told
         if isinstance(told, BaseException):
             raise told
-        factor = self.slower if name == "v2" else 1.0
-        path = store_run(results, name, at=len(self.made), factor=factor, valid=told)
+        factor = self.slower if target.name == "v2" else 1.0
+        path = store_run(target.results, target.name, at=len(self.made), factor=factor, valid=told)
         return Load(run=open_run(path), problem="" if told else LATE)
 
 
@@ -238,8 +238,8 @@ def test_what_a_killed_one_left_half_done_is_set_aside(
 
 def test_a_load_that_gets_no_answer_ends_the_experiment(plan: ExperimentPlan, conduct: Conduct) -> None:
     class Deaf(Loader):
-        def __call__(self, plan: ExperimentPlan, *, name: str, results: Path, log: Path, **_: Any) -> Load:
-            path = store_run(results, name, metrics=("send_lag",))
+        def _load(self, target: Target) -> Load:
+            path = store_run(target.results, target.name, metrics=("send_lag",))
             return Load(run=open_run(path), problem="")
 
     with pytest.raises(WsloadError, match="got no answer from the server: no user opened a connection"):
@@ -312,27 +312,11 @@ def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them
 # Both runs of a pair at the same time
 
 
-class Together(Loader):
-    """Loads that end only when both of a pair have begun."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.both = threading.Barrier(2)
-
-    def __call__(self, plan: ExperimentPlan, **settings: Any) -> Load:
-        self.both.wait(10)
-        with LOCK:
-            return super().__call__(plan, **settings)
-
-
-LOCK = threading.Lock()
-
-
 def test_side_by_side_both_runs_of_a_pair_are_made_at_once(
     plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     notes = Notes()
-    conductor = conduct(replace(plan, side_by_side=True, warm_up_s=2), Together(slower=2.0), notes)
+    conductor = conduct(replace(plan, side_by_side=True, warm_up_s=2), Loader(slower=2.0), notes)
     conductor.go_on()
     assert notes.steps[:3] == [
         (1, "starting the server, beside B"),
@@ -353,7 +337,7 @@ def test_side_by_side_both_runs_of_a_pair_are_made_at_once(
 def test_side_by_side_a_machine_without_room_for_both_is_named(
     plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, share: float, crowded: bool
 ) -> None:
-    conductor = conduct(replace(plan, side_by_side=True), Together())
+    conductor = conduct(replace(plan, side_by_side=True), Loader())
     conductor.go_on()
     for outcome in conductor.experiment.done:
         figures = ServerFigures(
@@ -375,7 +359,7 @@ def test_side_by_side_a_pair_is_made_again_when_one_run_is_not_valid(
     plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     notes = Notes()
-    conductor = conduct(replace(plan, side_by_side=True, pairs=2), Together(told={2: False}), notes)
+    conductor = conduct(replace(plan, side_by_side=True, pairs=2), Loader(told={2: False}), notes)
     conductor.go_on()
     assert len(notes.again) == 1
     assert [len(outcome.repeated) for outcome in conductor.experiment.done].count(1) == 1
@@ -384,31 +368,76 @@ def test_side_by_side_a_pair_is_made_again_when_one_run_is_not_valid(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), WsloadError("the server ended")])
-def test_side_by_side_an_end_of_one_ends_the_other_and_keeps_whole_pairs(
+def test_side_by_side_an_interruption_keeps_whole_pairs(
     plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, error: BaseException
 ) -> None:
-    class Breaking(Together):
-        """In the second pair B fails, while A goes on until it is told to end."""
-
-        def __call__(
-            self, plan: ExperimentPlan, *, name: str, check: Callable[[], None], **settings: Any
-        ) -> Load:
-            if len(load(tmp_path).done) == 2:
-                self.both.wait(10)
-                if name == "v2":
-                    raise error
-                until(lambda: check() is not None, what="the end of this load")
-            return super().__call__(plan, name=name, check=check, **settings)
-
-    side_by_side = replace(plan, side_by_side=True)
     with pytest.raises(type(error)):
-        conduct(side_by_side, Breaking()).go_on()
+        conduct(replace(plan, side_by_side=True), Loader(told={4: error})).go_on()
     kept = load(tmp_path)
     assert [outcome.slot for outcome in kept.done] == [1, 2]
     assert not (tmp_path / STAGE).exists()
-    conductor = conduct(kept, Together())
+    conductor = conduct(kept, Loader())
     conductor.go_on()
     assert conductor.experiment.ended is StopReason.PLANNED
+
+
+# Pairs of A and A
+
+
+def test_calibrations_are_spread_over_the_pairs_and_are_no_pairs(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    notes, loader = Notes(), Loader(slower=2.0)
+    conductor = conduct(replace(plan, side_by_side=True, pairs=6, calibrations=2), loader, notes)
+    conductor.go_on()
+    made = [name for name, _ in loader.made]
+    pairs = [made[at : at + 2] for at in range(0, len(made), 2)]
+    both, again = {"v1", "v2"}, {"v1", "v1 again"}
+    assert list(map(set, pairs)) == [both, both, again, both, both, again, both, both]
+    assert [pairs[2][0], pairs[5][0]] == ["v1", "v1 again"]  # they change places, too
+    assert [outcome.slot for outcome in notes.outcomes] == list(range(1, 13))
+    kept = load(tmp_path)
+    assert len(kept.calibrated) == 2 and all(each.valid for each in kept.calibrated)
+    for each in kept.calibrated:
+        assert open_run(tmp_path / CALIBRATION / each.a).info.build == "v1"
+        assert open_run(tmp_path / CALIBRATION / each.b).info.build == "v1 again"
+    comparison = report_of(tmp_path, kept).comparison
+    assert comparison.verdict is Verdict.SLOWER and len(comparison.pairs) == 6
+    assert all(0.97 < each.calibration < 1.03 for each in comparison.judgements if not each.is_share)
+    assert not any("with A on both sides" in each for each in comparison.warnings)
+
+
+def test_a_bias_between_the_sides_widens_the_bounds(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    class Uneven(Loader):
+        """The second side is slower, whatever runs there."""
+
+        def _load(self, target: Target) -> Load:
+            again = target.name == "v1 again"
+            found = super()._load(replace(target, name="v2" if again else target.name))
+            if again and found.run is not None:
+                info = replace(found.run.info, build=target.name)
+                (found.run.path / "run.json").write_bytes(info.to_json())
+            return found
+
+    conduct(replace(plan, side_by_side=True, pairs=8, calibrations=1), Uneven(slower=1.3)).go_on()
+    comparison = report_of(tmp_path, load(tmp_path)).comparison
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+    (warning,) = (each for each in comparison.warnings if each.startswith("with A on both sides"))
+    assert "message.p50 by 3" in warning and warning.endswith("the bounds are wider by as much")
+
+
+def test_a_calibration_that_is_not_valid_is_made_again_and_at_last_left_out(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    bad = dict.fromkeys((3, 5, 7), False)
+    conduct(replace(plan, side_by_side=True, pairs=2, calibrations=1), Loader(told=bad)).go_on()
+    kept = load(tmp_path)
+    (calibration,) = kept.calibrated
+    assert not calibration.valid and len(kept.done) == 4
+    judgements = report_of(tmp_path, kept).comparison.judgements
+    assert judgements and all(each.calibration is None for each in judgements)
 
 
 # Runs that are of no use

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from wsload.commands.capacity.plan import CapacityPlan, Search, Turn
 from wsload.commands.capacity.progress import ProgressDisplay, forecast
 from wsload.commands.capacity.record import CAPACITY, from_json, load, save, to_json
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.load import Load, LoadPlan
+from wsload.commands.harness.load import Load, LoadPlan, Target
 from wsload.errors import NothingMeasured, ResultsError, ServerFailed, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.search import Outcome, SearchPlan, State
@@ -64,8 +64,10 @@ class Loader:
         self.rates: list[tuple[str, float]] = []
 
     def __call__(
-        self, load: LoadPlan, *, name: str, results: Path, log: Path, check: Callable[[], None], **_: Any
-    ) -> Load:
+        self, load: LoadPlan, targets: Sequence[Target], *, log: Path, check: Callable[[], None], **_: Any
+    ) -> list[Load]:
+        (target,) = targets
+        name, results = target.name, target.results
         rate = float(
             next(word for word in load.options if word.startswith("--ws-rate=")).removeprefix("--ws-rate=")
         )
@@ -75,7 +77,7 @@ class Loader:
         if isinstance(told, BaseException):
             raise told
         if isinstance(told, Load):
-            return told
+            return [told]
         holds = rate <= self.holds[name]
         took_ms = 5 if holds else 80
         outcome = CheckOutcome(
@@ -94,7 +96,7 @@ class Loader:
             warnings=(told,) if told else (),
             checks=(outcome,),
         )
-        return Load(run=open_run(path), problem="")
+        return [Load(run=open_run(path), problem="")]
 
 
 class Notes:

@@ -14,7 +14,7 @@ from support.made_runs import TRUSTED, UNTRUSTED, make_run, second
 from wsload.children import Guard
 from wsload.commands.ab.plan import ExperimentPlan
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.load import Load, LoadRefused, _problem, command, make_load
+from wsload.commands.harness.load import Load, LoadRefused, Target, _problem, command, make_load
 from wsload.errors import WsloadError
 from wsload.results.reader import open_run
 from wsload.results.trust import Standing, Trust
@@ -45,17 +45,16 @@ def made(
     grace_s: float = 60,
     check=lambda: None,
 ) -> Load:  # type: ignore[no-untyped-def]
-    return make_load(
+    (load,) = make_load(
         plan,
-        name="v1",
-        url="ws://127.0.0.1:1",
+        [Target(name="v1", url="ws://127.0.0.1:1", results=tmp_path / "results")],
         run_time_s=run_time_s,
-        results=tmp_path / "results",
         log=tmp_path / "log",
         guard=guard,
         check=check,
         grace_s=grace_s,
     )
+    return load
 
 
 def locustfile(tmp_path: Path, text: str) -> ExperimentPlan:
@@ -64,25 +63,16 @@ def locustfile(tmp_path: Path, text: str) -> ExperimentPlan:
 
 
 def test_the_command_says_everything_that_the_plan_does() -> None:
-    words = command(PLAN, name="v1", url="ws://x", run_time_s=10.0, results=Path("here"))
-    assert words == [
+    one = Target(name="v1", url="ws://x", results=Path("here"))
+    other = Target(name="v2", url="ws://y", results=Path("there"))
+    usual = [
         *(sys.executable, "-m", "locust", "-f", str(CHAT), "--headless", "--only-summary"),
-        *(
-            "-u",
-            "3",
-            "-r",
-            "1.5",
-            "-t",
-            "10s",
-            "--host",
-            "ws://x",
-            "--ws-results",
-            "here",
-            "--ws-build",
-            "v1",
-        ),
-        *("--ws-rate", "100"),
+        *("-u", "3", "-r", "1.5", "-t", "10s"),
+        *("--host", "ws://x", "--ws-results", "here", "--ws-build", "v1"),
     ]
+    beside = ["--ws-beside", "ws://y", "--ws-beside-build", "v2", "--ws-beside-results", "there"]
+    assert command(PLAN, [one], 10.0) == [*usual, "--ws-rate", "100"]
+    assert command(PLAN, [one, other], 10.0) == [*usual, *beside, "--ws-rate", "100"]
 
 
 def test_options_that_locust_refuses_are_quoted(tmp_path: Path, guard: Guard) -> None:

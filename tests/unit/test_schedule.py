@@ -210,3 +210,38 @@ def test_random_arrivals_that_are_shed_are_as_many_as_came_and_scatter_like_them
     assert deviation == pytest.approx(math.sqrt(9_900), rel=0.2)
     assert min(gaps) >= 0
     assert sum(gaps) / len(gaps) == pytest.approx(1 / 10_000, rel=0.3)
+
+
+@given(
+    rate=st.floats(0.5, 5_000),
+    began_ns=st.integers(1, 10**15),
+    apart_ns=st.integers(0, 10**9),
+    passed_ns=st.integers(0, 10**9),
+)
+def test_two_even_schedules_interleave(rate: float, began_ns: int, apart_ns: int, passed_ns: int) -> None:
+    """From any phases, and for as long as they run."""
+    first, other = SwarmRate(began_ns), SwarmRate(began_ns)
+    first.change(began_ns, rate)
+    other.change(began_ns + apart_ns, rate)
+    now_ns = began_ns + apart_ns + passed_ns
+    for each in (first, other):
+        while (each.next_ns() or 0) <= now_ns:
+            each.advance()
+    other.move_next(now_ns, first.middle_ns(now_ns))
+    gap_ns = SECOND_NS / rate
+    for _ in range(5):
+        due_ns, other_ns = first.next_ns(), other.next_ns()
+        assert due_ns is not None and other_ns is not None and other_ns >= now_ns - 1
+        phase = (other_ns - due_ns) % gap_ns
+        assert abs(phase - gap_ns / 2) <= max(3, gap_ns * 1e-6)
+        first.advance()
+        other.advance()
+
+
+def test_a_schedule_that_stands_still_stays_so() -> None:
+    first, other = SwarmRate(10), SwarmRate(10)
+    assert first.middle_ns(20) is None
+    other.change(10, 5.0)
+    before = other.next_ns()
+    other.move_next(20, None)
+    assert other.next_ns() == before

@@ -21,7 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner
 
 from wsload.errors import UsageError
 from wsload.load.lifecycle import Lifecycle, settings_of, targets_of
-from wsload.load.locust.compat import listeners
+from wsload.load.locust.compat import is_ending, listeners
 from wsload.load.users.process import ProcessContext
 
 NOT_ITS_OWN: Final = {
@@ -71,11 +71,16 @@ def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Li
     lifecycle.pair_with(partner)
     _start_together(first.runner, runner)
     listen(other.events)
-    first.events.test_stopping.add_listener(lambda **_: gevent.spawn(runner.stop))
+    first.events.test_stopping.add_listener(lambda **_: gevent.spawn(_end, runner, runner.stop))
     # After StopTest on one side, the other has no partner any more.
-    other.events.test_stopping.add_listener(lambda **_: gevent.spawn(first.runner.quit))
+    other.events.test_stopping.add_listener(lambda **_: gevent.spawn(_end, first.runner, first.runner.quit))
     other.events.init.fire(environment=other, runner=runner, web_ui=None)
     return partner
+
+
+def _end(runner: LocalRunner, how: Callable[[], object]) -> None:
+    if not is_ending(runner):
+        how()
 
 
 def _refuse_what_does_not_fit(environment: Any) -> None:

@@ -146,10 +146,9 @@ class Conductor:
         if slots[0].calibrates:
             self._keep_calibration(loads, took_s)
             return
-        made = []
+        summaries, made = _summaries(loads), []
         for slot, load in loads.items():
             assert load.run is not None
-            summary = _summary(load.run)
             outcome = Outcome(
                 slot=slot.number,
                 run=self._put_in_place(slot, load.run, self.path),
@@ -157,7 +156,7 @@ class Conductor:
                 repeated=tuple(reasons[slot]),
                 took_s=took_s,
             )
-            made.append((slot, outcome, summary))
+            made.append((slot, outcome, summaries[slot]))
         (self.path / STAGE).rmdir()
         experiment = self.experiment
         for _, outcome, _ in made:
@@ -280,16 +279,18 @@ class Conductor:
             what.rename(free(self.path / DISCARDED / name))
 
 
-def _summary(run: StoredRun) -> Summary:
-    """The run's summary; empty if it left none.
+def _summaries(loads: Mapping[Slot, Load]) -> dict[Slot, Summary]:
+    """The runs' summaries; empty for one that left none.
 
-    Raises `NothingMeasured` for a run without any answer: the next would be no better.
+    Raises `NothingMeasured` if a server gave no answer: the next would be no better. Where a process that was too busy
+    opened nothing on one of two sides, the run is merely not valid.
     """
-    summary = run.summary()
-    if summary is None:
-        return {}
-    if not summary["metrics"].keys() & {"open", "message"}:
-        failures = summary["failures"]
+    found: dict[Slot, Summary] = {
+        slot: (load.run.summary() if load.run is not None else None) or {} for slot, load in loads.items()
+    }
+    silent = [each for each in found.values() if each and not each["metrics"].keys() & {"open", "message"}]
+    failures = {kind: number for each in silent for kind, number in each["failures"].items()}
+    if silent and (failures or len(silent) == len(found)):
         most = max(failures, key=failures.__getitem__, default="no user opened a connection")
         raise NothingMeasured(f"the load got no answer from the server: {most}")
-    return summary
+    return found

@@ -20,6 +20,7 @@ LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 _OURS: Final = (
     *("-f", "--locustfile", "--headless", "-u", "--users", "-r", "--spawn-rate", "-t", "--run-time"),
     *("-H", "--host", "--ws-results", "--ws-build", "--autostart", "--autoquit", "--master", "--worker"),
+    *("--ws-beside", "--ws-beside-build", "--ws-beside-results"),
 )
 _SECRET: Final = ("--ws-basic", "--ws-bearer", "--ws-cookie", "--ws-header", "--ws-proxy")
 _SCHEMES: Final = ("ws", "wss", "http", "https")
