@@ -1,34 +1,45 @@
-"""Two builds in turn and side by side, pinned or not: how much their ratio scatters, with a noisy neighbour.
+"""Two builds side by side and one at a time, beside a noisy neighbour: how sure `wsload ab` is, and how often right.
 
-    python -m benchmarks.duet [--pairs 10] [--seconds 8] [--candidate 2.1ms]
+    python -m benchmarks.duet scatter [--pairs 10] [--seconds 8]
+    python -m benchmarks.duet tries [--count 40] [--row equal …] [--way side-by-side …] [--keep FILE]
 
-Makes one experiment of each kind with ``wsload ab``, alternately in slices of two pairs so that all meet the same
-machine, while another process takes a core in random bursts. The server answers after 2 ms, the candidate after as
-much unless told otherwise. Prints the mean and the standard deviation of ln(B/A) over the pairs. Every slice adds
-about half a minute for each kind and 8 s.
+The server answers after 2 ms, and every fiftieth time after 20 ms more; meanwhile another process takes a core in
+random bursts. 10 users post 150 times a second.
+
+``scatter`` makes pairs of equal builds in each way, pinned and not, in slices of two pairs so that all ways meet the
+same machine, and prints the mean and the standard deviation of ln(B/A) over the pairs.
+
+``tries`` makes whole experiments with the default plan: *equal* builds, one that answers 5 % later (*p50*), and one
+whose fiftieth answers come 10 % later (*p99*). It counts what each was called. One takes some three minutes; ``--keep``
+adds each to a file of JSON lines, so that they can be made bit by bit.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import math
 import random
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from wsload.commands.ab.experiment import load
+from wsload.commands.ab.judging import report_of
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.pairs import Side
 from wsload.results.reader import open_run
+from wsload.words import span
 
 ROOT = Path(__file__).parents[1]
 PERCENTILES = (50, 95, 99)
@@ -39,15 +50,26 @@ while True:
     while time.monotonic() < end: pass
     time.sleep(random.expovariate(1 / 0.6))
 """
-PINNED = ("--pin", "auto")
+ALONE, PINNED = ("--one-at-a-time",), ("--pin", "auto")
+BOTH = ("--side-by-side", "--calibrate", "0")
 KINDS = {
-    "in turn": (),
-    "in turn, pinned": PINNED,
-    "side by side": ("--side-by-side",),
-    "side by side, pinned": ("--side-by-side", *PINNED),
+    "one at a time": ALONE,
+    "one at a time, pinned": (*ALONE, *PINNED),
+    "side by side": BOTH,
+    "side by side, pinned": (*BOTH, *PINNED),
 }
 SLICE = 2
 """Pairs of one kind before the other's."""
+BASE = "--fault delay=2ms --fault late=2%@20ms"
+ROWS = {
+    "equal": BASE,
+    "p50": "--fault delay=2.1ms --fault late=2%@20ms",
+    "p99": "--fault delay=2ms --fault late=2%@22.2ms",
+}
+"""What the candidate is: a fiftieth answer takes 22 ms, or 24.2."""
+WAYS = {"side-by-side": (), "one-at-a-time": ALONE}
+LOAD = ("-f", str(ROOT / "locustfiles" / "chat.py"), "-u", "10", "-r", "10")
+RATE = ("--", "--ws-rate", "150")
 Ratios = dict[int, list[float]]
 """ln(B/A) of each pair, by percentile."""
 
@@ -55,20 +77,20 @@ Ratios = dict[int, list[float]]
 def main() -> int:
     """Measures, prints, and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=10, help="of each kind, even, at most 100")
-    parser.add_argument("--seconds", type=int, default=8, help="of each run, at most 60")
-    parser.add_argument("--candidate", default="2ms", help="after which time the candidate answers")
+    kinds = parser.add_subparsers(required=True)
+    scatter = kinds.add_parser("scatter")
+    scatter.add_argument("--pairs", type=int, default=10, help="of each kind, even, at most 100")
+    scatter.add_argument("--seconds", type=int, default=8, help="of each run, at most 60")
+    scatter.set_defaults(do=measure_scatter)
+    tries = kinds.add_parser("tries")
+    tries.add_argument("--count", type=int, default=40, help="of each row and way, at most 200")
+    tries.add_argument("--row", choices=ROWS, action="append", help="may be repeated; default: all")
+    tries.add_argument("--way", choices=WAYS, action="append", help="may be repeated; default: both")
+    tries.add_argument("--keep", type=Path, help="a file of JSON lines, to which each experiment is added")
+    tries.set_defaults(do=make_tries)
     options = parser.parse_args()
-    if not (SLICE <= options.pairs <= 100 and 2 <= options.seconds <= 60):
-        parser.error(f"--pairs from {SLICE} to 100, --seconds from 2 to 60")
-    found: dict[str, Ratios] = {kind: {percentile: [] for percentile in PERCENTILES} for kind in KINDS}
     with neighbour(), tempfile.TemporaryDirectory() as directory:
-        for number in track(range(options.pairs // SLICE), console=Console(stderr=True), transient=True):
-            for kind in random.sample(list(KINDS), len(KINDS)):
-                place = Path(directory) / f"{number}-{list(KINDS).index(kind)}"
-                for percentile, ratios in experiment(place, KINDS[kind], options).items():
-                    found[kind][percentile] += ratios
-    Console().print(table(found))
+        Console().print(options.do(options, Path(directory)))
     return ExitCode.OK
 
 
@@ -83,20 +105,37 @@ def neighbour() -> Iterator[None]:
         busy.wait()
 
 
-def experiment(place: Path, kind: tuple[str, ...], options: argparse.Namespace) -> Ratios:
-    """The ratios of a short experiment's whole pairs."""
+def run_ab(place: Path, candidate: str, *words: str) -> Path:
+    """Makes an experiment; returns its directory."""
     serve = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
-    words = [sys.executable, "-m", "wsload", "ab", "--a", f"{serve} --fault delay=2ms"]
-    words += [
-        "--b",
-        f"{serve} --fault delay={options.candidate}",
-        "-f",
-        str(ROOT / "locustfiles" / "chat.py"),
-    ]
-    words += ["-u", "10", "-r", "10", "-t", f"{options.seconds}s", "--warm-up", "2s", "--pairs", str(SLICE)]
-    words += [*kind, "--results", str(place), "--", "--ws-rate", "150", "--ws-allow-invalid"]
-    subprocess.run(words, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    builds = ("--a", f"{serve} {BASE}", "--b", f"{serve} {candidate}")
+    command = [sys.executable, "-m", "wsload", "ab", *builds, *LOAD, "--results", str(place), *words]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (path,) = place.glob("ab-*")
+    return path
+
+
+# How much the ratio scatters
+
+
+def measure_scatter(options: argparse.Namespace, directory: Path) -> Table:
+    found: dict[str, Ratios] = {kind: {percentile: [] for percentile in PERCENTILES} for kind in KINDS}
+    for number in track(range(options.pairs // SLICE), console=Console(stderr=True), transient=True):
+        for kind in random.sample(list(KINDS), len(KINDS)):
+            place = directory / f"{number}-{list(KINDS).index(kind)}"
+            lengths = ("-t", f"{options.seconds}s", "--warm-up", "2s", "--pairs", str(SLICE))
+            path = run_ab(place, BASE, *lengths, *KINDS[kind], *RATE, "--ws-allow-invalid")
+            for percentile, ratios in ratios_of(path).items():
+                found[kind][percentile] += ratios
+    shown = Table("runs", "pairs", *(f"p{percentile}" for percentile in PERCENTILES))
+    for kind, each in found.items():
+        cells = [f"{mean(ratios):+.3f} ± {stdev(ratios):.3f}" for ratios in each.values()]
+        shown.add_row(kind, str(len(each[PERCENTILES[0]])), *cells)
+    return shown
+
+
+def ratios_of(path: Path) -> Ratios:
+    """Those of an experiment's whole pairs."""
     runs = [(side, open_run(path / outcome.run).totals()) for side, outcome in load(path).runs()]
     baseline, candidate = (
         [totals.histograms["message"].percentiles(PERCENTILES) for found, totals in runs if found is side]
@@ -108,12 +147,65 @@ def experiment(place: Path, kind: tuple[str, ...], options: argparse.Namespace) 
     }
 
 
-def table(found: dict[str, Ratios]) -> Table:
-    """A row for each kind: the mean and the scatter of the ratios."""
-    shown = Table("runs", "pairs", *(f"p{percentile}" for percentile in PERCENTILES))
-    for kind, ratios in found.items():
-        cells = [f"{mean(each):+.3f} ± {stdev(each):.3f}" for each in ratios.values()]
-        shown.add_row(kind, str(len(ratios[PERCENTILES[0]])), *cells)
+# How often the answer is right
+
+
+def make_tries(options: argparse.Namespace, directory: Path) -> Table:
+    wanted = [(row, way) for row in options.row or ROWS for way in options.way or WAYS]
+    found = read(options.keep) if options.keep else []
+    turns = [each for _ in range(options.count) for each in wanted]
+    for number, (row, way) in enumerate(track(turns, console=Console(stderr=True), transient=True)):
+        began_s = time.monotonic()
+        path = run_ab(directory / str(number), ROWS[row], *WAYS[way], *RATE)
+        found.append({"row": row, "way": way, "took_s": time.monotonic() - began_s, **answer(path)})
+        if options.keep:
+            with options.keep.open("a") as file:
+                file.write(json.dumps(found[-1]) + "\n")
+    return counted(found)
+
+
+def answer(path: Path) -> dict[str, Any]:
+    """What an experiment was called, and each of its statistics."""
+    comparison = report_of(path, load(path)).comparison
+    return {
+        "code": int(comparison.exit_code),
+        "verdict": comparison.verdict,
+        "pairs": len(comparison.pairs),
+        "statistics": {
+            each.name: {"change": each.change, "deviation": each.deviation, "verdict": each.verdict}
+            for each in comparison.judgements
+            if not each.is_share
+        },
+    }
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def counted(found: list[dict[str, Any]]) -> Table:
+    shown = Table(
+        "candidate", "way", "tries", "exit 0", "1: slower", "faster", "others", "slower at", "each took"
+    )
+    for row in ROWS:
+        for way in WAYS:
+            tries = [each for each in found if (each["row"], each["way"]) == (row, way)]
+            if not tries:
+                continue
+            at = f"message.{'p50' if row == 'equal' else row}"
+            hits = sum(each["statistics"].get(at, {}).get("verdict") == "slower" for each in tries)
+            codes = [each["code"] for each in tries]
+            shown.add_row(
+                row,
+                way,
+                str(len(tries)),
+                str(codes.count(ExitCode.OK)),
+                str(codes.count(ExitCode.FAILED)),
+                str(sum(each["verdict"] == "faster" for each in tries)),
+                str(len(codes) - codes.count(ExitCode.OK) - codes.count(ExitCode.FAILED)),
+                f"{at}: {hits}",
+                span(mean(each["took_s"] for each in tries)),
+            )
     return shown
 
 

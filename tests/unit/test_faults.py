@@ -37,6 +37,7 @@ arrivals = st.lists(st.integers(0, 10 * S), min_size=1, max_size=50)
         (["stall=200ms/2s"], FaultPlan(stall_ns=200 * MS, period_ns=2 * S)),
         (["delay=5ms"], FaultPlan(delay_ns=5 * MS)),
         (["delay=exp:1.5ms"], FaultPlan(delay_ns=1_500_000, exponential=True)),
+        (["late=2%@20ms"], FaultPlan(late=0.02, late_ns=20 * MS)),
         (["delay=250us"], FaultPlan(delay_ns=250_000)),
         (["delay=250µs"], FaultPlan(delay_ns=250_000)),
         (["capacity=500/s"], FaultPlan(service_ns=2 * MS)),
@@ -60,6 +61,9 @@ def test_specifications_make_a_plan(specifications: list[str], plan: FaultPlan) 
         (["dely=5ms"], "'dely=5ms': no such fault; there are stall="),
         ([""], "'': no such fault"),
         (["delay"], "'delay': a duration is a number with us, ms, s, m or h"),
+        (["late=2%"], "late replies are SHARE@DELAY, such as 2%@20ms"),
+        (["late=101%@1ms"], "a share is at most 100%"),
+        (["late=2%@0ms"], "above 0"),
         (["delay=5"], "'delay=5': a duration is"),
         (["delay=-5ms"], "'delay=-5ms': a duration is"),
         (["delay=0ms"], "above 0"),
@@ -196,6 +200,13 @@ def test_an_exponential_delay_has_its_mean_and_its_tail() -> None:
     waits = sorted(faults.post(0).due_ns for _ in range(20_000))
     assert sum(waits) / len(waits) == pytest.approx(5 * MS, rel=0.05)
     assert waits[int(0.99 * len(waits))] == pytest.approx(-math.log(0.01) * 5 * MS, rel=0.1)
+
+
+def test_late_replies_are_a_share_and_come_later_by_the_delay() -> None:
+    faults = Faults(parse_faults(["delay=2ms", "late=2%@20ms"]), seed=1)
+    waits = [faults.post(0).due_ns for _ in range(20_000)]
+    assert set(waits) == {2 * MS, 22 * MS}
+    assert waits.count(22 * MS) / len(waits) == pytest.approx(0.02, rel=0.15)
 
 
 def test_zero_and_all_are_never_and_always() -> None:

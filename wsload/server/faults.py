@@ -9,6 +9,7 @@ A specification is ``kind=value``:
     capacity=N/s       posts are served one after the other, N a second: each waits for those before it
     capacity=exp:N/s   … each for a random time, exponentially distributed with mean 1/N (an M/M/1 queue, if the posts
                        come at random)
+    late=R@D           this share of the replies is delayed by another D
     drop=R             this share of the posts is never answered
     duplicate=R        … is answered twice
     reorder=R          … is answered after the sender's next post (or after 1.5 s, if there is none)
@@ -42,7 +43,7 @@ GARBAGE: Final = (
 """The frames that ``garbage`` sends in turn: (payload, whether it is text)."""
 
 EXAMPLES: Final = (
-    "stall=200ms/2s, delay=5ms, delay=exp:5ms, capacity=500/s, capacity=exp:500/s, drop=0.1%, "
+    "stall=200ms/2s, delay=5ms, delay=exp:5ms, late=2%@20ms, capacity=500/s, capacity=exp:500/s, drop=0.1%, "
     "duplicate=1%, reorder=1%, garbage=1%, refuse=10%, slow-handshake=1s, close=1011@30s"
 )
 
@@ -63,6 +64,10 @@ class FaultPlan:
     """Delay of every reply, or its mean."""
     exponential: bool = False
     """Whether each reply's delay is random."""
+    late: float = 0.0
+    """Share of replies that are delayed further, 0 to 1."""
+    late_ns: int = 0
+    """By how much."""
     service_ns: float = 0.0
     """How long each post is served, one after the other, or the mean of that."""
     exponential_service: bool = False
@@ -115,6 +120,7 @@ class Faults:
         """When the first post came; stalls count from then."""
         self._free_ns = 0.0  # when the posts so far have been served
         self._delays = random.Random(f"{seed}:delays")
+        self._late = random.Random(f"{seed}:late")
         self._services = random.Random(f"{seed}:services")
         self._actions = random.Random(f"{seed}:fates")
         self._garbage = random.Random(f"{seed}:garbage")
@@ -146,9 +152,10 @@ class Faults:
 
     def _delay(self) -> int:
         plan = self.plan
+        late_ns = plan.late_ns if plan.late and self._late.random() < plan.late else 0
         if plan.exponential:
-            return math.ceil(self._delays.expovariate(1 / plan.delay_ns))
-        return plan.delay_ns
+            return late_ns + math.ceil(self._delays.expovariate(1 / plan.delay_ns))
+        return late_ns + plan.delay_ns
 
     def _unstalled(self, ready_ns: int, origin_ns: int) -> int:
         plan = self.plan
@@ -231,6 +238,13 @@ def _delay(text: str) -> dict[str, Any]:
     return {"delay_ns": _positive_ns(mean), "exponential": mean != text}
 
 
+def _late(text: str) -> dict[str, Any]:
+    part, at, delay = text.partition("@")
+    if not at:
+        raise ValueError("late replies are SHARE@DELAY, such as 2%@20ms")
+    return _share("late")(part) | {"late_ns": _positive_ns(delay)}
+
+
 def _capacity(text: str) -> dict[str, Any]:
     rate = text.removeprefix("exp:")
     count, per, nothing = rate.partition("/s")
@@ -255,6 +269,7 @@ def _close(text: str) -> dict[str, Any]:
 _PARSERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "stall": _stall,
     "delay": _delay,
+    "late": _late,
     "capacity": _capacity,
     "drop": _share("drop"),
     "duplicate": _share("duplicate"),

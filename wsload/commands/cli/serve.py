@@ -41,7 +41,7 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="KIND=VALUE",
-            help="Inject a fault (repeatable): stall=200ms/2s, delay=5ms, delay=exp:5ms, "
+            help="Inject a fault (repeatable): stall=200ms/2s, delay=5ms, delay=exp:5ms, late=2%@20ms, "
             "capacity=500/s, capacity=exp:500/s, drop=0.1%, duplicate=1%, reorder=1%, garbage=1%, refuse=10%, "
             "slow-handshake=1s, close=1011@30s.",
         ),
