@@ -307,7 +307,7 @@ def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> No
     ).wait(0)
     assert (
         "10 pairs of runs, A B B A A B …, both of a pair in the same seconds, and 1 pair of A and A for "
-        "calibration: 30 s each, after 5 s of warm-up, 50 users" in done.err
+        "calibration: 12 s each, after 5 s of warm-up, 50 users; about 3 min 51 s in all" in done.err
     )
     assert "Detecting a slowdown of 5 % in 4 of 5 experiments takes" in done.err
     assert not (tmp_path / "results").exists()

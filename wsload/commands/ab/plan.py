@@ -20,9 +20,9 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
 from wsload.judge.compare.verdict import Gate
 
-RUN_OVERHEAD_S: Final = 7.0
+RUN_OVERHEAD_S: Final = 2.5
 """About how long a run takes besides its load: server, Locust and the last answers. Only for forecasts."""
-WARM_UP_OVERHEAD_S: Final = 4.0
+WARM_UP_OVERHEAD_S: Final = 1.5
 MOST_PAIRS: Final = 200
 _PROCESSES: Final = re.compile(r"--(processes|master|worker|expect-workers)\b")
 
