@@ -29,6 +29,7 @@ from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.report.comparison.server_figures import SERVER, ServerFigures
+from wsload.report.comparison.tables import judgements_table
 from wsload.results.reader import open_run
 
 LATE = "Not trusted: sends were late: p99 12 ms"
@@ -405,6 +406,8 @@ def test_calibrations_are_spread_over_the_pairs_and_are_no_pairs(
     assert comparison.verdict is Verdict.SLOWER and len(comparison.pairs) == 6
     assert all(0.97 < each.calibration < 1.03 for each in comparison.judgements if not each.is_share)
     assert not any("with A on both sides" in each for each in comparison.warnings)
+    (said,) = (each for each in judgements_table(report_of(tmp_path, kept)).notes if "on both sides" in each)
+    assert said.startswith("With A on both sides, the change was: message.p50 ")
 
 
 def test_a_bias_between_the_sides_widens_the_bounds(

@@ -179,6 +179,43 @@ def test_a_heartbeat_begins_and_ends_with_the_recording() -> None:
     thread.join(10)
 
 
+def test_two_engines_on_one_event_loop_record_the_same_heartbeat() -> None:
+    """Until each ends; the one that goes on loses nothing by the other's end."""
+    first = Engine()
+    other = Engine(on=first.event_loop)
+    thread = threading.Thread(target=first.event_loop.run, args=(lambda context: None,))
+    thread.start()
+    found: dict[str, list[int]] = {"first": [], "other": []}
+    done = threading.Event()
+
+    async def scene() -> None:
+        for name, engine in (("first", first), ("other", other)):
+            engine.begin(
+                lambda snapshot, name=name: found[name].append(
+                    snapshot.interval().histograms["loop_lag"].total
+                )
+            )  # type: ignore[misc]
+        assert first.recorder.lateness is other.recorder.lateness
+        await asyncio.sleep(0.2)
+        time.sleep(0.1)  # noqa: ASYNC251  both are late
+        await asyncio.sleep(0.05)
+        other.end()
+        assert first.recorder.lateness.due_ns < NEVER_NS
+        await asyncio.sleep(0.2)
+        first.end()
+        assert first.recorder.lateness.due_ns == NEVER_NS
+        done.set()
+
+    first.call(lambda: first.loop.create_task(scene()))
+    assert done.wait(20)
+    first.event_loop.stop()
+    thread.join(20)
+    beats, shared = sum(found["first"]), sum(found["other"])
+    assert shared >= 300 and beats >= shared + 150
+    for engine in (first, other):
+        assert engine.recorder.count.late_ns == 0  # all handed out
+
+
 def counts_while(hold: Callable[[], object], *, rest_s: float = 0.01) -> Recorder:
     """What is counted on a loop that is held up once."""
     recorder = Recorder()

@@ -162,6 +162,51 @@
     }, [found.at.map(nines), found.low, found.high, found.ratio], wide() ? 240 : 220);
   }
 
+  /* Each pair's ratios as two points. */
+
+  function pairs() {
+    const values = Object.fromEntries(data.runs.map((run) => [run.name, run.values[metric] || {}]));
+    const ratios = (statistic) => data.pairs.map(([a, b]) => (values[b][statistic] / values[a][statistic]) || null);
+    const columns = [ratios("p50"), ratios("p99")];
+    const range = ratioRange(columns.flat());
+    const dots = (label, size) => ({
+      label, class: `dot${size > 9 ? "-large" : ""}`, stroke: stroke("d"), width: 0, paths: () => null, value: (plot, value) => change(value),
+      points: { show: true, size, width: 1.5, stroke: stroke("d"), fill: stroke("d") },
+    });
+    const nothing = (plot) => clipped(plot, (ctx, bbox) => {
+      ctx.fillStyle = colour("soft");
+      ctx.fillRect(bbox.left, plot.valToPos(1, "y", true) - 0.5 * devicePixelRatio, bbox.width, devicePixelRatio);
+    });
+    draw("pairs", {
+      scales: { x: { time: false, range: [0.4, data.pairs.length + 0.6] }, y: { distr: 3, range: () => range } },
+      cursor: { ...still, points: { show: false } },
+      axes: [
+        axis({ grid: { show: false }, space: 26, incrs: [1, 2, 5, 10, 20, 50, 100] }),
+        axis({ size: charts.AXIS_WIDTH, splits: () => ratioTicks(range[0], range[1], 7), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
+      ],
+      series: [{ label: "pair", value: (plot, at) => at ?? "–" }, dots("p50", 7), dots("p99", 11)],
+      hooks: { drawAxes: [nothing] },
+    }, [data.pairs.map((pair, index) => index + 1), ...columns], wide() ? 220 : 200);
+  }
+
+  /* Both sides of each pair on one time axis. */
+
+  function seconds() {
+    const found = data.seconds[metric];
+    const steady = (label, name, dash = []) => ({ ...line(label, name, figure, dash), spanGaps: false });
+    const named = (place) => (place == null ? "–" : `pair ${found.pair[place]}`);
+    draw("seconds", {
+      scales: { x: { time: false }, y: tight },
+      cursor: still,
+      axes: [axis({ grid: { show: false }, values: (plot, splits) => splits.map((split) => charts.clock(split)) }), logAxis("")],
+      series: [
+        { label: "time", value: (plot, at, index, place) => (place == null ? "–" : `${charts.clock(at)}, ${named(place)}`) },
+        steady("A p50", "a"), steady("B p50", "b"),
+        steady("A p99", "a", charts.DASHES[1]), steady("B p99", "b", charts.DASHES[1]),
+      ],
+    }, [found.at, found.a50, found.b50, found.a99, found.b99], wide() ? 260 : 230);
+  }
+
   /* Every run as two points: a small one for p50, a large one for p99. */
 
   function order() {
@@ -206,11 +251,17 @@
     forest();
     if (!metric) return;
     document.getElementById("by-metric").hidden = false;
-    for (const id of ["curves", "ratio"]) document.getElementById(id).hidden = !data.curves[metric];
+    const drawn = {
+      curves: data.curves[metric], ratio: data.curves[metric], seconds: data.seconds[metric],
+      pairs: data.pairs.length && data.runs.some((run) => run.values[metric]),
+    };
+    for (const [id, there] of Object.entries(drawn)) document.getElementById(id).hidden = !there;
     if (data.curves[metric]) {
       curves();
       ratio();
     }
+    if (drawn.pairs) pairs();
+    if (drawn.seconds) seconds();
     order();
   });
 

@@ -100,6 +100,8 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
             if not each.is_share
         ],
         "curves": {metric: _curve(curve) for metric, curve in report.curves.items()},
+        "pairs": [list(pair) for pair in comparison.pairs],
+        "seconds": _seconds(report),
         "runs": [
             {
                 "side": LETTERS[run.side],
@@ -118,6 +120,35 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
             for values in [dict(run_values(run, report.metrics))]
         ],
     }
+
+
+def _seconds(report: ComparisonReport) -> dict[str, dict[str, list[Any]]]:
+    """By metric: both sides of each pair on one time axis, pair after pair with a gap between; nothing for runs that
+    were not made in the same seconds.
+    """
+    by_name = {run.name: run for run in report.runs}
+    found: dict[str, dict[str, list[Any]]] = {}
+    for metric in report.metrics:
+        columns: dict[str, list[Any]] = {"at": [], "pair": [], "a50": [], "a99": [], "b50": [], "b99": []}
+        start_s = 0
+        for number, names in enumerate(report.comparison.pairs, 1):
+            a, b = ({each.at_s: each for each in by_name[name].seconds.get(metric, ())} for name in names)
+            if not a.keys() & b.keys():
+                continue
+            first_s, last_s = min(a.keys() | b.keys()), max(a.keys() | b.keys())
+            for at_s in sorted(a.keys() | b.keys()):
+                columns["at"].append(start_s + at_s - first_s)
+                columns["pair"].append(number)
+                for side, points in (("a", a), ("b", b)):
+                    point = points.get(at_s)
+                    columns[f"{side}50"].append(None if point is None else _ms(point.p50_ns))
+                    columns[f"{side}99"].append(None if point is None else _ms(point.p99_ns))
+            start_s += last_s - first_s + 2
+            for name, values in columns.items():
+                values.append(start_s - 1 if name == "at" else number if name == "pair" else None)
+        if columns["at"]:
+            found[metric] = columns
+    return found
 
 
 def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float | None]]:

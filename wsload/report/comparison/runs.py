@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from wsload.judge.run.verdict import judge_anew
 from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
+from wsload.report.comparison.seconds import BySecond, Second
 from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
@@ -61,6 +62,8 @@ class ComparedRun:
     summary: Summary
     server: ServerFigures | None
     """The server's CPU and memory, if ``wsload ab`` started it."""
+    seconds: Mapping[str, tuple[Second, ...]] = field(default_factory=dict)
+    """Of a run that has a partner: how each metric went."""
 
     @property
     def name(self) -> str:
@@ -124,9 +127,12 @@ def _read(
     run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
 ) -> ComparedRun:
     watch, info, server, damage = Watch(""), run.info, None, ""
+    by_second = BySecond((info.ended_at or info.started_at) - info.started_at)
     try:
         for interval in run.measured(window):
             watch.add(interval)
+            if info.partner:
+                by_second.add(interval)
         server = read_server(run.path)
     except ResultsError as error:
         if not (unusable(info, run.problems) or force):  # a run that is used must be complete
@@ -153,6 +159,7 @@ def _read(
         doubt=doubt,
         summary=summarize(totals),
         server=server,
+        seconds=by_second.finish(),
     )
 
 

@@ -15,6 +15,7 @@ from wsload.words import change, changes, counted, listed, milliseconds, ms, per
 MOST_MORE: Final = 200
 """More pairs than this are not suggested."""
 _MOST_NAMED: Final = 4
+_MOST_CALIBRATED: Final = 6
 
 
 def headline(report: ComparisonReport) -> str:
@@ -184,6 +185,19 @@ def basis_sentence(report: ComparisonReport) -> str:
 def shown_value(value: float, *, is_share: bool = False, more: bool = False) -> str:
     """A side's figure, for a cell: ``12.4``, ``0.3 %``; ``>250`` for a lower bound."""
     return percent(value) if is_share else f"{'>' * more}{ms(value)}"
+
+
+def calibration_sentences(judgements: Sequence[Judgement]) -> tuple[str, ...]:
+    """How much A differed from itself, if that was measured."""
+    found = [
+        f"{each.name} {_points(each.calibration) if each.is_share else change(each.calibration)}"
+        for each in judgements
+        if each.calibration is not None
+    ]
+    if not found:
+        return ()
+    more = f" and {len(found) - _MOST_CALIBRATED} more" if len(found) > _MOST_CALIBRATED else ""
+    return (f"With A on both sides, the change was: {', '.join(found[:_MOST_CALIBRATED])}{more}.",)
 
 
 def shown_change(judgement: Judgement) -> str:

@@ -12,6 +12,7 @@ from wsload.judge.compare.selection import PERCENTILES, Quantile, Unjudged
 from wsload.report.comparison.comparison import LETTERS, ComparisonReport
 from wsload.report.comparison.runs import ComparedRun
 from wsload.report.comparison.sentences import (
+    calibration_sentences,
     gate_sentences,
     shown_bounds,
     shown_change,
@@ -52,7 +53,11 @@ def judgements_table(report: ComparisonReport) -> Table:
             Column(title="verdict", align=_LEFT),
         ),
         rows=tuple(rows),
-        notes=(*unjudged_sentences(comparison.unjudged), *gate_sentences(report)),
+        notes=(
+            *unjudged_sentences(comparison.unjudged),
+            *calibration_sentences(comparison.judgements),
+            *gate_sentences(report),
+        ),
     )
 
 
