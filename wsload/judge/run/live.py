@@ -131,13 +131,19 @@ class LiveView:
         self._points: collections.deque[Point] = collections.deque(maxlen=most)
         self.taken = 0
         """How many intervals were added."""
-        self._recent: collections.deque[Mapping[str, Histogram]] = collections.deque(maxlen=RECENT_S)
+        # Of the last seconds' histograms only what is not empty: whole ones take 6 MB with 20 names.
+        self._recent: collections.deque[Mapping[str, Histogram]] = collections.deque(
+            maxlen=RECENT_S if charted else 0
+        )
         self._figures: tuple[int, dict[str, Any]] = (-1, {})
         self._curves: tuple[object, dict[str, Any]] = (None, {})
 
     def add(self, interval: Interval) -> Point:
         """Takes the next interval of the run; returns its point."""
-        self._recent.append(interval.histograms)
+        if self._recent.maxlen:
+            self._recent.append(
+                {name: Histogram.at(*found.filled()) for name, found in interval.histograms.items()}
+            )
         self.taken += 1
         self._points.append(point(interval, self._totals.names))
         while len(self._points) * len(self._points[-1].names) > MOST_NAMED and len(self._points) > RECENT_S:
