@@ -38,6 +38,7 @@ Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
 MOST_INVALID: Final = 6
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
+TOO_MUCH: Final = "; if both sides are too much for one process, use less load, or --one-at-a-time"
 STAGE: Final = ".running"
 """Subdirectory for the current runs, one for each side."""
 
@@ -131,7 +132,7 @@ class Conductor:
                 self._discard(slots)
                 raise Untrusted(
                     f"{MOST_INVALID} attempts in a row were not valid, so the experiment was stopped: "
-                    f"{next(iter(bad.values())).problem}"
+                    f"{next(iter(bad.values())).problem}" + (TOO_MUCH if len(slots) > 1 else "")
                 )
             if not bad or (not attempts and all(load.run is not None for load in loads.values())):
                 break
