@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -106,6 +107,54 @@ def test_one_side_that_is_not_to_be_trusted_is_the_exit_code(serving: Serving, r
     a, b = sides(finished)
     assert a.count("open") == 10 and b.count("open") == 0
     assert b.run["trust"]["verdict"].startswith("Failed at start: nobody could connect")
+
+
+def beside(serving: Serving) -> tuple[str, str, list[str]]:
+    """Both URLs, and the options that name them."""
+    one, other = (f"ws://127.0.0.1:{serving.websocket(echo)}" for _ in range(2))
+    return one, other, ["--host", one, "--ws-build", "A", "--ws-beside", other, "--ws-beside-build", "B"]
+
+
+def test_what_locusts_options_ask_for_holds_for_both_sides(serving: Serving, run_locust: RunLocust) -> None:
+    _, _, urls = beside(serving)
+    finished = run_locust(
+        *("-f", LOCUSTFILES / "uneven.py", *USERS, "-r", "4", "-t", "5s", *urls),
+        *("--equal-weights", "--reset-stats", "--ws-json-progress"),
+    )
+    assert finished.returncode == 0, finished.stderr
+    for side in sides(finished):
+        assert 0.6 < side.count("often") / side.count("seldom") < 1.6
+        assert side.run["window"]["from_s"] > 0
+        assert side.count("open") < 10
+    for line in finished.stdout.splitlines():
+        assert isinstance(json.loads(line), dict)
+
+
+@pytest.mark.parametrize(("how", "code"), [("exit", 7), ("raise", 1), ("quitting", 9), ("", 0)])
+@pytest.mark.parametrize("which", [0, 1])
+def test_either_side_decides_the_exit_code(
+    serving: Serving, run_locust: RunLocust, how: str, code: int, which: int
+) -> None:
+    *servers, urls = beside(serving)
+    finished = run_locust(
+        *("-f", LOCUSTFILES / "uneven.py", *USERS, "-t", "3s", *urls),
+        env={"HOW": how, "ENDING": servers[which]},
+    )
+    assert finished.returncode == code, finished.stderr
+    assert all(side.run["ended_at"] for side in sides(finished))
+
+
+def test_a_side_that_can_not_be_stored_leaves_no_run_of_the_other(
+    serving: Serving, run_locust: RunLocust, tmp_path: Path
+) -> None:
+    _, _, urls = beside(serving)
+    (tmp_path / "file").write_text("in the way")
+    finished = run_locust(
+        "-f", LOCUSTFILES / "uneven.py", *USERS, "-t", "3s", *urls, "--ws-beside-results", "file/results"
+    )
+    assert finished.returncode == 2
+    assert "results directory 'file/results': can't be written to" in finished.stderr
+    assert finished.directories == ()
 
 
 @pytest.mark.parametrize(

@@ -385,11 +385,43 @@ def test_side_by_side_an_interruption_keeps_whole_pairs(
 # Pairs of A and A
 
 
+class NoServer:
+    """Stands for a server that is started."""
+
+    url = "ws://127.0.0.1:1"
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __enter__(self) -> NoServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def measure(self, expected_s: float) -> None:
+        pass
+
+    def figures(self) -> None:
+        return None
+
+
+@pytest.fixture
+def started(plan: ExperimentPlan, monkeypatch: pytest.MonkeyPatch) -> ExperimentPlan:
+    """The plan side by side, with servers that it starts."""
+    monkeypatch.setattr("wsload.commands.ab.conduct.Server", NoServer)
+    a, b = (replace(each, url="ws://127.0.0.1:{port}", command="serve {port}") for each in (plan.a, plan.b))
+    return replace(plan, a=a, b=b, side_by_side=True)
+
+
 def test_calibrations_are_spread_over_the_pairs_and_are_no_pairs(
-    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     notes, loader = Notes(), Loader(slower=2.0)
-    conductor = conduct(replace(plan, side_by_side=True, pairs=6, calibrations=2), loader, notes)
+    conductor = conduct(replace(started, pairs=6, calibrations=2), loader, notes)
     conductor.go_on()
     made = [name for name, _ in loader.made]
     pairs = [made[at : at + 2] for at in range(0, len(made), 2)]
@@ -410,8 +442,48 @@ def test_calibrations_are_spread_over_the_pairs_and_are_no_pairs(
     assert said.startswith("With A on both sides, the change was: message.p50 ")
 
 
+@pytest.mark.parametrize(("pairs", "calibrations"), [(2, 1), (5, 4), (10, 3), (16, 2)])
+def test_as_many_calibrations_are_made_as_were_planned(
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path, pairs: int, calibrations: int
+) -> None:
+    wanted = replace(started, pairs=pairs, calibrations=calibrations)
+    conduct(wanted, Loader()).go_on()
+    kept = load(tmp_path)
+    assert (len(kept.calibrated), kept.whole_pairs) == (calibrations, pairs)
+    assert kept.extended(pairs).calibrations == 2 * calibrations  # as many for those that are added
+
+
+def test_nothing_stops_an_experiment_early_before_the_sides_were_compared(
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conduct(replace(started, pairs=10, calibrations=1, stop_early=True), Loader(slower=3.0)).go_on()
+    kept = load(tmp_path)
+    assert kept.ended is StopReason.EARLY and kept.whole_pairs < 6
+    assert len(kept.calibrated) == 1
+
+
+def test_a_calibration_that_lost_messages_tells_nothing_of_what_was_lost(
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    class Lossy(Loader):
+        def _load(self, target: Target) -> Load:
+            if target.name != "v1 again":
+                return super()._load(target)
+            self.made.append((target.name, target.results.name))
+            metrics = ("open", "message")  # and no login
+            path = store_run(target.results, target.name, at=len(self.made), lost=20, metrics=metrics)
+            return Load(run=open_run(path), problem="")
+
+    conduct(replace(started, pairs=4, calibrations=1, gate=Gate()), Lossy()).go_on()
+    comparison = report_of(tmp_path, load(tmp_path)).comparison
+    found = {each.name: each.calibration for each in comparison.judgements}
+    assert found["login.p50"] is None and found["message.p99"] is None
+    assert found["message.p50"] == pytest.approx(1, abs=0.05)
+    assert all(each.low is not None and each.low > 0.5 for each in comparison.judgements if not each.is_share)
+
+
 def test_a_bias_between_the_sides_widens_the_bounds(
-    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     class Uneven(Loader):
         """The second side is slower, whatever runs there."""
@@ -424,7 +496,7 @@ def test_a_bias_between_the_sides_widens_the_bounds(
                 (found.run.path / "run.json").write_bytes(info.to_json())
             return found
 
-    conduct(replace(plan, side_by_side=True, pairs=8, calibrations=1), Uneven(slower=1.3)).go_on()
+    conduct(replace(started, pairs=8, calibrations=1), Uneven(slower=1.3)).go_on()
     comparison = report_of(tmp_path, load(tmp_path)).comparison
     assert comparison.verdict is Verdict.INCONCLUSIVE
     (warning,) = (each for each in comparison.warnings if each.startswith("with A on both sides"))
@@ -432,10 +504,10 @@ def test_a_bias_between_the_sides_widens_the_bounds(
 
 
 def test_a_calibration_that_is_not_valid_is_made_again_and_at_last_left_out(
-    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+    started: ExperimentPlan, conduct: Conduct, tmp_path: Path
 ) -> None:
     bad = dict.fromkeys((3, 5, 7), False)
-    conduct(replace(plan, side_by_side=True, pairs=2, calibrations=1), Loader(told=bad)).go_on()
+    conduct(replace(started, pairs=2, calibrations=1), Loader(told=bad)).go_on()
     kept = load(tmp_path)
     (calibration,) = kept.calibrated
     assert not calibration.valid and len(kept.done) == 4

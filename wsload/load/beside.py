@@ -27,7 +27,6 @@ from wsload.load.users.process import ProcessContext
 NOT_ITS_OWN: Final = {
     "ws_beside": "",
     "ws_prometheus": "",
-    "ws_json_progress": False,
     "csv_prefix": None,
     "html_file": None,
 }
@@ -49,6 +48,7 @@ def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Li
         host=url,
         tags=first.tags,
         exclude_tags=first.exclude_tags,
+        reset_stats=first.reset_stats,
         stop_timeout=first.stop_timeout,
         parsed_options=Namespace(
             **{
@@ -65,6 +65,8 @@ def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Li
         targets_of(other, settings_of(other, host_known=True))
     ):
         raise UsageError("argument --ws-beside: both sides would open the same URL: leave --ws-url out")
+    if options.equal_weights:  # Locust does so later, to the first side's classes
+        other.assign_equal_weights()
     runner = other.create_local_runner()
     ProcessContext.beside(other, first)
     partner = Lifecycle(other)

@@ -85,12 +85,22 @@ class Lifecycle:
 
     def test_start(self) -> None:
         """Begins a run, and that of the other side before either has users."""
-        if self._partner is not None and not self._leads:
+        if self._follows:
             return
         self._begin()
         if self._partner is not None and self._phase is Phase.RUNNING:
-            self._partner._begin()
+            try:
+                self._partner._begin()
+            except SystemExit:  # refused, so there is no run at all
+                if self.run is not None:
+                    self.run.writer.discard()
+                raise
             self._name_partners()
+
+    @property
+    def _follows(self) -> bool:
+        """Whether this is the second of two sides."""
+        return self._partner is not None and not self._leads
 
     def _name_partners(self) -> None:
         assert self._partner is not None
@@ -114,7 +124,7 @@ class Lifecycle:
         if run is not None:
             self.run = run
             run.on_abort = lambda why: end_run(environment, f"--ws-abort-on: {why}", StopTest())
-            if run.json_progress:
+            if run.json_progress and not self._follows:
                 run.listeners.append(JsonProgress(run))
             logger.info("Results go to %s", run.writer.path)
         if self.runner is None:
@@ -140,10 +150,13 @@ class Lifecycle:
             self.runner.stop()
         self._wait_for_end()
         if self._partner is not None and self._leads:
-            self._partner.quitting()
+            other = self._partner.environment
+            other.events.quitting.fire(environment=other, reverse=True)
 
     def conclude(self) -> None:
         """Called after all listeners of ``quitting``: the exit code of a failed run overrides theirs."""
+        if self._partner is not None and self.environment.process_exit_code is None:
+            self.environment.process_exit_code = self._partner._locusts_code()
         code = self._exit_code()
         if code is None and self._partner is not None:
             code = self._partner._exit_code()
@@ -153,6 +166,13 @@ class Lifecycle:
         if theirs is not None and theirs != code:
             logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
         self.environment.process_exit_code = code
+
+    def _locusts_code(self) -> int | None:
+        """The exit code that Locust would give for this side, as it does for the first one."""
+        environment = self.environment
+        if environment.process_exit_code is None and (self.runner.errors or self.runner.exceptions):
+            return int(environment.parsed_options.exit_code_on_error)
+        return None if environment.process_exit_code is None else int(environment.process_exit_code)
 
     def _exit_code(self) -> ExitCode | None:
         return None if self.run is None else self.run.exit_code()
@@ -172,9 +192,10 @@ class Lifecycle:
     def hurry(self) -> None:
         """The process was told to end a second time."""
         if self._phase is not Phase.BETWEEN_RUNS:
-            logger.warning(
-                "Interrupted again: not waiting for outstanding answers; a third time ends at once"
-            )
+            if not self._follows:
+                logger.warning(
+                    "Interrupted again: not waiting for outstanding answers; a third time ends at once"
+                )
             self._role.hurry()
 
     def quit(self, exit_code: int) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +185,11 @@ class RunWriter:
             return []
         remedy = "free the disk and run again: the log lacks what the summary has"
         return [RunWarning(name="results-incomplete", text=self.problem, remedy=remedy)]
+
+    def discard(self) -> None:
+        """Removes the directory of a run that has not begun."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def close(self) -> None:
         """Closes the logs without completing the run, which then reads as one that was cut short."""

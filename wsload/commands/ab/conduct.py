@@ -95,7 +95,7 @@ class Conductor:
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
                 for slots in self.experiment.turns:
-                    if calibration := self.experiment.calibration:
+                    while calibration := self.experiment.calibration:
                         self._fill(calibration, guard, trees)
                     self._fill(slots, guard, trees)
                     if self._over_early(slots[-1]):
@@ -270,7 +270,8 @@ class Conductor:
 
     def _discard(self, slots: Sequence[Slot]) -> None:
         for slot in slots:
-            self._set_aside(self._stage(slot), f"run-{slot.number:02}-{slot.letter}")
+            name = f"calibration-{slot.pair:02}" if slot.calibrates else f"run-{slot.number:02}"
+            self._set_aside(self._stage(slot), f"{name}-{slot.letter}")
         shutil.rmtree(self.path / STAGE, ignore_errors=True)
 
     def _set_aside(self, what: Path, name: str) -> None:

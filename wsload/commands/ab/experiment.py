@@ -119,9 +119,19 @@ class Experiment:
         return () if self.ended else self.slots[len(self.done) :]
 
     @property
+    def calibrations(self) -> int:
+        """All calibrations, made or to be made: added pairs have as many as the planned ones."""
+        return self.plan.calibrations * self.pairs // self.plan.pairs
+
+    @property
     def calibration(self) -> tuple[Slot, ...]:
-        """The slots of the calibration that is due; empty if none is. They are spread evenly between the pairs."""
-        due = min(self.whole_pairs * (self.plan.calibrations + 1) // self.pairs, self.plan.calibrations)
+        """The slots of the calibration that is due; empty if none is.
+
+        They are spread evenly between the pairs; the first comes before anything may stop the experiment early.
+        """
+        due = min(self.whole_pairs * (self.calibrations + 1) // self.pairs, self.calibrations)
+        if self.plan.stop_early and self.whole_pairs >= self.plan.looks.first_look - 1:
+            due = max(due, min(1, self.calibrations))
         number = len(self.calibrated)
         return calibration_slots(number, self.whole_pairs) if number < due and self.left else ()
 

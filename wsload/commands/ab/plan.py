@@ -24,7 +24,7 @@ RUN_OVERHEAD_S: Final = 2.5
 """About how long a run takes besides its load: server, Locust and the last answers. Only for forecasts."""
 WARM_UP_OVERHEAD_S: Final = 1.5
 MOST_PAIRS: Final = 200
-_PROCESSES: Final = re.compile(r"--(processes|master|worker|expect-workers)\b")
+_PROCESSES: Final = re.compile(r"--(processes|expect-workers)(=|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def left_s(experiment: Experiment) -> float:
     """About how long the remaining runs will take, judging by those made so far."""
     took = [outcome.took_s for outcome in experiment.done]
     each_s = sum(took) / len(took) if took else experiment.plan.pair_s / 2
-    calibrations = experiment.plan.calibrations - len(experiment.calibrated) if experiment.left else 0
+    calibrations = experiment.calibrations - len(experiment.calibrated) if experiment.left else 0
     return each_s * (len(experiment.left) + 2 * calibrations)
 
 
@@ -91,7 +91,7 @@ def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
 def _which(experiment: Experiment, slot: Slot) -> str:
     """A run, for people."""
     if slot.calibrates:
-        return f"calibration {slot.pair} of {experiment.plan.calibrations}, A on both sides"
+        return f"calibration {slot.pair} of {experiment.calibrations}, A on both sides"
     return f"run {slot.number}, {called(slot.letter, experiment.plan.build_in(slot))}"
 
 

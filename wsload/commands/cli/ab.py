@@ -127,7 +127,7 @@ def ab(
         typer.Option(
             metavar="N",
             help="Side by side: in so many further pairs run A on both sides. If A differs from itself, the bounds get "
-            "wider by that. Default: 1 for every 8 pairs.",
+            "wider by that. Default: 1 for every 8 pairs; none where A is a URL.",
             show_default=False,
         ),
     ] = None,
@@ -239,7 +239,9 @@ def ab(
         pairs=pairs,
         repeats=repeat,
         side_by_side=together,
-        calibrations=(pairs // PAIRS_PER_CALIBRATION if together else 0) if calibrate is None else calibrate,
+        calibrations=(pairs if together and one.command else 0) // PAIRS_PER_CALIBRATION
+        if calibrate is None
+        else calibrate,
         pin=pin,
         stop_early=stop_early,
         ready_timeout_s=duration_s("--ready-timeout", ready_timeout),

@@ -171,8 +171,9 @@ def _matrix(
 
 def _logs(run: RunFigures, times: Sequence[Quantile]) -> Iterator[float]:
     for each in times:
-        value_ns = run.outcomes[each.metric].percentile(each.percentile)
-        yield math.log(value_ns) if trusted(run, each) else math.nan
+        found = run.outcomes.get(each.metric)  # a calibration's run may lack it, or have lost too much
+        value_ns = found.percentile(each.percentile) if found is not None and found.attempts else math.inf
+        yield math.log(value_ns) if trusted(run, each) and math.isfinite(value_ns) else math.nan
 
 
 def _share(run: RunFigures, other: str, runs: Sequence[RunFigures]) -> float:

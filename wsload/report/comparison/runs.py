@@ -127,7 +127,8 @@ def _read(
     run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
 ) -> ComparedRun:
     watch, info, server, damage = Watch(""), run.info, None, ""
-    by_second = BySecond((info.ended_at or info.started_at) - info.started_at)
+    length_s = info.options.get("run_time")  # the same for both sides of a pair
+    by_second = BySecond(length_s if isinstance(length_s, int | float) else 0.0)
     try:
         for interval in run.measured(window):
             watch.add(interval)

@@ -32,7 +32,7 @@ class BySecond:
     """Collects the intervals of a run."""
 
     def __init__(self, length_s: float) -> None:
-        """``length_s`` is how long the run took."""
+        """``length_s`` is how long the run was to take; 0 where that is not known."""
         self.step_s: Final = max(1, math.ceil(length_s / MOST))
         self._found: dict[str, list[Second]] = defaultdict(list)
         self._at_s = 0
