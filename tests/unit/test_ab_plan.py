@@ -146,7 +146,7 @@ def test_the_plan_in_words() -> None:
     assert lines[0] == "A (v1): node server.js --port {port}"
     assert lines[2] == (
         "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users; "
-        "about 15 min 20 s in all"
+        "about 13 min in all"
     )
     assert "--stop-early" in lines[3]
     short = list(forecast(replace(PLAN, pairs=2, warm_up_s=0)))
@@ -156,7 +156,7 @@ def test_the_plan_in_words() -> None:
 def test_power_is_told_for_what_is_judged_together() -> None:
     needed, assumed = power_lines(replace(PLAN, gate=Gate(judged=("message.p99",))), 0.10)
     assert needed == (
-        "Detecting a slowdown of 10 % in 4 of 5 experiments takes 10 pairs, about 15 min 20 s; "
+        "Detecting a slowdown of 10 % in 4 of 5 experiments takes 10 pairs, about 13 min; "
         "the 10 planned ones detect it in 80 of 100"
     )
     assert "ratios scatter by 6.9 %" in assumed and "1 statistic is judged" in assumed
