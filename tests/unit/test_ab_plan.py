@@ -145,12 +145,11 @@ def test_the_plan_in_words() -> None:
     lines = list(forecast(replace(PLAN, stop_early=True)))
     assert lines[0] == "A (v1): node server.js --port {port}"
     assert lines[2] == (
-        "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users; "
-        "about 13 min in all"
+        "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users; about 13 min in all"
     )
     assert "--stop-early" in lines[3]
     short = list(forecast(replace(PLAN, pairs=2, warm_up_s=0)))
-    assert short[2] == "2 pairs of runs, A B B A: 30 s each, 200 users; about 2 min 28 s in all"
+    assert short[2] == "2 pairs of runs, A B B A: 30 s each, 200 users; about 2 min 10 s in all"
 
 
 def test_power_is_told_for_what_is_judged_together() -> None:
