@@ -23,7 +23,7 @@ NO_NAME = dict.fromkeys(("rate", "p50", "p99", "p99_9"))
 
 def followed(run: list[Interval]) -> LiveView:
     totals = Totals()
-    view = LiveView(totals)
+    view = LiveView(lambda: totals)
     for interval in run:
         totals.add(interval)
         view.add(interval)
@@ -80,7 +80,7 @@ def test_an_interval_without_messages_has_no_percentiles() -> None:
 @given(st.lists(intervals(), max_size=8), st.data())
 def test_who_asks_for_what_is_new_gets_every_point_once(run: list[Interval], data: st.DataObject) -> None:
     totals = Totals()
-    view = LiveView(totals)
+    view = LiveView(lambda: totals)
     got: list[dict[str, float | None]] = []
     expected: list[dict[str, float | None]] = []
     taken = 0
@@ -154,7 +154,7 @@ def test_the_recent_curve_forgets_what_is_longer_ago() -> None:
 
 def test_figures_are_made_anew_only_after_the_next_interval() -> None:
     totals = Totals()
-    view = LiveView(totals)
+    view = LiveView(lambda: totals)
     assert view.snapshot(0, [])["metrics"] == {}
     totals.add(second(1, 1))
     assert view.snapshot(0, [])["metrics"] == {}
@@ -167,14 +167,14 @@ def test_a_process_without_due_times_is_late_by_its_loop() -> None:
     lagging.add(Interval(length_s=1.0, histograms={"loop_lag": Histogram.of([5_000_000] * 100)}))
     lags = {"loop_lag": Histogram.of([5_000_000] * 100), "send_lag": Histogram.of([1_000_000] * 100)}
     sending.add(Interval(length_s=1.0, histograms=lags, counters={"cpu_ns": 500_000_000}))
-    first, other = LiveView(Totals()).snapshot(0, [lagging, sending])["processes"]
+    first, other = LiveView(Totals).snapshot(0, [lagging, sending])["processes"]
     assert (first["name"], round(first["lag_p99"])) == ("a", 5)
     assert (other["name"], round(other["lag_p99"]), other["cpu"]) == ("this process", 1, 0.5)
 
 
 def test_without_a_page_only_the_last_seconds_are_kept() -> None:
     totals = Totals()
-    views = [LiveView(totals, charted=charted) for charted in (True, False)]
+    views = [LiveView(lambda: totals, charted=charted) for charted in (True, False)]
     for at in range(200):
         for view in views:
             view.add(Interval(start_s=float(at), length_s=1.0))

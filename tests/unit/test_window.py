@@ -74,21 +74,36 @@ def test_what_is_no_window_is_refused(found: object) -> None:
 # While the run goes on
 
 
+class Followed(Measured):
+    """As in a run, whose writer adds up everything first."""
+
+    def __init__(self, warm_up_s: float = 0.0) -> None:
+        self.everything = Totals()
+        super().__init__(STARTED_AT, warm_up_s, self.everything)
+
+    def add(self, interval: Interval) -> bool:
+        self.everything.add(interval)
+        found = super().add(interval)
+        assert self.everything.intervals >= self.totals.intervals
+        return found
+
+
 def totals(measured: Measured) -> tuple[int, int]:
     return measured.totals.intervals, measured.totals.counters["requests"]
 
 
 def test_before_the_window_begins_all_is_shown_and_from_then_on_only_what_is_in_it() -> None:
-    measured = Measured(STARTED_AT, 2.0)
+    measured = Followed(2.0)
     first = [measured.add(interval) for interval in run_of(3)]
     assert first == [False, False, True]
+    assert measured.everything.intervals == 3
     assert totals(measured) == (1, 3)
     assert measured.totals.names == {"message": Kind.REQUEST}
     assert measured.finish() is None and measured.window == Window(from_s=2.0)
 
 
 def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
-    measured = Measured(STARTED_AT)
+    measured = Followed()
     run = run_of(6)
     for interval in run[:3]:
         measured.add(interval)
@@ -102,7 +117,7 @@ def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
 
 @pytest.mark.parametrize("begun", [(), (2,)])
 def test_a_run_that_ends_before_its_window_is_measured_as_far_as_it_went(begun: tuple[int, ...]) -> None:
-    measured = Measured(STARTED_AT)
+    measured = Followed()
     for at, interval in enumerate(run_of(5)):
         if at in begun:
             measured.begin(STARTED_AT + at)

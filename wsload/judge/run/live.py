@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -125,7 +125,8 @@ class LiveView:
     Costs the hub 0.1 ms per interval; everything else is computed on request (3 ms), at most once per interval.
     """
 
-    def __init__(self, totals: Totals, *, charted: bool = True) -> None:
+    def __init__(self, totals: Callable[[], Totals], *, charted: bool = True) -> None:
+        """``totals`` gives the run's figures so far."""
         self._totals = totals
         most = MOST_POINTS if charted else RECENT_S
         self._points: collections.deque[Point] = collections.deque(maxlen=most)
@@ -145,7 +146,7 @@ class LiveView:
                 {name: Histogram.at(*found.filled()) for name, found in interval.histograms.items()}
             )
         self.taken += 1
-        self._points.append(point(interval, self._totals.names))
+        self._points.append(point(interval, self._totals().names))
         while len(self._points) * len(self._points[-1].names) > MOST_NAMED and len(self._points) > RECENT_S:
             self._points.popleft()
         return self._points[-1]
@@ -173,12 +174,12 @@ class LiveView:
         }
 
     def _curves_of(self, name: str | None) -> dict[str, Any]:
-        whole = self._totals.histograms.get(name or "", Histogram())
+        whole = self._totals().histograms.get(name or "", Histogram())
         recent = merged(found[name] for found in self._recent if name is not None and name in found)
         return {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(recent))}
 
     def _now(self, processes: Iterable[Watch]) -> dict[str, Any]:
-        summary = summarize(self._totals)
+        summary = summarize(self._totals())
         names = [name for name in dict.fromkeys([*summary.metrics, *summary.names]) if _is_name(name)]
         return {
             "names": {name: summary.kind(name) for name in names},

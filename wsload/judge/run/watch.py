@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from wsload.judge.run.trust import TOLERANCE_NS, trusted_up_to
@@ -25,9 +25,11 @@ JUDGED: Final = ("message", *LAGS)
 class Watch:
     """Adds up the intervals of one process."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, of: Callable[[], Totals] | None = None) -> None:
+        """``of`` gives the totals of a process whose intervals are added up elsewhere too."""
         self.name = name
         """For warnings; empty if there is only one process."""
+        self._of = of
         self.reset()
 
     def reset(self) -> None:
@@ -40,11 +42,17 @@ class Watch:
         """The highest share of a core used in any of them."""
         self.last = 0.0
         """The share in the latest of them."""
-        self.totals = Totals()
+        self._totals = Totals()
+
+    @property
+    def totals(self) -> Totals:
+        """The sum of the process's intervals."""
+        return self._totals if self._of is None else self._of()
 
     def add(self, interval: Interval) -> None:
         """Adds the process's next interval."""
-        self.totals.add(interval)
+        if self._of is None:
+            self._totals.add(interval)
         if interval.length_s < 0.5:
             return
         share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s

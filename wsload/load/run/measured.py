@@ -14,14 +14,17 @@ from wsload.words import span
 class Measured:
     """Adds up the intervals in the window, which may start late, and may be restarted.
 
-    ``started_at`` is wall clock, seconds since the epoch; the window starts ``warm_up_s`` later.
+    ``started_at`` is wall clock, seconds since the epoch; the window starts ``warm_up_s`` later. ``everything`` are the
+    totals of the whole run, to which each interval was added before: as long as the window is the whole run, they are
+    those of the window, too.
     """
 
-    def __init__(self, started_at: float, warm_up_s: float = 0.0) -> None:
+    def __init__(self, started_at: float, warm_up_s: float, everything: Totals) -> None:
         self._started_at = started_at
         self.window = Window(from_s=warm_up_s) if warm_up_s else WHOLE
-        self.totals = Totals()
+        self.totals = everything
         """Those of the window, or of everything as long as the window is empty."""
+        self._everything = everything
         self._names: Mapping[str, Kind] = {}
         self._inside = self.window.whole
         """Whether the window has an interval."""
@@ -39,9 +42,10 @@ class Measured:
         first = not self._inside and self.window.holds(interval, self._started_at)
         if first:
             self._inside, self._summed = True, self.window
-            self.totals.clear()
+            self.totals = Totals()
             self.totals.names = dict(self._names)
-        if not self._inside or self.window.holds(interval, self._started_at):
+        held = self.window.holds(interval, self._started_at)
+        if self.totals is not self._everything and (held or not self._inside):
             self.totals.add(interval)
         return first
 

@@ -80,7 +80,8 @@ class Run:
         """The figures; None until the run has ended."""
         self._stored = False
         self._judged: Judgement | None = None
-        self._own = Watch("")
+        # A probe's figures are the run's, but not this process's.
+        self._own = Watch("") if settings.probe else Watch("", lambda: self.measured.totals)
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
         """The processes that make the load: this one, unless a master replaces it."""
         self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
@@ -92,9 +93,9 @@ class Run:
             started_at=time.time(),
             workload=workload(environment.user_classes, settings),
         )
-        self.measured = Measured(self.writer.info.started_at, settings.warm_up_s)
+        self.measured = Measured(self.writer.info.started_at, settings.warm_up_s, self.writer.totals)
         """The figures of the window so far."""
-        self._live = LiveView(self.measured.totals, charted=environment.web_ui is not None)
+        self._live = LiveView(lambda: self.measured.totals, charted=environment.web_ui is not None)
         self._shown: tuple[object, dict[str, Any]] = None, {}
         self._sentries = [Sentry(each, self._tolerance_ns) for each in settings.abort_on]
         self._aborted: CheckOutcome | None = None
