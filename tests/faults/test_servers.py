@@ -59,7 +59,7 @@ def test_an_id_that_comes_after_the_close_is_nobodys_failure(
 
     finished = start_locust(
         *("-f", CHAT, "--headless", "--host", f"ws://127.0.0.1:{serving.tcp(late)}", "-u", "3", "-r", "3"),
-        *("-t", "4s", "--ws-open-timeout", "1s"),
+        *("-t", "4s", "--ws-open-timeout", "1s", "--ws-ping", "off"),
         env=ENVIRONMENT,
     ).finish()
     assert_sound(finished, code=5)

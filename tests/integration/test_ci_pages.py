@@ -30,7 +30,7 @@ PROGRAMS = {
 SHORTER = (
     (r"-t \d+s", "-t 4s"),
     (r"-u 50 -r 25", "-u 20 -r 20"),
-    (r"--pairs 10", "--pairs 2 --warm-up 0s"),
+    (r"--stop-early", "--stop-early -t 4s --pairs 2 --warm-up 0s"),
     (r"in 1 2 3", "in 1"),
     (r"(^|')\./server ", r"\1node server.js "),
 )

@@ -253,7 +253,7 @@
     document.getElementById("by-metric").hidden = false;
     const drawn = {
       curves: data.curves[metric], ratio: data.curves[metric], seconds: data.seconds[metric],
-      pairs: data.pairs.length && data.runs.some((run) => run.values[metric]),
+      pairs: data.pairs.length > 1 && data.runs.some((run) => run.values[metric]),
     };
     for (const [id, there] of Object.entries(drawn)) document.getElementById(id).hidden = !there;
     if (data.curves[metric]) {
