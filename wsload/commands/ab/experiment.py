@@ -233,7 +233,7 @@ class Experiment:
             raise ValueError("its runs are not numbered as in its plan")
         if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
             raise ValueError("too many pairs")
-        if len(names) > len(experiment.slots):
+        if len(names) > len(experiment.slots) or len(experiment.calibrated) > experiment.calibrations:
             raise ValueError("more runs than planned")
         return experiment
 
