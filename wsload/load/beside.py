@@ -127,9 +127,8 @@ def _start_together(first: LocalRunner, other: LocalRunner) -> None:
 
     @functools.wraps(start)
     def start_both(user_count: int, *args: Any, **settings: Any) -> None:
-        other.target_user_count = (
-            user_count  # known before its users come, since it is the rate that they share
-        )
+        # Known before its users come: they share the rate.
+        other.target_user_count = user_count
         begins = first.state not in (STATE_SPAWNING, STATE_RUNNING)
         start(user_count, *args, **settings)
         order = functools.partial(other.start, user_count, *args, **settings)
