@@ -26,9 +26,9 @@ rows *side by side* both runs of a pair happen at the same time (`--side-by-side
 alike from one pair to the next, each start of a server has a scatter of its own, and what one side gains in the
 competition for the machine the other loses.
 
-- **Exit code 1** is *slower* (or *fails more*): shown to be slower by more than 3 % and 100 µs, or to lose or
+- **Exit code 1** is *slower* (or *fails more*): shown to be slower by more than 3 % and 50 µs, or to lose or
   refuse more.
-- **Exit code 0** is *not slower*: shown to be slower by at most 10 % (or 100 µs) in everything judged, and to lose
+- **Exit code 0** is *not slower*: shown to be slower by at most 10 % (or 50 µs) in everything judged, and to lose
   and refuse no more.
 - **Exit code 4** is *inconclusive*: everything else.
 

@@ -123,7 +123,7 @@ def test_experiments_of_the_schema_before_are_read() -> None:
     old["plan"]["gate"] = {"ratio": 0.05, "shift_ns": 100_000, "same_within": 0.1, "alpha": 0.05,
                            "run_deviation": 0.049, "drift": 0.01, "judged": every}  # fmt: skip
     found = Experiment.from_json(json.dumps(old | {"schema": 1}).encode())
-    assert found == replace(after(2), plan=replace(PLAN, gate=Gate(ratio=0.05)))
+    assert found == replace(after(2), plan=replace(PLAN, gate=Gate(ratio=0.05, shift_ns=100_000)))
     old["plan"]["gate"]["judged"] = ["message.p99"]
     assert Experiment.from_json(json.dumps(old | {"schema": 1}).encode()).plan.gate.judged == ("message.p99",)
 

@@ -26,7 +26,7 @@ MinShift = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="… and by more than this, since 3 % of 0.2 ms hardly matters. Default: 100us.",
+        help="… and by more than this, since 3 % of 0.2 ms hardly matters. Default: 50us.",
         show_default=False,
     ),
 ]

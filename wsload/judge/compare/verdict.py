@@ -53,8 +53,11 @@ class Gate:
 
     ratio: float = 0.03
     """*Slower* needs the lower bound of the change above this (*faster* its upper below 1 / (1 + this))."""
-    shift_ns: int = 100_000
-    """*Slower* and *faster* need a change of more than this, in ns; less than this is *not slower*."""
+    shift_ns: int = 50_000
+    """*Slower* and *faster* need a change of more than this, in ns; less than this is *not slower*.
+
+    So a server that answers after 2 ms can be found 5 % slower, and one that answers after 0.2 ms is not blamed for it.
+    """
     same_within: float = 0.10
     """*Not slower* needs the upper bound of the change below this, which the default of ten pairs can show."""
     failures_within: float = 0.001
