@@ -10,7 +10,6 @@ the end waits for it.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import sys
@@ -20,7 +19,6 @@ from enum import Enum, auto
 from typing import Any, Final, NoReturn
 
 import gevent
-import gevent.event
 from locust.exception import StopTest
 from locust.runners import LocalRunner
 
@@ -30,6 +28,7 @@ from wsload.load.locust.compat import heed_stops
 from wsload.load.locust.ending import end_run
 from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.options.settings import Settings
+from wsload.load.pair import Pair
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
 from wsload.load.users.process import ProcessContext
@@ -71,46 +70,27 @@ class Lifecycle:
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
         self._end: gevent.Greenlet | None = None
-        self._partner: Lifecycle | None = None
-        """That of the other side, where both are loaded in the same seconds."""
-        self._leads = False
-        """Whether this is the first of two sides."""
-        self._users_gone = gevent.event.Event()
-        self._users_gone.set()
+        self._pair: Pair | None = None
+        """Where two sides are loaded in the same seconds."""
 
     def pair_with(self, other: Lifecycle) -> None:
         """Makes the two begin and end together; this one is the first."""
-        self._partner, other._partner = other, self
-        self._leads = True
+        self._pair = other._pair = Pair(self, other)
 
     def test_start(self) -> None:
         """Begins a run, and that of the other side before either has users."""
-        if self._follows:
-            return
-        self._begin()
-        if self._partner is not None and self._phase is Phase.RUNNING:
-            try:
-                self._partner._begin()
-            except SystemExit:  # refused, so there is no run at all
-                if self.run is not None:
-                    self.run.writer.discard()
-                raise
-            self._name_partners()
+        if self._pair is None:
+            self.begin()
+        elif self._pair.first is self:
+            self._pair.begin()
 
     @property
-    def _follows(self) -> bool:
-        """Whether this is the second of two sides."""
-        return self._partner is not None and not self._leads
+    def is_running(self) -> bool:
+        """Whether a run has begun and not ended."""
+        return self._phase is Phase.RUNNING
 
-    def _name_partners(self) -> None:
-        assert self._partner is not None
-        first, other = self.run, self._partner.run
-        if first is not None and other is not None:
-            with contextlib.suppress(OSError):  # a full disk: the end of the run tells
-                first.writer.name_partner(other.writer.path.name)
-                other.writer.name_partner(first.writer.path.name)
-
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begins a run. Raises `SystemExit` if that is refused before the first user."""
         if isinstance(self.runner, LocalRunner):
             heed_stops(self.runner)
         self._wait_for_end()
@@ -124,13 +104,12 @@ class Lifecycle:
         if run is not None:
             self.run = run
             run.on_abort = lambda why: end_run(environment, f"--ws-abort-on: {why}", StopTest())
-            if run.json_progress and not self._follows:
+            if run.json_progress and not self._is_second:
                 run.listeners.append(JsonProgress(run))
             logger.info("Results go to %s", run.writer.path)
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
-        self._users_gone.clear()
         self._phase = Phase.RUNNING
         gevent.spawn(self._follow_target)
 
@@ -149,17 +128,17 @@ class Lifecycle:
         if self._phase is Phase.RUNNING and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         self._wait_for_end()
-        if self._partner is not None and self._leads:
-            other = self._partner.environment
-            other.events.quitting.fire(environment=other, reverse=True)
+        if self._pair is not None and self._pair.first is self:
+            self._pair.quitting()
 
     def conclude(self) -> None:
         """Called after all listeners of ``quitting``: the exit code of a failed run overrides theirs."""
-        if self._partner is not None and self.environment.process_exit_code is None:
-            self.environment.process_exit_code = self._partner._locusts_code()
-        code = self._exit_code()
-        if code is None and self._partner is not None:
-            code = self._partner._exit_code()
+        code = self.exit_code()
+        if self._pair is not None:
+            others, locusts = self._pair.codes()
+            code = others if code is None else code
+            if self.environment.process_exit_code is None:
+                self.environment.process_exit_code = locusts
         if code is None:
             return
         theirs = self.environment.process_exit_code
@@ -167,15 +146,20 @@ class Lifecycle:
             logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
         self.environment.process_exit_code = code
 
-    def _locusts_code(self) -> int | None:
+    def locusts_code(self) -> int | None:
         """The exit code that Locust would give for this side, as it does for the first one."""
         environment = self.environment
         if environment.process_exit_code is None and (self.runner.errors or self.runner.exceptions):
             return int(environment.parsed_options.exit_code_on_error)
         return None if environment.process_exit_code is None else int(environment.process_exit_code)
 
-    def _exit_code(self) -> ExitCode | None:
+    def exit_code(self) -> ExitCode | None:
+        """That of the run, or None."""
         return None if self.run is None else self.run.exit_code()
+
+    @property
+    def _is_second(self) -> bool:
+        return self._pair is not None and self._pair.second is self
 
     def reset(self) -> None:
         """Locust has reset its statistics, so wsload resets its figures."""
@@ -186,13 +170,13 @@ class Lifecycle:
         """Locust has started all users; the last of them arrives within a second."""
         if self.run is not None and self._phase is Phase.RUNNING:
             self.run.ramped_up(time.time())
-            if self._partner is not None:
+            if self._pair is not None:
                 gevent.spawn_later(1, ProcessContext.of(self.environment).interleave)
 
     def hurry(self) -> None:
         """The process was told to end a second time."""
         if self._phase is not Phase.BETWEEN_RUNS:
-            if not self._follows:
+            if not self._is_second:
                 logger.warning(
                     "Interrupted again: not waiting for outstanding answers; a third time ends at once"
                 )
@@ -211,7 +195,11 @@ class Lifecycle:
 
     def _end_run(self) -> None:
         try:
-            self._wait_for_partner()
+            if self._pair is not None:
+                drain_s = settings_of(self.environment, host_known=False).drain_s
+                self._pair.wait_for_the_other(
+                    self, (self.environment.stop_timeout or 0) + drain_s + PATIENCE_S
+                )
             found = self._role.end()
             gc.unfreeze()
             if self.run is not None:
@@ -219,15 +207,6 @@ class Lifecycle:
                 self.run.finish()
         finally:
             self._phase = Phase.BETWEEN_RUNS
-
-    def _wait_for_partner(self) -> None:
-        """Until the other side's users are gone too: storing results takes the time of those who still measure."""
-        self._users_gone.set()
-        if self._partner is not None:
-            settings = settings_of(self.environment, host_known=False)
-            self._partner._users_gone.wait(
-                (self.environment.stop_timeout or 0) + settings.drain_s + PATIENCE_S
-            )
 
     def _end_single_user(self) -> None:
         # run_single_user fires nothing at its end.
