@@ -197,7 +197,8 @@ def calibration_sentences(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     if not found:
         return ()
     more = f" and {len(found) - _MOST_CALIBRATED} more" if len(found) > _MOST_CALIBRATED else ""
-    return (f"With A on both sides, the change was: {', '.join(found[:_MOST_CALIBRATED])}{more}.",)
+    shown = f"{', '.join(found[:_MOST_CALIBRATED])}{more}"
+    return (f"With A on both sides, the change was: {shown}. Only what is beyond chance widens the bounds.",)
 
 
 def shown_change(judgement: Judgement) -> str:
