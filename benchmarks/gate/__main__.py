@@ -24,7 +24,7 @@ latency drifts by 1 % from each run to the next. Six statistics are judged toget
 otherwise: p50 and p99 of `open`, `login` and `message`; and the share of lost messages where any are lost. In the
 rows *side by side* both runs of a pair happen at the same time (`--side-by-side`): what the machine does to both is
 alike from one pair to the next, each start of a server has a scatter of its own, and what one side gains in the
-competition for the machine the other loses.
+competition for the machine the other loses. With a calibration, one more pair has A on both sides.
 
 - **Exit code 1** is *slower* (or *fails more*): shown to be slower by more than 3 % and 50 µs, or to lose or
   refuse more.
@@ -40,6 +40,8 @@ FOOT: Final = """
   scatter, the tails and the correlation, with early looks and with extensions whose size was chosen by what was
   seen.
 - Side by side it is called so in at most 2.5 %, whatever the machine does and however the two compete.
+- A side that is slower by itself is not taken for a slower build where a calibration can see it: where it differs by
+  more than some four deviations of a pair.
 - At a scatter of 5 % between runs, ten pairs find a build that is 10 % slower in more than three experiments of
   four, and let one that is no slower pass in more than 85 of 100.
 - A build that is 10 % slower, in everything or in one statistic alone, passes in at most 5 % of experiments.

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gate.worlds import ATTEMPTS, BASE_NS, DRIFT, PAIRS, Floats, Runs, World, shared_noise
+from wsload.judge.compare.calibration import bias
 from wsload.judge.compare.estimates import RESOLUTION, as_stated, counting_deviation, over_pairs, over_runs
-from wsload.judge.compare.inference import Evidence
+from wsload.judge.compare.inference import Estimate, Evidence
 from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
 from wsload.judge.compare.verdict import Decisions, Gate, decide
 
@@ -58,9 +59,18 @@ def judged(runs: Runs, gate: Gate, stages: Sequence[int] = ()) -> tuple[Decision
         least = np.concatenate([least, counted[..., None]], axis=-1)
         baseline = np.concatenate([baseline, share_a.mean(axis=-1)[..., None]], axis=-1)
         candidate = np.concatenate([candidate, share_b.mean(axis=-1)[..., None]], axis=-1)
-    evidence, _ = over_pairs(differences, least=least, stages=stages)
+    slack = np.zeros(1) if runs.same is None else biases(runs.same, differences, least)
+    evidence, _ = over_pairs(differences, least=least, slack=slack, stages=stages)
     found = decide(evidence, gate, baseline=baseline, candidate=candidate, times=times)
     return found, among.any(axis=-1)
+
+
+def biases(same: Floats, differences: Floats, least: Floats) -> Floats:
+    """The possible bias of each experiment's statistics, by its calibrations."""
+    deviations = Estimate.of(differences, axis=-2, least=least).deviation
+    df = np.full(differences.shape[-1], differences.shape[-2] - 1)
+    each = zip(same, deviations, strict=True)
+    return np.array([bias(found, deviation=deviation, df=df) for found, deviation in each])
 
 
 def rates(found: Decisions, blocked: NDArray[np.bool_]) -> Rates:

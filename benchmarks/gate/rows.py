@@ -62,6 +62,14 @@ ROWS: Final = (
         name="side by side: they compete, and who starts first is 5 % faster",
         run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03, first=0.05)),
     ),
+    Row(
+        name="side by side, one calibration: they compete, 3 %",
+        run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03, calibrations=1)),
+    ),
+    Row(
+        name="calibrated: B’s side is 5 % slower, whatever runs there",
+        run=_planned(side_by_side(common=0.20, restart=0.005, place=0.05, calibrations=1)),
+    ),
     Row(name="both lose 0.5 %, in bursts", run=_planned(losing(0.005))),
     Row(name="both lose 2 %, in bursts", run=_planned(losing(0.02))),
     Row(name="only B loses, 0.1 %", run=_planned(losing(0.0, 0.001))),

@@ -33,6 +33,8 @@ class Runs:
     lost_a: Floats | None = None
     """How many of `ATTEMPTS` were lost, (experiments, pairs); None where nothing is."""
     lost_b: Floats | None = None
+    same: Floats | None = None
+    """Log-ratios of pairs of A and A (``--calibrate``), (experiments, calibrations, statistics); None for none."""
 
 
 World = Callable[[np.random.Generator, int, Floats], Runs]
@@ -73,13 +75,22 @@ def scattered(p50: float, p99: float | None = None, pairs: int = PAIRS) -> World
     return world
 
 
-def side_by_side(*, common: float, restart: float, competing: float = 0.0, first: float = 0.0) -> World:
+def side_by_side(
+    *,
+    common: float,
+    restart: float,
+    competing: float = 0.0,
+    first: float = 0.0,
+    place: float = 0.0,
+    calibrations: int = 0,
+) -> World:
     """Both runs of a pair at the same time. Deviations of logarithms, and one shift:
 
     - ``common``: what the machine does to both, alike from pair to pair (an AR(1) process, 0.7);
     - ``restart``: what a server happens to be like since its start, memory layout for instance;
     - ``competing``: what one side takes from the other;
-    - ``first``: how much faster that side is which starts first, A and B in turn.
+    - ``first``: how much faster that side is which starts first, A and B in turn;
+    - ``place``: how much slower the second side is by itself, whatever runs there. Only calibration can tell.
     """
 
     def world(rng: np.random.Generator, count: int, effects: Floats) -> Runs:
@@ -89,9 +100,13 @@ def side_by_side(*, common: float, restart: float, competing: float = 0.0, first
             machine[:, pair] = stays * machine[:, pair - 1] + math.sqrt(1 - stays**2) * machine[:, pair]
         level = math.log(BASE_NS) + (np.arange(PAIRS) * 2 * math.log1p(DRIFT))[:, None] + common * machine
         taken = competing * rng.normal(size=shape)
-        place = first / 2 * np.where(np.arange(PAIRS) % 2, 1.0, -1.0)[:, None]
+        turn = first / 2 * np.where(np.arange(PAIRS) % 2, 1.0, -1.0)[:, None]
         a, b = (restart * shared_noise(rng, count, PAIRS, len(effects)) for _ in range(2))
-        return Runs(a=level + a + taken + place, b=level + b - taken - place + effects)
+        same = None
+        if calibrations:
+            a2, b2 = (restart * shared_noise(rng, count, calibrations, len(effects)) for _ in range(2))
+            same = b2 - a2 - 2 * competing * rng.normal(size=(count, calibrations, 1)) + place
+        return Runs(a=level + a + taken + turn, b=level + b - taken - turn + place + effects, same=same)
 
     return world
 

@@ -31,10 +31,11 @@ def test_chance_is_seldom_taken_for_a_bias(pairs: int, others: int) -> None:
     assert wrong / 4_000 <= SEEN + 2 * math.sqrt(SEEN / 4_000)
 
 
-def test_a_bias_is_counted_in_full_where_it_is_beyond_chance() -> None:
+def test_a_bias_is_counted_in_full_in_every_statistic_once_one_is_beyond_chance() -> None:
     differences = np.array([[0.30, 0.01, -0.4], [0.34, -0.02, np.nan]])
     found = bias(differences, deviation=np.full(3, 0.03), df=np.full(3, 9))
-    assert found == pytest.approx([0.32, 0.0, 0.4])
+    assert found == pytest.approx([0.32, 0.005, 0.4])
+    assert not bias(differences[:, 1:2], deviation=np.full(1, 0.03), df=np.full(1, 9)).any()
 
 
 @given(shift=st.floats(-1, 1), deviation=st.floats(0.001, 0.5), pairs=st.integers(0, 4))

@@ -1,8 +1,10 @@
 """What the two sides of an experiment differ by when both run the same build.
 
 Side by side, the servers compete for the machine, and one may have the better place. Where that is alike for both it
-cancels. So now and then both sides run A. What they then differ by, beyond chance, is no difference between builds: it
-is counted as a possible bias, and every bound moves out by as much.
+cancels. So now and then both sides run A. What they then differ by, beyond chance, is no difference between builds.
+Once that is seen in one statistic the sides are known to differ, and what each statistic differed by is counted as a
+possible bias: its bounds move out by as much. (Had each to be beyond chance by itself, one that just is not would be
+called slower: of six statistics biased by seven deviations, one in an experiment of seven.)
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ SEEN: Final = 0.01
 
 
 def bias(differences: Floats, *, deviation: Floats, df: Ints) -> Floats:
-    """The possible bias of each statistic, from 0.
+    """The possible bias of each statistic, from 0; 0 for all unless one is beyond chance.
 
     ``differences`` are those of pairs of A and A, shape (pairs, statistics), NaN where one is not known;
     ``deviation`` is a pair's standard deviation, estimated from the experiment's other pairs with ``df`` degrees of
@@ -28,7 +30,8 @@ def bias(differences: Floats, *, deviation: Floats, df: Ints) -> Floats:
     levels = [t_quantile(1 - SEEN / 2 / max(len(deviation), 1), int(each)) for each in df]
     limit = np.array(levels) * deviation / np.sqrt(np.maximum(pairs, 1))
     seen = np.abs(mean_of(differences))
-    return np.where((pairs > 0) & (seen > limit), seen, 0.0)
+    differ = bool(((pairs > 0) & (seen > limit)).any())
+    return np.where((pairs > 0) & differ, seen, 0.0)
 
 
 def mean_of(differences: Floats) -> Floats:

@@ -22,6 +22,7 @@ from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide
 from wsload.words import listed, percent
 
 DEFAULT_GATE: Final = Gate()
+_MOST_NAMED: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,14 +165,12 @@ def _order_warning(chosen: Design, gate: Gate) -> list[str]:
 
 
 def _bias_warnings(measured: Measured) -> list[str]:
-    found = [
-        f"{name} by {percent(extra if at >= measured.times else math.expm1(extra))}"
-        for at, (name, extra) in enumerate(zip(measured.names, measured.bias.tolist(), strict=True))
-        if extra
-    ]
-    if not found:
+    times = zip(measured.names[: measured.times], measured.bias.tolist(), strict=False)
+    found = [f"{name} by {percent(math.expm1(extra))}" for name, extra in times if extra]
+    if not measured.bias.any():
         return []
+    which = f" ({listed(found) if len(found) <= _MOST_NAMED else ', '.join([*found[:_MOST_NAMED], '…'])})"
     return [
-        f"with A on both sides, {listed(found)} differed nevertheless, more than chance explains: "
+        f"with A on both sides, the two still differ by more than chance explains{which if found else ''}: "
         "the bounds are wider by as much"
     ]
