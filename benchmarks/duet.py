@@ -1,13 +1,14 @@
 """Two builds side by side and one at a time, beside a noisy neighbour: how sure `wsload ab` is, and how often right.
 
-    python -m benchmarks.duet scatter [--pairs 10] [--seconds 8]
+    python -m benchmarks.duet scatter [--pairs 10] [--seconds 8] [--at-once]
     python -m benchmarks.duet tries [--count 40] [--row equal …] [--way side-by-side …] [--keep FILE]
 
 The server answers after 2 ms, and every fiftieth time after 20 ms more; meanwhile another process takes a core in
 random bursts. 10 users post 150 times a second.
 
 ``scatter`` makes pairs of equal builds in each way, pinned and not, in slices of two pairs so that all ways meet the
-same machine, and prints the mean and the standard deviation of ln(B/A) over the pairs.
+same machine, and prints the mean and the standard deviation of ln(B/A) over the pairs. With ``--at-once`` the server answers
+without any delay.
 
 ``tries`` makes whole experiments with the default plan: *equal* builds, one that answers 5 % later (*p50*), and one
 whose fiftieth answers come 10 % later (*p99*). It counts what each was called. One at a time the default plan takes
@@ -64,6 +65,7 @@ KINDS = {
 SLICE = 2
 """Pairs of one kind before the other's."""
 BASE = "--fault delay=2ms --fault late=2%@20ms"
+AT_ONCE = ""
 ROWS = {
     "equal": BASE,
     "p50": "--fault delay=2.1ms --fault late=2%@20ms",
@@ -85,6 +87,7 @@ def main() -> int:
     scatter = kinds.add_parser("scatter")
     scatter.add_argument("--pairs", type=int, default=10, help="of each kind, even, at most 100")
     scatter.add_argument("--seconds", type=int, default=8, help="of each run, at most 60")
+    scatter.add_argument("--at-once", action="store_true", help="with a server that answers without delay")
     scatter.set_defaults(do=measure_scatter)
     tries = kinds.add_parser("tries")
     tries.add_argument("--count", type=int, default=40, help="of each row and way, at most 200")
@@ -109,10 +112,10 @@ def neighbour() -> Iterator[None]:
         busy.wait()
 
 
-def run_ab(place: Path, candidate: str, *words: str) -> Path:
+def run_ab(place: Path, baseline: str, candidate: str, *words: str) -> Path:
     """Makes an experiment; returns its directory."""
     serve = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
-    builds = ("--a", f"{serve} {BASE}", "--b", f"{serve} {candidate}")
+    builds = ("--a", f"{serve} {baseline}", "--b", f"{serve} {candidate}")
     command = [sys.executable, "-m", "wsload", "ab", *builds, *LOAD, "--results", str(place), *words]
     subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     (path,) = place.glob("ab-*")
@@ -123,12 +126,13 @@ def run_ab(place: Path, candidate: str, *words: str) -> Path:
 
 
 def measure_scatter(options: argparse.Namespace, directory: Path) -> Table:
+    server = AT_ONCE if options.at_once else BASE
     found: dict[str, Ratios] = {kind: {percentile: [] for percentile in PERCENTILES} for kind in KINDS}
     for number in track(range(options.pairs // SLICE), console=Console(stderr=True), transient=True):
         for kind in random.sample(list(KINDS), len(KINDS)):
             place = directory / f"{number}-{list(KINDS).index(kind)}"
             lengths = ("-t", f"{options.seconds}s", "--warm-up", "2s", "--pairs", str(SLICE))
-            path = run_ab(place, BASE, *lengths, *KINDS[kind], *RATE, "--ws-allow-invalid")
+            path = run_ab(place, server, server, *lengths, *KINDS[kind], *RATE, "--ws-allow-invalid")
             for percentile, ratios in ratios_of(path).items():
                 found[kind][percentile] += ratios
     shown = Table("runs", "pairs", *(f"p{percentile}" for percentile in PERCENTILES), box=MARKDOWN)
@@ -160,7 +164,7 @@ def make_tries(options: argparse.Namespace, directory: Path) -> Table:
     turns = [each for _ in range(options.count) for each in wanted]
     for number, (row, way) in enumerate(track(turns, console=Console(stderr=True), transient=True)):
         began_s = time.monotonic()
-        path = run_ab(directory / str(number), ROWS[row], *WAYS[way], *RATE)
+        path = run_ab(directory / str(number), BASE, ROWS[row], *WAYS[way], *RATE)
         found.append({"row": row, "way": way, "took_s": time.monotonic() - began_s, **answer(path)})
         if options.keep:
             with options.keep.open("a") as file:
