@@ -7,8 +7,8 @@ The server answers after 2 ms, and every fiftieth time after 20 ms more; meanwhi
 random bursts. 10 users post 150 times a second.
 
 ``scatter`` makes pairs of equal builds in each way, pinned and not, in slices of two pairs so that all ways meet the
-same machine, and prints the mean and the standard deviation of ln(B/A) over the pairs. With ``--at-once`` the server answers
-without any delay.
+same machine, and prints the mean and the standard deviation of ln(B/A) over the pairs. With ``--at-once`` the server
+answers without any delay.
 
 ``tries`` makes whole experiments with the default plan: *equal* builds, one that answers 5 % later (*p50*), and one
 whose fiftieth answers come 10 % later (*p99*). It counts what each was called. One at a time the default plan takes
