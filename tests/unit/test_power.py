@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
-from wsload.judge.compare.inference import NORMAL, t_quantile
+from wsload.judge.compare.estimates import over_pairs
+from wsload.judge.compare.inference import NORMAL, Evidence, t_quantile
 from wsload.judge.compare.power import (
     PAIR_DEVIATION,
     STATISTICS,
+    NextStage,
     chance,
     expected,
     more_pairs,
@@ -23,7 +25,8 @@ from wsload.judge.compare.power import (
     pairs_needed,
     power_of,
 )
-from wsload.judge.compare.verdict import Gate, Judgement, Verdict
+from wsload.judge.compare.sequential import LookPlan
+from wsload.judge.compare.verdict import Decisions, Gate, Judgement, Verdict, decide
 
 ONE = Gate(judged=("message.p99",))
 MS = 1_000_000
@@ -142,3 +145,41 @@ def test_of_a_share_too() -> None:
 )
 def test_where_no_number_is_advice_there_is_none(judgement: Judgement) -> None:
     assert more_pairs(judgement, ONE) is None
+
+
+@pytest.mark.parametrize(("true", "scatter"), [(0.0, 0.2), (0.08, 0.1), (0.13, 0.2), (0.05, 0.08)])
+def test_so_many_pairs_added_as_a_stage_of_their_own_tell_in_four_cases_of_five(
+    true: float, scatter: float
+) -> None:
+    """Experiments whose first stage shows exactly the truth, and a second one drawn at random."""
+    plan, rng, tried, told = LookPlan(), np.random.default_rng(3), 400, 0
+    drawn = rng.normal(size=10)
+    first = math.log1p(true) + scatter * (drawn - drawn.mean()) / drawn.std(ddof=1)
+    gate = replace(ONE, alpha=plan.last * ONE.alpha)
+    later = replace(ONE, alpha=plan.extension(1) * ONE.alpha)
+
+    def judged(differences: list[float], stages: list[int], gate: Gate) -> tuple[Decisions, Evidence]:
+        evidence, _ = over_pairs(np.array(differences)[:, None], least=0.001, stages=stages)
+        level = np.array([20.0 * MS])
+        return decide(
+            evidence, gate, baseline=level, candidate=level * math.exp(np.mean(differences))
+        ), evidence
+
+    found, evidence = judged(list(first), [0] * 10, gate)
+    assert not (found.fail or found.passes)
+    more = more_pairs(
+        inconclusive(1 + true, deviation=scatter, pairs=10, level=float(found.level[0])),
+        gate,
+        NextStage(
+            share=plan.extension(1) / plan.last,
+            stages=1,
+            worse=float(evidence.score_above(math.log1p(gate.ratio))[0]),
+            cleared=float(evidence.score_below(math.log1p(gate.same_within))[0]),
+        ),
+    )
+    assert more is not None
+    for _ in range(tried):
+        second = rng.normal(math.log1p(true), scatter, size=more)
+        found, _ = judged([*first, *second], [0] * 10 + [1] * more, later)
+        told += bool(found.fail or found.passes)
+    assert told / tried == pytest.approx(0.8, abs=0.1)

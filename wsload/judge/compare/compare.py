@@ -12,13 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.estimates import Measured, measure
 from wsload.judge.compare.inference import as_ratio
 from wsload.judge.compare.pairs import Basis, Design, Excluded, RunFigures, design, pair_up, unlike
-from wsload.judge.compare.power import more_pairs
+from wsload.judge.compare.power import NextStage, more_pairs
 from wsload.judge.compare.selection import Unjudged
-from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide
+from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, margins
 from wsload.words import listed, percent
 
 DEFAULT_GATE: Final = Gate()
@@ -57,7 +59,11 @@ class Comparison:
 
 
 def compare(
-    runs: Sequence[RunFigures], gate: Gate = DEFAULT_GATE, calibration: Sequence[RunFigures] = ()
+    runs: Sequence[RunFigures],
+    gate: Gate = DEFAULT_GATE,
+    calibration: Sequence[RunFigures] = (),
+    *,
+    extension: float | None = None,
 ) -> Comparison:
     """Judges the candidate's runs against the baseline's.
 
@@ -65,6 +71,9 @@ def compare(
 
     With one run per side nothing is judged unless the gate states how runs scatter. Differing conditions
     become warnings; the caller decides whether to use such runs (see `unlike`).
+
+    ``extension`` is the share of the gate's alpha that pairs would get that are added later, as a stage of their own;
+    None if they would be judged as if they had been planned. It matters only to the advice on how many to add.
     """
     chosen = design(runs, stated=bool(gate.scatter))
     if chosen is None:
@@ -80,7 +89,7 @@ def compare(
             gate=gate,
         )
     measured, unjudged = measure(chosen, gate, pair_up(calibration).pairs)
-    judgements = _judged(measured, gate) if len(measured.names) else ()
+    judgements = _judged(measured, gate, extension) if len(measured.names) else ()
     return Comparison(
         verdict=_whole(judgements, unjudged),
         judgements=judgements,
@@ -94,7 +103,7 @@ def compare(
     )
 
 
-def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
+def _judged(measured: Measured, gate: Gate, extension: float | None) -> tuple[Judgement, ...]:
     given = [_given(measured, at) for at in range(len(measured.names))]
     if measured.evidence is None:
         return tuple(given)
@@ -105,6 +114,7 @@ def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
         candidate=measured.candidate,
         times=measured.times,
     )
+    stages = _next_stages(measured, gate, extension) if extension else [None] * len(given)
     judgements = []
     for at, each in enumerate(given):
         shown = float if each.is_share else as_ratio
@@ -122,8 +132,21 @@ def _judged(measured: Measured, gate: Gate) -> tuple[Judgement, ...]:
             deviation=float(measured.deviation[at]),
             verdict=verdict,
         )
-        judgements.append(replace(judgement, more_pairs=more_pairs(judgement, gate)))
+        judgements.append(replace(judgement, more_pairs=more_pairs(judgement, gate, stages[at])))
     return tuple(judgements)
+
+
+def _next_stages(measured: Measured, gate: Gate, share: float) -> list[NextStage | None]:
+    """What pairs that are added later would be judged with, for each statistic."""
+    assert measured.evidence is not None
+    timed = np.arange(len(measured.names)) < measured.times
+    worse = measured.evidence.score_above(np.where(timed, math.log1p(gate.ratio), 0.0))
+    cleared = measured.evidence.score_below(margins(gate, measured.baseline, timed))
+    count = len(measured.evidence.stages)
+    return [
+        NextStage(share=share, stages=count, worse=float(one), cleared=float(other))
+        for one, other in zip(worse, cleared, strict=True)
+    ]
 
 
 def _given(measured: Measured, at: int) -> Judgement:

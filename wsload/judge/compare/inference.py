@@ -165,8 +165,15 @@ class Evidence:
         """The one-sided p-values of "the truth is at most ``limit``"."""
         if len(self.stages) == 1:
             return self.stages[0].p_above(limit)
-        score = sum(_score(stage.p_above(limit)) for stage in self.stages) / math.sqrt(len(self.stages))
-        return _normal_cdf(-score)
+        return _normal_cdf(-self.score_above(limit) / math.sqrt(len(self.stages)))
+
+    def score_above(self, limit: ArrayLike) -> Floats:
+        """The sum of the stages' normal scores against "the truth is at most ``limit``"."""
+        return np.asarray(sum(_score(stage.p_above(limit)) for stage in self.stages))
+
+    def score_below(self, limit: ArrayLike) -> Floats:
+        """The same against "the truth is at least ``limit``"."""
+        return self._mirrored().score_above(-np.asarray(limit))
 
     def p_below(self, limit: ArrayLike) -> Floats:
         """The one-sided p-values of "the truth is at least ``limit``"."""

@@ -7,6 +7,7 @@ and server, take `Judgement.deviation` of an earlier comparison.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -64,10 +65,15 @@ def pairs_about(distance: float, *, power: float, deviation: float, level: float
     Source: W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35
     (1981) 243–244. Infinite if ``distance`` is not above 0.
     """
+    return _pairs_about(distance, NORMAL.inv_cdf(1 - level), power=power, deviation=deviation)
+
+
+def _pairs_about(distance: float, score: float, *, power: float, deviation: float) -> float:
+    """The same for a normal score that is to be exceeded."""
+    reach = score + NORMAL.inv_cdf(power)
     if distance <= 0:
         return math.inf
-    z = NORMAL.inv_cdf(1 - level)
-    return ((z + NORMAL.inv_cdf(power)) * deviation / distance) ** 2 + z * z / 2
+    return (max(reach, 0.0) * deviation / distance) ** 2 + score * score / 2
 
 
 def pairs_needed(distance: float, *, power: float, deviation: float, level: float) -> int | None:
@@ -119,11 +125,26 @@ def expected(gate: Gate) -> int:
     return sum(1 if PERCENTILE.fullmatch(name) else len(PERCENTILES) for name in gate.judged) or STATISTICS
 
 
-def more_pairs(judgement: Judgement, gate: Gate) -> int | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStage:
+    """Pairs that are added later (``--more``): a stage of their own, with a share of alpha of its own."""
+
+    share: float
+    """Its alpha, over that of the look before."""
+    stages: int
+    """How many there are so far."""
+    worse: float
+    """The sum of their normal scores for *slower* or *fails more*."""
+    cleared: float
+    """The same for *not slower* or *no more*."""
+
+
+def more_pairs(judgement: Judgement, gate: Gate, stage: NextStage | None = None) -> int | None:
     """About how many more pairs an inconclusive statistic needs for an answer in 4 cases of 5.
 
-    The answer is whichever is nearer, worse or not, if the change stays the same. None if the statistic is not
-    inconclusive, its scatter is unknown, or no reasonable number would do.
+    The answer is whichever is nearer, worse or not, if the change stays the same. Without ``stage`` they are judged
+    as if they had been planned. None if the statistic is not inconclusive, its scatter is unknown, or no reasonable
+    number would do.
     """
     if judgement.verdict is not Verdict.INCONCLUSIVE or not judgement.deviation or judgement.level is None:
         return None
@@ -132,14 +153,24 @@ def more_pairs(judgement: Judgement, gate: Gate) -> int | None:
     else:
         change, limit, least = math.log(judgement.change), math.log1p(gate.ratio), gate.shift_ns
         margin = math.log1p(max(gate.same_within, gate.shift_ns / judgement.baseline))
-    goals = [(margin - change, gate.alpha)]
+    goals = [(margin - change, gate.alpha, stage.cleared if stage else 0.0)]
     if judgement.shift > least:
-        goals.append((change - limit, judgement.level))
+        goals.append((change - limit, judgement.level, stage.worse if stage else 0.0))
+    before, fewest = (0, 2) if stage else (judgement.pairs, 1)
     needed = min(
-        pairs_about(distance, power=POWER, deviation=judgement.deviation, level=level)
-        for distance, level in goals
+        _pairs_about(
+            distance, _score_to_reach(level, stage) - known, power=POWER, deviation=judgement.deviation
+        )
+        for distance, level, known in goals
     )
-    return max(math.ceil(needed) - judgement.pairs, 1) if needed <= MOST_PAIRS else None
+    return max(math.ceil(needed) - before, fewest) if needed <= MOST_PAIRS else None
+
+
+def _score_to_reach(level: float, stage: NextStage | None) -> float:
+    """What all stages' normal scores must add up to."""
+    if stage is None:
+        return NORMAL.inv_cdf(1 - level)
+    return math.sqrt(stage.stages + 1) * NORMAL.inv_cdf(1 - level * stage.share)
 
 
 def _distance(effect: float, gate: Gate) -> float:

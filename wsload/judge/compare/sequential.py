@@ -107,5 +107,10 @@ def look(
     if not last and (done < plan.first_look or not plan.early_looks):
         return Look(stop=False, comparison=None)
     share = plan.extension(stage) if stage else plan.last if last else plan.early
-    comparison = compare(runs, replace(gate, alpha=share * gate.alpha), calibration)
+    comparison = compare(
+        runs,
+        replace(gate, alpha=share * gate.alpha),
+        calibration,
+        extension=plan.extension(stage + 1) / share,
+    )
     return Look(stop=last or comparison.verdict in CLEAR, comparison=comparison)

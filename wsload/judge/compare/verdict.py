@@ -129,6 +129,13 @@ class Decisions:
         return np.asarray((self.cleared | self.better).all(axis=-1) & ~self.fail)
 
 
+def margins(gate: Gate, baseline: Floats, timed: Bools) -> Floats:
+    """The largest change that is *not slower*, or *no more*: log-ratios of times, differences of shares."""
+    with np.errstate(divide="ignore"):
+        same = np.maximum(math.log1p(gate.same_within), np.log1p(gate.shift_ns / baseline))
+    return np.where(timed, same, gate.failures_within)
+
+
 def decide(
     evidence: Evidence, gate: Gate, *, baseline: Floats, candidate: Floats, times: int | None = None
 ) -> Decisions:
@@ -141,9 +148,7 @@ def decide(
     shift = candidate - baseline
     beyond = np.where(timed, gate.shift_ns, gate.failures_floor)
     limit = np.where(timed, math.log1p(gate.ratio), 0.0)
-    with np.errstate(divide="ignore"):
-        same = np.maximum(math.log1p(gate.same_within), np.log1p(gate.shift_ns / baseline))
-    margin = np.where(timed, same, gate.failures_within)
+    margin = margins(gate, baseline, timed)
     above, below = evidence.p_above(limit), np.where(timed, evidence.p_below(-limit), 1.0)
     level = holm_levels(above, SLOWER_SHARE * gate.alpha)
     faster = below < holm_levels(below, (1 - SLOWER_SHARE) * gate.alpha)
