@@ -13,7 +13,7 @@ from benchmarks.gate.rows import table
 from wsload.exit_codes import ExitCode
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "inside" / "gate-simulation.md"
-HEAD: Final = """# What the gate of `compare` and `ab` is worth: a simulation
+HEAD: Final = """# How reliable the verdicts of `compare` and `ab` are: a simulation
 
 <!-- Written by `python -m benchmarks.gate`; a test checks that the table is what the rules give. -->
 
@@ -26,29 +26,30 @@ rows *side by side* both runs of a pair happen at the same time (`--side-by-side
 alike from one pair to the next, each start of a server has a scatter of its own, and what one side gains in the
 competition for the machine the other loses. With a calibration, one more pair has A on both sides.
 
-- **Exit code 1** is *slower* (or *fails more*): shown to be slower by more than 3 % and 50 µs, or to lose or
-  refuse more.
-- **Exit code 0** is *not slower*: shown to be slower by at most 10 % (or 50 µs) in everything judged, and to lose
-  and refuse no more.
+- **Exit code 1** is *slower* (or *fails more*): something is shown to be more than 3 % slower and was measured to be
+  more than 50 µs slower, or more messages are shown to be lost.
+- **Exit code 0** is *not slower*: everything judged is shown to be at most 10 % (or 50 µs) slower, with at most 0.1 %
+  more of the messages lost.
 - **Exit code 4** is *inconclusive*: everything else.
 
 """
 FOOT: Final = """
-## What it proves
+## What it shows
 
 - A build that is no slower is called slower, faster or failing more in at most 5 % of experiments, whatever the
-  scatter, the tails and the correlation, with early looks and with extensions whose size was chosen by what was
-  seen.
+  scatter, the tails and the correlation of these worlds, with early looks and with extensions whose size was chosen by
+  what was seen.
 - Side by side it is called so in at most 2.5 %, whatever the machine does and however the two compete.
 - A side that is slower by itself is not taken for a slower build where a calibration can see it: where it differs by
   more than some four deviations of a pair.
-- At a scatter of 5 % between runs, ten pairs find a build that is 10 % slower in more than three experiments of
-  four, and let one that is no slower pass in more than 85 of 100.
+- At a scatter of 5 % between runs, ten pairs find a build that is 10 % slower in everything in more than three
+  experiments of four (in one statistic of six: in four of ten), and let one that is no slower pass in more than 85 of
+  100.
 - A build that is 10 % slower, in everything or in one statistic alone, passes in at most 5 % of experiments.
-- A build that loses messages which the other does not lose never passes, be the rest as fast as it may.
+- A build that loses 0.1 % of its messages or more, where the other loses none, never passes, however fast it is.
 - Where runs scatter much, the answer is *inconclusive*, not a guess.
 
-## What it does not prove
+## What it does not show
 
 - That your runs scatter as these do. What yours scatter is in the `deviation` of `wsload compare --format json`; what
   is estimated from ten pairs is itself uncertain, which the t distribution allows for.

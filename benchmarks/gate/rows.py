@@ -49,9 +49,11 @@ ROWS: Final = (
     Row(name="scatter 5 %, 20 statistics judged", run=_planned(scattered(0.05)), statistics=20),
     Row(name="heavy tails: Student’s t, 3 degrees of freedom", run=_planned(heavy_tailed)),
     Row(name="one run in ten takes twice as long", run=_planned(disturbed)),
-    Row(name="latency alike over 10 s within runs of 30 s", run=_planned(correlated, 1_000), statistics=2),
     Row(
-        name="side by side: 20 % of the machine, 2 % of each start",
+        name="latency correlated over 10 s within runs of 30 s", run=_planned(correlated, 1_000), statistics=2
+    ),
+    Row(
+        name="side by side: the machine scatters by 20 %, each start by 2 %",
         run=_planned(side_by_side(common=0.20, restart=0.02)),
     ),
     Row(
@@ -59,7 +61,7 @@ ROWS: Final = (
         run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03)),
     ),
     Row(
-        name="side by side: they compete, and who starts first is 5 % faster",
+        name="side by side: they compete, and the side that starts first is 5 % faster",
         run=_planned(side_by_side(common=0.20, restart=0.02, competing=0.03, first=0.05)),
     ),
     Row(

@@ -306,8 +306,8 @@ def test_what_is_planned_can_be_looked_at_first(ab: Start, tmp_path: Path) -> No
         "--a", SERVE, "--b", "wss://user.test/chat", "--b-name", "new", "-f", CHAT, "--plan", "--power", "5%"
     ).wait(0)
     assert (
-        "10 pairs of runs, A B B A A B …, both of a pair in the same seconds, and 1 pair of A and A for "
-        "calibration: 12 s each, after 5 s of warm-up, 50 users; about 3 min 51 s in all" in done.err
+        "10 pairs of runs, side by side, and 1 pair with A on both sides for calibration: 12 s each, after 5 s of "
+        "warm-up, 50 users a run; about 3 min 51 s in all" in done.err
     )
     assert "Detecting a slowdown of 5 % in 4 of 5 experiments takes" in done.err
     assert not (tmp_path / "results").exists()
@@ -329,7 +329,7 @@ A_B = ("--a", SERVE, "--b", SLOW)
             (*A_B, "-f", CHAT, "--pin", "C=1"),
             "--pin C=1: use auto, or cores by name such as A=0,B=1,load=2-3",
         ),
-        ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected with a gate of 3 %"),
+        ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected where only more than 3 %"),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
         (

@@ -67,7 +67,7 @@ def test_faster_and_the_same_are_0(tmp_path: Path, results: Path) -> None:
 def test_shown_not_to_be_slower_is_0_however_much_faster_it_may_be(tmp_path: Path, results: Path) -> None:
     store_sides(results, slower=0.9, pairs=6)
     done = compare(tmp_path, *SIDES, "--min-ratio", "300%", code=0)
-    assert done.stdout.startswith("NOT SLOWER  B (v2) is not slower than A (v1): by at most ")
+    assert done.stdout.startswith("NOT SLOWER  B (v2) is not slower than A (v1): at most ")
 
 
 # Losing and refusing
@@ -114,7 +114,7 @@ def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: 
 def test_a_slower_build_can_be_too_little_slower_to_matter(tmp_path: Path, results: Path) -> None:
     store_sides(results, slower=1.3)
     done = compare(tmp_path, *SIDES, "--min-shift", "5ms", code=0)
-    assert "by at most 5.00 ms in everything that was judged" in " ".join(done.stdout.split())
+    assert "at most 5.00 ms slower in everything that was judged" in " ".join(done.stdout.split())
     assert "within 5.00 ms" in done.stdout
 
 

@@ -90,9 +90,9 @@ def test_a_side_is_called_by_its_letter_and_its_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pairs": 1}, "--pairs 1: from 2 to 200"),
-        ({"users": 0}, "--users 0: from 1"),
-        ({"run_time_s": 0.5}, "--run-time 0.5: from 1"),
+        ({"pairs": 1}, "--pairs 1: must be from 2 to 200"),
+        ({"users": 0}, "--users 0: must be from 1 to 1,000,000"),
+        ({"run_time_s": 0.5}, "--run-time 0.5: must be from 1 to 86,400"),
         ({"warm_up_s": -1}, "--warm-up -1"),
         ({"spawn_rate": 0}, "--spawn-rate 0"),
         ({"repeats": 11}, "--repeat 11"),
@@ -145,11 +145,11 @@ def test_the_plan_in_words() -> None:
     lines = list(forecast(replace(PLAN, stop_early=True)))
     assert lines[0] == "A (v1): node server.js --port {port}"
     assert lines[2] == (
-        "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users; about 13 min in all"
+        "10 pairs of runs, A B B A A B …: 30 s each, after 5 s of warm-up, 200 users a run; about 13 min in all"
     )
     assert "--stop-early" in lines[3]
     short = list(forecast(replace(PLAN, pairs=2, warm_up_s=0)))
-    assert short[2] == "2 pairs of runs, A B B A: 30 s each, 200 users; about 2 min 10 s in all"
+    assert short[2] == "2 pairs of runs, A B B A: 30 s each, 200 users a run; about 2 min 10 s in all"
 
 
 def test_power_is_told_for_what_is_judged_together() -> None:
@@ -164,5 +164,5 @@ def test_power_is_told_for_what_is_judged_together() -> None:
 
 
 def test_an_effect_below_the_gate_can_not_be_found() -> None:
-    with pytest.raises(UsageError, match="can't be detected with a gate of 3 %"):
+    with pytest.raises(UsageError, match="can't be detected where only more than 3 % is"):
         list(power_lines(PLAN, 0.02))

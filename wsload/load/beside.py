@@ -2,7 +2,7 @@
 
 It is a second Locust environment in the same process, with user classes, a runner, statistics and a results directory
 of its own. Its engine records on the same event loop, so whatever delays the load generator delays both sides alike.
-A run without another side has nothing of this.
+Without ``--ws-beside`` none of this is used.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _refuse_what_does_not_fit(environment: Any) -> None:
     if options.ws_beside_build == (options.ws_build or "dev"):
         raise UsageError(f"argument --ws-beside-build: both builds are called {options.ws_beside_build!r}")
     if options.ws_beside == environment.host:
-        raise UsageError("argument --ws-beside: it is the URL of --host")
+        raise UsageError("argument --ws-beside: it is the same URL as --host")
 
 
 def _twin(user_class: type[User], url: str) -> type[User]:
@@ -121,7 +121,7 @@ def _events_like(events: Events) -> Events:
 
 
 def _start_together(first: LocalRunner, other: LocalRunner) -> None:
-    """Gives the other runner all orders of the first, the initial one once both runs have begun."""
+    """Passes each start of the first runner on to the other; the initial one once both runs have begun."""
     start = first.start
     initial: list[functools.partial[None]] = []
 

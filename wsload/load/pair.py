@@ -43,7 +43,10 @@ class Pair:
             event.set()
 
     def begin(self) -> None:
-        """Begins both runs before either side has users. Raises `SystemExit` if one is refused: then there is none."""
+        """Begins both runs before either side has users.
+
+        Raises `SystemExit` if one is refused; then neither is kept.
+        """
         self.first.begin()
         if not self.first.is_running:
             return
@@ -60,7 +63,7 @@ class Pair:
     def wait_for_the_other(self, side: Side, patience_s: float) -> None:
         """Until the other side's users are gone, as those of ``side`` are.
 
-        Storing results takes the time of those who still measure.
+        Storing results would take CPU time from the side that still measures.
         """
         self._gone[id(side)].set()
         other = self.second if side is self.first else self.first
@@ -77,6 +80,6 @@ class Pair:
     def _name_partners(self) -> None:
         first, second = self.first.run, self.second.run
         if first is not None and second is not None:
-            with contextlib.suppress(OSError):  # a full disk: the end of the run tells
+            with contextlib.suppress(OSError):  # a full disk is reported at the end of the run
                 first.writer.name_partner(second.writer.path.name)
                 second.writer.name_partner(first.writer.path.name)

@@ -32,6 +32,7 @@ from wsload.judge.compare.pairs import Side
 from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
+from wsload.words import listed
 
 LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]
@@ -46,8 +47,8 @@ STAGE: Final = ".running"
 class ProgressListener(Protocol):
     """Receives progress updates of an experiment."""
 
-    def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
-        """Something begins, such as measuring."""
+    def step(self, experiment: Experiment, slots: Sequence[Slot], doing: str) -> None:
+        """Something begins, such as measuring, for these runs at once."""
 
     def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
         """A run can't be used, and is repeated."""
@@ -57,7 +58,7 @@ class ProgressListener(Protocol):
 
 
 class Conductor:
-    """Conducts an experiment in its directory, which the caller has locked (`experiment.alone`)."""
+    """Conducts an experiment in its directory, which the caller has locked (`wsload.commands.harness.place.alone`)."""
 
     def __init__(
         self,
@@ -138,7 +139,7 @@ class Conductor:
                 break
             for slot, load in bad.items():
                 if not attempts and load.run is None:
-                    which = "the calibration's run" if slot.calibrates else f"run {slot.number}"
+                    which = "the calibration run" if slot.calibrates else f"run {slot.number}"
                     raise WsloadError(f"{which} ({slot.letter}) failed every time: {load.problem}")
                 reasons[slot].append(load.problem)
                 self._listener.repeated(self.experiment, slot, load.problem)
@@ -182,7 +183,7 @@ class Conductor:
         plan = self.experiment.plan
         try:
             with ExitStack() as stack:
-                self._tell(slots, "starting the server")
+                self._tell(slots, "starting both servers" if slots[1:] else "starting the server")
                 servers = {
                     slot: stack.enter_context(
                         self._server(slot, guard, trees.cwd(Side.BASELINE if slot.calibrates else slot.side))
@@ -206,8 +207,7 @@ class Conductor:
         return found
 
     def _tell(self, slots: Sequence[Slot], doing: str) -> None:
-        beside = "".join(f", beside {slot.letter}" for slot in slots[1:])
-        self._listener.step(self.experiment, slots[0], doing + beside)
+        self._listener.step(self.experiment, slots, doing)
 
     def _server(self, slot: Slot, guard: Guard, cwd: Path | None) -> Server:
         stage = self._stage(slot)
@@ -290,9 +290,14 @@ def _summaries(loads: Mapping[Slot, Load]) -> dict[Slot, Summary]:
     found: dict[Slot, Summary] = {
         slot: (load.run.summary() if load.run is not None else None) or {} for slot, load in loads.items()
     }
-    silent = [each for each in found.values() if each and not each["metrics"].keys() & {"open", "message"}]
-    failures = {kind: number for each in silent for kind, number in each["failures"].items()}
+    silent = {
+        slot: each
+        for slot, each in found.items()
+        if each and not each["metrics"].keys() & {"open", "message"}
+    }
+    failures = {kind: number for each in silent.values() for kind, number in each["failures"].items()}
     if silent and (failures or len(silent) == len(found)):
         most = max(failures, key=failures.__getitem__, default="no user opened a connection")
-        raise NothingMeasured(f"the load got no answer from the server: {most}")
+        which = listed([slot.letter for slot in silent], "and")
+        raise NothingMeasured(f"the load got no answer from {which}: {most}")
     return found

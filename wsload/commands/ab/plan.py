@@ -91,7 +91,7 @@ class ExperimentPlan:
             ("--ready-timeout", self.ready_timeout_s, 0.1, 3_600),
         ):
             if not least <= value <= most:
-                raise UsageError(f"{name} {value:g}: from {least:g} to {most:g} is allowed")
+                raise UsageError(f"{name} {value:g}: must be from {least:g} to {most:,}")
         if self.a.name == self.b.name:
             raise UsageError(f"both builds are called {self.a.name!r}: name them with --a-name and --b-name")
         check_pin(self.pin, {"A": self.a, "B": self.b})
@@ -99,9 +99,7 @@ class ExperimentPlan:
         if self.side_by_side and (option := next(filter(_PROCESSES.match, self.options), "")):
             raise UsageError(f"{option}: side by side, one process loads both builds: add --one-at-a-time")
         if self.calibrations and not self.side_by_side:
-            raise UsageError(
-                "--calibrate: one at a time, there are no two sides that could differ: leave it out"
-            )
+            raise UsageError("--calibrate works only side by side: leave it out, or add --side-by-side")
 
     def build(self, side: Side) -> Build:
         return self.a if side is Side.BASELINE else self.b

@@ -31,18 +31,17 @@ _SHOWN = 6
 
 def forecast(plan: ExperimentPlan) -> Iterator[str]:
     """The plan in a few lines."""
-    runs = 2 * plan.pairs
     letters = " ".join(slot.letter for slot in order(plan.pairs)[:_SHOWN])
-    more = " …" if runs > _SHOWN else ""
+    more = " …" if 2 * plan.pairs > _SHOWN else ""
     for letter, build in (("A", plan.a), ("B", plan.b)):
         yield f"{called(letter, build)}: {build.command or build.url}"
     warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
-    together = ", both of a pair in the same seconds" if plan.side_by_side else ""
+    how = "side by side" if plan.side_by_side else letters + more
     if plan.calibrations:
-        together += f", and {counted(plan.calibrations, 'pair')} of A and A for calibration"
+        how += f", and {counted(plan.calibrations, 'pair')} with A on both sides for calibration"
     yield (
-        f"{plan.pairs} pairs of runs, {letters}{more}{together}: {span(plan.run_time_s)} each{warm_up}, "
-        f"{counted(plan.users, 'user')}; about {span(plan.whole_s)} in all"
+        f"{plan.pairs} pairs of runs, {how}: {span(plan.run_time_s)} each{warm_up}, "
+        f"{counted(plan.users, 'user')} a run; about {span(plan.whole_s)} in all"
     )
     yield from Pinning(plan.pin, available(), at_once=plan.side_by_side).for_people()
     if plan.stop_early:
@@ -133,9 +132,11 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def step(self, experiment: Experiment, slot: Slot, doing: str) -> None:
+    def step(self, experiment: Experiment, slots: Sequence[Slot], doing: str) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
-        about = f"{_which(experiment, slot)}: {doing}"
+        slot = slots[0]
+        which = [slot] if slot.calibrates else slots
+        about = f"{' and '.join(_which(experiment, each) for each in which)}: {doing}"
         if slot.number != self._number:
             self._number = slot.number
             self._bar.update(
@@ -148,7 +149,7 @@ class ProgressDisplay:
 
     def repeated(self, experiment: Experiment, slot: Slot, reason: str) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
-        self._say(f"{_which(experiment, slot)}, is repeated: {reason}", style="yellow")
+        self._say(f"{_which(experiment, slot)}, will be repeated: {reason}", style="yellow")
 
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""

@@ -75,7 +75,9 @@ def ab(
     serve: Annotated[
         str,
         typer.Option(
-            metavar="COMMAND", help="With refs: starts the server there; contains {port}.", show_default=False
+            metavar="COMMAND",
+            help="With refs: the command that starts the server in each worktree; contains {port}.",
+            show_default=False,
         ),
     ] = "",
     a_name: Annotated[
@@ -84,7 +86,12 @@ def ab(
     b_name: CandidateName = "",
     url: ServerUrl = SERVER_URL,
     locustfile: Locustfile = "locustfile.py",
-    users: Annotated[int, typer.Option("--users", "-u", metavar="N", help="Users in each run.")] = 50,
+    users: Annotated[
+        int,
+        typer.Option(
+            "--users", "-u", metavar="N", help="Users in each run; side by side, each build has as many."
+        ),
+    ] = 50,
     spawn_rate: Annotated[
         float | None,
         typer.Option(
@@ -108,7 +115,8 @@ def ab(
     warm_up: Annotated[
         str,
         typer.Option(
-            metavar="TIME", help="Length of a discarded run before each, on the same server; 0s for none."
+            metavar="TIME",
+            help="Length of the warm-up before each run, on the same server; it is discarded. 0s for none.",
         ),
     ] = "5s",
     pairs: Annotated[int, typer.Option(metavar="N", help="Pairs of runs, one of A and one of B.")] = 10,
@@ -126,8 +134,8 @@ def ab(
         int | None,
         typer.Option(
             metavar="N",
-            help="Side by side: in so many further pairs run A on both sides. If A differs from itself, the bounds get "
-            "wider by that. Default: 1 for every 8 pairs; none where A is a URL.",
+            help="Side by side: add N pairs with A on both sides. If those differ by more than chance explains, the "
+            "bounds get wider by the difference. Default: 1 for every 8 pairs; none where A is a URL.",
             show_default=False,
         ),
     ] = None,
@@ -194,10 +202,10 @@ def ab(
 
     Each run gets a server of its own, and starts once that answers a WebSocket handshake. Both runs of a pair are
     made in the same seconds by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so
-    that what else happens on the machine affects both builds equally. Of each run
-    the percentiles that can be trusted are used. A run of which nothing can be trusted is repeated, and left
-    out if that does not help; six such attempts in a row end the experiment, which is then judged by the
-    runs it has. Commands are run without a shell and stored in experiment.json: pass secrets in the
+    that what else happens on the machine affects both builds equally. Only percentiles
+    that can be trusted are used. A run with none is repeated (side by side, with its partner), and left out if
+    it still has none; six such attempts in a row end the experiment, which is then judged by the runs it has.
+    Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 
     Everything goes into one directory, results/ab-<time>: the runs, each with the server's log, CPU and
@@ -205,8 +213,9 @@ def ab(
     If the result is inconclusive, --resume EXPERIMENT --more N adds pairs.
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
-    or to fail more; 2 usage; 3 no valid runs; 4 inconclusive or interrupted; 5 the load got no answer;
-    6 a server did not start, or ended by itself.
+    or to fail more; 2 usage; 3 no valid runs, or ended after six invalid attempts without B shown to be
+    slower; 4 inconclusive or interrupted; 5 the load got no answer; 6 a server did not start, or ended by
+    itself; 7 wsload could not do its work.
     """
     from wsload.commands.ab.experiment import Experiment, load
     from wsload.commands.ab.plan import ExperimentPlan, fit_together

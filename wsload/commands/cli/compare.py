@@ -105,8 +105,8 @@ def compare(
     can't tell a build from a bad minute: nothing is judged then, unless you give the scatter of runs
     (--scatter).
 
-    Lost and failed messages rank above every answered one, and a build that loses or refuses more is
-    never called faster or not slower.
+    Lost and failed messages rank above every answered one. A build that loses or refuses more is never called
+    faster, and not slower only within --failures-within.
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
     or to fail more; 2 usage; 3 no valid runs; 4 inconclusive. If GITHUB_STEP_SUMMARY is set, Markdown is

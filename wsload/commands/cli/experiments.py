@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from wsload.commands.harness.builds import Build
 
 Locustfile = Annotated[
-    str, typer.Option("--locustfile", "-f", metavar="FILE", help="The load.", show_default=False)
+    str,
+    typer.Option(
+        "--locustfile",
+        "-f",
+        metavar="FILE",
+        help="The locustfile. Default: locustfile.py.",
+        show_default=False,
+    ),
 ]
 Candidate = Annotated[
     str, typer.Option("--b", metavar="COMMAND|URL", help="The candidate.", show_default=False)
@@ -39,7 +46,7 @@ Setup = Annotated[
 CandidateName = Annotated[
     str, typer.Option(metavar="LABEL", help="The candidate's label.", show_default=False)
 ]
-ServerUrl = Annotated[str, typer.Option(metavar="URL", help="The URL of a started server.")]
+ServerUrl = Annotated[str, typer.Option(metavar="URL", help="The URL at which a started server listens.")]
 SERVER_URL: Final = "ws://127.0.0.1:{port}"
 ReadyTimeout = Annotated[str, typer.Option(metavar="TIME", help="How long a server may take to answer.")]
 
@@ -47,8 +54,8 @@ Pin = Annotated[
     str,
     typer.Option(
         metavar="auto|A=0,B=1,load=2-3",
-        help="Keep servers and load generator on cores of their own (Linux): auto shares out the machine's; "
-        "otherwise name them, several as 2-3 or 0+2.",
+        help="Keep servers and load generator on cores of their own (Linux): auto divides the machine's "
+        "among them; or name them, several as 2-3 or 0+2.",
         show_default=False,
     ),
 ]

@@ -18,7 +18,7 @@ MinRatio = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Slower means: by more than this, at the lower bound. Default: 3%.",
+        help="Slower: the lower bound of the change must be above this. Default: 3%.",
         show_default=False,
     ),
 ]
@@ -26,7 +26,8 @@ MinShift = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="… and by more than this, since 3 % of 0.2 ms hardly matters. Default: 50us.",
+        help="Slower: the change as measured must also be above this, since 3 % of 0.2 ms hardly matters. "
+        "Default: 50us.",
         show_default=False,
     ),
 ]
@@ -34,7 +35,7 @@ SameWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Not slower means: at the upper bound, by at most this or --min-shift. Default: 10%.",
+        help="Not slower: the upper bound must be at most this, or at most --min-shift. Default: 10%.",
         show_default=False,
     ),
 ]
@@ -42,7 +43,8 @@ FailuresWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="No more failures means: at most this share of all attempts more. Default: 0.1%.",
+        help="Not failing more: at the upper bound, at most this many percentage points more attempts lost or failed. "
+        "Default: 0.1%.",
         show_default=False,
     ),
 ]

@@ -3,8 +3,8 @@
 Side by side, the servers compete for the machine, and one may have the better place. Where that is alike for both it
 cancels. So now and then both sides run A. What they then differ by, beyond chance, is no difference between builds.
 Once that is seen in one statistic the sides are known to differ, and what each statistic differed by is counted as a
-possible bias: its bounds move out by as much. (Had each to be beyond chance by itself, one that just is not would be
-called slower: of six statistics biased by seven deviations, one in an experiment of seven.)
+possible bias: its bounds move out by as much. (If each had to be beyond chance on its own, one that just missed would
+be called slower: with six statistics biased by seven deviations, in one experiment of seven.)
 """
 
 from __future__ import annotations

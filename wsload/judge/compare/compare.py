@@ -182,8 +182,9 @@ def _order_warning(chosen: Design, gate: Gate) -> list[str]:
     if abs(chosen.offset) <= 1:
         return []
     return [
-        f"the runs did not alternate: on average the candidate ran {chosen.offset:+.1f} runs after the "
-        f"baseline, so a drift of {percent(gate.drift)} per run is allowed for; run in the order A B B A"
+        f"the runs did not alternate: on average the candidate ran {abs(chosen.offset):.1f} runs "
+        f"{'after' if chosen.offset > 0 else 'before'} the baseline, so the bounds allow for a drift of "
+        f"{percent(gate.drift)} per run; make the runs in the order A B B A"
     ]
 
 
@@ -194,6 +195,6 @@ def _bias_warnings(measured: Measured) -> list[str]:
         return []
     which = f" ({listed(found) if len(found) <= _MOST_NAMED else ', '.join([*found[:_MOST_NAMED], '…'])})"
     return [
-        f"with A on both sides, the two still differ by more than chance explains{which if found else ''}: "
-        "the bounds are wider by as much"
+        "with A on both sides, the sides differed by more than chance explains, so the bounds of each statistic are "
+        f"wider by what it differed{which if found else ''}"
     ]

@@ -44,7 +44,7 @@ class Measured:
     calibration: Floats
     """The mean log-ratio or difference of pairs of A and A; NaN where none were made."""
     bias: Floats
-    """How much of it is beyond chance, from 0: part of the evidence's slack."""
+    """Its size where the sides are known to differ, else 0: part of the evidence's slack."""
 
 
 def measure(
@@ -143,7 +143,7 @@ def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
     if problem := hindrance(quantile, design.runs, asked=asked):
         return problem
     if not _trusted(quantile, design):
-        reason = "it is not trusted in most runs, since the load generator was too late"
+        reason = "in most runs it is not trusted; their reports say why"
         return Unjudged(name=quantile.name, reason=reason, blocks=asked)
     if design.basis is Basis.STATED and gate.scatter_of(quantile.name) is None:
         return Unjudged(name=quantile.name, reason="its scatter between runs is not stated")

@@ -108,14 +108,14 @@ def pairs_for_power(
         raise UsageError(f"a power must lie between 0 and 100 %, not at {percent(power)}")
     if effect <= gate.ratio:
         raise UsageError(
-            f"a change of {percent(effect)} can't be detected with a gate of {percent(gate.ratio)}: "
-            "ask for a larger change or set a lower gate"
+            f"a change of {percent(effect)} can't be detected where only more than {percent(gate.ratio)} is called "
+            "slower: ask for a larger change, or lower --min-ratio"
         )
     pairs = pairs_needed(_distance(effect, gate), power=power, deviation=deviation, level=_level(gate))
     if pairs is None:
         raise UsageError(
             f"a change of {percent(effect)} would take more than {MOST_PAIRS:,} pairs of runs: "
-            "ask for a larger change, set a lower gate or make the runs longer"
+            "ask for a larger change, lower --min-ratio or make the runs longer"
         )
     return pairs
 

@@ -100,7 +100,7 @@ def hindrance(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool) ->
     there = [(run, each) for run, each in found if each is not None and each.attempts]
     name = quantile.name
     if not all(_enough(each, quantile) for _, each in there) or not there:
-        reason = f"fewer than {quantile.fewest:,} values in a run, so fewer than {FEWEST_BEYOND} beyond it"
+        reason = f"a run has fewer than {quantile.fewest:,} values, so fewer than {FEWEST_BEYOND} beyond it"
         return Unjudged(name=name, reason=reason, blocks=asked)
     if len(there) < len(found):
         sides = {run.side for run in runs} - {run.side for run, _ in there}

@@ -62,7 +62,7 @@ def _widest(report: ComparisonReport) -> str:
     bounds = [f"{percent_up(max(0.0, *near))}"] if near else []
     bounds += [milliseconds(gate.shift_ns)] if small else []
     return (
-        f"by at most {listed(bounds, 'or')} in everything that was judged"
+        f"at most {listed(bounds, 'or')} slower in everything that was judged"
         if bounds
         else "it does not fail more"
     )
@@ -75,8 +75,8 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
         worst = max((each for each in failing if each.is_share), key=lambda each: each.change, default=None)
         seen = f" (this one: {_failing(worst)})" if worst is not None else ""
         return (
-            f"One run per side can't tell whether {b} is slower than {a}, because runs of one build differ "
-            f"too{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
+            f"One run per side can't tell whether {b} is slower than {a}, because two runs of one build "
+            f"differ too{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
         )
     if not comparison.judgements and not comparison.unjudged:
         return "The runs recorded nothing that could be judged"
@@ -85,11 +85,11 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
             each for each in comparison.judgements if each.is_share and each.verdict is Verdict.INCONCLUSIVE
         ]
         worse = f"is slower than {a}" + (" or fails more" if open_shares else "")
-        return f"It can't be told yet whether {b} {worse}; undecided: {names}"
+        return f"Can't tell yet whether {b} {worse}; undecided: {names}"
     blocking = [each.name for each in comparison.unjudged if each.blocks] or [
         each.name for each in comparison.unjudged
     ]
-    return f"It can't be told whether {b} is slower than {a}: {shortened(blocking)} could not be judged"
+    return f"Can't tell whether {b} is slower than {a}: {shortened(blocking)} could not be judged"
 
 
 def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
@@ -136,15 +136,16 @@ def gate_sentences(report: ComparisonReport) -> tuple[str, ...]:
         return ()
     told = {each.verdict for each in comparison.judgements}
     found = [
-        f"The change lies between the two bounds. Slower: more than {percent(gate.ratio)} and "
-        f"{milliseconds(gate.shift_ns)} slower at the lower bound. Not slower: at most "
+        f"The change lies between the two bounds. Slower: more than {percent(gate.ratio)} slower at the lower "
+        f"bound, and more than {milliseconds(gate.shift_ns)} slower as measured. Not slower: at most "
         f"{percent(gate.same_within)} or {milliseconds(gate.shift_ns)} slower at the upper bound. Each is wrong "
         f"by chance in at most {percent(gate.alpha)} of comparisons."
     ]
     if any(each.is_share for each in comparison.judgements):
         found.append(
-            "Lost and failed are shares of all attempts (pp: percentage points). Fails more: at the lower "
-            f"bound. No more: at most {percent(gate.failures_within)} more at the upper bound."
+            "Lost and failed are shares of all attempts (pp: percentage points). Fails more: more at the lower "
+            f"bound, and by more than {_points(gate.failures_floor).lstrip('+')} as measured. No more: at most "
+            f"{_points(gate.failures_within).lstrip('+')} more at the upper bound."
         )
     if Verdict.INCONCLUSIVE in told and any(each.more_pairs for each in comparison.judgements):
         found.append("In brackets: about how many more pairs of runs would settle it.")
@@ -198,7 +199,10 @@ def calibration_sentences(judgements: Sequence[Judgement]) -> tuple[str, ...]:
         return ()
     more = f" and {len(found) - _MOST_CALIBRATED} more" if len(found) > _MOST_CALIBRATED else ""
     shown = f"{', '.join(found[:_MOST_CALIBRATED])}{more}"
-    return (f"With A on both sides, the change was: {shown}. Only what is beyond chance widens the bounds.",)
+    return (
+        f"With A on both sides, the change was: {shown}. The bounds get wider only if one of these is more than "
+        "chance explains.",
+    )
 
 
 def shown_change(judgement: Judgement) -> str:

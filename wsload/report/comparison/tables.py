@@ -49,7 +49,7 @@ def judgements_table(report: ComparisonReport) -> Table:
             Column(title="A", unit="ms"),
             Column(title="B", unit="ms"),
             Column(title="change"),
-            Column(title="between"),
+            Column(title="bounds"),
             Column(title="verdict", align=_LEFT),
         ),
         rows=tuple(rows),
