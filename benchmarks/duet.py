@@ -97,8 +97,16 @@ def main() -> int:
     tries.set_defaults(do=make_tries)
     options = parser.parse_args()
     with neighbour(), tempfile.TemporaryDirectory() as directory:
-        Console(width=160).print(options.do(options, Path(directory)))
+        print(as_text(options.do(options, Path(directory))))
     return ExitCode.OK
+
+
+def as_text(table: Table) -> str:
+    """The table in Markdown."""
+    console = Console(width=200, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().strip()
 
 
 @contextlib.contextmanager
@@ -169,6 +177,8 @@ def make_tries(options: argparse.Namespace, directory: Path) -> Table:
         if options.keep:
             with options.keep.open("a") as file:
                 file.write(json.dumps(found[-1]) + "\n")
+    if some := biases(found):
+        print(f"A and A: p50 {mean(some):+.2%}, from {min(some):+.2%} to {max(some):+.2%}")
     return counted(found)
 
 
@@ -244,8 +254,16 @@ def called(tries: list[dict[str, Any]], at: str) -> int:
 def bounds(tries: list[dict[str, Any]], at: str) -> str:
     """The medians of a percentile's lower and upper bounds."""
     judged = [found for each in tries if (found := statistics_at(each, at))]
+    if not judged:
+        return "–"
     low, high = (median(each[bound] or math.nan for each in judged) - 1 for bound in ("low", "high"))
     return f"{low:+.1%} and {high:+.1%}"
+
+
+def biases(found: list[dict[str, Any]]) -> list[float]:
+    """What A differed from itself by at p50 in each experiment's calibration, where that is known."""
+    known = [statistics_at(each, "p50").get("bias") for each in found]
+    return [each - 1 for each in known if each is not None]
 
 
 def statistics_at(found: dict[str, Any], at: str) -> dict[str, Any]:

@@ -161,6 +161,8 @@ def test_power_is_told_for_what_is_judged_together() -> None:
     assert "ratios scatter by 6.9 %" in assumed and "1 statistic is judged" in assumed
     everything, _ = power_lines(PLAN, 0.10)
     assert "takes 17 pairs" in everything
+    needed, assumed = power_lines(replace(PLAN, side_by_side=True), 0.10)
+    assert "takes 6 pairs" in needed and "ratios scatter by 3 %" in assumed
 
 
 def test_an_effect_below_the_gate_can_not_be_found() -> None:

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.locust_run import ROOT
 
-from benchmarks import hot_path, report_hour, results_hour, tsung
+from benchmarks import duet, hot_path, report_hour, results_hour, tsung
 from benchmarks.figures import YARDSTICK, Figure, Goal, Place, Sample, figures, outcomes
 from benchmarks.processes import Process, until
 from benchmarks.tables import number, to_json
@@ -219,3 +220,33 @@ def test_the_benchmarks_of_an_hour_write_runs_that_can_be_read(tmp_path: Path) -
     steps = {what for what, _, _ in results_hour.measured(tmp_path, seconds=3, workers=2)}
     assert {"merge", "write", "read", "summarize"} <= steps
     assert open_run(report_hour.write_run(tmp_path, seconds=3)).problems == ()
+
+
+def test_the_page_on_experiments_has_the_table_of_those_that_were_kept() -> None:
+    text = (ROOT / "docs" / "inside" / "duet.md").read_text("utf-8")
+    assert duet.as_text(duet.counted(duet.read(duet.KEPT))) in text
+
+
+def test_experiments_are_counted_by_how_they_ended(tmp_path: Path) -> None:
+    def made(code: int, verdict: str, p50: str, way: str = "side-by-side") -> dict[str, object]:
+        statistic = {"low": 1.01, "high": 1.03, "verdict": p50, "bias": 1.02}
+        statistics = {"message.p50": statistic}
+        return {
+            "row": "p50",
+            "way": way,
+            "code": code,
+            "verdict": verdict,
+            "took_s": 200,
+            "statistics": statistics,
+        }
+
+    found = [made(0, "faster", "faster"), made(1, "slower", "slower"), made(1, "slower", "not slower")]
+    found += [
+        made(4, "inconclusive", "inconclusive"),
+        made(0, "not slower", "not slower", way="one-at-a-time"),
+    ]
+    lines = duet.as_text(duet.counted(found)).splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert cells[0][:8] == ["p50", "side-by-side", "4", "0", "2", "1", "1", "p50 in 1, p99 in 0"]
+    assert cells[1][:7] == ["p50", "one-at-a-time", "1", "1", "0", "0", "0"]
+    assert duet.biases(found) == [pytest.approx(0.02)] * 5

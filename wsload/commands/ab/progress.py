@@ -18,7 +18,13 @@ from wsload.commands.ab.experiment import Experiment, Outcome
 from wsload.commands.ab.plan import ExperimentPlan, Slot, order
 from wsload.commands.harness.builds import called
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.judge.compare.power import PAIR_DEVIATION, expected, pairs_for_power, power_of
+from wsload.judge.compare.power import (
+    PAIR_DEVIATION,
+    SIDE_BY_SIDE_DEVIATION,
+    expected,
+    pairs_for_power,
+    power_of,
+)
 from wsload.judge.compare.selection import PERCENTILE
 from wsload.words import counted, listed, milliseconds, percent, span
 
@@ -55,17 +61,23 @@ def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
     """
     gate = replace(plan.gate, alpha=plan.looks.last * plan.gate.alpha)
     statistics = expected(gate)
-    needed = pairs_for_power(effect, gate)
-    chance = power_of(effect, plan.pairs, gate)
+    deviation = SIDE_BY_SIDE_DEVIATION if plan.side_by_side else PAIR_DEVIATION
+    needed = pairs_for_power(effect, gate, deviation=deviation)
+    chance = power_of(effect, plan.pairs, gate, deviation=deviation)
     seconds = needed * plan.pair_s
     yield (
         f"Detecting a slowdown of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
         f"about {span(seconds)}; the {plan.pairs} planned ones detect it in {math.floor(100 * chance)} of 100"
     )
+    like, fewer = "as on a busy machine", ["on a quiet machine"]
+    if plan.side_by_side:
+        like = "as those of a very fast server do on a busy machine"
+        fewer.append("for a server that takes milliseconds")
+    if statistics > 1:
+        fewer.append("with --judge")
     yield (
-        f"This assumes that pairs' ratios scatter by {percent(PAIR_DEVIATION)}, as on a busy machine, and that "
-        f"{counted(statistics, 'statistic is', 'statistics are')} judged. Fewer pairs are enough on a quiet machine"
-        + ("" if statistics == 1 else ", or with --judge")
+        f"This assumes that pairs' ratios scatter by {percent(deviation)}, {like}, and that "
+        f"{counted(statistics, 'statistic is', 'statistics are')} judged. Fewer pairs are enough {listed(fewer, 'or')}"
     )
 
 
