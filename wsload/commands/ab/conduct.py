@@ -183,7 +183,8 @@ class Conductor:
         plan = self.experiment.plan
         try:
             with ExitStack() as stack:
-                self._tell(slots, "starting both servers" if slots[1:] else "starting the server")
+                which = "both servers" if slots[1:] else "the server"
+                self._listener.step(self.experiment, slots, f"starting {which}")
                 servers = {
                     slot: stack.enter_context(
                         self._server(slot, guard, trees.cwd(Side.BASELINE if slot.calibrates else slot.side))
@@ -191,9 +192,9 @@ class Conductor:
                     for slot in slots
                 }
                 if plan.warm_up_s:
-                    self._tell(slots, "warming up")
+                    self._listener.step(self.experiment, slots, "warming up")
                     self._load_all(servers, plan.warm_up_s, "warm-up", guard)
-                self._tell(slots, "measuring")
+                self._listener.step(self.experiment, slots, "measuring")
                 for server in servers.values():
                     server.measure(plan.run_time_s)
                 found = self._load_all(servers, plan.run_time_s, "measured", guard)
@@ -205,9 +206,6 @@ class Conductor:
             if load.run is not None and (each := figures[slot]) is not None:
                 replace_file(load.run.path / SERVER, each.to_json())
         return found
-
-    def _tell(self, slots: Sequence[Slot], doing: str) -> None:
-        self._listener.step(self.experiment, slots, doing)
 
     def _server(self, slot: Slot, guard: Guard, cwd: Path | None) -> Server:
         stage = self._stage(slot)
@@ -290,14 +288,10 @@ def _summaries(loads: Mapping[Slot, Load]) -> dict[Slot, Summary]:
     found: dict[Slot, Summary] = {
         slot: (load.run.summary() if load.run is not None else None) or {} for slot, load in loads.items()
     }
-    silent = {
-        slot: each
-        for slot, each in found.items()
-        if each and not each["metrics"].keys() & {"open", "message"}
-    }
+    told = {slot.letter: each for slot, each in found.items() if each}
+    silent = {side: each for side, each in told.items() if not each["metrics"].keys() & {"open", "message"}}
     failures = {kind: number for each in silent.values() for kind, number in each["failures"].items()}
     if silent and (failures or len(silent) == len(found)):
         most = max(failures, key=failures.__getitem__, default="no user opened a connection")
-        which = listed([slot.letter for slot in silent], "and")
-        raise NothingMeasured(f"the load got no answer from {which}: {most}")
+        raise NothingMeasured(f"the load got no answer from {listed(list(silent), 'and')}: {most}")
     return found
