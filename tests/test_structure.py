@@ -27,7 +27,7 @@ FACE = {"__init__.py", "__main__.py"}
 """The package's own front and its command: they only pass on."""
 
 DOORS = {
-    "hdrh": ("measure/encoding.py",),
+    "hdrh": ("measure/compat.py",),
     "orjson": ("protocols/chat/conversation/messages.py", "results/"),
     "locust": ("load/", "protocols/", "server/embedded.py"),
     "gevent": ("load/",),

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import contextlib
 import inspect
-from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytest
+from canary import needed
 from opening_client import until
 from pair import URI
 from websockets.asyncio.client import connect
@@ -30,19 +27,8 @@ from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.handshake import Handshake
 
 
-@contextlib.contextmanager
-def needed(name: str, purpose: str) -> Iterator[None]:
-    """Whatever goes wrong inside is reported as what this name is needed for."""
-    try:
-        yield
-    except Exception as error:
-        pytest.fail(
-            f"websockets {version('websockets')}: {name} has changed; wsload needs it {purpose}: {error!r}"
-        )
-
-
 def test_masks() -> None:
-    with needed("speedups.apply_mask", "to mask what is sent"):
+    with needed("websockets", "speedups.apply_mask", "to mask what is sent"):
         assert compat.apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
         assert compat.apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
 
@@ -56,7 +42,9 @@ def answered(handshake: Handshake) -> Any:
 
 
 def test_the_result_of_a_handshake() -> None:
-    with needed("ClientProtocol.handshake_exc, .subprotocol, .extensions", "to know what was agreed on"):
+    with needed(
+        "websockets", "ClientProtocol.handshake_exc, .subprotocol, .extensions", "to know what was agreed on"
+    ):
         protocol = ClientProtocol(URI)
         protocol.connect()
         assert compat.handshake_result(protocol) == (None, None, [])
@@ -66,14 +54,16 @@ def test_the_result_of_a_handshake() -> None:
 
 
 def test_the_key_of_a_handshake_can_be_set() -> None:
-    with needed("ClientProtocol.key", "to judge an unusual answer to a key that it did not make"):
+    with needed(
+        "websockets", "ClientProtocol.key", "to judge an unusual answer to a key that it did not make"
+    ):
         protocol = ClientProtocol(URI)
         compat.set_key(protocol, b"dGhlIHNhbXBsZSBub25jZQ==")
         assert protocol.connect().headers["Sec-WebSocket-Key"] == "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 def test_the_opening_is_done_by_its_sans_io_part() -> None:
-    with needed("ClientProtocol", "for the opening handshake"):
+    with needed("websockets", "ClientProtocol", "for the opening handshake"):
         handshake = Handshake(URI, headers=Headers([("X-One", "1")]), user_agent=compat.USER_AGENT)
         assert b"\r\nX-One: 1\r\n" in handshake.request_bytes()
         handshake = Handshake(URI, headers=Headers())
@@ -82,7 +72,7 @@ def test_the_opening_is_done_by_its_sans_io_part() -> None:
 
 
 def test_compression_by_its_extension() -> None:
-    with needed("PerMessageDeflate's four parameters", "to compress messages"):
+    with needed("websockets", "PerMessageDeflate's four parameters", "to compress messages"):
         from websockets.extensions.permessage_deflate import PerMessageDeflate
 
         agreed = compat.compression([PerMessageDeflate(True, False, 10, 15)])
@@ -97,14 +87,14 @@ def test_compression_by_its_extension() -> None:
 
 
 def test_proxies() -> None:
-    with needed("proxy.parse_proxy", "to read --ws-proxy"):
+    with needed("websockets", "proxy.parse_proxy", "to read --ws-proxy"):
         proxy = compat.parse_proxy("http://ada:secret@proxy.example:3128")
         assert (proxy.scheme, proxy.host, proxy.port) == ("http", "proxy.example", 3128)
-    with needed("asyncio.client.connect_http_proxy", "to go through --ws-proxy"):
+    with needed("websockets", "asyncio.client.connect_http_proxy", "to go through --ws-proxy"):
         inspect.signature(compat.connect_http_proxy).bind(proxy, URI, user_agent_header="x", ssl=True)
-    with needed("asyncio.client.connect_socks_proxy", "to go through --ws-proxy"):
+    with needed("websockets", "asyncio.client.connect_socks_proxy", "to go through --ws-proxy"):
         inspect.signature(compat.connect_socks_proxy).bind(proxy, URI)
-    with needed("http11.USER_AGENT", "to say who asks"):
+    with needed("websockets", "http11.USER_AGENT", "to say who asks"):
         assert "websockets" in compat.USER_AGENT
 
 
@@ -143,7 +133,9 @@ def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -
                 await asyncio.wait_for(done, 10)
 
     with needed(
-        "Connection.process_event, .recv_messages, .drain_waiters, .send_data", "to serve at its speed"
+        "websockets",
+        "Connection.process_event, .recv_messages, .drain_waiters, .send_data",
+        "to serve at its speed",
     ):
         asyncio.run(main())
 

@@ -5,16 +5,13 @@ Each failure names the dependency, the version installed, and what wsload would 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import platform
 import re
 import sys
 import threading
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ import gevent.event
 import gevent.monkey
 import locust
 import pytest
+from canary import needed
 from gevent.pool import Group
 from locust import User, argument_parser, stats
 from locust.dispatch import UsersDispatcher
@@ -33,17 +31,6 @@ from locust.stats import RequestStats
 
 import wsload
 from wsload.load.locust import compat, statistics_compat
-
-
-@contextlib.contextmanager
-def needed(dependency: str, name: str, purpose: str) -> Iterator[None]:
-    """Whatever goes wrong inside is reported as what this name is needed for."""
-    try:
-        yield
-    except Exception as error:
-        release = platform.python_version() if dependency == "CPython" else version(dependency)
-        text = f"{dependency} {release}: {name} has changed; wsload needs it {purpose}: {error!r}"
-        pytest.fail(text)
 
 
 class Someone(User):
