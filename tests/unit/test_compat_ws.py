@@ -5,12 +5,15 @@ Each failure names the version installed, and what wsload would lose.
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import inspect
-from pathlib import Path
+import os
+import runpy
+import sys
+import time
 from typing import Any
 
+import pytest
 from canary import needed
 from opening_client import until
 from pair import URI
@@ -21,7 +24,6 @@ from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-import wsload
 from wsload.load.ws import compat
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.handshake import Handshake
@@ -31,6 +33,15 @@ def test_masks() -> None:
     with needed("websockets", "speedups.apply_mask", "to mask what is sent"):
         assert compat.apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
         assert compat.apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
+
+
+def test_masks_without_the_library_s_extension_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    with needed("websockets", "utils.apply_mask", "to mask what is sent where there is no C compiler"):
+        monkeypatch.setitem(sys.modules, "websockets.speedups", None)
+        apply_mask = runpy.run_path(compat.__file__)["apply_mask"]
+        assert apply_mask is not compat.apply_mask
+        assert apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
+        assert apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
 
 
 def answered(handshake: Handshake) -> Any:
@@ -100,25 +111,33 @@ def test_proxies() -> None:
 
 def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -> None:
     class Connection(compat.FrameConnection):
-        __slots__ = ("frames",)
+        __slots__ = ("behind", "frames")
 
         def receive_frame(self, frame: Frame) -> None:
             self.frames.append((frame.opcode, bytes(frame.data)))
 
+        def overrun(self) -> None:
+            self.behind = True
+
     class Message:
-        data, frame, opcode = b"hello", b"\x81\x05hello", Opcode.TEXT
+        def __init__(self, opcode: Opcode, data: bytes) -> None:
+            self.opcode, self.data, self.frame = opcode, data, compat.server_frame(opcode, data)
+
+    hello, long = Message(Opcode.TEXT, b"hello"), Message(Opcode.BINARY, os.urandom(8 << 20))
 
     async def main() -> None:
         async def handle(connection: Any) -> None:
-            connection.frames = []
-            assert connection.deliver(Message())
+            connection.frames, connection.behind = [], False
+            assert connection.deliver(hello) and hello.frame == b"\x81\x05hello"
             await asyncio.sleep(0)
             assert compat.connections_of(server) == 1
             await until(lambda: bool(connection.frames))
             assert connection.frames == [(Opcode.TEXT, b"answer")]
+            assert 0 <= time.monotonic_ns() - connection.received_ns < 10e9
+            assert not connection.behind and connection.deliver(long) and connection.behind
             connection.drop()
             await connection.wait_closed()
-            assert not connection.deliver(Message())
+            assert not connection.deliver(hello)
             done.set_result(None)
 
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -134,45 +153,8 @@ def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -
 
     with needed(
         "websockets",
-        "Connection.process_event, .recv_messages, .drain_waiters, .send_data",
+        "Connection.process_event, .recv_messages, .drain_waiters, .send_data, .data_received, .pause_writing, "
+        "Frame.serialize",
         "to serve at its speed",
     ):
         asyncio.run(main())
-
-
-PRIVATE = frozenset(
-    {
-        *(
-            "open_tcp_connection",
-            "create_connection_kwargs",
-            "process_redirect",
-            "recv_messages",
-            "drain_waiters",
-        ),
-        *(
-            "parser_exc",
-            "connection_lost_waiter",
-            "handshake_exc",
-            "send_data",
-            "send_context",
-            "process_event",
-        ),
-        *("parser", "handler_tasks", "speedups", "keepalive_task", "set_connection_exc", "response_rcvd"),
-        *("connect_http_proxy", "connect_socks_proxy", "parse_proxy", "apply_mask", "send_in_progress"),
-    }
-)
-"""Names of the library that its documentation does not have, such as may be tempting."""
-
-
-def test_nothing_undocumented_is_used_anywhere_else() -> None:
-    package = Path(wsload.__file__).parent
-    found = []
-    for path in package.rglob("*.py"):
-        if path == Path(compat.__file__):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.attr] if isinstance(node, ast.Attribute) else []
-            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("websockets"):
-                names = [alias.name for alias in node.names]
-            found += [f"{path.relative_to(package)}: {name}" for name in names if name in PRIVATE]
-    assert found == []
