@@ -31,6 +31,7 @@ from locust.stats import RequestStats
 
 import wsload
 from wsload.load.locust import compat, statistics_compat
+from wsload.load.locust.threads import thread_id
 
 
 class Someone(User):
@@ -289,6 +290,11 @@ def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch:
         monkeypatch.setattr(stats, "bucket_response_time", lambda _: 7)
         statistics_compat.log_many(entry, [5_000_000], 0)
         assert entry.response_times == {7: 1}
+
+
+def test_the_frame_of_a_thread_is_known_by_its_real_id() -> None:
+    with needed("CPython", "sys._current_frames", "to say what blocks the loop"):
+        assert compat.current_frames()[thread_id()] is sys._getframe()
 
 
 def test_an_exception_reaches_the_main_greenlet() -> None:
