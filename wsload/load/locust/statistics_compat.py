@@ -21,6 +21,8 @@ def is_locusts_own(listener: Any) -> bool:
 
 _locusts_rounding: Final = stats.bucket_response_time
 SECONDS_KEPT: Final = 60
+CHART_FILES: Final = ("html_file", "csv_prefix")
+"""The options with which Locust writes its charts to files: ``--html`` and ``--csv``."""
 _FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -90,7 +92,7 @@ def shows_charts(options: Any) -> bool:
     """Whether Locust's charts are shown, or written: web UI, ``--html``, ``--csv``. A library's user may, too."""
     if options is None or not getattr(options, "headless", False):
         return True
-    return any(getattr(options, name, None) for name in ("html_file", "csv_prefix"))
+    return any(getattr(options, name, None) for name in CHART_FILES)
 
 
 def forget_charts(stats: RequestStats) -> None:
