@@ -123,6 +123,7 @@ def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -
         def __init__(self, opcode: Opcode, data: bytes) -> None:
             self.opcode, self.data, self.frame = opcode, data, compat.server_frame(opcode, data)
 
+    long: compat.Prepared
     hello, long = Message(Opcode.TEXT, b"hello"), Message(Opcode.BINARY, os.urandom(8 << 20))
 
     async def main() -> None:

@@ -154,12 +154,15 @@ def test_a_worker_can_send_its_statistics_at_once() -> None:
         assert [message.type for message in sent] == ["stats"]
 
 
-def test_locust_finds_out_its_defaults_once_and_finds_the_same() -> None:
+def test_locust_finds_out_its_defaults_once_and_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wsload.ChatUser is not None  # its import installs wsload
     with needed("locust", "argument_parser.default_args_dict", "so that a ramp leaves workers their time"):
+        uncached = argument_parser.default_args_dict.__wrapped__
+        monkeypatch.setattr(argument_parser, "default_args_dict", uncached)
+        compat.cache_option_defaults()
         once = argument_parser.default_args_dict()
         assert argument_parser.default_args_dict() is once
-        assert argument_parser.default_args_dict.__wrapped__() == once
+        assert uncached() == once
         assert "expect_workers" in once and "ws_url" not in once
 
 
@@ -250,9 +253,11 @@ def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) ->
 
 @pytest.mark.parametrize(("words", "shown"), [([], False), (["--json"], True), (["--json-file", "x"], True)])
 def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> None:
-    assert statistics_compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
-    assert statistics_compat.shows_seconds(None)
-    assert not statistics_compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+    with needed("locust", "the options --json and --json-file", "to forget old seconds"):
+        assert statistics_compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
+        assert statistics_compat.shows_seconds(None)
+        library = Namespace(host="ws://127.0.0.1")  # made by a library's user
+        assert not statistics_compat.shows_seconds(library)
 
 
 def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
@@ -282,9 +287,13 @@ def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> 
     ],
 )
 def test_with_a_page_locust_shows_charts(words: list[str], shown: bool) -> None:
-    assert statistics_compat.shows_charts(argument_parser.get_parser().parse_args(words)) is shown
-    assert statistics_compat.shows_charts(None)
-    assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+    with needed("locust", "the options --headless, --html and --csv", "to forget charts"):
+        options, rows = argument_parser.get_parser().parse_args(words), RequestStats()
+        assert statistics_compat.shows_charts(options) is shown
+        statistics_compat.forget_unread(rows, options)
+        assert rows.use_response_times_cache is shown
+        assert statistics_compat.shows_charts(None)
+        assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,6 +344,7 @@ def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         earlier, lock = logging.NullHandler(), object()
         earlier.lock = lock  # type: ignore[assignment]
         monkeypatch.setattr(logging.getLogger("wsload.canary"), "handlers", [earlier])
+        assert earlier in compat.log_handlers()
         compat.give_logging_real_locks()
         real = type(gevent.monkey.get_original("_thread", "RLock")())
         later = logging.StreamHandler()

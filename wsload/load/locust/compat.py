@@ -1,8 +1,8 @@
 """What wsload uses of Locust's runners and events, gevent and ``logging`` without their documentation promising it.
 
-Locust's statistics are in ``statistics_compat.py``, its users in ``wsload.load.users.locust_compat``, its web UI in
-``wsload.load.watch.web_ui_compat``. Each function says what it relies on and why. Each has a canary in ``tests/unit/test_locust_compat.py``, which names the dependency and
-version when a release changes it.
+Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web UI in
+`wsload.load.watch.web_ui_compat`. Each function says what it relies on and why, and has a canary in
+tests/unit/test_locust_compat.py, which names the dependency and version when a release changes it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from locust.runners import (
     Runner,
     WorkerRunner,
 )
-from locust.stats import StatsEntry
 
 # Locust's runners
 
@@ -242,8 +241,3 @@ def log_handlers() -> list[logging.Handler]:
     """The handlers of all loggers."""
     loggers = (logging.root, *logging.root.manager.loggerDict.values())
     return [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
-
-
-def keep_response_times(entry: StatsEntry, second: int) -> None:
-    """Keeps a copy of a row's response times so far, as of this second."""
-    entry._cache_response_times(second)

@@ -1,4 +1,7 @@
-"""What wsload uses of Locust's statistics without their documentation promising it; see `wsload.load.locust.compat`."""
+"""What wsload uses of Locust's statistics without their documentation promising it; see `wsload.load.locust.compat`.
+
+Each function has a canary in tests/unit/test_locust_compat.py.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from typing import Any, Final
 import numpy as np
 from locust import stats
 from locust.stats import RequestStats, StatsEntry, StatsError
-
-from wsload.load.locust.compat import keep_response_times
 
 
 def is_locusts_own(listener: Any) -> bool:
@@ -33,7 +34,7 @@ def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
-        keep_response_times(entry, second - 1)  # the charts of percentiles need it
+        entry._cache_response_times(second - 1)  # the charts of percentiles need it
     entry.num_requests += len(values)
     entry.num_reqs_per_sec[second] += len(values)
     entry.last_request_timestamp = now
