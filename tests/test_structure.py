@@ -27,7 +27,7 @@ FACE = {"__init__.py", "__main__.py"}
 """The package's own front and its command: they only pass on."""
 
 DOORS = {
-    "hdrh": ("measure/encoding.py",),
+    "hdrh": ("measure/compat.py",),
     "orjson": ("protocols/chat/conversation/messages.py", "results/"),
     "locust": ("load/", "protocols/", "server/embedded.py"),
     "gevent": ("load/",),
@@ -39,6 +39,29 @@ DOORS = {
 
 DOCUMENTED = {"_exit"}
 """Names with a leading underscore that a library's documentation has all the same."""
+DOCUMENTED_BASES = {"gevent.event.Event"}
+"""Classes of a dependency that its documentation allows to derive from."""
+
+UNDOCUMENTED = {
+    "gevent": "async_ handle_system_error killone set_hub",
+    "locust": (
+        "start= fire= ui_extra_args_dict default_args_dict csv_prefix html_file "
+        "target_user_count target_user_classes_count user_greenlets update_state spawning_greenlet node_id "
+        "STATE_INIT STATE_SPAWNING STATE_RUNNING STATE_CLEANUP STATE_STOPPING STATE_STOPPED STATE_MISSING "
+        "LOCUST_STATE_RUNNING LOCUST_STATE_STOPPING get_next_task template_args /swarm /user /stats/requests "
+        "bucket_response_time num_reqs_per_sec num_fail_per_sec num_none_requests use_response_times_cache "
+        "response_times_cache"
+    ),
+    "rich": "rich.cells renderable renderables",
+    "typer": "typer.core get_parameter_source opts",
+    "websockets": (
+        "open_tcp_connection create_connection_kwargs process_redirect recv_messages drain_waiters parser_exc "
+        "connection_lost_waiter handshake_exc send_data send_context process_event parser handler_tasks speedups "
+        "keepalive_task set_connection_exc response_rcvd connect_http_proxy connect_socks_proxy parse_proxy "
+        "apply_mask send_in_progress serialize CONT TEXT DATA_OPCODES OPEN USER_AGENT"
+    ),
+}
+"""Names that are used in compat modules only, such as may be tempting; with ``=`` those that must not be assigned."""
 
 MOST_LINES = 300
 MOST_TOP_FOLDERS = 8
@@ -47,6 +70,11 @@ MOST_TOP_FOLDERS = 8
 def folder_of(name: str) -> str:
     """The folder of a file, dotted: ``load.ws``."""
     return ".".join(name.split("/")[:-1])
+
+
+def is_compat(name: str) -> bool:
+    """Whether the file may use undocumented names of a dependency."""
+    return name.endswith(("/compat.py", "_compat.py"))
 
 
 def rules() -> dict[str, tuple[str, ...]]:
@@ -175,21 +203,97 @@ def test_undocumented_names_of_dependencies_are_used_by_compat_modules_only() ->
             defined.add(node.id if isinstance(node, ast.Name) else node.attr)
     foreign = []
     for name, tree in TREES.items():
-        if name.endswith("compat.py"):
+        if is_compat(name):
             continue
         for node in ast.walk(tree):
+            used: set[str] = set()
             if isinstance(node, ast.Attribute):
-                used = [node.attr]
+                used = {node.attr} - defined
+            elif isinstance(node, ast.Import):
+                used = {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("wsload"):
-                used = [alias.name for alias in node.names]
-            else:
-                continue
+                used = {str(node.module), *(alias.name for alias in node.names)}
             foreign += [
                 f"{name}: {each}"
-                for each in used
-                if each.startswith("_") and not each.startswith("__") and each not in defined | DOCUMENTED
+                for each in used - DOCUMENTED
+                if each.startswith("_") and not each.startswith("__")
             ]
     assert foreign == []
+
+
+def used_by(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """(dependency, or "" where it may be any's; name) for what a node of a syntax tree uses."""
+    match node:
+        case ast.Attribute(attr=name, ctx=ast.Store(), value=owner):
+            yield "", name
+            if ast.unparse(owner) != "self":
+                yield "", f"{name}="
+        case ast.Attribute(attr=name) | ast.FunctionDef(name=name) | ast.Constant(value=str(name)):
+            yield "", name
+        case ast.ImportFrom(module=str(module)):
+            yield "", module
+            yield from ((module.split(".")[0], alias.name) for alias in node.names)
+        case ast.Import():
+            yield from (("", alias.name) for alias in node.names)
+
+
+def test_names_that_may_tempt_are_used_by_compat_modules_only() -> None:
+    tempting = {
+        (dependency, name) for dependency in UNDOCUMENTED for name in UNDOCUMENTED[dependency].split()
+    }
+    anywhere = {("", name) for _, name in tempting if not name.isupper()}  # constants: only where imported
+    found = {
+        name: {each for node in ast.walk(tree) for each in used_by(node)} & (tempting | anywhere)
+        for name, tree in TREES.items()
+    }
+    assert {name: used for name, used in found.items() if used and not is_compat(name)} == {}
+
+
+def test_methods_of_a_dependency_are_replaced_and_overridden_by_compat_modules_only() -> None:
+    found = []
+    for name, tree in TREES.items():
+        if is_compat(name):
+            continue
+        lines = (PACKAGE / name).read_text(encoding="utf-8").splitlines()
+        theirs = {}
+        for node in ast.walk(tree):
+            match node:
+                case ast.Import():
+                    theirs.update(
+                        {(each.asname or each.name).split(".")[0]: each.name for each in node.names}
+                    )
+                case ast.ImportFrom():
+                    theirs.update({each.asname or each.name: str(node.module) for each in node.names})
+        for node in ast.walk(tree):
+            match node:
+                case ast.ClassDef(bases=bases):
+                    found += [
+                        f"{name}: {node.name} derives from {base}"
+                        for base in map(ast.unparse, bases)
+                        if theirs.get(base.split(".")[0], "").split(".")[0] in DOORS
+                        and base not in DOCUMENTED_BASES
+                    ]
+                case ast.Assign(targets=[ast.Attribute(value=owner)]) if ast.unparse(owner) != "self":
+                    if "[method-assign" in lines[node.lineno - 1]:
+                        found.append(f"{name}: {ast.unparse(node.targets[0])} is replaced")
+    assert found == []
+
+
+def test_each_compat_module_says_where_its_canaries_are_and_they_know_all_it_has() -> None:
+    unknown = []
+    for name, tree in TREES.items():
+        if not is_compat(name):
+            continue
+        places = re.findall(r"tests/[\w/]+\.py", ast.get_docstring(tree) or "")
+        canaries = "".join((ROOT / place).read_text(encoding="utf-8") for place in places)
+        has = [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and not node.name.startswith("_")
+        ]
+        unknown += [f"{name}: {each}" for each in has if not re.search(rf"\b{each}\b", canaries)]
+    assert unknown == []
 
 
 def test_a_file_is_one_room() -> None:

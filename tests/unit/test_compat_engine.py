@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import _socket
 import asyncio
+import gc
 import os
 import socket
+import ssl
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 import uvloop
+from canary import needed
 from opening_client import run, served_tcp, until
 
 from wsload.load.engine import compat, timerfd
@@ -67,6 +71,40 @@ def test_a_socket_that_is_not_handed_over_is_abandoned() -> None:
     sock = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
     sock.abandon()
     assert sock.fileno() == -1
+
+
+def test_a_tls_handshake_that_fails_when_it_timed_out_leaves_its_failure_to_nobody() -> None:
+    complaints: list[dict[str, Any]] = []
+
+    async def garble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"this is not TLS\r\n")
+        await reader.read(-1)
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        async with served_tcp(garble) as port:
+            sock: Any = compat.HandedSocket(_socket.AF_INET, _socket.SOCK_STREAM)
+            sock.setblocking(False)
+            await compat.connect_socket(loop, sock, ("127.0.0.1", port))
+            context = ssl.create_default_context()
+            handing = loop.create_connection(
+                asyncio.Protocol, sock=sock, ssl=context, server_hostname="localhost"
+            )
+            begun = handing.__await__()
+            next(begun)
+            for _ in range(10):  # on a busy loop, its turn comes only when it is too late
+                await asyncio.sleep(0.01)
+            with pytest.raises(asyncio.CancelledError):
+                begun.throw(asyncio.CancelledError())
+        del begun, handing
+        gc.collect()
+
+    with needed(
+        "uvloop", "the context of an exception that nobody retrieved", "to count a failure only once"
+    ):
+        run(body)
+        assert [compat.counted_already(context) for context in complaints] == [True]
 
 
 def test_a_timerfd_is_armed_for_a_time() -> None:

@@ -5,16 +5,16 @@ Each failure names the version installed, and what wsload would lose.
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import contextlib
 import inspect
-from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
+import os
+import runpy
+import sys
+import time
 from typing import Any
 
 import pytest
+from canary import needed
 from opening_client import until
 from pair import URI
 from websockets.asyncio.client import connect
@@ -24,27 +24,24 @@ from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-import wsload
 from wsload.load.ws import compat
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.handshake import Handshake
 
 
-@contextlib.contextmanager
-def needed(name: str, purpose: str) -> Iterator[None]:
-    """Whatever goes wrong inside is reported as what this name is needed for."""
-    try:
-        yield
-    except Exception as error:
-        pytest.fail(
-            f"websockets {version('websockets')}: {name} has changed; wsload needs it {purpose}: {error!r}"
-        )
-
-
 def test_masks() -> None:
-    with needed("speedups.apply_mask", "to mask what is sent"):
+    with needed("websockets", "speedups.apply_mask", "to mask what is sent"):
         assert compat.apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
         assert compat.apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
+
+
+def test_masks_without_the_library_s_extension_in_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    with needed("websockets", "utils.apply_mask", "to mask what is sent where there is no C compiler"):
+        monkeypatch.setitem(sys.modules, "websockets.speedups", None)
+        apply_mask = runpy.run_path(compat.__file__)["apply_mask"]
+        assert apply_mask is not compat.apply_mask
+        assert apply_mask(b"\x01\x02\x03\x04\x05", b"\x01\x02\x03\x04") == b"\x00\x00\x00\x00\x04"
+        assert apply_mask(memoryview(b"abc"), bytes(4)) == b"abc"
 
 
 def answered(handshake: Handshake) -> Any:
@@ -56,7 +53,9 @@ def answered(handshake: Handshake) -> Any:
 
 
 def test_the_result_of_a_handshake() -> None:
-    with needed("ClientProtocol.handshake_exc, .subprotocol, .extensions", "to know what was agreed on"):
+    with needed(
+        "websockets", "ClientProtocol.handshake_exc, .subprotocol, .extensions", "to know what was agreed on"
+    ):
         protocol = ClientProtocol(URI)
         protocol.connect()
         assert compat.handshake_result(protocol) == (None, None, [])
@@ -66,14 +65,16 @@ def test_the_result_of_a_handshake() -> None:
 
 
 def test_the_key_of_a_handshake_can_be_set() -> None:
-    with needed("ClientProtocol.key", "to judge an unusual answer to a key that it did not make"):
+    with needed(
+        "websockets", "ClientProtocol.key", "to judge an unusual answer to a key that it did not make"
+    ):
         protocol = ClientProtocol(URI)
         compat.set_key(protocol, b"dGhlIHNhbXBsZSBub25jZQ==")
         assert protocol.connect().headers["Sec-WebSocket-Key"] == "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 def test_the_opening_is_done_by_its_sans_io_part() -> None:
-    with needed("ClientProtocol", "for the opening handshake"):
+    with needed("websockets", "ClientProtocol", "for the opening handshake"):
         handshake = Handshake(URI, headers=Headers([("X-One", "1")]), user_agent=compat.USER_AGENT)
         assert b"\r\nX-One: 1\r\n" in handshake.request_bytes()
         handshake = Handshake(URI, headers=Headers())
@@ -82,7 +83,7 @@ def test_the_opening_is_done_by_its_sans_io_part() -> None:
 
 
 def test_compression_by_its_extension() -> None:
-    with needed("PerMessageDeflate's four parameters", "to compress messages"):
+    with needed("websockets", "PerMessageDeflate's four parameters", "to compress messages"):
         from websockets.extensions.permessage_deflate import PerMessageDeflate
 
         agreed = compat.compression([PerMessageDeflate(True, False, 10, 15)])
@@ -97,38 +98,47 @@ def test_compression_by_its_extension() -> None:
 
 
 def test_proxies() -> None:
-    with needed("proxy.parse_proxy", "to read --ws-proxy"):
+    with needed("websockets", "proxy.parse_proxy", "to read --ws-proxy"):
         proxy = compat.parse_proxy("http://ada:secret@proxy.example:3128")
         assert (proxy.scheme, proxy.host, proxy.port) == ("http", "proxy.example", 3128)
-    with needed("asyncio.client.connect_http_proxy", "to go through --ws-proxy"):
+    with needed("websockets", "asyncio.client.connect_http_proxy", "to go through --ws-proxy"):
         inspect.signature(compat.connect_http_proxy).bind(proxy, URI, user_agent_header="x", ssl=True)
-    with needed("asyncio.client.connect_socks_proxy", "to go through --ws-proxy"):
+    with needed("websockets", "asyncio.client.connect_socks_proxy", "to go through --ws-proxy"):
         inspect.signature(compat.connect_socks_proxy).bind(proxy, URI)
-    with needed("http11.USER_AGENT", "to say who asks"):
+    with needed("websockets", "http11.USER_AGENT", "to say who asks"):
         assert "websockets" in compat.USER_AGENT
 
 
 def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -> None:
     class Connection(compat.FrameConnection):
-        __slots__ = ("frames",)
+        __slots__ = ("behind", "frames")
 
         def receive_frame(self, frame: Frame) -> None:
             self.frames.append((frame.opcode, bytes(frame.data)))
 
+        def overrun(self) -> None:
+            self.behind = True
+
     class Message:
-        data, frame, opcode = b"hello", b"\x81\x05hello", Opcode.TEXT
+        def __init__(self, opcode: Opcode, data: bytes) -> None:
+            self.opcode, self.data, self.frame = opcode, data, compat.server_frame(opcode, data)
+
+    long: compat.Prepared
+    hello, long = Message(Opcode.TEXT, b"hello"), Message(Opcode.BINARY, os.urandom(8 << 20))
 
     async def main() -> None:
         async def handle(connection: Any) -> None:
-            connection.frames = []
-            assert connection.deliver(Message())
+            connection.frames, connection.behind = [], False
+            assert connection.deliver(hello) and hello.frame == b"\x81\x05hello"
             await asyncio.sleep(0)
             assert compat.connections_of(server) == 1
             await until(lambda: bool(connection.frames))
             assert connection.frames == [(Opcode.TEXT, b"answer")]
+            assert 0 <= time.monotonic_ns() - connection.received_ns < 10e9
+            assert not connection.behind and connection.deliver(long) and connection.behind
             connection.drop()
             await connection.wait_closed()
-            assert not connection.deliver(Message())
+            assert not connection.deliver(hello)
             done.set_result(None)
 
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -143,44 +153,9 @@ def test_a_server_s_connection_is_handed_its_frames_and_writes_prepared_ones() -
                 await asyncio.wait_for(done, 10)
 
     with needed(
-        "Connection.process_event, .recv_messages, .drain_waiters, .send_data", "to serve at its speed"
+        "websockets",
+        "Connection.process_event, .recv_messages, .drain_waiters, .send_data, .data_received, .pause_writing, "
+        "Frame.serialize",
+        "to serve at its speed",
     ):
         asyncio.run(main())
-
-
-PRIVATE = frozenset(
-    {
-        *(
-            "open_tcp_connection",
-            "create_connection_kwargs",
-            "process_redirect",
-            "recv_messages",
-            "drain_waiters",
-        ),
-        *(
-            "parser_exc",
-            "connection_lost_waiter",
-            "handshake_exc",
-            "send_data",
-            "send_context",
-            "process_event",
-        ),
-        *("parser", "handler_tasks", "speedups", "keepalive_task", "set_connection_exc", "response_rcvd"),
-        *("connect_http_proxy", "connect_socks_proxy", "parse_proxy", "apply_mask", "send_in_progress"),
-    }
-)
-"""Names of the library that its documentation does not have, such as may be tempting."""
-
-
-def test_nothing_undocumented_is_used_anywhere_else() -> None:
-    package = Path(wsload.__file__).parent
-    found = []
-    for path in package.rglob("*.py"):
-        if path == Path(compat.__file__):
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.attr] if isinstance(node, ast.Attribute) else []
-            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("websockets"):
-                names = [alias.name for alias in node.names]
-            found += [f"{path.relative_to(package)}: {name}" for name in names if name in PRIVATE]
-    assert found == []

@@ -5,72 +5,36 @@ Each failure names the dependency, the version installed, and what wsload would 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import platform
-import re
 import sys
 import threading
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import gevent
 import gevent.event
 import gevent.monkey
-import locust
 import pytest
+from canary import needed
 from gevent.pool import Group
-from locust import User, argument_parser, stats
+from locust import LoadTestShape, User, argument_parser, stats
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
-from locust.event import EventHook
+from locust.event import EventHook, Events
+from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerNode, WorkerNodes, WorkerRunner
 from locust.stats import RequestStats
 
 import wsload
 from wsload.load.locust import compat, statistics_compat
-
-
-@contextlib.contextmanager
-def needed(dependency: str, name: str, purpose: str) -> Iterator[None]:
-    """Whatever goes wrong inside is reported as what this name is needed for."""
-    try:
-        yield
-    except Exception as error:
-        release = platform.python_version() if dependency == "CPython" else version(dependency)
-        text = f"{dependency} {release}: {name} has changed; wsload needs it {purpose}: {error!r}"
-        pytest.fail(text)
+from wsload.load.locust.threads import start_real_thread, thread_id
 
 
 class Someone(User):
     abstract = True
-
-
-class Handle:
-    """A member of Locust's group as wsload's is: no greenlet."""
-
-    name, dead = "someone-1", False
-
-    def __init__(self, user: User) -> None:
-        self.args = (user,)
-        self.links: list[Any] = []
-        self.kills = 0
-
-    def rawlink(self, link: Any) -> None:
-        self.links.append(link)
-
-    def unlink(self, link: Any) -> None:
-        self.links.remove(link)
-
-    def kill(self, *_: Any, **__: Any) -> None:
-        self.kills += 1
-        self.dead = True
-        for link in list(self.links):
-            link(self)
+    tasks = [lambda _: gevent.sleep(0.01)]  # noqa: RUF012  # as Locust has it
 
 
 @pytest.fixture
@@ -79,48 +43,6 @@ def environment() -> Iterator[Environment]:
     yield environment
     if environment.runner is not None:
         environment.runner.quit()
-
-
-def test_a_user_is_known_to_be_at_work_and_asked_to_stop_only_once(environment: Environment) -> None:
-    with needed("locust", "User._state", "so that a graceful stop asks each user, once"):
-        runner, user, asked = environment.create_local_runner(), Someone(environment), []
-        user.stop = lambda force=False: (asked.append(force), compat.mark_stopping(user))  # type: ignore[method-assign]
-        compat.mark_running(user)
-        handle = Handle(user)
-        compat.join_group(user, runner.user_greenlets, handle)
-        for _ in range(2):
-            gevent.spawn_later(0.01, handle.kill)
-            runner.stop_users({"Someone": 1})
-            handle.dead = False
-            runner.user_greenlets.add(handle)
-        assert asked == [False]
-        handle.kill()
-
-
-def test_a_group_takes_a_member_that_is_no_greenlet(environment: Environment) -> None:
-    with needed("gevent", "Group.add", "so that a user costs no greenlet: 8 KiB"):
-        group, user = Group(), Someone(environment)
-        first, second = Handle(user), Handle(user)
-        compat.join_group(user, group, first)
-        group.add(second)
-        assert len(group) == 2
-        group.killone(first, block=False)
-        gevent.sleep(0.01)
-        assert first.kills == 1 and len(group) == 1
-        group.kill(block=False)
-        gevent.sleep(0.01)
-        assert second.kills == 1 and len(group) == 0
-    with needed("locust", "User._greenlet and User._group", "so that Locust can kill a user"):
-        assert user.greenlet is first and user.group is group
-
-
-def test_users_are_counted_by_their_handles(environment: Environment) -> None:
-    with needed("locust", "greenlet.args[0]", "so that users are counted by class without greenlets"):
-        runner, user = environment.create_local_runner(), Someone(environment)
-        handle = Handle(user)
-        compat.join_group(user, runner.user_greenlets, handle)
-        assert runner.user_classes_count == {"Someone": 1} and runner.user_count == 1
-        handle.kill()
 
 
 def test_a_runner_says_whether_it_is_ending(environment: Environment) -> None:
@@ -132,11 +54,54 @@ def test_a_runner_says_whether_it_is_ending(environment: Environment) -> None:
         assert states == [True]
 
 
+@pytest.mark.parametrize(("state", "loading"), [("spawning", True), ("running", True), ("stopped", False)])
+def test_a_runner_says_whether_it_is_loading(environment: Environment, state: str, loading: bool) -> None:
+    with needed("locust", "Runner.state", "to tell a run's first order from those that change it"):
+        runner = environment.create_local_runner()
+        assert not compat.is_loading(runner)
+        runner.update_state(state)
+        assert compat.is_loading(runner) is loading
+
+
+def test_a_runner_s_methods_can_be_replaced(environment: Environment) -> None:
+    with needed("locust", "the methods of a runner", "so that they can be called from any thread"):
+        runner, called = environment.create_local_runner(), []
+
+        def noted(method: Any) -> Any:
+            def call(*args: Any, **settings: Any) -> Any:
+                called.append(method.__name__)
+                return method(*args, **settings)
+
+            return call
+
+        compat.wrap_switching(runner, noted)
+        runner.start(1, 100)
+        runner.spawning_greenlet.join()
+        runner.stop()
+        assert called == ["start", "spawn_users", "stop_users", "stop", "stop_users"]
+
+
+def test_a_replaced_start_is_called_by_locust_itself(environment: Environment) -> None:
+    with needed("locust", "Runner.start", "so that both sides of a comparison start together"):
+
+        class Shape(LoadTestShape):
+            def tick(self) -> tuple[int, float] | None:
+                return (3, 1.0) if not orders else None
+
+        orders: list[dict[str, Any]] = []
+        environment.shape_class = Shape()
+        environment.shape_class.runner = runner = environment.create_local_runner()
+        compat.replace_start(runner, lambda **order: orders.append(order))
+        runner.start_shape()
+        gevent.sleep(0.1)
+        assert [(order["user_count"], order["spawn_rate"]) for order in orders] == [(3, 1.0)]
+
+
 def test_a_runner_says_how_many_users_it_wants(environment: Environment) -> None:
     with needed("locust", "Runner.target_user_count", "to spread --ws-rate over the users"):
         runner = environment.create_local_runner()
         assert compat.wanted_users(runner, Someone) == 0
-        runner.target_user_count = 7
+        compat.expect_users(runner, 7)
         assert compat.wanted_users(runner, Someone) == 7
         assert compat.wanted_users(None, Someone) == 1
 
@@ -172,6 +137,14 @@ def test_a_master_says_which_workers_are_gone() -> None:
         assert [gone(worker) for worker in ("here", "silent", "quit")] == [False, True, True]
 
 
+def test_a_message_says_who_sent_it() -> None:
+    with needed("locust", "Message.node_id", "to know whose interval it is"):
+        assert (
+            compat.sender_of(Message.unserialize(Message("interval", {}, "worker-1").serialize()))
+            == "worker-1"
+        )
+
+
 def test_a_worker_can_send_its_statistics_at_once() -> None:
     with needed("locust", "WorkerRunner._send_stats", "so that Ctrl-C loses no statistics of a worker"):
         worker, sent = WorkerRunner.__new__(WorkerRunner), []
@@ -181,13 +154,34 @@ def test_a_worker_can_send_its_statistics_at_once() -> None:
         assert [message.type for message in sent] == ["stats"]
 
 
-def test_locust_finds_out_its_defaults_once_and_finds_the_same() -> None:
+def test_locust_finds_out_its_defaults_once_and_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wsload.ChatUser is not None  # its import installs wsload
     with needed("locust", "argument_parser.default_args_dict", "so that a ramp leaves workers their time"):
+        uncached = argument_parser.default_args_dict.__wrapped__
+        monkeypatch.setattr(argument_parser, "default_args_dict", uncached)
+        compat.cache_option_defaults()
         once = argument_parser.default_args_dict()
         assert argument_parser.default_args_dict() is once
-        assert argument_parser.default_args_dict.__wrapped__() == once
+        assert uncached() == once
         assert "expect_workers" in once and "ws_url" not in once
+
+
+def test_events_are_known_by_name() -> None:
+    with needed("locust", "the attributes of Events", "to fire them from any thread, and for a comparison"):
+        events = Events()
+        compat.event_hook(events, "own").add_listener(print)
+        hooks = compat.event_hooks(events)
+        assert hooks["request"] is events.request and hooks["quitting"] is events.quitting
+        assert compat.event_hook(events, "own") is hooks["own"] is events.own  # type: ignore[attr-defined]
+        assert compat.listeners(hooks["own"]) == [print]
+
+
+def test_a_replaced_fire_is_called_by_locust_itself(environment: Environment) -> None:
+    with needed("locust", "EventHook.fire", "so that events can be fired from any thread"):
+        fired = []
+        compat.replace_fire(environment.events.test_stop, lambda **told: fired.append(told.keys()))
+        environment.create_local_runner().stop()
+        assert fired == [{"environment"}]
 
 
 def test_an_events_listeners_are_known_and_locusts_own_among_them(environment: Environment) -> None:
@@ -259,9 +253,11 @@ def test_seconds_that_nobody_looks_at_are_forgotten(environment: Environment) ->
 
 @pytest.mark.parametrize(("words", "shown"), [([], False), (["--json"], True), (["--json-file", "x"], True)])
 def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> None:
-    assert statistics_compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
-    assert statistics_compat.shows_seconds(None)
-    assert not statistics_compat.shows_seconds(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+    with needed("locust", "the options --json and --json-file", "to forget old seconds"):
+        assert statistics_compat.shows_seconds(argument_parser.get_parser().parse_args(words)) is shown
+        assert statistics_compat.shows_seconds(None)
+        library = Namespace(host="ws://127.0.0.1")  # made by a library's user
+        assert not statistics_compat.shows_seconds(library)
 
 
 def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
@@ -291,9 +287,13 @@ def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> 
     ],
 )
 def test_with_a_page_locust_shows_charts(words: list[str], shown: bool) -> None:
-    assert statistics_compat.shows_charts(argument_parser.get_parser().parse_args(words)) is shown
-    assert statistics_compat.shows_charts(None)
-    assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
+    with needed("locust", "the options --headless, --html and --csv", "to forget charts"):
+        options, rows = argument_parser.get_parser().parse_args(words), RequestStats()
+        assert statistics_compat.shows_charts(options) is shown
+        statistics_compat.forget_unread(rows, options)
+        assert rows.use_response_times_cache is shown
+        assert statistics_compat.shows_charts(None)
+        assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 
 
 def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +302,18 @@ def test_locusts_rounding_can_be_replaced(environment: Environment, monkeypatch:
         monkeypatch.setattr(stats, "bucket_response_time", lambda _: 7)
         statistics_compat.log_many(entry, [5_000_000], 0)
         assert entry.response_times == {7: 1}
+
+
+def test_the_frame_of_a_thread_is_known_by_its_real_id() -> None:
+    with needed("CPython", "sys._current_frames", "to say what blocks the loop"):
+        assert compat.current_frames()[thread_id()] is sys._getframe()
+
+
+def test_another_thread_wakes_the_hub() -> None:
+    with needed("gevent", "loop.async_ and its watcher's send", "to bring figures from the loop to Locust"):
+        woken = gevent.event.Event()
+        start_real_thread(compat.waker(woken.set), ())
+        assert woken.wait(10)
 
 
 def test_an_exception_reaches_the_main_greenlet() -> None:
@@ -316,29 +328,13 @@ def test_locust_leaves_real_threads_to_be_had() -> None:
         assert gevent.monkey.get_original("_thread", "start_new_thread").__module__ == "_thread"
 
 
-def test_the_options_that_the_start_form_has_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wsload.ChatUser is not None  # its import adds wsload's options
-    with needed("locust", "argument_parser.ui_extra_args_dict", "to take only what the start form has"):
-        monkeypatch.setattr(sys, "argv", ["locust"])
-        found = compat.options_in_the_form()
-        assert {"ws_build", "ws_bearer"} <= found and not {"ws_results", "ws_header", "html_file"} & found
-
-
-def test_a_tab_can_be_any_element() -> None:
-    with needed("locust", "a tab's component in its web UI", "to show the live page in a tab"):
-        (script,) = (Path(locust.__file__).parent / "webui" / "dist" / "assets").glob("*.js")
-        # Every tab, the extended ones among them, is rendered as its component, and as a table without one.
-        assert re.search(r"\.map\(\(\{component:\w+=\w+\},", script.read_text("utf-8"))
-        assert compat.element_tab("Live", "live", "my-element")["component"] == "my-element"
-
-
 def test_running_users_are_those_of_the_group(environment: Environment) -> None:
     with needed("locust", "Runner.user_greenlets", "to drop users that do not end"):
-        runner, user = environment.create_local_runner(), Someone(environment)
-        handle = Handle(user)
-        compat.join_group(user, runner.user_greenlets, handle)
-        assert compat.running_users(runner) == [handle]
-        handle.kill()
+        runner, greenlet = environment.create_local_runner(), gevent.spawn(gevent.sleep)
+        runner.user_greenlets.add(greenlet)
+        assert compat.running_users(runner) == [greenlet]
+        greenlet.join()
+        assert compat.running_users(runner) == []
 
 
 def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,6 +344,7 @@ def test_logging_takes_other_locks(monkeypatch: pytest.MonkeyPatch) -> None:
         earlier, lock = logging.NullHandler(), object()
         earlier.lock = lock  # type: ignore[assignment]
         monkeypatch.setattr(logging.getLogger("wsload.canary"), "handlers", [earlier])
+        assert earlier in compat.log_handlers()
         compat.give_logging_real_locks()
         real = type(gevent.monkey.get_original("_thread", "RLock")())
         later = logging.StreamHandler()

@@ -16,19 +16,27 @@ from typing import Any, Final
 import gevent
 from locust import User
 from locust.env import Environment
-from locust.event import EventHook, Events
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, LocalRunner
+from locust.event import Events
+from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.load.lifecycle import Lifecycle, settings_of, targets_of
-from wsload.load.locust.compat import is_ending, listeners
+from wsload.load.locust.compat import (
+    event_hook,
+    event_hooks,
+    expect_users,
+    is_ending,
+    is_loading,
+    listeners,
+    replace_start,
+)
+from wsload.load.locust.statistics_compat import CHART_FILES
 from wsload.load.users.process import ProcessContext
 
 NOT_ITS_OWN: Final = {
     "ws_beside": "",
     "ws_prometheus": "",
-    "csv_prefix": None,
-    "html_file": None,
+    **dict.fromkeys(CHART_FILES),
 }
 """Options that concern the process, or its first side only."""
 
@@ -111,12 +119,11 @@ def _twin(user_class: type[User], url: str) -> type[User]:
 def _events_like(events: Events) -> Events:
     """New events, with the locustfile's listeners but neither Locust's nor wsload's."""
     own = Events()
-    for name, event in vars(events).items():
-        if isinstance(event, EventHook):
-            hook = vars(own).setdefault(name, EventHook())
-            for each in listeners(event):
-                if not getattr(each, "__module__", "").startswith(("locust.", "wsload.")):
-                    hook.add_listener(each)
+    for name, event in event_hooks(events).items():
+        hook = event_hook(own, name)
+        for each in listeners(event):
+            if not getattr(each, "__module__", "").startswith(("locust.", "wsload.")):
+                hook.add_listener(each)
     return own
 
 
@@ -128,8 +135,8 @@ def _start_together(first: LocalRunner, other: LocalRunner) -> None:
     @functools.wraps(start)
     def start_both(user_count: int, *args: Any, **settings: Any) -> None:
         # Known before its users come: they share the rate.
-        other.target_user_count = user_count
-        begins = first.state not in (STATE_SPAWNING, STATE_RUNNING)
+        expect_users(other, user_count)
+        begins = not is_loading(first)
         start(user_count, *args, **settings)
         order = functools.partial(other.start, user_count, *args, **settings)
         if begins:
@@ -141,5 +148,5 @@ def _start_together(first: LocalRunner, other: LocalRunner) -> None:
         while initial:
             initial.pop()()
 
-    first.start = start_both  # type: ignore[method-assign]
+    replace_start(first, start_both)
     first.environment.events.test_start.add_listener(follow)

@@ -9,14 +9,13 @@ from typing import Any
 import gevent
 from locust import events
 from locust.event import Events
-from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from wsload.errors import UsageError
 from wsload.load.beside import add_other_side
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
-from wsload.load.locust.compat import cache_option_defaults
+from wsload.load.locust.compat import cache_option_defaults, is_loading
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
@@ -29,6 +28,7 @@ from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
 from wsload.load.watch.page_secrets import PageSecrets
 from wsload.load.watch.start_form import StartForm, refuse_a_busy_port, warn_of_an_open_page
+from wsload.load.watch.web_ui_compat import is_serving
 
 _lifecycles: dict[int, Lifecycle] = {}
 
@@ -52,7 +52,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     try:
         # The host may come later, from an embedded server, the start form or the master.
         settings = settings_of(environment, host_known=False)
-        if environment.web_ui is not None and environment.web_ui.greenlet is None:
+        if environment.web_ui is not None and not is_serving(environment.web_ui):
             refuse_a_busy_port(environment.web_ui)
         watch_from_outside(environment, settings, lambda: _of(environment).run)
     except UsageError as error:
@@ -113,7 +113,7 @@ def _adopt(environment: Any) -> None:
     """Listens to the events of an environment that was created by hand, from its first user on."""
     if environment.events is not events:
         _listen(environment.events)
-        if environment.runner is not None and environment.runner.state in (STATE_SPAWNING, STATE_RUNNING):
+        if environment.runner is not None and is_loading(environment.runner):
             _of(environment).test_start()
 
 

@@ -16,7 +16,13 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
-from wsload.load.locust.compat import is_ending, send_last_statistics, wanted_users, worker_is_gone
+from wsload.load.locust.compat import (
+    is_ending,
+    send_last_statistics,
+    sender_of,
+    wanted_users,
+    worker_is_gone,
+)
 from wsload.load.locust.last_resort import cancel_exit, kill_children_at_exit, schedule_exit
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
@@ -222,23 +228,27 @@ class Master:
 
     def _on_started(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.started(msg.node_id, msg.data["at_s"], now_s=time.time())
+            collector.started(sender_of(msg), msg.data["at_s"], now_s=time.time())
 
     def _on_interval(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.add(msg.node_id, msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time())
+            collector.add(
+                sender_of(msg), msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time()
+            )
         else:
-            logger.warning("An interval of worker %s arrived after the end of its run: ignored", msg.node_id)
+            logger.warning(
+                "An interval of worker %s arrived after the end of its run: ignored", sender_of(msg)
+            )
 
     def _on_rows(self, environment: Any, msg: Any) -> None:
         if self._collector_for(msg):
             feed, count = msg.data["feed"], msg.data["count"]
             self._runner.send_message(
-                "wsload_rows", {**msg.data, "first": self._rows[feed]}, client_id=msg.node_id
+                "wsload_rows", {**msg.data, "first": self._rows[feed]}, client_id=sender_of(msg)
             )
             self._rows[feed] += count
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
             found = [RunWarning(**warning) for warning in msg.data["warnings"]]
-            collector.done(msg.node_id, msg.data["intervals"], found)
+            collector.done(sender_of(msg), msg.data["intervals"], found)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO, Final
 
 from rich import box
-from rich.cells import cell_len
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -20,6 +19,7 @@ from wsload.judge.figures.summary import Summary
 from wsload.judge.run.standing import standing as standing_of
 from wsload.judge.run.standing import verdict_of
 from wsload.report import tables
+from wsload.report.compat import inside
 from wsload.report.warnings import collapsed
 from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
@@ -56,7 +56,9 @@ class Grid:
     def width(self) -> int:
         """How many columns of a terminal it takes at least, with nothing wrapped."""
         columns = list(zip(self._heads, *self._rows, strict=True))
-        widest = (max(cell_len(line) for text in column for line in text.split("\n")) for column in columns)
+        widest = (
+            max(Text(line).cell_len for text in column for line in text.split("\n")) for column in columns
+        )
         return sum(widest) + len(columns) - 1
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -89,14 +91,10 @@ def as_text(view: RenderableType, stream: IO[str], *, width: int | None = None) 
 
 def _glue(view: object) -> None:
     """Keeps figures and their units in one line, in all texts of the view: rich wraps even at no-break spaces."""
-    match view:
-        case Text():
-            view.plain = BEFORE_UNIT.sub(_GLUE, view.plain)
-        case Padding():
-            _glue(view.renderable)
-        case Group():
-            for each in view.renderables:
-                _glue(each)
+    if isinstance(view, Text):
+        view.plain = BEFORE_UNIT.sub(_GLUE, view.plain)
+    for each in inside(view):
+        _glue(each)
 
 
 def show_run(

@@ -173,7 +173,7 @@ class ProgressDisplay:
             text += f": {name} p50 {milliseconds(found['p50_ns'])}, p99 {milliseconds(found['p99_ns'])}"
         if not outcome.valid:
             text += "; not valid, so its pair does not count"
-        if experiment.left and self._bar.disable:
+        if experiment.left and not self._console.is_terminal:
             text += f"; about {span(math.ceil(left_s(experiment)))} left"
         self._say(text, style="" if outcome.valid else "yellow")
         if slot.number == 1 and (missing := unknown(experiment.plan.gate.judged, summary)):

@@ -93,7 +93,7 @@ class ProgressDisplay:
         found = look(plan, [step.step for step in search.of(turn.side)])
         if found.state is State.SEARCHING:
             text += f"; {_by_now(search, turn)}"
-            if self._bar.disable:
+            if not self._console.is_terminal:
                 text += f"; {_left(search)}"
         self._console.print(Text(text, style=_STYLES[figures.outcome]), soft_wrap=True)
 

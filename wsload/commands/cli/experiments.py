@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from wsload.commands.cli.compat import given
 from wsload.commands.cli.gate import duration_s
 from wsload.errors import UsageError
 
@@ -94,10 +95,8 @@ def existing(locustfile: str) -> str:
 
 def refuse_changes(context: typer.Context, allowed: Collection[str]) -> None:
     """Raises `UsageError` for an option that would change a stored plan: others than these."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if parameter.name not in allowed and source is not None and source.name == "COMMANDLINE":
-            said = parameter.opts[0] if parameter.opts else parameter.name
+    for name, said in given(context):
+        if name not in allowed:
             raise UsageError(f"--resume continues the stored plan: {said} can't change it")
 
 

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from typer.core import TyperCommand
-
+from wsload.commands.cli.compat import SpreadCommand
 from wsload.commands.cli.runs import LATEST, find_run, runs_of
 from wsload.errors import ResultsError, UsageError
 
@@ -18,15 +17,15 @@ _SIDES: Final = ("--a", "--b")
 _FIELDS: Final = ("build", "name")
 
 
-class ManyPaths(TyperCommand):
+class ManyPaths(SpreadCommand):
     """A command whose ``--a`` and ``--b`` take all words up to the next option.
 
     The shell may then expand their patterns: ``--a results/*-v1 --b results/*-v2``.
     """
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def spread(self, words: Sequence[str]) -> list[str]:
         """Gives each word its own ``--a``."""
-        return super().parse_args(ctx, spread(args))
+        return spread(words)
 
 
 def spread(words: Sequence[str]) -> list[str]:

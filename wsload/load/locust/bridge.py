@@ -13,11 +13,10 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-import gevent
 import gevent.event
 
 from wsload.load.engine.loop import Engine
-from wsload.load.locust.compat import give_logging_real_locks
+from wsload.load.locust.compat import give_logging_real_locks, waker
 from wsload.load.locust.lane import Lane
 from wsload.load.locust.loop_thread import LoopThread
 
@@ -67,8 +66,7 @@ class Bridge:
         """Called on the hub after ``sys.exit`` on the loop's thread."""
         self._jobs = Lane(on_log)
         self.listeners: Final = Lane(on_log)
-        self._watcher = gevent.get_hub().loop.async_(ref=False)
-        self._watcher.start(self._wake)
+        self._wake_hub: Final = waker(self._wake)
         self.thread: LoopThread
         if beside is None:
             self.thread = LoopThread(self._on_loop_error, on_broken=lambda text: self.to_hub(on_log, text))
@@ -93,12 +91,12 @@ class Bridge:
     def to_hub(self, job: Callable[..., object], *args: Any) -> None:
         """Calls the job on the hub's thread soon, in order. The job must not run user code."""
         self._jobs.add(job, *args)
-        self._watcher.send()
+        self._wake_hub()
 
     def to_listeners(self, job: Callable[..., object], *args: Any) -> None:
         """The same, for jobs that call listeners of Locust's events or may block otherwise."""
         self.listeners.add(job, *args)
-        self._watcher.send()
+        self._wake_hub()
 
     # From the hub's thread
 

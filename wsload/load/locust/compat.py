@@ -1,8 +1,8 @@
-"""Everything that wsload uses of Locust, gevent and ``logging`` without their documentation promising it.
+"""What wsload uses of Locust's runners and events, gevent and ``logging`` without their documentation promising it.
 
-No other file uses such a name; ``statistics_compat.py`` relies on fields of Locust's statistics. Each function says
-what it relies on and why. Each has a canary in ``tests/unit/test_locust_compat.py``, which names the dependency and
-version when a release changes it.
+Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web UI in
+`wsload.load.watch.web_ui_compat`. Each function says what it relies on and why, and has a canary in
+tests/unit/test_locust_compat.py, which names the dependency and version when a release changes it.
 """
 
 from __future__ import annotations
@@ -17,43 +17,26 @@ import gevent
 import gevent.hub
 import gevent.monkey
 from locust import User, argument_parser
-from locust.event import EventHook
+from locust.event import EventHook, Events
+from locust.rpc import Message
 from locust.runners import (
     STATE_CLEANUP,
     STATE_INIT,
     STATE_MISSING,
+    STATE_RUNNING,
+    STATE_SPAWNING,
     STATE_STOPPED,
     MasterRunner,
     Runner,
     WorkerRunner,
 )
-from locust.stats import StatsEntry
-from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
-
-# Locust's users
-
-
-def mark_running(user: User) -> None:
-    """Sets the user's ``_state`` to running: Locust refuses to stop a user in an unknown state."""
-    user._state = LOCUST_STATE_RUNNING
-
-
-def mark_stopping(user: User) -> None:
-    """Sets the user's ``_state`` to stopping: Locust then waits for the user without asking it to stop again."""
-    user._state = LOCUST_STATE_STOPPING
-
-
-def join_group(user: User, group: Any, handle: Any) -> None:
-    """Adds the user's handle to Locust's group of users, where `User.start` would put a greenlet.
-
-    ``_greenlet`` and ``_group`` back ``User.greenlet`` and ``User.group``. Of a group's members gevent only uses
-    ``rawlink``, ``dead`` and ``kill``, and Locust ``args`` and ``name``.
-    """
-    user._group, user._greenlet = group, handle
-    group.add(handle)
-
 
 # Locust's runners
+
+
+def is_loading(runner: Runner) -> bool:
+    """Whether the runner is starting its users, or has started them."""
+    return runner.state in (STATE_SPAWNING, STATE_RUNNING)
 
 
 def is_ending(runner: Runner) -> bool:
@@ -65,6 +48,22 @@ def heed_stops(runner: Runner) -> None:
     """Makes a runner that begins its next run heed a stop: while its ``state`` is stopped, it ignores them."""
     if runner.state == STATE_STOPPED:
         runner.update_state(STATE_INIT)
+
+
+def replace_start(runner: Runner, start: Callable[..., None]) -> None:
+    """Has ``start`` called by whatever starts users, or changes their number."""
+    runner.start = start  # type: ignore[method-assign]
+
+
+def wrap_switching(runner: Runner, wrapped: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replaces the methods of a runner that switch greenlets, each by what ``wrapped`` makes of it."""
+    for name in ("start", "start_shape", "stop", "quit", "spawn_users", "stop_users", "send_message"):
+        setattr(runner, name, wrapped(getattr(runner, name)))
+
+
+def expect_users(runner: Runner, number: int) -> None:
+    """Sets the target number of users of a runner that is started a little later, for `wanted_users`."""
+    runner.target_user_count = number
 
 
 def wanted_users(runner: Runner | None, kind: type[User]) -> int:
@@ -89,6 +88,12 @@ def wanted_users(runner: Runner | None, kind: type[User]) -> int:
         sum(each.weight for each in group if not each.fixed_count) for group in (classes, ours)
     )
     return int(fixed_ours + (round((total - fixed) * weight_ours / weight) if weight else 0))
+
+
+def sender_of(message: Message) -> str:
+    """The id of the worker that sent the message to its master."""
+    worker: str = message.node_id
+    return worker
 
 
 def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:
@@ -123,24 +128,42 @@ def running_users(runner: Runner) -> list[Any]:
     return list(runner.user_greenlets)
 
 
-# Locust's web UI
+# Locust's events
 
 
-def options_in_the_form() -> frozenset[str]:
-    """The options that are fields of the start form, besides Locust's own fields."""
-    return frozenset(argument_parser.ui_extra_args_dict())
+def event_hooks(events: Events) -> dict[str, EventHook]:
+    """The events by name, those that a locustfile has added among them."""
+    return {name: event for name, event in vars(events).items() if isinstance(event, EventHook)}
 
 
-def element_tab(title: str, key: str, element: str) -> dict[str, str]:
-    """An extended tab of the web UI that shows an HTML element instead of a table.
+def event_hook(events: Events, name: str) -> EventHook:
+    """The event of this name, which is added if there is none."""
+    hook: EventHook = vars(events).setdefault(name, EventHook())
+    return hook
 
-    Locust's page renders a tab as ``component``, a React component, of which React takes a string for an element's
-    name. Its documentation only tells of tables.
-    """
-    return {"title": title, "key": key, "component": element}
+
+def listeners(event: EventHook) -> list[Any]:
+    """The listeners of an event, in order."""
+    return list(event._handlers)
+
+
+def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
+    """Has ``fire`` called by whatever fires the event."""
+    event.fire = fire  # type: ignore[method-assign]
 
 
 # gevent and CPython
+
+
+def waker(callback: Callable[[], object]) -> Callable[[], None]:
+    """A function for any thread, after which this thread's hub calls ``callback`` soon, perhaps once for several calls.
+
+    It is the ``send`` of a gevent ``async`` watcher, which it keeps alive.
+    """
+    watcher = gevent.get_hub().loop.async_(ref=False)
+    watcher.start(callback)
+    send: Callable[[], None] = watcher.send
+    return send
 
 
 def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
@@ -218,13 +241,3 @@ def log_handlers() -> list[logging.Handler]:
     """The handlers of all loggers."""
     loggers = (logging.root, *logging.root.manager.loggerDict.values())
     return [handler for logger in loggers for handler in getattr(logger, "handlers", ())]
-
-
-def listeners(event: EventHook) -> list[Any]:
-    """The listeners of an event, in order."""
-    return list(event._handlers)
-
-
-def keep_response_times(entry: StatsEntry, second: int) -> None:
-    """Keeps a copy of a row's response times so far, as of this second."""
-    entry._cache_response_times(second)

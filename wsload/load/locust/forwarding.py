@@ -13,15 +13,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import gevent
-from locust.event import EventHook
 
 from wsload.load.locust.bridge import Bridge
+from wsload.load.locust.compat import event_hooks, replace_fire, wrap_switching
 from wsload.load.locust.ending import Listeners
 from wsload.load.locust.other_requests import OtherRequests
 from wsload.load.locust.threads import thread_id
 
-RUNNERS_METHODS: Final = ("start", "start_shape", "stop", "quit", "spawn_users", "stop_users", "send_message")
-"""Methods of a runner that switch greenlets."""
 ENDINGS: Final = frozenset(("stop", "quit"))
 """Methods that end a run."""
 
@@ -64,9 +62,9 @@ def accept_calls_from_any_thread(environment: Any, bridge: Bridge, requests: Oth
             at_work.add(name)
         bridge.to_hub(lambda: gevent.spawn(job).link(lambda _: at_work.discard(name)))
 
-    for name in RUNNERS_METHODS if environment.runner is not None else ():
-        setattr(environment.runner, name, forwarded(getattr(environment.runner, name), in_a_greenlet))
-    for event in vars(environment.events).values():
-        if isinstance(event, EventHook) and not hasattr(event.fire, "from_any_thread"):
+    if environment.runner is not None:
+        wrap_switching(environment.runner, lambda method: forwarded(method, in_a_greenlet))
+    for event in event_hooks(environment.events).values():
+        if not hasattr(event.fire, "from_any_thread"):
             is_request = event is environment.events.request
-            event.fire = forwarded(event.fire, request_to_listeners if is_request else to_listeners)  # type: ignore[method-assign]
+            replace_fire(event, forwarded(event.fire, request_to_listeners if is_request else to_listeners))

@@ -10,6 +10,8 @@ from typing import Any, Final
 import gevent
 from locust.event import Events
 
+from wsload.load.locust.compat import replace_fire
+
 PATIENCE_S: Final = 60.0
 """How long a repeated request to end waits for the first to finish."""
 STEP_S: Final = 0.1
@@ -53,4 +55,4 @@ def fire_once(events: Events, then: Callable[[], object]) -> None:
             )
         then()
 
-    events.quitting.fire = fire_or_wait  # type: ignore[method-assign]
+    replace_fire(events.quitting, fire_or_wait)

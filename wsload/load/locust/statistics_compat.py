@@ -1,4 +1,7 @@
-"""What wsload uses of Locust's statistics without their documentation promising it; see `wsload.load.locust.compat`."""
+"""What wsload uses of Locust's statistics without their documentation promising it; see `wsload.load.locust.compat`.
+
+Each function has a canary in tests/unit/test_locust_compat.py.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ import numpy as np
 from locust import stats
 from locust.stats import RequestStats, StatsEntry, StatsError
 
-from wsload.load.locust.compat import keep_response_times
-
 
 def is_locusts_own(listener: Any) -> bool:
     """Whether a ``request`` listener is the one with which a runner keeps its statistics."""
@@ -21,6 +22,8 @@ def is_locusts_own(listener: Any) -> bool:
 
 _locusts_rounding: Final = stats.bucket_response_time
 SECONDS_KEPT: Final = 60
+CHART_FILES: Final = ("html_file", "csv_prefix")
+"""The options with which Locust writes its charts to files: ``--html`` and ``--csv``."""
 _FEW: Final = 100
 """Up to this many values a loop is faster than numpy."""
 
@@ -31,7 +34,7 @@ def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
-        keep_response_times(entry, second - 1)  # the charts of percentiles need it
+        entry._cache_response_times(second - 1)  # the charts of percentiles need it
     entry.num_requests += len(values)
     entry.num_reqs_per_sec[second] += len(values)
     entry.last_request_timestamp = now
@@ -90,7 +93,7 @@ def shows_charts(options: Any) -> bool:
     """Whether Locust's charts are shown, or written: web UI, ``--html``, ``--csv``. A library's user may, too."""
     if options is None or not getattr(options, "headless", False):
         return True
-    return any(getattr(options, name, None) for name in ("html_file", "csv_prefix"))
+    return any(getattr(options, name, None) for name in CHART_FILES)
 
 
 def forget_charts(stats: RequestStats) -> None:

@@ -1,4 +1,4 @@
-"""The declarations and hooks of a user class, and its interface to Locust and its sockets."""
+"""The declarations and hooks of a user class, and what Locust and its sockets ask of it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import traceback
 from collections.abc import Callable, Hashable, Set
 from typing import Any, ClassVar, Final
 
-from locust import User
 from locust.exception import StopTest, StopUser
 
 from wsload.errors import UsageError, WorkloadError, WsloadError
-from wsload.load.locust.compat import join_group, mark_running, mark_stopping
 from wsload.load.locust.handle import UserHandle
 from wsload.load.users.declared import check_class
 from wsload.load.users.feed import Feed, Order, feeds_of
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life
+from wsload.load.users.locust_compat import LocustUser
 from wsload.load.users.opening import Opening, Pairs
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.socket import Socket
@@ -25,11 +24,9 @@ from wsload.load.users.waits import OpenWait
 
 LAST_WORDS_NS: Final = 10_000_000
 """A user that can't continue is cancelled this long after its tasks were told why."""
-SINGLE_USER_S: Final = 10.0
-"""How long the user of ``run_single_user`` may take to end after Ctrl-C."""
 
 
-class DeclaredUser(User):
+class DeclaredUser(LocustUser):
     """The settings and hooks of a user class, between Locust (on the hub) and its sockets."""
 
     abstract = True
@@ -119,27 +116,9 @@ class DeclaredUser(User):
         """Override it to use `request`: the key of the request that a message answers, or None if it answers none."""
         return None
 
-    # Called by Locust, on the hub
-
-    def start(self, group: Any) -> UserHandle:
-        """Called by Locust: starts the user and adds it to the group."""
-        handle = self._begin()
-        join_group(self, group, handle)
-        return handle
-
-    def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
-        """Runs the user to its end while the calling greenlet waits; called by Locust's ``run_single_user``."""
-        handle = self._begin()
-        try:
-            while not handle.dead:
-                # Without a timer gevent would raise an error, since nothing else on the hub could end the wait.
-                handle.join(timeout=1)
-        finally:
-            handle.kill(timeout=SINGLE_USER_S)  # after Ctrl-C
-            self._context.on_single_user_end()
+    # Called for Locust, on the hub
 
     def _begin(self) -> UserHandle:
-        mark_running(self)
         handle = UserHandle(self)
         if self._context.refused:
             handle.finish(None, None)
@@ -149,14 +128,11 @@ class DeclaredUser(User):
             )
         return handle
 
-    def stop(self, force: bool = False) -> bool:
-        """Called by Locust: lets the running task finish; returns whether the user ended at once."""
-        if force:
-            self.group.killone(self.greenlet)
-            return True
-        mark_stopping(self)
+    def _stop_soon(self) -> None:
         self._context.engine.call(self._life.stop)
-        return False
+
+    def _single_user_ended(self) -> None:
+        self._context.on_single_user_end()
 
     def _killed(self, again: bool) -> None:
         self._context.engine.call(*((self._abort,) if again else (self._kill,)))

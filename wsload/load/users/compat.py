@@ -1,5 +1,7 @@
 """What wsload knows of the insides of the HTTP client, and of CPython where a coroutine is never awaited.
 
+What it knows of Locust's users is in ``locust_compat.py``.
+
 The canaries in tests/unit/test_http.py and tests/integration/test_forgotten_await.py name the release that changed
 one of these.
 """

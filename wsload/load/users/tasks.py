@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from locust import task as locusts_task
 
 from wsload.errors import UsageError
+from wsload.load.users.locust_compat import next_task
 
 F = TypeVar("F", bound=Callable[..., Awaitable[object]] | type)
 
@@ -44,7 +45,7 @@ class TaskStack:
             holder = self.sets[-1] if self.sets else self._user
             if not holder.tasks:
                 raise UsageError(f"{type(holder).__name__} has no tasks: mark async methods with @task")
-            chosen = holder.get_next_task() if self.sets else random.choice(holder.tasks)
+            chosen = next_task(holder) if self.sets else random.choice(holder.tasks)
             if not inspect.isclass(chosen):
                 function: Any = chosen
                 return function, holder

@@ -10,11 +10,10 @@ import re
 from typing import Any, Final
 
 from flask import Response, request
-from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPING
 
-ENDING: Final = (STATE_CLEANUP, STATE_STOPPING)
-"""States of a run that is ending, in which the page stops polling."""
-_IN_PAGE: Final = re.compile(rf'"state": ?"(?:{"|".join(ENDING)})"')
+from wsload.load.watch.web_ui_compat import ENDING, FIGURES, RUNNING, START_PAGE, STATE
+
+_IN_PAGE: Final = re.compile(rf'"{STATE}": ?"(?:{"|".join(ENDING)})"')
 
 
 def keep_polling(environment: Any) -> None:
@@ -24,13 +23,13 @@ def keep_polling(environment: Any) -> None:
 
     def figures(response: Response) -> None:
         report = response.get_json()
-        if report.get("state") in ENDING:
-            response.set_data(app.json.dumps({**report, "state": STATE_RUNNING}))
+        if report.get(STATE) in ENDING:
+            response.set_data(app.json.dumps({**report, STATE: RUNNING}))
 
     def start_page(response: Response) -> None:
-        response.set_data(_IN_PAGE.sub(f'"state": "{STATE_RUNNING}"', response.get_data(as_text=True)))
+        response.set_data(_IN_PAGE.sub(f'"{STATE}": "{RUNNING}"', response.get_data(as_text=True)))
 
-    answers = {f"{base}/stats/requests": figures, f"{base}/": start_page}
+    answers = {f"{base}{FIGURES}": figures, f"{base}{START_PAGE}": start_page}
 
     def told(response: Response) -> Response:
         # Decided by the answer rather than the runner's state, since Locust caches the answer for two seconds.

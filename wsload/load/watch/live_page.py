@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, send_file
 
-from wsload.load.locust.compat import element_tab
 from wsload.load.watch.start_form import MISTAKES
+from wsload.load.watch.web_ui_compat import START_PAGE, add_downloads, add_element_tab
 from wsload.measure.names import labels
 from wsload.report.html import REPORT
 from wsload.report.page import page
@@ -99,15 +99,18 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
     for path, view in routes.items():
         blueprint.add_url_rule(path, view.__name__, web_ui.auth_required_if_enabled(view))
     web_ui.app.register_blueprint(blueprint)
-    web_ui.template_args["extended_tabs"] = [element_tab("WebSocket", KEY, _ELEMENT)]
-    web_ui.template_args["extended_csv_files"] = [
-        {"href": f"{base}/{KEY}", "title": "WebSocket: live page with charts"},
-        {"href": f"{base}/{KEY}/{HISTOGRAMS}", "title": "WebSocket: HDR histogram log"},
-        {"href": f"{base}/{KEY}/{REPORT}", "title": "WebSocket: report of the last run"},
-    ]
+    add_element_tab(web_ui, "WebSocket", KEY, _ELEMENT)
+    add_downloads(
+        web_ui,
+        {
+            f"{base}/{KEY}": "WebSocket: live page with charts",
+            f"{base}/{KEY}/{HISTOGRAMS}": "WebSocket: HDR histogram log",
+            f"{base}/{KEY}/{REPORT}": "WebSocket: report of the last run",
+        },
+    )
 
     def define(response: Response) -> Response:
-        start_page = request.path == f"{base}/" and response.mimetype == "text/html"
+        start_page = request.path == f"{base}{START_PAGE}" and response.mimetype == "text/html"
         if start_page and not response.direct_passthrough:
             response.set_data(response.get_data(as_text=True).replace("</body>", MISTAKES + _TAB))
         return response

@@ -19,17 +19,13 @@ from urllib.parse import urlsplit
 from flask import Response, jsonify, request
 
 from wsload.errors import UsageError
-from wsload.load.locust.compat import options_in_the_form
 from wsload.load.users.opening import pairs
 from wsload.load.watch.page_secrets import SECRET_OPTIONS, URL_OPTIONS, shown
+from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, fields_in_the_form
 from wsload.words import listed
 
 logger = logging.getLogger("wsload")
 
-OWN_FIELDS: Final = frozenset(
-    ("user_count", "spawn_rate", "host", "run_time", "user_classes", "shape_class", "profile")
-)
-"""The fields of Locust's form besides its extra options."""
 SENT: Final = ("ws_bearer", "ws_basic", "ws_header", "ws_cookie")
 """Options whose values are sent to the server."""
 
@@ -80,7 +76,7 @@ class StartForm:
     def __init__(self, environment: Any, targets: Callable[[Namespace, str], list[str]]) -> None:
         self._environment = environment
         self._targets = targets
-        self._in_form = options_in_the_form() | OWN_FIELDS
+        self._in_form = fields_in_the_form()
         self._at_start = dict(vars(environment.parsed_options))
         self._given_for: dict[str, Reach] = {}
         """By secret, where it may be sent: the servers for which it was given, or else those it was first sent to."""
@@ -90,7 +86,7 @@ class StartForm:
         policies = environment.web_ui.app.jinja_env.policies
         policies["json.dumps_kwargs"] = {"sort_keys": False}  # the fields keep their order
         base = (environment.parsed_options.web_base_path or "").rstrip("/")
-        checks = {f"{base}/swarm": self._swarm, f"{base}/user": self._user}
+        checks = {f"{base}{SWARM}": self._swarm, f"{base}{USER}": self._user}
         # Checked only after the login, since the messages tell which files and names exist.
         guarded = {path: environment.web_ui.auth_required_if_enabled(check) for path, check in checks.items()}
         environment.web_ui.app.before_request(
@@ -172,7 +168,7 @@ def refuse_a_busy_port(web_ui: Any) -> None:
 
     Locust would start it in a greenlet that fails with a traceback.
     """
-    host, port = web_ui.host, web_ui.port
+    host, port = address_of(web_ui)
     try:
         socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET).close()
     except OSError as error:

@@ -8,6 +8,7 @@ tests/unit/test_compat_ws.py, which names the version when a release changes it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ __all__ = [
     "connections_of",
     "handshake_result",
     "parse_proxy",
+    "server_frame",
     "set_key",
 ]
 
@@ -88,6 +90,11 @@ def connections_of(server: Server) -> int:
     return len(server.handler_tasks)
 
 
+def server_frame(opcode: Opcode, data: bytes) -> bytes:
+    """A whole message as one frame of a server's, which is not masked."""
+    return Frame(opcode, data).serialize(mask=False)
+
+
 class Prepared(Protocol):
     """A message encoded once, for any number of connections."""
 
@@ -108,9 +115,11 @@ class FrameConnection(ServerConnection):
     """A server's connection that hands every data frame to `receive_frame`, past the library's queue.
 
     The handshake, control frames, extensions, failing and closing stay the library's.
+
+    ``received_ns`` (monotonic) is when the bytes being processed reached this process.
     """
 
-    __slots__ = ()
+    __slots__ = ("received_ns",)
 
     def __init__(self, protocol: ServerProtocol, *args: Any, **settings: Any) -> None:
         super().__init__(protocol, *args, **settings)
@@ -118,9 +127,13 @@ class FrameConnection(ServerConnection):
         adapter: Any = self.protocol.logger
         self.logger = self.protocol.logger = adapter.logger
         self.drain_waiters = []  # type: ignore[assignment]  # only needs append and remove
+        self.received_ns = 0
 
     def receive_frame(self, frame: Frame) -> None:
         """For subclasses: called for every data frame, a whole message or a fragment."""
+
+    def overrun(self) -> None:
+        """For subclasses: called when more than ``write_limit`` bytes wait for the peer to read them."""
 
     def deliver(self, message: Prepared) -> bool:
         """Writes the message to the transport at once; returns False if the connection is not open."""
@@ -142,6 +155,14 @@ class FrameConnection(ServerConnection):
         super().connection_made(transport)
         queue: Any = _NO_QUEUE
         self.recv_messages = queue
+
+    def data_received(self, data: bytes) -> None:
+        self.received_ns = time.monotonic_ns()
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.overrun()
 
     def process_event(self, event: Event) -> None:
         if self.request is None or not isinstance(event, Frame) or event.opcode not in DATA_OPCODES:

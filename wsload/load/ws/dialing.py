@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import _socket
 import asyncio
 import errno
 import functools
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -63,7 +63,7 @@ async def dial(route: Route, upgrade: Callable[[], Upgrade], record: Record) -> 
         return await _dial_directly(loop, address, upgrade, record)
     sock = await _connected(loop, route, await _addresses(loop, route.address, record), record)
     ready_ns = time.monotonic_ns()
-    create: Any = loop.create_unix_connection if sock.family == _socket.AF_UNIX else loop.create_connection
+    create: Any = loop.create_unix_connection if sock.family == socket.AF_UNIX else loop.create_connection
     try:
         _, begun = await create(upgrade, sock=sock, **secure)
     except ConnectionError as error:
@@ -118,13 +118,13 @@ async def _addresses(
     loop: asyncio.AbstractEventLoop, address: tuple[str, int] | str, record: Record
 ) -> list[tuple[int, Any]]:
     if isinstance(address, str):
-        return [(_socket.AF_UNIX, address)]
+        return [(socket.AF_UNIX, address)]
     host, port = address
     family = _literal_family(host)
     if family is not None:
         return [(family, (host, port))]
     start = time.monotonic_ns()
-    found = await loop.getaddrinfo(host, port, type=_socket.SOCK_STREAM)
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     record(".dns", start, time.monotonic_ns())
     return [(family, each) for family, _, _, _, each in found]
 
@@ -136,11 +136,11 @@ async def _connected(
     start = time.monotonic_ns()
     errors: list[OSError] = []
     for family, address in addresses:
-        sock = HandedSocket(family, _socket.SOCK_STREAM)
+        sock = HandedSocket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
-            if family != _socket.AF_UNIX:
-                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if route.source_ip is not None:
                     _bind(sock, route.source_ip)
             await connect_socket(loop, sock, address)
@@ -159,7 +159,7 @@ async def _connected(
 def _bind(sock: HandedSocket, source_ip: str) -> None:
     # The kernel chooses the port only at connect, so that one address is enough for 28,000 connections per
     # destination (ip(7), IP_BIND_ADDRESS_NO_PORT).
-    sock.setsockopt(_socket.IPPROTO_IP, getattr(_socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
+    sock.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24), 1)
     try:
         sock.bind((source_ip, 0))
     except OSError as error:
@@ -172,6 +172,6 @@ def _bind(sock: HandedSocket, source_ip: str) -> None:
 def _literal_family(host: str) -> int | None:
     """The address family of a host that is given as an address; None for a name."""
     try:
-        return _socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else _socket.AF_INET
+        return socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
     except ValueError:
         return None

@@ -1,0 +1,78 @@
+"""What wsload uses of Locust's users and TaskSets without their documentation promising it.
+
+Each item has a canary in tests/unit/test_compat_users.py, which names the version when a release changes it.
+"""
+
+from __future__ import annotations
+
+from operator import methodcaller
+from typing import Any, Final
+
+from locust import User
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
+
+from wsload.load.locust.handle import UserHandle
+
+SINGLE_USER_S: Final = 10.0
+"""How long the user of ``run_single_user`` may take to end after Ctrl-C."""
+
+next_task: Final = methodcaller("get_next_task")
+"""The task that a TaskSet has chosen to run next."""
+
+
+class LocustUser(User):
+    """A user as Locust's runners treat it, on the hub, but with a handle instead of a greenlet.
+
+    ``_greenlet`` and ``_group`` back ``User.greenlet`` and ``User.group``. Of a group's members gevent only uses
+    ``rawlink``, ``dead`` and ``kill``, and Locust ``args`` and ``name``.
+    """
+
+    abstract = True
+    __slots__ = ()
+
+    # For subclasses
+
+    def _begin(self) -> UserHandle:
+        """Starts the user."""
+        raise NotImplementedError
+
+    def _stop_soon(self) -> None:
+        """Has the user end after the task that it is running."""
+
+    def _single_user_ended(self) -> None:
+        """Called when the user of ``run_single_user`` has ended."""
+
+    # Called by Locust
+
+    def start(self, group: Any) -> UserHandle:
+        """Called by Locust: starts the user and adds it to the group."""
+        handle = self._begun()
+        self._group, self._greenlet = group, handle
+        group.add(handle)
+        return handle
+
+    def run(self) -> None:  # type: ignore[misc]  # final for type checkers only: PytestUser overrides it too
+        """Runs the user to its end while the calling greenlet waits; called by Locust's ``run_single_user``."""
+        handle = self._begun()
+        try:
+            while not handle.dead:
+                # Without a timer gevent would raise an error, since nothing else on the hub could end the wait.
+                handle.join(timeout=1)
+        finally:
+            handle.kill(timeout=SINGLE_USER_S)  # after Ctrl-C
+            self._single_user_ended()
+
+    def stop(self, force: bool = False) -> bool:
+        """Called by Locust: lets the running task finish; returns whether the user ended at once."""
+        if force:
+            self._group.killone(self._greenlet)
+            return True
+        # Locust then waits for the user without asking it to stop again.
+        self._state = LOCUST_STATE_STOPPING
+        self._stop_soon()
+        return False
+
+    def _begun(self) -> UserHandle:
+        # Locust refuses to stop a user in an unknown state.
+        self._state = LOCUST_STATE_RUNNING
+        return self._begin()
