@@ -136,7 +136,7 @@ def words_of(command: str, option: str) -> list[str]:
         raise UsageError(f"{option}: an empty command")
     if words[0] in ("cd", "export", "source") or "=" in words[0] or not _OPERATORS.isdisjoint(words):
         raise UsageError(
-            f"{option} {command!r}: no shell reads this: write sh -c '…', or env NAME=VALUE … before the program"
+            f"{option} {command!r}: commands run without a shell: use sh -c '…', or env NAME=VALUE … before the program"
         )
     return words
 

@@ -21,7 +21,7 @@ class UsageError(WsloadError):
 
 
 class ClassError(UsageError, TypeError):
-    """What a user class declares can't be."""
+    """A user class declares something invalid."""
 
 
 class AlreadyConnected(UsageError):
@@ -41,7 +41,7 @@ class NothingMeasured(WsloadError):
 
 
 class Untrusted(WsloadError):
-    """The load generator can't vouch for what was measured."""
+    """The figures can't be trusted."""
 
     exit_code = ExitCode.UNTRUSTED
 

@@ -3,7 +3,7 @@
 | code | name | meaning |
 |---:|---|---|
 | 0 | `ExitCode.OK` | all went well: checks passed, the candidate is shown not to be slower |
-| 1 | `ExitCode.FAILED` | a check failed, the candidate is slower or fails more, the selftest was off |
+| 1 | `ExitCode.FAILED` | a check failed, the candidate is slower or fails more, the selftest failed |
 | 2 | `ExitCode.USAGE` | a mistake in the command or its files; nothing was measured |
 | 3 | `ExitCode.UNTRUSTED` | the figures, or those that a check is on, can't be trusted |
 | 4 | `ExitCode.INCONCLUSIVE` | there is no result yet, or the experiment was cut short |

@@ -182,7 +182,7 @@ def duration_ns(text: str, unit: str = "") -> int:
         raise ValueError("a duration is a number with us, ms, s, m or h, such as 500ms")
     nanoseconds = float(found[1]) * UNITS_NS[found[2] or unit]
     if nanoseconds >= 1 << 63:
-        raise ValueError("a duration is of 292 years at most")
+        raise ValueError("a duration is at most 292 years")
     return round(nanoseconds)
 
 

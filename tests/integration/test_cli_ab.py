@@ -292,7 +292,7 @@ def test_a_server_that_dies_under_load_ends_the_experiment(ab: Start, tmp_path: 
     done = ab("--a", dying, "--b", SERVE, *QUICK, "-t", "60s", "--pairs", "2").wait(ExitCode.SERVER_FAILED)
     assert done.out == ""
     assert "  | out of memory\n" in done.err
-    assert done.err.endswith("wsload: server A ended with exit code 137 while it was loaded\n")
+    assert done.err.endswith("wsload: server A ended with exit code 137 under load\n")
 
 
 def test_a_server_that_does_not_start_is_not_a_slow_one(ab: Start) -> None:
@@ -329,7 +329,10 @@ A_B = ("--a", SERVE, "--b", SLOW)
             (*A_B, "-f", CHAT, "--pin", "C=1"),
             "--pin C=1: use auto, or cores by name such as A=0,B=1,load=2-3",
         ),
-        ((*A_B, "-f", CHAT, "--power", "2%"), "a change of 2 % can't be detected where only more than 3 %"),
+        (
+            (*A_B, "-f", CHAT, "--power", "2%"),
+            "a change of 2 % can't be detected, because only more than 3 %",
+        ),
         ((*A_B, "-f", CHAT, "--a-name", "B"), "both builds are called 'B'"),
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
         (

@@ -52,7 +52,7 @@ def responding(response: str) -> Callable[[asyncio.StreamReader, asyncio.StreamW
         (
             "HTTP/1.1 302 Found\nLocation: ftp://a.example/x?token=s3cret\nContent-Length: 0\n\n",
             "open: redirect",
-            "status 302 to 'ftp://a.example/x', which is no WebSocket URL",
+            "status 302 to 'ftp://a.example/x', which is not a WebSocket URL",
         ),
         ("HTTP/1.1 101 Fine\n\n", "open: bad handshake", "missing Connection header"),
         (

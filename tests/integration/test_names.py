@@ -115,7 +115,7 @@ def test_more_names_than_a_run_may_have_are_gathered_over_all_workers(
     assert len(names) == 201
     assert "other" in names
     (warning,) = [each for each in finished.run["warnings"] if each["name"] == "names"]
-    assert "names beyond the 200 of a run are gathered under 'other'" in warning["text"]
+    assert "names beyond a run's limit of 200 were grouped under 'other'" in warning["text"]
     totals = open_run(finished.directory).totals()
     items = sum(
         found.total for name, found in totals.histograms.items() if name.startswith("item") or name == "other"

@@ -120,7 +120,7 @@ def test_few_blocks_leave_the_lower_percentiles_and_their_checks(run: Callable[.
     level = trust(finished)["up_to"]["message"]
     assert 50 <= level < 100
     assert [check["passed"] for check in finished.run["checks"]] == [True, None]
-    assert "not trusted: the load generator's own lateness is in it" in finished.run["checks"][1]["reason"]
+    assert "not trusted: it includes the load generator's own lateness" in finished.run["checks"][1]["reason"]
     assert "In parentheses: not trusted" in finished.stdout
 
 

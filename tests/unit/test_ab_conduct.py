@@ -353,7 +353,7 @@ def test_side_by_side_a_machine_without_room_for_both_is_named(
         )
         (tmp_path / outcome.run / SERVER).write_bytes(figures.to_json())
     warnings = report_of(tmp_path, conductor.experiment).warnings
-    assert any("use less load" in each for each in warnings) == crowded
+    assert any("reduce the load" in each for each in warnings) == crowded
 
 
 def test_side_by_side_a_pair_is_made_again_when_one_run_is_not_valid(

@@ -166,5 +166,5 @@ def test_power_is_told_for_what_is_judged_together() -> None:
 
 
 def test_an_effect_below_the_gate_can_not_be_found() -> None:
-    with pytest.raises(UsageError, match="can't be detected where only more than 3 % is"):
+    with pytest.raises(UsageError, match="can't be detected, because only more than 3 % counts"):
         list(power_lines(PLAN, 0.02))

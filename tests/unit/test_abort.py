@@ -69,12 +69,12 @@ def test_a_name_that_was_told_once_is_known_ever_after() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("message.p99 > 1s", "for how long"),
-        ("message.p99 > 1s for a while", "for how long"),
+        ("message.p99 > 1s", "a time in whole seconds"),
+        ("message.p99 > 1s for a while", "a time in whole seconds"),
         ("message.p99 > 1s for 0s", "whole seconds"),
         ("message.p99 > 1s for 1500ms", "whole seconds"),
         ("mesage.p99 > 1s for 5s", "did you mean message"),
-        ("for 5s", "for how long"),
+        ("for 5s", "a time in whole seconds"),
         ("message.p99 > 1s for 3601s", "whole seconds"),
     ],
 )

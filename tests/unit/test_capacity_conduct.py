@@ -160,7 +160,9 @@ def test_a_load_generator_that_gives_out_ends_the_search_with_what_to_do(
     found.go_on()
     report = report_of(tmp_path, found.search)
     assert report.exit_code is ExitCode.UNTRUSTED
-    assert headline(report).startswith("Holds at least 200/s: the load generator gave out first, at ")
+    assert headline(report).startswith(
+        "Holds at least 200/s: the load generator reached its limit first, at "
+    )
     assert headline(report).endswith("(use --processes 4)")
 
 

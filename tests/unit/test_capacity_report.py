@@ -87,13 +87,14 @@ def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
         (
             side(holding(9_000, trusted_to=500)),
             State.GAVE_OUT,
-            r"Holds at least 400/s: the load generator gave out first, at \d+/s: it was late \(use --processes 2\)",
+            r"Holds at least 400/s: the load generator reached its limit first, at \d+/s: "
+            r"it was late \(use --processes 2\)",
             ExitCode.UNTRUSTED,
         ),
         (
             side(holding(9_000, trusted_to=5)),
             State.GAVE_OUT,
-            "Is not known: the load generator gave out first, at 200/s: it was late",
+            "Has no known capacity: the load generator reached its limit first, at 200/s: it was late",
             ExitCode.UNTRUSTED,
         ),
         (
@@ -133,8 +134,8 @@ def test_users_are_whole_and_have_no_rate() -> None:
     [
         (500, r"B \(vB\) holds [\d.]+ % to [\d.]+ % less than A \(vA\)", ExitCode.FAILED),
         (1_100, r"B \(vB\) holds [\d.]+ % to [\d.]+ % more than A \(vA\)", ExitCode.OK),
-        (700, r"B \(vB\) does not hold less than A \(vA\), or by [\d.]+ % at most", ExitCode.OK),
-        (665, r"Which of them holds more can't be told: B \(vB\) holds between", ExitCode.INCONCLUSIVE),
+        (700, r"B \(vB\) holds at least as much as A \(vA\), or at most [\d.]+ % less", ExitCode.OK),
+        (665, r"Can't tell which holds more: B \(vB\) holds between", ExitCode.INCONCLUSIVE),
     ],
 )
 def test_two_builds_are_told_apart_with_an_interval(b: float, said: str, code: ExitCode) -> None:
@@ -162,6 +163,6 @@ def test_the_table_has_every_step_and_marks_what_is_not_trusted() -> None:
 def test_the_page_says_which_servers_were_loaded_and_what_has_to_hold() -> None:
     one = render(report(side(holding(700)))).decode()
     assert '<span class="target">server</span>; 50 users' in one
-    assert "<code>lost &lt; 1</code> <span>has to hold</span>" in one
+    assert "<code>lost &lt; 1</code> <span>required</span>" in one
     two = render(report(side(holding(700)), side(holding(500), letter="B"))).decode()
     assert 'A (vA): <span class="target">server</span>; B (vB): <span class="target">server</span>; 50' in two

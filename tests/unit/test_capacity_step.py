@@ -18,7 +18,7 @@ from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
 from wsload.results.trust import Standing, Trust
 
-LATE = "not trusted: the load generator's own lateness is in it; message is trusted up to p75"
+LATE = "not trusted: it includes the load generator's own lateness; message is trusted up to p75"
 SHORT = RunWarning(name="shortfall", text="a tenth was never begun", invalidates=True)
 
 
@@ -78,7 +78,7 @@ def test_a_percentile_that_is_low_enough_with_the_lateness_in_it_holds(
     checks = (checked(CheckState.UNJUDGED, expression, LATE),)
     found, reason, _ = judge(tmp_path, took_ms=took_ms, late=True, checks=checks, trust=UNTRUSTED)
     assert found is outcome
-    assert reason == "" or ": the load generator's own lateness is in it" in reason
+    assert reason == "" or ": it includes the load generator's own lateness" in reason
 
 
 def test_an_open_load_of_which_a_part_is_not_answered_is_not_held(tmp_path: Path) -> None:

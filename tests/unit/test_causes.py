@@ -72,14 +72,14 @@ def test_waiting_for_a_core_is_another_process() -> None:
 
 def test_a_full_process_is_told_to_be_several() -> None:
     found = cause(watched(cpu=0.96, late_ns=200 * MS, late_working_ns=200 * MS))
-    assert found.text == "its process was full: peak CPU 96 % of one core, above 85 % in 4 of 4 s"
+    assert found.text == "its process was saturated: peak CPU 96 % of one core, above 85 % in 4 of 4 s"
     assert found.remedy == "use --processes 2"
 
 
 def test_the_remedy_grows_with_the_processes_there_are() -> None:
     full = [watched(cpu=0.96, late_ns=number, name=f"worker {number}") for number in range(1, 4)]
     found = cause(*full)
-    assert found.text.startswith("worker 3: its process was full")
+    assert found.text.startswith("worker 3: its process was saturated")
     assert found.remedy == "use --processes 5"
 
 
@@ -90,7 +90,7 @@ def test_full_is_who_was_so_in_more_than_a_tenth_of_the_seconds(busy: int, of: i
     watch = watched(of - busy, late_ns=MS)
     for _ in range(busy):
         watch.add(Interval(length_s=1.0, counters={"cpu_ns": round(0.9 * SECOND)}))
-    assert ("full" in cause(watch).text) == full
+    assert ("saturated" in cause(watch).text) == full
 
 
 def test_more_processes_are_not_advised_at_little_cpu() -> None:
@@ -207,7 +207,7 @@ def test_causes_and_remedies_word_for_word() -> None:
     waiting = watched(late_ns=200 * MS, late_waiting_ns=100 * MS)
     assert cause(waiting) == Cause(
         text="another process had the core for 10 % of the time, up to 400 ms in a row",
-        remedy="stop what else this machine does, or give the load generator precedence (nice -n -5, chrt -r 1) "
+        remedy="stop other work on this machine, or give the load generator a higher priority (nice -n -5, chrt -r 1) "
         "or a machine of its own",
     )
     working = watched(late_ns=10 * MS, late_working_ns=5 * MS)
@@ -216,7 +216,7 @@ def test_causes_and_remedies_word_for_word() -> None:
     blocked = cause(watched(1, late_ns=MS, late_samples=4, **places))
     assert blocked == Cause(
         text="B.two (b.py:2) blocked the event loop, for up to 400 ms at a time",
-        remedy="await what can be awaited, and give what blocks to asyncio.to_thread",
+        remedy="await awaitable calls, and run blocking ones with asyncio.to_thread",
     )
 
 

@@ -362,7 +362,10 @@ def test_why_it_failed_is_said_where_nothing_was_answered() -> None:
     lost = run_of({"buy.lost": Histogram.of([MS] * 3)}, names={"buy": Kind.REQUEST})
     assert evaluate(parse_check("buy.mean < 1s"), lost).reason == "no buy was answered, 3 were lost or failed"
     assert evaluate(parse_check("buy.max < 1s"), lost).state is FAILED
-    assert evaluate(parse_check("login_failures.rate < 1%"), run_of({})).reason == "it is a share of nothing"
+    assert (
+        evaluate(parse_check("login_failures.rate < 1%"), run_of({})).reason
+        == "there is nothing to take a share of"
+    )
     some = run_of(
         {"buy": Histogram.of([MS] * 97), "buy.lost": Histogram.of([MS] * 3)}, names={"buy": Kind.REQUEST}
     )
@@ -425,7 +428,7 @@ def test_the_reason_says_how_far_it_is_trusted_and_the_figure_is_shown() -> None
     found = evaluate(parse_check("buy.p99 < 1s"), late())
     assert found.got.startswith("0.05")
     assert found.reason == (
-        "not trusted: the load generator's own lateness is in it; buy is trusted up to p95"
+        "not trusted: it includes the load generator's own lateness; buy is trusted up to p95"
     )
     nothing = evaluate(parse_check("buy.p50 < 1s"), late(late=900))
     assert nothing.reason.endswith("buy is trusted at no percentile")

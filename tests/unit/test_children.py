@@ -65,7 +65,9 @@ def test_a_command_is_split_as_a_shell_would_and_nothing_is_expanded() -> None:
     ["cd app && node server.js", "npm ci && node x.js", "PORT=1 node x.js", "node x.js > log", "node x.js &"],
 )
 def test_what_only_a_shell_reads_is_refused(command: str) -> None:
-    with pytest.raises(UsageError, match=f"--serve '{re.escape(command)}': no shell reads this: write sh -c"):
+    with pytest.raises(
+        UsageError, match=f"--serve '{re.escape(command)}': commands run without a shell: use sh -c"
+    ):
         words_of(command, "--serve")
     assert words_of(f"sh -c '{command}'", "--serve") == ["sh", "-c", command]
 

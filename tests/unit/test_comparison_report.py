@@ -231,7 +231,7 @@ def test_one_run_a_side_says_that_it_can_not_be_told_and_how_to_go_on(tmp_path: 
     report = make_report([a], [b], gate=GATE)
     assert report.comparison.exit_code == 4
     for shown in (as_text(report), markdown(report), render(report).decode()):
-        assert "because two runs of one build differ too" in one_line(shown)
+        assert "because even two runs of the same build differ" in one_line(shown)
         assert "--scatter 5%" in one_line(shown)
     row = rows(report)["message.p50"]
     assert row[3].startswith("+") and row[4:] == ("–", "–")

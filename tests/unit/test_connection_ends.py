@@ -207,11 +207,16 @@ def reset(writer: asyncio.StreamWriter) -> None:
 ENDS: dict[str, tuple[bytes, bool, str, str]] = {
     "FIN": (b"", False, "closed 1006", "FIN without a close frame"),
     "FIN after a message": (frame(Opcode.TEXT, b"hi"), False, "closed 1006", "FIN without a close frame"),
-    "FIN amid a frame": (b"\x81\x05he", False, "cut off", "FIN amid a frame"),
-    "FIN amid a message": (frame(Opcode.TEXT, b"he", fin=False), False, "cut off", "FIN amid a frame"),
-    "FIN amid a head": (b"\x81\x7e\x01", False, "cut off", "FIN amid a frame"),
+    "FIN in the middle of a frame": (b"\x81\x05he", False, "cut off", "FIN in the middle of a frame"),
+    "FIN amid a message": (
+        frame(Opcode.TEXT, b"he", fin=False),
+        False,
+        "cut off",
+        "FIN in the middle of a frame",
+    ),
+    "FIN amid a head": (b"\x81\x7e\x01", False, "cut off", "FIN in the middle of a frame"),
     "RST": (b"", True, "reset", "RST"),
-    "RST amid a frame": (b"\x81\x05he", True, "reset", "RST amid a frame"),
+    "RST in the middle of a frame": (b"\x81\x05he", True, "reset", "RST in the middle of a frame"),
     "in order": (CLOSE_1000, False, "closed 1000", "the server closed with 1000: bye"),
     "without a code": (frame(Opcode.CLOSE, b""), False, "closed 1005", "the server closed with no code"),
 }

@@ -58,7 +58,7 @@ def test_specifications_make_a_plan(specifications: list[str], plan: FaultPlan) 
 @pytest.mark.parametrize(
     ("specifications", "complaint"),
     [
-        (["dely=5ms"], "'dely=5ms': no such fault; there are stall="),
+        (["dely=5ms"], "'dely=5ms': no such fault; use one of stall="),
         ([""], "'': no such fault"),
         (["delay"], "'delay': a duration is a number with us, ms, s, m or h"),
         (["late=2%"], "late replies are SHARE@DELAY, such as 2%@20ms"),

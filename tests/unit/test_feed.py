@@ -58,7 +58,7 @@ def test_a_user_for_whom_no_row_is_left_ends_and_is_counted() -> None:
         assert here.counter("users_ended") == 2
         assert here.opened == 1
     assert here.texts[0] == (
-        "Guest, account: the feed has 1 row, each for one user, and this is user 2: give it more rows, or "
+        "Guest, account: the feed has 1 row, each for one user, and this is user 2: add rows, or use "
         "order='circular' to start over, or order='random'"
     )
 
@@ -92,7 +92,7 @@ def test_a_row_is_there_from_on_opening_on() -> None:
     user_class = guest([], account=feed(["a"]))
     with world() as here:
         here.serve()
-        with pytest.raises(UsageError, match="when it arrives: use it from on_opening on"):
+        with pytest.raises(UsageError, match="when it starts: use it in on_opening or later"):
             _ = here.user(user_class).account
 
 
@@ -121,10 +121,10 @@ def test_files_that_can_be_read(tmp_path: Path, name: str, text: str, rows: list
         ("a.csv", "name\n", "has no rows"),
         ("a.csv", "", "has no rows"),
         ("a.csv", "name,word\nann\n", "line 2: 1 value for 2 names"),
-        ("a.json", "{}", "a list is wanted"),
+        ("a.json", "{}", "the file must contain a list"),
         ("a.json", "[1", "a.json: "),
         ("a.jsonl", "1\nx", "a.jsonl: "),
-        ("a.xml", "<a/>", ".csv, .json and .jsonl can be read"),
+        ("a.xml", "<a/>", "only .csv, .json and .jsonl files can be read"),
         ("b.csv", "", "has no rows"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_missing_file_is_named_with_where_it_was_looked_for() -> None:
 
 
 def test_an_order_that_is_not_known() -> None:
-    with pytest.raises(UsageError, match="order='sorted': once, circular, random are known"):
+    with pytest.raises(UsageError, match="order='sorted': must be one of once, circular, random"):
         feed([1], order="sorted")
 
 

@@ -125,7 +125,7 @@ def test_a_run_is_repeated_only_if_nothing_of_it_is_trusted(
 
 def test_a_run_without_end_or_with_a_file_missing_is_repeated(tmp_path: Path) -> None:
     killed = make_run(tmp_path / "one", [second(0, [1.0])], trust=None)
-    assert _problem(open_run(killed), -9) == "locust ended with exit code -9, and the run has no end"
+    assert _problem(open_run(killed), -9) == "locust ended with exit code -9, and the run is incomplete"
     cut = make_run(tmp_path / "other", [second(0, [1.0])])
     (cut / "summary.json").unlink()
     assert _problem(open_run(cut), 0) == "incomplete: summary.json is missing"

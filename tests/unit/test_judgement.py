@@ -84,7 +84,7 @@ def test_late_values_at_the_top_leave_the_rest_trusted_and_the_cause_is_said() -
         "Trusted up to p95 (message); beyond that the load generator's own lateness shows: another process had "
         "the core for 4 % of the time"
     )
-    assert trust.remedy.startswith("stop what else this machine does")
+    assert trust.remedy.startswith("stop other work on this machine")
     assert trust.up_to == {"message": 95.0}
     assert trust.covers("message", 95) and not trust.covers("message", 99)
     assert trust.covers("ping", 100)
@@ -309,7 +309,7 @@ def test_more_than_a_hundredth_that_was_never_begun_is_another_load(missed: int,
 def test_the_shortfall_says_how_much_it_was() -> None:
     interval = second({"buy": 900}, counters={"unsent": 100}, failures={("task", TOO_LATE): 100})
     (warning,) = doubts(Totals.of([interval]))
-    assert warning.text == "100 of 1,000 due requests (10 %) were never begun by the load generator"
+    assert warning.text == "100 of 1,000 due requests (10 %) were never started by the load generator"
     trust = judged(replace(interval, counters={**interval.counters, "late_ns": MS}))
     assert trust.verdict.startswith(f"Not trusted: {warning.text}: something held it up")
     assert trust.remedy.startswith("take blocking calls out")
@@ -371,8 +371,8 @@ def test_awaits_that_were_forgotten() -> None:
     failures = {(FORGOTTEN, name): count for name, count in calls.items()} | {("open", "refused"): 9}
     assert warned(second({"message": 100}, failures=failures), "forgotten-await") == RunWarning(
         name="forgotten-await",
-        text="10 calls of the user classes never awaited, so that nothing was done (User.c, User.a and User.b): "
-        "the load is not what they say",
+        text="10 calls in the user classes had no await, so nothing was done (User.c, User.a and User.b): "
+        "the load is not what the code says",
         remedy="write await before it; the log says where",
         invalidates=True,
     )

@@ -579,12 +579,18 @@ def test_a_name_stands_for_one_kind_of_figure(w: World) -> None:
 
     async def body(user: Any) -> None:
         await user.round_trip("x", name="buy")
-        with pytest.raises(UsageError, match="'buy' is already that of a request: name the value"):
+        with pytest.raises(
+            UsageError, match="'buy' is already used for a request: choose another for the value"
+        ):
             user.record("buy", 1.0)
-        with pytest.raises(UsageError, match="'buy' is already that of a request: name the step"):
+        with pytest.raises(
+            UsageError, match="'buy' is already used for a request: choose another for the step"
+        ):
             user.measure("buy")
         user.record("think", 1.0)
-        with pytest.raises(UsageError, match="'think' is already that of a value: name the request"):
+        with pytest.raises(
+            UsageError, match="'think' is already used for a value: choose another for the request"
+        ):
             user.round_trip("x", name="think")
 
     run(w, body)

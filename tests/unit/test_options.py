@@ -146,14 +146,14 @@ def test_the_start_form_hides_what_is_secret() -> None:
 
 def test_a_mistake_says_what_to_write() -> None:
     for name, value, said in (
-        ("ws_rate", "fast", "'fast': a number from 0.001 to 1,000,000 is allowed; write 200 for that many"),
+        ("ws_rate", "fast", "'fast': must be a number from 0.001 to 1,000,000; write 200 for that many"),
         (
             "ws_rate",
             "fast:5",
-            "poisson or constant is allowed; write 200 for that many tasks a second, or poisson:",
+            "poisson or constant; write 200 for that many tasks a second, or poisson:",
         ),
         ("ws_ca_file", "nowhere.pem", "'nowhere.pem': No such file or directory"),
-        ("ws_max_in_flight", "many", "a whole number from 1 to 1,000,000 is allowed"),
+        ("ws_max_in_flight", "many", "must be a whole number from 1 to 1,000,000"),
     ):
         with pytest.raises(UsageError, match=re.escape(said)):
             settings_of(**{name: value})

@@ -66,7 +66,7 @@ def test_a_reader_that_is_given_up_is_complained_of(
     outlet = NonBlockingStream(stream, complaints)
     outlet.write("x" * 10_000)
     outlet.finish()
-    assert complaints.getvalue() == "wsload: 5.9 kB of output were lost, because nobody read them\n"
+    assert complaints.getvalue() == "wsload: 5.9 kB of output was lost, because nobody read it\n"
 
 
 def test_beyond_a_bound_what_is_printed_is_dropped(
@@ -81,7 +81,7 @@ def test_beyond_a_bound_what_is_printed_is_dropped(
         outlet.write("x" * 1000)
     outlet.finish()
     assert outlet._size <= 20_000
-    assert complaints.getvalue() == "wsload: 99 kB of output were lost, because nobody read them\n"
+    assert complaints.getvalue() == "wsload: 99 kB of output was lost, because nobody read it\n"
 
 
 def test_a_reader_that_is_gone_is_no_error(pipe: tuple[int, io.TextIOWrapper]) -> None:

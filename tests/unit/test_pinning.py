@@ -44,7 +44,7 @@ def test_side_by_side_on_four_cores_each_server_has_one_and_they_change_places()
     assert [pinning.places(letter, 3) for letter in "AB"] == [places({4}, {6, 7}), places({5}, {6, 7})]
     assert [pinning.places(letter, 4) for letter in "AB"] == [places({5}, {6, 7}), places({4}, {6, 7})]
     assert list(pinning.for_people()) == [
-        "Cores: 4 and 5 for the servers, in turns, 6 and 7 for the load generator"
+        "Cores: 4 and 5 for the servers, alternating, 6 and 7 for the load generator"
     ]
 
 
@@ -81,12 +81,12 @@ def test_cores_are_given_by_name() -> None:
     ["AUTO", "A", "A=", "A=x", "C=1", "A=0,A=1", "A=1-", "A=0;B=1", "load=1,,", "A=3-1", "A=99999", "a=1"],
 )
 def test_a_mistake_is_one_line_with_what_is_allowed(pin: str) -> None:
-    with pytest.raises(UsageError, match=rf"^--pin {pin}: (use auto, or cores by name|3-1 goes down)"):
+    with pytest.raises(UsageError, match=rf"^--pin {pin}: (use auto, or cores by name|3-1 is a descending)"):
         check_pin(pin, TWO)
 
 
 def test_what_is_not_started_here_can_not_be_pinned() -> None:
-    with pytest.raises(UsageError, match=r"^--pin auto: B is not started here: name the cores"):
+    with pytest.raises(UsageError, match=r"^--pin auto: B is not started here: list cores only"):
         check_pin("auto", {"A": STARTED, "B": RUNNING})
     with pytest.raises(UsageError, match=r"^--pin B=1: no server B is started here$"):
         check_pin("B=1", {"A": STARTED, "B": RUNNING})
@@ -98,7 +98,9 @@ def test_what_is_not_started_here_can_not_be_pinned() -> None:
 def test_the_machine_must_have_the_cores() -> None:
     with pytest.raises(UsageError, match=r"^--pin A=9: there is no core 9; there are 0 to 3$"):
         Pinning("A=9", (0, 1, 2, 3), at_once=False)
-    with pytest.raises(UsageError, match=r"^--pin auto: takes two cores, and there is one$"):
+    with pytest.raises(
+        UsageError, match=r"^--pin auto: needs at least two cores, and only one is available$"
+    ):
         Pinning("auto", (0,), at_once=False)
-    with pytest.raises(UsageError, match=r"^--pin: only Linux can keep processes on cores$"):
+    with pytest.raises(UsageError, match=r"^--pin: only supported on Linux$"):
         Pinning("auto", (), at_once=False)

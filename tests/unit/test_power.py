@@ -97,7 +97,7 @@ def test_no_distance_and_no_end_are_no_number() -> None:
 @pytest.mark.parametrize(
     ("effect", "power", "said"),
     [
-        (0.03, 0.8, "a change of 3 % can't be detected where only more than 3 %"),
+        (0.03, 0.8, "a change of 3 % can't be detected, because only more than 3 %"),
         (-0.1, 0.8, "a change of -10 % can't be detected"),
         (0.0301, 0.8, "more than 10,000 pairs"),
         (0.10, 1.0, "between 0 and 100 %, not at 100 %"),

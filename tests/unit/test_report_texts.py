@@ -59,7 +59,7 @@ def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -
     assert "**Trusted up to the maximum (message).** All checks passed." in text
     assert "| passed | message.p50 &lt; 2ms | &lt; 2 ms | 1 ms |" in text
     assert "| message | 20 | 10.0 | 1.00 | 3.00 | 3.00 | – | – | 3.00 |" in text
-    assert "\n– stands for a percentile of too few values: it would be their maximum.\n" in text
+    assert "\n– means too few values for this percentile: it would be their maximum.\n" in text
     assert text.endswith("|\n")
 
 

@@ -204,7 +204,11 @@ MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = 
     ),
     "a name that ends like one": (Quiet, lambda user: user.round_trip("x", name="a.lost"), r"'a\.lost'"),
     "an empty name": (Quiet, lambda user: user.round_trip("x", name=" \n"), r"at least one printable"),
-    "a dict": (Quiet, lambda user: user.round_trip({"a": 1}), r"a str or bytes, not dict: json\.dumps"),
+    "a dict": (
+        Quiet,
+        lambda user: user.round_trip({"a": 1}),
+        r"a message must be a str or bytes, not dict: use json\.dumps",
+    ),
     "a number": (Keyed, lambda user: user.request(7, key=1), r"a str or bytes, not int"),
     "nothing": (Quiet, lambda user: user.send_nowait(None), r"a str or bytes, not NoneType"),
 }

@@ -218,7 +218,7 @@ def test_a_name_whose_answers_cannot_be_told_apart_is_not_trusted_whatever_its_l
     assert doubt_of("sell", totals) == ""
     alone = recorded([MS], counters={"buy.unpaired": 1})
     assert doubt_of("buy" + SERVICE, alone) == (
-        "it can't be proved which answer belongs to which request: their order does not tell"
+        "it can't be proved which answer belongs to which request: their order does not show it"
     )
 
 

@@ -162,8 +162,8 @@ def test_a_stricter_gate_calls_less_slower_and_clears_less(
         ({"same_within": 0.0}, "'same within' must be a share above 0"),
         ({"failures_within": 0.0}, "'failures within' must be a share above 0"),
         ({"scatter": (("p99", 0.0),)}, "the scatter of p99 must be a share above 0"),
-        ({"alpha": 0.0}, "false alarm must lie between 0 and 50 %"),
-        ({"alpha": 0.5}, "false alarm must lie between 0 and 50 %"),
+        ({"alpha": 0.0}, "false alarm must be between 0 and 0.5"),
+        ({"alpha": 0.5}, "false alarm must be between 0 and 0.5"),
     ],
 )
 def test_a_gate_that_makes_no_sense_is_refused(changes: dict[str, float], said: str) -> None:

@@ -96,11 +96,11 @@ def _end(runner: LocalRunner, how: Callable[[], object]) -> None:
 def _refuse_what_does_not_fit(environment: Any) -> None:
     options = environment.parsed_options
     if not options.headless:
-        raise UsageError("argument --ws-beside: only with --headless: the web UI shows one side")
+        raise UsageError("argument --ws-beside: requires --headless, since the web UI shows only one side")
     if not isinstance(environment.runner, LocalRunner):
-        raise UsageError("argument --ws-beside: both sides share one process: leave master and workers out")
+        raise UsageError("argument --ws-beside: both sides run in one process: use no master or workers")
     if not environment.host:
-        raise UsageError("argument --ws-beside: name the first side's server with --host")
+        raise UsageError("argument --ws-beside: set the first side's server with --host")
     if options.ws_beside_build == (options.ws_build or "dev"):
         raise UsageError(f"argument --ws-beside-build: both builds are called {options.ws_beside_build!r}")
     if options.ws_beside == environment.host:

@@ -143,7 +143,7 @@ class Lifecycle:
             return
         theirs = self.environment.process_exit_code
         if theirs is not None and theirs != code:
-            logger.warning("%s: exit code %d, not the %s that was set", FAILURES[code], code, theirs)
+            logger.warning("%s: exit code %d overrides the %s that was set", FAILURES[code], code, theirs)
         self.environment.process_exit_code = code
 
     def locusts_code(self) -> int | None:
@@ -178,7 +178,7 @@ class Lifecycle:
         if self._phase is not Phase.BETWEEN_RUNS:
             if not self._is_second:
                 logger.warning(
-                    "Interrupted again: not waiting for outstanding answers; a third time ends at once"
+                    "Interrupted again: not waiting for outstanding answers. A third interrupt ends the process at once"
                 )
             self._role.hurry()
 
@@ -188,9 +188,9 @@ class Lifecycle:
         self.run.show()
         if exit_code and self.run.exit_code() is None and self.environment.process_exit_code is None:
             logger.warning(
-                "Exit code %d, which Locust gives for any failed request%s",
+                "Exit code %d, because Locust exits with it after any failed request%s",
                 exit_code,
-                ": with --exit-code-on-error 0 the checks alone decide" if self.run.checks else "",
+                "; with --exit-code-on-error 0, only the checks decide" if self.run.checks else "",
             )
 
     def _end_run(self) -> None:

@@ -34,7 +34,7 @@ logger = logging.getLogger("wsload")
 GRACE_S: Final = 8.0
 """How long users have to close their connections, in addition to ``--stop-timeout`` and draining."""
 SAID: Final = (FORGOTTEN, "feed ")
-"""Begins what is in the log with more words already, as are exceptions of user classes, whose kind is a class."""
+"""Prefixes of failures already logged in more detail; so are a user class's exceptions, whose kind is a class name."""
 MOST_BLOCKS: Final = 3
 """At most this many blocking places are named."""
 
@@ -79,7 +79,9 @@ class Recording:
         for (what, kind), detail in interval.details.items():
             if kind[:1].isupper() or what.startswith(SAID):
                 continue
-            logger.warning("%s failed: %s (%s); further ones are counted, not shown", what, kind, detail)
+            logger.warning(
+                "%s failed: %s (%s); further such failures are counted, not logged", what, kind, detail
+            )
         on_interval(interval)
 
     def admit(self, admitted: bool) -> None:
@@ -98,7 +100,7 @@ class Recording:
         block = self._watchdog.block
         if not self._process.bridge.end_recording(blocked=block is not None):
             logger.warning(
-                "A listener of Locust's events has not returned for %g s: Locust's statistics lack what came "
+                "A listener of Locust's events has not returned for %g s, so Locust's statistics lack everything "
                 "after that; wsload's results are complete",
                 LISTENERS_TIMEOUT_S,
             )
@@ -110,14 +112,14 @@ class Recording:
         if not self._stragglers.dropped:
             return
         block, places = self._watchdog.block, list(self._stragglers.places.values())
-        cause = f": they waited in {listed(places)}" if places else ""
+        cause = f"; they were waiting in {listed(places)}" if places else ""
         if block is not None:
             cause = f": {block.place.text} blocked them for {block.seconds:.1f} s"
         users = counted(self._stragglers.dropped, "user")
         yield RunWarning(
             name=CUT_SHORT,
             text=f"{users} did not stop in time and were dropped{cause}",
-            remedy="find out what their tasks and hooks wait for",
+            remedy="find out what their tasks and hooks were waiting for",
             invalidates=True,
         )
 
@@ -135,5 +137,5 @@ class Recording:
             yield RunWarning(
                 name="blocked",
                 text=f"{place} blocked all users of its process {often}",
-                remedy="await what can be awaited, or use asyncio.to_thread",
+                remedy="use await where possible, or move blocking calls to asyncio.to_thread",
             )

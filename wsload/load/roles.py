@@ -149,7 +149,7 @@ class Worker:
         """Ends this worker, forked for ``--processes``, when its master is gone; otherwise the load would go on."""
         while os.getppid() == master:
             gevent.sleep(0.5)
-        logger.error("The master (pid %d) is gone: this worker ends", master)
+        logger.error("The master (pid %d) is gone: stopping this worker", master)
         self._runner.quit()
 
     def _tell(self, message: str, **data: Any) -> None:
@@ -237,7 +237,7 @@ class Master:
             )
         else:
             logger.warning(
-                "An interval of worker %s arrived after the end of its run: ignored", sender_of(msg)
+                "Ignored an interval from worker %s that arrived after the end of its run", sender_of(msg)
             )
 
     def _on_rows(self, environment: Any, msg: Any) -> None:

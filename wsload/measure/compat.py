@@ -17,7 +17,7 @@ def encode_varints(counts: NDArray[np.int64], buffer: NDArray[np.uint8]) -> int:
 
 
 def decode_varints(payload: bytes, start: int, counts: NDArray[np.int64]) -> int:
-    """Reads what was encoded, from ``start`` on, into counts of 0; returns how many there are up to the last other one.
+    """Decodes numbers, from ``start`` on, into zeroed counts; returns how many there are up to the last nonzero one.
 
     Raises `IndexError` or `OverflowError` for what was not encoded, or does not fit.
     """

@@ -34,7 +34,7 @@ class Interval:
     failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By (what was tried, kind of failure): ``("open", "refused")``."""
     details: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Of each kind of failure that first occurred in this interval, the particulars of one, in one line."""
+    """For each kind of failure that first occurred in this interval, the details of one, in one line."""
     closes: Mapping[int, int] = field(default_factory=dict)
     """By close code (RFC 6455 section 7.4), whichever side closed."""
     names: Mapping[str, Kind] = field(default_factory=dict)

@@ -33,7 +33,7 @@ LATE_IN: Final = "late in "
 """Prefix of the counters that say which code was running when the event loop was late."""
 
 FORGOTTEN: Final = "forgotten await"
-"""What coroutines that were never awaited are failures of."""
+"""The name under which coroutines that were never awaited are counted as failures."""
 
 MOST_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones become `OTHER`."""
@@ -97,12 +97,12 @@ _METRICS: dict[str, str] = {
     "open.dns": "resolving the server's name",
     "open.tcp": "making the TCP connection",
     "open.tls": "the TLS handshake",
-    "open.redirect": "what redirects took before the final address",
+    "open.redirect": "time spent on redirects before the final address",
     "open.upgrade": "the HTTP upgrade to WebSocket",
-    "login": "from the login sent until the server confirmed it",
-    "delivery": "from a message sent until another user on this host received it",
-    "probe": "service time on the one connection of a process of its own, beside the users",
-    "ping": "ping to pong: the least that network and server loop take",
+    "login": "from sending the login until the server confirmed it",
+    "delivery": "from sending a message until another user on this host received it",
+    "probe": "service time on the single connection of a separate process, next to the users",
+    "ping": "ping to pong: the minimum that the network and the server's event loop take",
     "close": "from the close frame until the connection was closed",
     "send_lag": "how late the load generator started what was due",
     "loop_lag": "how late its event loop woke up",
@@ -128,8 +128,8 @@ _COUNTERS: dict[str, str] = {
     "unknown_keys": "messages whose key no request had",
     "unread": "messages the user class never read",
     "reads_paused": "times reading was paused",
-    "unpaired": "answers that could not be paired for certain",
-    GATHERED: "names beyond the limit, gathered under 'other'",
+    "unpaired": "answers that could not be paired with certainty",
+    GATHERED: "names beyond the limit, grouped under 'other'",
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
     "late_ns": "late: the load generator's event loop",
@@ -144,7 +144,7 @@ _KINDS: Final = {
 }
 _PARTS: Final = {
     SERVICE: "service time: from when the request was actually sent until its own answer arrived",
-    LOST: "age of the requests given up, when they were",
+    LOST: "age of a request when it was given up",
     FAILED: "time to an answer that was a refusal, or until the step failed",
 }
 GAUGES: Final[Mapping[str, str]] = {

@@ -152,7 +152,7 @@ class Recorder:
         gathered = self._limit.gathered
         if self.kinds.get(cleaned, kind) is not kind:
             raise ValueError(
-                f"the name {cleaned!r} is already that of a {self.kinds[cleaned]}: name the {kind} differently"
+                f"the name {cleaned!r} is already used for a {self.kinds[cleaned]}: choose another for the {kind}"
             )
         admitted = self._limit.admit(cleaned)
         found = Figures.of(admitted)
@@ -220,8 +220,8 @@ class Recorder:
     def failed(self, what: str, kind: str, age_ns: int = -1, *, number: int = 1, detail: str = "") -> None:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
-        ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` alike failures reach the listener as
-        one. ``detail`` is kept of the first of each kind. Beyond `wsload.measure.names.MOST_KINDS` the kind is
+        ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` equal failures reach the listener as
+        one. Only the first ``detail`` of each kind is kept. Beyond `wsload.measure.names.MOST_KINDS` the kind is
         `OTHER_KINDS`.
         """
         if (what, kind) not in self._failure_kinds:

@@ -78,14 +78,14 @@ class PoissonRate:
 
 
 class Course(Protocol):
-    """What a `SwarmRate` is a rate of: by default of seconds, of which one passes in each."""
+    """What the rate of a `SwarmRate` is relative to: by default the seconds that pass."""
 
     def between(self, from_ns: int, to_ns: int) -> float:
         """How much of it passes from one time to another."""
         ...
 
     def after(self, from_ns: int, amount: float) -> int | None:
-        """The time at which so much more has passed; None where that is never."""
+        """The time at which ``amount`` more has passed; None if that never happens."""
         ...
 
 
@@ -107,7 +107,7 @@ class SwarmRate:
     Arrival ``n`` is due when the integral of the rate reaches the n-th point of a unit-rate series (the time-scale
     transformation of a Poisson process; Cinlar, "Introduction to Stochastic Processes", 1975, section 4.7). So however
     often the rate changes, the number of arrivals is the integral of the rate, and a rate of 0 pauses them. With a
-    course that is no constant (`wsload.measure.profile`), the rate is a multiple of what passes of that.
+    course whose own rate varies (`wsload.measure.profile`), the rate is a multiple of that.
     """
 
     __slots__ = ("_at_ns", "_course", "_next_point", "_passed", "_random", "rate")

@@ -31,7 +31,7 @@ def facts(info: RunInfo, summary: Summary) -> tuple[str, ...]:
     if profile := info.workload.get("profile"):
         found.append(f"open workload, {shown(profile)}")
     if info.partner:
-        found.append(f"in the same seconds as {info.partner[:_LONGEST]}")
+        found.append(f"at the same time as {info.partner[:_LONGEST]}")
     return tuple(found)
 
 

@@ -90,7 +90,7 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
             for each in found
         ),
         notes=(
-            "Medians over the runs that can be trusted, if only in part. "
+            "Medians over the fully or partly trusted runs. "
             "To judge whether a build is slower, use wsload compare.",
         ),
     )

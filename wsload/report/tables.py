@@ -69,9 +69,9 @@ _OWN_COUNTERS: Final = frozenset(("cpu_ns", "late_ns", "late_working_ns", "late_
 _COUNTED: Final = (Column(title="counter", align="left"), Column(title="value"))
 NOTHING: Final = "–"
 """In a cell: there is no such figure."""
-FEW: Final = f"{NOTHING} stands for a percentile of too few values: it would be their maximum."
-NOT_TRUSTED: Final = "In parentheses: not trusted, since the load generator's own lateness may be in it"
-UNPROVED: Final = ", or since it can't be proved which answer is whose"
+FEW: Final = f"{NOTHING} means too few values for this percentile: it would be their maximum."
+NOT_TRUSTED: Final = "In parentheses: not trusted, because the load generator's own lateness may be included"
+UNPROVED: Final = ", or because it can't be proved which answer belongs to which request"
 
 
 def percentile_ms(percentile: float, count: int, value_ns: float) -> str:

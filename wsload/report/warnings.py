@@ -1,4 +1,4 @@
-"""What is told without its repetitions, so that they don't push the figures off the screen."""
+"""Collapses repeated warnings, so that they don't push the figures off the screen."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def collapsed(warnings: Sequence[RunWarning]) -> list[RunWarning]:
 
 
 def told_once(told: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """What is told of several runs: of whom, ``is`` or ``are``, and the sentence.
+    """Merges equal sentences about several runs; returns for each: the runs, ``is`` or ``are``, the sentence.
 
     Sentences that differ only in their figures are one, with the figures of the first run.
     """

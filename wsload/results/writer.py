@@ -183,7 +183,7 @@ class RunWriter:
         """A warning if intervals could not be written."""
         if self.problem is None:
             return []
-        remedy = "free the disk and run again: the log lacks what the summary has"
+        remedy = "free disk space and run again: the log lacks data that the summary includes"
         return [RunWarning(name="results-incomplete", text=self.problem, remedy=remedy)]
 
     def discard(self) -> None:

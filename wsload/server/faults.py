@@ -191,7 +191,7 @@ def parse_faults(specifications: Sequence[str]) -> FaultPlan:
     for specification in specifications:
         kind, _, value = specification.partition("=")
         if kind not in _PARSERS:
-            raise UsageError(f"--fault {specification!r}: no such fault; there are {EXAMPLES}")
+            raise UsageError(f"--fault {specification!r}: no such fault; use one of {EXAMPLES}")
         if kind in seen and kind != "close":
             raise UsageError(f"--fault {specification!r}: {kind} is given twice")
         seen.add(kind)

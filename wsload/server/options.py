@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 READY_PREFIX: Final = "wsload serve: "
-"""The first line on stdout, printed once the server listens, is this followed by the URL."""
+"""Begins the first line on stdout, before the URL; printed once the server listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
 MOST_INVALID: Final = 6
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
-TOO_MUCH: Final = "; if both sides are too much for one process, use less load, or --one-at-a-time"
+TOO_MUCH: Final = "; if one process can't load both sides, reduce the load or use --one-at-a-time"
 STAGE: Final = ".running"
 """Subdirectory for the current runs, one for each side."""
 

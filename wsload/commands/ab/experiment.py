@@ -137,7 +137,7 @@ class Experiment:
 
     @property
     def turns(self) -> tuple[tuple[Slot, ...], ...]:
-        """What is left, by what is made at the same time."""
+        """The remaining slots, grouped by what runs at the same time."""
         if not self.plan.side_by_side:
             return tuple((slot,) for slot in self.left)
         return tuple(zip(self.left[::2], self.left[1::2], strict=True))

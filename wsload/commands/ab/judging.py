@@ -85,7 +85,7 @@ def _crowded(runs: Sequence[ComparedRun]) -> str:
         return ""
     return (
         f"both servers and the load generator together kept {percent(share)} of the {cores} cores busy: the sides "
-        "may have slowed each other; use less load, or --one-at-a-time"
+        "may have slowed each other down; reduce the load, or use --one-at-a-time"
     )
 
 

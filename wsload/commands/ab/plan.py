@@ -97,7 +97,7 @@ class ExperimentPlan:
         check_pin(self.pin, {"A": self.a, "B": self.b})
         check_options(self.options)
         if self.side_by_side and (option := next(filter(_PROCESSES.match, self.options), "")):
-            raise UsageError(f"{option}: side by side, one process loads both builds: add --one-at-a-time")
+            raise UsageError(f"{option} needs --one-at-a-time: side by side, one process loads both builds")
         if self.calibrations and not self.side_by_side:
             raise UsageError("--calibrate works only side by side: leave it out, or add --side-by-side")
 

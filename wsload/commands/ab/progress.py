@@ -51,7 +51,7 @@ def forecast(plan: ExperimentPlan) -> Iterator[str]:
     )
     yield from Pinning(plan.pin, available(), at_once=plan.side_by_side).for_people()
     if plan.stop_early:
-        yield "It stops earlier if the verdict is clear (--stop-early)"
+        yield "It stops as soon as the verdict is clear (--stop-early)"
 
 
 def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
@@ -69,12 +69,12 @@ def power_lines(plan: ExperimentPlan, effect: float) -> Iterator[str]:
         f"Detecting a slowdown of {percent(effect)} in 4 of 5 experiments takes {counted(needed, 'pair')}, "
         f"about {span(seconds)}; the {plan.pairs} planned ones detect it in {math.floor(100 * chance)} of 100"
     )
-    like, fewer = "as on a busy machine", ["on a quiet machine"]
+    like, fewer = "which is typical of a busy machine", ["on a quiet machine"]
     if plan.side_by_side:
-        like = "as those of a very fast server do on a busy machine"
-        fewer.append("for a server that takes milliseconds")
+        like = "which is typical of a very fast server on a busy machine"
+        fewer.append("for a server that takes milliseconds to answer")
     if statistics > 1:
-        fewer.append("with --judge")
+        fewer.append("with fewer statistics (--judge)")
     yield (
         f"This assumes that pairs' ratios scatter by {percent(deviation)}, {like}, and that "
         f"{counted(statistics, 'statistic is', 'statistics are')} judged. Fewer pairs are enough {listed(fewer, 'or')}"
@@ -90,7 +90,7 @@ def left_s(experiment: Experiment) -> float:
 
 
 def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
-    """Those of the names to judge that a run's figures don't have, so that hours later is not too late."""
+    """The names to judge that the run doesn't have; reported after the first run rather than hours later."""
     metrics = summary.get("metrics", {})
     return [
         name

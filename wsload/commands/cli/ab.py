@@ -124,9 +124,9 @@ def ab(
         bool | None,
         typer.Option(
             "--side-by-side/--one-at-a-time",
-            help="Make both runs of a pair in the same seconds, so that what else happens on the machine affects "
-            "both, or one after the other. Default: side by side, except for two URLs on one host, and for a load "
-            "that takes several processes.",
+            help="Make the two runs of a pair at the same time, so that other activity on the machine affects both, or "
+            "one after the other. Default: side by side, except for two URLs on one host, and for a load that "
+            "needs several processes.",
             show_default=False,
         ),
     ] = None,
@@ -134,8 +134,8 @@ def ab(
         int | None,
         typer.Option(
             metavar="N",
-            help="Side by side: add N pairs with A on both sides. If those differ by more than chance explains, the "
-            "bounds get wider by the difference. Default: 1 for every 8 pairs; none where A is a URL.",
+            help="Side by side: add N pairs with A on both sides. If their sides differ by more than chance explains, "
+            "all bounds are widened to allow for it. Default: 1 for every 8 pairs; none where A is a URL.",
             show_default=False,
         ),
     ] = None,
@@ -144,8 +144,8 @@ def ab(
         bool,
         typer.Option(
             "--stop-early",
-            help="Look after each pair, and stop when the verdict is clear. This is allowed for, and does not "
-            "make false alarms more likely.",
+            help="Check after each pair, and stop as soon as the verdict is clear. The statistics account for this: "
+            "it does not make false alarms more likely.",
         ),
     ] = False,
     power: Annotated[
@@ -175,8 +175,8 @@ def ab(
         int | None,
         typer.Option(
             metavar="N",
-            help="With --resume: add pairs to a finished experiment. This is allowed for, and does not make false "
-            "alarms more likely.",
+            help="With --resume: add pairs to a finished experiment. The statistics account for this: it does not "
+            "make false alarms more likely.",
             show_default=False,
         ),
     ] = None,
@@ -200,11 +200,11 @@ def ab(
     Two servers:   wsload ab --a wss://old.test --b wss://new.test \\
                      -f locustfiles/chat.py
 
-    Each run gets a server of its own, and starts once that answers a WebSocket handshake. Both runs of a pair are
-    made in the same seconds by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so
-    that what else happens on the machine affects both builds equally. Only percentiles
-    that can be trusted are used. A run with none is repeated (side by side, with its partner), and left out if
-    it still has none; six such attempts in a row end the experiment, which is then judged by the runs it has.
+    Each run gets its own server, and starts once that server answers a WebSocket handshake. The two runs of a pair
+    are made at the same time by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so that other
+    activity on the machine affects both builds equally. Only percentiles that can be trusted are used. A run with
+    none is repeated (side by side, with its partner), and left out if it still has none. After six such attempts in
+    a row the experiment ends, and the verdict is based on the runs made so far.
     Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 
@@ -214,8 +214,8 @@ def ab(
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
     or to fail more; 2 usage; 3 no valid runs, or ended after six invalid attempts without B shown to be
-    slower; 4 inconclusive or interrupted; 5 the load got no answer; 6 a server did not start, or ended by
-    itself; 7 wsload could not do its work.
+    slower; 4 inconclusive or interrupted; 5 nothing was answered; 6 a server did not start, or exited
+    during the load; 7 wsload itself failed.
     """
     from wsload.commands.ab.experiment import Experiment, load
     from wsload.commands.ab.plan import ExperimentPlan, fit_together

@@ -67,7 +67,7 @@ def capacity(
         typer.Option(
             "--check",
             metavar="CHECK",
-            help="What has to hold, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable.",
+            help="A check that must pass, such as 'message.p99 < 50ms' or 'lost < 1'; repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -75,8 +75,8 @@ def capacity(
         str,
         typer.Option(
             metavar="LOW..HIGH",
-            help="Search the rate of requests a second, in this range; with a range of --users, a single number: "
-            "the rate of each user.",
+            help="The range of request rates to search, in requests per second; with a range of --users, a single "
+            "number: the rate per user.",
             show_default=False,
         ),
     ] = "",
@@ -86,7 +86,7 @@ def capacity(
             "--users",
             "-u",
             metavar="N|LOW..HIGH",
-            help="Users in each step; or a range, to search their number. Default: 50.",
+            help="Users in each step, or the range of user counts to search. Default: 50.",
             show_default=False,
         ),
     ] = "",
@@ -108,10 +108,10 @@ def capacity(
         ),
     ] = "10s",
     warm_up: Annotated[
-        str, typer.Option(metavar="TIME", help="How much of each step is left out, after its ramp.")
+        str, typer.Option(metavar="TIME", help="How much of each step is discarded after its ramp.")
     ] = "2s",
     ramp: Annotated[
-        str, typer.Option(metavar="TIME", help="The time in which all users of a step are started.")
+        str, typer.Option(metavar="TIME", help="How long each step takes to start all its users.")
     ] = "1s",
     a: Annotated[
         str,
@@ -148,7 +148,7 @@ def capacity(
     results: Results = RESULTS,
     format_: FormatOption = Format.TERMINAL,
 ) -> int:
-    """Find the highest load at which all checks hold, or which of two builds holds more.
+    """Find the highest load at which all checks pass, or which of two builds sustains more.
 
     \b
     A command:  wsload capacity --serve 'node server.js --port {port}' \\
@@ -161,21 +161,21 @@ def capacity(
                   -f locustfiles/chat.py --rate 100..20000 \\
                   --check 'message.p99 < 50ms'
 
-    Each step is a Locust run, with a fresh server where a command starts it. The search starts at LOW and doubles
-    the load (or more, in a wide range) until a check fails. After that, each step is made where holding and failing
-    are equally likely, so that later steps correct one that came out wrong. The result is an interval;
+    Each step is a Locust run, with a fresh server if a command starts it. The search starts at LOW and doubles the
+    load (or more, in a wide range) until a check fails. From then on, each step uses the load at which passing and
+    failing are equally likely, so that later steps correct a misleading one. The result is an interval;
     docs/inside/capacity-simulation.md says how often it covers the capacity. Two builds are searched in turn, so
     that drift affects both.
 
     A step that can't be trusted, because the load generator itself was late, is repeated; if that does not help,
-    the search ends below it and says so: that is the load generator's capacity, not the server's.
+    the search stops below its load and says so: that limit is the load generator's, not the server's.
 
     Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps the steps
     made so far, and --resume continues.
 
-    Exit codes: 0 found, or B shown not to hold less by more than a tenth; 1 LOW does not hold, or B holds less;
-    2 usage; 3 the load generator gave out first; 4 not as precise as asked, inconclusive or interrupted; 5 the
-    load got no answer; 6 a server did not start.
+    Exit codes: 0 found, or B shown to sustain at most a tenth less; 1 the checks fail at LOW, or B sustains less;
+    2 usage; 3 the load generator reached its limit first; 4 less precise than requested, inconclusive or
+    interrupted; 5 nothing was answered; 6 a server did not start.
     """
     from wsload.commands.capacity.plan import CapacityPlan, Search
     from wsload.commands.capacity.record import load

@@ -90,7 +90,7 @@ def compare(
     format_: FormatOption = Format.TERMINAL,
     force: Force = False,
 ) -> int:
-    """Tell whether build B is slower than build A, by stored runs.
+    """Determine from stored runs whether build B is slower than build A.
 
     \b
     One run per side:      wsload compare results/RUN_A results/RUN_B
@@ -101,12 +101,12 @@ def compare(
     With several runs per side, the first run of A is compared with the first of B, in the order in which
     they were made, and so on; the scatter of the ratios gives the confidence intervals. Make the runs in
     the order A B B A A B …, or let wsload ab do it: otherwise a machine that drifts looks like a slower
-    build. With many runs of A and few of B, the scatter of the runs themselves is used. One run per side
-    can't tell a build from a bad minute: nothing is judged then, unless you give the scatter of runs
-    (--scatter).
+    build. With many runs of A and few of B, the scatter of the runs themselves is used. With one run per
+    side, a slower build looks just like a noisy minute, so nothing is judged unless you state how much runs
+    scatter (--scatter).
 
     Lost and failed messages rank above every answered one. A build that loses or refuses more is never called
-    faster, and not slower only within --failures-within.
+    faster, and is called not slower only if the increase is within --failures-within.
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
     or to fail more; 2 usage; 3 no valid runs; 4 inconclusive. If GITHUB_STEP_SUMMARY is set, Markdown is

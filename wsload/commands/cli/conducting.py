@@ -58,7 +58,7 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     if untrusted:  # that B is slower may be shown by then; that it is not takes the whole experiment
         return code if code == ExitCode.FAILED else ExitCode.UNTRUSTED
     if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
-        _say(f"More pairs may tell: wsload ab --resume {path} --more {pairs}")
+        _say(f"More pairs may settle it: wsload ab --resume {path} --more {pairs}")
     return code
 
 

@@ -55,8 +55,8 @@ Pin = Annotated[
     str,
     typer.Option(
         metavar="auto|A=0,B=1,load=2-3",
-        help="Keep servers and load generator on cores of their own (Linux): auto divides the machine's "
-        "among them; or name them, several as 2-3 or 0+2.",
+        help="Pin servers and load generator to separate cores (Linux): auto divides the machine's cores "
+        "among them; or list the cores of each, several as 2-3 or 0+2.",
         show_default=False,
     ),
 ]
@@ -108,5 +108,5 @@ def enter(directory: str) -> None:
         os.chdir(directory)
     except OSError as error:
         raise UsageError(
-            f"--resume: {directory}, where it was started, can't be entered ({error.strerror})"
+            f"--resume: can't change to {directory}, where it was started ({error.strerror})"
         ) from None

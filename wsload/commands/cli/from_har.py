@@ -30,8 +30,8 @@ def from_har(
     """Turn a browser's recording of a WebSocket page into a locustfile that repeats it.
 
     In Chrome or Edge: open the developer tools' network panel, load the page and use it, then "Export HAR (with
-    sensitive data)". Requests and their answers are told by ids or by their order, pauses are kept, and secrets
-    become variables to set. Read the comments in what is written.
+    sensitive data)". Answers are matched to requests by ids or by order, pauses are kept, and secrets become
+    environment variables. Read the comments in the generated file.
     """
     from wsload.commands.har.locustfile import locustfile
     from wsload.commands.har.recording import read

@@ -43,8 +43,8 @@ FailuresWithin = Annotated[
     str | None,
     typer.Option(
         metavar="PERCENT",
-        help="Not failing more: at the upper bound, at most this many percentage points more attempts lost or failed. "
-        "Default: 0.1%.",
+        help="Not failing more: the upper bound of the increase in lost or failed attempts, in percentage points, must "
+        "be at most this. Default: 0.1%.",
         show_default=False,
     ),
 ]

@@ -62,7 +62,7 @@ def list_runs(
 
 
 def _show(lines: list[RunLine]) -> None:
-    """Prints the table, without what the names tell where there is no room for that."""
+    """Prints the table; where space is short, without the columns that repeat parts of the names."""
     from rich.console import Console, Group
     from rich.text import Text
 

@@ -36,7 +36,9 @@ def new(
     for path in scaffold.write(directory, texts):
         print(path)
     if source is None:
-        print("\nThis wsload came from a directory: set WSLOAD in load.yml to what CI can install.")
+        print(
+            "\nwsload was installed from a local directory: set WSLOAD in load.yml to a source that CI can use."
+        )
     there = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     print(f"\nNext: {there}{scaffold.command(texts)}")
 

@@ -71,7 +71,7 @@ def runs_of(word: str, results: Path) -> list[Path]:
                 labelled.append(path)
     if not labelled:
         raise UsageError(
-            f"there is no run {word!r}: neither a directory, nor a run or a build's label in {results}; "
+            f"no run {word!r}: it is neither a directory nor the name of a run or build in {results}; "
             "see wsload list"
         )
     return labelled

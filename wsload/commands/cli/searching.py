@@ -25,7 +25,7 @@ def searched(rate: str, users: str, precision: float, steps: int) -> dict[str, A
     rates, numbers = _bounds("--rate", rate), _bounds("--users", users)
     if (len(rates) == 2) == (len(numbers) == 2):
         raise UsageError(
-            "what is searched? Give a range LOW..HIGH as --rate or as --users: --rate 100..20000"
+            "give one range LOW..HIGH to search, as --rate or --users, such as --rate 100..20000"
         )
     if len(rates) == 2:
         found = SearchPlan(low=rates[0], high=rates[1], precision=precision, most_steps=steps)
@@ -42,9 +42,7 @@ def _bounds(option: str, text: str) -> list[float]:
     except ValueError:
         found = []
     if (text and not found) or len(found) > 2 or any(not 0 < each <= 1e6 for each in found):
-        raise UsageError(
-            f"{option} {text!r}: a number up to 1000000 or a range is wanted, such as 100..20000"
-        )
+        raise UsageError(f"{option} {text!r}: must be a number up to 1000000 or a range such as 100..20000")
     return found
 
 

@@ -14,7 +14,8 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            metavar="HOST", help="Name or address to listen on. Other than loopback, the network can join."
+            metavar="HOST",
+            help="Name or address to listen on; beyond loopback, anyone on the network can join.",
         ),
     ] = "127.0.0.1",
     port: Annotated[

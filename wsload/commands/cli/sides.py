@@ -45,7 +45,9 @@ def spread(words: Sequence[str]) -> list[str]:
 def two(words: Sequence[str], results: Path) -> tuple[list[Path], list[Path]]:
     """The runs of each side, the baseline first; raises `UsageError` for any other number of words."""
     if len(words) != 2:
-        raise UsageError(f"to which side do these {len(words)} belong? Write --a RUN… --b RUN…")
+        raise UsageError(
+            f"expected two runs or builds, not {len(words)}: for several per side, use --a RUN… --b RUN…"
+        )
     return named(words[0], results), named(words[1], results)
 
 

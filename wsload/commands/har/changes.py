@@ -110,7 +110,7 @@ class Changing:
             made = _FRESH[fresh]
         else:
             made = f"{value!r} + ' ' + secrets.token_hex(4)"
-            changes.notes.append(f"{_said(path)} is made unique: its echo is recognized by it")
+            changes.notes.append(f"{_said(path)} is made unique, so that its echo can be recognized")
         self._keys[value] = changes.key = changes.expressions[path] = name
         changes.before.append(f"{name} = {made}")
 
@@ -125,15 +125,15 @@ class Changing:
         ):
             given = self._give(name, *there)
             changes.expressions[path] = f"await self.given({given.name!r})"
-            changes.notes.append(f"{_said(path)} is what the server gave")
+            changes.notes.append(f"{_said(path)} is the value that the server sent")
         elif text and value and (_SECRET.search(name) or re.fullmatch(_JWT, str(value))):
             changes.expressions[path] = self._secrets.name(name, str(value))
         elif unit := time_unit(value, frame.at_s):
             now = "time.time()" if unit == 1 and isinstance(value, float) else f"round(time.time() * {unit})"
             changes.expressions[path] = now
-            changes.notes.append(f"{_said(path)} was the time of day: now the time of sending")
+            changes.notes.append(f"{_said(path)} was a timestamp: replaced by the time of sending")
         elif text and _LOOKS_RANDOM.fullmatch(str(value)):
-            changes.notes.append(f"{_said(path)} looks random: may it be the same for every user?")
+            changes.notes.append(f"{_said(path)} looks random: check whether all users may send the same")
 
     def _give(self, name: str, place: int, path: Path) -> Given:
         where = (self._frames[place].kind, path)

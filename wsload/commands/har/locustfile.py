@@ -196,7 +196,7 @@ def _key_of(found: Visit) -> Iterator[str]:
     if not cases and not numbered:
         return
     yield from ("", "    def key_of(self, message: Any) -> Any:")
-    yield '        """Whose answer a message is."""'
+    yield '        """The key of the request that a message answers."""'
     if found.given:
         yield "        self.note(message)"
     if numbered:
@@ -215,7 +215,7 @@ def _note(found: Visit) -> Iterator[str]:
     if not found.given:
         return
     yield from ("", *texts.GIVEN.rstrip("\n").split("\n"), "", "    def note(self, message: Any) -> None:")
-    yield '        """Keeps what the server gives, to be sent back."""'
+    yield '        """Stores values from the server that are sent back later."""'
     yield f"        match {_decode(found)}:"
     cases: dict[str, list[str]] = {}
     for given in found.given:
@@ -231,7 +231,7 @@ def _note(found: Visit) -> Iterator[str]:
 
 def _on_message(found: Visit) -> Iterator[str]:
     yield from ("", "    def on_message(self, message: Any) -> None:")
-    yield '        """Called with what answers no request."""'
+    yield '        """Called with each message that answers no request."""'
     keyed = any(answer.how is not How.TURN for answer in found.answers)
     if found.given and not keyed:
         yield "        self.note(message)"

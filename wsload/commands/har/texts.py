@@ -15,8 +15,8 @@ was changed, and what may have to be different for every user.
 '''
 READ_HIDDEN: Final = '''\
 def secret(name: str) -> str:
-    """What the recording kept secret: set the variable to what is valid when you run this."""
-    return os.environ.get(name) or sys.exit(f"locustfile: set {name}, which stands for a secret of the recording")
+    """A secret of the recording: set the variable to a value that is valid when you run this."""
+    return os.environ.get(name) or sys.exit(f"locustfile: set {name}, which replaces a secret in the recording")
 '''
 DUMP: Final = '''\
 def dump(value: Any) -> str:
@@ -43,7 +43,7 @@ def decoded_record(message: Any) -> Any:
 '''
 ERROR_OF: Final = '''\
 def error_of(answer: Any) -> str | None:
-    """The kind of failure that an answer of JSON-RPC tells of."""
+    """The kind of failure that a JSON-RPC response reports."""
     match decoded(answer):
         case {"error": {"code": code}}:
             return f"error {code}"
@@ -51,7 +51,7 @@ def error_of(answer: Any) -> str | None:
 '''
 ERRORS: Final = '''\
 def errors(answer: Any) -> str | None:
-    """The kind of failure that an answer of GraphQL tells of."""
+    """The kind of failure that a GraphQL response reports."""
     match decoded(answer):
         case {"type": "error"} | {"payload": {"errors": [_, *_]}}:
             return "GraphQL errors"
@@ -59,7 +59,7 @@ def errors(answer: Any) -> str | None:
 '''
 GIVEN: Final = '''\
     async def given(self, name: str) -> Any:
-        """What the server gave last under this name; waits for the first."""
+        """The latest value from the server under this name; waits for the first one."""
         async with asyncio.timeout(10):
             while name not in self.gave:
                 self.told.clear()

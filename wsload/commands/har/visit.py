@@ -16,7 +16,7 @@ from wsload.measure.names import OWN, one_line, split
 GRAPHQL: Final = ("graphql-transport-ws", "graphql-ws")
 _OPERATION: Final = re.compile(r"\{\s*(?:\w+\s*:\s*)?(\w+)")
 _LEAST_PAUSE_S: Final = 0.02
-"""What is shorter is the browser at work, not a person who thinks."""
+"""Shorter pauses come from the browser itself and are not think time."""
 _TOGETHER_S: Final = 0.1
 """Requests that follow each other so closely, without waiting for an answer, are sent together."""
 

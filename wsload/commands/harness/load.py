@@ -129,5 +129,5 @@ def _load(runs: Sequence[Path], how: str, code: int | None, *, hung: bool) -> Lo
 
 def _problem(run: StoredRun, code: int | None) -> str:
     if run.info.ended_at is None:
-        return f"locust ended with exit code {code}, and the run has no end"
+        return f"locust ended with exit code {code}, and the run is incomplete"
     return unusable(run.info, run.problems)

@@ -45,7 +45,7 @@ def check_pin(pin: str, builds: Mapping[str, Build]) -> None:
     if pin == AUTO and running:
         are = "are" if len(running) > 1 else "is"
         raise UsageError(
-            f"--pin auto: {listed(running)} {are} not started here: name the cores of what is, such as load=1"
+            f"--pin auto: {listed(running)} {are} not started here: list cores only for what is, such as load=1"
         )
     for name in _named(pin) if pin not in ("", AUTO) else ():
         if name != LOAD and (name in running or name not in builds):
@@ -65,9 +65,9 @@ class Pinning:
         self._at_once = at_once
         self._given = {} if pin in ("", AUTO) else _named(pin)
         if pin and not cores:
-            raise UsageError("--pin: only Linux can keep processes on cores")
+            raise UsageError("--pin: only supported on Linux")
         if pin == AUTO and len(cores) < 2:
-            raise UsageError("--pin auto: takes two cores, and there is one")
+            raise UsageError("--pin auto: needs at least two cores, and only one is available")
         if missing := sorted(frozenset().union(*self._given.values()) - set(cores)):
             raise UsageError(f"--pin {pin}: there is no core {missing[0]}; there are {_shown(cores)}")
 
@@ -88,7 +88,7 @@ class Pinning:
         return Places(server=shares[(letter == "B") == bool(pair % 2)], load=shares[2])
 
     def for_people(self) -> Iterator[str]:
-        """What is pinned where, in a line; nothing where nothing is."""
+        """A line that says which process is pinned to which cores; none without pinning."""
         if self._given:
             called = {"A": "A's server", "B": "B's server", "load": "the load generator"}
             yield f"Cores: {', '.join(f'{_shown(cores)} for {called[name]}' for name, cores in self._given.items())}"
@@ -99,7 +99,7 @@ class Pinning:
             elif first.server == other.server:
                 servers = f"{_shown(first.server)} for both servers"
             else:
-                servers = f"{_shown(first.server)} and {_shown(other.server)} for the servers, in turns"
+                servers = f"{_shown(first.server)} and {_shown(other.server)} for the servers, alternating"
             yield f"Cores: {servers}, {_shown(first.load)} for the load generator"
 
 
@@ -119,7 +119,7 @@ def _range(pin: str, text: str) -> range:
     first, _, last = text.partition("-")
     found = range(int(first), int(last or first) + 1)
     if not found:
-        raise UsageError(f"--pin {pin}: {text} goes down")
+        raise UsageError(f"--pin {pin}: {text} is a descending range")
     return found
 
 

@@ -85,7 +85,7 @@ class Server:
     def check(self) -> None:
         """Raises `ServerFailed` when the server has ended by itself."""
         if self._child is not None and not self._child.running:
-            raise self._ended("while it was loaded")
+            raise self._ended("under load")
 
     def stop(self) -> None:
         """Stops the server and everything that it started; may be called again."""

@@ -52,8 +52,8 @@ _HINTS: Final = (
     ("    subprotocols = ", "`subprotocols` are offered in this order; the server has to choose one."),
     (
         "constant_rate(",
-        "`wait_time`: constant_rate(5) is an open workload, that many tasks a second for each user, whatever the "
-        "server does; between(1, 3) of locust is a closed one, in which each user waits after its answer.",
+        "`wait_time`: constant_rate(5) makes an open workload, 5 tasks a second per user, however slow the "
+        "server is; Locust's between(1, 3) makes a closed one, in which each user waits after each answer.",
     ),
     ("    async def on_opening", "`on_opening` is called before each opening: log in here."),
     ("    session = ", "`session` says what the chat's messages look like."),
@@ -61,7 +61,7 @@ _HINTS: Final = (
     ("    def key_of", "`key_of` says which request a message answers: what it returns is that request's `key`."),
     ("    def on_message", "`on_message` is given every message that answers no request."),
     ("check=", "`check` is given the answer and returns the kind of failure, or None."),
-    ("    @task", "`@task` is what a user does over and over; @task(3) three times as often as @task."),
+    ("    @task", "`@task` marks what each user does repeatedly; @task(3) runs three times as often as @task."),
 )  # fmt: skip
 """What to change, where a line of the example has this text."""
 _WIDTH: Final = 100
@@ -155,10 +155,10 @@ def _comment(hint: str) -> Iterator[str]:
 
 def _checks(expected: Expected) -> str:
     return f"""\
-# What a run must meet, one check a line. To judge another run by them:
+# The checks that a run must pass, one per line. To apply them to another run:
 # wsload check latest --checks checks.txt
 
-# {expected.percentile}: that many of 100 are answered within this time. Lost and refused ones rank above every answer.
+# {expected.percentile}: that percentage of requests takes no longer. Lost and refused ones rank above every answer.
 {expected.name}.{expected.percentile} < 500ms
 # Requests without an answer; connections that could not be opened.
 lost < 1
@@ -173,7 +173,7 @@ def _workflow(host: str, name: str, source: str) -> str:
     service = (
         _SERVICE.format(host=host, http=host.replace("ws", "http", 1))
         if host
-        else "Without --host a chat server of wsload's own is loaded. For yours: start it here, add --host below."
+        else "Without --host, wsload's own chat server is loaded. To load yours, start it here and add --host below."
     )
     text = template.replace("SERVICE", service).replace("COMMAND", LOAD + _host_option(host))
     return text.replace("REQUIREMENT", json.dumps(name + source))

@@ -38,7 +38,7 @@ class CapacityContrast:
     a: Look
     b: Look
     low: float
-    """B's capacity is between so many times A's, and ``high`` times."""
+    """B's capacity is between this and ``high`` times A's."""
     high: float
 
     @property

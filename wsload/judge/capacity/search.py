@@ -1,13 +1,13 @@
 """The search for a capacity: at which rate to make the next step, when to end, and what is known by then.
 
 It begins at the lowest rate and goes up by doubling, or by more where that would take more than `CLIMBS` steps, until a
-step fails. From there each step is made where holding and failing are as likely (`wsload.judge.capacity.belief`), so
-that a step that came out wrong is found out by those after it.
+step fails. From there each step is made at the rate at which holding and failing are equally likely
+(`wsload.judge.capacity.belief`), so that later steps correct one with a wrong outcome.
 
-A step in which the load generator was not to be trusted says nothing of the server, and is not counted. It is made
-again; if that does not help, and no step as high was trusted, its rate is the ceiling. One step is made above it, since
-a server that is clearly overloaded shows through some lateness; then the search goes on below, and ends when what holds
-comes `NEAR` to the ceiling. It ends, too, after `IN_A_ROW` such steps in a row, wherever they are.
+A step in which the load generator can't be trusted says nothing about the server, and is not counted. It is repeated;
+if that does not help, and no step at that rate or above was trusted, its rate is the ceiling. One step is made above
+it, because a clearly overloaded server is visible despite some lateness. Then the search continues below, and ends when
+the highest rate that holds is `NEAR` the ceiling. It also ends after `IN_A_ROW` untrusted steps in a row, at any rate.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ LEVEL: Final = 0.95
 CAUTION: Final = 0.96
 """The probability of the interval that is shown: a little above, for what the model leaves out."""
 CLIMBS: Final = 4
-"""From the lowest rate to the highest in at most so many steps, but not by less than doubling."""
+"""Most steps from the lowest rate to the highest while nothing fails; each step at least doubles the rate."""
 NEAR: Final = 1.5
-"""A load generator that gives out at so many times what holds has given out first."""
+"""If the load generator reaches its limit at up to this many times the highest rate that holds, the search ends."""
 TRIES: Final = 2
-"""So often is a rate tried at which the load generator is not to be trusted."""
+"""How often to try a rate at which the load generator can't be trusted."""
 IN_A_ROW: Final = 8
-"""After so many steps in a row that are not to be trusted the next would be no better."""
+"""The search ends after this many untrusted steps in a row: another would be no better."""
 DIGITS: Final = 3
-"""Rates are rounded to so many."""
+"""Significant digits of rates."""
 AT_END: Final = 0.02
-"""What is so near the upper end of the range, as a share of it, is taken for it."""
+"""A rate this close to the upper end of the range, as a share of it, is replaced by the upper end."""
 
 
 class Outcome(StrEnum):

@@ -23,11 +23,11 @@ from wsload.words import percent, rate
 KEEPS_UP: Final = 0.9
 """A server that answers less than this share of an open load does not hold it, however quick its answers are."""
 IN_TIME: Final = 99.0
-"""Unless the load generator is trusted up to this percentile, it may be its own doing."""
+"""Unless figures are trusted up to this percentile, the load generator itself may be the cause."""
 LONGER: Final = 10.0
-"""A step is made at most so many times as long to have enough values for its checks."""
+"""A step is extended to at most this many times its length to get enough values for its checks."""
 SPARE: Final = 1.2
-"""So many times the values that its checks need."""
+"""Aim for this many times the values that its checks need."""
 _PERCENTILE: Final = re.compile(r"p(\d.*)")
 
 
@@ -84,9 +84,9 @@ def judged(
 ) -> tuple[Outcome, str, str]:
     """The outcome of a step's run, why, and what to do about it.
 
-    A check passes, though its figure is not trusted, where it does with all of the load generator's lateness in it:
-    without that the figure would be lower. It does not fail so: who sends late, and then all at once, may have made
-    the server slow.
+    A check on an untrusted figure passes if the figure meets its bound even with all of the load generator's lateness
+    in it: without the lateness it would be lower. Such a check never fails, because a load generator that sends late,
+    and then in a burst, may itself have slowed the server down.
     ``per_offer`` is how many answers a step that held had for each request that was offered; None while that is
     not known.
     """

@@ -196,5 +196,5 @@ def _bias_warnings(measured: Measured) -> list[str]:
     which = f" ({listed(found) if len(found) <= _MOST_NAMED else ', '.join([*found[:_MOST_NAMED], '…'])})"
     return [
         "with A on both sides, the sides differed by more than chance explains, so the bounds of each statistic are "
-        f"wider by what it differed{which if found else ''}"
+        f"widened by its difference{which if found else ''}"
     ]

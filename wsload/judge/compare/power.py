@@ -112,7 +112,7 @@ def pairs_for_power(
         raise UsageError(f"a power must lie between 0 and 100 %, not at {percent(power)}")
     if effect <= gate.ratio:
         raise UsageError(
-            f"a change of {percent(effect)} can't be detected where only more than {percent(gate.ratio)} is called "
+            f"a change of {percent(effect)} can't be detected, because only more than {percent(gate.ratio)} counts as "
             "slower: ask for a larger change, or lower --min-ratio"
         )
     pairs = pairs_needed(_distance(effect, gate), power=power, deviation=deviation, level=_level(gate))

@@ -93,7 +93,7 @@ class Gate:
             if not 0 < value < math.inf:
                 raise UsageError(f"{name} must be a share above 0, not {value}")
         if not 0 < self.alpha < 0.5:
-            raise UsageError(f"the chance of a false alarm must lie between 0 and 50 %, not at {self.alpha}")
+            raise UsageError(f"the chance of a false alarm must be between 0 and 0.5, not {self.alpha}")
 
     def scatter_of(self, statistic: str) -> float | None:
         """The stated scatter of a statistic between runs, or None."""

@@ -50,7 +50,7 @@ def parse_condition(text: str) -> Condition:
         seconds = 0.0
     if not found or not 1 <= seconds <= _LONGEST_S or seconds != int(seconds):
         raise UsageError(
-            f"'{words}': a check and for how long is wanted, in whole seconds: 'message.p99 > 1s for 10s'"
+            f"'{words}': must be a check and a time in whole seconds, such as 'message.p99 > 1s for 10s'"
         )
     check = parse_check(before)
     opposite = _OPPOSITES[check.operator]

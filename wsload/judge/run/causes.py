@@ -65,7 +65,7 @@ def _blocked(watch: Watch) -> Cause | None:
         return None
     return Cause(
         text=f"{place} blocked the event loop, for up to {_longest(watch)} at a time",
-        remedy="await what can be awaited, and give what blocks to asyncio.to_thread",
+        remedy="await awaitable calls, and run blocking ones with asyncio.to_thread",
     )
 
 
@@ -76,7 +76,7 @@ def _waited(watch: Watch) -> Cause | None:
     share = percent(counters["late_waiting_ns"] / 1e9 / duration_s) if duration_s else "part"
     return Cause(
         text=f"another process had the core for {share} of the time, up to {_longest(watch)} in a row",
-        remedy="stop what else this machine does, or give the load generator precedence (nice -n -5, chrt -r 1) "
+        remedy="stop other work on this machine, or give the load generator a higher priority (nice -n -5, chrt -r 1) "
         "or a machine of its own",
     )
 
@@ -86,7 +86,7 @@ def _full(watch: Watch, processes: int) -> Cause | None:
         return None
     more = max(processes + 1, math.ceil(processes * watch.peak / 0.6))
     return Cause(
-        text=f"its process was full: peak CPU {percent(watch.peak)} of one core, above {percent(BUSY)} in "
+        text=f"its process was saturated: peak CPU {percent(watch.peak)} of one core, above {percent(BUSY)} in "
         f"{watch.busy} of {watch.seconds} s",
         remedy=f"use --processes {more}",
     )

@@ -46,5 +46,5 @@ def project_checks(path: Path) -> tuple[Check, ...]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
-        raise UsageError(f"{path}: [tool.wsload] checks: a list of texts is wanted, such as ['lost < 1']")
+        raise UsageError(f"{path}: [tool.wsload] checks must be a list of strings, such as ['lost < 1']")
     return tuple(parse_check(text) for text in found)

@@ -126,7 +126,7 @@ def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) ->
     if sound:
         return got
     level = trusted_up_to(name, totals, tolerance_ns)
-    reason = f"not trusted: the load generator's own lateness is in it; {name} is trusted " + (
+    reason = f"not trusted: it includes the load generator's own lateness; {name} is trusted " + (
         f"up to p{level:g}" if level else "at no percentile"
     )
     return _Got(got.text, CheckState.UNJUDGED, reason)
@@ -206,7 +206,7 @@ def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
     if ranked.total < wanted:
         state = _by_few(check, ranked, percentile)
         if state is CheckState.UNJUDGED:
-            reason = f"too few to tell {check.statistic} from chance; {wanted:,} are enough"
+            reason = f"too few to judge {check.statistic}; {wanted:,} are enough"
             return _Got(counted(ranked.total, "value"), state, reason)
     if ranked.total > answered.total and value_ns >= SLOWEST_NS:
         return _more_than(check, answered)
@@ -275,4 +275,4 @@ def _total(totals: Totals, metric: str) -> int:
 
 
 def _ratio(check: Check, part: float, whole: float) -> _Got:
-    return _judged(check, part / whole) if whole else _none("it is a share of nothing")
+    return _judged(check, part / whole) if whole else _none("there is nothing to take a share of")

@@ -34,7 +34,7 @@ _EXHAUSTED: Final = {
 
 
 KEYS: Final = (
-    "messages came whose key no request had: key_of must return the request's very key (1 is not '1')"
+    "messages arrived whose key matches no request: key_of must return the request's very key (1 is not '1')"
 )
 """The remedy where keys don't meet."""
 
@@ -75,7 +75,7 @@ def _shortfall(totals: Totals) -> Iterator[RunWarning]:
     if missed > MOST_MISSED * due:
         yield RunWarning(
             name=SHORTFALL,
-            text=f"{number(missed)} of {number(due)} due requests ({percent(missed / due)}) were never begun "
+            text=f"{number(missed)} of {number(due)} due requests ({percent(missed / due)}) were never started "
             "by the load generator",
             remedy="lower the rate, or use --processes",
             invalidates=True,
@@ -102,8 +102,8 @@ def _forgotten(totals: Totals) -> Iterator[RunWarning]:
         calls = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
         yield RunWarning(
             name="forgotten-await",
-            text=f"{counted(number_of, 'call')} of the user classes never awaited, so that nothing was done "
-            f"({listed(calls)}): the load is not what they say",
+            text=f"{counted(number_of, 'call')} in the user classes had no await, so nothing was done "
+            f"({listed(calls)}): the load is not what the code says",
             remedy="write await before it; the log says where",
             invalidates=True,
         )
@@ -131,8 +131,8 @@ def _lost(totals: Totals) -> Iterator[RunWarning]:
         yield RunWarning(
             name="lost",
             text=f"{number(lost)} of {number(ranked.total)} {name} requests were lost "
-            f"({percent(lost / ranked.total)}): the percentiles are those of the answered; "
-            f"counted as the slowest, p99 {where}",
+            f"({percent(lost / ranked.total)}): the percentiles cover only answered ones; "
+            f"with the lost counted as the slowest, p99 {where}",
             remedy=KEYS if totals.counters.get("unknown_keys", 0) >= lost else "see the failures by kind",
         )
 
@@ -165,7 +165,7 @@ def _counted(totals: Totals) -> Iterator[RunWarning]:
         yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")
     if gathered := counters.get(GATHERED, 0):
         text = (
-            f"{number(gathered)} names beyond the {MOST_NAMES} of a run are gathered under '{OTHER}': "
+            f"{number(gathered)} names beyond a run's limit of {MOST_NAMES} were grouped under '{OTHER}': "
             "their figures can't be told apart"
         )
         yield RunWarning(

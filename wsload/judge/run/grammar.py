@@ -179,7 +179,7 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
         reader.refuse(
             "the name has no closing quote"
             if quoted
-            else "begins with what to check, as in 'message.p99 < 50ms'"
+            else "must begin with what to check, as in 'message.p99 < 50ms'"
         )
     names = _Names(reader, known or labels())
     if quoted:
@@ -193,14 +193,14 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
     sign = reader.take(r"[<>=!]+")
     if sign not in _OPERATORS:
         reader.refuse(
-            f"'{sign}' is no comparison: use < <= > or >="
+            f"'{sign}' is not a comparison: use < <= > or >="
             if sign
             else "a comparison is missing: < <= > or >="
         )
     reader.at += len(sign)
     number = reader.take(_NUMBER)
     if not number:
-        reader.refuse("a number from 0 is missing, such as 50 or 0.1")
+        reader.refuse("a non-negative number is missing, such as 50 or 0.1")
     reader.at += len(number)
     unit = reader.take(r".*").replace("μs", "µs")  # Greek mu, as some keyboards type it
     allowed = subject.units
@@ -284,15 +284,15 @@ class _Names:
         if get_close_matches(own, pool, cutoff=_RESEMBLING):
             near = get_close_matches(own, pool)
             self._reader.refuse(
-                f"there is no '{own}': did you mean {' or '.join(near)}? A name of your own that resembles "
-                "one of wsload's stands in quotes"
+                f"there is no '{own}': did you mean {' or '.join(near)}? Put a name of your own that "
+                "resembles one of wsload's in quotes"
             )
 
     def _no_statistic(self, tail: str, place: int) -> NoReturn:
         near = get_close_matches(_OTHER_NAMES.get(tail, tail), _STATISTICS, n=3)
         hint = f": did you mean {' or '.join(near)}?" if near else f": use {', '.join(_STATISTICS)}"
-        self._reader.refuse(f"'{tail}' is no statistic{hint}", place)
+        self._reader.refuse(f"'{tail}' is not a statistic{hint}", place)
 
     def _above_zero(self, statistic: str, place: int) -> None:
         if statistic.startswith("p") and not float(statistic[1:]):
-            self._reader.refuse("percentiles lie above 0: for the smallest value, say min", place)
+            self._reader.refuse("percentiles must be above 0: for the smallest value, use min", place)

@@ -139,7 +139,7 @@ def doubt_of(metric: str, totals: Totals) -> str:
     name, _ = split(metric)
     if totals.counters.get(name + UNPAIRED):
         why = (key.removeprefix(f"{name}: ") for key in totals.counters if key.startswith(f"{name}: "))
-        return f"{UNPROVED}: {next(why, 'their order does not tell')}"
+        return f"{UNPROVED}: {next(why, 'their order does not show it')}"
     if totals.counters.get(name + OVERLAPPED):
         return f"{UNPROVED}: several requests were outstanding at once, and the answers quote none of them"
     return ""

@@ -79,16 +79,18 @@ _Verdict = tuple[Standing, str, str]
 _WAY_IN: Final = "check that the server listens there, and speaks WebSocket at this path"
 _WAYS_IN: Final = {
     "dns": "check that the host's name is right, and that this machine can resolve it",
-    "tls": "give the certificate's authority by --ws-ca-file, or accept any by --ws-insecure",
+    "tls": "name the certificate authority with --ws-ca-file, or accept any certificate with --ws-insecure",
     "reset": "check that the server listens there, and for wss:// that it speaks TLS there",
     "a TLS port": "use wss:// instead of ws://",
     "not a TLS port": "use ws:// instead of wss://",
-    "subprotocol": "see which subprotocols the server speaks: --ws-subprotocol names what is offered",
+    "subprotocol": "check which subprotocols the server supports; --ws-subprotocol sets what is offered",
     "bad status": "see the server's answer among the failures: another path, a login or a header may be missing",
     "proxy": "see the proxy's answer among the failures, and --ws-proxy",
 }
 """By the kind of failure to open."""
-_UNKNOWN: Final = Cause(text="more came at once than it could read in time", remedy="use --processes")
+_UNKNOWN: Final = Cause(
+    text="more messages came at once than it could read in time", remedy="use --processes"
+)
 
 
 def _measured(totals: Totals) -> list[str]:

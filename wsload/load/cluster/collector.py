@@ -28,7 +28,7 @@ from wsload.words import counted, when
 logger = logging.getLogger("wsload")
 
 PATIENCE_S: Final = 3
-"""How long a second waits for a worker's interval before it is merged; an interval that comes later is added then."""
+"""How long (s) a second is kept open for a worker's interval; one that arrives later is added when it arrives."""
 CLOSE_S: Final = 0.8
 """Clocks that differ by less are taken to agree, since a message may take that long."""
 SKEW_S: Final = 1.0

@@ -1,4 +1,4 @@
-"""The engine: the uvloop thread with its timers, heartbeat and pacer. Besides the chat server it alone imports uvloop.
+"""The engine: the uvloop thread with its timers, heartbeat and pacer. Only it and the chat server import uvloop.
 
 May import: measure.
 Never here: gevent, Locust, WebSocket frames.

@@ -18,9 +18,7 @@ from wsload.load.engine.heartbeat import Heartbeat
 from wsload.load.engine.timers import TimerQueue
 from wsload.measure.recorder import Recorder
 
-STOPPED: Final = (
-    "loop.stop() was called: only the end of the process stops the event loop, so the run goes on"
-)
+STOPPED: Final = "loop.stop() was called and ignored: the event loop runs until the process ends"
 
 
 class EventLoop:
@@ -82,7 +80,7 @@ class EventLoop:
         self._heartbeat.join(recorder)
 
     def no_beat_for(self, recorder: Recorder) -> None:
-        """Records the heartbeat there no longer; a beat that is overdue is recorded."""
+        """Stops recording the heartbeat in this recorder; a beat that is overdue is still recorded."""
         if self._heartbeat is not None and self._heartbeat.leave(recorder):
             self._heartbeat = None
 

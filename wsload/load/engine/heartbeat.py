@@ -22,7 +22,7 @@ COARSE_SLACK_NS: Final = 1_500_000
 """For timers with a resolution of 1 ms."""
 LONG_NS: Final = 5_000_000
 STEADY_BEATS: Final = 8
-"""After so many beats in time a late one is an exception."""
+"""After this many beats on time, a late one is an exception."""
 MOST_AT_ONCE: Final = 100_000
 """At most this many missed beats of a late spell are recorded."""
 

@@ -21,7 +21,7 @@ from wsload.measure.schedule import SECOND_NS
 
 FLUSH_NS: Final = 100_000_000
 BETWEEN_NS: Final = 5_000_000
-"""Between long lists of samples that are flushed one after the other."""
+"""The pause between flushing one long list of samples and the next."""
 VISITS_PER_FLUSH: Final = 2_000
 """Members visited per flush, in turn; up to this many are visited ten times a second."""
 

@@ -1,7 +1,7 @@
 """Linux timerfds (timerfd_create(2)): a kernel timer on the monotonic clock that a loop can watch.
 
-The calls keep the interpreter's lock, unlike those of `os`. They take half a microsecond, and a thread that gives the
-lock away for that long gets it back when another one sees fit: ten timers due at once would be milliseconds late.
+Unlike those of `os`, the calls hold the GIL. They take half a microsecond; a thread that released the GIL for them
+would have to wait for other threads to get it back, and ten timers due at once would be milliseconds late.
 """
 
 from __future__ import annotations

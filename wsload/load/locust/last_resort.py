@@ -31,7 +31,7 @@ def cancel_exit() -> None:
 
 
 def kill_children_at_exit() -> None:
-    """At exit, kills those of the present children that don't end; Locust would wait for them forever."""
+    """At exit, kills any of the current children that don't end; Locust would wait for them forever."""
     children = psutil.Process().children()
     if children:
         atexit.register(_kill, children)

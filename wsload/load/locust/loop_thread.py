@@ -24,7 +24,7 @@ SWITCH_INTERVAL_S: Final = 1e-4
 END_TIMEOUT_S: Final = 2.0
 NO_GREENLETS: Final = (
     "a greenlet or a threading.Thread that a task or hook starts would never run: "
-    "use asyncio.create_task, or asyncio.to_thread for what blocks"
+    "use asyncio.create_task, or asyncio.to_thread for blocking calls"
 )
 
 

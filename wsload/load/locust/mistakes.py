@@ -15,7 +15,7 @@ from wsload.load.locust.blocked import is_user_code
 
 @functools.cache
 def show_in_one_line() -> None:
-    """From now on, where this process is the ``locust`` command; a program that uses it as a library is left alone."""
+    """Takes effect only if this process is the ``locust`` command, not in programs that use Locust as a library."""
     program = Path(sys.argv[0])
     if "locust" not in (program.name, program.parent.name):
         return

@@ -92,7 +92,7 @@ class NonBlockingStream(io.TextIOBase):
             if self._size < left:
                 deadline, left = time.monotonic() + PATIENCE_S, self._size
         if lost := self._size + self._dropped:
-            self._complain(f"{size(lost)} of output were lost, because nobody read them")
+            self._complain(f"{size(lost)} of output was lost, because nobody read it")
 
     def _drain(self) -> None:
         while self._waiting and self._poll.poll(0):

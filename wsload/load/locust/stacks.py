@@ -1,7 +1,7 @@
 """What another thread is doing just now: the frames of its stack, innermost first.
 
-A thread may run on between any two byte codes of the one that looks. Going up its stack by ``f_back`` meanwhile ends
-in the wrong function, and in CPython 3.11 even in memory that is no frame any more. So the whole stack is collected by
+The other thread may run between any two bytecodes of the observing one. Walking up its stack by ``f_back`` then ends in
+the wrong function, and in CPython 3.11 even in memory that is no longer a frame. So the whole stack is collected by
 iterators written in C, without a byte code in between.
 """
 

@@ -82,7 +82,7 @@ class StatisticsFeed:
         return (named or metric in ROWS) and metric not in self._known
 
     def _fail(self, failures: list[Failure], details: Details) -> None:
-        """Locust tells errors by their text: all of one kind have the details of the first."""
+        """Locust distinguishes errors by their text, so all of one kind get the details of the first."""
         if not only_aggregates_are_wanted(self._environment):
             for place, (what, kind, age_ns) in enumerate(failures, 1):
                 self._fire(what, age_ns, 0, _error(what, kind, details))

@@ -76,7 +76,7 @@ def forget_unread(stats: RequestStats, options: Any) -> None:
 
 
 def shows_seconds(options: Any) -> bool:
-    """Whether Locust's statistics are shown second by second in the end: ``--json``. A library's user may, too."""
+    """Whether per-second statistics are shown at the end (``--json``), or may be by a program that embeds Locust."""
     return options is None or any(getattr(options, name, None) for name in ("json", "json_file"))
 
 

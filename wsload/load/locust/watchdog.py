@@ -82,8 +82,8 @@ class Watchdog:
 
     def _report(self, block: Block) -> None:
         logger.error(
-            "All users of this process have been blocked for %.0f s by %s; await what can be awaited, "
-            "or use asyncio.to_thread. The stack:\n%s",
+            "All users of this process have been blocked for %.0f s by %s; use await where "
+            "possible, or move blocking calls to asyncio.to_thread. The stack:\n%s",
             block.seconds,
             block.place.text,
             block.place.stack.rstrip(),

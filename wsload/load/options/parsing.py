@@ -28,7 +28,7 @@ def duration_s(least: float, most: float) -> Callable[[Any], float]:
     def parse(text: Any) -> float:
         seconds = words.duration_ns(str(text), unit="s") / 1e9
         if not least <= seconds <= most:
-            raise ValueError(f"from {least:g}s to {most:g}s is allowed")
+            raise ValueError(f"must be from {least:g}s to {most:g}s")
         return seconds
 
     return parse
@@ -54,7 +54,7 @@ def byte_count(least: int, most: int) -> Callable[[Any], int]:
     def parse(text: Any) -> int:
         size = words.byte_count(str(text))
         if not least <= size <= most:
-            raise ValueError(f"from {least:,} to {most:,} bytes is allowed")
+            raise ValueError(f"must be from {least:,} to {most:,} bytes")
         return size
 
     return parse
@@ -65,7 +65,7 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
 
     def parse(text: Any) -> int:
         if not re.fullmatch(r"[0-9]+", str(text).strip()) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least:,} to {most:,} is allowed")
+            raise ValueError(f"must be a whole number from {least:,} to {most:,}")
         return int(text)
 
     return parse
@@ -80,7 +80,7 @@ def number(least: float, most: float) -> Callable[[Any], float]:
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            raise ValueError(f"a number from {least:,.9g} to {most:,.9g} is allowed")
+            raise ValueError(f"must be a number from {least:,.9g} to {most:,.9g}")
         return value
 
     return parse
@@ -91,7 +91,7 @@ def one_of(*allowed: str) -> Callable[[Any], str]:
 
     def parse(text: Any) -> str:
         if text not in allowed:
-            raise ValueError(f"{' or '.join(allowed)} is allowed")
+            raise ValueError(f"must be {' or '.join(allowed)}")
         return str(text)
 
     return parse
@@ -103,7 +103,7 @@ def header(text: str) -> tuple[str, str]:
     if not colon or not _TOKEN.fullmatch(name) or not value.strip().isprintable():
         raise ValueError("a header is 'Name: value', printable and in one line")
     if instead := _HANDSHAKE.get(name.lower()):
-        raise ValueError(f"{name} is made by the handshake, and would be there twice: {instead}")
+        raise ValueError(f"{name} is set by the handshake and can't be set here: {instead}")
     return name, value.strip()
 
 
@@ -112,7 +112,9 @@ def token_list(values: Any) -> tuple[str, ...]:
     names = tuple(text.strip() for text in values or [] if text.strip())
     for name in names:
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no subprotocol: letters, digits and !#$%&'*+-.^_`|~ are allowed")
+            raise ValueError(
+                f"{name!r} is not a subprotocol: only letters, digits and !#$%&'*+-.^_`|~ are allowed"
+            )
     if len(set(names)) != len(names):
         raise ValueError("a subprotocol is listed twice")
     return names
@@ -136,7 +138,7 @@ def one_line(text: str) -> str:
 def origin(text: str) -> str:
     """Reads what a browser sends as ``Origin``."""
     if one_line(text):
-        _parts(text, "an origin is SCHEME://HOST, with :PORT where that is not the scheme's own")
+        _parts(text, "an origin is SCHEME://HOST, plus :PORT if it is not the scheme's default")
     return text
 
 
@@ -152,7 +154,7 @@ def _parts(text: str, wanted: str) -> SplitResult:
 def basic(text: str) -> str:
     """Reads ``USER:PASSWORD``."""
     if text and (":" not in text or not text.isprintable()):
-        raise ValueError("USER:PASSWORD is wanted, printable")
+        raise ValueError("must be USER:PASSWORD, in printable characters")
     return text
 
 

@@ -54,18 +54,18 @@ class Settings:
     profile: Profile | None
     """Tasks a second over time, instead of ``rate``."""
     max_in_flight: int
-    """Posts a user may have pending."""
+    """Requests that a user may have outstanding."""
     message_timeout_ns: int
     drain_s: float
     open_timeout_s: float
     reconnect: bool
     allow_mixed_content: bool
     warm_up_s: float
-    """So long after the start the measured window begins."""
+    """How long after the start the measured window begins."""
     warm_up_ramp: bool
-    """Whether it begins when all users were started."""
+    """Whether the measured window begins once all users have started."""
     tolerance_ns: int
-    """By how much the load generator's lateness may move a percentile that is trusted."""
+    """How far the load generator's lateness may move a percentile that is still trusted."""
     allow_invalid: bool
     checks: tuple[Check, ...]
     """Those of pyproject.toml, then those of a file, then those of the options."""
@@ -129,12 +129,12 @@ class Settings:
             build=read("ws_build", str, ""),
         )
         if settings.rate and settings.profile:
-            raise UsageError("argument --ws-profile: it is a rate too: leave --ws-rate out")
+            raise UsageError("argument --ws-profile: it sets the rate too: leave out --ws-rate")
         if settings.opening.proxy and settings.opening.source_ips:
             raise UsageError("argument --ws-source-ip: it has no effect through --ws-proxy: leave one out")
         for option, given in (("proxy", settings.opening.proxy), ("connect-to", settings.opening.connect_to)):
             if settings.probe and given:
-                raise UsageError(f"argument --ws-probe: the probe does not know --ws-{option}: leave one out")
+                raise UsageError(f"argument --ws-probe: the probe can't use --ws-{option}: leave one out")
         return settings
 
     @property

@@ -11,7 +11,7 @@ def trusting(ca_file: str) -> ssl.SSLContext:
 
     Python verifies strictly from 3.13 on (``VERIFY_X509_STRICT``), and then refuses authorities without the
     extensions of RFC 5280, which private ones often lack. A user who names an authority has decided to trust
-    it, so for those of a file verification is what it is with every other version of Python.
+    it, so authorities from a file are verified as in Python before 3.13.
     """
     context = ssl.create_default_context(cafile=ca_file or None)
     if ca_file:
@@ -33,4 +33,4 @@ def verify_nothing(context: ssl.SSLContext) -> None:
 
 def _no_password() -> str:
     # Otherwise OpenSSL would ask the terminal for it, and a run without one would hang.
-    raise ValueError("its key is encrypted: decrypt it first, no password is asked for")
+    raise ValueError("its key is encrypted: decrypt it first, since wsload never asks for a password")

@@ -100,7 +100,7 @@ class Run:
         self._sentries = [Sentry(each, self._tolerance_ns) for each in settings.abort_on]
         self._aborted: CheckOutcome | None = None
         self.on_abort: Callable[[str], object] = lambda _: None
-        """Told why the run is to end now, by one of ``--ws-abort-on``."""
+        """Called with the reason when a condition of ``--ws-abort-on`` ends the run."""
         self.listeners: list[RunListener] = []
         self._probe = _start_probe(environment, settings) if settings.probe else None
 
@@ -181,7 +181,7 @@ class Run:
 
     @property
     def _tolerance_ns(self) -> int | None:
-        """What checks tolerate; None where they judge what can't be trusted, too."""
+        """The tolerance of the checks; None if they also judge figures that can't be trusted."""
         return None if self.allow_invalid else self._settings.tolerance_ns
 
     def _evaluate(self) -> list[CheckOutcome]:
@@ -214,7 +214,7 @@ class Run:
                 RunWarning(
                     name="tls-not-verified",
                     text="certificates were not verified (--ws-insecure)",
-                    remedy="trust the server's authority with --ws-ca-file",
+                    remedy="trust the server's certificate authority with --ws-ca-file",
                 )
             )
         self._judged = self._judge()
@@ -275,4 +275,4 @@ def _start_probe(environment: Any, settings: Settings) -> Probe:
         if start is not None:
             probe: Probe = start(settings, target(environment, settings))
             return probe
-    raise UsageError("argument --ws-probe: no user class brings a probe; ChatUser does")
+    raise UsageError("argument --ws-probe: no user class provides a probe; ChatUser does")

@@ -38,7 +38,7 @@ Check = Callable[[Any], str | None]
 def of_user_class(error: BaseException) -> bool:
     """Whether code of the user class raised this, rather than the end of the user's task or of the loop.
 
-    `asyncio.CancelledError` is the class's own where it awaits what it has cancelled itself.
+    An `asyncio.CancelledError` is the user class's own if the class awaited something that it had cancelled itself.
     """
     if not isinstance(error, asyncio.CancelledError | GeneratorExit):
         return True

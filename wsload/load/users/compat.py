@@ -20,7 +20,7 @@ LATER: Final = ("httpcore2", "anyio.streams.tls", "anyio._backends._asyncio")
 
 
 def http_library() -> Any:
-    """httpx2, whole. To be called in a thread. Raises `ImportError` where it is not installed."""
+    """Imports all of httpx2; call it in a thread. Raises `ImportError` if it is not installed."""
     library = importlib.import_module("httpx2")
     for module in LATER:
         importlib.import_module(module)

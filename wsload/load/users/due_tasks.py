@@ -19,7 +19,7 @@ GRACE_NS: Final = 50_000_000
 PER_TURN: Final = 1_000
 """At most this many tasks of a user start in one iteration of the loop."""
 OVERDUE_NS: Final = 2_000_000_000
-"""Of the remaining tasks, those overdue for longer are counted as missed, and not started."""
+"""Remaining tasks that are overdue by more than this are counted as missed, and not started."""
 WAITED: Final = "waited for the task before"
 """The kind of failure of a due task that did not start before the end, because its class allows no overlap."""
 _now_ns = time.monotonic_ns

@@ -73,7 +73,7 @@ class ExtraSocket:
     ) -> Awaitable[Any]:
         """As `WebSocketUser.request`, on this connection."""
         if self._socket.key_of is None:
-            raise UsageError("request() needs key_of: define it in the user class, or give it to open()")
+            raise UsageError("request() needs key_of: define it in the user class, or pass it to open()")
         return self._socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(

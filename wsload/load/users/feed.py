@@ -47,7 +47,7 @@ class Feed(Generic[T]):
         if user is None:
             return self
         # The row shadows this descriptor once the user has arrived.
-        raise UsageError("a user gets its row of a feed when it arrives: use it from on_opening on")
+        raise UsageError("a user gets its row of a feed when it starts: use it in on_opening or later")
 
     def row(self, number: int) -> T:
         """The row of the ``number``-th user, from 0. Raises `UsageError` if none is left."""
@@ -58,7 +58,7 @@ class Feed(Generic[T]):
         if number >= len(self.rows):
             raise UsageError(
                 f"{self.source} has {counted(len(self.rows), 'row')}, each for one user, and this is user "
-                f"{number + 1}: give it more rows, or order='circular' to start over, or order='random'"
+                f"{number + 1}: add rows, or use order='circular' to start over, or order='random'"
             )
         return self.rows[number]
 
@@ -72,13 +72,13 @@ def feed(source: Any, *, order: str = "once") -> Feed[Any]:
 
     ``source`` is a file (``.csv`` with a header line, each row a dict; ``.json`` with a list; ``.jsonl``), or any
     iterable of rows. A user keeps its row as long as it lives. Rows are distributed over all users of a run, in all
-    processes: ``order="once"`` gives each row to at most one user, and a user for whom none is left ends, which is
-    counted; ``"circular"`` starts over after the last row; ``"random"`` picks any. Each run starts with the first row.
+    processes: ``order="once"`` gives each row to at most one user, and a user that gets none ends, which is counted;
+    ``"circular"`` starts over after the last row; ``"random"`` picks one at random. Each run starts with the first row.
 
     Raises `UsageError` if the source can't be read, or has no rows.
     """
     if order not in set(Order):
-        raise UsageError(f"feed: order={order!r}: {', '.join(Order)} are known")
+        raise UsageError(f"feed: order={order!r}: must be one of {', '.join(Order)}")
     from_file = isinstance(source, str | Path)
     name = str(source) if from_file else "the feed"
     rows = _read(Path(source)) if from_file else list(source)
@@ -105,10 +105,10 @@ def _read(path: Path) -> list[Any]:
         if kind == ".jsonl":
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         if kind != ".json":
-            raise UsageError(f"feed: {path}: .csv, .json and .jsonl can be read")
+            raise UsageError(f"feed: {path}: only .csv, .json and .jsonl files can be read")
         rows = json.loads(text)
         if not isinstance(rows, list):
-            raise UsageError(f"feed: {path}: a list is wanted")
+            raise UsageError(f"feed: {path}: the file must contain a list")
     except OSError as error:
         where = "" if path.is_absolute() else f" (in {Path.cwd()})"
         raise UsageError(f"feed: {path}{where}: {error.strerror}") from None

@@ -40,7 +40,7 @@ class Forgotten:
         """Counts a call that was not awaited, on any thread."""
         failed = partial(self._context.engine.recorder.failed, FORGOTTEN, what, detail=place)
         self._context.engine.call(failed)
-        text = f"{what}() was never awaited, so that nothing was done: {place}"
+        text = f"{what}() was never awaited, so it did nothing: {place}"
         if text not in self._told and len(self._told) < CALLS:
             self._told.add(text)
             self._context.bridge.to_hub(logger.error, "%s", text)

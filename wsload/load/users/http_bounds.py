@@ -9,7 +9,7 @@ from typing import Final
 import httpx2
 
 MOST_BYTES: Final = 64 << 20
-"""An answer, or a redirect's body, may have at most so many bytes, once decompressed."""
+"""An answer, or a redirect's body, may have at most this many bytes, once decompressed."""
 _OF_THE_WIRE: Final = (b"content-encoding", b"transfer-encoding", b"content-length")
 
 

@@ -78,7 +78,7 @@ class KeptConnection(Accounts):
         if self.state is not State.CLOSED:
             await self.pause()
             raise AlreadyConnected(
-                f"the user is {self.state.value} already: it connects by itself unless auto_connect = False; "
+                f"the socket is {self.state.value} already: a user connects by itself unless auto_connect = False; "
                 "close() first, or use open() for a second connection"
             )
         self.opening = opening

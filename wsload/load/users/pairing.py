@@ -100,7 +100,7 @@ class Pairing:
         self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
         """The outstanding requests without keys."""
         self.overlapped = False
-        """Whether several of these have been outstanding since there was none."""
+        """Whether several of these have been outstanding at once since the queue was last empty."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None

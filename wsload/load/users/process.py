@@ -124,7 +124,7 @@ class ProcessContext:
         return self._opener
 
     def _rate_for(self, ready: int) -> float:
-        # Unknown how many the others are: rather none than too many. Of a profile it is the share.
+        # While the total number of users is unknown, the rate is 0. With a profile, this is a share of its rate.
         rate = self.settings.rate or 1.0
         return rate * ready / max(self.target_users, ready) if self.target_users else 0.0
 

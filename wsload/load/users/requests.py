@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 LINGER_NS: Final = 20_000_000
 """Before closing, surplus answers are awaited for as long as the slowest answer took, plus this time."""
 LINGER_TURNS: Final = 3
-"""Plus the time between the last this many requests: if that many messages were mistaken for answers, the last true
-answers would arrive that much later."""
+"""Plus the time spanned by this many of the latest requests: if that many messages were mistaken for answers, the last
+true answers would arrive that much later."""
 LONG_LOOK_NS: Final = 500_000_000
 """Plus this time on the first connections of a run."""
 _now_ns = time.monotonic_ns

@@ -27,7 +27,7 @@ class Step:
         self._began_ns = 0
 
     def failed(self, kind: str) -> None:
-        """Marks the step as failed in this way; it still ends with its block."""
+        """Marks the step as failed, with this kind of failure; it still ends with its block."""
         self._kind = cut(kind)
 
     def __enter__(self) -> Self:

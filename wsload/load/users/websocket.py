@@ -126,7 +126,7 @@ class WebSocketUser(DeclaredUser):
 
     @property
     def received_at(self) -> float:
-        """When the message that a task or hook got last reached this process, in seconds of `time.monotonic`."""
+        """When the latest message passed to a task or hook reached this process, in seconds of `time.monotonic`."""
         socket: Socket = self._socket
         return socket.at_ns / 1e9
 

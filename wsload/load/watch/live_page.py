@@ -92,7 +92,7 @@ def add_live_page(environment: Any, run_now: Callable[[], Run | None]) -> None:
         origin = request.headers.get("Origin")
         if origin is None or urlsplit(origin).netloc == request.host:
             return None
-        return Response("Not for pages of other sites.\n", 403, mimetype="text/plain")
+        return Response("Requests from pages of other sites are refused.\n", 403, mimetype="text/plain")
 
     blueprint.before_request(refuse_foreign_pages)
     routes = {"": live, "/live.json": live_json, f"/{HISTOGRAMS}": histograms, f"/{REPORT}": report}

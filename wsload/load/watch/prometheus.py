@@ -50,7 +50,7 @@ _GAUGE_NAMES: Final = {"in_flight": "messages_in_flight"}
 _ABOUT: Final = {
     "": "each {}, by its name",
     SERVICE: "each {}, from when it was sent",
-    LOST: "each {} given up, its age by then",
+    LOST: "age of each {} when it was given up",
     FAILED: "each {} that failed",
 }
 
@@ -101,9 +101,9 @@ def _families(run: Run) -> Iterator[Any]:
 
     info, totals = run.writer.info, run.writer.totals
     about = {"run": run.writer.path.name, "build": info.build, "target": info.target}
-    yield InfoMetricFamily("wsload_run", "The run that all figures are of.", value=about)
+    yield InfoMetricFamily("wsload_run", "The run that these metrics describe.", value=about)
     usable = run.trust.standing.usable
-    yield GaugeMetricFamily("wsload_run_trusted", "1 while figures can be trusted, else 0.", value=usable)
+    yield GaugeMetricFamily("wsload_run_trusted", "1 if the figures can be trusted, else 0.", value=usable)
     for metric in filter(OWN.__contains__, metrics()):
         yield _histograms(metric, labels().meaning(metric), {(): totals.histograms.get(metric)})
     for (named, suffix), found in _named(totals).items():

@@ -158,7 +158,7 @@ class StartForm:
             if (given_for := self._given_for.get(secret)) and not reach.is_within(given_for):
                 raise UsageError(
                     f"the credentials, headers or cookies were given for {given_for}: "
-                    "for another host or proxy, or without certificate verification, start another locust"
+                    "to use another host or proxy, or to skip certificate verification, start another locust process"
                 )
         self._given_for.update(dict.fromkeys(secrets - self._given_for.keys(), reach))
 
@@ -174,7 +174,7 @@ def refuse_a_busy_port(web_ui: Any) -> None:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
-                f"argument --web-port: {port}: the port is in use: choose another, or end the locust that has it"
+                f"argument --web-port: {port}: the port is in use: choose another, or stop the process that uses it"
             ) from None
         why = (error.strerror or str(error)).partition(" (")[0]
         raise UsageError(f"argument --web-host, --web-port: can't listen on {host}:{port} ({why})") from None

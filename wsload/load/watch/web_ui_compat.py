@@ -40,8 +40,8 @@ def fields_in_the_form() -> frozenset[str]:
 def add_element_tab(web_ui: WebUI, title: str, key: str, element: str) -> None:
     """Adds a tab that shows an HTML element.
 
-    Locust's page renders a tab as ``component``, a React component, of which React takes a string for an element's
-    name. Its documentation only tells of tables.
+    Locust's page renders a tab's ``component`` with React, which takes a string as the name of an element. Locust's
+    documentation mentions only tables.
     """
     web_ui.template_args["extended_tabs"] = [{"title": title, "key": key, "component": element}]
 

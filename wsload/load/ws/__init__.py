@@ -1,5 +1,5 @@
-"""One WebSocket: opening, frames, closing, the names of its failures. The only importer of websockets beside
-the test server.
+"""One WebSocket: opening, frames, closing, the names of its failures. Besides the test server, the only package that
+imports websockets.
 
 May import: measure, load.engine.
 Never here: gevent, Locust, users.

@@ -14,7 +14,7 @@ a little less."""
 _TAIL: Final = b"\x00\x00\xff\xff"
 """The end of an empty block, which a message's last frame leaves out (section 7.2.1)."""
 _CHEAP: Final = 2048
-"""Copying so few bytes costs less than not to."""
+"""Copying this few bytes costs less than avoiding the copy."""
 
 
 class Deflate:

@@ -19,7 +19,7 @@ from wsload.load.engine.compat import HandedSocket, connect_socket
 from wsload.load.ws.compat import USER_AGENT, connect_http_proxy, connect_socks_proxy, parse_proxy
 from wsload.load.ws.upgrading import Upgrade
 
-_NO_TLS: Final = "during the TLS handshake: if the server speaks no TLS there, use ws://"
+_NO_TLS: Final = "during the TLS handshake: if the server does not speak TLS on this port, use ws://"
 
 Record = Callable[[str, int, int], None]
 """Takes a phase (``.dns``, ``.tcp``, ``.tls``), when it began and when it ended (monotonic)."""

@@ -70,10 +70,10 @@ class Ending:
             return self._end(
                 code, reason, who, closed_kind(code), f"{detail}: {reason}" if reason else detail
             )
-        asked = "" if self.sent is None else f", {self.sent} was sent and not answered"
+        asked = "" if self.sent is None else f", close code {self.sent} was sent and not answered"
         if self.dropped:
             return self._end(code, "", "client", self.dropped, f"wsload dropped the TCP connection{asked}")
-        where = " amid a frame" if self.amid_frame else ""
+        where = " in the middle of a frame" if self.amid_frame else ""
         if self.error is None:
             kind = "cut off" if self.amid_frame else closed_kind(code)
             return self._end(code, "", "server", kind, f"FIN{where} without a close frame{asked}")

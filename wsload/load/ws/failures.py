@@ -75,7 +75,7 @@ def _handshake(error: Exception) -> Named:
 def _certificate(error: ssl.SSLCertVerificationError) -> Named:
     says = error.verify_message
     if any(sign.lower() in says.lower() for sign in _STRICT):
-        says += "; Python verifies strictly from 3.13 on, and with --ws-ca-file it does not"
+        says += "; Python 3.13 and later verify strictly, unless --ws-ca-file is given"
     return "tls", says
 
 

@@ -47,7 +47,7 @@ def refuse_unless_message(data: object) -> None:
     """Raises `UsageError` for what can't be sent; it doesn't quote it, because it may hold a secret."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise UsageError(
-            f"a message is a str or bytes, not {type(data).__name__}: json.dumps(...) makes a str of a dict or list"
+            f"a message must be a str or bytes, not {type(data).__name__}: use json.dumps(...) for a dict or list"
         )
 
 

@@ -107,7 +107,7 @@ class Handshake:
         end = self._answer.find(b"\r\n\r\n", start)
         if end < 0:
             if len(self._answer) > MOST_HEAD:
-                raise InvalidHandshake(f"the answer's head is longer than {MOST_HEAD >> 10} KiB")
+                raise InvalidHandshake(f"the answer's header section is longer than {MOST_HEAD >> 10} KiB")
             return None
         head, tail = self._answer[: end + 4], self._answer[end + 4 :]
         self._answer = b""

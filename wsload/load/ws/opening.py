@@ -167,7 +167,7 @@ class Opener:
                 if hop:
                     self._record(f"{asked.metric}.redirect", began_ns, redirected_ns)
                 return connection
-        raise BadRedirect(f"more than {MOST_REDIRECTS}, the last to {origin_of(url)}")
+        raise BadRedirect(f"more than {MOST_REDIRECTS} redirects, the last to {origin_of(url)}")
 
     async def _open_one(self, asked: _Asked, url: str, headers: Headers) -> TimedConnection:
         options, recorder = self._options, self._recorder

@@ -14,7 +14,7 @@ _HEAD: Final = re.compile(
 )
 """A status line and headers without anything unusual: no tab, no character outside ASCII, no folded line."""
 _MUST_BE: Final = {b"upgrade": b"websocket", b"connection": b"upgrade"}
-"""In any case of letters."""
+"""Compared case-insensitively."""
 
 
 def accept_of(key: bytes) -> bytes:

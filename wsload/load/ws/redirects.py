@@ -34,7 +34,7 @@ def target_of(refusal: Refused, url: str) -> str | None:
         target = resolve_url(urljoin(base, location))
     except (UsageError, ValueError):
         raise BadRedirect(
-            f"status {refusal.status} to {shown(location)!r}, which is no WebSocket URL"
+            f"status {refusal.status} to {shown(location)!r}, which is not a WebSocket URL"
         ) from None
     if url.startswith("wss:") and not target.startswith("wss:"):
         raise BadRedirect(f"from wss:// to {origin_of(target)}, which is not secure")

@@ -26,7 +26,7 @@ class Rule(Enum):
 
     MASK = Broken(kind="masked frame", code=1002, says="a server must not mask (RFC 6455 section 5.1)")
     RESERVED_BITS = Broken(kind="reserved bits", code=1002, says="no extension uses them (section 5.2)")
-    OPCODE = Broken(kind="reserved opcode", code=1002, says="no such kind of frame (section 5.2)")
+    OPCODE = Broken(kind="reserved opcode", code=1002, says="no such frame type (section 5.2)")
     CONTROL_FRAGMENTED = Broken(
         kind="fragmented control frame", code=1002, says="control frames must not be fragmented (section 5.5)"
     )
@@ -46,10 +46,10 @@ class Rule(Enum):
     FRAGMENTS = Broken(
         kind="too many fragments",
         code=1009,
-        says=f"more than {MOST_FRAGMENTS}, and one for every {LEAST_FRAGMENT} bytes",
+        says=f"more than {MOST_FRAGMENTS} fragments, plus one for every {LEAST_FRAGMENT} bytes",
     )
     DEFLATE = Broken(kind="bad compression", code=1002, says="it can't be inflated (RFC 7692 section 6)")
-    BOMB = Broken(kind="compression bomb", code=1009, says="a little data inflates to too much")
+    BOMB = Broken(kind="compression bomb", code=1009, says="a small payload inflates to too much data")
     FLOOD = Broken(kind="control frame flood", code=1008, says="too many control frames or empty fragments")
     PING = Broken(kind="ping timeout", code=1011, says="no pong within --ws-ping-timeout")
 

@@ -94,8 +94,8 @@ class ChatUser(WebSocketUser):
     def say(self, text: str) -> Awaitable[float]:
         """Posts to the room at once; awaiting the result waits for the echo and returns the response time in seconds.
 
-        The echo is recorded as ``message``, whether anybody awaits it or not. Awaiting raises `NotConnected`, counted
-        as unsent, without a login or with too much in flight; `MessageTimeout` and `ConnectionLost`, counted as lost.
+        The echo is recorded as ``message``, whether anybody awaits it or not. Awaiting raises `NotConnected`
+        (counted as unsent) if not logged in or with too many in flight, `MessageTimeout` or `ConnectionLost` (as lost).
         """
         found: Awaitable[float] = self._socket.say(text)
         return found

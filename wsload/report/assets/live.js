@@ -218,7 +218,7 @@
   async function ask() {
     const answer = await fetch(`${base}/live.json?since=${taken}&name=${encodeURIComponent(name)}`, { cache: "no-store" });
     if (answer.redirected) throw new Error("You are not logged in to Locust any more.");
-    if (!answer.ok) throw new Error("Locust does not answer as it should.");
+    if (!answer.ok) throw new Error("Locust returned an unexpected response.");
     const found = await answer.json();
     if (!found.run) return;
     // Another name has other points: all are asked for again.

@@ -205,7 +205,7 @@
     const inRow = new Map();
     for (const [row, ...counts] of found.columns) counts.forEach((number, above) => inRow.set(row + above, (inRow.get(row + above) || 0) + number));
     const [busiest] = [...inRow].reduce((one, other) => (other[1] > one[1] ? other : one), [lowest, 0]);
-    const words = `${chosen}: ${count([...inRow.values()].reduce((sum, number) => sum + number, 0))} values from ${figure(edge(lowest))} to ${figure(edge(highest))} ms, most of them between ${figure(edge(busiest))} and ${figure(edge(busiest + 1))} ms.`;
+    const words = `${chosen}: ${count([...inRow.values()].reduce((sum, number) => sum + number, 0))} values from ${figure(edge(lowest))} to ${figure(edge(highest))} ms, most often between ${figure(edge(busiest))} and ${figure(edge(busiest + 1))} ms.`;
     const ramp = shades();
     const readout = document.createElement("p");
     readout.className = "readout";

@@ -67,10 +67,14 @@ def _why(step: StepFigures) -> str:
 
 def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     step, held = side.gave_out, side.highest
-    known = "is not known" if held is None else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
+    known = (
+        "has no known capacity"
+        if held is None
+        else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
+    )
     assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
-    how = "gave out first" if side.look.ceiling is not None else "could not be trusted, again and again"
+    how = "reached its limit first" if side.look.ceiling is not None else "repeatedly could not be trusted"
     then = ";" if side.fails_at is not None else ":"
     return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
@@ -87,10 +91,10 @@ def contrast_sentence(found: CapacityContrast, a: SearchedSide, b: SearchedSide)
                 f"{b.called} holds {percent(found.low - 1)} to {percent(found.high - 1)} more than {a.called}"
             )
         case Contrast.NOT_LESS:
-            return f"{b.called} does not hold less than {a.called}, or by {_share(1 - found.low)} at most"
+            return f"{b.called} holds at least as much as {a.called}, or at most {_share(1 - found.low)} less"
         case Contrast.INCONCLUSIVE:
             return (
-                f"Which of them holds more can't be told: {b.called} holds between {_share(1 - found.low)} less and "
+                f"Can't tell which holds more: {b.called} holds between {_share(1 - found.low)} less and "
                 f"{_share(found.high - 1)} more than {a.called}"
             )
 

@@ -45,7 +45,7 @@ def as_text(report: CapacityReport) -> str:
 
 def about(report: CapacityReport) -> str:
     """What was searched and for which checks, in one line."""
-    return f"{report.load}; what has to hold: {listed(report.checks)}"
+    return f"{report.load}; required: {listed(report.checks)}"
 
 
 def markdown(report: CapacityReport) -> str:

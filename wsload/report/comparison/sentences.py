@@ -75,8 +75,8 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
         worst = max((each for each in failing if each.is_share), key=lambda each: each.change, default=None)
         seen = f" (this one: {_failing(worst)})" if worst is not None else ""
         return (
-            f"One run per side can't tell whether {b} is slower than {a}, because two runs of one build "
-            f"differ too{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
+            f"One run per side can't tell whether {b} is slower than {a}, because even two runs of the same "
+            f"build differ{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
         )
     if not comparison.judgements and not comparison.unjudged:
         return "The runs recorded nothing that could be judged"
@@ -200,8 +200,8 @@ def calibration_sentences(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     more = f" and {len(found) - _MOST_CALIBRATED} more" if len(found) > _MOST_CALIBRATED else ""
     shown = f"{', '.join(found[:_MOST_CALIBRATED])}{more}"
     return (
-        f"With A on both sides, the change was: {shown}. The bounds get wider only if one of these is more than "
-        "chance explains.",
+        f"With A on both sides, the change was: {shown}. The bounds are widened only if one of these is more "
+        "than chance explains.",
     )
 
 

@@ -90,7 +90,7 @@ def sides_table(report: ComparisonReport) -> Table:
             ("server’s peak memory", *(_middle(_served(runs), _memory, size) for runs in sides)),
         ]
     return Table(
-        title="Besides the latencies",
+        title="Other figures",
         columns=(Column(title="", align=_LEFT), Column(title="A"), Column(title="B")),
         rows=tuple(rows) if all(sides) else (),
         notes=("Medians over the runs; for lost messages and failures, sums.",),
