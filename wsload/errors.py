@@ -1,4 +1,4 @@
-"""Everything wsload raises on purpose. Any other exception is a bug, and shows its traceback."""
+"""The errors that may reach a user, each in one line. Any other exception is a bug, and shows its traceback."""
 
 from __future__ import annotations
 

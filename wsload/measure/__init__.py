@@ -1,5 +1,5 @@
-"""Pure measuring: histograms, intervals, the recorder, schedules. All times are whole nanoseconds.
+"""Pure measuring: histograms, intervals, the recorder, schedules. All recorded times are whole nanoseconds.
 
 May import: nothing.
-Never here: sockets, clocks, files, Locust.
+Never here: sockets, files, Locust.
 """

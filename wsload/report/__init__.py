@@ -1,5 +1,5 @@
 """What people read: one table model and its renderings as terminal text, HTML, Markdown, JUnit and JSON.
 
 May import: measure, results, judge.
-Never here: computing figures, which is judge's task.
+Never here: judging figures, which is judge's task.
 """

@@ -1,5 +1,5 @@
-"""Judging one run: checks, and whether the load generator kept up.
+"""Judging one run: checks, whether the load generator kept up, and what earlier runs had.
 
 May import: measure, results, judge.figures.
-Never here: comparisons of several runs.
+Never here: whether one build is slower than another.
 """

@@ -27,7 +27,7 @@ VISITS_PER_FLUSH: Final = 2_000
 
 
 class Member(Protocol):
-    """A user that lives on the loop."""
+    """A user's connection, as the loop visits it."""
 
     def visit(self, now_ns: int) -> None:
         """Times out what has waited too long. Called ten times a second, less often with thousands of members."""
