@@ -1,4 +1,4 @@
-"""Ends the processes that a ``wsload`` command started if that is killed. A script that needs only the standard library.
+"""Ends the processes that a ``wsload`` command started if that is killed. It needs the standard library only.
 
 Reads process groups from standard input: ``123`` when one was started, ``-123`` when it has ended. When the input
 closes, it ends the remaining groups with SIGTERM and then SIGKILL.

@@ -13,8 +13,8 @@ from wsload.judge.figures.summary import summarize
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
-from wsload.report.comparison.server_figures import Sample, ServerFigures
 from wsload.results.run import RunWarning
+from wsload.results.server_figures import Sample, ServerFigures
 from wsload.results.writer import RunWriter
 
 START_S = 1732278960.0

@@ -28,9 +28,9 @@ from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
-from wsload.report.comparison.server_figures import SERVER, ServerFigures
 from wsload.report.comparison.tables import judgements_table
 from wsload.results.reader import open_run
+from wsload.results.server_figures import SERVER, ServerFigures
 
 LATE = "Not trusted: sends were late: p99 12 ms"
 

@@ -15,9 +15,9 @@ from wsload.judge.compare.verdict import Gate, Verdict
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.html import chart_data, render, write_page
 from wsload.report.comparison.sentences import basis_sentence, headline, shortened
-from wsload.report.comparison.server_figures import SERVER
 from wsload.report.comparison.tables import judgements_table, runs_table, sides_table
 from wsload.report.comparison.text import as_json, as_text, markdown
+from wsload.results.server_figures import SERVER
 
 GATE = Gate()
 NASTY = "<script>alert(1)</script>|`*_\x1b[31m"

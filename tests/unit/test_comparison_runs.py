@@ -14,8 +14,8 @@ from wsload.judge.compare.verdict import Gate
 from wsload.judge.figures.summary import Summary
 from wsload.report.comparison.comparison import make_report
 from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload, read_runs
-from wsload.report.comparison.server_figures import SERVER, read_server
 from wsload.results.reader import open_run
+from wsload.results.server_figures import SERVER, read_server
 from wsload.results.trust import Standing
 from wsload.results.window import Window
 from wsload.results.writer import RUN

@@ -17,7 +17,7 @@ from wsload.commands.harness.builds import Build, HandshakeOptions
 from wsload.commands.harness.meter import Meter
 from wsload.commands.harness.server import PORTS, Server, free_port
 from wsload.errors import ServerFailed, UsageError
-from wsload.report.comparison.server_figures import SERVER, ServerFigures, read_server
+from wsload.results.server_figures import SERVER, ServerFigures, read_server
 
 URL = "ws://127.0.0.1:{port}"
 HANDSHAKE = HandshakeOptions(url="", subprotocols=("json",), origin="")

@@ -166,17 +166,11 @@ class Histogram:
     def percentiles(self, wanted: Sequence[float]) -> list[int]:
         """The values in ns at these percentiles (0 to 100); zeros when empty.
 
-        The rank is the ceiling of ``percentile · total / 100``, computed just below the percentile asked for, and the
-        value is the upper edge of the bucket with that rank (for percentile 0 its lower edge), as in
-        ``AbstractHistogram.getValueAtPercentile`` of the Java reference.
+        The value is the upper edge of the bucket with the percentile's `rank` (for percentile 0 its lower edge).
         """
         if not self.total:
             return [0] * len(wanted)
-        ranks = [
-            max(math.ceil(min(max(math.nextafter(p, -math.inf), 0.0), 100.0) * self.total / 100), 1)
-            for p in wanted
-        ]
-        places = np.searchsorted(np.cumsum(self.counts), ranks)
+        places = np.searchsorted(np.cumsum(self.counts), [rank(each, self.total) for each in wanted])
         return [
             int(HIGH[place]) if percentile else int(LOW[place])
             for percentile, place in zip(wanted, places, strict=True)
@@ -221,6 +215,16 @@ class Histogram:
         histogram.overflow = int(counts[found[~inside]].sum())
         histogram.total = int(histogram.counts.sum())
         return histogram
+
+
+def rank(percentile: float, total: int) -> int:
+    """The rank, from 1, of a percentile (0 to 100) among ``total`` values.
+
+    The ceiling of ``percentile · total / 100``, computed just below the percentile asked for, as in
+    ``AbstractHistogram.getValueAtPercentile`` of HdrHistogram's Java implementation.
+    """
+    just_below = min(max(math.nextafter(percentile, -math.inf), 0.0), 100.0)
+    return max(math.ceil(just_below * total / 100), 1)
 
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:

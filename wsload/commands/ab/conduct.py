@@ -29,9 +29,9 @@ from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
 from wsload.judge.compare.pairs import Side
-from wsload.report.comparison.server_figures import SERVER, SERVER_LOG
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
+from wsload.results.server_figures import SERVER, SERVER_LOG
 from wsload.words import listed
 
 LOCUST_LOG: Final = "locust.log"

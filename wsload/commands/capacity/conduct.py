@@ -24,9 +24,9 @@ from wsload.judge.capacity.step import StepFigures, answered, judged, percentile
 from wsload.judge.compare.pairs import Side
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.standing import verdict_of
-from wsload.report.comparison.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
+from wsload.results.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.trust import ALL, Standing
 
 LOCUST_LOG: Final = "locust.log"

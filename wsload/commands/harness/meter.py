@@ -8,7 +8,7 @@ from typing import Final
 
 import psutil
 
-from wsload.report.comparison.server_figures import Sample, ServerFigures
+from wsload.results.server_figures import Sample, ServerFigures
 
 EVERY_S: Final = 1.0
 MOST_SAMPLES: Final = 600

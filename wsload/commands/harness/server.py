@@ -16,7 +16,7 @@ from wsload.commands.harness.pinning import Cores
 from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
-from wsload.report.comparison.server_figures import ServerFigures
+from wsload.results.server_figures import ServerFigures
 from wsload.words import span
 
 PORTS: Final = range(20_000, 30_000)

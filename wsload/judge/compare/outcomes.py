@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsload.measure.histogram import Histogram
+from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
 from wsload.measure.names import FAILED, LOST, OWN_FAULTS, SERVICE, split
 
@@ -50,9 +50,8 @@ class Outcomes:
         return int(self.edges[-1]) if len(self.edges) else 0
 
     def rank(self, percentile: float) -> int:
-        """The rank of the percentile among all attempts, as in `Histogram.percentiles`."""
-        just_below = max(math.nextafter(percentile, -math.inf), 0.0)
-        return max(math.ceil(just_below * self.attempts / 100), 1)
+        """The rank of the percentile among all attempts."""
+        return rank(percentile, self.attempts)
 
     def percentile(self, percentile: float) -> float:
         """The percentile of all attempts in ns; infinite if it lies among the lost and failed."""

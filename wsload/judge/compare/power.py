@@ -15,7 +15,7 @@ import numpy as np
 
 from wsload.errors import UsageError
 from wsload.judge.compare.inference import NORMAL, t_quantile
-from wsload.judge.compare.selection import PERCENTILE, PERCENTILES
+from wsload.judge.compare.selection import ALWAYS, PERCENTILE, PERCENTILES
 from wsload.judge.compare.verdict import SLOWER_SHARE, Gate, Judgement, Verdict
 from wsload.words import percent
 
@@ -31,7 +31,7 @@ SIDE_BY_SIDE_DEVIATION: Final = 0.03
 """The same for a pair of runs in the same seconds: p50 of a server that answers at once, in runs of 8 s beside a noisy
 neighbour on two cores (`python -m benchmarks.duet scatter --at-once`). Slower servers scatter less, p99 more.
 """
-STATISTICS: Final = 6
+STATISTICS: Final = len(PERCENTILES) * (len(ALWAYS) + 1)
 """How many statistics are assumed to be judged together unless the plan names them: p50 and p99 of opening,
 logging in and one request."""
 MOST_PAIRS: Final = 10_000

@@ -20,7 +20,7 @@ from wsload.judge.figures.heat import Buckets, Heat, heat_map
 from wsload.judge.figures.shape import PHASES
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
-from wsload.measure.layout import LENGTH
+from wsload.measure.layout import HIGH
 from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
 MOST_SLOTS: Final = 600
@@ -281,14 +281,4 @@ def _track(column: list[_Sparse | None]) -> tuple[Track, list[Buckets | None]]:
         figures.append(tuple(histogram.percentiles(_PERCENTILES)) if histogram.total else _NO_FIGURES)
     p50, p99, p99_9, highest = zip(*figures, strict=True)
     track = Track(count=tuple(counts), p50_ns=p50, p99_ns=p99, p99_9_ns=p99_9, max_ns=highest)
-    return track, [(_EDGES[packed.places], packed.counts) if packed else None for packed in column]
-
-
-def _all_edges() -> NDArray[np.int64]:
-    full = Histogram()
-    full.reach(LENGTH)[:] = 1
-    return full.buckets()[0]
-
-
-_EDGES: Final = _all_edges()
-"""The upper edge (ns) of each bucket of a histogram."""
+    return track, [(HIGH[packed.places], packed.counts) if packed else None for packed in column]

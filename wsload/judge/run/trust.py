@@ -41,7 +41,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from wsload.measure.histogram import Histogram
+from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import LAGGED, SUFFIXES, TOO_LATE, UNLAGGED, Kind, for_people, split
@@ -93,11 +93,11 @@ class Bounds:
 
     def at(self, percentile: float) -> tuple[float, float]:
         """The bounds of a percentile (above 0), in ns."""
-        rank = max(math.ceil(math.nextafter(percentile, 0) * (self.high.total + self.missed) / 100), 1)
-        lowest = rank - self.missed
+        highest = rank(percentile, self.high.total + self.missed)
+        lowest = highest - self.missed
         return (
             self.low.at_rank(min(lowest, self.low.total)) if lowest > 0 else 0.0,
-            self.high.at_rank(rank) if rank <= self.high.total else math.inf,
+            self.high.at_rank(highest) if highest <= self.high.total else math.inf,
         )
 
     def close(self, percentile: float, tolerance_ns: float) -> bool:

@@ -46,11 +46,11 @@ class ComparisonReport:
     warnings: tuple[str, ...]
     """One sentence each."""
 
-    def of(self, side: Side) -> tuple[ComparedRun, ...]:
+    def used(self, side: Side) -> tuple[ComparedRun, ...]:
         """The side's runs that were used."""
-        return tuple(run for run in self.side(side) if run.name in self.comparison.used)
+        return tuple(run for run in self.every(side) if run.name in self.comparison.used)
 
-    def side(self, side: Side) -> tuple[ComparedRun, ...]:
+    def every(self, side: Side) -> tuple[ComparedRun, ...]:
         """All of the side's runs, used or not."""
         return tuple(run for run in self.runs if run.side is side)
 

@@ -18,10 +18,10 @@ from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
 from wsload.report.comparison.seconds import BySecond, Second
-from wsload.report.comparison.server_figures import ServerFigures, read_server
 from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
+from wsload.results.server_figures import ServerFigures, read_server
 from wsload.results.window import Window
 from wsload.words import counted, size
 

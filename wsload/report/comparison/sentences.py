@@ -43,7 +43,7 @@ def headline(report: ComparisonReport) -> str:
             without = [
                 report.called(side)
                 for side in Side
-                if not any(run.figures.valid for run in report.side(side))
+                if not any(run.figures.valid for run in report.every(side))
             ]
             return f"Nothing can be compared: there is no valid run of {listed(without, 'or')}"
 
@@ -163,7 +163,7 @@ def unjudged_sentences(unjudged: Sequence[Unjudged]) -> tuple[str, ...]:
 def basis_sentence(report: ComparisonReport) -> str:
     """What the figures are based on."""
     comparison = report.comparison
-    runs = [run for side in Side for run in report.of(side)]
+    runs = [run for side in Side for run in report.used(side)]
     if not runs:
         return ""
     users = runs[0].figures.conditions["users"]
@@ -175,7 +175,7 @@ def basis_sentence(report: ComparisonReport) -> str:
             less = f" (where some are not trusted, over at least {fewest})" if fewest < pairs else ""
             return f"{counted(pairs, 'pair')} of runs {load}; A and B are geometric means over them{less}"
         case Basis.RUNS:
-            a, b = (counted(len(report.of(side)), "run") for side in Side)
+            a, b = (counted(len(report.used(side)), "run") for side in Side)
             return f"{a} of A and {b} of B, unpaired, {load}; A and B are geometric means over them"
         case Basis.STATED:
             return f"one run per side {load}; the scatter between runs is as stated, not measured"

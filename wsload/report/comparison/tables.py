@@ -72,7 +72,7 @@ def _unjudged_row(each: Unjudged) -> tuple[str, ...]:
 
 def sides_table(report: ComparisonReport) -> Table:
     """Besides the latencies: both sides' load, failures, and use of CPU and memory."""
-    sides = [report.of(side) for side in Side]
+    sides = [report.used(side) for side in Side]
     rows = [
         (
             "WebSocket messages sent per second",

@@ -1,6 +1,6 @@
 """server.json: CPU and memory of the server under test during a run, stored with that run.
 
-Written by ``wsload ab``, read for the comparison.
+Written by ``wsload ab`` and ``wsload capacity``, read for the comparison.
 
 Schema history:
     1   command, url, exit_code, cpu_s, cpu_share, memory_peak_bytes, processes, every_s, samples.
@@ -59,7 +59,7 @@ class ServerFigures:
 
 
 def read_server(run: Path) -> ServerFigures | None:
-    """A run's server figures; None if ``wsload ab`` did not start the server.
+    """A run's server figures; None if wsload did not start the server.
 
     Raises `ResultsError` when the file is damaged or of another schema.
     """
