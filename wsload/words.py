@@ -87,6 +87,11 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
+def build_name(letter: str, name: str) -> str:
+    """A build of a comparison: ``A (v1)``, or just ``A`` if it has no other name."""
+    return letter if name == letter else f"{letter} ({name})"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count of something: ``1 pair``, ``1,204 pairs``; ``plural`` where an *s* is not enough."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"

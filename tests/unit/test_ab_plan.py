@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wsload.commands.ab.plan import ExperimentPlan, order
 from wsload.commands.ab.progress import forecast, power_lines
-from wsload.commands.harness.builds import Build, build_of, called, handshake_options, started
+from wsload.commands.harness.builds import Build, build_of, handshake_options
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
@@ -77,11 +77,6 @@ def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> 
     with pytest.raises(UsageError, match=said) as caught:
         build_of(text, name="v1", url=url, option="--a")
     assert "secret" not in str(caught.value)
-
-
-def test_a_side_is_called_by_its_letter_and_its_name() -> None:
-    assert called("A", started(SERVE, name="v1", url=URL, option="--serve")) == "A (v1)"
-    assert called("A", started(SERVE, name="A", url=URL, option="--serve")) == "A"
 
 
 # The plan

@@ -227,3 +227,8 @@ def test_sizes_and_shares_of_people() -> None:
 def test_what_is_no_figure_is_refused(parse: Callable[[str], float], text: str) -> None:
     with pytest.raises(ValueError, match=", such as "):
         parse(text)
+
+
+def test_a_build_is_called_by_its_letter_and_its_name() -> None:
+    assert words.build_name("A", "v1") == "A (v1)"
+    assert words.build_name("A", "A") == "A"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, calibration_slots, order
-from wsload.commands.harness.builds import LETTERS, Build
+from wsload.commands.harness.builds import Build
 from wsload.commands.harness.stored import made, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
@@ -195,7 +195,7 @@ class Experiment:
                 "more": self.more,
                 "plan": utf8(plan),
                 "runs": [
-                    {**asdict(outcome), "pair": slot.pair, "side": LETTERS[slot.side]}
+                    {**asdict(outcome), "pair": slot.pair, "side": slot.side.letter}
                     for slot, outcome in zip(self.slots, self.done, strict=False)
                 ],
                 "calibrations": [asdict(each) for each in self.calibrated],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from wsload.commands.harness.builds import LETTERS, Build, check_options
+from wsload.commands.harness.builds import Build, check_options
 from wsload.commands.harness.pinning import check_pin
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
@@ -41,7 +41,7 @@ class Slot:
 
     @property
     def letter(self) -> str:
-        return LETTERS[self.side]
+        return self.side.letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from rich.text import Text
 from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
 from wsload.commands.ab.plan import ExperimentPlan, Slot, order
-from wsload.commands.harness.builds import called
 from wsload.commands.harness.pinning import Pinning, available
 from wsload.judge.compare.power import (
     PAIR_DEVIATION,
@@ -26,7 +25,7 @@ from wsload.judge.compare.power import (
     power_of,
 )
 from wsload.judge.compare.selection import PERCENTILE
-from wsload.words import counted, listed, milliseconds, percent, span
+from wsload.words import build_name, counted, listed, milliseconds, percent, span
 
 _REFRESHES = 2
 """Per second; few, because the load generator shares the machine."""
@@ -40,7 +39,7 @@ def forecast(plan: ExperimentPlan) -> Iterator[str]:
     letters = " ".join(slot.letter for slot in order(plan.pairs)[:_SHOWN])
     more = " …" if 2 * plan.pairs > _SHOWN else ""
     for letter, build in (("A", plan.a), ("B", plan.b)):
-        yield f"{called(letter, build)}: {build.command or build.url}"
+        yield f"{build_name(letter, build.name)}: {build.command or build.url}"
     warm_up = f", after {span(plan.warm_up_s)} of warm-up" if plan.warm_up_s else ""
     how = "side by side" if plan.side_by_side else letters + more
     if plan.calibrations:
@@ -103,7 +102,7 @@ def _which(experiment: Experiment, slot: Slot) -> str:
     """A run, for people."""
     if slot.calibrates:
         return f"calibration {slot.pair} of {experiment.calibrations}, A on both sides"
-    return f"run {slot.number}, {called(slot.letter, experiment.plan.build_in(slot))}"
+    return f"run {slot.number}, {build_name(slot.letter, experiment.plan.build_in(slot).name)}"
 
 
 class _Left(ProgressColumn):
@@ -166,7 +165,7 @@ class ProgressDisplay:
     def made(self, experiment: Experiment, slot: Slot, outcome: Outcome, summary: Summary) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
         build = experiment.plan.build_in(slot)
-        text = f"run {slot.number} of {self._runs}, {called(slot.letter, build)}"
+        text = f"run {slot.number} of {self._runs}, {build_name(slot.letter, build.name)}"
         names, metrics = summary.get("names", {}), summary.get("metrics", {})
         if name := next((name for name in (*names, "message", "open") if name in metrics), ""):
             found = metrics[name]

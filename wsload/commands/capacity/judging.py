@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
-from wsload.commands.harness.builds import LETTERS
 from wsload.judge.capacity.contrast import contrast
 from wsload.judge.capacity.search import look
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
@@ -26,7 +25,7 @@ def report_of(path: Path, search: Search) -> CapacityReport:
         load=load_of(plan),
         sides=tuple(
             SearchedSide(
-                letter=LETTERS[side],
+                letter=side.letter,
                 name=plan.build(side).name,
                 how=plan.build(side).command or plan.build(side).url,
                 look=each,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from wsload.commands.harness.builds import LETTERS, Build, check_options
+from wsload.commands.harness.builds import Build, check_options
 from wsload.commands.harness.pinning import check_pin
 from wsload.errors import UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan, look
@@ -132,7 +132,7 @@ class Turn:
 
     @property
     def letter(self) -> str:
-        return LETTERS[self.side]
+        return self.side.letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,11 @@ from rich.text import Text
 
 from wsload.commands.capacity.judging import load_of
 from wsload.commands.capacity.plan import STEP_OVERHEAD_S, CapacityPlan, Search, Turn
-from wsload.commands.harness.builds import called
 from wsload.commands.harness.pinning import Pinning, available
 from wsload.judge.capacity.search import Outcome, State, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.sentences import shown
-from wsload.words import listed, milliseconds, percent, span
+from wsload.words import build_name, listed, milliseconds, percent, span
 
 _REFRESHES = 2
 """Per second; few, because the load generator shares the machine."""
@@ -30,7 +29,7 @@ def forecast(plan: CapacityPlan) -> Iterator[str]:
     for side in plan.sides:
         build = plan.build(side)
         where = build.command or build.url
-        yield f"{called('AB'[plan.sides.index(side)], build)}: {where}" if plan.b else where
+        yield f"{build_name(side.letter, build.name)}: {where}" if plan.b else where
     search = plan.search
     steps = search.most_steps * len(plan.sides)
     each_s = plan.run_time_of(search.low) + STEP_OVERHEAD_S
@@ -114,4 +113,8 @@ def _left(search: Search) -> str:
 
 
 def _side(search: Search, turn: Turn) -> str:
-    return f" ({called(turn.letter, search.plan.build(turn.side))})" if search.plan.b is not None else ""
+    return (
+        f" ({build_name(turn.letter, search.plan.build(turn.side).name)})"
+        if search.plan.b is not None
+        else ""
+    )

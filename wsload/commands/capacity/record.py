@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
-from wsload.commands.harness.builds import LETTERS, Build
+from wsload.commands.harness.builds import Build
 from wsload.commands.harness.stored import made, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
+from wsload.judge.compare.pairs import Side
 from wsload.results.files import dump, read_json_file, replace_file
 
 SCHEMA: Final = 1
 CAPACITY: Final = "capacity.json"
-_SIDES: Final = {letter: side for side, letter in LETTERS.items()}
+_SIDES: Final = {side.letter: side for side in Side}
 
 
 def to_json(search: Search) -> bytes:
@@ -34,7 +35,7 @@ def to_json(search: Search) -> bytes:
             "created_at": search.created_at,
             "plan": utf8(asdict(search.plan)),
             "steps": [
-                {"side": LETTERS[side], **utf8(asdict(step))}
+                {"side": side.letter, **utf8(asdict(step))}
                 for side, steps in search.steps.items()
                 for step in steps
             ],

@@ -9,13 +9,11 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from wsload.errors import UsageError
-from wsload.judge.compare.pairs import Side
 from wsload.redact import redact_url
 from wsload.words import listed
 
 PORT: Final = "{port}"
 """Placeholder in a command and a URL for the port that is chosen for each run."""
-LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 
 _OURS: Final = (
     *("-f", "--locustfile", "--headless", "-u", "--users", "-r", "--spawn-rate", "-t", "--run-time"),
@@ -148,8 +146,3 @@ def _variable(name: str) -> str:
 def _variable_list(text: str) -> list[str]:
     """A list in a variable, ``[a, b]`` or ``a``, as Locust parses it."""
     return [word.strip() for word in text.strip("[] ").split(",") if word.strip()]
-
-
-def called(letter: str, build: Build) -> str:
-    """A side, for people: ``A (v1)``, or just ``A``."""
-    return letter if build.name == letter else f"{letter} ({build.name})"

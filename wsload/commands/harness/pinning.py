@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wsload.commands.harness.builds import LETTERS, Build
+from wsload.commands.harness.builds import Build
 from wsload.errors import UsageError
+from wsload.judge.compare.pairs import Side
 from wsload.words import listed
 
 AUTO: Final = "auto"
 ALLOWED: Final = "auto, or cores by name such as A=0,B=1,load=2-3"
 LOAD: Final = "load"
-_NAMES: Final = (*LETTERS.values(), LOAD)
+_NAMES: Final = (*(side.letter for side in Side), LOAD)
 _PART: Final = re.compile(r"(?P<name>\w+)=(?P<cores>\d{1,4}(-\d{1,4})?(\+\d{1,4}(-\d{1,4})?)*)")
 Cores = frozenset[int]
 """Numbers of cores; empty for any."""

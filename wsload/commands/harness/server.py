@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from wsload.children import Command, Guard, words_of
-from wsload.commands.harness.builds import PORT, Build, HandshakeOptions, called
+from wsload.commands.harness.builds import PORT, Build, HandshakeOptions
 from wsload.commands.harness.handshake import NoHandshake, shake
 from wsload.commands.harness.meter import Meter
 from wsload.commands.harness.pinning import Cores
@@ -17,7 +17,7 @@ from wsload.errors import ServerFailed, WsloadError
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
 from wsload.results.server_figures import ServerFigures
-from wsload.words import span
+from wsload.words import build_name, span
 
 PORTS: Final = range(20_000, 30_000)
 """Below the range used for outgoing connections, of which the load makes thousands."""
@@ -47,7 +47,7 @@ class Server:
         cores: Cores = frozenset(),
     ) -> None:
         self._build = build
-        self._what = f"server {called(letter, build)}"
+        self._what = f"server {build_name(letter, build.name)}"
         self._child: Command | None = None
         self._meter: Meter | None = None
         self.url = build.url

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from wsload.children import Command, Guard, words_of
-from wsload.commands.harness.builds import LETTERS, Build, called
+from wsload.commands.harness.builds import Build
 from wsload.errors import ServerFailed, UsageError
 from wsload.judge.compare.pairs import Side
-from wsload.words import span
+from wsload.words import build_name, span
 
 PREFIX: Final = "wsload-ab-"
 """Prefix of the temporary directories that hold worktrees."""
@@ -95,14 +95,14 @@ class Worktrees:
             self._root = None
 
     def _add(self, side: Side, build: Build, logs: Path, guard: Guard) -> None:
-        letter = LETTERS[side]
+        letter = side.letter
         prefix = _git("rev-parse", "--show-prefix", what="git")
         if self._root is None:
             self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
             self._lock = os.open(self._root, os.O_RDONLY)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         tree = self._root / letter.lower()
-        what = f"git worktree for {called(letter, build)}"
+        what = f"git worktree for {build_name(letter, build.name)}"
         self._trees.append(tree)
         _git("worktree", "add", "--quiet", "--detach", str(tree), build.commit, what=what)
         place = tree / prefix
@@ -114,7 +114,7 @@ class Worktrees:
 
     def _set_up(self, build: Build, letter: str, place: Path, logs: Path, guard: Guard) -> None:
         log = logs / f"build-{letter}.log"
-        what = f"--build {build.setup!r} for {called(letter, build)}"
+        what = f"--build {build.setup!r} for {build_name(letter, build.name)}"
         child = Command(words_of(build.setup, "--build"), what=what, log=log, guard=guard, cwd=place)
         try:
             ended = child.wait(SETUP_TIMEOUT_S)

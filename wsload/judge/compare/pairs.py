@@ -23,6 +23,11 @@ class Side(StrEnum):
     BASELINE = "baseline"
     CANDIDATE = "candidate"
 
+    @property
+    def letter(self) -> str:
+        """A or B, as people call it."""
+        return "A" if self is Side.BASELINE else "B"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:

@@ -9,6 +9,7 @@ from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.contrast import CapacityContrast
 from wsload.judge.capacity.search import EXIT_CODES, Look, Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
+from wsload.words import build_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class SearchedSide:
     @property
     def called(self) -> str:
         """``A (v1)``, or just the letter."""
-        return self.letter if self.name == self.letter else f"{self.letter} ({self.name})"
+        return build_name(self.letter, self.name)
 
     @property
     def fails_at(self) -> StepFigures | None:

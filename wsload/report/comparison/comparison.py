@@ -18,9 +18,8 @@ from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
 from wsload.report.warnings import told_once
 from wsload.results.window import Window
-from wsload.words import listed, printable, rate
+from wsload.words import build_name, listed, printable, rate
 
-LETTERS: Final[Mapping[Side, str]] = {Side.BASELINE: "A", Side.CANDIDATE: "B"}
 RATES_APART: Final = 0.05
 """Sides whose message rates differ by more than this get a warning."""
 MOST_CURVES: Final = 20
@@ -56,8 +55,7 @@ class ComparisonReport:
 
     def called(self, side: Side) -> str:
         """A side's name: ``A (v1)``, or just ``A``."""
-        letter, name = LETTERS[side], self.names[side]
-        return letter if name == letter else f"{letter} ({name})"
+        return build_name(side.letter, self.names[side])
 
 
 def make_report(
@@ -142,7 +140,7 @@ def _side_names(runs: Sequence[ComparedRun], given: tuple[str, str] | None) -> d
         for side in Side
     }
     short = all(len(name) <= _LONGEST_NAME for name in found.values())
-    return found if short and len(set(found.values())) == len(found) else dict(LETTERS)
+    return found if short and len(set(found.values())) == len(found) else {side: side.letter for side in Side}
 
 
 def _unrecorded(runs: Sequence[ComparedRun]) -> list[str]:

@@ -11,7 +11,7 @@ from wsload.judge.compare.curve import CurvePoint
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES
 from wsload.judge.compare.verdict import Verdict
-from wsload.report.comparison.comparison import LETTERS, ComparisonReport
+from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.sentences import basis_sentence, headline, shown_change, shown_value
 from wsload.report.comparison.tables import (
     conditions_table,
@@ -86,7 +86,7 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
     """Everything that ``comparison.js`` draws, by the names it uses; times in ms."""
     comparison = report.comparison
     return {
-        "names": {LETTERS[side]: name for side, name in report.names.items()},
+        "names": {side.letter: name for side, name in report.names.items()},
         "gate": comparison.gate.ratio,
         "judged": [
             {
@@ -104,7 +104,7 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
         "seconds": _seconds(report),
         "runs": [
             {
-                "side": LETTERS[run.side],
+                "side": run.side.letter,
                 "name": run.name,
                 "used": run.name in comparison.used,
                 "values": {

@@ -9,7 +9,7 @@ from typing import Final
 
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES, Quantile, Unjudged
-from wsload.report.comparison.comparison import LETTERS, ComparisonReport
+from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.runs import ComparedRun
 from wsload.report.comparison.sentences import (
     calibration_sentences,
@@ -134,7 +134,7 @@ def runs_table(report: ComparisonReport) -> Table:
         rows=tuple(
             (
                 str(at),
-                LETTERS[run.side],
+                run.side.letter,
                 run.name,
                 *(shown_percentile(run, metric, percentile) for percentile in PERCENTILES),
                 used.get(run.name, "no"),
@@ -177,9 +177,9 @@ def conditions_table(report: ComparisonReport) -> Table:
     for run in report.runs:
         for name, value in run.figures.conditions.items():
             found.setdefault(name, []).append(value)
-    for run in sorted(report.runs, key=lambda run: LETTERS[run.side]):
+    for run in sorted(report.runs, key=lambda run: run.side.letter):
         if run.server:
-            found.setdefault(f"server {LETTERS[run.side]}", []).append(run.server.command)
+            found.setdefault(f"server {run.side.letter}", []).append(run.server.command)
     return Table(
         title="Conditions",
         columns=(Column(title="condition", align=_LEFT), Column(title="of the runs", align=_LEFT)),

@@ -14,7 +14,7 @@ from rich.text import Text
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Verdict
 from wsload.report import terminal
-from wsload.report.comparison.comparison import LETTERS, ComparisonReport
+from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.sentences import basis_sentence, headline
 from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
 from wsload.report.markdown import escaped, table_lines
@@ -98,7 +98,7 @@ def as_json(report: ComparisonReport) -> bytes:
             "verdict": comparison.verdict,
             "exit_code": int(comparison.exit_code),
             "headline": headline(report),
-            "sides": {LETTERS[side]: name for side, name in report.names.items()},
+            "sides": {side.letter: name for side, name in report.names.items()},
             "basis": comparison.basis,
             "warnings": report.warnings,
             "judgements": [each.to_json() for each in comparison.judgements],
@@ -109,7 +109,7 @@ def as_json(report: ComparisonReport) -> bytes:
             "runs": [
                 {
                     "name": run.name,
-                    "side": LETTERS[run.side],
+                    "side": run.side.letter,
                     "build": run.info.build,
                     "started_at": run.figures.started_s,
                     "standing": run.info.trust.standing if run.info.trust else Standing.INCOMPLETE,
