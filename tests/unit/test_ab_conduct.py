@@ -15,7 +15,7 @@ from support.serving import Serving
 from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
 
-from wsload.commands.ab.conduct import LOCUST_LOG, MOST_INVALID, STAGE, Conductor
+from wsload.commands.ab.conduct import MOST_INVALID, Conductor
 from wsload.commands.ab.experiment import CALIBRATION, DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
@@ -24,6 +24,7 @@ from wsload.commands.cli.compare import Format
 from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, Target
+from wsload.commands.harness.place import LOCUST_LOG, STAGE
 from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED

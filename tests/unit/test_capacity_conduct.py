@@ -14,13 +14,14 @@ from support.made_runs import STARTED_AT, TRUSTED, UNTRUSTED, make_run, second
 from support.serving import Serving
 from websockets.asyncio.server import ServerConnection
 
-from wsload.commands.capacity.conduct import LOCUST_LOG, STAGE, UNFINISHED, Searcher
+from wsload.commands.capacity.conduct import UNFINISHED, Searcher
 from wsload.commands.capacity.judging import report_of
 from wsload.commands.capacity.plan import CapacityPlan, Search, Turn
 from wsload.commands.capacity.progress import ProgressDisplay, forecast
 from wsload.commands.capacity.record import CAPACITY, from_json, load, save, to_json
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, LoadPlan, Target
+from wsload.commands.harness.place import LOCUST_LOG, STAGE
 from wsload.errors import NothingMeasured, ResultsError, ServerFailed, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.search import Outcome, SearchPlan, State

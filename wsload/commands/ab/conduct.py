@@ -24,7 +24,7 @@ from wsload.commands.ab.plan import Slot
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import free, terminable
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, put_in_place, terminable
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
@@ -34,14 +34,11 @@ from wsload.results.reader import StoredRun
 from wsload.results.server_figures import SERVER, SERVER_LOG
 from wsload.words import listed
 
-LOCUST_LOG: Final = "locust.log"
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
 MOST_INVALID: Final = 6
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
 TOO_MUCH: Final = "; if one process can't load both sides, reduce the load or use --one-at-a-time"
-STAGE: Final = ".running"
-"""Subdirectory for the current runs, one for each side."""
 
 
 class ProgressListener(Protocol):
@@ -257,14 +254,8 @@ class Conductor:
 
     def _put_in_place(self, slot: Slot, run: StoredRun, directory: Path) -> str:
         """Moves the staged run, with its logs, to this directory; returns its name there."""
-        stage = self._stage(slot)
-        for log, name in ((stage / SERVER_LOG, SERVER_LOG), (stage / "measured.log", LOCUST_LOG)):
-            if log.is_file():
-                log.replace(run.path / name)
-        place = free(directory / run.path.name)
-        run.path.rename(place)
-        shutil.rmtree(stage)
-        return place.name
+        logs = {SERVER_LOG: SERVER_LOG, "measured.log": LOCUST_LOG}
+        return put_in_place(run.path, self._stage(slot), logs, directory)
 
     def _discard(self, slots: Sequence[Slot]) -> None:
         for slot in slots:

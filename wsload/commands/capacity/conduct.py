@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import free, terminable
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, put_in_place, terminable
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, ServerFailed
@@ -29,9 +28,6 @@ from wsload.results.reader import StoredRun
 from wsload.results.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.trust import ALL, Standing
 
-LOCUST_LOG: Final = "locust.log"
-STAGE: Final = ".running"
-"""Subdirectory for the current step."""
 UNFINISHED: Final = "unfinished"
 """Name of what a break left behind."""
 
@@ -188,13 +184,7 @@ class Searcher:
             return ""
         if served is not None:
             replace_file(run.path / SERVER, served.to_json())
-        for log in (SERVER_LOG, LOCUST_LOG):
-            if (stage / log).is_file():
-                (stage / log).replace(run.path / log)
-        place = free(self.path / run.path.name)
-        run.path.rename(place)
-        shutil.rmtree(stage)
-        return place.name
+        return put_in_place(run.path, stage, {log: log for log in (SERVER_LOG, LOCUST_LOG)}, self.path)
 
     def _set_aside(self) -> None:
         """Moves what is not part of the search to where it can be inspected."""

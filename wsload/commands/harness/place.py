@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from wsload.errors import UsageError
 from wsload.words import stamp
+
+LOCUST_LOG: Final = "locust.log"
+STAGE: Final = ".running"
+"""The subdirectory for what is being made."""
 
 
 def new_directory(results: Path, at: float, kind: str = "ab") -> Path:
@@ -67,3 +73,18 @@ def free(path: Path) -> Path:
         number += 1
         found = path.with_name(f"{path.name}.{number}")
     return found
+
+
+def put_in_place(run: Path, stage: Path, logs: Mapping[str, str], directory: Path) -> str:
+    """Moves a run from the stage into a directory, with its logs; returns its name there.
+
+    ``logs`` are the names that they have in the stage, with those that they get in the run; any may be missing. What is
+    left of the stage is removed.
+    """
+    for staged, name in logs.items():
+        if (stage / staged).is_file():
+            (stage / staged).replace(run / name)
+    place = free(directory / run.name)
+    run.rename(place)
+    shutil.rmtree(stage)
+    return place.name
