@@ -48,7 +48,7 @@ def judged(runs: Runs, gate: Gate, stages: Sequence[int] = ()) -> tuple[Decision
     a, b = (np.where(among[..., None, :], 0.0, side) for side in (a, b))  # in no way a difference
     baseline, candidate = (np.exp(side.mean(axis=-2)) for side in (a, b))
     least = np.full(baseline.shape, RESOLUTION)
-    times = baseline.shape[-1]
+    timed = np.ones(baseline.shape[-1], dtype=bool)
     differences = b - a
     if runs.lost_a is not None and runs.lost_b is not None:
         share_a, share_b = runs.lost_a / ATTEMPTS, runs.lost_b / ATTEMPTS
@@ -58,10 +58,11 @@ def judged(runs: Runs, gate: Gate, stages: Sequence[int] = ()) -> tuple[Decision
         differences = np.concatenate([differences, (share_b - share_a)[..., None]], axis=-1)
         least = np.concatenate([least, counted[..., None]], axis=-1)
         baseline = np.concatenate([baseline, share_a.mean(axis=-1)[..., None]], axis=-1)
+        timed = np.append(timed, False)
         candidate = np.concatenate([candidate, share_b.mean(axis=-1)[..., None]], axis=-1)
     slack = np.zeros(1) if runs.same is None else biases(runs.same, differences, least)
     evidence, _ = over_pairs(differences, least=least, slack=slack, stages=stages)
-    found = decide(evidence, gate, baseline=baseline, candidate=candidate, times=times)
+    found = decide(evidence, gate, baseline=baseline, candidate=candidate, timed=timed)
     return found, among.any(axis=-1)
 
 

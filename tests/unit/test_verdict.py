@@ -38,7 +38,8 @@ def decided(
         df=np.full(len(baseline), 9),
         slack=np.zeros(len(baseline)),
     )
-    return decide(Evidence((estimate,)), gate, baseline=baseline, candidate=candidate, times=len(logs))
+    timed = np.arange(len(baseline)) < len(logs)
+    return decide(Evidence((estimate,)), gate, baseline=baseline, candidate=candidate, timed=timed)
 
 
 def word(found: Decisions, at: int = 0) -> str:

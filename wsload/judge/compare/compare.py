@@ -112,7 +112,7 @@ def _judged(measured: Measured, gate: Gate, extension: float | None) -> tuple[Ju
         gate,
         baseline=measured.baseline,
         candidate=measured.candidate,
-        times=measured.times,
+        timed=measured.timed,
     )
     stages = _next_stages(measured, gate, extension) if extension else [None] * len(given)
     judgements = []
@@ -139,9 +139,8 @@ def _judged(measured: Measured, gate: Gate, extension: float | None) -> tuple[Ju
 def _next_stages(measured: Measured, gate: Gate, share: float) -> list[NextStage | None]:
     """What pairs that are added later would be judged with, for each statistic."""
     assert measured.evidence is not None
-    timed = np.arange(len(measured.names)) < measured.times
-    worse = measured.evidence.score_above(np.where(timed, math.log1p(gate.ratio), 0.0))
-    cleared = measured.evidence.score_below(margins(gate, measured.baseline, timed))
+    worse = measured.evidence.score_above(np.where(measured.timed, math.log1p(gate.ratio), 0.0))
+    cleared = measured.evidence.score_below(margins(gate, measured.baseline, measured.timed))
     count = len(measured.evidence.stages)
     return [
         NextStage(share=share, stages=count, worse=float(one), cleared=float(other))
@@ -151,7 +150,7 @@ def _next_stages(measured: Measured, gate: Gate, share: float) -> list[NextStage
 
 def _given(measured: Measured, at: int) -> Judgement:
     """The judgement as far as it does not depend on the scatter between runs."""
-    a, b, is_share = float(measured.baseline[at]), float(measured.candidate[at]), at >= measured.times
+    a, b, is_share = float(measured.baseline[at]), float(measured.candidate[at]), not measured.timed[at]
     same = float(measured.calibration[at])
     shown = None if math.isnan(same) else same if is_share else as_ratio(same)
     return Judgement(
@@ -189,8 +188,8 @@ def _order_warning(chosen: Design, gate: Gate) -> list[str]:
 
 
 def _bias_warnings(measured: Measured) -> list[str]:
-    times = zip(measured.names[: measured.times], measured.bias.tolist(), strict=False)
-    found = [f"{name} by {percent(math.expm1(extra))}" for name, extra in times if extra]
+    seen = zip(measured.names, measured.bias.tolist(), measured.timed.tolist(), strict=True)
+    found = [f"{name} by {percent(math.expm1(extra))}" for name, extra, timed in seen if extra and timed]
     if not measured.bias.any():
         return []
     which = f" ({listed(found) if len(found) <= _MOST_NAMED else ', '.join([*found[:_MOST_NAMED], '…'])})"

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from wsload.judge.compare.calibration import bias, mean_of
-from wsload.judge.compare.inference import KNOWN, Estimate, Evidence, Floats, Ints
+from wsload.judge.compare.inference import KNOWN, Bools, Estimate, Evidence, Floats, Ints
 from wsload.judge.compare.pairs import Basis, Design, RunFigures
 from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindrance, quantiles, shares, trusted
 from wsload.judge.compare.verdict import Gate
@@ -30,8 +30,8 @@ class Measured:
     """Everything that can be judged; each array has one entry per statistic: first the times, then the shares."""
 
     names: tuple[str, ...]
-    times: int
-    """How many of the statistics are times, in ns; the rest are shares, from 0 to 1."""
+    timed: Bools
+    """Which of the statistics are times, in ns; the others are shares, from 0 to 1."""
     baseline: Floats
     """The geometric mean of times, the mean of shares, over the same runs as the estimate."""
     candidate: Floats
@@ -87,7 +87,7 @@ def measure(
     timed = np.arange(len(least)) < len(times)
     measured = Measured(
         names=(*(each.name for each in times), *others),
-        times=len(times),
+        timed=timed,
         baseline=np.where(timed, np.exp(baseline), baseline),
         candidate=np.where(timed, np.exp(candidate), candidate),
         evidence=evidence,

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 NORMAL: Final = NormalDist()
 LARGE_DF: Final = 1_000

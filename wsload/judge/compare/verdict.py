@@ -22,12 +22,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsload.errors import UsageError
-from wsload.judge.compare.inference import Evidence, Floats, holm_levels
-
-Bools = NDArray[np.bool_]
+from wsload.judge.compare.inference import Bools, Evidence, Floats, holm_levels
 
 SLOWER_SHARE: Final = 0.8
 """The part of alpha for *slower* and *fails more*; the rest is for *faster*, on which nobody has to act."""
@@ -137,14 +134,13 @@ def margins(gate: Gate, baseline: Floats, timed: Bools) -> Floats:
 
 
 def decide(
-    evidence: Evidence, gate: Gate, *, baseline: Floats, candidate: Floats, times: int | None = None
+    evidence: Evidence, gate: Gate, *, baseline: Floats, candidate: Floats, timed: Bools | None = None
 ) -> Decisions:
-    """Judges log-ratios of times, which are the first ``times`` statistics, and differences of shares.
+    """Judges log-ratios of times and differences of shares; ``timed`` tells which are times, None for all.
 
     Shape (…, statistics). ``baseline`` and ``candidate`` are the means of both sides.
     """
-    count = baseline.shape[-1]
-    timed = np.arange(count) < (count if times is None else times)
+    timed = np.ones(baseline.shape[-1], dtype=bool) if timed is None else timed
     shift = candidate - baseline
     beyond = np.where(timed, gate.shift_ns, gate.failures_floor)
     limit = np.where(timed, math.log1p(gate.ratio), 0.0)
