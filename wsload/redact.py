@@ -25,8 +25,10 @@ _KEPT: Final = frozenset(
         "exclude_tags",
     }
 )
-_NAMED_VALUES: Final = {"ws_header": ":", "ws_cookie": "="}
-"""Options that hold a name and a value; the name may be shown."""
+SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
+"""Options whose whole value is shown as ``***``."""
+NAMED_SECRETS: Final = {"ws_header": ":", "ws_cookie": "="}
+"""Options that hold a name and a value, with what lies between them; the name may be shown."""
 _SECRET_WORD: Final = re.compile(
     r"(^|_)(pass(word|wd|phrase)?|pwd|secret|token|bearer|basic|cookie|auth|credentials?|key|cert)(_|$)"
 )
@@ -59,8 +61,8 @@ def _value(name: str, value: object) -> object:
         return [_value(name, inner) for inner in value]
     if value is None or value == "" or isinstance(value, bool):
         return value
-    if name in _NAMED_VALUES:
-        head, sign, _ = plain(str(value)).partition(_NAMED_VALUES[name])
+    if name in NAMED_SECRETS:
+        head, sign, _ = plain(str(value)).partition(NAMED_SECRETS[name])
         return f"{head}{sign}{HIDDEN}" if sign else HIDDEN
     if _SECRET_WORD.search(name):
         return HIDDEN

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from wsload.errors import UsageError
-from wsload.redact import redact_url
+from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS, redact_url
 from wsload.words import listed
 
 PORT: Final = "{port}"
@@ -20,7 +20,7 @@ _OURS: Final = (
     *("-H", "--host", "--ws-results", "--ws-build", "--autostart", "--autoquit", "--master", "--worker"),
     *("--ws-beside", "--ws-beside-build", "--ws-beside-results"),
 )
-_SECRET: Final = ("--ws-basic", "--ws-bearer", "--ws-cookie", "--ws-header", "--ws-proxy")
+_SECRET: Final = tuple(f"--{name.replace('_', '-')}" for name in (*SECRET_OPTIONS, *NAMED_SECRETS))
 _SCHEMES: Final = ("ws", "wss", "http", "https")
 
 

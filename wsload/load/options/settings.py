@@ -37,6 +37,7 @@ from wsload.load.options.parsing import (
 from wsload.load.ws.opening import OpenOptions
 from wsload.load.ws.url import parse_address, refuse_mixed_content, resolve_url
 from wsload.measure.profile import Profile, parse_profile
+from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +184,9 @@ class _Reader:
         except (ValueError, OSError, UsageError) as error:
             said = str((isinstance(error, OSError) and error.strerror) or error)
             given = ", ".join(map(repr, value)) if isinstance(value, list) else repr(value)
-            secret = dest in ("ws_basic", "ws_bearer", "ws_proxy", "ws_header", "ws_cookie")
             gap = "\n" if "\n" in said else " "  # a text with a mark below it
             told = said.startswith(given) or (gap == "\n" and isinstance(value, list))
-            shown = "" if secret or told else f" {given}:"
+            shown = "" if told or dest in (*SECRET_OPTIONS, *NAMED_SECRETS) else f" {given}:"
             raise UsageError(f"argument --{dest.replace('_', '-')}:{shown}{gap}{said}") from None
 
 

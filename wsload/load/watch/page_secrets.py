@@ -16,10 +16,8 @@ from urllib.parse import urlsplit
 from flask import Response
 
 from wsload.load.users.opening import pairs
-from wsload.redact import HIDDEN, redact_url
+from wsload.redact import HIDDEN, SECRET_OPTIONS, redact_url
 
-SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
-"""Options whose whole value is shown as ``***``."""
 URL_OPTIONS: Final = ("host", "ws_url")
 """URLs, which may hold a password or a token."""
 LONG: Final = 8

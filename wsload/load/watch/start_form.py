@@ -20,13 +20,14 @@ from flask import Response, jsonify, request
 
 from wsload.errors import UsageError
 from wsload.load.users.opening import pairs
-from wsload.load.watch.page_secrets import SECRET_OPTIONS, URL_OPTIONS, shown
+from wsload.load.watch.page_secrets import URL_OPTIONS, shown
 from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, fields_in_the_form
+from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS
 from wsload.words import listed
 
 logger = logging.getLogger("wsload")
 
-SENT: Final = ("ws_bearer", "ws_basic", "ws_header", "ws_cookie")
+SENT: Final = (*(each for each in SECRET_OPTIONS if each != "ws_proxy"), *NAMED_SECRETS)
 """Options whose values are sent to the server."""
 
 MISTAKES: Final = (
