@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
-from wsload.errors import OpenError, WorkloadError
+from wsload.errors import WorkloadError
 from wsload.load.users.accounts import of_user_class
 from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
@@ -168,18 +168,19 @@ class Life:
         while True:
             self._go_on(Phase.BUSY)
             self.started = True
+            opened = user._extra or ()
             try:
                 await user.on_start()
-            except OpenError:
-                # connect() in on_start failed: on_start is retried, like the automatic opening.
+            except WorkloadError:
+                # It was counted. on_start is retried, like the automatic opening, before any task begins.
+                self._go_on(Phase.ARRIVING)
                 if not user._socket.reconnects:
                     recorder.count.users_ended += 1
                     raise StopUser from None
-                self._go_on(Phase.ARRIVING)
+                await user._undo_start(opened)
                 await self.context.engine.timers.sleep_until(_now_ns() + int(next(delays) * 1e9))
+                await user._socket.when_settled()
                 continue
-            except WorkloadError:
-                pass  # counted; the connection is being opened again
             except BaseException as error:
                 if not of_user_class(error):
                     raise
