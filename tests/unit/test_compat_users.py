@@ -8,10 +8,11 @@ import gevent
 import pytest
 from canary import needed
 from gevent.pool import Group
-from locust import SequentialTaskSet, debug
+from locust import SequentialTaskSet, TaskSet, debug
 from locust.env import Environment
 
-from wsload.load.users.locust_compat import LocustUser, next_task
+from wsload.errors import UsageError
+from wsload.load.users.locust_compat import LocustUser, new_task_set, next_task, scheduled_task
 
 
 class Handle:
@@ -131,3 +132,31 @@ def test_a_task_set_says_what_comes_next(environment: Environment) -> None:
         ordered: Any = type("Ordered", (SequentialTaskSet,), {"tasks": [first, second]})
         holder = ordered(Someone(environment))
         assert [next_task(holder) for _ in range(3)] == [first, second, first]
+
+
+def test_a_task_set_says_what_was_scheduled(environment: Environment) -> None:
+    class Room(TaskSet):
+        def method(self) -> None: ...
+
+    def first(_: object) -> None: ...
+
+    with needed("locust", "TaskSet._task_queue", "to run what schedule_task() was given"):
+        holder: Any = Room(Someone(environment))
+        assert scheduled_task(holder) is None
+        holder.schedule_task(Room)
+        holder.schedule_task(holder.method)
+        holder.schedule_task(first, first=True)
+        assert [scheduled_task(holder) for _ in range(4)] == [first, Room, Room.method, None]
+
+
+def test_wait_can_be_refused(environment: Environment) -> None:
+    class Own(TaskSet):
+        def wait(self) -> str:  # type: ignore[override]
+            return "mine"
+
+    with needed("locust", "User.wait and TaskSet.wait", "so that no task stops the thread of all users"):
+        user = Someone(environment)
+        for holder in (user, new_task_set(TaskSet, user)):
+            with pytest.raises(UsageError, match="use await"):
+                holder.wait()
+        assert new_task_set(Own, user).wait() == "mine"

@@ -69,6 +69,14 @@ async def delayed_echo(connection: ServerConnection) -> None:
             tasks.create_task(answer(message))
 
 
+async def closes_when_told(connection: ServerConnection) -> None:
+    """Answers with the message itself, but closes if it is 1012."""
+    async for message in connection:
+        if message == "1012":
+            await connection.close(1012)
+        await connection.send(message)
+
+
 # Before the first task
 
 
@@ -139,6 +147,68 @@ def test_on_start_is_tried_again_while_the_server_is_not_there(w: World) -> None
 
     w.live(User)
     assert len(tries) == 2 and w.failures() == {"open: refused": 1}
+
+
+@pytest.mark.parametrize("wait_time", [constant(0), constant_rate(200)], ids=["closed", "open"])
+@pytest.mark.parametrize("auto_connect", [True, False])
+@pytest.mark.parametrize("way", ["timeout", "receive", "lost", "http"])
+def test_no_task_begins_before_on_start_has_succeeded(
+    w: World, wait_time: Any, auto_connect: bool, way: str
+) -> None:
+    """What failed was counted; it is tried again from the beginning, whatever it had opened."""
+    w.serve(closes_when_told)
+    tries: list[int] = []
+    sockets: list[int] = []
+
+    class User(Quiet):
+        async def on_start(self) -> None:
+            tries.append(1)
+            if not self.auto_connect:
+                await self.connect()
+            await self.open("/control")
+            if len(tries) < 3:
+                if way == "timeout":
+                    await self.round_trip("mute", match=lambda _: False, timeout=0.01)
+                elif way == "receive":
+                    await self.receive(timeout=0.01)
+                elif way == "lost":
+                    await self.round_trip("1012")
+                raise WorkloadError("status 503", "as self.http raises it")
+            sockets.append(w.engine.connections)
+
+        @task
+        async def talk(self) -> None:
+            assert len(tries) == 3
+            raise StopUser
+
+    User.wait_time, User.auto_connect = wait_time, auto_connect
+    user = w.live(User)
+    assert len(tries) == 3 and sockets == [2] and w.counter("users_ended") == 0
+    assert user._life.phase is Phase.GONE
+
+
+@pytest.mark.parametrize("way", ["timeout", "lost"])
+def test_on_start_that_fails_ends_a_user_that_does_not_reconnect(w: World, way: str) -> None:
+    w.serve(closes_when_told)
+    stopped: list[bool] = []
+
+    class User(Quiet):
+        reconnect = False
+
+        async def on_start(self) -> None:
+            if way == "timeout":
+                await self.receive(timeout=0.01)
+            await self.round_trip("1012")
+
+        @task
+        async def talk(self) -> None:
+            raise AssertionError("on_start has failed")
+
+        async def on_stop(self) -> None:
+            stopped.append(True)
+
+    w.live(User)
+    assert stopped == [True] and w.counter("users_ended") == 1
 
 
 def test_on_start_that_fails_ends_the_user_and_is_said(w: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Hashable, Set
+from collections.abc import Callable, Collection, Hashable, Set
 from typing import Any, ClassVar, Final
 
 from locust.exception import StopTest, StopUser
@@ -91,7 +91,7 @@ class DeclaredUser(LocustUser):
     # What a user class may define
 
     async def on_start(self) -> None:  # type: ignore[override]  # async is the whole point
-        """Called once the user is connected, before its first task."""
+        """Called once connected, before the first task; where `reconnect` holds, again after a `WorkloadError`."""
 
     async def on_stop(self) -> None:
         """Called when the user stops, while it is still connected, if `on_start` was called."""
@@ -158,6 +158,14 @@ class DeclaredUser(LocustUser):
                 recorder.count.users_ended += 1
                 self._context.report_user_error(self, error, f"{type(self).__name__}, {attribute}: {error}")
                 raise StopUser from None
+
+    async def _undo_start(self, extra: Collection[Socket]) -> None:
+        """Closes what `on_start` opened, other than these further connections, so that it can be tried again."""
+        for socket in self._extra or ():
+            if socket not in extra:
+                await socket.close()
+        if not self.auto_connect:
+            await self._socket.close()
 
     async def _depart(self) -> None:
         """Waits for outstanding answers, then closes: bounded by itself."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from locust import TaskSet, User
+from locust import MarkovTaskSet, TaskSet, User
 
 from wsload.errors import ClassError
+from wsload.load.users.waits import OpenWait
 
 ASYNC_HOOKS = ("on_start", "on_stop", "on_opening", "on_connect")
 PLAIN_HOOKS = ("on_close", "on_error", "on_message", "key_of")
@@ -38,10 +39,24 @@ def _check_tasks(cls: Any, holder: Any) -> None:
         name = getattr(task, "__name__", repr(task))
         if not inspect.isclass(task):
             _check_async(cls, name, task, "the task ")
+        elif issubclass(task, MarkovTaskSet):
+            raise ClassError(
+                f"{cls.__name__}: {name} is a MarkovTaskSet, which wsload can't run: "
+                "use a TaskSet or SequentialTaskSet"
+            )
         elif issubclass(task, TaskSet):
+            _check_wait_time(cls, task)
             _check_tasks(cls, task)
         else:
             raise ClassError(f"{cls.__name__}: the task {name} is a class, but not a TaskSet")
+
+
+def _check_wait_time(cls: type, task_set: Any) -> None:
+    if isinstance(task_set.wait_time, OpenWait):
+        raise ClassError(
+            f"{cls.__name__}: wait_time = {task_set.wait_time} is for users, not for the TaskSet "
+            f"{task_set.__name__}: set it on {cls.__name__}, and it holds in all its TaskSets"
+        )
 
 
 def _check_async(cls: type, name: str, function: Any, what: str = "") -> None:

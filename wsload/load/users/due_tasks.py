@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
-from locust.exception import StopTest
-
 from wsload.load.users.due import Due, current_due
 from wsload.load.users.process import ProcessContext
 from wsload.measure.names import TOO_LATE
@@ -29,7 +27,7 @@ class DueTasks:
     """Starts ``step()`` whenever a task is due, by the process's pacer or the user's own schedule.
 
     A task that never started is counted as a failure of ``subject``; ``overlap`` says whether a task may start
-    while the previous one is running; ``on_end`` is called if a task ends its user.
+    while the previous one is running; ``on_end`` is called with what ends the user in a task.
     """
 
     __slots__ = ("_free_ns", "_on_end", "_overlap", "_queue", "_step", "_stopped", "_subject",
@@ -42,7 +40,7 @@ class DueTasks:
         *,
         subject: str,
         overlap: bool,
-        on_end: Callable[[], None],
+        on_end: Callable[[BaseException], None],
     ) -> None:
         self.context = context
         self._step = step
@@ -146,9 +144,7 @@ class DueTasks:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, StopTest):
-                self.context.quit("a task raised StopTest", error)
-            self._on_end()
+            self._on_end(error)
         if not self._overlap:
             self._free_ns = _now_ns()
             if self._queue and not self._stopped.done():

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
-from wsload.errors import OpenError, WorkloadError
+from wsload.errors import WorkloadError
 from wsload.load.users.accounts import of_user_class
 from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
@@ -137,8 +138,7 @@ class Life:
             except BaseException as error:
                 if not of_user_class(error):
                     raise
-                self.user._raised("user", error)
-                engine.recorder.count.users_ended += not isinstance(error, StopTest | SystemExit)
+                self._ends(error)
             self.phase = Phase.LEAVING
             if self._due_tasks is not None:
                 await self._due_tasks.cancel()
@@ -168,18 +168,19 @@ class Life:
         while True:
             self._go_on(Phase.BUSY)
             self.started = True
+            opened = user._extra or ()
             try:
                 await user.on_start()
-            except OpenError:
-                # connect() in on_start failed: on_start is retried, like the automatic opening.
+            except WorkloadError:
+                # It was counted. on_start is retried, like the automatic opening, before any task begins.
+                self._go_on(Phase.ARRIVING)
                 if not user._socket.reconnects:
                     recorder.count.users_ended += 1
                     raise StopUser from None
-                self._go_on(Phase.ARRIVING)
+                await user._undo_start(opened)
                 await self.context.engine.timers.sleep_until(_now_ns() + int(next(delays) * 1e9))
+                await user._socket.when_settled()
                 continue
-            except WorkloadError:
-                pass  # counted; the connection is being opened again
             except BaseException as error:
                 if not of_user_class(error):
                     raise
@@ -195,8 +196,8 @@ class Life:
         self.phase = phase
 
     async def _say_goodbye(self) -> None:
+        await self.stack.leave_all()
         try:
-            await self.stack.leave_all()
             await self.user.on_stop()
         except BaseException as error:
             if not of_user_class(error):
@@ -212,7 +213,7 @@ class Life:
                 self._step,
                 subject=self.user._subject,
                 overlap=self.user.overlap,
-                on_end=lambda: self.stop(kill=True),
+                on_end=self._ends,
             )
             await self._due_tasks.work(None if self.context.settings.paced else self.schedule)
             return
@@ -233,7 +234,7 @@ class Life:
                 else:
                     waits = await self._step()
             except BaseException as error:
-                waits = await self._raised(only, error)
+                waits = await self._raised(only, user, error)
             if self.phase is not _BUSY:
                 raise StopUser
             self.phase = _RESTING
@@ -245,37 +246,50 @@ class Life:
 
     async def _step(self) -> bool:
         """Runs the next task; returns whether the wait time comes next."""
-        task = self.stack.only
+        stack, holder = self.stack, self.user
+        task: Any = stack.only
         try:
-            if task is not None:
-                await task(self.user)
-            else:
-                task, holder = await self.stack.next()
-                await task(holder)
+            while task is None or inspect.isclass(task):
+                async with stack.door:
+                    holder, task = stack.holder, None
+                    task = stack.choose(holder)
+                    if inspect.isclass(task):
+                        await stack.enter(task, holder)
+            await task(holder)
         except BaseException as error:
-            return await self._raised(task, error)
+            return await self._raised(task, holder, error)
         return True
 
-    async def _raised(self, task: Any, error: BaseException) -> bool:
-        """Handles what a task raised; returns whether the wait time comes next."""
+    async def _raised(self, task: Any, holder: Any, error: BaseException) -> bool:
+        """Handles what a holder's task, or entering one, raised; returns whether the wait time comes next."""
         if isinstance(error, WorkloadError):
             return True  # counted when it was raised
+        entering = inspect.isclass(task)
         if isinstance(error, InterruptTaskSet):
-            await self.stack.leave()
+            if not entering:
+                await self.stack.leave(holder)
             return not error.reschedule
         if isinstance(error, RescheduleTask | RescheduleTaskImmediately):
             return isinstance(error, RescheduleTask)
         if isinstance(error, StopUser | StopTest) or not of_user_class(error):
             raise error
-        self._failed(getattr(task, "__name__", "tasks"), error)
+        name = getattr(task or type(holder), "__name__", "tasks")
+        self._failed(f"{name}.on_start" if entering else f"task {name}", error)
         return True
 
-    def _failed(self, task: str, error: BaseException) -> None:
-        """Counts a failure of a task, which raised."""
-        self.user._raised(f"task {task}", error)
+    def _failed(self, what: str, error: BaseException) -> None:
+        """Counts a failure of a task, or of a TaskSet's ``on_start``, which raised."""
+        self.user._raised(what, error)
         if isinstance(error, SystemExit | KeyboardInterrupt):
             raise StopUser from error
         if not self.user.environment.catch_exceptions:
             self.error = error
             self.context.engine.recorder.count.users_ended += 1
             raise StopUser from error
+
+    def _ends(self, error: BaseException) -> None:
+        """Ends the user, at the wish of its class or by an error, which is counted and reported."""
+        unforeseen = self.phase in ON_KILL and not isinstance(error, StopUser | StopTest | SystemExit)
+        self.context.engine.recorder.count.users_ended += unforeseen
+        self.user._raised("user", error)
+        self.stop(kill=True)

@@ -6,18 +6,41 @@ Each item has a canary in tests/unit/test_compat_users.py, which names the versi
 from __future__ import annotations
 
 from operator import methodcaller
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from locust import User
+from locust import TaskSet, User
 from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING
 
+from wsload.errors import UsageError
 from wsload.load.locust.handle import UserHandle
 
 SINGLE_USER_S: Final = 10.0
 """How long the user of ``run_single_user`` may take to end after Ctrl-C."""
 
 next_task: Final = methodcaller("get_next_task")
-"""The task that a TaskSet has chosen to run next."""
+"""The task that a TaskSet has chosen to run next, if none was scheduled."""
+
+
+def scheduled_task(task_set: Any) -> Any:
+    """Takes the first of the tasks that were given to ``schedule_task``; None if there is none."""
+    queue = task_set._task_queue
+    if not queue:
+        return None
+    scheduled = queue.popleft()
+    # As in Locust, it may be a bound method; the others are called with their TaskSet.
+    return scheduled.__func__ if getattr(scheduled, "__self__", None) is task_set else scheduled
+
+
+def new_task_set(task_set: Any, parent: Any) -> Any:
+    """A TaskSet that a user enters; its ``wait()`` is refused, unless the class has one of its own."""
+    made = task_set(parent)
+    if task_set.wait is TaskSet.wait:
+        made.wait = _refuse_wait
+    return made
+
+
+def _refuse_wait() -> NoReturn:
+    raise UsageError("wait() would stop every user of the process: use await asyncio.sleep(...)")
 
 
 class LocustUser(User):
@@ -41,6 +64,12 @@ class LocustUser(User):
 
     def _single_user_ended(self) -> None:
         """Called when the user of ``run_single_user`` has ended."""
+
+    # Called by tasks, although Locust's are not async
+
+    def wait(self) -> NoReturn:
+        """Refused with a `UsageError`: Locust's would sleep on the thread of all users."""
+        _refuse_wait()
 
     # Called by Locust
 
