@@ -129,7 +129,9 @@ def test_many_events_wake_the_loop_once(engine: Engine) -> None:
     assert count(engine.interval(), "/page") == 50
 
 
-def test_events_of_threads_at_the_same_moment_are_recorded_and_so_are_those_after_them(engine: Engine) -> None:
+def test_events_of_threads_at_the_same_moment_are_recorded_and_so_are_those_after_them(
+    engine: Engine,
+) -> None:
     woken: list[Any] = []
     engine.call = lambda function, *_: woken.append(function)  # type: ignore[method-assign]
     requests = OtherRequests(engine)  # type: ignore[arg-type]

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from wsload.load.engine.loop import Engine
 from wsload.load.locust.statistics import TYPE
-from wsload.measure.names import OTHER, Kind, clean
+from wsload.measure.given_names import clean
+from wsload.measure.names import OTHER, Kind
 
 LONGEST_KIND: Final = 100
 """Longer kinds of failure are cut to this many characters."""
