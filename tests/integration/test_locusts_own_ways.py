@@ -101,6 +101,51 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     assert out.strip() == "0"
 
 
+STUBBORN = """
+while True:
+    try:
+        await asyncio.sleep(100)
+    except asyncio.CancelledError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("task", [STUBBORN, "__import__('time').sleep(1000)"], ids=["stubborn", "blocked"])
+def test_a_library_that_dropped_a_user_ends_with_its_own_exit_code(
+    tmp_path: Path, serving: Serving, task: str, code: int
+) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "gevent.spawn_later(3, runner.quit)\n"
+        "runner.greenlet.join()\n"
+        f"sys.exit({code})\n"
+    )
+    child = script(tmp_path, serving, body, task)
+    _, err = child.communicate(timeout=60)
+    assert "did not stop in time" in err
+    assert child.returncode == code, err
+
+
+def test_the_first_error_of_each_run_is_logged(tmp_path: Path, serving: Serving) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "for _ in range(2):\n"
+        "    failed = gevent.event.Event()\n"
+        "    environment.events.user_error.add_listener(lambda **_: failed.set())\n"
+        "    runner.start(1, spawn_rate=1)\n"
+        "    failed.wait(20)\n"
+        "    runner.stop()\n"
+    )
+    child = script(tmp_path, serving, "import gevent.event\n" + body, "raise ValueError('a bug')")
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert err.count("ValueError: a bug") == err.count("counted, but not shown") == 2
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_users_of_other_kinds_take_no_part_of_the_rate_and_name_no_target(
     run_locust: Callable[..., Finished], serving: Serving, number: int
