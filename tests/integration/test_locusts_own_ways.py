@@ -101,6 +101,37 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     assert out.strip() == "0"
 
 
+def test_each_environment_of_a_library_is_told_of_its_own_events_only(
+    tmp_path: Path, serving: Serving
+) -> None:
+    """The second one's ramp, reset statistics and end are nothing to the first one's window."""
+    body = """
+def started(build):
+    options = Namespace(ws_build=build)
+    environment = Environment(user_classes=[type("Client", (Client,), {})], reset_stats=True, parsed_options=options)
+    runner = environment.create_local_runner()
+    ramped = gevent.event.Event()
+    environment.events.spawning_complete.add_listener(lambda **_: ramped.set())
+    runner.start(1, spawn_rate=1)
+    ramped.wait(20)
+    return environment
+
+first = started("first")
+gevent.sleep(3)
+second = started("second")
+second.events.reset_stats.fire()
+second.runner.quit()
+second.events.quit.fire(exit_code=0)
+gevent.sleep(1)
+first.runner.quit()
+"""
+    imports = "from argparse import Namespace\nimport gevent.event\n"
+    ended(script(tmp_path, serving, imports + body))
+    runs = {open_run(path).info.build: open_run(path).info for path in find_runs(tmp_path / "results")}
+    assert runs["first"].window.from_s < 2 and runs["first"].window != runs["second"].window
+    assert runs["first"].ended_at > runs["second"].ended_at
+
+
 STUBBORN = """
 while True:
     try:

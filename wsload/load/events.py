@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -31,6 +32,8 @@ from wsload.load.watch.start_form import StartForm, refuse_a_busy_port, warn_of_
 from wsload.load.watch.web_ui_compat import is_serving
 
 _lifecycles: dict[int, Lifecycle] = {}
+"""Those of environments with Locust's global events, which are the ``locust`` command's and ``run_single_user``'s, and
+the other side of a comparison."""
 
 
 def _hurry() -> None:
@@ -65,7 +68,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     fire_once(events, lifecycle.conclude)
     if getattr(environment.parsed_options, "ws_beside", ""):
         try:
-            partner = add_other_side(lifecycle, _listen)
+            partner = add_other_side(lifecycle, _listen_for)
         except UsageError as error:
             refuse(error)
         _lifecycles[id(partner.environment)] = partner
@@ -81,13 +84,13 @@ def _on_init(environment: Any, **_: Any) -> None:
             warn_of_an_open_page(environment.parsed_options)
 
 
-def _on_reset(**_: Any) -> None:
-    for lifecycle in _lifecycles.values():
+def _reset(lifecycles: list[Lifecycle]) -> None:
+    for lifecycle in lifecycles:
         lifecycle.reset()
 
 
-def _on_spawning_complete(**_: Any) -> None:
-    for lifecycle in _lifecycles.values():
+def _ramped_up(lifecycles: list[Lifecycle]) -> None:
+    for lifecycle in lifecycles:
         if lifecycle.environment.reset_stats:
             lifecycle.reset()
         lifecycle.ramped_up()
@@ -103,6 +106,7 @@ def _freeze() -> None:
 
 
 def _on_quit(exit_code: int = 1, **_: Any) -> None:
+    """Locust's command ends, and both sides of a comparison with it."""
     remember_exit_code(exit_code)
     for lifecycle in _lifecycles.values():
         lifecycle.quit(exit_code)
@@ -112,19 +116,32 @@ def _on_quit(exit_code: int = 1, **_: Any) -> None:
 def _adopt(environment: Any) -> None:
     """Listens to the events of an environment that was created by hand, from its first user on."""
     if environment.events is not events:
-        _listen(environment.events)
+        own = functools.cache(lambda: Lifecycle(environment))  # not yet: its runner may be created later
+        _listen(environment.events, lambda _=None: [own()])
+        environment.events.quit.add_listener(lambda exit_code=1, **_: own().quit(exit_code))
         if environment.runner is not None and is_loading(environment.runner):
-            _of(environment).test_start()
+            own().test_start()
 
 
-def _listen(to: Events) -> None:
-    to.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
-    to.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
-    to.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
-    to.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
-    to.spawning_complete.add_listener(_on_spawning_complete)
-    to.reset_stats.add_listener(_on_reset)
-    to.quit.add_listener(_on_quit)
+def _listen_for(lifecycle: Lifecycle) -> None:
+    """Listens to an environment's own events."""
+    _listen(lifecycle.environment.events, lambda _=None: [lifecycle])
+
+
+def _of_global_events(environment: Any = None) -> list[Lifecycle]:
+    if environment is not None:
+        return [_of(environment)]
+    return [each for each in _lifecycles.values() if each.environment.events is events]
+
+
+def _listen(to: Events, concerned: Callable[..., list[Lifecycle]]) -> None:
+    """``concerned`` says which lifecycles an event is about; some events name their environment, and some don't."""
+    to.test_start.add_listener(lambda environment, **_: concerned(environment)[0].test_start())
+    to.test_stopping.add_listener(lambda environment, **_: concerned(environment)[0].test_stopping())
+    to.test_stop.add_listener(lambda environment, **_: concerned(environment)[0].test_stop())
+    to.quitting.add_listener(lambda environment, **_: concerned(environment)[0].quitting())
+    to.spawning_complete.add_listener(lambda **_: _ramped_up(concerned()))
+    to.reset_stats.add_listener(lambda **_: _reset(concerned()))
 
 
 def _update_clock() -> None:
@@ -140,6 +157,7 @@ def install() -> None:
     cache_option_defaults()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser, labelled=True))
     events.init.add_listener(_on_init)
-    _listen(events)
+    _listen(events, _of_global_events)
+    events.quit.add_listener(_on_quit)
     newcomers.append(_adopt)
     _update_clock()
