@@ -13,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from support.locust_run import FILES, LOCUSTFILES, Finished, processes
+from support.locust_run import FILES, LOCUSTFILES, Finished, own_ports, processes
 from support.serving import Serving, echo
 from support.waiting import until
 
 from wsload.results.reader import find_runs, open_run
 
 
-def script(tmp_path: Path, serving: Serving, body: str, task: str = "") -> subprocess.Popen[str]:
+def script(
+    tmp_path: Path, serving: Serving, body: str, task: str = "", arguments: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     """A script that has a user class ``Client`` and does the body."""
     port = serving.websocket(echo)
     text = f"""
@@ -44,7 +46,11 @@ if __name__ == "__main__":
 """
     (tmp_path / "script.py").write_text(text)
     return subprocess.Popen(
-        [sys.executable, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "script.py", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -130,6 +136,33 @@ first.runner.quit()
     runs = {open_run(path).info.build: open_run(path).info for path in find_runs(tmp_path / "results")}
     assert runs["first"].window.from_s < 2 and runs["first"].window != runs["second"].window
     assert runs["first"].ended_at > runs["second"].ended_at
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own events", "global events"])
+def test_a_library_with_workers_is_told_in_one_line_what_is_supported(
+    tmp_path: Path, serving: Serving, shared: bool
+) -> None:
+    port = own_ports()[-1]
+    body = (
+        "import gevent.event, locust\n"
+        f"environment = Environment(user_classes=[Client], **({{'events': locust.events}} if {shared} else {{}}))\n"
+        "if sys.argv[1] == 'worker':\n"
+        f"    environment.create_worker_runner('127.0.0.1', {port}).greenlet.join(20)\n"
+        "else:\n"
+        f"    runner = environment.create_master_runner('127.0.0.1', {port})\n"
+        "    while not runner.clients.ready:\n"
+        "        gevent.sleep(0.1)\n"
+        "    runner.start(1, spawn_rate=1)\n"
+        "    gevent.event.Event().wait()\n"
+    )
+    worker, master = (script(tmp_path, serving, body, arguments=(role,)) for role in ("worker", "master"))
+    try:
+        said = ended(worker)[1].strip().splitlines()
+    finally:
+        master.kill()
+        told = master.communicate()[1]
+    assert ["local_runner" in line and "use the locust command" in line for line in said] == [True]
+    assert told.count("use the locust command") == shared
 
 
 STUBBORN = """

@@ -44,7 +44,8 @@ NOT_ITS_OWN: Final = {
 def add_other_side(lifecycle: Lifecycle, listen: Callable[[Lifecycle], None]) -> Lifecycle:
     """Makes the other side, which starts and ends with the first one's runner.
 
-    ``listen`` adds wsload's listeners to the events of its environment. Raises `UsageError` where the two can't be loaded by one process.
+    ``listen`` adds wsload's listeners to the events of its environment. Raises `UsageError` where the two can't be
+    loaded by one process.
     """
     first = lifecycle.environment
     options = first.parsed_options
