@@ -105,7 +105,7 @@ def counters(_: str) -> str:
 
 
 def _register() -> None:
-    importlib.import_module("wsload.protocols.chat.names")
+    importlib.import_module("wsload.protocols.chat.names").use()
 
 
 def docstring(module: str) -> str:

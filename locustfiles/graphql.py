@@ -29,13 +29,15 @@ class Reader(WebSocketUser):
 
     def key_of(self, message: str) -> Any:
         found = json.loads(message)
-        if found["type"] == "complete" or found.get("id") in self.streams:
+        if found["type"] in ("complete", "ping") or found.get("id") in self.streams:
             return None
         return found.get("id", found["type"])
 
     def on_message(self, message: str) -> None:
         found = json.loads(message)
-        if found["id"] in self.streams:
+        if found["type"] == "ping":  # the protocol's own: a server may close a connection without a pong
+            self.send_nowait('{"type": "pong"}')
+        elif found.get("id") in self.streams:
             self.streams[found["id"]].put_nowait(found["type"])
 
     async def on_connect(self) -> None:

@@ -24,7 +24,6 @@ from websockets.exceptions import InvalidHandshake
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
-import wsload.protocols.chat.names  # noqa: F401  # registers what checks and logs may name
 from wsload.commands.ab.experiment import Experiment
 from wsload.errors import UsageError
 from wsload.judge.figures.summary import summarize
@@ -37,6 +36,7 @@ from wsload.load.ws.redirects import BadRedirect, target_of
 from wsload.load.ws.url import resolve_url, unix_target
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.protocols.chat import names as chat
 from wsload.protocols.chat.conversation import token
 from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.session import Identified, Joined, Post
@@ -46,6 +46,7 @@ from wsload.results import counters, hlog
 from wsload.results.run import RunInfo
 from wsload.server.faults import parse_faults
 
+chat.use()
 DATA: Final = Path(__file__).parents[1] / "data"
 
 

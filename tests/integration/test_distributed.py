@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.locust_run import CHAT, Finished, LocustRun
+from support.locust_run import CHAT, ECHO, Finished, LocustRun
+from support.serving import Serving, echo
 from support.waiting import until
+from websockets.asyncio.server import ServerConnection
 
 from wsload.server.process import ServerProcess
 
@@ -64,6 +67,31 @@ class Swarm:
         for worker in self.workers:
             worker.finish()
         return finished
+
+
+def test_a_worker_keeps_the_addresses_of_its_own_host_and_takes_all_else_from_its_master(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    found: Counter[tuple[str, str]] = Counter()
+
+    async def note(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        found[connection.remote_address[0], connection.request.path] += 1
+        await echo(connection)
+
+    port, host = str(free_port()), f"ws://127.0.0.1:{serving.websocket(note)}"
+    common = ("-f", ECHO, "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    master = start_locust(
+        *(*common, "--master", "--expect-workers", "3", "-u", "3", "-r", "3", "-t", "3s", "--host", host),
+        *("--ws-url", "/masters", "--ws-source-ip", "127.0.0.4", "--ws-allow-invalid"),
+    )
+    workers = [
+        start_locust("-f", ECHO, "--worker", "--master-port", port, "--ws-url", "/workers", *own)
+        for own in (("--ws-source-ip", "127.0.0.2"), ("--ws-source-ip", "127.0.0.3"), ())
+    ]
+    for process in (master, *workers):
+        assert process.finish().returncode == 0
+    assert found == {(f"127.0.0.{number}", "/masters"): 1 for number in (2, 3, 4)}
 
 
 def intervals_in(directory: Path) -> int:

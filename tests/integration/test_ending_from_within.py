@@ -43,6 +43,21 @@ def test_a_run_ends_in_order(
         assert finished.rows["open"].requests == finished.count("open") == 4
 
 
+@pytest.mark.parametrize("how", ["quit", "stop", "exit", "StopTest"])
+def test_a_listener_of_errors_in_user_classes_ends_the_run_as_any_other(
+    run_locust: Callable[..., Finished], serving: Serving, how: str
+) -> None:
+    finished = run_locust(
+        *("-f", LOCUSTFILES / "enders.py", "--headless", "-u", "4", "-r", "4", "-t", f"{RUN_TIME_S}s"),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
+        env={"TEST_WHERE": "error", "TEST_HOW": how},
+        limit_s=30,
+    )
+    assert finished.returncode == (7 if how == "exit" else 1), finished.stderr
+    assert finished.summary["duration_s"] < RUN_TIME_S - 1
+    assert finished.stderr.count("Traceback") == finished.stderr.count("counted, but not shown") == 1
+
+
 def test_several_processes_end_each_by_itself_and_the_run_with_them(
     run_locust: Callable[..., Finished], serving: Serving
 ) -> None:

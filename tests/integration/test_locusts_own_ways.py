@@ -13,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from support.locust_run import FILES, LOCUSTFILES, Finished, processes
+from support.locust_run import FILES, LOCUSTFILES, Finished, own_ports, processes
 from support.serving import Serving, echo
 from support.waiting import until
 
 from wsload.results.reader import find_runs, open_run
 
 
-def script(tmp_path: Path, serving: Serving, body: str, task: str = "") -> subprocess.Popen[str]:
+def script(
+    tmp_path: Path, serving: Serving, body: str, task: str = "", arguments: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     """A script that has a user class ``Client`` and does the body."""
     port = serving.websocket(echo)
     text = f"""
@@ -44,7 +46,11 @@ if __name__ == "__main__":
 """
     (tmp_path / "script.py").write_text(text)
     return subprocess.Popen(
-        [sys.executable, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "script.py", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -99,6 +105,109 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     (line,) = err.strip().splitlines()
     assert line.startswith("The run was not started: results directory 'results'")
     assert out.strip() == "0"
+
+
+def test_each_environment_of_a_library_is_told_of_its_own_events_only(
+    tmp_path: Path, serving: Serving
+) -> None:
+    """The second one's ramp, reset statistics and end are nothing to the first one's window."""
+    body = """
+def started(build):
+    options = Namespace(ws_build=build)
+    environment = Environment(user_classes=[type("Client", (Client,), {})], reset_stats=True, parsed_options=options)
+    runner = environment.create_local_runner()
+    ramped = gevent.event.Event()
+    environment.events.spawning_complete.add_listener(lambda **_: ramped.set())
+    runner.start(1, spawn_rate=1)
+    ramped.wait(20)
+    return environment
+
+first = started("first")
+gevent.sleep(3)
+second = started("second")
+second.events.reset_stats.fire()
+second.runner.quit()
+second.events.quit.fire(exit_code=0)
+gevent.sleep(1)
+first.runner.quit()
+"""
+    imports = "from argparse import Namespace\nimport gevent.event\n"
+    ended(script(tmp_path, serving, imports + body))
+    runs = {open_run(path).info.build: open_run(path).info for path in find_runs(tmp_path / "results")}
+    assert runs["first"].window.from_s < 2 and runs["first"].window != runs["second"].window
+    assert runs["first"].ended_at > runs["second"].ended_at
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own events", "global events"])
+def test_a_library_with_workers_is_told_in_one_line_what_is_supported(
+    tmp_path: Path, serving: Serving, shared: bool
+) -> None:
+    port = own_ports()[-1]
+    body = (
+        "import gevent.event, locust\n"
+        f"environment = Environment(user_classes=[Client], **({{'events': locust.events}} if {shared} else {{}}))\n"
+        "if sys.argv[1] == 'worker':\n"
+        f"    environment.create_worker_runner('127.0.0.1', {port}).greenlet.join(20)\n"
+        "else:\n"
+        f"    runner = environment.create_master_runner('127.0.0.1', {port})\n"
+        "    while not runner.clients.ready:\n"
+        "        gevent.sleep(0.1)\n"
+        "    runner.start(1, spawn_rate=1)\n"
+        "    gevent.event.Event().wait()\n"
+    )
+    worker, master = (script(tmp_path, serving, body, arguments=(role,)) for role in ("worker", "master"))
+    try:
+        said = ended(worker)[1].strip().splitlines()
+    finally:
+        master.kill()
+        told = master.communicate()[1]
+    assert ["local_runner" in line and "use the locust command" in line for line in said] == [True]
+    assert told.count("use the locust command") == shared
+
+
+STUBBORN = """
+while True:
+    try:
+        await asyncio.sleep(100)
+    except asyncio.CancelledError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("task", [STUBBORN, "__import__('time').sleep(1000)"], ids=["stubborn", "blocked"])
+def test_a_library_that_dropped_a_user_ends_with_its_own_exit_code(
+    tmp_path: Path, serving: Serving, task: str, code: int
+) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "gevent.spawn_later(3, runner.quit)\n"
+        "runner.greenlet.join()\n"
+        f"sys.exit({code})\n"
+    )
+    child = script(tmp_path, serving, body, task)
+    _, err = child.communicate(timeout=60)
+    assert "did not stop in time" in err
+    assert child.returncode == code, err
+
+
+def test_the_first_error_of_each_run_is_logged(tmp_path: Path, serving: Serving) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "for _ in range(2):\n"
+        "    failed = gevent.event.Event()\n"
+        "    environment.events.user_error.add_listener(lambda **_: failed.set())\n"
+        "    runner.start(1, spawn_rate=1)\n"
+        "    failed.wait(20)\n"
+        "    runner.stop()\n"
+    )
+    child = script(tmp_path, serving, "import gevent.event\n" + body, "raise ValueError('a bug')")
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert err.count("ValueError: a bug") == err.count("counted, but not shown") == 2
 
 
 @pytest.mark.parametrize("number", [1, 2])

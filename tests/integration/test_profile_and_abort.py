@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support.locust_run import CHAT, Finished
@@ -29,6 +30,35 @@ def test_every_arrival_of_a_profile_is_made(
     assert 146 <= finished.counter("requests") + finished.counter("unsent") <= 151
     assert finished.run["workload"]["kind"] == "open"
     assert finished.run["workload"]["profile"] == profile
+
+
+def test_a_load_shape_may_follow_current_percentiles(
+    run_locust: Callable[..., Finished], serving: Serving, tmp_path: Path
+) -> None:
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(
+        "from locust import LoadTestShape, constant, task\n"
+        "from wsload import WebSocketUser\n"
+        "class Adaptive(LoadTestShape):\n"
+        "    found = None\n"
+        "    def tick(self):\n"
+        "        rows = (self.runner.stats.total, self.runner.stats.get('message', 'WS'))\n"
+        "        found = [row.get_current_response_time_percentile(0.95) for row in rows]\n"
+        "        if None not in found:\n"
+        "            print('found', found)\n"
+        "            return None\n"
+        "        return 2, 2\n"
+        "class Guest(WebSocketUser):\n"
+        "    wait_time = constant(0.05)\n"
+        "    @task\n"
+        "    async def ask(self):\n"
+        "        await self.round_trip('hello')\n"
+    )
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    finished = run_locust("-f", locustfile, "--headless", "--only-summary", "--host", host, limit_s=40)
+    assert finished.returncode == 0, finished.stderr
+    assert "found [" in finished.stdout + finished.stderr
+    assert finished.count("message") > 0
 
 
 async def never(connection: ServerConnection) -> None:

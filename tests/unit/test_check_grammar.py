@@ -167,11 +167,14 @@ def test_any_name_can_be_checked_in_quotes(name: str, part: str, quote: str) -> 
     assert (check.name, check.statistic, check.unit) == (name + part, "p99", "ms")
 
 
-def test_names_that_are_stored_with_a_run_are_known_beside_those_of_this_process() -> None:
+def test_names_that_are_stored_with_a_run_are_known_beside_the_cores() -> None:
     known = Labels(metrics={"messages": "of another protocol"}, counters={"lots": "of another protocol"})
     assert parse_check("messages.p99 < 5ms", known).name == "messages"
     assert parse_check("lots < 5", known).name == "lots"
-    assert parse_check("logins < 5", known).name == "logins"
+    assert parse_check("reconnects < 5", known).name == "reconnects"
+    with pytest.raises(UsageError, match="no 'logins'"):
+        parse_check("logins < 5", known)
+    assert parse_check("logins < 5", Labels()).name == "logins", "a run of old, which stored none"
 
 
 subjects = st.one_of(

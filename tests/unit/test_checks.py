@@ -329,6 +329,12 @@ def test_logins_that_are_counted_are_attempts_once(names: dict[str, Kind], attem
     assert evaluate(parse_check("failures.rate < 50%"), named).got == percent(4 / attempts)
 
 
+def test_what_a_user_class_counts_as_logins_is_no_attempt() -> None:
+    totals = run_of({"a": Histogram.of([MS] * 100)}, counters={"logins": 30}, failures={("a", "refused"): 4})
+    own = Labels(counters={"opens": "connections opened"})
+    assert evaluate(parse_check("failures.rate < 50%"), totals, own).got == percent(4 / 104)
+
+
 def test_what_is_only_kept_to_judge_the_run_is_not_suggested() -> None:
     totals = run_of({"buy": Histogram.of([MS]), "buy.lagged": Histogram.of([MS])})
     assert evaluate(parse_check("buys.p50 < 1s"), totals).reason.endswith("did you mean buy?")

@@ -119,6 +119,22 @@ def test_conditions_are_how_the_load_was_made_and_where(tmp_path: Path) -> None:
     assert not {"--host", "--ws-check", "--ws-build"} & first.keys()
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"ws_check": ["lost < 1"]},
+        {"ws_checks": "strict.txt"},
+        {"ws_prometheus": "9646"},
+        {"ws_json_progress": True},
+        {"ws_allow_invalid": True},
+    ],
+)
+def test_what_is_done_with_the_figures_is_no_condition(tmp_path: Path, option: dict[str, object]) -> None:
+    a, b = store_run(tmp_path, "v1", options=OPTIONS | option), store_run(tmp_path, "v2", at=1)
+    first, second = (run.figures.conditions for run in read_runs([a], [b]))
+    assert first == second
+
+
 # server.json
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def test_classes_that_share_a_feed_share_its_rows_and_a_run_begins_anew() -> Non
         here.context.rows.begin()
         here.live(guest(found, account=shared))
     assert found == ["a", "b", "c", "a"]
+
+
+def test_a_feed_is_the_same_wherever_its_files_are_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for checkout in ("a", "b"):
+        monkeypatch.setattr("wsload.load.users.feed._numbers", itertools.count(1))
+        (tmp_path / checkout).mkdir()
+        path = tmp_path / checkout / "rows.json"
+        path.write_text("[1]")
+        found.append([feed(path).id, feed(str(path)).id, feed([1]).id, feed([1]).id])
+    assert found[0] == found[1] and len(set(found[0])) == 4
 
 
 def test_a_row_is_there_from_on_opening_on() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from wsload.judge.run import doubts as doubts_module
+from wsload.judge.run import watch as watch_module
 from wsload.judge.run.doubts import doubts
 from wsload.judge.run.verdict import judge, judge_anew
 from wsload.judge.run.watch import Watch
@@ -347,6 +351,22 @@ def test_what_was_left_out_is_said(counter: str) -> None:
     (warning,) = doubts(Totals.of([second({"message": 100}, counters={counter: 1_234})]))
     assert warning.remedy and not warning.invalidates
     assert "1,234" in warning.text
+
+
+def test_every_warning_that_follows_from_the_figures_is_known_as_such_and_no_other() -> None:
+    """Stored ones of these names are replaced when a run is judged anew."""
+    found = set()
+    for module in (doubts_module, watch_module):
+        for call in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "RunWarning":
+                (name,) = (each.value for each in call.keywords if each.arg == "name")
+                if isinstance(name, ast.Constant):
+                    found.add(name.value)
+                elif isinstance(name, ast.Name):
+                    found.add(getattr(module, name.id))
+                else:
+                    found |= {kind.replace(" ", "-") for kind in doubts_module._EXHAUSTED}
+    assert found == doubts_module.DERIVED
 
 
 def test_answers_that_overlap_and_quote_nothing_can_not_be_proved() -> None:

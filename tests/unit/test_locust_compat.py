@@ -11,7 +11,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import gevent
 import gevent.event
@@ -260,20 +260,33 @@ def test_with_json_locust_shows_every_second(words: list[str], shown: bool) -> N
         assert not statistics_compat.shows_seconds(library)
 
 
+HEADLESS: Final = Namespace(headless=True)
+
+
 def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> None:
-    with needed("locust", "RequestStats.history and .use_response_times_cache", "to forget charts"):
+    with needed("locust", "RequestStats.history", "to forget charts"):
         runner = environment.create_local_runner()
-        entry = environment.stats.get("buy", "WS")
         for _ in range(3):
             stats.update_stats_history(runner)
-        statistics_compat.forget_charts(environment.stats)
-        assert environment.stats.history == []
-        stats.stats_history(runner)  # does not go on
-        later = environment.stats.get("sell", "WS")
-        for row in (entry, later):
-            statistics_compat.log_many(row, [5_000_000], 0)
-            row.log(5, 0)
-            assert row.num_requests == 2 and not row.response_times_cache
+            statistics_compat.forget_unread(environment.stats, HEADLESS)
+            assert environment.stats.history == []
+
+
+def test_current_percentiles_stay_known_without_charts_and_take_no_more_with_time(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Load shapes and stop conditions are made of them, in headless runs above all."""
+    with needed("locust", "StatsEntry.response_times_cache", "to be kept for current percentiles"):
+        rows = [environment.stats.total, environment.stats.get("buy", "WS")]
+        sizes = []
+        for second in range(1_700_000_000, 1_700_000_100):
+            monkeypatch.setattr(time, "time", lambda now=float(second): now)
+            for row in rows:
+                statistics_compat.log_many(row, [(5 if second % 100 < 60 else 9) * 1_000_000], 0)
+            statistics_compat.forget_unread(environment.stats, HEADLESS)
+            sizes.append([len(row.response_times_cache or ()) for row in rows])
+        assert [row.get_current_response_time_percentile(0.95) for row in rows] == [9, 9]
+        assert sizes[-1] == sizes[30] and max(map(max, sizes)) <= 20
 
 
 @pytest.mark.parametrize(
@@ -289,9 +302,10 @@ def test_charts_that_nobody_looks_at_are_forgotten(environment: Environment) -> 
 def test_with_a_page_locust_shows_charts(words: list[str], shown: bool) -> None:
     with needed("locust", "the options --headless, --html and --csv", "to forget charts"):
         options, rows = argument_parser.get_parser().parse_args(words), RequestStats()
+        rows.history.append({})
         assert statistics_compat.shows_charts(options) is shown
         statistics_compat.forget_unread(rows, options)
-        assert rows.use_response_times_cache is shown
+        assert bool(rows.history) is shown
         assert statistics_compat.shows_charts(None)
         assert statistics_compat.shows_charts(Namespace(host="ws://127.0.0.1"))  # made by a library's user
 

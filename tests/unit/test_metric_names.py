@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsload.measure.given_names import clean, one_line
 from wsload.measure.names import (
     LATENESS,
     LONGEST_NAME,
     SUFFIXES,
     Kind,
-    clean,
+    Labels,
     for_people,
     in_order,
     leading,
-    one_line,
     split,
 )
+from wsload.protocols.chat import names as chat
 
 parts = st.sampled_from(("", *SUFFIXES))
 lateness = st.sampled_from(("", *LATENESS))
@@ -45,10 +49,51 @@ def test_a_name_is_one_line_of_printable_text_and_stays_what_it_is(name: str) ->
     assert one_line(line) == line
 
 
-@pytest.mark.parametrize("name", ["open", "send_lag", "buy.lost", "buy.service", "buy.unlagged", " ", "\x00"])
+@pytest.mark.parametrize(
+    "name", ["open", "send_lag", "buy.lost", "buy.service", "x.unlagged", "x.lagged", " ", "\x00"]
+)
 def test_names_that_would_be_mistaken_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         clean(name)
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, *LATENESS])
+def test_who_is_refused_a_suffix_is_told_of_it(suffix: str) -> None:
+    with pytest.raises(ValueError, match="that end with") as refused:
+        clean(f"x{suffix}")
+    assert f" {suffix}" in str(refused.value).partition("that end with")[2]
+
+
+IMPORT = "from wsload import ChatUser, WebSocketUser\n"
+USE = f"{IMPORT}class Chatter(ChatUser): ...\n"
+COUNT = """
+from wsload.measure.names import labels
+from wsload.measure.recorder import Recorder
+try:
+    Recorder().counter("logins")
+except ValueError as error:
+    print(error)
+print("logins" in labels().counters)
+"""
+
+
+@pytest.mark.parametrize(("before", "used"), [("", False), (IMPORT, False), (USE, True)])
+def test_a_protocols_counters_are_taken_where_it_is_used_and_not_where_it_is_only_imported(
+    before: str, used: bool
+) -> None:
+    done = subprocess.run([sys.executable, "-c", before + COUNT], capture_output=True, text=True, check=True)
+    assert ("'logins' is reserved" in done.stdout, done.stdout.splitlines()[-1]) == (used, str(used))
+
+
+def test_a_protocols_words_are_only_put_to_runs_that_stored_none() -> None:
+    chat.use()
+    stored = Labels(counters={"sold": "books sold"})
+    words = {"sold": "books sold", "rosters": "rosters", "opens": "connections opened"}
+    assert {name: stored.label(name) for name in words} == words
+    assert stored.meaning("open.dns") == Labels().meaning("open.dns")
+    assert stored.meaning("message") != chat.METRICS["message"]
+    assert Labels().label("rosters") == chat.COUNTERS["rosters"]
+    assert Labels().meaning("message") == chat.METRICS["message"]
 
 
 def test_each_name_comes_with_its_parts_messages_first_and_the_cores_last() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import collections
 import math
+import threading
 from typing import Any
 
 import pytest
@@ -125,3 +127,53 @@ def test_many_events_wake_the_loop_once(engine: Engine) -> None:
     assert len(woken) == 1
     woken[0]()
     assert count(engine.interval(), "/page") == 50
+
+
+def test_events_of_threads_at_the_same_moment_are_recorded_and_so_are_those_after_them(
+    engine: Engine,
+) -> None:
+    woken: list[Any] = []
+    engine.call = lambda function, *_: woken.append(function)  # type: ignore[method-assign]
+    requests = OtherRequests(engine)  # type: ignore[arg-type]
+    both = threading.Barrier(2)
+
+    class Meeting(collections.deque[Any]):
+        """Both threads have appended before either goes on."""
+
+        def append(self, item: Any) -> None:
+            super().append(item)
+            both.wait(10)
+
+    requests._fired = Meeting()
+    for _ in range(3):
+        threads = [threading.Thread(target=requests.on_request, args=("GET", "/page", 1)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert woken
+        while woken:
+            woken.pop()()
+    assert count(engine.interval(), "/page") == 6
+
+
+def test_an_event_fired_while_others_are_recorded_is_recorded(engine: Engine) -> None:
+    woken: list[Any] = []
+    engine.call = lambda function, *_: woken.append(function)  # type: ignore[method-assign]
+    requests = OtherRequests(engine)  # type: ignore[arg-type]
+
+    class Emptied(collections.deque[Any]):
+        """Another event comes right after this was found empty."""
+
+        def __bool__(self) -> bool:
+            found = len(self) > 0
+            if not found and late:
+                late.pop()()
+            return found
+
+    late = [lambda: requests.on_request("GET", "/page", 1)]
+    requests._fired = Emptied()
+    requests.on_request("GET", "/page", 1)
+    while woken:
+        woken.pop()()
+    assert count(engine.interval(), "/page") == 2

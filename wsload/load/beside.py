@@ -41,10 +41,11 @@ NOT_ITS_OWN: Final = {
 """Options that concern the process, or its first side only."""
 
 
-def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Lifecycle:
+def add_other_side(lifecycle: Lifecycle, listen: Callable[[Lifecycle], None]) -> Lifecycle:
     """Makes the other side, which starts and ends with the first one's runner.
 
-    ``listen`` adds wsload's listeners to its events. Raises `UsageError` where the two can't be loaded by one process.
+    ``listen`` adds wsload's listeners to the events of its environment. Raises `UsageError` where the two can't be
+    loaded by one process.
     """
     first = lifecycle.environment
     options = first.parsed_options
@@ -80,7 +81,7 @@ def add_other_side(lifecycle: Lifecycle, listen: Callable[[Events], None]) -> Li
     partner = Lifecycle(other)
     lifecycle.pair_with(partner)
     _start_together(first.runner, runner)
-    listen(other.events)
+    listen(partner)
     first.events.test_stopping.add_listener(lambda **_: gevent.spawn(_end, runner, runner.stop))
     # After StopTest on one side, the other has no partner any more.
     other.events.test_stopping.add_listener(lambda **_: gevent.spawn(_end, first.runner, first.runner.quit))

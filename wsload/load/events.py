@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 import gc
-from typing import Any
+import logging
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
 
 import gevent
 from locust import events
-from locust.event import Events
+from locust.event import EventHook, Events
+from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.errors import UsageError
 from wsload.load.beside import add_other_side
@@ -20,9 +24,10 @@ from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
+from wsload.load.options.host_bound import OwnOptions
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import add_options
-from wsload.load.users.process import newcomers
+from wsload.load.users.process import ProcessContext, newcomers
 from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
@@ -30,7 +35,17 @@ from wsload.load.watch.page_secrets import PageSecrets
 from wsload.load.watch.start_form import StartForm, refuse_a_busy_port, warn_of_an_open_page
 from wsload.load.watch.web_ui_compat import is_serving
 
+logger = logging.getLogger("wsload")
+
+ALONE: Final = (
+    "a program that uses wsload as a library loads from its own process, with create_local_runner(): "
+    "for a master and workers, use the locust command"
+)
+_own_options: Final = OwnOptions()
+_refused: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _lifecycles: dict[int, Lifecycle] = {}
+"""Those of environments with Locust's global events, which are the ``locust`` command's and ``run_single_user``'s, and
+the other side of a comparison."""
 
 
 def _hurry() -> None:
@@ -57,6 +72,8 @@ def _on_init(environment: Any, **_: Any) -> None:
         watch_from_outside(environment, settings, lambda: _of(environment).run)
     except UsageError as error:
         refuse(error)
+    if isinstance(environment.runner, WorkerRunner):
+        _own_options.remember(environment.parsed_options)
     raise_file_limit()
     output.install()
     _signals.take()
@@ -65,7 +82,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     fire_once(events, lifecycle.conclude)
     if getattr(environment.parsed_options, "ws_beside", ""):
         try:
-            partner = add_other_side(lifecycle, _listen)
+            partner = add_other_side(lifecycle, _listen_for)
         except UsageError as error:
             refuse(error)
         _lifecycles[id(partner.environment)] = partner
@@ -81,16 +98,15 @@ def _on_init(environment: Any, **_: Any) -> None:
             warn_of_an_open_page(environment.parsed_options)
 
 
-def _on_reset(**_: Any) -> None:
-    for lifecycle in _lifecycles.values():
+def _test_start(lifecycle: Lifecycle) -> None:
+    _own_options.restore(lifecycle.environment.parsed_options)
+    lifecycle.test_start()
+
+
+def _ramped_up(lifecycle: Lifecycle) -> None:
+    if lifecycle.environment.reset_stats:
         lifecycle.reset()
-
-
-def _on_spawning_complete(**_: Any) -> None:
-    for lifecycle in _lifecycles.values():
-        if lifecycle.environment.reset_stats:
-            lifecycle.reset()
-        lifecycle.ramped_up()
+    lifecycle.ramped_up()
     # Users live as long as the run, so the garbage collector need not traverse them. The last one arrives within a
     # second.
     gevent.spawn_later(1, _freeze)
@@ -103,6 +119,7 @@ def _freeze() -> None:
 
 
 def _on_quit(exit_code: int = 1, **_: Any) -> None:
+    """Locust's command ends, and both sides of a comparison with it."""
     remember_exit_code(exit_code)
     for lifecycle in _lifecycles.values():
         lifecycle.quit(exit_code)
@@ -111,20 +128,55 @@ def _on_quit(exit_code: int = 1, **_: Any) -> None:
 
 def _adopt(environment: Any) -> None:
     """Listens to the events of an environment that was created by hand, from its first user on."""
-    if environment.events is not events:
-        _listen(environment.events)
+    if not _can_be_loaded(environment):
+        ProcessContext.of(environment).refused = True
+        gevent.spawn(environment.runner.quit)
+    elif environment.events is not events:
+        own = functools.cache(lambda: Lifecycle(environment))  # not yet: its runner may be created later
+        _listen(environment.events, lambda _: [own()])
+        environment.events.quit.add_listener(lambda exit_code=1, **_: own().quit(exit_code))
         if environment.runner is not None and is_loading(environment.runner):
-            _of(environment).test_start()
+            own().test_start()
 
 
-def _listen(to: Events) -> None:
-    to.test_start.add_listener(lambda environment, **_: _of(environment).test_start())
-    to.test_stopping.add_listener(lambda environment, **_: _of(environment).test_stopping())
-    to.test_stop.add_listener(lambda environment, **_: _of(environment).test_stop())
-    to.quitting.add_listener(lambda environment, **_: _of(environment).quitting())
-    to.spawning_complete.add_listener(_on_spawning_complete)
-    to.reset_stats.add_listener(_on_reset)
-    to.quit.add_listener(_on_quit)
+def _listen_for(lifecycle: Lifecycle) -> None:
+    """Listens to an environment's own events."""
+    _listen(lifecycle.environment.events, lambda _: [lifecycle])
+
+
+def _can_be_loaded(environment: Any) -> bool:
+    """Whether this process can take part in a run; if not, says why."""
+    alone = not isinstance(environment.runner, MasterRunner | WorkerRunner)
+    if alone or hasattr(environment.parsed_options, "ws_results"):
+        return True
+    if environment not in _refused:
+        _refused.add(environment)
+        logger.error("The run was not started: %s", ALONE)
+    return False
+
+
+def _of_global_events(environment: Any) -> list[Lifecycle]:
+    if environment is not None:
+        return [_of(environment)] if id(environment) in _lifecycles or _can_be_loaded(environment) else []
+    return [each for each in _lifecycles.values() if each.environment.events is events]
+
+
+def _listen(to: Events, concerned: Callable[[Any], list[Lifecycle]]) -> None:
+    """``concerned`` says which lifecycles an event is about, given its environment; some events don't name one."""
+
+    def tell(hook: EventHook, what: Callable[[Lifecycle], object]) -> None:
+        def listener(environment: Any = None, **_: Any) -> None:
+            for lifecycle in concerned(environment):
+                what(lifecycle)
+
+        hook.add_listener(listener)
+
+    tell(to.test_start, _test_start)
+    tell(to.test_stopping, Lifecycle.test_stopping)
+    tell(to.test_stop, Lifecycle.test_stop)
+    tell(to.quitting, Lifecycle.quitting)
+    tell(to.spawning_complete, _ramped_up)
+    tell(to.reset_stats, Lifecycle.reset)
 
 
 def _update_clock() -> None:
@@ -140,6 +192,7 @@ def install() -> None:
     cache_option_defaults()
     events.init_command_line_parser.add_listener(lambda parser, **_: add_options(parser, labelled=True))
     events.init.add_listener(_on_init)
-    _listen(events)
+    _listen(events, _of_global_events)
+    events.quit.add_listener(_on_quit)
     newcomers.append(_adopt)
     _update_clock()

@@ -1,7 +1,7 @@
 """Names of metrics and counters: data, not code.
 
-The core knows its own names, and the figures that every request has. A protocol registers what it adds, once,
-when its user class is imported; user classes name their requests, steps and values while they run. A request
+The core knows its own names, and the figures that every request has. A protocol registers what it adds when a
+class of its users is defined; user classes name their requests, steps and values while they run. A request
 named ``buy`` has the response times ``buy``, the service times ``buy.service``, ``buy.lost`` (the ages of requests
 given up) and ``buy.failed`` (the times of requests that were refused).
 """
@@ -137,6 +137,10 @@ _COUNTERS: dict[str, str] = {
     "late_waiting_ns": "late: while it waited for a core",
     "late_samples": "late: samples of what it was doing",
 }
+_CORE: Final = (dict(_METRICS), dict(_COUNTERS))
+OWN: Final = frozenset(_METRICS)
+"""The core's own metrics. Requests, steps and values can't take these names, except ``login`` and ``delivery``."""
+FREE: Final = frozenset(("login", "delivery"))
 _KINDS: Final = {
     Kind.REQUEST: "response time: from when the request was due until its own answer arrived",
     Kind.STEP: "from the start of the step until its end",
@@ -153,13 +157,10 @@ GAUGES: Final[Mapping[str, str]] = {
     "in_flight": "peak requests in flight",
 }
 """Levels at the end of an interval, with the labels of their peaks. Gauges of different processes add up."""
-OWN: Final = frozenset(_METRICS)
-"""The core's own metrics. Requests, steps and values can't take these names, except ``login`` and ``delivery``."""
-_FREE: Final = frozenset(("login", "delivery"))
 
 
 def register(metrics: Mapping[str, str] | None = None, counters: Mapping[str, str] | None = None) -> None:
-    """Adds a protocol's metrics (name: meaning) and counters (name: label). Call it at import.
+    """Adds a protocol's metrics (name: meaning) and counters (name: label). Call it where a user class is defined.
 
     Counters become attributes of ``recorder.count``, so their names must be identifiers (`ValueError`). A name that
     is already registered keeps its text. A metric is recorded after `Recorder.declare` was told its kind.
@@ -184,7 +185,11 @@ def counters() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """The meanings of metrics and labels of counters, as registered in this process or stored with a run."""
+    """The meanings of metrics and labels of counters, as registered in this process or stored with a run.
+
+    A run that stored none is read with those registered here; otherwise a name that it stored none for is the core's or
+    the user class's own.
+    """
 
     metrics: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, str] = field(default_factory=dict)
@@ -192,10 +197,17 @@ class Labels:
     def meaning(self, metric: str, kind: Kind = Kind.REQUEST) -> str:
         """What a metric measures; ``kind`` is that of its base name."""
         suffix = split(metric)[1]
-        return self.metrics.get(metric) or _METRICS.get(metric) or _PARTS.get(suffix) or _KINDS[kind]
+        return self.complete().metrics.get(metric) or _PARTS.get(suffix) or _KINDS[kind]
 
     def label(self, counter: str) -> str:
-        return self.counters.get(counter) or _COUNTERS.get(counter) or counter.replace("_", " ")
+        return self.complete().counters.get(counter) or counter.replace("_", " ")
+
+    def complete(self) -> Labels:
+        """With those of the core, or of this process if a run stored none."""
+        if not self.metrics and not self.counters:
+            return labels()
+        own_metrics, own_counters = _CORE
+        return Labels(metrics={**own_metrics, **self.metrics}, counters={**own_counters, **self.counters})
 
 
 def labels() -> Labels:
@@ -254,43 +266,3 @@ def leading(counts: Mapping[str, int], kinds: Mapping[str, Kind]) -> str | None:
         key=lambda name: (name != MESSAGE, rank[kinds.get(name, Kind.REQUEST)], -counts[name], name),
         default=None,
     )
-
-
-def one_line(name: str) -> str:
-    """A name as one line of printable text with single spaces, cut to `LONGEST_NAME`.
-
-    Raises `ValueError` if nothing is left.
-    """
-    text = "".join(character if character.isprintable() else " " for character in str(name))
-    text = " ".join(text.split())[:LONGEST_NAME].rstrip()
-    if not text:
-        raise ValueError("a name needs at least one printable character")
-    return text
-
-
-def clean_counter(name: str) -> str:
-    """The name of a user class's own counter as it is stored: see `one_line`.
-
-    Raises `ValueError` for a reserved name.
-    """
-    text = one_line(name)
-    if text in _COUNTERS or text in GAUGES or text.endswith(COUNTED) or text.startswith(LATE_IN):
-        raise ValueError(
-            f"the counter name {text!r} is reserved by wsload, as are names that begin with '{LATE_IN}' "
-            f"or end with {', '.join(COUNTED)}: choose another"
-        )
-    return text
-
-
-def clean(name: str) -> str:
-    """The name of a request, step or value as it is stored: see `one_line`.
-
-    Raises `ValueError` for a reserved name.
-    """
-    text = one_line(name)
-    if (text in OWN and text not in _FREE) or split(text)[1]:
-        raise ValueError(
-            f"the name {text!r} is reserved by wsload, as are names that end with {', '.join(SUFFIXES)}: "
-            "choose another"
-        )
-    return text

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from wsload.measure.detailed import DetailedTime
+from wsload.measure.given_names import clean, clean_counter
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added
 from wsload.measure.lateness import Lateness
@@ -26,8 +27,6 @@ from wsload.measure.names import (
     UNLAGGED,
     Figures,
     Kind,
-    clean,
-    clean_counter,
     counters,
     metrics,
 )

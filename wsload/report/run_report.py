@@ -1,4 +1,4 @@
-"""A stored run with everything that reports show, read in one pass: the only module here that reads files."""
+"""A stored run with everything that reports show, read in one pass."""
 
 from __future__ import annotations
 

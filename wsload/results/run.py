@@ -2,13 +2,14 @@
 
 Schema history, of a results directory's files together (`wsload/results/schemas/` holds each as JSON Schema):
     1   run.json: build, target, started_at, ended_at, options, versions, host, valid, warnings, checks.
-        summary.json: duration_s, metrics, counters, peaks, failures, closes.
+        summary.json: duration_s, metrics, counters, peaks, failures, closes. Optional: processes (the load
+            generator's own, each with its CPU and lateness), probe (the counts of the process of ``--ws-probe``).
         counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
         histograms.hlog: untagged lines are the metric ``message``.
     2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
-        ``reason`` says why.
+        ``reason`` says why. Optional: partner (the run that was made in the same seconds).
         summary.json and counters.jsonl: names (what the user classes measured, by kind).
-            Optional: partner (the run that was made in the same seconds).
+            Optional: details (of each kind of failure, the particulars of the first).
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
 
 A file of a newer schema is refused, an older one is read; keys that this version does not know are ignored.

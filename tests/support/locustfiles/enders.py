@@ -46,6 +46,8 @@ class Ender(WebSocketUser):
     @task
     async def ask(self):
         end(self.environment, "task")
+        if WHERE == "error" and time.monotonic() > ending:
+            raise ValueError("a bug")
         if WHERE == "thread":
             await asyncio.to_thread(end, self.environment, "thread")
         if WHERE == "event":
@@ -76,5 +78,7 @@ def listen(environment, **_):
     def on_request(request_type, name, **_):
         end(environment, "event" if name == "mine" else "listener")
 
+    if WHERE == "error":
+        environment.events.user_error.add_listener(lambda **_: end(environment, "error"))
     if WHERE in ("listener", "event"):
         environment.events.request.add_listener(on_request)

@@ -18,7 +18,6 @@ from typing import Annotated
 
 import typer
 
-import wsload.protocols.chat.names  # noqa: F401  # registers what runs stored without labels counted
 from wsload.commands.cli.ab import ab
 from wsload.commands.cli.capacity import capacity
 from wsload.commands.cli.check import check
@@ -34,6 +33,9 @@ from wsload.commands.cli.serve import serve
 from wsload.commands.cli.sides import ManyPaths
 from wsload.errors import WsloadError
 from wsload.exit_codes import ExitCode
+from wsload.protocols.chat import names as chat
+
+chat.use()  # some runs were stored without labels, and these are the chat's
 
 app = typer.Typer(
     name="wsload",

@@ -8,11 +8,12 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
 import typer
 
+from wsload.commands.cli.output import add_to_job_summary
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
@@ -20,8 +21,6 @@ from wsload.errors import UsageError
 if TYPE_CHECKING:
     from wsload.report.run_report import RunReport
     from wsload.results.window import Window
-
-STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"
 
 
 class Format(StrEnum):
@@ -80,12 +79,8 @@ def report(
     if format_ is Format.HTML:
         output = output or path / REPORT
     _put(data, output, told=format_ is Format.HTML)
-    if format_ is Format.MARKDOWN and (summary := os.environ.get(STEP_SUMMARY)):
-        try:
-            with open(summary, "ab") as file:
-                file.write(data)
-        except OSError as error:
-            raise UsageError(f"{STEP_SUMMARY} {summary!r}: can't be written ({error.strerror})") from error
+    if format_ is Format.MARKDOWN:
+        add_to_job_summary(data.decode)
 
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:

@@ -11,7 +11,8 @@ from wsload.commands.har.changes import Changes, Changing, Given, Secrets
 from wsload.commands.har.frames import NO_JSON, Frame, Path, frame, socket_io
 from wsload.commands.har.matching import Answer, Fresh, How, answers
 from wsload.commands.har.recording import Connection, Message
-from wsload.measure.names import OWN, one_line, split
+from wsload.measure.given_names import one_line
+from wsload.measure.names import OWN, split
 
 GRAPHQL: Final = ("graphql-transport-ws", "graphql-ws")
 _OPERATION: Final = re.compile(r"\{\s*(?:\w+\s*:\s*)?(\w+)")

@@ -16,9 +16,9 @@ from wsload.measure.names import (
     Kind,
     Labels,
     counted_for_people,
-    counters,
     for_people,
     in_order,
+    labels,
     leading,
     split,
 )
@@ -97,7 +97,7 @@ class Summary:
 
 def summarize(totals: Totals, known: Labels | None = None) -> Summary:
     """The figures of a run, or of a part of it; ``known`` are the labels stored with it."""
-    order = (*counters(), *(known.counters if known else ()))
+    order = tuple((known or labels()).complete().counters)
     failures = dict(sorted(totals.failures.items(), key=lambda item: (-item[1], item[0])))
     return Summary(
         duration_s=round(totals.duration_s, 3),
@@ -108,7 +108,7 @@ def summarize(totals: Totals, known: Labels | None = None) -> Summary:
         },
         counters=_listed(
             {name: number for name, number in totals.counters.items() if counted_for_people(name)},
-            tuple(dict.fromkeys(order)),
+            order,
         ),
         peaks=_listed(totals.peaks, tuple(GAUGES)),
         failures=failures,

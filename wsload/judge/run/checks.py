@@ -95,10 +95,14 @@ def evaluate(
 ) -> CheckOutcome:
     """How the check comes out over the whole of a run, or any stretch of it.
 
-    ``known`` are the names that a stored run's protocol brought, beside those of this process. Without a
+    ``known`` are the names that were stored with the run, by default those of this process. Without a
     ``tolerance_ns`` figures are judged that can't be trusted, too.
     """
-    got = _got(check, totals, known or labels()) if totals.intervals else _none("nothing was recorded")
+    got = (
+        _got(check, totals, (known or labels()).complete())
+        if totals.intervals
+        else _none("nothing was recorded")
+    )
     if tolerance_ns is not None and got.state is not CheckState.UNJUDGED:
         got = _distrusted(check, totals, tolerance_ns, got)
     return CheckOutcome(
@@ -153,9 +157,9 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
         return _part(check, totals) if of_metric else _unknown(name, totals, known)
     if statistic and of_metric:
         return _of_metric(check, totals)
-    counters = {FAILURES, *filter(counted_for_people, totals.counters), *labels().counters, *known.counters}
+    counters = {FAILURES, *filter(counted_for_people, totals.counters), *known.counters}
     if statistic in ("", "rate") and name in counters:
-        return _of_total(check, totals)
+        return _of_total(check, totals, known)
     return _unknown(name, totals, known)
 
 
@@ -241,17 +245,17 @@ def _part(check: Check, totals: Totals) -> _Got:
     return _ratio(check, 100 * numbers[part], sum(numbers.values()))
 
 
-def _of_total(check: Check, totals: Totals) -> _Got:
+def _of_total(check: Check, totals: Totals, known: Labels) -> _Got:
     name = check.name
     number = sum(totals.failures.values()) if name == FAILURES else totals.counters.get(name, 0)
     if not check.statistic:
         return _judged(check, number)
     if check.unit == "/s":
         return _ratio(check, number, totals.duration_s)
-    return _ratio(check, 100 * number, _whole(name, totals))
+    return _ratio(check, 100 * number, _whole(name, totals, known))
 
 
-def _whole(name: str, totals: Totals) -> float:
+def _whole(name: str, totals: Totals, known: Labels) -> float:
     """What a share is a share of; see the module's first lines."""
     count = totals.counters
     if name == TIMED:
@@ -262,7 +266,8 @@ def _whole(name: str, totals: Totals) -> float:
     kinds = {each: totals.names.get(each, Kind.REQUEST) for each in named}
     if name == FAILURES:
         succeeded = sum(_total(totals, each) for each, kind in kinds.items() if kind is not Kind.VALUE)
-        logins = count["logins"] if "login" not in kinds else 0
+        # Only the chat's are tries: a user class may count what it likes under this name.
+        logins = count["logins"] if "logins" in known.counters and "login" not in kinds else 0
         return count["opens"] + logins + succeeded + sum(totals.failures.values())
     requests = [each for each, kind in kinds.items() if kind is Kind.REQUEST]
     whole = count["lost"] + sum(_total(totals, each) + _total(totals, each + FAILED) for each in requests)

@@ -21,7 +21,7 @@ SHORTFALL: Final = "shortfall"
 MOST_MISSED: Final = 0.01
 """If it failed to start more than this share of what was due, the load is not the one that was asked for."""
 DERIVED: Final = frozenset(
-    f"{SHORTFALL} too-many-open-files no-free-port forgotten-await unpaired overlapped lost unsent out-of-range unread "
+    f"{SHORTFALL} too-many-open-files no-free-port forgotten-await unpaired lost unsent out-of-range unread "
     "users-ended names standout".split()
 )
 """The names of the warnings that follow from a run's figures; all others were raised during the run."""

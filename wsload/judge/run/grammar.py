@@ -168,7 +168,7 @@ class _Reader:
 def parse_check(text: str, known: Labels | None = None) -> Check:
     """Parses an expression; see the grammar above.
 
-    ``known`` are names of a stored run's protocol, in addition to those of this process. Raises `UsageError`, which
+    ``known`` are the names stored with a run, by default those of this process. Raises `UsageError`, which
     quotes the expression, points at the mistake and says what is allowed.
     """
     reader = _Reader(text)
@@ -181,7 +181,7 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
             if quoted
             else "must begin with what to check, as in 'message.p99 < 50ms'"
         )
-    names = _Names(reader, known or labels())
+    names = _Names(reader, (known or labels()).complete())
     if quoted:
         reader.at += len(written)
         tail = reader.take(r"\.[^\s<>=!]*")
@@ -225,10 +225,9 @@ class _Names:
     """Splits names, parts and statistics."""
 
     def __init__(self, reader: _Reader, known: Labels) -> None:
-        own = labels()
         self._reader = reader
-        self._metrics = tuple({MESSAGE: "", **own.metrics, **known.metrics})
-        self._totals = (FAILURES, *{**own.counters, **known.counters})
+        self._metrics = tuple({MESSAGE: "", **known.metrics})
+        self._totals = (FAILURES, *known.counters)
 
     def quoted(self, written: str, tail: str) -> _Subject:
         """A name in quotes, and what follows it."""

@@ -10,26 +10,28 @@ import sys
 
 
 def leave_at_once() -> None:
-    """Makes the process exit without finalizing the interpreter, which would wait for them or crash.
+    """Makes a process of Locust's exit without finalizing the interpreter, which would wait for them or crash.
 
-    Functions registered with `atexit` still run.
+    Functions registered with `atexit` still run. A program of somebody else's ends as it will: its exit code is
+    only known to the interpreter.
     """
     global _at_once
     _at_once = True
 
 
 def remember_exit_code(code: int) -> None:
-    """Sets the exit code for `leave_at_once`."""
+    """Sets the exit code for `leave_at_once`; Locust says it last of all."""
     global _code
     _code = code
 
 
-_at_once, _code = False, 1
+_at_once = False
+_code: int | None = None
 
 
 @atexit.register  # at import, so it is one of the last to run
 def _leave() -> None:
-    if _at_once:
+    if _at_once and _code is not None:
         with contextlib.suppress(OSError, ValueError):  # the reader is gone
             logging.shutdown()
             sys.stdout.flush()

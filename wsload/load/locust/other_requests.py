@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from wsload.load.engine.loop import Engine
 from wsload.load.locust.statistics import TYPE
-from wsload.measure.names import OTHER, Kind, clean
+from wsload.measure.given_names import clean
+from wsload.measure.names import OTHER, Kind
 
 LONGEST_KIND: Final = 100
 """Longer kinds of failure are cut to this many characters."""
@@ -31,6 +32,8 @@ class OtherRequests:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._fired: collections.deque[tuple[str, str, int, str]] = collections.deque()
+        self._scheduled = False
+        """Whether `_record` will yet be called, and look at everything fired until then."""
         self._known: dict[tuple[str, str], str] = {}
         self.names: Final[set[str]] = set()
         """The names of such requests in the results; belongs to the loop's thread."""
@@ -44,7 +47,8 @@ class OtherRequests:
         timed = isinstance(response_time, int | float) and 0 <= response_time < math.inf
         time_ns = int(response_time * 1e6) if timed else -1
         self._fired.append((str(request_type), str(name), time_ns, _kind_of(exception)))
-        if len(self._fired) == 1:
+        if not self._scheduled:  # two threads may both see this; the second call then finds nothing
+            self._scheduled = True
             self._engine.call(self._record)
 
     def recorded(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +61,7 @@ class OtherRequests:
     # On the loop's thread
 
     def _record(self) -> None:
+        self._scheduled = False  # before looking: what is fired from now on schedules anew
         recorder = self._engine.recorder
         while self._fired:
             request_type, name, time_ns, kind = self._fired.popleft()

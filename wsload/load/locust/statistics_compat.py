@@ -34,7 +34,7 @@ def log_many(entry: StatsEntry, values: list[int], content_length: int) -> None:
     second = int(now)
     last = entry.last_request_timestamp
     if entry.use_response_times_cache and last and second > int(last):
-        entry._cache_response_times(second - 1)  # the charts of percentiles need it
+        entry._cache_response_times(second - 1)  # current percentiles need it; keeps twenty
     entry.num_requests += len(values)
     entry.num_reqs_per_sec[second] += len(values)
     entry.last_request_timestamp = now
@@ -68,11 +68,15 @@ def fail_many(stats: RequestStats, kind: str, name: str, error: Exception, ages:
 
 
 def forget_unread(stats: RequestStats, options: Any) -> None:
-    """Drops what Locust keeps for displays that these options leave out: some megabytes in an hour."""
+    """Drops what Locust keeps for displays that these options leave out: some megabytes in an hour.
+
+    Not the latest response times, twenty copies of each row's: load shapes and stop conditions ask for current
+    percentiles.
+    """
     if not shows_seconds(options):
         forget_seconds(stats)
     if not shows_charts(options):
-        forget_charts(stats)
+        stats.history.clear()
 
 
 def shows_seconds(options: Any) -> bool:
@@ -94,16 +98,6 @@ def shows_charts(options: Any) -> bool:
     if options is None or not getattr(options, "headless", False):
         return True
     return any(getattr(options, name, None) for name in CHART_FILES)
-
-
-def forget_charts(stats: RequestStats) -> None:
-    """Ends Locust's charts, and the copies of each row's response times, one a second, that they are made of."""
-    stats.use_response_times_cache = False
-    stats.history.clear()
-    for entry in (stats.total, *stats.entries.values()):
-        if entry.use_response_times_cache:
-            entry.use_response_times_cache = False
-            entry.response_times_cache = None
 
 
 def _rounded(values: list[int]) -> Iterable[tuple[int, int]]:

@@ -36,8 +36,8 @@ class Feed(Generic[T]):
         self.rows: Final = rows
         self.source: Final = source
         self.order: Final = order
-        self.id: Final = f"{next(_numbers)} {source}"
-        """The same in every process, because all load the same locustfile."""
+        self.id: Final = f"{next(_numbers)} {Path(source).name}"
+        """The same in every process, because all load the same locustfile, if perhaps from different directories."""
 
     @overload
     def __get__(self, user: None, user_class: type) -> Self: ...

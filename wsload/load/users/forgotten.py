@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from types import CoroutineType
 from typing import Any, Final
@@ -12,10 +13,16 @@ from wsload.measure.names import FORGOTTEN
 
 OURS: Final = "wsload."
 CALLED: Final = frozenset(
-    ("wsload.load.users.websocket", "wsload.load.users.extra", "wsload.load.users.http", "wsload.load.users.base",
-     "wsload.protocols.chat.user")
-)  # fmt: skip
-"""Modules with methods that a user class calls; coroutines of wsload's other modules are ignored."""
+    (
+        "wsload.load.users.websocket",
+        "wsload.load.users.extra",
+        "wsload.load.users.http",
+        "wsload.load.users.base",
+    )
+)
+"""Modules with methods that a user class calls, beside those of protocols' user classes; coroutines of wsload's other
+modules are ignored."""
+OF_A_PROTOCOL: Final = re.compile(r"wsload\.protocols\..+\.user")
 CALLS: Final = 100
 """At most this many different places are logged."""
 
@@ -31,7 +38,7 @@ class Forgotten:
     def note(self, coroutine: CoroutineType[Any, Any, Any], place: str) -> bool:
         """Counts a coroutine, on any thread; returns False if it is to be ignored."""
         module = coroutine.cr_frame.f_globals.get("__name__", "") if coroutine.cr_frame else ""
-        if module.startswith(OURS) and module not in CALLED:
+        if module.startswith(OURS) and module not in CALLED and not OF_A_PROTOCOL.fullmatch(module):
             return False
         self.count(coroutine.__qualname__, place)
         return True

@@ -16,7 +16,7 @@ from wsload.load.engine.loop import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge
-from wsload.load.locust.ending import end_run
+from wsload.load.locust.ending import Listeners, end_run
 from wsload.load.options.settings import Settings
 from wsload.load.users.rows import Rows
 from wsload.load.ws.opening import Opener
@@ -62,6 +62,7 @@ class ProcessContext:
         """Called when the user of ``run_single_user`` has ended."""
         self._numbers = itertools.count(1)
         self._reported: set[tuple[type, str]] = set()
+        self._listeners: Final = Listeners(environment)
         self.refused = False
         """Whether users that Locust starts are to end at once, because the run could not start or is ending."""
         self._pacer: Pacer | None = None
@@ -100,6 +101,7 @@ class ProcessContext:
         # On the loop's thread, before the run's first user: what is being used there is not taken away.
         self._pacer = self._opener = None
         self.rows.begin()
+        self._reported.clear()
         self.long_looks = LONG_LOOKS
 
     @property
@@ -164,6 +166,7 @@ class ProcessContext:
         self.bridge.to_listeners(self._tell_user_error, user, error, text if first else "")
 
     def _tell_user_error(self, user: Any, error: BaseException, text: str) -> None:
-        self.environment.events.user_error.fire(user_instance=user, exception=error, tb=error.__traceback__)
-        if text:
+        if text:  # first: a listener may end the run
             logger.error("%s\n(further errors like this are counted, but not shown)", text.rstrip())
+        fire = self.environment.events.user_error.fire
+        self._listeners.call(fire, user_instance=user, exception=error, tb=error.__traceback__)

@@ -51,8 +51,6 @@ class Ending:
     """The rule that the server broke, for which this side failed the connection."""
     dropped: str = ""
     """Why this side dropped the TCP connection, if it did: ``aborted``, ``close timeout``."""
-    eof: bool = False
-    """Whether the server ended the TCP connection in order (FIN)."""
     amid_frame: bool = False
     """Whether the stream ended in the middle of a frame."""
     error: Exception | None = None

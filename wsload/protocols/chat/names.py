@@ -25,4 +25,7 @@ COUNTERS: Final = {
     "binary": "binary messages",
 }
 
-register(metrics=METRICS, counters=COUNTERS)
+
+def use() -> None:
+    """Registers them, in a process with users of the chat. Mere imports don't: others may count ``logins`` as well."""
+    register(metrics=METRICS, counters=COUNTERS)

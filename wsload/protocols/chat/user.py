@@ -14,7 +14,7 @@ from wsload.load.ws.request import request_headers
 from wsload.protocols.chat.conversation.mdn import ChatSession
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.protocols.chat.conversation.session import Session
-from wsload.protocols.chat.names import MESSAGE
+from wsload.protocols.chat.names import MESSAGE, use
 from wsload.protocols.chat.probe.cross_check import CrossCheck
 from wsload.protocols.chat.socket import ChatSocket
 
@@ -37,6 +37,7 @@ class ChatUser(WebSocketUser):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
+        use()
         if cls.on_message is not WebSocketUser.on_message:
             raise ClassError(f"{cls.__name__}: a ChatUser's hook for others' posts is on_post(message)")
         if inspect.iscoroutinefunction(cls.on_post):

@@ -30,11 +30,12 @@ _MAY_DIFFER: Final = frozenset(
     {
         *("host", "ws_url", "ws_build", "ws_results", "ws_run_id"),
         *("ws_beside", "ws_beside_build", "ws_beside_results"),
-        *("ws_check", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
+        *("ws_check", "ws_checks", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
+        *("ws_prometheus", "ws_json_progress"),
     }
 )
 """Options for the target, or for what is done with the figures, as opposed to how the load is made."""
-_CLIENT: Final = ("wsload", "locust", "websockets", "uvloop", "picows")
+_CLIENT: Final = ("wsload", "locust", "websockets", "uvloop")
 """Packages whose versions affect latencies."""
 _OF_THE_CODE: Final = frozenset({"commit", "dirty"})
 """Parts of a recorded workload that say where its locustfile comes from; what matters is the file itself."""
