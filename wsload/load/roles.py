@@ -67,6 +67,17 @@ def role_of(environment: Any) -> Role:
     return Worker(environment) if isinstance(environment.runner, WorkerRunner) else Local(environment)
 
 
+def certain_run_time_s(environment: Any) -> float | None:
+    """After how many seconds Locust ends the run in any case; None if it might not.
+
+    A shape ignores ``--run-time``. With a web UI the option may be that of an earlier run, or the form may change it.
+    """
+    options = environment.parsed_options
+    if environment.runner is None or environment.shape_class is not None or not getattr(options, "headless", False):
+        return None
+    return getattr(options, "run_time", None)
+
+
 class Local:
     """The only process, which has both the users and the results."""
 
@@ -79,8 +90,7 @@ class Local:
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
-        options = self._environment.parsed_options
-        if run_time_s := getattr(options, "run_time", None):
+        if run_time_s := certain_run_time_s(self._environment):
             schedule_exit(run_time_s + (self._environment.stop_timeout or 0) + settings.drain_s + GIVEN_UP_S)
         self._recording.start(run.append_own, run.writer.info.target)
         return run
