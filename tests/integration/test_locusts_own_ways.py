@@ -66,11 +66,12 @@ def test_run_single_user_leaves_a_run_that_has_ended(tmp_path: Path, serving: Se
     assert "Results: results/" in out
 
 
-def test_run_single_user_ends_with_ctrl_c(tmp_path: Path, serving: Serving) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
+def test_run_single_user_ends_with_a_signal(tmp_path: Path, serving: Serving, number: signal.Signals) -> None:
     child = script(tmp_path, serving, "run_single_user(Client)")
     counts = until(lambda: list(tmp_path.glob("results/*/counters.jsonl")), what="a run")[0]
     until(lambda: counts.read_bytes().count(b"\n") >= 1, what="an interval")
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     out, _ = child.communicate(timeout=30)
     assert "Results: results/" in out
     assert open_run(counts.parent).info.ended_at is not None

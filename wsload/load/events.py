@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import functools
 import gc
+import logging
 from typing import Any
 
 import gevent
 from locust import events
 from locust.event import Events
+from locust.runners import MasterRunner
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.load.beside import add_other_side
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
-from wsload.load.locust.compat import cache_option_defaults, is_loading
+from wsload.load.locust.compat import (
+    cache_option_defaults,
+    is_in_locusts_main,
+    is_loading,
+    raise_in_main_greenlet,
+)
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
@@ -30,6 +38,8 @@ from wsload.load.watch.page_secrets import PageSecrets
 from wsload.load.watch.start_form import StartForm, refuse_a_busy_port, warn_of_an_open_page
 from wsload.load.watch.web_ui_compat import is_serving
 
+logger = logging.getLogger("wsload")
+
 _lifecycles: dict[int, Lifecycle] = {}
 
 
@@ -38,7 +48,22 @@ def _hurry() -> None:
         lifecycle.hurry()
 
 
-_signals = EndSignals(on_again=_hurry)
+def _end() -> None:
+    """Ends the process at a signal that Locust doesn't handle."""
+    if any(lifecycle.is_ending for lifecycle in _lifecycles.values()):
+        return
+    begun = any(lifecycle.is_running for lifecycle in _lifecycles.values())
+    if begun or not is_in_locusts_main():
+        raise_in_main_greenlet(KeyboardInterrupt())
+        return
+    logger.error("Ended before the run began")
+    for lifecycle in _lifecycles.values():
+        if isinstance(lifecycle.runner, MasterRunner):
+            lifecycle.runner.quit()  # and so the workers that have come
+    raise_in_main_greenlet(SystemExit(ExitCode.NOTHING_MEASURED))
+
+
+_signals = EndSignals(on_unhandled=_end, on_again=_hurry)
 
 
 def _of(environment: Any) -> Lifecycle:

@@ -69,6 +69,8 @@ class Lifecycle:
         """The current run, or the last one, in the process that has the results."""
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
+        self._stopping = False
+        """Whether users have been told to stop since the run began."""
         self._end: gevent.Greenlet | None = None
         self._pair: Pair | None = None
         """Where two sides are loaded in the same seconds."""
@@ -88,6 +90,11 @@ class Lifecycle:
     def is_running(self) -> bool:
         """Whether a run has begun and not ended."""
         return self._phase is Phase.RUNNING
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the run's users have been told to stop, and the run has not ended yet."""
+        return self._phase is Phase.ENDING or (self._phase is Phase.RUNNING and self._stopping)
 
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
@@ -110,12 +117,13 @@ class Lifecycle:
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
-        self._phase = Phase.RUNNING
+        self._phase, self._stopping = Phase.RUNNING, False
         gevent.spawn(self._follow_target)
 
     def test_stopping(self) -> None:
         # When one worker quits, a master may still move its users to another that is stopping. They would not be
         # recorded, so they are not admitted.
+        self._stopping = True
         self._role.admit(False)
 
     def test_stop(self) -> None:

@@ -73,7 +73,11 @@ def certain_run_time_s(environment: Any) -> float | None:
     A shape ignores ``--run-time``. With a web UI the option may be that of an earlier run, or the form may change it.
     """
     options = environment.parsed_options
-    if environment.runner is None or environment.shape_class is not None or not getattr(options, "headless", False):
+    if (
+        environment.runner is None
+        or environment.shape_class is not None
+        or not getattr(options, "headless", False)
+    ):
         return None
     return getattr(options, "run_time", None)
 

@@ -11,6 +11,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -150,6 +151,30 @@ def listeners(event: EventHook) -> list[Any]:
 def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
     """Has ``fire`` called by whatever fires the event."""
     event.fire = fire  # type: ignore[method-assign]
+
+
+# Locust's main function
+
+
+def is_in_locusts_main() -> bool:
+    """Whether this process is a ``locust`` command that has begun; called off the main greenlet."""
+    return _main_frame() is not None
+
+
+def locust_ends_at_sigterm() -> bool:
+    """Whether Locust's ``main`` has come to the point where it handles SIGTERM; called off the main greenlet."""
+    frame = _main_frame()
+    return frame is not None and "sig_term_handler" in frame.f_locals
+
+
+def _main_frame() -> FrameType | None:
+    frame: FrameType | None = gevent.get_hub().parent.gr_frame
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) != (
+        "locust.main",
+        "main",
+    ):
+        frame = frame.f_back
+    return frame
 
 
 # gevent and CPython
