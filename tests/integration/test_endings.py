@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import shutil
@@ -26,6 +27,13 @@ async def deaf(connection: ServerConnection) -> None:
     """Never answers: a run that ends waits for as long as it is told to."""
     async for _ in connection:
         pass
+
+
+async def slow(connection: ServerConnection) -> None:
+    """Answers each message three seconds later."""
+    async for message in connection:
+        await asyncio.sleep(3)
+        await connection.send(message)
 
 
 def started(
@@ -125,6 +133,25 @@ def test_a_signal_ends_a_run_with_a_shape_which_locust_lets_run_on(
     assert "Traceback" not in finished.stderr
     assert finished.run["ended_at"] is not None
     assert finished.stdout.count("Results: ") == 1
+
+
+@pytest.mark.parametrize("processes_", [1, 2])
+def test_users_that_a_ramp_down_has_told_to_stop_are_waited_for(
+    start_locust: Callable[..., LocustRun], serving: Serving, processes_: int
+) -> None:
+    """The run ends a second after the ramp-down, while three users wait for answers that come later."""
+    run = started(
+        start_locust,
+        serving,
+        *("-f", LOCUSTFILES / "shaped.py", "--ws-drain", "10s", *processes(processes_)),
+        handler=slow,
+        env={"TEST_SHAPE": "4:4 5:1"},
+    )
+    finished = run.finish()
+    assert finished.returncode == 0, finished.stderr
+    assert finished.failures == {}
+    assert finished.counter("sent") == finished.count("message") + finished.counter("lost") > 4
+    assert finished.count("close") == 4
 
 
 @pytest.mark.parametrize("number", [INT, TERM, HUP], ids=lambda number: number.name)
