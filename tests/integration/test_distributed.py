@@ -193,6 +193,34 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
     assert "Traceback" not in finished.stderr, finished.stderr
 
 
+def test_checks_are_the_masters_and_those_of_the_runs_start(
+    start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path
+) -> None:
+    """The file is gone from where the worker is, and later from where the master is."""
+    checks, port = tmp_path / "checks.txt", str(free_port())
+    checks.write_text("lost < 1\n")
+    common = ("-f", CHAT, "--headless", "--only-summary", "-u", "4", "-r", "4", "--host", server.url)
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    master = start_locust(*common, "--master", "--expect-workers", "1", *bind, "--ws-checks", "checks.txt")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pyproject.toml").write_text('[tool.wsload]\nchecks = ["nonsense"]\n')
+    worker = LocustRun("-f", CHAT, "--worker", "--master-port", port, cwd=elsewhere)
+    try:
+        master.wait_for_intervals(2)
+        checks.unlink()
+        (tmp_path / "pyproject.toml").write_text('[tool.wsload]\nchecks = ["nonsense"]\n')
+        os.kill(master.pid, signal.SIGINT)
+        finished = master.finish()
+        assert worker.finish().returncode == 0
+    finally:
+        worker.kill()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert [check["expression"] for check in finished.run["checks"]] == ["lost < 1"]
+    assert finished.count("message") > 0
+
+
 @pytest.mark.parametrize("ahead_s", [3, -5])
 def test_a_workers_clock_stretches_no_run(
     start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path, ahead_s: int

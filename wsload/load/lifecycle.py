@@ -20,7 +20,7 @@ from typing import Any, Final, NoReturn
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import LocalRunner
+from locust.runners import LocalRunner, WorkerRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
@@ -71,6 +71,8 @@ class Lifecycle:
         self._phase = Phase.BETWEEN_RUNS
         self._stopping = False
         """Whether users have been told to stop since the run began."""
+        self._drain_s = 0.0
+        """That of the run; the options are not read again at its end, when files may be gone."""
         self._end: gevent.Greenlet | None = None
         self._pair: Pair | None = None
         """Where two sides are loaded in the same seconds."""
@@ -104,10 +106,12 @@ class Lifecycle:
         environment = self.environment
         gc.collect()  # now, before users have to wait for it
         try:
-            run = self._role.begin(settings_of(environment, host_known=True))
+            settings = settings_of(environment, host_known=True)
+            run = self._role.begin(settings)
         except UsageError as error:
             self._refuse(error)
             return
+        self._drain_s = settings.drain_s
         if run is not None:
             self.run = run
             run.on_abort = lambda why: end_run(environment, f"--ws-abort-on: {why}", StopTest())
@@ -249,7 +253,8 @@ def settings_of(
     environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
 ) -> Settings:
     """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
-    settings = Settings.of(options or environment.parsed_options or Namespace())
+    judges = not isinstance(environment.runner, WorkerRunner)
+    settings = Settings.of(options or environment.parsed_options or Namespace(), judges=judges)
     targets_of(environment, settings, host_known=host_known, form_host=form_host)
     return settings
 

@@ -199,6 +199,7 @@ class Master:
         self._runner = environment.runner
         self._collector: Collector | None = None
         """For the run in progress."""
+        self._drain_s = 0.0
         self._rows: Counter[str] = Counter()
         """How many rows of each feed were handed out to the workers."""
         if environment.parsed_options.processes:
@@ -211,6 +212,7 @@ class Master:
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        self._drain_s = settings.drain_s
         self._rows.clear()
         self._collector = Collector(run.append)
         run.processes = self._collector.workers.values
@@ -219,9 +221,8 @@ class Master:
     def end(self) -> list[RunWarning]:
         """Asks the workers to end, whatever ended the run, and waits for their last intervals."""
         assert self._collector is not None
-        settings = Settings.of(self._environment.parsed_options)
         self._runner.send_message("wsload_finish", {})
-        patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
+        patience_s = self._drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None
         return found
