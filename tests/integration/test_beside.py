@@ -160,7 +160,7 @@ def test_a_side_that_can_not_be_stored_leaves_no_run_of_the_other(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--ws-beside", "ws://127.0.0.1:1"), "--ws-beside: it is the URL of --host"),
+        (("--ws-beside", "ws://127.0.0.1:1"), "--ws-beside: it is the same URL as --host"),
         (
             ("--ws-beside", "ws://127.0.0.1:2", "--ws-beside-build", "dev"),
             "--ws-beside-build: both builds are called 'dev'",

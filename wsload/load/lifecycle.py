@@ -199,19 +199,19 @@ class Lifecycle:
             return
         self.run.show()
         if exit_code and self.run.exit_code() is None and self.environment.process_exit_code is None:
+            failed = self.locusts_code() is not None
             logger.warning(
-                "Exit code %d, because Locust exits with it after any failed request%s",
+                "Exit code %d, because Locust exits with it after %s%s",
                 exit_code,
-                "; with --exit-code-on-error 0, only the checks decide" if self.run.checks else "",
+                "any failed request" if failed else "an unhandled exception, which is in the log",
+                "; with --exit-code-on-error 0, only the checks decide" if failed and self.run.checks else "",
             )
 
     def _end_run(self) -> None:
         try:
             if self._pair is not None:
-                drain_s = settings_of(self.environment, host_known=False).drain_s
-                self._pair.wait_for_the_other(
-                    self, (self.environment.stop_timeout or 0) + drain_s + PATIENCE_S
-                )
+                stop_timeout_s = self.environment.stop_timeout or 0
+                self._pair.wait_for_the_other(self, stop_timeout_s + self._drain_s + PATIENCE_S)
             found = self._role.end()
             gc.unfreeze()
             if self.run is not None:
