@@ -25,7 +25,7 @@ from locust.runners import LocalRunner, WorkerRunner
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import heed_stops
-from wsload.load.locust.ending import end_run
+from wsload.load.locust.ending import end_run, stop_run
 from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.options.settings import Settings
 from wsload.load.pair import Pair
@@ -240,7 +240,10 @@ class Lifecycle:
         self._role.admit(False)
         if headless:
             environment.process_exit_code = ExitCode.USAGE
-        gevent.spawn(self.runner.quit if headless else self.runner.stop)
+        if headless:
+            gevent.spawn(self.runner.quit)
+        else:
+            gevent.spawn(stop_run, environment)
 
     def _follow_target(self) -> None:
         while self._phase is Phase.RUNNING:

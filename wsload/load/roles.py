@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 import gevent
+from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.load.cluster.collector import Collector
@@ -23,6 +24,7 @@ from wsload.load.locust.compat import (
     wanted_users,
     worker_is_gone,
 )
+from wsload.load.locust.ending import STOP_TEST, end_run
 from wsload.load.locust.last_resort import cancel_exit, kill_children_at_exit, schedule_exit
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
@@ -208,6 +210,7 @@ class Master:
         self._runner.register_message("wsload_interval", self._on_interval)
         self._runner.register_message("wsload_done", self._on_done)
         self._runner.register_message("wsload_rows", self._on_rows)
+        self._runner.register_message(STOP_TEST, self._on_stop_test)
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
@@ -262,6 +265,10 @@ class Master:
                 "wsload_rows", {**msg.data, "first": self._rows[feed]}, client_id=sender_of(msg)
             )
             self._rows[feed] += count
+
+    def _on_stop_test(self, environment: Any, msg: Any) -> None:
+        if self._collector_for(msg):
+            end_run(environment, f"{msg.data['reason']} (worker {sender_of(msg)})", StopTest())
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):

@@ -1,6 +1,6 @@
 """What wsload uses of Locust's runners and events, gevent and ``logging`` without their documentation promising it.
 
-Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web UI in
+Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web page in
 `wsload.load.watch.web_ui_compat`. Each function says what it relies on and why, and has a canary in
 tests/unit/test_locust_compat.py, which names the dependency and version when a release changes it.
 """
@@ -31,6 +31,7 @@ from locust.runners import (
     Runner,
     WorkerRunner,
 )
+from locust.web import WebUI
 
 # Locust's runners
 
@@ -153,7 +154,14 @@ def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
     event.fire = fire  # type: ignore[method-assign]
 
 
-# Locust's main function
+# Locust's web UI and main function
+
+
+def end_ramp(web_ui: WebUI | None) -> None:
+    """Ends the greenlet in which the web UI has a master start users, which goes on when the runner is stopped."""
+    if web_ui is not None and web_ui._swarm_greenlet is not None:
+        web_ui._swarm_greenlet.kill()
+        gevent.sleep(0.01)  # what it has just ordered is sent before the stop
 
 
 def is_in_locusts_main() -> bool:
