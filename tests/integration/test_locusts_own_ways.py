@@ -102,6 +102,29 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     assert out.strip() == "0"
 
 
+def test_a_library_that_starts_again_while_users_still_stop_has_two_runs(
+    tmp_path: Path, serving: Serving
+) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client], stop_timeout=20)\n"
+        "runner = environment.create_local_runner()\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "gevent.sleep(2)\n"
+        "stopping = gevent.spawn(runner.stop)\n"
+        "gevent.sleep(0.1)\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "stopping.join()\n"
+        "gevent.sleep(2)\n"
+        "runner.quit()\n"
+    )
+    ended(script(tmp_path, serving, body, "await asyncio.sleep(1.5)\n"))
+    runs = [open_run(path) for path in find_runs(tmp_path / "results")]
+    assert len(runs) == 2
+    for run in runs:
+        assert run.info.ended_at is not None
+        assert run.totals().counters["requests"] > 0
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_users_of_other_kinds_take_no_part_of_the_rate_and_name_no_target(
     run_locust: Callable[..., Finished], serving: Serving, number: int

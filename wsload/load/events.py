@@ -102,6 +102,7 @@ def _on_init(environment: Any, **_: Any) -> None:
             StartForm(
                 environment,
                 lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
+                lambda: lifecycle.is_ending,
             )
             warn_of_an_open_page(environment.parsed_options)
 

@@ -50,6 +50,8 @@ FAILURES: Final = {
 PATIENCE_S: Final = 12.0
 """How long one side waits for the other at the end, in addition to stop timeout and draining."""
 
+STEP_S: Final = 0.1
+
 
 class Phase(Enum):
     """The state of a process, in a cycle."""
@@ -101,6 +103,8 @@ class Lifecycle:
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
         if isinstance(self.runner, LocalRunner):
+            while self.is_ending:  # started again while users still stop
+                gevent.sleep(STEP_S)
             heed_stops(self.runner)
         self._wait_for_end()
         environment = self.environment
