@@ -45,7 +45,7 @@ DOCUMENTED_BASES = {"gevent.event.Event"}
 UNDOCUMENTED = {
     "gevent": "async_ handle_system_error killone set_hub",
     "locust": (
-        "start= fire= ui_extra_args_dict default_args_dict csv_prefix html_file "
+        "start= fire= ui_extra_args_dict default_args_dict csv_prefix html_file sig_term_handler "
         "target_user_count target_user_classes_count user_greenlets update_state spawning_greenlet node_id "
         "STATE_INIT STATE_SPAWNING STATE_RUNNING STATE_CLEANUP STATE_STOPPING STATE_STOPPED STATE_MISSING "
         "LOCUST_STATE_RUNNING LOCUST_STATE_STOPPING get_next_task template_args /swarm /user /stats/requests "

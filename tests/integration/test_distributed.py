@@ -9,8 +9,10 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from support.locust_run import CHAT, ECHO, Finished, LocustRun
 from support.serving import Serving, echo
 from support.waiting import until
@@ -169,46 +171,58 @@ def test_a_worker_killed_in_mid_run_is_named_and_its_part_is_kept(
     assert finished.directory == directory
 
 
+class WebSwarm:
+    """A master with a web UI, and workers."""
+
+    def __init__(self, start: Callable[..., LocustRun], *options: str | Path, workers: int = 2) -> None:
+        port, web_port = str(free_port()), str(free_port())
+        self.base = f"http://127.0.0.1:{web_port}"
+        web = ["--web-host", "127.0.0.1", "--web-port", web_port]
+        bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+        self.master = start("-f", CHAT, "--master", *web, *bind, "--ws-allow-invalid", *options)
+        self._workers = [start("-f", CHAT, "--worker", "--master-port", port) for _ in range(workers)]
+        self.master.wait_for(f"{workers} workers connected")
+        until(self._answers)
+
+    def post(self, path: str, **data: object) -> bool:
+        answer = requests.post(f"{self.base}/{path}", data=data, timeout=30)
+        return bool(answer.json()["success"])
+
+    def now(self) -> dict[str, Any]:
+        answer: dict[str, Any] = requests.get(f"{self.base}/stats/requests", timeout=10).json()
+        return answer
+
+    def finish(self) -> Finished:
+        os.kill(self.master.pid, signal.SIGTERM)
+        finished = self.master.finish()
+        for worker in self._workers:
+            worker.finish()
+        return finished
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(self.base, timeout=10).ok
+        return False
+
+
 def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
     start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path
 ) -> None:
-    requests = pytest.importorskip("requests")
-    port, web_port = str(free_port()), str(free_port())
-    web = ["--web-host", "127.0.0.1", "--web-port", web_port]
-    bind = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
-    master = start_locust("-f", CHAT, "--master", "--host", server.url, *web, *bind, "--ws-allow-invalid")
-    workers = [start_locust("-f", CHAT, "--worker", "--master-port", port) for _ in range(2)]
-    master.wait_for("2 workers connected")
-    base = f"http://127.0.0.1:{web_port}"
-
-    def answers() -> bool:
-        with contextlib.suppress(requests.ConnectionError):
-            return requests.get(base, timeout=10).ok
-        return False
-
-    def state() -> str:
-        return requests.get(f"{base}/stats/requests", timeout=10).json()["state"]
+    swarm = WebSwarm(start_locust, "--host", server.url)
 
     def run_directory(number: int) -> Path:
         results = tmp_path / "results"
         until(lambda: results.is_dir() and len(list(results.iterdir())) == number)
         return max(results.iterdir())
 
-    until(answers)
     for number in (1, 2):
-        started = requests.post(
-            f"{base}/swarm", data={"user_count": USERS, "spawn_rate": USERS, "host": server.url}, timeout=10
-        )
-        assert started.json()["success"]
+        assert swarm.post("swarm", user_count=USERS, spawn_rate=USERS, host=server.url)
         directory = run_directory(number)
         until(lambda directory=directory: intervals_in(directory) >= 2)
-        assert requests.post(f"{base}/stop", timeout=30).json()["success"]
+        assert swarm.post("stop")
         until(lambda directory=directory: (directory / "summary.json").is_file())
-        until(lambda: state() in ("ready", "stopped"))
-    os.kill(master.pid, signal.SIGTERM)
-    finished = master.finish()
-    for worker in workers:
-        worker.finish()
+        until(lambda: swarm.now()["state"] in ("ready", "stopped"))
+    finished = swarm.finish()
     server.stop()
     assert server.account is not None
     totals = 0
@@ -219,6 +233,64 @@ def test_stop_and_start_again_in_the_web_ui_makes_two_runs(
         totals += merged
     assert totals == server.account["posts"]
     assert "Traceback" not in finished.stderr, finished.stderr
+
+
+def test_a_run_of_the_web_ui_that_is_aborted_starts_no_more_users(
+    start_locust: Callable[..., LocustRun], server: ServerProcess
+) -> None:
+    """Ten users a second: it is aborted long before all have been started."""
+    swarm = WebSwarm(start_locust, "--host", server.url, "--ws-abort-on", "message.p50 > 1ns for 2s")
+    assert swarm.post("swarm", user_count=400, spawn_rate=10, host=server.url)
+    swarm.master.wait_for("Stopping the run: --ws-abort-on")
+    until(lambda: swarm.now()["state"] == "stopped")
+    assert swarm.now()["user_count"] == 0
+    finished = swarm.finish()
+    assert finished.run["ended_at"] is not None
+    assert finished.summary["peaks"]["users"] < 300
+    assert "Timeout" not in finished.stderr and "Traceback" not in finished.stderr
+
+
+def test_a_run_of_the_web_ui_that_is_refused_has_no_users(
+    start_locust: Callable[..., LocustRun], server: ServerProcess
+) -> None:
+    swarm = WebSwarm(start_locust, "--host", server.url, "--ws-results", "/dev/null/results")
+    assert swarm.post("swarm", user_count=100, spawn_rate=1, host=server.url)
+    swarm.master.wait_for("The run was not started")
+    until(lambda: swarm.now()["state"] == "stopped")
+    assert swarm.now()["user_count"] == 0
+    finished = swarm.finish()
+    assert "Timeout" not in finished.stderr and "Traceback" not in finished.stderr
+    server.stop()
+    assert server.account is not None
+    assert server.account["posts"] == 0
+
+
+def test_checks_are_the_masters_and_those_of_the_runs_start(
+    start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path
+) -> None:
+    """The file is gone from where the worker is, and later from where the master is."""
+    checks, port = tmp_path / "checks.txt", str(free_port())
+    checks.write_text("lost < 1\n")
+    common = ("-f", CHAT, "--headless", "--only-summary", "-u", "4", "-r", "4", "--host", server.url)
+    bind = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    master = start_locust(*common, "--master", "--expect-workers", "1", *bind, "--ws-checks", "checks.txt")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pyproject.toml").write_text('[tool.wsload]\nchecks = ["nonsense"]\n')
+    worker = LocustRun("-f", CHAT, "--worker", "--master-port", port, cwd=elsewhere)
+    try:
+        master.wait_for_intervals(2)
+        checks.unlink()
+        (tmp_path / "pyproject.toml").write_text('[tool.wsload]\nchecks = ["nonsense"]\n')
+        os.kill(master.pid, signal.SIGINT)
+        finished = master.finish()
+        assert worker.finish().returncode == 0
+    finally:
+        worker.kill()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert [check["expression"] for check in finished.run["checks"]] == ["lost < 1"]
+    assert finished.count("message") > 0
 
 
 @pytest.mark.parametrize("ahead_s", [3, -5])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -81,3 +82,22 @@ def test_several_processes_end_each_by_itself_and_the_run_with_them(
     assert finished.returncode == 0
     assert finished.summary["duration_s"] < 10
     assert finished.count("message") > 0
+
+
+@pytest.mark.parametrize("where", ["task", "listener"])
+def test_stop_test_on_one_worker_stops_the_run_of_all(
+    run_locust: Callable[..., Finished], serving: Serving, where: str
+) -> None:
+    """One of four users raises it, on one of two workers."""
+    finished = run_locust(
+        *("-f", LOCUSTFILES / "enders.py", "--headless", "-u", "4", "-r", "4", "-t", "20s", *processes(2)),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
+        env={"TEST_WHERE": where, "TEST_HOW": "StopTest", "TEST_ONE_WORKER": "yes"},
+        limit_s=30,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.summary["duration_s"] < 10
+    assert finished.summary["peaks"]["users"] == 4
+    assert len(re.findall(r"Stopping the run: .*: enough \(worker \S+\)", finished.stderr)) == 1
+    assert len(finished.summary["processes"]) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import resource
 import shutil
 import signal
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.locust_run import FILES, LOCUSTFILES, LocustRun, processes
+from support.locust_run import FILES, LOCUSTFILES, LocustRun, own_ports, processes
 from support.serving import Serving, echo
 from websockets.asyncio.server import ServerConnection
 
@@ -25,6 +27,13 @@ async def deaf(connection: ServerConnection) -> None:
     """Never answers: a run that ends waits for as long as it is told to."""
     async for _ in connection:
         pass
+
+
+async def slow(connection: ServerConnection) -> None:
+    """Answers each message three seconds later."""
+    async for message in connection:
+        await asyncio.sleep(3)
+        await connection.send(message)
 
 
 def started(
@@ -109,6 +118,57 @@ def test_told_a_third_time_a_process_ends_at_once_and_says_so(
     finished = run.finish()
     assert finished.returncode == 128 + TERM
     assert "was not judged" in finished.stderr
+
+
+@pytest.mark.parametrize("number", [INT, TERM, HUP], ids=lambda number: number.name)
+@pytest.mark.parametrize("processes_", [1, 2])
+def test_a_signal_ends_a_run_with_a_shape_which_locust_lets_run_on(
+    start_locust: Callable[..., LocustRun], serving: Serving, number: signal.Signals, processes_: int
+) -> None:
+    run = started(start_locust, serving, "-f", LOCUSTFILES / "shaped.py", *processes(processes_))
+    run.wait_for_intervals(2)
+    os.kill(run.pid, number)
+    finished = run.finish()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert finished.run["ended_at"] is not None
+    assert finished.stdout.count("Results: ") == 1
+
+
+@pytest.mark.parametrize("processes_", [1, 2])
+def test_users_that_a_ramp_down_has_told_to_stop_are_waited_for(
+    start_locust: Callable[..., LocustRun], serving: Serving, processes_: int
+) -> None:
+    """The run ends a second after the ramp-down, while three users wait for answers that come later."""
+    run = started(
+        start_locust,
+        serving,
+        *("-f", LOCUSTFILES / "shaped.py", "--ws-drain", "10s", *processes(processes_)),
+        handler=slow,
+        env={"TEST_SHAPE": "4:4 5:1"},
+    )
+    finished = run.finish()
+    assert finished.returncode == 0, finished.stderr
+    assert finished.failures == {}
+    assert finished.counter("sent") == finished.count("message") + finished.counter("lost") > 4
+    assert finished.count("close") == 4
+
+
+@pytest.mark.parametrize("number", [INT, TERM, HUP], ids=lambda number: number.name)
+def test_a_signal_ends_a_master_that_waits_for_workers_and_those_that_have_come(
+    start_locust: Callable[..., LocustRun], serving: Serving, number: signal.Signals
+) -> None:
+    ports = own_ports()
+    master = started(start_locust, serving, "--master", "--expect-workers", "2", *ports)
+    worker = start_locust("-f", OWING, "--worker", "--loglevel", "DEBUG", *ports)
+    # Locust's own worker has a traceback for a master that ends before it has set up its reports.
+    worker.wait_for("Connected to locust master")
+    os.kill(master.pid, number)
+    finished = master.finish()
+    assert finished.returncode == 5
+    assert "Ended before the run began" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert worker.finish().returncode == 0
 
 
 def test_workers_end_with_a_master_that_was_killed(

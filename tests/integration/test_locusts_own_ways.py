@@ -72,11 +72,12 @@ def test_run_single_user_leaves_a_run_that_has_ended(tmp_path: Path, serving: Se
     assert "Results: results/" in out
 
 
-def test_run_single_user_ends_with_ctrl_c(tmp_path: Path, serving: Serving) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda it: it.name)
+def test_run_single_user_ends_with_a_signal(tmp_path: Path, serving: Serving, number: signal.Signals) -> None:
     child = script(tmp_path, serving, "run_single_user(Client)")
     counts = until(lambda: list(tmp_path.glob("results/*/counters.jsonl")), what="a run")[0]
     until(lambda: counts.read_bytes().count(b"\n") >= 1, what="an interval")
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     out, _ = child.communicate(timeout=30)
     assert "Results: results/" in out
     assert open_run(counts.parent).info.ended_at is not None
@@ -208,6 +209,29 @@ def test_the_first_error_of_each_run_is_logged(tmp_path: Path, serving: Serving)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 0, err
     assert err.count("ValueError: a bug") == err.count("counted, but not shown") == 2
+
+
+def test_a_library_that_starts_again_while_users_still_stop_has_two_runs(
+    tmp_path: Path, serving: Serving
+) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client], stop_timeout=20)\n"
+        "runner = environment.create_local_runner()\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "gevent.sleep(2)\n"
+        "stopping = gevent.spawn(runner.stop)\n"
+        "gevent.sleep(0.1)\n"
+        "runner.start(1, spawn_rate=1)\n"
+        "stopping.join()\n"
+        "gevent.sleep(2)\n"
+        "runner.quit()\n"
+    )
+    ended(script(tmp_path, serving, body, "await asyncio.sleep(1.5)\n"))
+    runs = [open_run(path) for path in find_runs(tmp_path / "results")]
+    assert len(runs) == 2
+    for run in runs:
+        assert run.info.ended_at is not None
+        assert run.totals().counters["requests"] > 0
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -280,7 +280,30 @@ def test_a_refusal_that_the_checks_allow_is_locust_s_exit_code_and_said(
     finished = run_locust("--host", host, *load, *option, "--ws-check", "buy.failed.rate < 90%")
     assert finished.returncode == code, finished.stderr
     assert [check["passed"] for check in finished.run["checks"]] == [True]
-    assert ("with --exit-code-on-error 0 the checks alone decide" in finished.stderr) == bool(code)
+    assert ("with --exit-code-on-error 0, only the checks decide" in finished.stderr) == bool(code)
+
+
+def test_a_listener_that_raises_is_not_called_a_failed_request(
+    run_locust: RunLocust, serving: Serving, tmp_path: Path
+) -> None:
+    raising = "\n\n@events.test_start.add_listener\ndef fail(**_):\n    raise RuntimeError('a bug')\n"
+    (tmp_path / "locustfile.py").write_text((LOCUSTFILES / "owing.py").read_text() + raising)
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    finished = run_locust("--host", host, "--headless", "--only-summary", "-t", "2s")
+    assert finished.returncode == 2
+    assert "Exit code 2, because Locust exits with it after an unhandled exception" in finished.stderr
+    assert "failed request" not in finished.stderr
+
+
+def test_with_json_standard_output_is_locusts_json_and_nothing_else(
+    run_locust: RunLocust, serving: Serving
+) -> None:
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    finished = run_locust(
+        "-f", LOCUSTFILES / "owing.py", "--host", host, "--headless", "-t", "2s", "--json", "--skip-log"
+    )
+    assert {entry["name"] for entry in json.loads(finished.stdout)} >= {"message", "open"}
+    assert "Results: results/" in finished.stderr
 
 
 def test_secrets_reach_no_file_and_no_output(run_locust: RunLocust, server: ServerProcess) -> None:

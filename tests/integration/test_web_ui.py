@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ import psutil
 import pytest
 import requests
 from support import devtools
-from support.locust_run import CHAT, FILES, Finished, LocustRun
+from support.locust_run import CHAT, FILES, LOCUSTFILES, Finished, LocustRun
+from support.serving import Serving
 from support.waiting import until
+from websockets.asyncio.server import ServerConnection
 
 from wsload.exit_codes import ExitCode
 from wsload.load.options.table import FORM
@@ -84,8 +89,12 @@ STOPPED = "/stopped/i.test(document.body.innerText)"
 def url(start_locust: Callable[..., LocustRun]) -> str:
     """Where a locust's web UI is."""
     run = start_locust("-f", CHAT, "--web-host", "127.0.0.1", "--web-port", "0")
-    # Locust says the port that it was given, not the one it got.
     run.wait_for("No --host given")
+    return address_of(run)
+
+
+def address_of(run: LocustRun) -> str:
+    """Where a locust's web UI listens, which was given port 0: Locust says that one, not the one it got."""
     process = psutil.Process(run.pid)
 
     def listening() -> list[int]:
@@ -208,6 +217,45 @@ def test_a_stop_right_after_a_start_is_heeded(url: str, tmp_path: Path) -> None:
     until(lambda: all(stored(run, "run.json")["ended_at"] for run in runs), what="the end of all runs")
     now = requests.get(f"{url}stats/requests", timeout=20).json()
     assert (now["state"], now["user_count"]) == ("stopped", 0)
+
+
+def test_no_run_is_started_while_the_last_one_is_ending(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    async def late(connection: ServerConnection) -> None:
+        async for message in connection:
+            await asyncio.sleep(4)
+            await connection.send(message)
+
+    run = start_locust(
+        *("-f", LOCUSTFILES / "owing.py", "--host", f"ws://127.0.0.1:{serving.websocket(late)}"),
+        *("--web-host", "127.0.0.1", "--web-port", "0", "--stop-timeout", "30"),
+    )
+    run.wait_for("Starting web interface")
+    url = address_of(run)
+
+    def swarm() -> Any:
+        return requests.post(f"{url}swarm", data={"user_count": 2, "spawn_rate": 2}, timeout=20).json()
+
+    def refused() -> str:
+        answer = swarm()
+        return "" if answer["success"] else str(answer["message"])
+
+    assert swarm()["success"]
+    run.wait_for_intervals(2)
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(requests.post, f"{url}stop", timeout=30)
+        assert until(refused) == "the last run is still ending: start the next one when it has stopped"
+        assert stopping.result().json()["success"]
+    assert swarm()["success"]
+    run.wait_for("Results go to (?s:.*)Results go to")
+    requests.post(f"{url}stop", timeout=30)
+    run.signal(signal.SIGTERM)
+    finished = run.finish()
+    assert "Traceback" not in finished.stderr
+    runs = [stored(directory, "run.json") for directory in finished.directories]
+    assert len(runs) == 2
+    assert all(run["ended_at"] for run in runs)
 
 
 def test_an_address_that_can_not_be_listened_on_is_one_line(run_locust: Callable[..., Finished]) -> None:

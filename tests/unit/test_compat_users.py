@@ -37,7 +37,7 @@ class Handle:
         for link in list(self.links):
             link(self)
 
-    def join(self, timeout: float) -> None:
+    def join(self, timeout: float | None = None) -> None:
         self.dead = True
 
 
@@ -101,6 +101,19 @@ def test_a_user_without_time_to_stop_is_killed(environment: Environment) -> None
         runner, user = started(environment)
         runner.stop_users({"Someone": 1})
         assert (user.handle.kills, user.asked, runner.user_count) == (1, 0, 0)
+
+
+def test_a_user_that_was_told_before_is_waited_for(environment: Environment) -> None:
+    """A group does not wait for a member that it is killing already."""
+    environment.stop_timeout = 0
+    runner, user = started(environment)
+    user.group.killone(user.handle, block=False)
+    user.handle.dead, joined = False, []
+    user.handle.join = lambda: joined.append(user)
+    runner.user_greenlets.add(user.handle)
+    runner.user_greenlets.dying.add(user.handle)
+    user.stop(force=True)
+    assert len(joined) == 1
 
 
 def test_a_group_takes_a_member_that_is_no_greenlet(environment: Environment) -> None:

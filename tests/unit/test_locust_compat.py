@@ -5,6 +5,9 @@ Each failure names the dependency, the version installed, and what wsload would 
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import logging
 import sys
 import threading
@@ -335,6 +338,47 @@ def test_an_exception_reaches_the_main_greenlet() -> None:
         gevent.spawn(compat.raise_in_main_greenlet, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             gevent.sleep(5)
+
+
+def test_the_web_ui_starts_users_in_a_greenlet_of_its_own(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with needed("locust", "WebUI._swarm_greenlet", "to end a ramp when a run is aborted"):
+        monkeypatch.setattr(sys, "argv", ["locust"])
+        environment.parsed_options = argument_parser.get_parser().parse_args([])
+        runner = environment.create_local_runner()
+        compat.replace_start(runner, lambda *_: gevent.sleep(60))
+        web_ui = environment.create_web_ui("127.0.0.1", 8089, delayed_start=True)
+        compat.end_ramp(None)
+        compat.end_ramp(web_ui)
+        web_ui.app.test_client().post("/swarm", data={"user_count": 1, "spawn_rate": 1})
+        greenlet = web_ui._swarm_greenlet
+        assert greenlet is not None and not greenlet.dead
+        compat.end_ramp(web_ui)
+        assert greenlet.dead
+
+
+def test_how_far_locusts_main_has_come_is_known() -> None:
+    with needed(
+        "locust", "main.main and its sig_term_handler", "so that SIGTERM ends a run before Locust heeds it"
+    ):
+        code = ast.parse(inspect.getsource(importlib.import_module("locust.main")))
+        (main,) = (node for node in code.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+        steps = [ast.unparse(step) for step in main.body]
+        (defined,) = (at for at, step in enumerate(steps) if step.startswith("def sig_term_handler"))
+        (handled,) = (
+            at for at, step in enumerate(steps) if step.startswith("gevent.signal_handler(signal.SIGTERM")
+        )
+        between = main.body[defined + 1 : handled]
+        assert all(isinstance(step, ast.FunctionDef) for step in between)
+    with needed("gevent", "Hub.parent and greenlet.gr_frame", "to look at what the main greenlet does"):
+        found = gevent.spawn(lambda: (compat.is_in_locusts_main(), compat.locust_ends_at_sigterm()))
+        assert found.get(timeout=5) == (False, False)
+        for handler, ends in (("", False), ("sig_term_handler = 1\n    ", True)):
+            scope: dict[str, Any] = {"__name__": "locust.main", "wait": lambda each: each.get(timeout=5)}
+            exec(f"def main(found):\n    {handler}return wait(found)", scope)
+            found = gevent.spawn(lambda: (compat.is_in_locusts_main(), compat.locust_ends_at_sigterm()))
+            assert scope["main"](found) == (True, ends)
 
 
 def test_locust_leaves_real_threads_to_be_had() -> None:

@@ -15,11 +15,17 @@ from locust.event import EventHook, Events
 from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.load.beside import add_other_side
 from wsload.load.engine.limits import raise_file_limit
 from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
 from wsload.load.locust import output
-from wsload.load.locust.compat import cache_option_defaults, is_loading
+from wsload.load.locust.compat import (
+    cache_option_defaults,
+    is_in_locusts_main,
+    is_loading,
+    raise_in_main_greenlet,
+)
 from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
@@ -53,7 +59,22 @@ def _hurry() -> None:
         lifecycle.hurry()
 
 
-_signals = EndSignals(on_again=_hurry)
+def _end() -> None:
+    """Ends the process at a signal that Locust doesn't handle."""
+    if any(lifecycle.is_ending for lifecycle in _lifecycles.values()):
+        return
+    begun = any(lifecycle.is_running for lifecycle in _lifecycles.values())
+    if begun or not is_in_locusts_main():
+        raise_in_main_greenlet(KeyboardInterrupt())
+        return
+    logger.error("Ended before the run began")
+    for lifecycle in _lifecycles.values():
+        if isinstance(lifecycle.runner, MasterRunner):
+            lifecycle.runner.quit()  # and so the workers that have come
+    raise_in_main_greenlet(SystemExit(ExitCode.NOTHING_MEASURED))
+
+
+_signals = EndSignals(on_unhandled=_end, on_again=_hurry)
 
 
 def _of(environment: Any) -> Lifecycle:
@@ -94,6 +115,7 @@ def _on_init(environment: Any, **_: Any) -> None:
             StartForm(
                 environment,
                 lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
+                lambda: lifecycle.is_ending,
             )
             warn_of_an_open_page(environment.parsed_options)
 

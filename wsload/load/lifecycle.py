@@ -20,12 +20,12 @@ from typing import Any, Final, NoReturn
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import LocalRunner
+from locust.runners import LocalRunner, WorkerRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import heed_stops
-from wsload.load.locust.ending import end_run
+from wsload.load.locust.ending import end_run, stop_run
 from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.options.settings import Settings
 from wsload.load.pair import Pair
@@ -50,6 +50,8 @@ FAILURES: Final = {
 PATIENCE_S: Final = 12.0
 """How long one side waits for the other at the end, in addition to stop timeout and draining."""
 
+STEP_S: Final = 0.1
+
 
 class Phase(Enum):
     """The state of a process, in a cycle."""
@@ -69,6 +71,10 @@ class Lifecycle:
         """The current run, or the last one, in the process that has the results."""
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
+        self._stopping = False
+        """Whether users have been told to stop since the run began."""
+        self._drain_s = 0.0
+        """That of the run; the options are not read again at its end, when files may be gone."""
         self._end: gevent.Greenlet | None = None
         self._pair: Pair | None = None
         """Where two sides are loaded in the same seconds."""
@@ -89,18 +95,27 @@ class Lifecycle:
         """Whether a run has begun and not ended."""
         return self._phase is Phase.RUNNING
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the run's users have been told to stop, and the run has not ended yet."""
+        return self._phase is Phase.ENDING or (self._phase is Phase.RUNNING and self._stopping)
+
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
         if isinstance(self.runner, LocalRunner):
+            while self.is_ending:  # started again while users still stop
+                gevent.sleep(STEP_S)
             heed_stops(self.runner)
         self._wait_for_end()
         environment = self.environment
         gc.collect()  # now, before users have to wait for it
         try:
-            run = self._role.begin(settings_of(environment, host_known=True))
+            settings = settings_of(environment, host_known=True)
+            run = self._role.begin(settings)
         except UsageError as error:
             self._refuse(error)
             return
+        self._drain_s = settings.drain_s
         if run is not None:
             self.run = run
             run.on_abort = lambda why: end_run(environment, f"--ws-abort-on: {why}", StopTest())
@@ -110,12 +125,13 @@ class Lifecycle:
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
-        self._phase = Phase.RUNNING
+        self._phase, self._stopping = Phase.RUNNING, False
         gevent.spawn(self._follow_target)
 
     def test_stopping(self) -> None:
         # When one worker quits, a master may still move its users to another that is stopping. They would not be
         # recorded, so they are not admitted.
+        self._stopping = True
         self._role.admit(False)
 
     def test_stop(self) -> None:
@@ -187,19 +203,19 @@ class Lifecycle:
             return
         self.run.show()
         if exit_code and self.run.exit_code() is None and self.environment.process_exit_code is None:
+            failed = self.locusts_code() is not None
             logger.warning(
-                "Exit code %d, because Locust exits with it after any failed request%s",
+                "Exit code %d, because Locust exits with it after %s%s",
                 exit_code,
-                "; with --exit-code-on-error 0, only the checks decide" if self.run.checks else "",
+                "any failed request" if failed else "an unhandled exception, which is in the log",
+                "; with --exit-code-on-error 0, only the checks decide" if failed and self.run.checks else "",
             )
 
     def _end_run(self) -> None:
         try:
             if self._pair is not None:
-                drain_s = settings_of(self.environment, host_known=False).drain_s
-                self._pair.wait_for_the_other(
-                    self, (self.environment.stop_timeout or 0) + drain_s + PATIENCE_S
-                )
+                stop_timeout_s = self.environment.stop_timeout or 0
+                self._pair.wait_for_the_other(self, stop_timeout_s + self._drain_s + PATIENCE_S)
             found = self._role.end()
             gc.unfreeze()
             if self.run is not None:
@@ -228,7 +244,10 @@ class Lifecycle:
         self._role.admit(False)
         if headless:
             environment.process_exit_code = ExitCode.USAGE
-        gevent.spawn(self.runner.quit if headless else self.runner.stop)
+        if headless:
+            gevent.spawn(self.runner.quit)
+        else:
+            gevent.spawn(stop_run, environment)
 
     def _follow_target(self) -> None:
         while self._phase is Phase.RUNNING:
@@ -241,7 +260,8 @@ def settings_of(
     environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
 ) -> Settings:
     """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
-    settings = Settings.of(options or environment.parsed_options or Namespace())
+    judges = not isinstance(environment.runner, WorkerRunner)
+    settings = Settings.of(options or environment.parsed_options or Namespace(), judges=judges)
     targets_of(environment, settings, host_known=host_known, form_host=form_host)
     return settings
 

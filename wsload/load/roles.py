@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 import gevent
+from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.load.cluster.collector import Collector
@@ -23,6 +24,7 @@ from wsload.load.locust.compat import (
     wanted_users,
     worker_is_gone,
 )
+from wsload.load.locust.ending import STOP_TEST, end_run
 from wsload.load.locust.last_resort import cancel_exit, kill_children_at_exit, schedule_exit
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
@@ -67,6 +69,21 @@ def role_of(environment: Any) -> Role:
     return Worker(environment) if isinstance(environment.runner, WorkerRunner) else Local(environment)
 
 
+def certain_run_time_s(environment: Any) -> float | None:
+    """After how many seconds Locust ends the run in any case; None if it might not.
+
+    A shape ignores ``--run-time``. With a web UI the option may be that of an earlier run, or the form may change it.
+    """
+    options = environment.parsed_options
+    if (
+        environment.runner is None
+        or environment.shape_class is not None
+        or not getattr(options, "headless", False)
+    ):
+        return None
+    return getattr(options, "run_time", None)
+
+
 class Local:
     """The only process, which has both the users and the results."""
 
@@ -79,8 +96,7 @@ class Local:
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
-        options = self._environment.parsed_options
-        if run_time_s := getattr(options, "run_time", None):
+        if run_time_s := certain_run_time_s(self._environment):
             schedule_exit(run_time_s + (self._environment.stop_timeout or 0) + settings.drain_s + GIVEN_UP_S)
         self._recording.start(run.append_own, run.writer.info.target)
         return run
@@ -185,6 +201,7 @@ class Master:
         self._runner = environment.runner
         self._collector: Collector | None = None
         """For the run in progress."""
+        self._drain_s = 0.0
         self._rows: Counter[str] = Counter()
         """How many rows of each feed were handed out to the workers."""
         if environment.parsed_options.processes:
@@ -193,10 +210,12 @@ class Master:
         self._runner.register_message("wsload_interval", self._on_interval)
         self._runner.register_message("wsload_done", self._on_done)
         self._runner.register_message("wsload_rows", self._on_rows)
+        self._runner.register_message(STOP_TEST, self._on_stop_test)
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        self._drain_s = settings.drain_s
         self._rows.clear()
         self._collector = Collector(run.append)
         run.processes = self._collector.workers.values
@@ -205,9 +224,8 @@ class Master:
     def end(self) -> list[RunWarning]:
         """Asks the workers to end, whatever ended the run, and waits for their last intervals."""
         assert self._collector is not None
-        settings = Settings.of(self._environment.parsed_options)
         self._runner.send_message("wsload_finish", {})
-        patience_s = settings.drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
+        patience_s = self._drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None
         return found
@@ -247,6 +265,10 @@ class Master:
                 "wsload_rows", {**msg.data, "first": self._rows[feed]}, client_id=sender_of(msg)
             )
             self._rows[feed] += count
+
+    def _on_stop_test(self, environment: Any, msg: Any) -> None:
+        if self._collector_for(msg):
+            end_run(environment, f"{msg.data['reason']} (worker {sender_of(msg)})", StopTest())
 
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):

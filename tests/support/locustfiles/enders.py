@@ -1,6 +1,7 @@
 """Users that end the run, all at once: by what TEST_HOW says, at the place in their lives TEST_WHERE."""
 
 import asyncio
+import math
 import os
 import sys
 import time
@@ -74,6 +75,8 @@ class Listener(WebSocketUser):
 def listen(environment, **_):
     global ending
     ending = time.monotonic() + 1.5
+    if "TEST_ONE_WORKER" in os.environ and getattr(environment.runner, "worker_index", 0) != 0:
+        ending = math.inf
 
     def on_request(request_type, name, **_):
         end(environment, "event" if name == "mine" else "listener")

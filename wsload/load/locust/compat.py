@@ -1,6 +1,6 @@
 """What wsload uses of Locust's runners and events, gevent and ``logging`` without their documentation promising it.
 
-Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web UI in
+Locust's statistics are in ``statistics_compat.py``, its users in `wsload.load.users.locust_compat`, its web page in
 `wsload.load.watch.web_ui_compat`. Each function says what it relies on and why, and has a canary in
 tests/unit/test_locust_compat.py, which names the dependency and version when a release changes it.
 """
@@ -11,6 +11,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -30,6 +31,7 @@ from locust.runners import (
     Runner,
     WorkerRunner,
 )
+from locust.web import WebUI
 
 # Locust's runners
 
@@ -150,6 +152,37 @@ def listeners(event: EventHook) -> list[Any]:
 def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
     """Has ``fire`` called by whatever fires the event."""
     event.fire = fire  # type: ignore[method-assign]
+
+
+# Locust's web UI and main function
+
+
+def end_ramp(web_ui: WebUI | None) -> None:
+    """Ends the greenlet in which the web UI has a master start users, which goes on when the runner is stopped."""
+    if web_ui is not None and web_ui._swarm_greenlet is not None:
+        web_ui._swarm_greenlet.kill()
+        gevent.sleep(0.01)  # what it has just ordered is sent before the stop
+
+
+def is_in_locusts_main() -> bool:
+    """Whether this process is a ``locust`` command that has begun; called off the main greenlet."""
+    return _main_frame() is not None
+
+
+def locust_ends_at_sigterm() -> bool:
+    """Whether Locust's ``main`` has come to the point where it handles SIGTERM; called off the main greenlet."""
+    frame = _main_frame()
+    return frame is not None and "sig_term_handler" in frame.f_locals
+
+
+def _main_frame() -> FrameType | None:
+    frame: FrameType | None = gevent.get_hub().parent.gr_frame
+    while frame is not None and (frame.f_globals.get("__name__"), frame.f_code.co_name) != (
+        "locust.main",
+        "main",
+    ):
+        frame = frame.f_back
+    return frame
 
 
 # gevent and CPython

@@ -9,8 +9,15 @@ from typing import Any, Final
 
 import gevent
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from locust.runners import WorkerRunner
+
+from wsload.load.locust.compat import end_ramp, is_ending
 
 logger = logging.getLogger("wsload")
+
+STOP_TEST: Final = "wsload_stop_test"
+"""A worker's message to its master: StopTest was raised."""
+STEP_S: Final = 0.1
 
 _endings: Final[weakref.WeakKeyDictionary[Any, gevent.Greenlet]] = weakref.WeakKeyDictionary()
 
@@ -18,12 +25,17 @@ _endings: Final[weakref.WeakKeyDictionary[Any, gevent.Greenlet]] = weakref.WeakK
 def end_run(environment: Any, reason: str, error: BaseException) -> None:
     """Stops the run after ``StopTest``; ends the process too after ``sys.exit``, or if there is no web UI.
 
-    ``reason`` is for the log. The exit code is that of ``sys.exit``, unless the run has already set one.
+    On a worker, ``StopTest`` stops the run of all workers, and ``sys.exit`` ends only that worker. ``reason`` is for
+    the log. The exit code is that of ``sys.exit``, unless the run has already set one.
     """
     if (ending := _endings.get(environment)) is not None and not ending.dead:
         return  # probably all users raise it
     if isinstance(error, StopTest):
-        logger.error("Stopping the run: %s%s", reason, f": {error}" if str(error) else "")
+        reason += f": {error}" if str(error) else ""
+        logger.error("Stopping the run: %s", reason)
+        if isinstance(environment.runner, WorkerRunner):
+            _endings[environment] = gevent.spawn(_ask_master, environment, reason)
+            return
         leaves = environment.web_ui is None
     else:
         code = error.code if isinstance(error, SystemExit) else 1
@@ -41,7 +53,20 @@ def _end(environment: Any, leaves: bool) -> None:
         if environment.web_ui is not None:
             environment.web_ui.stop()
     else:
-        environment.runner.stop()
+        stop_run(environment)
+
+
+def stop_run(environment: Any) -> None:
+    """Stops the run, although it may still be starting users."""
+    end_ramp(environment.web_ui)
+    environment.runner.stop()
+
+
+def _ask_master(environment: Any, reason: str) -> None:
+    run_id = getattr(environment.parsed_options, "ws_run_id", "")
+    environment.runner.send_message(STOP_TEST, {"run": run_id, "reason": reason})
+    while not is_ending(environment.runner):  # other users raise it too
+        gevent.sleep(STEP_S)
 
 
 class Listeners:

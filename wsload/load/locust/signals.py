@@ -4,7 +4,8 @@ Python raises ``KeyboardInterrupt`` in whichever greenlet happens to run. If tha
 workers, the master never hears of them again and gives them up as lost; this happened in some of twenty runs that
 were interrupted while an interval arrived. So gevent's loop handles Ctrl-C, as it does SIGTERM for Locust, and
 raises it in the main greenlet. SIGHUP, which Locust ignores, is handled like SIGTERM: closing the terminal ends the
-run with its results.
+run with its results. Locust handles SIGTERM only once a headless shape is over, or the workers of a headless master
+have come; ``run_single_user`` and programs that use Locust as a library never do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 
 import gevent
 
-from wsload.load.locust.compat import raise_in_main_greenlet
+from wsload.load.locust.compat import locust_ends_at_sigterm, raise_in_main_greenlet
 
 TOGETHER_S: Final = 0.5
 """Signals closer together than this count as one: process managers may send several."""
@@ -34,9 +35,19 @@ class Urgency(IntEnum):
 
 
 class EndSignals:
-    """Handles SIGINT, SIGTERM and SIGHUP unless somebody else does. ``on_again`` is called at the second signal."""
+    """Handles SIGINT, SIGTERM and SIGHUP unless somebody else does.
 
-    def __init__(self, on_again: Callable[[], object], now_s: Callable[[], float] = time.monotonic) -> None:
+    ``on_unhandled`` is called at the first signal if Locust does not end the run at SIGTERM, ``on_again`` at the
+    second.
+    """
+
+    def __init__(
+        self,
+        on_unhandled: Callable[[], object],
+        on_again: Callable[[], object],
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_unhandled = on_unhandled
         self._on_again = on_again
         self._now_s = now_s
         self._heard_s = float("-inf")
@@ -71,7 +82,9 @@ class EndSignals:
     def _on_signal(self, number: signal.Signals) -> None:
         urgency = self.heard()
         if urgency is Urgency.FIRST:
-            if number == signal.SIGINT:
+            if not locust_ends_at_sigterm():
+                self._on_unhandled()
+            elif number == signal.SIGINT:
                 raise_in_main_greenlet(KeyboardInterrupt())
             elif number == signal.SIGHUP:
                 os.kill(os.getpid(), signal.SIGTERM)  # Locust's own handler ends the run

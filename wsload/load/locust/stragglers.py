@@ -35,7 +35,9 @@ class Stragglers:
         """By user class, where the first dropped user was waiting; empty if the loop was blocked."""
 
     def reset(self) -> None:
-        """Starts a new run."""
+        """Starts a new run, whose users the last one's grace period does not concern."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
         self._hurried.clear()
         self.dropped = 0
         self.places.clear()

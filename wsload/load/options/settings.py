@@ -91,8 +91,8 @@ class Settings:
     """The build's label."""
 
     @classmethod
-    def of(cls, options: Namespace) -> Settings:
-        """Reads the options. Raises `UsageError` naming the option, its value and what is allowed."""
+    def of(cls, options: Namespace, *, judges: bool = True) -> Settings:
+        """Reads the options; no checks where the run is not judged. Raises `UsageError`, naming option and value."""
         read = _Reader(vars(options))
         poisson, rate = read("ws_rate", _rate, "")
         profile = read("ws_profile", _profile, "")
@@ -113,11 +113,7 @@ class Settings:
             warm_up_ramp=ramp,
             tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60), "1ms") * 1e9),
             allow_invalid=read("ws_allow_invalid", bool, False),
-            checks=(
-                *project_checks(Path("pyproject.toml")),
-                *read("ws_checks", _file_of_checks, ""),
-                *read("ws_check", _checks, None),
-            ),
+            checks=_all_checks(read) if judges else (),
             abort_on=read("ws_abort_on", _conditions, None),
             insecure=read("ws_insecure", bool, False),
             prometheus=read("ws_prometheus", _listen, ""),
@@ -246,16 +242,17 @@ def _headers(values: Any) -> list[tuple[str, str]]:
     return [header(text) for text in _texts(values)]
 
 
+def _all_checks(read: _Reader) -> tuple[Check, ...]:
+    file = read("ws_checks", lambda path: read_checks(Path(path)) if path else (), "")
+    return (*project_checks(Path("pyproject.toml")), *file, *read("ws_check", _checks, None))
+
+
 def _checks(values: Any) -> tuple[Check, ...]:
     return tuple(parse_check(text) for text in _texts(values))
 
 
 def _conditions(values: Any) -> tuple[Condition, ...]:
     return tuple(parse_condition(text) for text in _texts(values))
-
-
-def _file_of_checks(path: str) -> tuple[Check, ...]:
-    return read_checks(Path(path)) if path else ()
 
 
 def _cookies(values: Any) -> list[str]:

@@ -73,6 +73,7 @@ class Run:
         self._settings = settings
         self.allow_invalid = settings.allow_invalid
         self.json_progress = settings.json_progress
+        self._json_on_stdout = settings.json_progress or getattr(environment.parsed_options, "json", False)
         self.warnings: list[RunWarning] = []
         """Those raised during the run; the judgement adds its own."""
         self.checks: list[CheckOutcome] = []
@@ -255,7 +256,7 @@ class Run:
     def show(self) -> None:
         """Prints the run's figures, and where they are stored."""
         if self.summary is not None:
-            file = sys.stderr if self._settings.json_progress else None
+            file = sys.stderr if self._json_on_stdout else None
             show_run(self.writer.info, self.summary, self.writer.path, file=file)
 
 

@@ -94,7 +94,9 @@ class LocustUser(User):
     def stop(self, force: bool = False) -> bool:
         """Called by Locust: lets the running task finish; returns whether the user ended at once."""
         if force:
-            self._group.killone(self._greenlet)
+            handle: Any = self._greenlet
+            self._group.killone(handle)
+            handle.join()  # the group does not wait for a user that it has told before, in a ramp-down
             return True
         # Locust then waits for the user without asking it to stop again.
         self._state = LOCUST_STATE_STOPPING

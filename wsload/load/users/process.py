@@ -90,7 +90,7 @@ class ProcessContext:
 
     def configure(self) -> None:
         """Reads the options, at the start of every run; raises `UsageError`."""
-        self._use(Settings.of(self.environment.parsed_options or Namespace()))
+        self._use(Settings.of(self.environment.parsed_options or Namespace(), judges=False))
 
     def _use(self, settings: Settings) -> None:
         self.settings = settings

@@ -71,12 +71,18 @@ class StartForm:
     """Checks each post to ``/swarm``, and to ``/user``, which changes user classes.
 
     ``targets`` gets the options and the host of the form; it returns the URLs that users would open, or raises
-    `UsageError`.
+    `UsageError`. ``is_ending`` tells whether a run has yet to end, so that none can be started.
     """
 
-    def __init__(self, environment: Any, targets: Callable[[Namespace, str], list[str]]) -> None:
+    def __init__(
+        self,
+        environment: Any,
+        targets: Callable[[Namespace, str], list[str]],
+        is_ending: Callable[[], bool],
+    ) -> None:
         self._environment = environment
         self._targets = targets
+        self._is_ending = is_ending
         self._in_form = fields_in_the_form()
         self._at_start = dict(vars(environment.parsed_options))
         self._given_for: dict[str, Reach] = {}
@@ -116,6 +122,8 @@ class StartForm:
         )
 
     def _check(self) -> None:
+        if self._is_ending():
+            raise UsageError("the last run is still ending: start the next one when it has stopped")
         configured = vars(self._environment.parsed_options)
         posted = self._restored(configured)
         if hidden := sorted(name for name in posted if name in configured and name not in self._in_form):
