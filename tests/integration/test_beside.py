@@ -1,4 +1,4 @@
-"""Two servers in the same seconds: ``--ws-beside``, with the real command."""
+"""Two servers at the same time: ``--ws-beside``, with the real command."""
 
 from __future__ import annotations
 

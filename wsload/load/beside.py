@@ -1,4 +1,4 @@
-"""The other side of a comparison: the same users on a second server, in the same seconds (``--ws-beside``).
+"""The other side of a comparison: the same users on a second server, at the same time (``--ws-beside``).
 
 It is a second Locust environment in the same process, with user classes, a runner, statistics and a results directory
 of its own. Its engine records on the same event loop, so whatever delays the load generator delays both sides alike.

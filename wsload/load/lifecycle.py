@@ -77,7 +77,7 @@ class Lifecycle:
         """That of the run; the options are not read again at its end, when files may be gone."""
         self._end: gevent.Greenlet | None = None
         self._pair: Pair | None = None
-        """Where two sides are loaded in the same seconds."""
+        """Where two sides are loaded at the same time."""
 
     def pair_with(self, other: Lifecycle) -> None:
         """Makes the two begin and end together; this one is the first."""

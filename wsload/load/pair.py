@@ -1,4 +1,4 @@
-"""Two sides that are loaded in the same seconds: what they do together, from their start to the exit code."""
+"""Two sides that are loaded at the same time: what they do together, from their start to the exit code."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Schema history, of a results directory's files together (`wsload/results/schemas
         counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
         histograms.hlog: untagged lines are the metric ``message``.
     2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
-        ``reason`` says why. Optional: partner (the run that was made in the same seconds).
+        ``reason`` says why. Optional: partner (the run that was made at the same time).
         summary.json and counters.jsonl: names (what the user classes measured, by kind).
             Optional: details (of each kind of failure, the particulars of the first).
         histograms.hlog: tags are percent-encoded; a comment names the metric of the untagged lines.
@@ -120,7 +120,7 @@ class RunInfo:
     workload: Mapping[str, object] = field(default_factory=dict)
     """The workload, without secrets; see `wsload.load.run.workload`. Empty in older files."""
     partner: str = ""
-    """The directory, beside its own, of the run that the same process made in the same seconds; empty if none."""
+    """The directory, beside its own, of the run that the same process made at the same time; empty if none."""
     warnings: tuple[RunWarning, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)

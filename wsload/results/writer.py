@@ -120,7 +120,7 @@ class RunWriter:
             ) from error
 
     def name_partner(self, partner: str) -> None:
-        """Names the run that is made in the same seconds, in run.json from now on."""
+        """Names the run that is made at the same time, in run.json from now on."""
         self.info = replace(self.info, partner=partner)
         replace_file(self.path / RUN, self.info.to_json())
 

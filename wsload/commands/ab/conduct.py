@@ -221,7 +221,7 @@ class Conductor:
     def _load_all(
         self, servers: Mapping[Slot, Server], run_time_s: float, place: str, guard: Guard
     ) -> dict[Slot, Load]:
-        """Loads these servers in the same seconds, from one process."""
+        """Loads these servers at the same time, from one process."""
 
         def check() -> None:
             for server in servers.values():

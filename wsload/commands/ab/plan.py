@@ -64,7 +64,7 @@ class ExperimentPlan:
     repeats: int = 2
     """How often to repeat a run that is not valid."""
     side_by_side: bool = False
-    """Whether both runs of a pair are made in the same seconds, against a server each."""
+    """Whether both runs of a pair are made at the same time, against a server each."""
     calibrations: int = 0
     """Pairs of A and A besides the others, spread over the experiment; only side by side."""
     pin: str = ""
@@ -153,7 +153,7 @@ def calibration_slots(number: int, after: int) -> tuple[Slot, Slot]:
 
 
 def fit_together(a: Build, b: Build, options: Sequence[str]) -> bool:
-    """Whether both builds can be loaded in the same seconds: not two servers that run on the same host already, and
+    """Whether both builds can be loaded at the same time: not two servers that run on the same host already, and
     not by several processes.
     """
     hosts = [urlsplit(build.url).hostname for build in (a, b) if not build.command]

@@ -69,7 +69,7 @@ class Target:
 
 
 def command(plan: LoadPlan, targets: Sequence[Target], run_time_s: float) -> list[str]:
-    """The Locust command line that loads one server, or two in the same seconds."""
+    """The Locust command line that loads one server, or two at the same time."""
     first, *others = targets
     words = [
         *(sys.executable, "-m", "locust", "-f", plan.locustfile, "--headless", "--only-summary"),

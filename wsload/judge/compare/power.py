@@ -28,7 +28,7 @@ planning: verdicts use the actual scatter of the runs.
 PAIR_DEVIATION: Final = RUN_DEVIATION * math.sqrt(2)
 """The same for the log-ratio of a pair of independent runs: 0.069."""
 SIDE_BY_SIDE_DEVIATION: Final = 0.03
-"""The same for a pair of runs in the same seconds: p50 of a server that answers at once, in runs of 8 s beside a noisy
+"""The same for a pair of runs at the same time: p50 of a server that answers at once, in runs of 8 s beside a noisy
 neighbour on two cores (`python -m benchmarks.duet scatter --at-once`). Slower servers scatter less, p99 more.
 """
 STATISTICS: Final = len(PERCENTILES) * (len(ALWAYS) + 1)

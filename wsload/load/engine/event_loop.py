@@ -1,7 +1,7 @@
 """A uvloop with what belongs to it alone: the body of its thread, its timers, its heartbeat and its queue of turns.
 
 A process has one. Each of its engines records for itself on it: usually there is one engine, and two when both sides
-of a comparison are loaded in the same seconds.
+of a comparison are loaded at the same time.
 """
 
 from __future__ import annotations

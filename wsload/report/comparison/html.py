@@ -124,7 +124,7 @@ def chart_data(report: ComparisonReport) -> dict[str, Any]:
 
 def _seconds(report: ComparisonReport) -> dict[str, dict[str, list[Any]]]:
     """By metric: both sides of each pair on one time axis, pair after pair with a gap between; nothing for runs that
-    were not made in the same seconds.
+    were not made at the same time.
     """
     by_name = {run.name: run for run in report.runs}
     found: dict[str, dict[str, list[Any]]] = {}
