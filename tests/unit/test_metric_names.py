@@ -85,6 +85,21 @@ def test_a_protocols_counters_are_taken_where_it_is_used_and_not_where_it_is_onl
     assert ("'logins' is reserved" in done.stdout, done.stdout.splitlines()[-1]) == (used, str(used))
 
 
+def test_counters_registered_during_a_run_are_counted_beside_those_before() -> None:
+    late = """
+from wsload.measure.names import register
+from wsload.measure.recorder import Recorder
+recorder = Recorder()
+recorder.count.opens += 2
+register(counters={"hops": "hops"})
+recorder.know_counters()
+recorder.count.hops += 3
+print(recorder.freeze(start_s=0, length_s=1, gauges={}).interval().counters)
+"""
+    done = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'opens': 2, 'hops': 3}"
+
+
 def test_a_protocols_words_are_only_put_to_runs_that_stored_none() -> None:
     chat.use()
     stored = Labels(counters={"sold": "books sold"})

@@ -138,6 +138,14 @@ class Recorder:
         self._failures: Counter[tuple[str, str]] = Counter()
         self._closes: Counter[int] = Counter()
 
+    def know_counters(self) -> None:
+        """Gives ``count`` those that a protocol has registered since the last `freeze`."""
+        before, names = self.count, counters()
+        if len(before.__slots__) != len(names):
+            self.count = _counts_class(names)()
+            for name in before.__slots__:
+                setattr(self.count, name, getattr(before, name))
+
     def declare(self, name: str, kind: Kind) -> Figures:
         """The figures of a request, step or value, made at the first call; those of ``other`` beyond the limit.
 

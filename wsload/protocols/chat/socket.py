@@ -51,6 +51,7 @@ class ChatSocket(KeptConnection):
     ) -> None:
         super().__init__(owner, context, main=True, reconnects=reconnects)
         self.session = session
+        self.recorder.know_counters()
         self._figures: Final[Figures] = self.recorder.declare(MESSAGE, Kind.REQUEST)
         self._on_post = on_post
         self._text = not session.binary
