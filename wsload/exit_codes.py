@@ -11,7 +11,7 @@
 | 6 | `ExitCode.SERVER_FAILED` | the server under test did not start, or ended while it was loaded |
 | 7 | `ExitCode.BROKEN` | wsload could not do its work, or has a bug |
 
-Locust itself ends with 1 when requests failed (``--exit-code-on-error``) and with 2 for most mistakes in its own options.
+Locust itself ends with 1 when requests failed (``--exit-code-on-error``) and with 2 for most mistakes in its options.
 """
 
 from __future__ import annotations
