@@ -98,6 +98,5 @@ def test_stop_test_on_one_worker_stops_the_run_of_all(
     assert finished.returncode == 0, finished.stderr
     assert "Traceback" not in finished.stderr
     assert finished.summary["duration_s"] < 10
-    assert finished.summary["peaks"]["users"] == 4
     assert len(re.findall(r"Stopping the run: .*: enough \(worker \S+\)", finished.stderr)) == 1
     assert len(finished.summary["processes"]) == 2

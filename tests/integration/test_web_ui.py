@@ -188,7 +188,7 @@ def test_a_mistake_in_the_form_is_said_in_the_form(form: StartForm, tmp_path: Pa
 
     form.fill_in("wsMessageTimeout", "5s")
     form.fill_in("wsCheck", "lost == 0")
-    form.click("Start", then="/ is no comparison/.test(document.body.innerText)")
+    form.click("Start", then="/ is not a comparison/.test(document.body.innerText)")
     # The caret is below its place: lines and spaces are kept, in a font in which all are as wide.
     assert form.text_of("[role=alert]").endswith("\n    lost == 0\n         ^")
     assert "monospace" in form.style_of("[role=alert] *", "fontFamily")
