@@ -89,7 +89,7 @@ def test_a_secret_is_asked_for(run_locust: Callable[..., Finished], tmp_path: Pa
     finished = run_locust("-f", "locustfile.py", "--headless", "-u", "1", "-t", "1s")
     assert finished.returncode != 0
     assert finished.stderr.splitlines()[-1].endswith(
-        "locustfile: set WS_AUTHTOKEN, which stands for a secret of the recording"
+        "locustfile: set WS_AUTHTOKEN, which replaces a secret in the recording"
     )
 
 

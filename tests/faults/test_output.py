@@ -73,7 +73,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_run(
     assert stored(tmp_path) >= set(FILES)
     assert "Traceback" not in said
     if which == "stdout":
-        assert "of output were lost" in said or os.path.getsize(tmp_path / "log") < SMALLEST
+        assert "of output was lost" in said or os.path.getsize(tmp_path / "log") < SMALLEST
 
 
 def test_what_is_read_late_is_read_whole(tmp_path: Path, serving: Serving) -> None:

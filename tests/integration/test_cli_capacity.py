@@ -136,9 +136,12 @@ def test_ctrl_c_keeps_what_is_known_and_resume_goes_on(tmp_path: Path) -> None:
     ("words", "said"),
     [
         ((), "--host (the URL of a running server), --serve"),
-        (("--host", "ws://127.0.0.1:1"), "give a range LOW..HIGH as --rate or as --users"),
-        (("--host", "ws://127.0.0.1:1", "--rate", "1..2", "--users", "1..2"), "a range LOW..HIGH"),
-        (("--host", "ws://127.0.0.1:1", "--rate", "few..many"), "--rate 'few..many': a number up to 1000000"),
+        (("--host", "ws://127.0.0.1:1"), "give one range LOW..HIGH to search, as --rate or --users"),
+        (("--host", "ws://127.0.0.1:1", "--rate", "1..2", "--users", "1..2"), "one range LOW..HIGH"),
+        (
+            ("--host", "ws://127.0.0.1:1", "--rate", "few..many"),
+            "--rate 'few..many': must be a number up to 1000000",
+        ),
         (("--host", "ws://127.0.0.1:1", "--rate", "200..100"), "the lower end"),
         (("--host", "ws://127.0.0.1:1", "--users", "1.5..20"), "only whole numbers"),
         (("--serve", "server", "--rate", "1..2"), "has no {port}"),

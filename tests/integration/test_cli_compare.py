@@ -106,7 +106,7 @@ def test_inconclusive_is_4_and_says_what_it_would_take(tmp_path: Path, results: 
     done = compare(
         tmp_path, *SIDES, "--judge", "message", "--same-within", "4%", "--min-shift", "0us", code=4
     )
-    assert done.stdout.startswith("INCONCLUSIVE  It can't be told yet whether B (v2) is slower than A (v1)")
+    assert done.stdout.startswith("INCONCLUSIVE  Can't tell yet whether B (v2) is slower than A (v1)")
     assert "more" in done.stdout or "pairs)" in done.stdout
     assert "login" not in done.stdout
 
@@ -264,8 +264,8 @@ def test_runs_of_other_conditions_need_force(tmp_path: Path, results: Path) -> N
     [
         ((), "wsload: give the runs in exactly one way: two runs (A B)"),
         (("x", "y", "--a", "z"), "in exactly one way"),
-        (("x", "y", "z"), "to which side do these 3 belong? Write --a RUN… --b RUN…"),
-        (("nowhere", "nothing"), "there is no run 'nowhere'"),
+        (("x", "y", "z"), "expected two runs or builds, not 3: for several per side, use --a RUN… --b RUN…"),
+        (("nowhere", "nothing"), "no run 'nowhere': it is neither"),
         (("--a", "results/*-v1"), "--b is missing: both sides need runs"),
         (("--a", "results/*-v1", "--b", "results/*-v9"), "--b 'results/*-v9': no run matches"),
         (("--baseline", "build=v1"), "--candidate is missing"),

@@ -116,7 +116,7 @@ def test_a_killed_run_is_rebuilt(wsload: Wsload, results: Path) -> None:
     ("arguments", "words"),
     [
         (["report"], "there are no runs in results: name another directory with --results"),
-        (["report", "nope"], "there is no run 'nope'"),
+        (["report", "nope"], "no run 'nope': it is neither"),
         (["report", "--format", "pdf"], "'pdf' is not one of"),
         (["report", "--history"], "there are no runs in results"),
         (["report", "latest", "--history"], "--history is one page of all runs"),
@@ -232,7 +232,7 @@ def test_a_check_on_too_few_values_is_not_judged_and_exits_3(wsload: Wsload, res
     run = make_run(results, [second(0, [1] * 50)])
     done = wsload("check", run, "message.p99 < 50ms", "message.p50 < 50ms")
     assert done.returncode == 3
-    assert done.stdout.splitlines()[0].endswith("50 values: too few to tell p99 from chance; 500 are enough")
+    assert done.stdout.splitlines()[0].endswith("50 values: too few to judge p99; 500 are enough")
     assert [line[:10].rstrip() for line in done.stdout.splitlines()] == ["NOT JUDGED", "passed"]
     assert wsload("check", run, "message.p99 < 50ms", "lost > 1").returncode == 1
 
@@ -273,4 +273,4 @@ def test_a_killed_run_can_vouch_for_nothing(wsload: Wsload, results: Path) -> No
 def test_a_mistyped_check_exits_2_before_anything_is_read(wsload: Wsload) -> None:
     done = wsload("check", "nope", "message.p99 <> 50ms")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'<>' is no comparison" in done.stderr
+    assert "'<>' is not a comparison" in done.stderr

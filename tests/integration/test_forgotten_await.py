@@ -40,7 +40,7 @@ def test_it_is_counted_named_and_the_run_not_trusted(
     warnings = {each["name"]: each for each in finished.run["warnings"]}
     assert warnings["forgotten-await"]["invalidates"]
     assert warnings["forgotten-await"]["text"].startswith(
-        f"{forgotten} calls of the user classes never awaited"
+        f"{forgotten} calls in the user classes had no await"
     )
     assert call in finished.run["trust"]["verdict"]
     said = [line for line in finished.stderr.splitlines() if f"{call}() was never awaited" in line]
