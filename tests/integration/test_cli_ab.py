@@ -337,11 +337,11 @@ A_B = ("--a", SERVE, "--b", SLOW)
         ((*A_B, "-f", CHAT, "--", "--host", "x"), "--host after --: wsload ab sets it itself"),
         (
             (*A_B, "-f", CHAT, "--side-by-side", "--", "--processes", "2"),
-            "--processes: side by side, one process loads both builds: add --one-at-a-time",
+            "--processes needs --one-at-a-time: side by side, one process loads both builds",
         ),
         (
             (*A_B, "-f", CHAT, "--one-at-a-time", "--calibrate", "1"),
-            "--calibrate: one at a time, there are no two sides that could differ: leave it out",
+            "--calibrate works only side by side: leave it out, or add --side-by-side",
         ),
         ((*A_B, "-f", CHAT, "--", "--ws-beside", "x"), "--ws-beside after --: wsload ab sets it itself"),
         (("--resume", "nowhere"), "nowhere: can't be opened"),
