@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+import threading
 from collections import Counter
 from collections.abc import Mapping
 
@@ -333,3 +335,32 @@ def test_a_metric_of_a_protocol_is_recorded_once_its_kind_is_declared(
     recorder.values[recorder.declare("joining", Kind.VALUE).name].append(1)
     found = freeze(recorder)
     assert found.names["joining"] is Kind.VALUE and found.histograms["joining"].total == 1
+
+
+def test_names_may_be_declared_on_another_thread_meanwhile() -> None:
+    """Users are created on the hub's thread while the loop's thread begins a run, flushes and freezes."""
+    problems: list[BaseException] = []
+
+    def declare(recorder: Recorder, go: threading.Barrier) -> None:
+        go.wait()
+        for number in range(150):
+            recorder.declare(f"name {number}", Kind.REQUEST)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            recorder, go = Recorder(), threading.Barrier(2)
+            thread = threading.Thread(target=declare, args=(recorder, go))
+            thread.start()
+            go.wait()
+            try:
+                while thread.is_alive():
+                    recorder.begin()
+                    recorder.flush()
+            except RuntimeError as error:
+                problems.append(error)
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert problems == []

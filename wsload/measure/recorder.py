@@ -251,7 +251,7 @@ class Recorder:
 
         Only one, since lists get long together: between two calls the loop can serve its sockets.
         """
-        metric = max(self.values, key=lambda each: len(self.values[each]))
+        metric = max(list(self.values), key=lambda each: len(self.values[each]))
         if len(self.values[metric]) < LONG:
             return False
         taken = self._take(metric)
@@ -262,7 +262,8 @@ class Recorder:
 
     def freeze(self, *, start_s: float, length_s: float, gauges: dict[str, int]) -> Snapshot:
         """Hands out everything since the last freeze. Takes about 10 µs."""
-        taken = [self._take(metric) for metric, values in self.values.items() if values]
+        # A copy, since the hub declares the names of a user that it creates meanwhile.
+        taken = [self._take(metric) for metric, values in list(self.values.items()) if values]
         snapshot = Snapshot(
             self._histograms,
             {metric: values for metric, values, _ in taken},
