@@ -18,7 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.utils import accept_key
 
 from wsload import ChatUser, WebSocketUser
-from wsload.load.engine.loop import Engine
+from wsload.load.engine.engine import Engine
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext
 from wsload.load.ws import opening

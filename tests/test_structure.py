@@ -181,7 +181,7 @@ def test_third_parties_come_in_by_their_doors() -> None:
     [
         "wsload",
         "wsload.commands.cli",
-        "wsload.load.engine.loop",
+        "wsload.load.engine.engine",
         "wsload.load.ws.connection",
         "wsload.protocols.chat.probe.process",
         "wsload.server.run",

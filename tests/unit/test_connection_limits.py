@@ -75,7 +75,7 @@ def test_what_came_before_the_end_is_read_to_the_end(then: str) -> None:
         last = {"closed": b"\x88\x02\x03\xe8", "broken": b"\x83\x00"}.get(then, b"")
         pair.arrive(MESSAGE * number + last)
         pair.lose(ConnectionResetError() if then == "reset" else None)
-        assert pair.listener.closes == [] and pair.client.state is State.CLOSING
+        assert pair.listener.closes == [] and pair.client.state is State.UNREAD
         await pair.client.wait_closed()
         assert len(pair.listener.messages) == number
         kinds = {

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from wsload.load.engine.engine import Engine
 from wsload.load.engine.heartbeat import Heartbeat
-from wsload.load.engine.loop import Engine
 from wsload.load.engine.timers import TimerQueue
 from wsload.measure.lateness import NEVER_NS
 from wsload.measure.recorder import Recorder

@@ -26,8 +26,8 @@ from wsload import (
     WebSocketUser,
     WorkloadError,
 )
-from wsload.load.users.accounts import PAUSE_NS
 from wsload.load.users.states import State
+from wsload.load.users.tally import PAUSE_NS
 
 
 @pytest.fixture

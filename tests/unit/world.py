@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from locust.env import Environment
 from websockets.asyncio.server import ServerConnection, serve
 
-from wsload.load.engine.loop import Engine
+from wsload.load.engine.engine import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.options.settings import Settings
 from wsload.load.users.process import ProcessContext

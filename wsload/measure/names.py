@@ -45,7 +45,15 @@ MOST_KINDS: Final = 200
 OTHER_KINDS: Final = "other failures"
 TOO_LATE: Final = "load generator too late"
 """The kind of failure of what was due but never started, because the load generator was too slow."""
-OWN_FAULTS: Final = frozenset((TOO_LATE, "too many open files", "no free port"))
+NOT_CONNECTED: Final = "not connected"
+TOO_MANY: Final = "too many in flight"
+"""Kinds of failure of requests that were due but not sent."""
+TIMEOUT: Final = "timeout"
+UNANSWERED: Final = "no answer by the end"
+"""Kinds of failure of requests that were sent."""
+NO_FILES: Final = "too many open files"
+NO_PORT: Final = "no free port"
+OWN_FAULTS: Final = frozenset((TOO_LATE, NO_FILES, NO_PORT))
 """Kinds of failure that are the load generator's or its machine's fault, not the server's; exempt from the limit."""
 MOST_GATHERED: Final = 10_000
 """At most this many distinct names beyond the limit are counted."""

@@ -27,8 +27,9 @@ from wsload.commands.cli.experiments import (
     whole_s,
 )
 from wsload.commands.cli.gate import duration_s, percent
+from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results
-from wsload.commands.cli.searching import conduct, say, searched
+from wsload.commands.cli.searching import conduct, searched
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 

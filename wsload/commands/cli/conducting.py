@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wsload.commands.cli.compare import Format, tell
+from wsload.commands.cli.output import say
 from wsload.errors import Untrusted, WsloadError
 from wsload.exit_codes import ExitCode
 
@@ -36,16 +36,16 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
             cut_short = True
         except WsloadError as error:
             if tail := getattr(error, "tail", ""):
-                _say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
+                say("".join(f"  | {line}\n" for line in tail.splitlines()).rstrip("\n"))
             if conductor.experiment.done:
-                _say(f"{conductor.experiment.missing()}\nTo continue: wsload ab --resume {path}")
+                say(f"{conductor.experiment.missing()}\nTo continue: wsload ab --resume {path}")
             untrusted = isinstance(error, Untrusted) and conductor.experiment.valid_pairs > 0
             if not untrusted:
                 raise
-            _say(f"wsload: {error}")
+            say(f"wsload: {error}")
     experiment = conductor.experiment
     if cut_short:
-        _say(f"Interrupted: {experiment.missing()}\nTo continue: wsload ab --resume {path}")
+        say(f"Interrupted: {experiment.missing()}\nTo continue: wsload ab --resume {path}")
         if experiment.whole_pairs == 0:
             return ExitCode.INCONCLUSIVE
     from wsload.commands.ab.judging import report_of
@@ -58,7 +58,7 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     if untrusted:  # that B is slower may be shown by then; that it is not takes the whole experiment
         return code if code == ExitCode.FAILED else ExitCode.UNTRUSTED
     if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
-        _say(f"More pairs may settle it: wsload ab --resume {path} --more {pairs}")
+        say(f"More pairs may settle it: wsload ab --resume {path} --more {pairs}")
     return code
 
 
@@ -76,8 +76,4 @@ def print_plan(plan: ExperimentPlan, effect: float | None) -> None:
     from wsload.commands.ab.progress import forecast, power_lines
 
     for line in (*forecast(plan), *(() if effect is None else power_lines(plan, effect))):
-        _say(line)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        say(line)

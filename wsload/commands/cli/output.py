@@ -21,6 +21,11 @@ def write_text(text: str) -> None:
     write(text.encode(encoding, "replace"))
 
 
+def say(text: str) -> None:
+    """Writes a line to standard error, so that standard output has the result alone."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def add_to_job_summary(markdown: Callable[[], str]) -> None:
     """Adds Markdown to the file that ``GITHUB_STEP_SUMMARY`` names, if it does."""
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.commands.cli.compare import Format
-from wsload.commands.cli.output import add_to_job_summary, write, write_text
+from wsload.commands.cli.output import add_to_job_summary, say, write, write_text
 from wsload.errors import UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 
@@ -87,8 +86,3 @@ def conduct(path: Path, search: Search, *, format_: Format) -> int:
     say(f"Charts: {write_page(report)}")
     add_to_job_summary(lambda: as_markdown(report))
     return ExitCode.INCONCLUSIVE if cut_short else report.exit_code
-
-
-def say(text: str) -> None:
-    """To standard error, so that standard output has the result alone."""
-    print(text, file=sys.stderr, flush=True)

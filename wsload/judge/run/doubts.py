@@ -12,7 +12,17 @@ from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
 from wsload.judge.run.trust import TO_PROVE, doubt_of
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FORGOTTEN, GATHERED, LOST, MOST_NAMES, OTHER, TOO_LATE, Kind
+from wsload.measure.names import (
+    FORGOTTEN,
+    GATHERED,
+    LOST,
+    MOST_NAMES,
+    NOT_CONNECTED,
+    OTHER,
+    TOO_LATE,
+    TOO_MANY,
+    Kind,
+)
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed, milliseconds, number, percent
 
@@ -141,7 +151,7 @@ def _unsent(totals: Totals) -> Iterator[RunWarning]:
     unsent = totals.counters.get("unsent", 0) - _never_begun(totals)
     if unsent <= 0:
         return
-    kinds = sorted({kind for _, kind in totals.failures if kind in ("not connected", "too many in flight")})
+    kinds = sorted({kind for _, kind in totals.failures if kind in (NOT_CONNECTED, TOO_MANY)})
     yield RunWarning(
         name="unsent",
         text=f"{number(unsent)} of {number(_due(totals))} requests could not be sent"

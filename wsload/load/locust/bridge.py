@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import gevent.event
 
-from wsload.load.engine.loop import Engine
+from wsload.load.engine.engine import Engine
 from wsload.load.locust.compat import give_logging_real_locks, waker
 from wsload.load.locust.lane import Lane
 from wsload.load.locust.loop_thread import LoopThread

@@ -11,7 +11,7 @@ import contextlib
 import math
 from typing import Any, Final
 
-from wsload.load.engine.loop import Engine
+from wsload.load.engine.engine import Engine
 from wsload.load.locust.statistics import TYPE
 from wsload.measure.given_names import clean
 from wsload.measure.names import OTHER, Kind

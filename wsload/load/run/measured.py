@@ -26,32 +26,33 @@ class Measured:
         """Those of the window, or of everything as long as the window is empty."""
         self._everything = everything
         self._names: Mapping[str, Kind] = {}
-        self._inside = self.window.whole
-        """Whether the window has an interval."""
         self._summed = WHOLE
-        """The window of the totals."""
+        """The window of the totals: another than the wanted one as long as that has no interval."""
 
     def begin(self, at: float) -> None:
         """Restarts the window at this time, unless it starts later."""
         self.window = Window(from_s=max(round(at - self._started_at, 3), self.window.from_s))
-        self._inside = False
 
     def add(self, interval: Interval) -> bool:
         """Adds the next interval; returns whether it is the first in the window, so that earlier ones are dropped."""
         self._names = named((self._names, interval.names))
-        first = not self._inside and self.window.holds(interval, self._started_at)
-        if first:
-            self._inside, self._summed = True, self.window
-            self.totals = Totals()
-            self.totals.names = dict(self._names)
         held = self.window.holds(interval, self._started_at)
-        if self.totals is not self._everything and (held or not self._inside):
+        first = held and self._empty
+        if first:
+            self._summed, self.totals = self.window, Totals()
+            self.totals.names = dict(self._names)
+        if self.totals is not self._everything and (held or self._empty):
             self.totals.add(interval)
         return first
 
+    @property
+    def _empty(self) -> bool:
+        """Whether the window has no interval yet."""
+        return self._summed is not self.window
+
     def finish(self) -> RunWarning | None:
         """Called at the end: if the window is empty, returns a warning that the figures cover the time before it."""
-        if self._inside:
+        if not self._empty:
             return None
         wanted, self.window = self.window, self._summed
         return RunWarning(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from wsload.load.users.due import Due, current_due
 from wsload.load.users.process import ProcessContext
-from wsload.measure.names import TOO_LATE
+from wsload.measure.names import TOO_LATE, TOO_MANY
 
 GRACE_NS: Final = 50_000_000
 """Tasks that were due less than this before their user was stopped are not counted as missed."""
@@ -119,7 +119,7 @@ class DueTasks:
         if self._stopped.done():
             self._count_missed((due_ns,), TOO_LATE)
         elif len(self.running) + len(self._queue) >= self.context.settings.max_in_flight:
-            self._unsent("too many in flight")
+            self._unsent(TOO_MANY)
         elif self._overlap or not self.running:
             self._begin(due_ns)
         else:

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Any
 
 from wsload.errors import UsageError
-from wsload.load.users.accounts import Check
 from wsload.load.users.opening import Opening
 from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
 from wsload.load.users.states import State
+from wsload.load.users.tally import Check
 from wsload.measure.names import MESSAGE
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wsload.errors import HttpError, UsageError
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Accounts, cut
 from wsload.load.users.compat import http_library
 from wsload.load.users.due import current_due
+from wsload.load.users.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import unix_target
-from wsload.measure.names import Figures, Kind
+from wsload.measure.names import TIMEOUT, UNANSWERED, Figures, Kind
 
 if TYPE_CHECKING:
     import httpx2
@@ -29,7 +29,7 @@ GOODBYE_S: Final = 1.0
 _now_ns = time.monotonic_ns
 
 
-class Http(Accounts):
+class Http(Tally):
     """A user's HTTP client. Cookies are kept as long as the user lives; connections are kept alive between calls,
     but closed after `on_opening`.
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, UsageError
 from wsload.load.users.keeping import KeptConnection
+from wsload.measure.names import NOT_CONNECTED, TIMEOUT
 
 MOST: Final = 10_000
 """At most this many messages wait; then the oldest are dropped, and counted as unread."""
@@ -76,7 +77,7 @@ class Inbox:
             try:
                 if not self._live:
                     await self._socket.pause()
-                    raise ConnectionLost("not connected")
+                    raise ConnectionLost(NOT_CONNECTED)
                 await self._next(seconds)
             except (ConnectionLost, MessageTimeout) as error:
                 self._socket.recorder.failed(RECEIVE, error.kind, detail=error.detail)
@@ -113,4 +114,4 @@ class Inbox:
 
     def _nothing_came(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(MessageTimeout("timeout", "no message came"))
+            self._waiter.set_exception(MessageTimeout(TIMEOUT, "no message came"))

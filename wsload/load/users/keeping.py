@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from locust.exception import StopTest, StopUser
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
-from wsload.load.users.accounts import Accounts, of_user_class
 from wsload.load.users.due import NEVER_DUE, current_due
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
+from wsload.load.users.tally import Tally
+from wsload.load.users.ways_out import of_user_class
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.schedule import backoff
 
@@ -34,7 +35,7 @@ _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
 """The connection whose `on_connect` runs in this context."""
 
 
-class KeptConnection(Accounts):
+class KeptConnection(Tally):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
     __slots__ = ("_delays", "_in_charge", "_keeper", "_opened_ns", "_openings", "_settled", "connection",

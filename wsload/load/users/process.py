@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from wsload.errors import UsageError
-from wsload.load.engine.loop import Engine
+from wsload.load.engine.engine import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge

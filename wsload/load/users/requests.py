@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, Check, cut, lateness_of, record_answer
 from wsload.load.users.due import current_due, lingered_ns
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.pairing import Pairing, Request
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
 from wsload.load.users.states import State
+from wsload.load.users.tally import Check, Draining, cut, lateness_of, record_answer
 from wsload.measure.lateness import BEAT_NS
-from wsload.measure.names import MESSAGE, Kind
+from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
@@ -40,7 +40,7 @@ _OPEN = State.OPEN
 class RequestingConnection(KeptConnection):
     """A user's WebSocket that sends requests. ``key_of`` is the user class's, or None if it has none."""
 
-    __slots__ = ("_drained", "_longest_ns", "_pairing", "_turns", "at_ns", "key_of", "name")
+    __slots__ = ("_draining", "_longest_ns", "_pairing", "_turns", "at_ns", "key_of", "name")
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class RequestingConnection(KeptConnection):
         """The default name of its requests."""
         self.key_of = key_of
         self._pairing = Pairing()
-        self._drained: asyncio.Future[None] | None = None
+        self._draining: Draining | None = None
         self._longest_ns = 0
         self._turns: tuple[int, ...] = ()
         """When the last requests without keys were sent."""
@@ -84,9 +84,7 @@ class RequestingConnection(KeptConnection):
         connection = self.connection if self.state is _OPEN else self.usable()
         pairing = self._pairing
         if connection is None or pairing.outstanding >= self.context.settings.max_in_flight:
-            return self.unsent(
-                figures.name, NotConnected("too many in flight" if connection else "not connected")
-            )
+            return self.unsent(figures.name, NotConnected(TOO_MANY if connection else NOT_CONNECTED))
         due_ns = sent_ns = _now_ns()
         due = current_due.get()
         if due.due_ns:
@@ -161,8 +159,8 @@ class RequestingConnection(KeptConnection):
         self.engine.in_flight -= 1
         if request.timer is not None:
             request.timer.cancel()
-        if self._drained is not None:
-            self._check_drained()
+        if self._draining is not None and not self._pairing.outstanding:
+            self._draining.end()
         waiter = request.waiter
         if not waiter.done():
             self.at_ns = at_ns
@@ -175,14 +173,6 @@ class RequestingConnection(KeptConnection):
         recorder.values[figures.failed].append(response_ns)
         recorder.late(figures.failed, response_ns, sum(lateness_of(request, at_ns, recorder.lateness)))
         recorder.failed(figures.name, cut(kind), self.with_details(response_ns, message))
-
-    def _check_drained(self) -> None:
-        if not self._pairing.outstanding:
-            self._stop_draining()
-
-    def _stop_draining(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
 
     def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
         """Handles a message that is not obviously the answer to a request."""
@@ -245,8 +235,8 @@ class RequestingConnection(KeptConnection):
         self.engine.in_flight -= 1
         if request.timer is not None:
             request.timer.cancel()
-        if self._drained is not None:
-            self._check_drained()
+        if self._draining is not None and not self._pairing.outstanding:
+            self._draining.end()
         timed_out = kind == TIMEOUT
         if request.waiter is not None and not request.waiter.done():
             error = MessageTimeout if timed_out else ConnectionLost
@@ -263,15 +253,10 @@ class RequestingConnection(KeptConnection):
 
     async def drain(self, allowed_s: float) -> None:
         """Waits up to ``allowed_s`` for outstanding answers; the remaining requests are lost."""
-        deadline_ns = _now_ns() + int(allowed_s * 1e9)
         if self._pairing.outstanding and allowed_s > 0:
-            self._drained = self.engine.loop.create_future()
-            timer = self.engine.timers.at(deadline_ns, self._stop_draining)
-            try:
-                await self._drained
-            finally:
-                timer.cancel()
-                self._drained = None
+            self._draining = Draining(self.engine)
+            await self._draining.wait(allowed_s)
+            self._draining = None
         for request in self._pairing:
             self._give_up(request, UNANSWERED)
 

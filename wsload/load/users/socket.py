@@ -6,18 +6,35 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import NotConnected, UsageError
-from wsload.load.users.accounts import DONE, TURN
 from wsload.load.users.inbox import Inbox
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.requests import RequestingConnection
 from wsload.load.ws.connection import TimedConnection
-from wsload.measure.names import MESSAGE
+from wsload.measure.names import MESSAGE, NOT_CONNECTED
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 BURST: Final = 64
 """A task may send this many messages in a row before it must yield to the event loop."""
+
+
+class _Done:
+    """An awaitable that is done."""
+
+    def __await__(self) -> Any:
+        return iter(())
+
+
+class _Turn:
+    """An awaitable that yields to the loop once."""
+
+    def __await__(self) -> Any:
+        yield
+
+
+_DONE: Final = _Done()
+_TURN: Final = _Turn()
 
 
 class _Writable:
@@ -82,21 +99,21 @@ class Socket(RequestingConnection):
         connection = self.usable()
         try:
             if connection is None:
-                raise NotConnected("not connected")
+                raise NotConnected(NOT_CONNECTED)
             self._write(connection, data)
         except NotConnected as error:
             return self.unsent(self.name, error)
         if not connection.writable:
             return _Writable(connection)
         self._burst = (self._burst + 1) % BURST
-        return DONE if self._burst else TURN
+        return _DONE if self._burst else _TURN
 
     def send_nowait(self, data: str | bytes) -> None:
         """Sends a message at once, for hooks that are not async. Raises `NotConnected`, counted as unsent."""
         connection = self.usable()
         try:
             if connection is None:
-                raise NotConnected("not connected")
+                raise NotConnected(NOT_CONNECTED)
             self._write(connection, data)
         except NotConnected as error:
             self.count_unsent(self.name, error.kind)

@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.accounts import WAYS_OUT, cut
 from wsload.load.users.due import current_due, lingered_ns
+from wsload.load.users.tally import cut
+from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.names import Kind
 
 UNFINISHED: Final = "unfinished at the end"

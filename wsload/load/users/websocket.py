@@ -8,7 +8,6 @@ from operator import index
 from typing import Any
 
 from wsload.errors import UsageError
-from wsload.load.users.accounts import Check
 from wsload.load.users.base import DeclaredUser
 from wsload.load.users.extra import ExtraSocket
 from wsload.load.users.http import Http
@@ -16,6 +15,7 @@ from wsload.load.users.opening import Opening
 from wsload.load.users.rules import Match
 from wsload.load.users.socket import Socket
 from wsload.load.users.steps import Step
+from wsload.load.users.tally import Check
 from wsload.measure.names import Kind
 
 _now_ns = time.monotonic_ns

@@ -25,6 +25,7 @@ from wsload.load.ws.rules import Rule, Violation
 from wsload.load.ws.states import TABLE, Event, State
 from wsload.load.ws.writing import Writer, release, wait_in
 from wsload.measure.lateness import BEAT_NS
+from wsload.measure.names import NOT_CONNECTED
 from wsload.measure.recorder import Recorder
 
 _now_ns = time.monotonic_ns
@@ -44,7 +45,7 @@ class TimedConnection(asyncio.Protocol):
     """
 
     __slots__ = ("__weakref__", "_close_timeout_s", "_closers", "_deflate", "_direct", "_ending",
-                 "_incoming", "_limit", "_loop", "_lost", "_ping_sent_ns", "_recorder", "_sink", "_state",
+                 "_incoming", "_limit", "_loop", "_ping_sent_ns", "_recorder", "_sink", "_state",
                  "_timer", "_writer", "made_ns", "next_ping", "pong_due", "response_ns", "subprotocol",
                  "transport")  # fmt: skip
 
@@ -75,7 +76,6 @@ class TimedConnection(asyncio.Protocol):
         self._incoming = Incoming(self, Reader(limit, deflate), recorder=recorder, loop=self._loop)
         self._sink: Sink | None = None
         self._direct: Callable[[bytes, bool, int], None] | None = None
-        self._lost = False
         self._closers: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ping_sent_ns = 0
@@ -96,7 +96,7 @@ class TimedConnection(asyncio.Protocol):
     def send_now(self, data: bytes, *, text: bool) -> None:
         """Writes one message, without waiting for buffer space. Raises `NotConnected`; `UsageError` for no message."""
         if self._state is not _OPEN:
-            raise NotConnected("not connected", "the connection is not open")
+            raise NotConnected(NOT_CONNECTED, "the connection is not open")
         count = self._recorder.count
         try:
             size = len(data)
@@ -192,14 +192,16 @@ class TimedConnection(asyncio.Protocol):
         self._writer.write(frames.CLOSE, payload)
 
     def _move(self, event: Event) -> None:
-        self._state = state = TABLE.get((self._state, event), self._state)
-        self._direct = None
-        if state is State.ENDING:
+        before, self._direct = self._state, None
+        self._state = state = TABLE.get((before, event), before)
+        if state is before or state is State.CLOSED:
+            return
+        if state in (State.ENDING, State.GONE):
             self._ending.amid_frame = self._incoming.stop()
-            if self._lost:
-                self._loop.call_soon(self._gone)
+        if state is State.GONE:
+            self._loop.call_soon(self._gone)
         # A server that does not close the TCP connection, as it should, would keep it half-closed forever.
-        if state in (State.CLOSING, State.ENDING) and self._timer is None:
+        elif self._timer is None:
             self._timer = self._loop.call_later(self._close_timeout_s, self._drop, "close timeout")
 
     def _drop(self, why: str) -> None:
@@ -239,7 +241,6 @@ class TimedConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ending.error = exc
-        self._lost = True
         if self._incoming.deferred:
             self._move(Event.HUNG_UP)
         else:
@@ -271,7 +272,7 @@ class TimedConnection(asyncio.Protocol):
 
     def caught_up(self) -> None:
         """Everything that has arrived was read."""
-        if self._lost:
+        if self._state is State.UNREAD:
             self._gone()
             return
         direct = self._state is _OPEN and self._sink is not None and self._limit >= 1 << 16
@@ -279,7 +280,7 @@ class TimedConnection(asyncio.Protocol):
             self._direct = self._sink.receive_message  # type: ignore[union-attr]
 
     def _gone(self) -> None:
-        if self._state is not State.ENDING:
+        if self._state not in (State.ENDING, State.GONE):
             self._ending.amid_frame = self._incoming.stop()
         self._move(Event.LOST)
         for timer in (self._timer, self.next_ping, self.pong_due):

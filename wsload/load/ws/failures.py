@@ -14,17 +14,18 @@ from websockets.exceptions import InvalidHandshake, NegotiationError, ProxyError
 from wsload.load.ws.dialing import NotLocal
 from wsload.load.ws.handshake import HungUp, Refused, SpeaksTls
 from wsload.load.ws.redirects import BadRedirect
+from wsload.measure.names import NO_FILES, NO_PORT, TIMEOUT
 
 _ERRNO_KINDS: Final = {
     errno.ECONNREFUSED: "refused",
     errno.ECONNRESET: "reset",
     errno.EPIPE: "reset",
-    errno.ETIMEDOUT: "timeout",
+    errno.ETIMEDOUT: TIMEOUT,
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
-    errno.EMFILE: "too many open files",
-    errno.ENFILE: "too many open files",
-    errno.EADDRNOTAVAIL: "no free port",
+    errno.EMFILE: NO_FILES,
+    errno.ENFILE: NO_FILES,
+    errno.EADDRNOTAVAIL: NO_PORT,
     errno.ENOENT: "no socket",
 }
 _PLAIN_PORT: Final = frozenset(
@@ -50,7 +51,7 @@ def failure_kind(error: BaseException) -> Named:
 def _timeout(error: Any) -> Named:
     if getattr(error, "errno", None):
         return _os_error(error)
-    return "timeout", "the opening took longer than --ws-open-timeout"
+    return TIMEOUT, "the opening took longer than --ws-open-timeout"
 
 
 def _refused(error: Refused) -> Named:

@@ -1,10 +1,11 @@
 """The state machine of a connection after the opening.
 
-    OPEN ──CLOSE_SENT, HUNG_UP──▶ CLOSING
-     │                               │
-     │ CLOSE_RECEIVED, FAILED        │ CLOSE_RECEIVED, FAILED
-     ▼                               │
-    ENDING ◀─────────────────────────┘          LOST: from any state to CLOSED
+    OPEN ──CLOSE_SENT──▶ CLOSING ──HUNG_UP──▶ UNREAD
+     │ │                    │                  ▲  │
+     │ └────────────────────┼────HUNG_UP───────┘  │
+     │ CLOSE_RECEIVED,      │ CLOSE_RECEIVED,     │ CLOSE_RECEIVED, FAILED
+     ▼ FAILED               ▼ FAILED              ▼
+    ENDING ◀────────────────┘                   GONE          LOST: from any state to CLOSED
 
 A connection that has failed, or whose closing handshake is done, is ENDING: incoming data is discarded, and
 the server has to close the TCP connection (RFC 6455 section 7.1.1).
@@ -25,7 +26,11 @@ class State(Enum):
     OPEN = auto()
     CLOSING = auto()
     """Nothing more is sent, but messages are still received."""
+    UNREAD = auto()
+    """The TCP connection is gone, but received data is still to be read."""
     ENDING = auto()
+    GONE = auto()
+    """The TCP connection is gone, and the rest of the data is discarded."""
     CLOSED = auto()
 
 
@@ -47,13 +52,18 @@ class Event(Enum):
 
 TABLE: Final[Mapping[tuple[State, Event], State]] = {
     (State.OPEN, Event.CLOSE_SENT): State.CLOSING,
-    (State.OPEN, Event.HUNG_UP): State.CLOSING,
+    (State.OPEN, Event.HUNG_UP): State.UNREAD,
     (State.OPEN, Event.CLOSE_RECEIVED): State.ENDING,
     (State.OPEN, Event.FAILED): State.ENDING,
     (State.OPEN, Event.LOST): State.CLOSED,
+    (State.CLOSING, Event.HUNG_UP): State.UNREAD,
     (State.CLOSING, Event.CLOSE_RECEIVED): State.ENDING,
     (State.CLOSING, Event.FAILED): State.ENDING,
     (State.CLOSING, Event.LOST): State.CLOSED,
+    (State.UNREAD, Event.CLOSE_RECEIVED): State.GONE,
+    (State.UNREAD, Event.FAILED): State.GONE,
+    (State.UNREAD, Event.LOST): State.CLOSED,
     (State.ENDING, Event.LOST): State.CLOSED,
+    (State.GONE, Event.LOST): State.CLOSED,
 }
 """Pairs that are not listed change nothing, such as a second close."""

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from wsload.errors import ConnectionLost, LoginError, MessageTimeout, NotConnected
-from wsload.load.users.accounts import TIMEOUT, UNANSWERED, record_answer
 from wsload.load.users.due import current_due
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.tally import Draining, record_answer
 from wsload.measure.lateness import BEAT_NS
-from wsload.measure.names import Figures, Kind
+from wsload.measure.names import NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Figures, Kind
 from wsload.protocols.chat.conversation.session import (
     Delivery,
     Echo,
@@ -38,7 +38,7 @@ _now_ns = time.monotonic_ns
 class ChatSocket(KeptConnection):
     """The connection on which a `Session` is held. ``on_post`` is the user class's, or None."""
 
-    __slots__ = ("_drained", "_end", "_figures", "_joined", "_login_sent_ns", "_on_post", "_text", "session")
+    __slots__ = ("_draining", "_end", "_figures", "_joined", "_login_sent_ns", "_on_post", "_text", "session")
 
     def __init__(
         self,
@@ -55,12 +55,12 @@ class ChatSocket(KeptConnection):
         self._figures: Final[Figures] = self.recorder.declare(MESSAGE, Kind.REQUEST)
         self._on_post = on_post
         self._text = not session.binary
-        self._end = ("not connected", "")
+        self._end = (NOT_CONNECTED, "")
         """How the last connection ended."""
         self._login_sent_ns = 0
         """0 if the login on this connection needs no message."""
         self._joined: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._draining: Draining | None = None
 
     def _began(self) -> None:
         self.session.reopened()
@@ -98,9 +98,9 @@ class ChatSocket(KeptConnection):
         """Posts now; awaiting gives the response time in seconds. See `ChatUser.say`."""
         session, connection = self.session, self.connection
         if connection is None or session.state is not State.JOINED:
-            return self._failed("not connected")
+            return self._failed(NOT_CONNECTED)
         if len(session.pending) >= self.context.settings.max_in_flight:
-            return self._failed("too many in flight")
+            return self._failed(TOO_MANY)
         sent_ns = _now_ns()
         due_ns, lag_ns = current_due.get().take(sent_ns)
         post, data = session.post(text, date_ms=date_ms(), due_ns=due_ns, sent_ns=sent_ns)
@@ -178,8 +178,8 @@ class ChatSocket(KeptConnection):
         if waiter is not None and not waiter.done():
             waiter.set_result((at_ns - post.due_ns) / 1e9)
         self.progress.turned = True
-        if self._drained is not None:
-            self._check_drained()
+        if self._draining is not None and not self.session.pending:
+            self._draining.end()
 
     def _receive_other(self, event: Any, at_ns: int) -> None:
         recorder, count = self.recorder, self.recorder.count
@@ -232,8 +232,8 @@ class ChatSocket(KeptConnection):
         if post.waiter is not None and not post.waiter.done():
             error = MessageTimeout if kind == TIMEOUT else ConnectionLost
             self.fail(post.waiter, error(kind, reason))
-        if self._drained is not None:
-            self._check_drained()
+        if self._draining is not None and not self.session.pending:
+            self._draining.end()
 
     def _lost(self, kind: str, detail: str) -> None:
         self._end = (kind, detail)
@@ -244,25 +244,13 @@ class ChatSocket(KeptConnection):
             self._joined.set_exception(LoginError(kind, detail))
 
     async def drain(self, allowed_s: float) -> None:
-        """Waits for outstanding echoes, for so long at most; what has none by then is lost."""
+        """Waits up to ``allowed_s`` for outstanding echoes; the remaining posts are lost."""
         if self.session.pending and allowed_s > 0:
-            self._drained = self.engine.loop.create_future()
-            with_timeout = self.engine.timers.at(_now_ns() + int(allowed_s * 1e9), self._stop_draining)
-            try:
-                await self._drained
-            finally:
-                with_timeout.cancel()
-                self._drained = None
+            self._draining = Draining(self.engine)
+            await self._draining.wait(allowed_s)
+            self._draining = None
         for post in list(self.session.pending.values()):
             self._give_up(post, UNANSWERED)
-
-    def _check_drained(self) -> None:
-        if not self.session.pending:
-            self._stop_draining()
-
-    def _stop_draining(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
 
 
 def date_ms() -> int:

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wsload.load.engine.engine import Engine, _slice
 from wsload.load.engine.event_loop import STOPPED
-from wsload.load.engine.loop import Engine, _slice
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 from wsload.measure.lateness import BEAT_NS

@@ -1,4 +1,4 @@
-"""Records answers and failures, in the same way for every kind of connection."""
+"""Counts and records how requests end, in the same way for every kind of connection."""
 
 from __future__ import annotations
 
@@ -7,69 +7,29 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
-
 from wsload.errors import UsageError, WorkloadError
 from wsload.load.users.due import current_due
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
-from wsload.measure.names import Figures, Kind
+from wsload.measure.names import TIMEOUT, Figures, Kind
 from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
+    from wsload.load.engine.engine import Engine
     from wsload.load.users.owner import Owner, Progress
 
 PAUSE_NS: Final = 10_000_000
-TIMEOUT: Final = "timeout"
-UNANSWERED: Final = "no answer by the end"
-"""Kinds of failure of a request that was sent."""
-WAYS_OUT: Final = (
-    *(StopUser, StopTest, SystemExit, KeyboardInterrupt),
-    *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
-)
-"""Exceptions that leave a task, a user or a run; they are not failures."""
 _LONGEST_KIND: Final = 80
 _now_ns = time.monotonic_ns
 
 Check = Callable[[Any], str | None]
 
 
-def of_user_class(error: BaseException) -> bool:
-    """Whether code of the user class raised this, rather than the end of the user's task or of the loop.
-
-    An `asyncio.CancelledError` is the user class's own if the class awaited something that it had cancelled itself.
-    """
-    if not isinstance(error, asyncio.CancelledError | GeneratorExit):
-        return True
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return False  # the loop has ended, and the coroutine is being closed
-    return task is None or not task.cancelling()
-
-
 def cut(kind: object) -> str:
     """A kind of failure that a user class gave, cut to 80 characters."""
     return str(kind)[:_LONGEST_KIND]
-
-
-class _Done:
-    """An awaitable that is done."""
-
-    def __await__(self) -> Any:
-        return iter(())
-
-
-class _Turn:
-    """An awaitable that yields to the loop once."""
-
-    def __await__(self) -> Any:
-        yield
-
-
-DONE: Final = _Done()
-TURN: Final = _Turn()
 
 
 class Answered(Protocol):
@@ -105,7 +65,7 @@ def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int,
     )
 
 
-class Accounts:
+class Tally:
     """Counts the unsent and lost requests of an owner's connection."""
 
     __slots__ = ("context", "engine", "owner", "progress", "recorder")
@@ -181,6 +141,29 @@ class Accounts:
     async def pause(self) -> None:
         """Waits a little before a call fails at once; otherwise a loop around the call would hog the thread."""
         await self.engine.timers.sleep_until(_now_ns() + PAUSE_NS)
+
+
+class Draining:
+    """A wait for the last outstanding answer."""
+
+    __slots__ = ("_engine", "_over")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._over: asyncio.Future[None] = engine.loop.create_future()
+
+    async def wait(self, allowed_s: float) -> None:
+        """Waits until `end` is called, up to ``allowed_s``."""
+        timer = self._engine.timers.at(_now_ns() + int(allowed_s * 1e9), self.end)
+        try:
+            await self._over
+        finally:
+            timer.cancel()
+
+    def end(self) -> None:
+        """No answer is outstanding any more."""
+        if not self._over.done():
+            self._over.set_result(None)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
