@@ -8,11 +8,17 @@ import gevent
 import pytest
 from canary import needed
 from gevent.pool import Group
-from locust import SequentialTaskSet, TaskSet, debug
+from locust import SequentialTaskSet, TaskSet, between, constant, constant_pacing, constant_throughput, debug
 from locust.env import Environment
 
 from wsload.errors import UsageError
-from wsload.load.users.locust_compat import LocustUser, new_task_set, next_task, scheduled_task
+from wsload.load.users.locust_compat import (
+    LocustUser,
+    new_task_set,
+    next_task,
+    scheduled_task,
+    wait_time_text,
+)
 
 
 class Handle:
@@ -173,3 +179,14 @@ def test_wait_can_be_refused(environment: Environment) -> None:
             with pytest.raises(UsageError, match="use await"):
                 holder.wait()
         assert new_task_set(Own, user).wait() == "mine"
+
+
+def test_a_wait_time_says_how_it_was_made() -> None:
+    with needed(
+        "locust", "the closures of between and constant", "to write and compare wait times by their arguments"
+    ):
+        assert wait_time_text(between(1, 2)) == "between(max_wait=2, min_wait=1)"
+        assert wait_time_text(constant(3)) == "constant(wait_time=3)"
+        made = {wait_time_text(constant_pacing(number)) for number in (4, 4, 5)}
+        made |= {wait_time_text(constant_throughput(number)) for number in (4, 5)}
+        assert len(made) == 4, "equal arguments, and only those, have equal texts"

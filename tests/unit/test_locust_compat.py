@@ -195,6 +195,11 @@ def test_an_events_listeners_are_known_and_locusts_own_among_them(environment: E
         environment.create_local_runner()
         (own,) = compat.listeners(environment.events.request)
         assert statistics_compat.is_locusts_own(own) and not statistics_compat.is_locusts_own(needed)
+        assert [compat.is_the_locustfiles(each) for each in (own, compat.listeners, needed)] == [
+            False,
+            False,
+            True,
+        ]
 
 
 def test_a_runner_that_has_stopped_heeds_stops_again(environment: Environment) -> None:

@@ -17,7 +17,9 @@ from support.shop import BUY, NAMES, REQUESTS, STEP, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.live import point
+from wsload.judge.run.verdict import Judgement
 from wsload.judge.run.watch import Watch
+from wsload.load.run.run import Ended
 from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.opentelemetry import observe_with_opentelemetry
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
@@ -44,6 +46,14 @@ def run_of(totals: Totals, *, trust: Trust = TRUSTED, **more: Any) -> Any:
         trust=trust,
         **more,
     )
+
+
+def ended(
+    totals: Totals, *, warnings: tuple[RunWarning, ...] = (), checks: list[CheckOutcome] | None = None
+) -> Ended:
+    """What such a run came to."""
+    judgement = Judgement(trust=TRUSTED, warnings=warnings)
+    return Ended(summarize(totals), judgement, checks or [], stored=True)
 
 
 def exposed(run: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -131,7 +141,7 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
     totals = Totals.of([SECOND])
     warning = RunWarning(name="cpu", text="CPU 99 %", remedy="less", invalidates=True)
     check = CheckOutcome(expression="lost < 1", state=CheckState.FAILED, wanted="< 1", got="1")
-    run = run_of(totals, trust=UNTRUSTED, summary=summarize(totals), warnings=[warning], checks=[check])
+    run = run_of(totals, trust=UNTRUSTED, ended=ended(totals, warnings=(warning,), checks=[check]))
     stream = io.StringIO()
     progress = JsonProgress(run, stream)
     progress.second(point(SECOND))
@@ -197,7 +207,7 @@ def test_json_lines_tell_each_second_and_the_end() -> None:
 def test_json_lines_have_every_name() -> None:
     totals = Totals.of(shop_seconds())
     stream = io.StringIO()
-    progress = JsonProgress(run_of(totals, summary=summarize(totals), warnings=[], checks=[]), stream)
+    progress = JsonProgress(run_of(totals, ended=ended(totals)), stream)
     for interval in shop_seconds():
         progress.second(point(interval, totals.names))
     progress.end()

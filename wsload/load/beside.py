@@ -27,6 +27,7 @@ from wsload.load.locust.compat import (
     expect_users,
     is_ending,
     is_loading,
+    is_the_locustfiles,
     listeners,
     replace_start,
 )
@@ -123,7 +124,7 @@ def _events_like(events: Events) -> Events:
     for name, event in event_hooks(events).items():
         hook = event_hook(own, name)
         for each in listeners(event):
-            if not getattr(each, "__module__", "").startswith(("locust.", "wsload.")):
+            if is_the_locustfiles(each):
                 hook.add_listener(each)
     return own
 

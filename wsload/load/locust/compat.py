@@ -149,6 +149,11 @@ def listeners(event: EventHook) -> list[Any]:
     return list(event._handlers)
 
 
+def is_the_locustfiles(listener: Any) -> bool:
+    """Whether a listener belongs to neither Locust, whose own are in its modules, nor wsload."""
+    return not getattr(listener, "__module__", "").startswith(("locust.", "wsload."))
+
+
 def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
     """Has ``fire`` called by whatever fires the event."""
     event.fire = fire  # type: ignore[method-assign]

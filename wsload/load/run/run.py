@@ -8,7 +8,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
 
 from locust.runners import LocalRunner
@@ -65,6 +65,17 @@ class Probe(Protocol):
         """After the end: warnings about the users' figures, and the probe's own counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a run came to."""
+
+    summary: Summary
+    judgement: Judgement
+    checks: list[CheckOutcome]
+    stored: bool
+    """Whether the results directory is complete."""
+
+
 class Run:
     """Writes the results directory during the run, and judges the run at its end."""
 
@@ -76,11 +87,7 @@ class Run:
         self._json_on_stdout = settings.json_progress or getattr(environment.parsed_options, "json", False)
         self.warnings: list[RunWarning] = []
         """Those raised during the run; the judgement adds its own."""
-        self.checks: list[CheckOutcome] = []
-        self.summary: Summary | None = None
-        """The figures; None until the run has ended."""
-        self._stored = False
-        self._judged: Judgement | None = None
+        self.ended: Ended | None = None
         # A probe's figures are the run's, but not this process's.
         self._own = Watch("") if settings.probe else Watch("", lambda: self.measured.totals)
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
@@ -144,22 +151,20 @@ class Run:
 
     def live(self, since: int, name: str = "") -> dict[str, Any]:
         """The run so far, for the live page; see `LiveView.snapshot`."""
-        state = self._live.taken, self.summary is not None
+        state = self._live.taken, self.ended is not None
         if self._shown[0] != state:
             self._shown = state, self._now()
         return self._live.snapshot(since, self.processes(), name) | self._shown[1]
 
     def _now(self) -> dict[str, Any]:
-        info, ended = self.writer.info, self.summary is not None
-        found = self._judged or self._judge()
-        checks = self.checks if ended else self._evaluate()
+        info, found, checks = self.writer.info, self.judgement, self.checks
         return {
             "run": {
                 "name": self.writer.path.name,
                 "build": info.build,
                 "target": info.target,
                 "started_at": info.started_at,
-                "ended": ended,
+                "ended": self.ended is not None,
             },
             "trust": {**found.trust.to_json(), "tone": found.trust.standing.tone},
             "warnings": [asdict(warning) for warning in (*found.warnings, *self.writer.warnings())],
@@ -181,6 +186,16 @@ class Run:
         )
 
     @property
+    def judgement(self) -> Judgement:
+        """The verdict on the figures, so far or at the end."""
+        return self._judge() if self.ended is None else self.ended.judgement
+
+    @property
+    def checks(self) -> list[CheckOutcome]:
+        """The outcomes of the checks, so far or at the end."""
+        return self._evaluate() if self.ended is None else self.ended.checks
+
+    @property
     def _tolerance_ns(self) -> int | None:
         """The tolerance of the checks; None if they also judge figures that can't be trusted."""
         return None if self.allow_invalid else self._settings.tolerance_ns
@@ -195,7 +210,7 @@ class Run:
     @property
     def trust(self) -> Trust:
         """How far the figures can be trusted, so far or at the end."""
-        return (self._judged or self._judge()).trust
+        return self.judgement.trust
 
     def finish(self) -> None:
         """Judges the run, and completes its results. Never raises, so that the run can end in order."""
@@ -207,9 +222,9 @@ class Run:
             self.warnings += found
         if (unmeasured := self.measured.finish()) is not None:
             self.warnings.append(unmeasured)
-        self.summary = summarize(self.measured.totals)
+        summary = summarize(self.measured.totals)
         extra["processes"] = [watch.figures(self._settings.tolerance_ns) for watch in self.processes()]
-        self.checks = self._evaluate()
+        checks = self._evaluate()
         if self._settings.insecure:
             self.warnings.append(
                 RunWarning(
@@ -218,35 +233,34 @@ class Run:
                     remedy="trust the server's certificate authority with --ws-ca-file",
                 )
             )
-        self._judged = self._judge()
-        self.warnings = list(self._judged.warnings)
+        judgement, stored = self._judge(), True
         try:
             self.writer.finish(
-                self.summary.to_json() | extra,
+                summary.to_json() | extra,
                 ended_at=time.time(),
-                trust=self._judged.trust,
+                trust=judgement.trust,
                 window=self.measured.window,
-                warnings=self._judged.warnings,
-                checks=self.checks,
+                warnings=judgement.warnings,
+                checks=checks,
             )
             write_report(self.writer.path)
         except ResultsError as error:
             logger.error(error)
-        else:
-            self._stored = True
+            stored = False
+        self.ended = Ended(summary, judgement, checks, stored)
         for listener in self.listeners:
             listener.end()
 
     def exit_code(self) -> ExitCode | None:
         """The exit code of a process that ends with this run; None if the run was successful."""
-        standing, states = self.trust.standing, {check.state for check in self.checks}
-        if not self._stored or self.writer.problem is not None:
+        if self.ended is None or not self.ended.stored or self.writer.problem is not None:
             return ExitCode.BROKEN
         if self._aborted is not None:
             return ExitCode.FAILED
+        standing, states = self.trust.standing, {check.state for check in self.checks}
         if standing in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
-        cut_short = any(warning.name == CUT_SHORT for warning in self.warnings)
+        cut_short = any(warning.name == CUT_SHORT for warning in self.judgement.warnings)
         if cut_short or (standing is Standing.UNTRUSTED and not self.allow_invalid):
             return ExitCode.UNTRUSTED
         if CheckState.FAILED in states:
@@ -255,9 +269,9 @@ class Run:
 
     def show(self) -> None:
         """Prints the run's figures, and where they are stored."""
-        if self.summary is not None:
+        if self.ended is not None:
             file = sys.stderr if self._json_on_stdout else None
-            show_run(self.writer.info, self.summary, self.writer.path, file=file)
+            show_run(self.writer.info, self.ended.summary, self.writer.path, file=file)
 
 
 def target(environment: Any, settings: Settings) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from wsload.load.options.settings import Settings
+from wsload.load.users.locust_compat import wait_time_text
 from wsload.load.users.waits import OpenWait
 
 GIT_TIMEOUT_S: Final = 2.0
@@ -55,16 +56,9 @@ def _class(user_class: Any) -> dict[str, object]:
 
 
 def _text(wait: Any) -> str:
-    """A wait time as in the source: ``constant_rate(2)``, ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``."""
-    if wait is None or isinstance(wait, OpenWait):
-        return repr(wait) if wait is not None else "none"
-    *makers, own = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>.")
-    name = makers[-1] if makers else own
-    code, cells = getattr(wait, "__code__", None), getattr(wait, "__closure__", None)
-    if code is None or not cells:
-        return name
-    values = {key: cell.cell_contents for key, cell in zip(code.co_freevars, cells, strict=True)}
-    return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+    if wait is None:
+        return "none"
+    return repr(wait) if isinstance(wait, OpenWait) else wait_time_text(wait)
 
 
 def _file(user_class: Any) -> Path | None:

@@ -31,6 +31,20 @@ def scheduled_task(task_set: Any) -> Any:
     return scheduled.__func__ if getattr(scheduled, "__self__", None) is task_set else scheduled
 
 
+def wait_time_text(wait: Any) -> str:
+    """A wait time as in the source: ``between(max_wait=2, min_wait=1)``, ``Guest.wait_time``.
+
+    Locust's makers, such as `between`, return a function that keeps their arguments in its closure.
+    """
+    *makers, own = getattr(wait, "__qualname__", type(wait).__name__).split(".<locals>.")
+    name = makers[-1] if makers else own
+    code, cells = getattr(wait, "__code__", None), getattr(wait, "__closure__", None)
+    if code is None or not cells:
+        return name
+    values = {key: cell.cell_contents for key, cell in zip(code.co_freevars, cells, strict=True)}
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+
+
 def new_task_set(task_set: Any, parent: Any) -> Any:
     """A TaskSet that a user enters; its ``wait()`` is refused, unless the class has one of its own."""
     made = task_set(parent)

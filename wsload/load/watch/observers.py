@@ -82,8 +82,9 @@ class JsonProgress:
 
     def end(self) -> None:
         """Writes the end of the run, which was judged and stored."""
-        run, summary = self._run, self._run.summary
-        assert summary is not None
+        run, ended = self._run, self._run.ended
+        assert ended is not None
+        summary = ended.summary
         names = {name: _whole(name, summary) for name in _names(summary)}
         message = summary.metrics.get("message")
         self._write(
@@ -96,8 +97,8 @@ class JsonProgress:
                 "duration_s": summary.duration_s,
                 "lost": summary.counters.get("lost", 0),
                 "failures": sum(summary.failures.values()),
-                "warnings": [asdict(warning) for warning in run.warnings],
-                "checks": [check.to_json() for check in run.checks],
+                "warnings": [asdict(warning) for warning in ended.judgement.warnings],
+                "checks": [check.to_json() for check in ended.checks],
                 "names": names,
                 "messages": message.count if message else 0,
                 **_percentiles("message_", *_in_ms(message)),
