@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from wsload.measure.detailed import DetailedTime
@@ -189,17 +189,22 @@ class Recorder:
         if at_ns > lateness.due_ns or lateness.until_ns > from_ns:
             self.late(metric, at_ns - from_ns, lateness.writing(from_ns) + lateness.reading(at_ns))
 
-    def timed(self, metric: str, from_ns: int, to_ns: int) -> None:
-        """Records a duration in which the load generator may have been late several times."""
-        self.values[metric].append(self._with_details(to_ns - from_ns))
-        self.late(metric, to_ns - from_ns, self.lateness.within(from_ns, to_ns))
+    def timed(self, metric: str, from_ns: int, to_ns: int, without: Iterable[tuple[int, int]] = ()) -> int:
+        """Records and returns a duration, in which the load generator may have been late several times.
+
+        ``without`` are periods in it that don't count.
+        """
+        time_ns, late_ns = to_ns - from_ns, self.lateness.within(from_ns, to_ns)
+        for period in without:
+            time_ns -= period[1] - period[0]
+            late_ns -= self.lateness.within(*period)
+        self.values[metric].append(self._with_details(time_ns))
+        self.late(metric, time_ns, late_ns)
+        return time_ns
 
     def _with_details(self, time_ns: int) -> int:
-        return (
-            DetailedTime.ended(time_ns)
-            if self.detailed and not isinstance(time_ns, DetailedTime)
-            else time_ns
-        )
+        plain = self.detailed and not isinstance(time_ns, DetailedTime)
+        return DetailedTime.ended(time_ns) if plain else time_ns
 
     def begin(self) -> None:
         """Starts a run: forgets what was recorded before; the first interval lists all names again."""

@@ -23,8 +23,6 @@ class Due:
         return found
 
 
-lingered_ns: ContextVar[int] = ContextVar("lingered_ns", default=0)
-"""How long the task in this context has waited for surplus answers, which is not part of its measured time."""
 NEVER_DUE: Final = Due(0, 0)
 current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
 """The due time of the task in this context; `NEVER_DUE` in a closed workload."""

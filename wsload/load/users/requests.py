@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import pairing
-from wsload.load.users.due import current_due, lingered_ns
+from wsload.load.users.due import current_due
 from wsload.load.users.keeping import KeptConnection
+from wsload.load.users.lingering import around_here
 from wsload.load.users.pairing import Pairing, Request
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
@@ -269,5 +270,11 @@ class RequestingConnection(KeptConnection):
                 self.context.long_looks -= 1
                 wait_ns += LONG_LOOK_NS
             wait_ns = min(wait_ns, int(self.context.settings.drain_s * 1e9))
-            await self.engine.timers.sleep_until(began_ns + wait_ns)
-            lingered_ns.set(lingered_ns.get() + _now_ns() - began_ns)
+            steps = around_here()
+            for step in steps:
+                step.begin(began_ns)
+            try:
+                await self.engine.timers.sleep_until(began_ns + wait_ns)
+            finally:
+                for step in steps:
+                    step.end(_now_ns())

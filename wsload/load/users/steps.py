@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.due import current_due, lingered_ns
+from wsload.load.users.due import current_due
+from wsload.load.users.lingering import Lingering, current_lingering
 from wsload.load.users.tally import cut
 from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.names import Kind
@@ -19,26 +20,30 @@ UNFINISHED: Final = "unfinished at the end"
 class Step:
     """A composite step, from the start to the end of its ``with`` block."""
 
-    __slots__ = ("_began_ns", "_figures", "_kind", "_user")
+    __slots__ = ("_began_ns", "_figures", "_kind", "_lingering", "_user")
 
     def __init__(self, user: Any, name: str) -> None:
         self._user = user
         self._figures = user._socket.declare(name, Kind.STEP)
         self._kind: str | None = None
         self._began_ns = 0
+        self._lingering: Lingering
 
     def failed(self, kind: str) -> None:
         """Marks the step as failed, with this kind of failure; it still ends with its block."""
         self._kind = cut(kind)
 
     def __enter__(self) -> Self:
-        self._began_ns = (current_due.get().due_ns or time.monotonic_ns()) - lingered_ns.get()
+        self._lingering = Lingering(current_lingering.get())
+        current_lingering.set(self._lingering)
+        self._began_ns = current_due.get().due_ns or time.monotonic_ns()
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        now_ns = time.monotonic_ns() - lingered_ns.get()
+        now_ns = time.monotonic_ns()
+        current_lingering.set(self._lingering.outer)
         current_due.get().take(0)  # requests after the step don't count from when the task was due
         socket = self._user._socket
         recorder = socket.recorder
@@ -50,10 +55,9 @@ class Step:
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
             detail = error.detail if isinstance(error, WorkloadError) else str(error)
-        recorder.timed(self._figures.name if kind is None else self._figures.failed, self._began_ns, now_ns)
+        metric = self._figures.name if kind is None else self._figures.failed
+        time_ns = recorder.timed(metric, self._began_ns, now_ns, without=self._lingering.periods)
         if kind is not None:
-            recorder.failed(
-                self._figures.name, kind, socket.with_details(now_ns - self._began_ns), detail=detail
-            )
+            recorder.failed(self._figures.name, kind, socket.with_details(time_ns), detail=detail)
         elif recorder.detailed:
             socket.add_answer(self._figures, None)

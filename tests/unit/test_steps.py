@@ -1,0 +1,129 @@
+"""Steps of `measure`: their time is that of the user class, without wsload's own waits, and is only trusted if true."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from locust import constant, task
+from websockets.asyncio.server import ServerConnection
+from world import World, echo, world
+
+from wsload import WebSocketUser
+from wsload.load.users.requests import LONG_LOOK_NS
+from wsload.measure.names import LAGGED, UNLAGGED
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def w() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+def live(w: World, body: Callable[[Any], Awaitable[None]]) -> None:
+    """Lives a user that does this once, without a connection of its own."""
+
+    class User(WebSocketUser):
+        wait_time = constant(0)
+        auto_connect = False
+
+        @task
+        async def talk(self) -> None:
+            try:
+                await body(self)
+            finally:
+                self._life.stop()
+
+    w.live(User)
+
+
+async def visit(user: Any) -> None:
+    """Opens, asks and closes: wsload lingers before the close, in case an answer too many comes."""
+    async with user.open("/") as connection:
+        await connection.round_trip("hello")
+
+
+def test_a_step_that_the_loop_held_up_is_marked_however_long_it_lingered_before(w: World) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await visit(user)
+        with user.measure("held up"):
+            await visit(user)
+            time.sleep(0.05)  # noqa: ASYNC251  # as a blocking user class does
+            await asyncio.sleep(0)
+
+    live(w, body)
+    assert w.count("held up") == w.count("held up" + LAGGED) == 1
+    found = w.totals.histograms
+    assert found["held up"].min_ns - found["held up" + UNLAGGED].min_ns > 45 * MS
+
+
+async def in_a_group(user: Any) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(visit(user))
+
+
+async def one_inside_the_other(user: Any) -> None:
+    async with user.open("/") as outer:
+        await outer.round_trip("hello")
+        await visit(user)
+
+
+LINGERING: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "by itself": visit,
+    "in turn": one_inside_the_other,
+    "in another task": lambda user: asyncio.create_task(visit(user)),
+    "in a group": in_a_group,
+    "gathered": lambda user: asyncio.gather(visit(user), visit(user)),
+}
+
+
+@pytest.mark.parametrize("way", LINGERING)
+def test_lingering_is_no_part_of_any_step_whichever_task_it_is_in(w: World, way: str) -> None:
+    """Two that linger at once take no more time than one."""
+    w.context.long_looks = 2
+
+    async def slowly(connection: ServerConnection) -> None:
+        await asyncio.sleep(0.1)
+        await echo(connection)
+
+    w.serve(slowly)
+
+    async def body(user: Any) -> None:
+        with user.measure("outer"), user.measure("inner"):
+            await LINGERING[way](user)
+        with user.measure("after"):
+            await asyncio.sleep(0.1)
+
+    live(w, body)
+    for step in ("outer", "inner", "after"):
+        found = w.record().histograms[step]
+        assert 99 * MS <= found.min_ns <= found.percentile(100) < LONG_LOOK_NS
+
+
+def test_a_step_is_not_shortened_by_what_lingers_beside_it(w: World) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def waits(user: Any) -> None:
+        with user.measure("beside"):
+            await asyncio.sleep(0.4)
+
+    async def body(user: Any) -> None:
+        await asyncio.gather(visit(user), waits(user))
+        with user.measure("left"):
+            background = asyncio.create_task(visit(user))
+            await asyncio.sleep(0.1)
+        await background
+
+    live(w, body)
+    assert w.record().histograms["beside"].min_ns >= 399 * MS
+    assert w.totals.histograms["left"].min_ns >= 50 * MS
