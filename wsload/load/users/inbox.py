@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, UsageError
-from wsload.load.users.keeping import KeptConnection
+from wsload.load.users.requests import RequestingConnection
 from wsload.measure.names import NOT_CONNECTED, TIMEOUT
 
 MOST: Final = 10_000
@@ -24,26 +24,33 @@ _now_ns = time.monotonic_ns
 
 
 class Inbox:
-    """The messages of the current connection, with their times of arrival, in order."""
+    """The messages of one connection, with their times of arrival, in order."""
 
-    __slots__ = ("_asked", "_bytes", "_live", "_messages", "_socket", "_waiter", "at_ns")
+    __slots__ = ("_asked", "_bytes", "_forgotten", "_iterations", "_live", "_messages", "_socket", "_waiter")
 
-    def __init__(self, socket: KeptConnection) -> None:
+    def __init__(self, socket: RequestingConnection, *, live: bool) -> None:
         self._socket = socket
         self._messages: deque[tuple[str | bytes, int, int]] = deque()
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._live = False
+        self._live = live
         self._asked = False
-        self.at_ns = 0
-        """When the message received last arrived (monotonic)."""
+        self._iterations = 0
+        """How many are going on: they still get what came before the connection was gone."""
+        self._forgotten = False
 
-    def begin(self) -> None:
-        """Starts a new connection: messages of the previous one are dropped, and counted."""
-        self._live = True
-        self._socket.recorder.count.unread += len(self._messages)
-        self._messages.clear()
-        self._bytes = 0
+    def following(self) -> Inbox:
+        """That of the next connection; what is left in this one is dropped, and counted, unless it is iterated over."""
+        found = Inbox(self._socket, live=True)
+        found._asked = self._asked
+        self._forgotten = True
+        self._drop_if_forgotten()
+        return found
+
+    def _drop_if_forgotten(self) -> None:
+        if self._forgotten and not self._iterations:
+            self._socket.recorder.count.unread += len(self._messages)
+            self._messages.clear()
 
     def end(self, kind: str, reason: str) -> None:
         """The connection is gone; its messages can still be received."""
@@ -64,8 +71,8 @@ class Inbox:
             self._socket.progress.turned = True
 
     def take(self) -> str | bytes:
-        """Takes the first message."""
-        message, self.at_ns, size = self._messages.popleft()
+        """Takes the first message, and its time of arrival as that of the socket's latest."""
+        message, self._socket.at_ns, size = self._messages.popleft()
         self._bytes -= size
         return message
 
@@ -86,16 +93,21 @@ class Inbox:
         return self.take()
 
     async def messages(self) -> AsyncIterator[str | bytes]:
-        """Iterates over messages until the connection ends."""
+        """Iterates over messages until the connection ends, whether or not another one is open by then."""
         self._asked = True
-        while True:
-            while self._messages:
-                yield self.take()
-            if not self._live:
-                await self._socket.pause()
-                return
-            with contextlib.suppress(ConnectionLost):
-                await self._next(None)
+        self._iterations += 1
+        try:
+            while True:
+                while self._messages:
+                    yield self.take()
+                if not self._live:
+                    await self._socket.pause()
+                    return
+                with contextlib.suppress(ConnectionLost):
+                    await self._next(None)
+        finally:
+            self._iterations -= 1
+            self._drop_if_forgotten()
 
     async def _next(self, seconds: float | None) -> None:
         if self._waiter is not None:

@@ -76,15 +76,13 @@ class Socket(RequestingConnection):
                 "on_message gets every message that answers no request, so nothing is left to receive"
             )
         if self._inbox is None:
-            self._inbox = Inbox(self)
-            if self.connection is not None:
-                self._inbox.begin()
+            self._inbox = Inbox(self, live=self.connection is not None)
         return self._inbox
 
     def _began(self) -> None:
         super()._began()
         if self._inbox is not None:
-            self._inbox.begin()
+            self._inbox = self._inbox.following()
 
     def _lost(self, kind: str, detail: str) -> None:
         super()._lost(kind, detail)
@@ -125,9 +123,7 @@ class Socket(RequestingConnection):
 
     async def receive(self, timeout: float | None = None) -> str | bytes:
         """The next message that answers no request; see `WebSocketUser.receive`."""
-        message = await self.inbox.receive(timeout)
-        self.at_ns = self.inbox.at_ns
-        return message
+        return await self.inbox.receive(timeout)
 
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
         if self._on_message is not None:
