@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -135,3 +136,28 @@ def test_what_is_left_of_a_connection_is_unread(w: World, how: str) -> None:
         assert [await user.receive() for _ in range(3)] == ["2: 0", "2: 1", "2: 2"]
 
     live(w, body)
+
+
+def test_a_message_that_came_in_time_is_received_though_the_loop_reads_it_late(w: World) -> None:
+    servers: list[ServerConnection] = []
+
+    async def handle(connection: ServerConnection) -> None:
+        servers.append(connection)
+        await connection.wait_closed()
+
+    w.serve(handle)
+
+    async def body(user: Any) -> None:
+        await w.until(lambda: servers)
+        receiving = asyncio.ensure_future(user.receive(timeout=0.04))
+        await asyncio.sleep(0)
+        w.engine.timers.at(
+            time.monotonic_ns() + 1_000_000, lambda: None
+        )  # another user's: it wakes the queue first
+        time.sleep(0.02)  # noqa: ASYNC251
+        await servers[0].send("in time")
+        time.sleep(0.04)  # noqa: ASYNC251
+        assert await receiving == "in time"
+
+    live(w, body)
+    assert w.failures() == {}

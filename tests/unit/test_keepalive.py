@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import socket
 import time
 from collections.abc import Awaitable, Callable
 
@@ -105,5 +106,33 @@ def test_an_unanswered_ping_fails_its_connection_in_time_whatever_the_interval()
                 await timers.sleep_until(time.monotonic_ns() + MS)
             assert len(connection.pings) == 1
             assert 30 * MS <= connection.failed_ns - connection.pings[0] < 200 * MS
+
+    run(body)
+
+
+def test_a_pong_that_came_in_time_counts_though_the_loop_reads_it_late() -> None:
+    async def body(timers: TimerQueue) -> None:
+        loop, connection = asyncio.get_running_loop(), Connection(answers=False)
+        ours, theirs = socket.socketpair()
+        pongs: list[bytes] = []
+
+        def read() -> None:
+            pongs.append(ours.recv(100))
+            assert connection.pong_due is not None
+            connection.pong_due.cancel()
+
+        loop.add_reader(ours, read)
+        timers.at(time.monotonic_ns() + MS, lambda: None)  # such as the heartbeat's: it wakes the queue first
+        Keepalive(timers, interval_ns=1_000 * MS, timeout_ns=40 * MS)._ping(connection)
+        time.sleep(0.02)  # noqa: ASYNC251  # the loop is held up
+        theirs.send(b"pong")
+        time.sleep(0.04)  # noqa: ASYNC251
+        while not pongs:
+            await timers.sleep_until(time.monotonic_ns() + MS)
+        await timers.sleep_until(time.monotonic_ns() + MS)
+        loop.remove_reader(ours)
+        ours.close()
+        theirs.close()
+        assert connection.failed_ns == 0
 
     run(body)

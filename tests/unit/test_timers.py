@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -241,6 +242,58 @@ def test_a_closed_queue_fires_nothing(timerfd: bool) -> None:
         assert fired == []
 
     run(body, timerfd)
+
+
+@both_kinds
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("held_up_by", ["a task", "what is read first"])
+@pytest.mark.parametrize("queue", ["timers", "delays"])
+def test_a_deadline_passes_only_once_what_came_before_was_read(
+    queue: str, held_up_by: str, loop: str, timerfd: bool
+) -> None:
+    async def body(timers: TimerQueue) -> None:
+        ours, theirs = socket.socketpair()
+        first, firsts = socket.socketpair()
+        events, running = [], asyncio.get_running_loop()
+
+        def hold_up() -> None:
+            time.sleep(0.005)
+            theirs.send(b"x")
+            time.sleep(0.02)
+
+        def read_first() -> None:
+            first.recv(1)
+            hold_up()
+
+        def read() -> None:
+            ours.recv(1)
+            events.append("read")
+            deadline.cancel()
+
+        running.add_reader(first, read_first)
+        running.add_reader(ours, read)
+        timers.at(time.monotonic_ns() + MS, lambda: None)
+        if queue == "timers":
+            deadline = timers.deadline(time.monotonic_ns() + 20 * MS, events.append, "passed")
+        else:
+            deadline = DelayQueue(timers, 20 * MS, deadlines=True).add(events.append, "passed")
+        if held_up_by == "a task":
+            hold_up()
+        else:
+            firsts.send(b"x")
+            time.sleep(0.002)  # noqa: ASYNC251
+        while not events:
+            await timers.sleep_until(time.monotonic_ns() + MS)
+        done = asyncio.Event()
+        timers.deadline(time.monotonic_ns(), done.set)
+        await done.wait()
+        for each in (first, ours):
+            running.remove_reader(each)
+        for each in (first, firsts, ours, theirs):
+            each.close()
+        assert events == ["read"]
+
+    run(body, timerfd, loop=loop)
 
 
 @both_kinds

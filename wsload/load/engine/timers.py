@@ -48,6 +48,28 @@ class Timer:
             self._callback(*self._args)
 
 
+class Deadline(Timer):
+    """A timer for what has not come by then. It fires once the loop has read what is there: a loop that is late must
+    not take what came in time for missing."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        due_ns: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+    ) -> None:
+        super().__init__(due_ns, callback, args)
+        self._loop = loop
+
+    def fire(self) -> None:
+        if not self.cancelled:
+            # Twice, since the rest of this iteration handles what was polled before, perhaps long ago.
+            self._loop.call_soon(self._loop.call_soon, super().fire)
+
+
 class TimerQueue:
     """Calls back at absolute times of ``time.monotonic_ns``, in order, never early.
 
@@ -72,7 +94,18 @@ class TimerQueue:
 
     def at(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Timer:
         """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; soon if that has passed."""
-        timer = Timer(due_ns, callback, args)
+        return self._add(Timer(due_ns, callback, args))
+
+    def deadline(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Timer:
+        """Like `at`, but what has arrived by then is read first, and may cancel the timer."""
+        return self._add(self.new_deadline(due_ns, callback, args))
+
+    def new_deadline(self, due_ns: int, callback: Callable[..., object], args: tuple[Any, ...]) -> Deadline:
+        """A `Deadline` of this loop for another queue."""
+        return Deadline(self._loop, due_ns, callback, args)
+
+    def _add(self, timer: Timer) -> Timer:
+        due_ns = timer.due_ns
         heapq.heappush(self._heap, (due_ns, next(self._order), timer))
         if not self._armed_ns or due_ns < self._armed_ns:
             self._arm(due_ns)
@@ -150,17 +183,18 @@ class DelayQueue:
     """Timers with one common delay: adding, cancelling and firing one takes constant time.
 
     They become due in the order in which they were added, so a plain queue holds them, and only the first is
-    in the `TimerQueue`: 20,000 keepalive timers cost no more than one.
+    in the `TimerQueue`: 20,000 keepalive timers cost no more than one. With ``deadlines`` each is a `Deadline`.
     """
 
-    def __init__(self, timers: TimerQueue, delay_ns: int) -> None:
+    def __init__(self, timers: TimerQueue, delay_ns: int, *, deadlines: bool = False) -> None:
         self.delay_ns: Final = delay_ns
+        self._new: Final = timers.new_deadline if deadlines else Timer
         self._timers = timers
         self._waiting: collections.deque[Timer] = collections.deque()
 
     def add(self, callback: Callable[..., object], *args: Any) -> Timer:
         """Calls ``callback(*args)`` in ``delay_ns`` from now."""
-        timer = Timer(time.monotonic_ns() + self.delay_ns, callback, args)
+        timer = self._new(time.monotonic_ns() + self.delay_ns, callback, args)
         self._waiting.append(timer)
         if len(self._waiting) == 1:
             self._timers.at(timer.due_ns, self._fire)

@@ -116,7 +116,7 @@ class Inbox:
         self._waiter = self._socket.engine.loop.create_future()
         timer = None
         if seconds is not None:
-            timer = self._socket.engine.timers.at(_now_ns() + int(seconds * 1e9), self._nothing_came)
+            timer = self._socket.engine.timers.deadline(_now_ns() + int(seconds * 1e9), self._nothing_came)
         try:
             await self._waiter
         finally:

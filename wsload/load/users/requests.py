@@ -120,7 +120,7 @@ class RequestingConnection(KeptConnection):
             request.check = check
         if timeout is not None:
             deadline_ns = sent_ns + int(timeout * 1e9)
-            request.timer = self.engine.timers.at(deadline_ns, self._time_out, request)
+            request.timer = self.engine.timers.deadline(deadline_ns, self._give_up, request, TIMEOUT)
         self.recorder.count.requests += 1
         self.engine.in_flight += 1
         waiter: asyncio.Future[Any] = self.engine.loop.create_future()
@@ -219,14 +219,6 @@ class RequestingConnection(KeptConnection):
             for request in self._pairing:
                 if request.sent_ns < oldest_ns and request.timer is None:
                     self._give_up(request, TIMEOUT)
-
-    def _time_out(self, request: Request) -> None:
-        # In the next iteration: if the loop is late, an answer that has arrived is read first.
-        self.engine.loop.call_soon(self._give_up_unless_answered, request)
-
-    def _give_up_unless_answered(self, request: Request) -> None:
-        if not request.timer.cancelled:
-            self._give_up(request, TIMEOUT)
 
     def _give_up(self, request: Request, kind: str, detail: str = "") -> None:
         """Counts a request as lost: no answer came in time, or the connection is gone."""

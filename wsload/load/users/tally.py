@@ -154,7 +154,7 @@ class Draining:
 
     async def wait(self, allowed_s: float) -> None:
         """Waits until `end` is called, up to ``allowed_s``."""
-        timer = self._engine.timers.at(_now_ns() + int(allowed_s * 1e9), self.end)
+        timer = self._engine.timers.deadline(_now_ns() + int(allowed_s * 1e9), self.end)
         try:
             await self._over
         finally:

@@ -34,7 +34,7 @@ class Keepalive:
     def __init__(self, timers: TimerQueue, *, interval_ns: int, timeout_ns: int | None) -> None:
         self._timers = timers
         self._intervals = DelayQueue(timers, interval_ns)
-        self._timeouts = None if timeout_ns is None else DelayQueue(timers, timeout_ns)
+        self._timeouts = None if timeout_ns is None else DelayQueue(timers, timeout_ns, deadlines=True)
 
     def start(self, connection: Pinged) -> None:
         """Pings this connection until its ``next_ping`` is cancelled."""
