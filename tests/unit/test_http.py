@@ -131,6 +131,26 @@ def test_cookies_go_into_the_opening_and_the_connection_is_not_kept(here: World)
     assert here.count("GET /again") == 1
 
 
+@pytest.mark.parametrize("number", [2, 5])
+def test_calls_at_the_same_time_share_one_client_and_its_cookies(here: World, number: int) -> None:
+    """The first calls too, which find none yet."""
+
+    def answer(_: str, path: str, __: bytes) -> str:
+        return "200 OK\nSet-Cookie: sid=abc; Path=/\n\nwelcome" if path == "/login" else "200 OK\n\nnothing"
+
+    site = Site(here, answer)
+
+    async def at_once(user: Any) -> Any:
+        others = (user.http.get(f"{site.url}/{each}") for each in range(number - 1))
+        await asyncio.gather(user.http.post(f"{site.url}/login"), *others)
+        return user.http.cookies
+
+    user = here.live(one_task(at_once))
+    assert user.found == {"sid": "abc"}
+    here.run(here.until(lambda: site.open == 0))  # none is left behind
+    assert here.failures() == {}
+
+
 def test_what_was_logged_in_for_is_no_part_of_the_opening(here: World) -> None:
     class Guest(WebSocketUser):
         wait_time = constant(0)

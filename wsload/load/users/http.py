@@ -90,7 +90,7 @@ class Http(Tally):
         failure.
         """
         path = _path_of(url)
-        client = self._client = self._client or await self._made()
+        client = self._client or await self._made()
         figures = self.declare(name or f"{method} {path}", Kind.REQUEST)
         allowed_s = self.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
         sent_ns = _now_ns()
@@ -165,6 +165,11 @@ class Http(Tally):
         except ImportError:
             await self.pause()
             raise UsageError("self.http needs the package httpx2: pip install 'wsload[http]'") from None
+        if self._client is None:  # else another call has made it meanwhile
+            self._client = self._new(library)
+        return self._client
+
+    def _new(self, library: Any) -> httpx2.AsyncClient:
         from wsload.load.users.http_bounds import BoundedTransport
 
         options = self.context.settings.opening
