@@ -21,6 +21,7 @@ from wsload.load.users.opening import Opening, Pairs
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.socket import Socket
 from wsload.load.users.waits import OpenWait
+from wsload.load.users.ways_out import parts
 
 LAST_WORDS_NS: Final = 10_000_000
 """A user that can't continue is cancelled this long after its tasks were told why."""
@@ -211,15 +212,16 @@ class DeclaredUser(LocustUser):
         return None
 
     def _raised(self, what: str, error: BaseException) -> None:
-        if isinstance(error, WorkloadError):
-            return  # counted when it was raised
-        if isinstance(error, StopTest | SystemExit | KeyboardInterrupt):
-            ends = "sys.exit" if isinstance(error, SystemExit) else type(error).__name__
-            self._context.quit(f"{type(self).__name__}, {what}: {ends}", error)
-        elif not isinstance(error, StopUser):
-            self._report(what, error)
-            return
-        self._life.stop(kill=True)
+        for each in parts(error):
+            if isinstance(each, WorkloadError):
+                continue  # counted when it was raised
+            if isinstance(each, StopTest | SystemExit | KeyboardInterrupt):
+                ends = "sys.exit" if isinstance(each, SystemExit) else type(each).__name__
+                self._context.quit(f"{type(self).__name__}, {what}: {ends}", each)
+            elif not isinstance(each, StopUser):
+                self._report(what, each)
+                continue
+            self._life.stop(kill=True)
 
     def _report(self, what: str, error: BaseException) -> None:
         self._context.engine.recorder.failed(what, type(error).__name__, detail=str(error))

@@ -12,15 +12,13 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from locust.exception import StopTest, StopUser
-
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.due import NEVER_DUE, current_due
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
 from wsload.load.users.tally import Tally
-from wsload.load.users.ways_out import of_user_class
+from wsload.load.users.ways_out import ENDS, of_user_class, parts
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.schedule import backoff
 
@@ -112,13 +110,14 @@ class KeptConnection(Tally):
                     await self._attempt(due_ns, failed, number)
                     stage = "on_connect"
                     await self._greet(number)
-                except (StopUser, StopTest, SystemExit, KeyboardInterrupt):
-                    raise
                 except BaseException as error:
                     if not of_user_class(error):
                         raise
-                    if not isinstance(error, WorkloadError):
-                        self.owner._report(stage, error)
+                    for each in parts(error):
+                        if isinstance(each, ENDS):
+                            raise each from None
+                        if not isinstance(each, WorkloadError):
+                            self.owner._report(stage, each)
                     if self.connection is not None and self._in_charge == number:
                         await self._drop()
                     if self.state is State.CLOSED and not self.reconnects:
@@ -213,7 +212,7 @@ class KeptConnection(Tally):
         try:
             await self.open_persistently(due_ns)
             self.recorder.count.reconnects += self.state is State.OPEN
-        except (StopUser, StopTest, SystemExit, KeyboardInterrupt) as error:
+        except ENDS as error:
             self.owner._raised("on_connect", error)
         finally:
             if self._keeper is asyncio.current_task():

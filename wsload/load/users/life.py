@@ -24,7 +24,7 @@ from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import State
 from wsload.load.users.tasks import TaskStack
-from wsload.load.users.ways_out import of_user_class
+from wsload.load.users.ways_out import of_user_class, parts
 from wsload.measure.schedule import backoff
 
 _now_ns = time.monotonic_ns
@@ -171,7 +171,14 @@ class Life:
             opened = user._extra or ()
             try:
                 await user.on_start()
-            except WorkloadError:
+            except BaseException as error:
+                if not of_user_class(error):
+                    raise
+                decides = parts(error)[-1]
+                if not isinstance(decides, WorkloadError):
+                    user._raised("on_start", error)
+                    recorder.count.users_ended += not isinstance(decides, StopUser | StopTest | SystemExit)
+                    raise StopUser from None
                 # It was counted. on_start is retried, like the automatic opening, before any task begins.
                 self._go_on(Phase.ARRIVING)
                 if not user._socket.reconnects:
@@ -180,15 +187,9 @@ class Life:
                 await user._undo_start(opened)
                 await self.context.engine.timers.sleep_until(_now_ns() + int(next(delays) * 1e9))
                 await user._socket.when_settled()
-                continue
-            except BaseException as error:
-                if not of_user_class(error):
-                    raise
-                user._raised("on_start", error)
-                recorder.count.users_ended += not isinstance(error, StopUser | StopTest | SystemExit)
-                raise StopUser from None
-            self._go_on(Phase.BUSY)
-            return
+            else:
+                self._go_on(Phase.BUSY)
+                return
 
     def _go_on(self, phase: Phase) -> None:
         if self.ending:
@@ -262,6 +263,9 @@ class Life:
 
     async def _raised(self, task: Any, holder: Any, error: BaseException) -> bool:
         """Handles what a holder's task, or entering one, raised; returns whether the wait time comes next."""
+        return [await self._handle(task, holder, each) for each in parts(error)][-1]
+
+    async def _handle(self, task: Any, holder: Any, error: BaseException) -> bool:
         if isinstance(error, WorkloadError):
             return True  # counted when it was raised
         entering = inspect.isclass(task)

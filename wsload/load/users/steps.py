@@ -11,7 +11,7 @@ from wsload.errors import WorkloadError
 from wsload.load.users.due import current_due
 from wsload.load.users.lingering import Lingering, current_lingering
 from wsload.load.users.tally import cut
-from wsload.load.users.ways_out import WAYS_OUT
+from wsload.load.users.ways_out import WAYS_OUT, parts
 from wsload.measure.names import Kind
 
 UNFINISHED: Final = "unfinished at the end"
@@ -49,6 +49,7 @@ class Step:
         recorder = socket.recorder
         kind, detail = self._kind, ""
         if kind is None and error is not None:
+            error = parts(error)[-1]
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
             if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
                 recorder.add(f"{self._figures.name}: {UNFINISHED}")

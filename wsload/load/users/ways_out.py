@@ -7,11 +7,23 @@ from typing import Final
 
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
-WAYS_OUT: Final = (
-    *(StopUser, StopTest, SystemExit, KeyboardInterrupt),
-    *(InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately),
-)
+from wsload.errors import WorkloadError
+
+ENDS: Final = (StopUser, StopTest, SystemExit, KeyboardInterrupt)
+"""Exceptions that end a user or a run."""
+WAYS_OUT: Final = (*ENDS, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)
 """Exceptions that leave a task, a user or a run; they are not failures."""
+
+
+def parts(error: BaseException) -> list[BaseException]:
+    """The exceptions in a group (as an `asyncio.TaskGroup` raises it), or this one alone; what decides comes last.
+
+    First come those of `WorkloadError`, which were counted, then the user class's own, then ways out.
+    """
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    found = (part for each in error.exceptions for part in parts(each))
+    return sorted(found, key=lambda each: (isinstance(each, WAYS_OUT), not isinstance(each, WorkloadError)))
 
 
 def of_user_class(error: BaseException) -> bool:
