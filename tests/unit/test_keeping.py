@@ -294,6 +294,60 @@ def test_who_waits_for_the_connection_is_woken_by_whatever_becomes_of_it(w: Worl
     assert w.opened == 1
 
 
+# Openings that nobody waits for any more
+
+
+def holds(w: World, first: int) -> list[Any]:
+    """Starts a server that leaves openings unanswered from this one on; returns those that it was asked for."""
+    asked: list[Any] = []
+
+    async def hold(connection: ServerConnection, request: Any) -> None:
+        asked.append(request)
+        if len(asked) >= first:
+            await asyncio.Event().wait()
+
+    w.serve(closes_when_told, process_request=hold)
+    return asked
+
+
+@pytest.mark.parametrize("on", ["the first", "a further one"])
+def test_an_opening_whose_caller_stops_waiting_has_failed(w: World, on: str) -> None:
+    asked = holds(w, 1)
+
+    class User(Bare):
+        @task
+        async def talk(self) -> None:
+            opening = asyncio.ensure_future(
+                self.connect() if on == "the first" else self.open("/").__aenter__()
+            )
+            await w.until(lambda: asked)
+            opening.cancel()
+            await asyncio.wait([opening])
+            assert self._socket.state is State.CLOSED and not w.engine.members
+            raise StopUser
+
+    w.live(User)
+    assert w.failures() == {"open: cancelled": 1}
+    assert w.counter("open_failures") == 1 and w.counter("opens") == 0
+
+
+@pytest.mark.parametrize("why", ["the user ends", "it was closed"])
+def test_an_opening_that_is_not_wanted_any_more_has_not_failed(w: World, why: str) -> None:
+    asked = holds(w, 2)
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            await self.send("1012")
+            await w.until(lambda: len(asked) == 2)
+            if why == "it was closed":
+                await self.close()
+            raise StopUser
+
+    w.live(User)
+    assert w.failures() == {"close: closed 1012": 1} and w.counter("open_failures") == 0
+
+
 # on_connect
 
 

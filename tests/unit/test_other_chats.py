@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from argparse import Namespace
 from collections.abc import Callable
@@ -191,6 +192,34 @@ def test_a_login_on_a_connection_that_is_gone_fails_at_once() -> None:
         here.serve(close)
         here.live(Hesitant)
         assert here.failures() == {"close: closed 4000": 1, "login: closed 4000": 1}
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_login_whose_caller_stops_waiting_has_failed_unless_the_user_ends(ends: bool) -> None:
+    class Impatient(ChatUser):
+        session = Lines
+        subprotocols = ()
+        wait_time = constant(0)
+        auto_connect = False
+
+        @task
+        async def talk(self) -> None:
+            login = asyncio.ensure_future(self.connect())
+            await here.until(lambda: self._socket._joined is not None)
+            if ends:
+                self._life.stop(kill=True)
+            login.cancel()
+            await asyncio.wait([login])
+            raise StopUser
+
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    with world() as here:
+        here.serve(silent)
+        here.live(Impatient)
+        assert here.failures() == ({} if ends else {"login: cancelled": 1})
+        assert here.counter("login_failures") == (not ends) and here.counter("opens") == 1
 
 
 def test_a_session_is_a_class() -> None:

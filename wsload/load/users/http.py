@@ -15,15 +15,13 @@ from wsload.load.users.due import current_due
 from wsload.load.users.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import unix_target
-from wsload.measure.names import TIMEOUT, UNANSWERED, Figures, Kind
+from wsload.measure.names import CANCELLED, TIMEOUT, UNANSWERED, Figures, Kind
 
 if TYPE_CHECKING:
     import httpx2
 
 Check = Callable[["httpx2.Response"], str | None]
 
-CANCELLED: Final = "cancelled"
-"""The kind of failure of a call whose task stopped waiting for it."""
 GOODBYE_S: Final = 1.0
 """How long the end of a user waits for its HTTP connections to close."""
 _now_ns = time.monotonic_ns

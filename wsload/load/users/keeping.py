@@ -10,23 +10,22 @@ import contextlib
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.due import NEVER_DUE, current_due
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.retries import Retries
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
 from wsload.load.users.tally import Tally
 from wsload.load.users.ways_out import ENDS, of_user_class, parts
 from wsload.load.ws.connection import TimedConnection
-from wsload.measure.schedule import backoff
+from wsload.load.ws.writing import release
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
-STABLE_NS: Final = 5_000_000_000
-"""A connection that lasted this long resets the backoff."""
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
 _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
@@ -36,8 +35,8 @@ _greeting: ContextVar[object] = ContextVar("_greeting", default=None)
 class KeptConnection(Tally):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
-    __slots__ = ("_delays", "_in_charge", "_keeper", "_opened_ns", "_openings", "_settled", "connection",
-                 "main", "opening", "reconnects", "state")  # fmt: skip
+    __slots__ = ("_in_charge", "_keeper", "_openings", "_retries", "_settled", "connection", "main", "opening",
+                 "reconnects", "state")  # fmt: skip
 
     def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
         super().__init__(owner, context)
@@ -47,7 +46,7 @@ class KeptConnection(Tally):
         """The last opening; reconnections repeat it."""
         self.connection: TimedConnection | None = None
         self.state = State.CLOSED
-        self._delays = backoff()
+        self._retries = Retries()
         self._keeper: asyncio.Task[None] | None = None
         """The task that reopens the connection."""
         self._in_charge = 0
@@ -55,7 +54,6 @@ class KeptConnection(Tally):
         self._openings = 0
         self._settled: tuple[asyncio.Future[None], ...] = ()
         """Waiters; a tuple, since it is empty for nearly every user and then takes no memory."""
-        self._opened_ns = 0
 
     def _move(self, event: Event) -> None:
         self.state = after(self.state, event)
@@ -63,9 +61,7 @@ class KeptConnection(Tally):
             self.engine.members.pop(self, None)
         if self._settled and self.state not in UNSETTLED:
             waiters, self._settled = self._settled, ()
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+            release(waiters)
 
     # Opening
 
@@ -91,7 +87,7 @@ class KeptConnection(Tally):
                 if isinstance(error, Exception):
                     await self.pause()
                 raise
-        self._opened_ns = _now_ns()
+        self._retries.opened()
 
     async def open_persistently(self, due_ns: int) -> None:
         """Retries with backoff until the connection is open and `on_connect` has returned, or it is closed.
@@ -125,9 +121,9 @@ class KeptConnection(Tally):
                     if self.state is State.CLOSED or self._in_charge != number:
                         return  # closed on purpose meanwhile, and perhaps opened anew
                 else:
-                    self._opened_ns = _now_ns()
+                    self._retries.opened()
                     return
-                due_ns = _now_ns() + int(next(self._delays) * 1e9)
+                due_ns = self._retries.next_ns()
 
     @contextlib.contextmanager
     def _charge(self) -> Iterator[int]:
@@ -149,7 +145,8 @@ class KeptConnection(Tally):
             asked = await self.owner._asked(self.opening or USUAL, main=self.main)
             due_ns += _now_ns() - began_ns  # the time of on_opening is not part of the opening
             url = asked.full_url(self.owner._resolve(asked.url))
-            connection = await self.context.opener.open(url, intended_ns=due_ns, **asked.settings())
+            opener, settings = self.context.opener, asked.settings()
+            connection = await opener.open(url, intended_ns=due_ns, wanted=self.wanted, **settings)
         except BaseException as error:
             if self.state is State.OPENING and self._in_charge == number:
                 ends = isinstance(error, SystemExit | KeyboardInterrupt) or not of_user_class(error)
@@ -193,6 +190,10 @@ class KeptConnection(Tally):
     def settled(self) -> bool:
         """Whether the connection is open, or none is wanted."""
         return self.state is _OPEN or self.state not in UNSETTLED
+
+    def wanted(self) -> bool:
+        """Whether the opening in progress is: neither was it closed on purpose, nor does the user end."""
+        return self.state in UNSETTLED and not self.owner._life.ending
 
     async def when_settled(self) -> None:
         """Waits until the connection is open, or no longer wanted."""
@@ -280,11 +281,8 @@ class KeptConnection(Tally):
                 self.owner._ended()
 
     def _reopen(self, *, at_once: bool) -> None:
-        # A server that accepts connections and then drops them gets the same backoff as one that refuses them.
-        now_ns = _now_ns()
-        if now_ns - self._opened_ns > STABLE_NS:
-            self._delays = backoff()
-        due_ns = now_ns if at_once else now_ns + int(next(self._delays) * 1e9)
+        self._retries.lost()
+        due_ns = _now_ns() if at_once else self._retries.next_ns()
         self._keeper = self.engine.loop.create_task(self._keep(due_ns))
 
     def _lost(self, kind: str, detail: str) -> None:

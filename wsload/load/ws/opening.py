@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from websockets.datastructures import Headers
@@ -29,6 +30,7 @@ from wsload.load.ws.redirects import (
 from wsload.load.ws.request import Pairs, request_headers
 from wsload.load.ws.upgrading import Upgrade
 from wsload.load.ws.url import parse_address, parsed, unix_target
+from wsload.measure.names import CANCELLED
 from wsload.measure.recorder import Recorder
 from wsload.words import counted
 
@@ -99,13 +101,14 @@ class Opener:
         server_name: str | None = None,
         connect_to: str | None = None,
         metric: str = "open",
+        wanted: Callable[[], bool] = lambda: True,
     ) -> TimedConnection:
         """Opens a connection; the time since ``intended_ns`` is recorded as ``metric``.
 
         ``subprotocols`` are offered in order of preference; if there are any, the server must choose one.
         ``headers`` and ``cookies`` replace the run's of the same name. ``server_name`` replaces the URL's host
         in TLS (SNI and verification); ``connect_to`` (``HOST:PORT``) is where the TCP connection goes, as with
-        curl's ``--connect-to``.
+        curl's ``--connect-to``. If the caller is cancelled, ``wanted`` says whether that counts as a failure.
 
         Raises `OpenError`, which was counted by its kind, and `UsageError` for invalid arguments.
         """
@@ -127,11 +130,14 @@ class Opener:
                 connection = await self._open(asked)
         except UsageError:
             raise
+        except asyncio.CancelledError:
+            if wanted():
+                self._failed(metric, CANCELLED, f"at {shown(url)}")
+            raise
         except Exception as error:
             kind, detail = failure_kind(error)
-            recorder.count.open_failures += 1
             detail = "; ".join((detail, *getattr(error, "__notes__", (f"at {shown(url)}",))))
-            recorder.failed(metric, kind, detail=detail)
+            self._failed(metric, kind, detail)
             raise OpenError(kind, detail) from None
         if self._keepalive is not None:
             self._keepalive.start(connection)
@@ -139,6 +145,10 @@ class Opener:
         self._record(f"{metric}.upgrade", connection.made_ns, connection.response_ns)
         self._record(metric, intended_ns, connection.response_ns)
         return connection
+
+    def _failed(self, metric: str, kind: str, detail: str) -> None:
+        self._recorder.count.open_failures += 1
+        self._recorder.failed(metric, kind, detail=detail)
 
     def _record(self, metric: str, from_ns: int, to_ns: int) -> None:
         # Phases of openings with another name than ``open`` are not declared, and not recorded.

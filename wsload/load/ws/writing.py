@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from wsload.load.ws.frames import PONG, frame_parts
@@ -73,8 +74,8 @@ async def wait_in(waiters: list[asyncio.Future[None]]) -> None:
         waiters.remove(waiter)
 
 
-def release(waiters: list[asyncio.Future[None]]) -> None:
-    """Wakes all that wait in this list."""
+def release(waiters: Iterable[asyncio.Future[None]]) -> None:
+    """Wakes all of these waiters."""
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)

@@ -15,7 +15,7 @@ from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.tally import Draining, record_answer
 from wsload.measure.lateness import BEAT_NS
-from wsload.measure.names import NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Figures, Kind
+from wsload.measure.names import CANCELLED, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Figures, Kind
 from wsload.protocols.chat.conversation.session import (
     Delivery,
     Echo,
@@ -85,6 +85,10 @@ class ChatSocket(KeptConnection):
             waited_for = "id" if self.session.state is State.WAITING else "confirmation"
             self._login_failed(f"no {waited_for}")
             raise LoginError(f"no {waited_for}") from None
+        except asyncio.CancelledError:
+            if self.wanted():
+                self._login_failed(CANCELLED)
+            raise
         finally:
             self._joined = None
 
