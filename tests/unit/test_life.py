@@ -725,6 +725,41 @@ def test_a_further_connection_is_not_opened_again_and_leaves_nothing_behind(w: W
     assert w.failures() == {"close: closed 1012": 5, "control: closed 1012": 5, "control: not connected": 5}
 
 
+@pytest.mark.parametrize("during", ["the block", "draining", "lingering"])
+def test_a_further_connection_whose_task_is_cancelled_is_closed_with_its_block(w: World, during: str) -> None:
+    async def answers_most(connection: ServerConnection) -> None:
+        async for message in connection:
+            if message != "unanswered":
+                await connection.send(message)
+
+    w.serve(answers_most)
+    w.context.long_looks = 1 if during == "lingering" else 0
+
+    async def body(user: Any) -> None:
+        async def use() -> None:
+            async with user.open("/") as connection:
+                if during == "lingering":
+                    await connection.round_trip("hello")
+                else:
+                    unanswered = connection.round_trip("unanswered")
+                reached.set()
+                if during == "the block":
+                    await unanswered
+
+        reached = asyncio.Event()
+        using = asyncio.create_task(use())
+        await reached.wait()
+        await asyncio.sleep(0)
+        assert w.engine.connections == 2
+        using.cancel()
+        await asyncio.wait([using])
+        assert using.cancelled()
+        assert w.engine.connections == 1 and not user._extra
+
+    run(w, body)
+    assert w.totals.closes == {} and w.record().closes == {1000: 2}
+
+
 def test_what_is_left_open_is_closed_at_the_end(w: World) -> None:
     w.serve()
 

@@ -43,24 +43,35 @@ class ExtraSocket:
 
     async def __aenter__(self) -> ExtraSocket:
         await self._socket.open(self._opening, time.monotonic_ns())
-        kept = (socket for socket in self._user._extra or () if socket.state is not State.CLOSED)
-        self._user._extra = [*kept, self._socket]
+        self._user._extra = [*self._others_open(), self._socket]
         return self
+
+    def _others_open(self) -> list[Socket]:
+        return [
+            each
+            for each in self._user._extra or ()
+            if each is not self._socket and each.state is not State.CLOSED
+        ]
 
     async def __aexit__(
         self, _: type[BaseException] | None, error: BaseException | None, ___: TracebackType | None
     ) -> None:
-        if error is None:
-            await self._socket.drain(self._user._context.settings.drain_s)
-        await self.close()
+        try:
+            if error is None:
+                await self._socket.drain(self._user._context.settings.drain_s)
+        finally:
+            await self.close()
 
     def __await__(self) -> Any:
         return self.__aenter__().__await__()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it."""
-        await self._socket.close(code, reason)
-        self._user._extra = [socket for socket in self._user._extra or () if socket is not self._socket]
+        try:
+            await self._socket.close(code, reason)
+        finally:
+            if self._socket.state is State.CLOSED:  # else the end of the user waits for it
+                self._user._extra = self._others_open()
 
     def request(
         self,

@@ -226,13 +226,15 @@ class KeptConnection(Tally):
         self._stop_keeping()
         again = self.state is State.CLOSING
         self._move(Event.CLOSE)
-        if self.connection is not None and not again:
-            await self._linger()
-        if self.connection is not None:
-            began_ns = _now_ns()
-            await self.connection.close(code, reason)
-            if not again:
-                self.recorder.timed("close", began_ns, _now_ns())
+        try:
+            if self.connection is not None and not again:
+                await self._linger()
+        finally:
+            if self.connection is not None:
+                began_ns = _now_ns()
+                await self.connection.close(code, reason)
+                if not again:
+                    self.recorder.timed("close", began_ns, _now_ns())
 
     async def _linger(self) -> None:
         """For subclasses: called before the closing handshake, to wait for messages."""
