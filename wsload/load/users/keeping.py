@@ -193,7 +193,7 @@ class KeptConnection(Tally):
 
     def wanted(self) -> bool:
         """Whether the opening in progress is: neither was it closed on purpose, nor does the user end."""
-        return self.state in UNSETTLED and not self.owner._life.ending
+        return self.state in UNSETTLED and not self.progress.ending
 
     async def when_settled(self) -> None:
         """Waits until the connection is open, or no longer wanted."""

@@ -10,9 +10,14 @@ from wsload.load.users.opening import Opening
 
 
 class Progress(Protocol):
-    """Whether the loop has run since a task started."""
+    """How far an owner is in its life."""
 
     turned: bool
+    """Whether the loop has run since a task started."""
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is stopping, or has stopped."""
 
 
 class Owner(Protocol):

@@ -27,7 +27,7 @@ class WebSocketUser(DeclaredUser):
     A connection that fails or is dropped is opened again with backoff; all of that is measured and counted
     automatically. Tasks and hooks run on the loop's thread, where blocking calls (``time.sleep``, ``requests``) stall
     every user of the process; use ``await asyncio.to_thread(...)`` for them. A `WorkloadError` was counted before it
-    was raised, so a task need not catch it.
+    was raised, so a task need not catch it. An exception group of a ``TaskGroup`` counts as the exceptions in it.
     """
 
     abstract = True
@@ -39,7 +39,7 @@ class WebSocketUser(DeclaredUser):
         """Opens the connection and calls `on_connect`; recorded as ``open``. Makes one attempt only.
 
         ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. Raises `OpenError`,
-        and `AlreadyConnected` if there is a connection.
+        and `AlreadyConnected` if there is a connection. If it is cancelled, as by ``asyncio.timeout``, it has failed.
         """
         await self._socket.open(Opening(url=to) if isinstance(to, str) else to, _now_ns())
 
@@ -120,7 +120,7 @@ class WebSocketUser(DeclaredUser):
         return await socket.receive(timeout)
 
     def messages(self) -> AsyncIterator[str | bytes]:
-        """Iterates over the messages that answer no request, until the connection ends."""
+        """Iterates over the messages that answer no request, until the connection ends, even if it is then reopened."""
         socket: Socket = self._socket
         return socket.inbox.messages()
 
