@@ -108,6 +108,29 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     assert out.strip() == "0"
 
 
+@pytest.mark.parametrize("options", ["ws_build='x'", "processes=None", ""])
+def test_a_library_that_gives_some_options_only_is_refused_like_others(
+    tmp_path: Path, serving: Serving, options: str
+) -> None:
+    """However often it starts: nothing is sent that nobody records."""
+    (tmp_path / "results").write_text("not a directory")
+    body = f"""
+from argparse import Namespace
+environment = Environment(user_classes=[Client], parsed_options=Namespace({options}))
+runner = environment.create_local_runner()
+for _ in range(2):
+    runner.start(1, spawn_rate=1)
+    gevent.sleep(2)
+runner.quit()
+environment.events.quitting.fire(environment=environment, reverse=True)
+environment.events.quit.fire(exit_code=0)
+print(environment.stats.total.num_requests)
+"""
+    out, err = ended(script(tmp_path, serving, body))
+    assert out.strip() == "0"
+    assert [line.partition(": ")[0] for line in err.strip().splitlines()] == ["The run was not started"] * 2
+
+
 def test_each_environment_of_a_library_is_told_of_its_own_events_only(
     tmp_path: Path, serving: Serving
 ) -> None:

@@ -114,7 +114,7 @@ def _on_init(environment: Any, **_: Any) -> None:
             keep_polling(environment)
             StartForm(
                 environment,
-                lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
+                lambda options, **how: targets_of(environment, Settings.of(options), **how),
                 lambda: lifecycle.is_ending,
             )
             warn_of_an_open_page(environment.parsed_options)

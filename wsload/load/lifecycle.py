@@ -166,7 +166,7 @@ class Lifecycle:
         """The exit code that Locust would give for this side, as it does for the first one."""
         environment = self.environment
         if environment.process_exit_code is None and (self.runner.errors or self.runner.exceptions):
-            return int(environment.parsed_options.exit_code_on_error)
+            return int(getattr(environment.parsed_options, "exit_code_on_error", 1))
         return None if environment.process_exit_code is None else int(environment.process_exit_code)
 
     def exit_code(self) -> ExitCode | None:
@@ -236,8 +236,7 @@ class Lifecycle:
     def _refuse(self, error: UsageError) -> None:
         """Refuses a run without a host or results directory; everything else was checked before."""
         environment = self.environment
-        options = environment.parsed_options
-        headless = options is not None and options.headless
+        headless = getattr(environment.parsed_options, "headless", False)  # a library's may be partial
         if self.runner is None or (headless and isinstance(self.runner, LocalRunner)):
             refuse(error)  # before the first user
         logger.error("The run was not started: %s", error)
@@ -274,7 +273,8 @@ def targets_of(
     return [
         settings.target(user_class.url, host)
         for user_class, host in hosts.items()
-        if issubclass(user_class, WebSocketUser) and (host or host_known)
+        if issubclass(user_class, WebSocketUser)
+        and (host or host_known or "://" in (settings.url or user_class.url))
     ]
 
 
