@@ -16,7 +16,9 @@ class Clock:
 
 def heard_after(*gaps_s: float) -> list[Urgency | None]:
     clock = Clock()
-    signals = EndSignals(on_unhandled=lambda: None, on_again=lambda: None, now_s=clock)
+    signals = EndSignals(
+        on_unhandled=lambda: None, on_again=lambda: None, is_unjudged=lambda: False, now_s=clock
+    )
     found = []
     for gap_s in gaps_s:
         clock.now_s += gap_s

@@ -20,7 +20,7 @@ def test_a_listener_that_exits_sets_the_code_and_skips_nothing_of_ours(code: obj
     events, settled = Events(), []
     events.quitting.add_listener(leave)
     environment = SimpleNamespace(process_exit_code=None)
-    fire_once(events, lambda: settled.append(environment.process_exit_code))
+    fire_once(events, lambda: None, lambda: settled.append(environment.process_exit_code))
     events.quitting.fire(environment=environment)
     assert settled == [expected]
 
@@ -29,7 +29,7 @@ def test_a_listener_that_exits_sets_the_code_and_skips_nothing_of_ours(code: obj
 def test_who_is_told_second_ends_the_process_only_if_the_first_could_not(exits: bool, times: int) -> None:
     """An exit that has begun must not be disturbed: the hub still runs while the interpreter shuts down."""
     events, settled = Events(), []
-    fire_once(events, lambda: settled.append(True))
+    fire_once(events, lambda: None, lambda: settled.append(True))
 
     def shut_down() -> None:
         events.quitting.fire(environment=None)
