@@ -17,12 +17,16 @@ def test_a_listener_that_exits_sets_the_code_and_skips_nothing_of_ours(code: obj
     def leave(**_: object) -> None:
         raise SystemExit(code)
 
-    events, settled = Events(), []
-    events.quitting.add_listener(leave)
+    events, called = Events(), []
     environment = SimpleNamespace(process_exit_code=None)
-    fire_once(events, lambda: None, lambda: settled.append(environment.process_exit_code))
+    for listener in (lambda **_: called.append("first"), leave, lambda **_: called.append("last")):
+        events.quitting.add_listener(listener)
+    fire_once(events, lambda: called.append("before"), lambda: called.append(environment.process_exit_code))
     events.quitting.fire(environment=environment)
-    assert settled == [expected]
+    assert called == ["before", "first", "last", expected]
+    called.clear()
+    events.quitting.fire(environment=environment, reverse=True)
+    assert called == ["before", "last", "first", expected]
 
 
 @pytest.mark.parametrize(("exits", "times"), [(True, 1), (False, 2)])
