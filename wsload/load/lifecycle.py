@@ -252,6 +252,7 @@ class Lifecycle:
         if self.runner is None or (headless and isinstance(self.runner, LocalRunner)):
             refuse(error)  # before the first user
         logger.error("The run was not started: %s", error)
+        self._role.refused(error)
         self._role.admit(False)
         if headless:
             environment.process_exit_code = ExitCode.USAGE
