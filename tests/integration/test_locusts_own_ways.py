@@ -298,6 +298,22 @@ def test_the_figures_are_those_of_the_window_and_the_log_keeps_everything(
     assert finished.count(name) > 0
 
 
+@pytest.mark.parametrize("processes_", [1, 2])
+def test_figures_of_each_process_are_those_of_the_window(
+    run_locust: Callable[..., Finished], serving: Serving, processes_: int
+) -> None:
+    """A master has some seconds of its workers before it writes the first of the window."""
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ("-f", LOCUSTFILES / "owing.py", "--headless", "--host", host, "-u", "4", "-r", "4", "-t", "6s")
+    finished = run_locust(*load, "--ws-warm-up", "2s", *processes(processes_))
+    found = finished.summary["processes"]
+    assert len(found) == processes_
+    assert sum(each["message"]["count"] for each in found) == finished.count("message") > 0
+    began = datetime.fromisoformat(finished.run["started_at"]).timestamp() + 2
+    whole = [line for line in finished.counts if line["t"] >= began - 0.02 and line["length_s"] >= 0.5]
+    assert {each["seconds"] for each in found} <= {len(whole) - 1, len(whole)}
+
+
 def test_a_run_that_ends_in_its_warm_up_says_so(
     run_locust: Callable[..., Finished], serving: Serving
 ) -> None:

@@ -177,8 +177,8 @@ class Run:
 
     def append_own(self, interval: Interval) -> None:
         """Takes the next interval of this process."""
-        self._own.add(interval)
         self.append(interval)
+        self._own.add(interval)  # after that, since the first in the measured window resets it
 
     def _judge(self) -> Judgement:
         return judge(
