@@ -221,3 +221,40 @@ def test_a_signal_ends_a_process_whose_run_has_ended(
     time.sleep(LATER_S)
     os.kill(page.run.pid, INT)
     expect_whole(page.run.finish())
+
+
+AGAIN = """
+
+from locust.runners import MasterRunner
+
+@events.test_stopping.add_listener
+def start_again(environment, **_):
+    if isinstance(environment.runner, MasterRunner) and not hasattr(environment, "again"):
+        environment.again = __import__("gevent").spawn_later(0.5, environment.runner.start, 2, 2)
+"""
+
+
+def test_a_master_that_starts_again_while_users_still_stop_has_two_runs(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path
+) -> None:
+    (tmp_path / "locustfile.py").write_text(OWING.read_text() + AGAIN)
+    file, ports = ("-f", str(tmp_path / "locustfile.py")), own_ports()
+    page = Page(start_locust, f"ws://127.0.0.1:{serving.websocket(slow)}", *file, "--master", *ports)
+    worker = start_locust(*file, "--worker", *ports)
+    page.run.wait_for("1 workers connected")
+    assert page.post("swarm", user_count=2, spawn_rate=2)["success"]
+    first = page.run.wait_for_intervals(2)
+    assert page.post("stop")["success"]
+    page.run.wait_for("Results go to(?s:.*)Results go to")
+    assert (first / "summary.json").exists()
+    (second,) = set(first.parent.iterdir()) - {first}
+    until(
+        lambda: (second / "counters.jsonl").read_bytes().count(b"\n") >= 4, what="intervals of the second run"
+    )
+    os.kill(page.run.pid, TERM)
+    finished = page.run.finish()
+    assert "Traceback" not in finished.stderr, finished.stderr
+    assert worker.finish().returncode == 0
+    for directory in (first, second):
+        run = Finished(returncode=0, stdout="Results: ", stderr="", directories=(directory,))
+        expect_whole(run)
