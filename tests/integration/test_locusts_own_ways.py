@@ -83,6 +83,27 @@ def test_run_single_user_ends_with_a_signal(tmp_path: Path, serving: Serving, nu
     assert open_run(counts.parent).info.ended_at is not None
 
 
+def test_each_single_user_ends_with_a_signal_of_its_own(tmp_path: Path, serving: Serving) -> None:
+    body = """
+for _ in range(3):
+    try:
+        run_single_user(Client)
+    except KeyboardInterrupt:
+        pass
+"""
+    child = script(tmp_path, serving, body)
+
+    def intervals() -> list[int]:
+        return [path.read_bytes().count(b"\n") for path in sorted(tmp_path.glob("results/*/counters.jsonl"))]
+
+    for number in (1, 2, 3):
+        until(lambda number=number: len(intervals()) == number and intervals()[-1], what=f"run {number}")
+        child.send_signal(signal.SIGINT)
+    out, err = ended(child)
+    assert out.count("Results: results/") == 3
+    assert "Interrupted again" not in err
+
+
 def test_one_after_the_other_each_has_its_run(tmp_path: Path, serving: Serving) -> None:
     body = "run_single_user(Client)\nrun_single_user(Client)\n"
     ended(script(tmp_path, serving, body, "if self.asked == 5:\n    raise StopUser\n"))

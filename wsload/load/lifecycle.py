@@ -51,7 +51,8 @@ FAILURES: Final = {
 
 PATIENCE_S: Final = 12.0
 """How long one side waits for the other at the end, in addition to stop timeout and draining."""
-
+LOCUSTS_PATIENCE_S: Final = 60.0
+"""How long Locust waits for a master's users, in addition to the stop timeout."""
 STEP_S: Final = 0.1
 
 
@@ -134,8 +135,10 @@ class Lifecycle:
 
     def settle(self) -> None:
         """Waits for the end of a run that is ending, however it was told to, or until that is to be hurried."""
-        while self.is_ending and not self._hurried:
-            gevent.sleep(STEP_S)
+        stop_timeout_s = self.environment.stop_timeout or 0
+        with gevent.Timeout(stop_timeout_s + self._drain_s + LOCUSTS_PATIENCE_S + PATIENCE_S, False):
+            while self.is_ending and not self._hurried:
+                gevent.sleep(STEP_S)
         self._wait_for_end()
 
     def test_stopping(self) -> None:
