@@ -27,6 +27,8 @@ _KEPT: Final = frozenset(
 )
 SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
 """Options whose whole value is shown as ``***``."""
+_URLS: Final = frozenset({"host", "ws_proxy", "ws_url", "ws_origin", "ws_connect_to"})
+"""Options that are URLs, or parts of them, even without ``://``."""
 NAMED_SECRETS: Final = {"ws_header": ":", "ws_cookie": "="}
 """Options that hold a name and a value, with what lies between them; the name may be shown."""
 _SECRET_WORD: Final = re.compile(
@@ -68,8 +70,12 @@ def _value(name: str, value: object) -> object:
         return HIDDEN
     if isinstance(value, int | float):
         return value if abs(value) < 2**53 else str(value)
-    text = plain(str(value))
-    return redact_url(text) if name in {"host", "ws_proxy", "ws_url"} or "://" in text else text
+    return text_without_secrets(name, plain(str(value)))
+
+
+def text_without_secrets(name: str, text: str) -> str:
+    """An option's text, without the secrets of a URL if it is one."""
+    return redact_url(text) if name in _URLS or "://" in text else text
 
 
 def redact_url(url: str) -> str:

@@ -30,6 +30,7 @@ SERVERS: Final = "faults/test_servers.py"
 BAD: Final = "integration/test_bad_servers.py"
 BLOCKED: Final = "integration/test_blocked.py"
 ENDINGS: Final = "integration/test_endings.py"
+ALREADY: Final = "integration/test_ending_already.py"
 SIGNALS: Final = f"{ENDINGS}::test_signals_that_come_together_end_the_run_once_and_in_order"
 ENDS: Final = f"{BLOCKED}::test_a_run_ends_in_time_and_names_what_kept_it"
 WITHIN: Final = "integration/test_ending_from_within.py::test_a_run_ends_in_order"
@@ -70,6 +71,7 @@ TABLE: Final = (
     Fault("a full disk, a directory removed", "said at once; exit code 7", f"{ENDINGS}::test_a_d"),
     Fault("results that can't be stored", "one line; exit code 2", f"{FILES}::test_results_that"),
     Fault("another clock on a worker", "named; stretches no run", "integration/test_distributed.py::test_a_workers_clock"),
+    Fault("a worker without a file that the run needs", "named; not trusted", "integration/test_distributed.py::test_a_worker_that_refuses"),
     Fault("a worker killed", "named; not trusted; its part is kept", "integration/test_distributed.py::test_a_worker_killed"),
     Fault("the master killed", "the workers end; what was written is a report", f"{ENDINGS}::test_workers_end integration/test_cli_report.py::test_a_killed_run"),
     Fault("locust killed", "its server ends; what was written stays", "integration/test_main_job.py::test_a_run_that_is_killed"),
@@ -77,6 +79,8 @@ TABLE: Final = (
     Fault("SIGINT, SIGTERM, SIGHUP, together and again", "one end, judged, or said that it is not", f"{SIGNALS}[HUP-1 {SIGNALS}[TERM+TERM-2 {SIGNALS}[INT+TERM+HUP-1 {ENDINGS}::test_told_again_a_run_ends_without_waiting_and_is_judged[SIGTERM {ENDINGS}::test_told_a_third"),
     Fault("a graceful stop in an open workload; a thousand who leave at once", "no waiting for what is not due", RUNS),
     Fault("a run that ends under Locust's page", "the page asks on until it has", "faults/test_page.py"),
+    Fault("a signal while a run ends, or after it has ended", "waits for that end; nothing is lost", f"{ALREADY}::test_the_first_signal_waits_for_the_end_in_progress[2-SIGTERM {ALREADY}::test_a_signal_while_the_web_ui {ALREADY}::test_a_signal_after_the_run_has_ended_changes_nothing[1-SIGINT"),
+    Fault("a listener of quitting that exits", "the others are called; the run is judged", f"{ALREADY}::test_a_listener_that_exits"),
     Fault("a listener that sets another exit code", "the verdict's goes before", f"{ENDINGS}::test_no_listener_silences_figures"),
     # Text, files, terminals
     Fault("options that can't be read", "one line; exit code 2", "faults/test_runs.py::test_an_option faults/test_runs.py::test_a_proxy integration/test_main_job.py::test_a_mistake"),

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 import requests
-from support.locust_run import CHAT, ECHO, Finished, LocustRun
+from support.certificates import Certificates
+from support.locust_run import CHAT, ECHO, LOCUSTFILES, Finished, LocustRun
 from support.serving import Serving, echo
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
@@ -324,3 +325,43 @@ def test_a_workers_clock_stretches_no_run(
     (skew,) = [warning for warning in finished.run["warnings"] if warning["name"] == "clock-skew"]
     assert f"{abs(ahead_s)}.0 s {'ahead of' if ahead_s > 0 else 'behind'} the master's" in skew["text"]
     assert not [warning for warning in finished.run["warnings"] if warning["name"] == "intervals-missing"]
+
+
+READY = """
+
+@events.init.add_listener
+def ready(**_):
+    __import__("logging").info("has read its options")
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("--headless",)], ids=["plain", "headless"])
+def test_a_worker_that_refuses_a_run_is_named_by_its_master(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    certificates: Certificates,
+    tmp_path: Path,
+    more: tuple[str, ...],
+) -> None:
+    """Half of the load is missing, so the figures are not those of the load that was asked for."""
+    own, port, host = tmp_path / "own.pem", str(free_port()), f"ws://127.0.0.1:{serving.websocket(echo)}"
+    own.write_bytes(certificates.authority.read_bytes())
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text((LOCUSTFILES / "owing.py").read_text() + READY)
+    master = start_locust(
+        *("-f", locustfile, "--headless", "--master", "--expect-workers", "2", "-u", "4", "-r", "4"),
+        *("-t", "4s", "--host", host, "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+    )
+    worker = ("-f", locustfile, "--worker", "--master-port", port)
+    refusing = start_locust(*worker, *more, "--ws-ca-file", own)
+    refusing.wait_for("has read its options")
+    own.unlink()
+    other = start_locust(*worker)
+    finished = master.finish()
+    for each in (refusing, other):
+        each.finish()
+    (found,) = [warning for warning in finished.run["warnings"] if warning["name"] == "worker-refused"]
+    assert "own.pem" in found["text"] and found["invalidates"]
+    assert finished.run["trust"]["standing"] == "not trusted"
+    assert "worker-lost" not in [warning["name"] for warning in finished.run["warnings"]]
+    assert finished.count("message") > 0

@@ -102,14 +102,15 @@ def test_told_again_a_run_ends_without_waiting_and_is_judged(
     assert finished.run["ended_at"] is not None
 
 
+@pytest.mark.parametrize("judged", [False, True])
 def test_told_a_third_time_a_process_ends_at_once_and_says_so(
-    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path, judged: bool
 ) -> None:
+    """A listener of the locustfile's hangs, before or after wsload's own."""
     locustfile = tmp_path / "locustfile.py"
-    locustfile.write_text(
-        OWING.read_text()
-        + "\n\n@events.test_stop.add_listener\ndef wait(**_):\n    __import__('gevent').sleep(1000)\n"
-    )
+    hangs = "\n\n@events.test_stop.add_listener\ndef wait(**_):\n    __import__('gevent').sleep(1000)\n"
+    before, imported, after = OWING.read_text().partition("from wsload import")
+    locustfile.write_text(before + imported + after + hangs if judged else before + hangs + imported + after)
     run = started(start_locust, serving, "-f", str(locustfile), limit_s=40)
     run.wait_for_intervals(1)
     for _ in range(3):
@@ -117,7 +118,9 @@ def test_told_a_third_time_a_process_ends_at_once_and_says_so(
         time.sleep(LATER_S)
     finished = run.finish()
     assert finished.returncode == 128 + TERM
-    assert "was not judged" in finished.stderr
+    assert "Ended at once" in finished.stderr
+    assert ("was not judged" in finished.stderr) is not judged
+    assert (finished.directory / "summary.json").exists() is judged
 
 
 @pytest.mark.parametrize("number", [INT, TERM, HUP], ids=lambda number: number.name)

@@ -83,6 +83,27 @@ def test_run_single_user_ends_with_a_signal(tmp_path: Path, serving: Serving, nu
     assert open_run(counts.parent).info.ended_at is not None
 
 
+def test_each_single_user_ends_with_a_signal_of_its_own(tmp_path: Path, serving: Serving) -> None:
+    body = """
+for _ in range(3):
+    try:
+        run_single_user(Client)
+    except KeyboardInterrupt:
+        pass
+"""
+    child = script(tmp_path, serving, body)
+
+    def intervals() -> list[int]:
+        return [path.read_bytes().count(b"\n") for path in sorted(tmp_path.glob("results/*/counters.jsonl"))]
+
+    for number in (1, 2, 3):
+        until(lambda number=number: len(intervals()) == number and intervals()[-1], what=f"run {number}")
+        child.send_signal(signal.SIGINT)
+    out, err = ended(child)
+    assert out.count("Results: results/") == 3
+    assert "Interrupted again" not in err
+
+
 def test_one_after_the_other_each_has_its_run(tmp_path: Path, serving: Serving) -> None:
     body = "run_single_user(Client)\nrun_single_user(Client)\n"
     ended(script(tmp_path, serving, body, "if self.asked == 5:\n    raise StopUser\n"))
@@ -106,6 +127,29 @@ def test_a_library_that_can_not_write_results_is_told_so_in_one_line(
     (line,) = err.strip().splitlines()
     assert line.startswith("The run was not started: results directory 'results'")
     assert out.strip() == "0"
+
+
+@pytest.mark.parametrize("options", ["ws_build='x'", "processes=None", ""])
+def test_a_library_that_gives_some_options_only_is_refused_like_others(
+    tmp_path: Path, serving: Serving, options: str
+) -> None:
+    """However often it starts: nothing is sent that nobody records."""
+    (tmp_path / "results").write_text("not a directory")
+    body = f"""
+from argparse import Namespace
+environment = Environment(user_classes=[Client], parsed_options=Namespace({options}))
+runner = environment.create_local_runner()
+for _ in range(2):
+    runner.start(1, spawn_rate=1)
+    gevent.sleep(2)
+runner.quit()
+environment.events.quitting.fire(environment=environment, reverse=True)
+environment.events.quit.fire(exit_code=0)
+print(environment.stats.total.num_requests)
+"""
+    out, err = ended(script(tmp_path, serving, body))
+    assert out.strip() == "0"
+    assert [line.partition(": ")[0] for line in err.strip().splitlines()] == ["The run was not started"] * 2
 
 
 def test_each_environment_of_a_library_is_told_of_its_own_events_only(
@@ -273,6 +317,22 @@ def test_the_figures_are_those_of_the_window_and_the_log_keeps_everything(
     assert open_run(finished.directory).totals().counters["requests"] == finished.counter("requests")
     (name,) = finished.summary["names"]
     assert finished.count(name) > 0
+
+
+@pytest.mark.parametrize("processes_", [1, 2])
+def test_figures_of_each_process_are_those_of_the_window(
+    run_locust: Callable[..., Finished], serving: Serving, processes_: int
+) -> None:
+    """A master has some seconds of its workers before it writes the first of the window."""
+    host = f"ws://127.0.0.1:{serving.websocket(echo)}"
+    load = ("-f", LOCUSTFILES / "owing.py", "--headless", "--host", host, "-u", "4", "-r", "4", "-t", "6s")
+    finished = run_locust(*load, "--ws-warm-up", "2s", *processes(processes_))
+    found = finished.summary["processes"]
+    assert len(found) == processes_
+    assert sum(each["message"]["count"] for each in found) == finished.count("message") > 0
+    began = datetime.fromisoformat(finished.run["started_at"]).timestamp() + 2
+    whole = [line for line in finished.counts if line["t"] >= began - 0.02 and line["length_s"] >= 0.5]
+    assert {each["seconds"] for each in found} <= {len(whole) - 1, len(whole)}
 
 
 def test_a_run_that_ends_in_its_warm_up_says_so(

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from support.certificates import Certificates
+from support.locust_run import ECHO, Finished
 from support.waiting import until
 
+from wsload.exit_codes import ExitCode
 from wsload.protocols.chat.probe.options import ProbeOptions
 from wsload.protocols.chat.probe.process import ProbeProcess
 from wsload.protocols.chat.probe.result import ProbeResult
@@ -227,3 +229,11 @@ def test_it_works_where_gevent_has_patched_the_process() -> None:
             timeout=60,
         )
     assert done.stdout == "True True True ''\n", done.stderr
+
+
+def test_a_run_whose_probe_is_refused_leaves_no_directory(run_locust: Callable[..., Finished]) -> None:
+    """It would be shown as a run that was killed."""
+    finished = run_locust(*("-f", ECHO, "--headless", "-t", "5s", "--host", "ws://127.0.0.1:1", "--ws-probe"))
+    assert finished.returncode == ExitCode.USAGE
+    assert "no user class provides a probe" in finished.stderr
+    assert finished.directories == ()

@@ -270,3 +270,16 @@ def test_an_address_that_can_not_be_listened_on_is_one_line(run_locust: Callable
             assert finished.returncode == ExitCode.USAGE
             assert said.format(port) in finished.stderr
             assert "Traceback" not in finished.stderr
+
+
+def test_the_page_starts_where_only_other_classes_have_a_host(start_locust: Callable[..., LocustRun]) -> None:
+    """What WebSocket users open comes from the start form then; secrets are bound to it at the first start."""
+    run = start_locust(
+        *("-f", LOCUSTFILES / "beside_http.py", "--web-host", "127.0.0.1", "--web-port", "0"),
+        env={"LOCUST_WS_BEARER": "a-bearer"},
+    )
+    assert requests.get(address_of(run), timeout=10).ok
+    run.signal(signal.SIGTERM)
+    finished = run.finish()
+    assert finished.returncode == 0, finished.stderr
+    assert "Traceback" not in finished.stderr

@@ -18,6 +18,7 @@ from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import Kind
 from wsload.results.run import RunWarning
 
 deliveries = st.lists(st.tuples(st.sampled_from(("one", "two", "three")), intervals()), max_size=12)
@@ -199,3 +200,35 @@ def test_what_a_worker_noticed_is_named_after_it() -> None:
     collector.done("one", 0, [RunWarning(name="blocked", text="Guest.ask blocked all users")])
     (warning,) = collector.finish()
     assert (warning.name, warning.text) == ("blocked", "worker one: Guest.ask blocked all users")
+
+
+def shop(start_s: float, answered: int) -> Interval:
+    """A second in which a request named otherwise was answered, and a value recorded."""
+    names = {"buy": Kind.REQUEST, "price": Kind.VALUE} if start_s == START_S else {}
+    histograms = {"buy": Histogram.of([1_000_000] * answered), "price": Histogram.of([5] * 1_000)}
+    return Interval(start_s=start_s, length_s=1.0, histograms=histograms, names=names)
+
+
+START_S = 1.7e9
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(0, 8))
+def test_what_each_worker_answered_is_what_all_did_in_the_window(answered: list[int], warm_up: int) -> None:
+    """One worker is two seconds ahead of what is emitted, whose first second in the window starts them anew."""
+    totals = Totals()
+
+    def emitted(interval: Interval) -> None:
+        nonlocal totals
+        if interval.start_s == START_S + warm_up:
+            totals = Totals()
+            for log in collector.workers.values():
+                log.reset()
+        totals.add(interval)
+
+    collector = Collector(emitted)
+    for now in range(len(answered) + 2):
+        for worker, at in (("ahead", now), ("behind", now - 2)):
+            if 0 <= at < len(answered):
+                add(collector, worker, at + 1, shop(START_S + at, answered[at]))
+    collector.finish()
+    assert sum(log.answered for log in collector.workers.values()) == totals.histograms["buy"].total

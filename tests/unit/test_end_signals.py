@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,9 @@ class Clock:
 
 def heard_after(*gaps_s: float) -> list[Urgency | None]:
     clock = Clock()
-    signals = EndSignals(on_unhandled=lambda: None, on_again=lambda: None, now_s=clock)
+    signals = EndSignals(
+        on_unhandled=lambda: None, on_again=lambda: None, is_unjudged=lambda: False, now_s=clock
+    )
     found = []
     for gap_s in gaps_s:
         clock.now_s += gap_s
@@ -46,3 +49,19 @@ def test_never_more_urgent_than_the_time_allows(gaps_s: list[float]) -> None:
     found = [each for each in heard_after(*gaps_s) if each]
     assert found[0] is Urgency.FIRST and found == sorted(found)
     assert len(found) <= 1 + sum(gaps_s[1:]) / TOGETHER_S
+
+
+@pytest.mark.parametrize(("leaves", "then"), [(False, Urgency.FIRST), (True, Urgency.THIRD)])
+def test_signals_are_counted_for_each_run_while_the_process_goes_on(leaves: bool, then: Urgency) -> None:
+    clock = Clock()
+    signals = EndSignals(
+        on_unhandled=lambda: None, on_again=lambda: None, is_unjudged=lambda: False, now_s=clock
+    )
+    for _ in range(2):
+        clock.now_s += 1
+        signals.heard()
+    if leaves:
+        signals.leave()
+    signals.run_ended()
+    clock.now_s += 1
+    assert signals.heard() is then

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from locust.argument_parser import get_empty_argument_parser, ui_extra_args_dict
 from support.certificates import Certificates
@@ -207,6 +207,33 @@ def test_whatever_is_given_is_read_or_refused(name: str, text: str, listed: bool
     except UsageError as error:
         said = str(error)
     assert "\n" not in said
+
+
+@given(
+    st.sampled_from(["ws_url", "ws_proxy", "ws_origin", "ws_connect_to", "host"]),
+    st.sampled_from(["ws", "wss", "http", "ftp", "socks5", ""]),
+    st.sampled_from(
+        ["ada:{}@", "ada:x/{}@", "ada:x?{}@", "ada:x#{}@", "{}@", "ada:{}/x@", "ada:{}?x@", "[{}@"]
+    ),
+    st.sampled_from(["chat.example", "[::1", "chat.example:0", "chat.example:99999", "", "[x]", "a\u2100b"]),
+    st.sampled_from(["", "/", "/a room", "/?token={}", "/?token={}#x", "/#{}", "\\", "\nX: 1"]),
+)
+@example("ws_url", "wss", "", "chat.example", "/?token={}#x")
+@example("host", "wss", "ada:{}/x@", "chat.example", "")
+@example("ws_proxy", "http", "ada:{}?x@", "proxy:3128", "")
+def test_no_mistake_in_a_url_shows_its_secrets(
+    option: str, scheme: str, user: str, host: str, path: str
+) -> None:
+    text = (f"{scheme}://" if scheme else "") + f"{user}{host}{path}".replace("{}", SECRET)
+    said = ""
+    try:
+        if option == "host":
+            settings_of().target("/", text)
+        else:
+            settings_of(**{option: text}).target("", "ws://chat.example")
+    except UsageError as error:
+        said = str(error)
+    assert SECRET not in said, text
 
 
 def test_a_check_that_can_not_be_read_is_pointed_at() -> None:

@@ -17,19 +17,23 @@ def test_a_listener_that_exits_sets_the_code_and_skips_nothing_of_ours(code: obj
     def leave(**_: object) -> None:
         raise SystemExit(code)
 
-    events, settled = Events(), []
-    events.quitting.add_listener(leave)
+    events, called = Events(), []
     environment = SimpleNamespace(process_exit_code=None)
-    fire_once(events, lambda: settled.append(environment.process_exit_code))
+    for listener in (lambda **_: called.append("first"), leave, lambda **_: called.append("last")):
+        events.quitting.add_listener(listener)
+    fire_once(events, lambda: called.append("before"), lambda: called.append(environment.process_exit_code))
     events.quitting.fire(environment=environment)
-    assert settled == [expected]
+    assert called == ["before", "first", "last", expected]
+    called.clear()
+    events.quitting.fire(environment=environment, reverse=True)
+    assert called == ["before", "last", "first", expected]
 
 
 @pytest.mark.parametrize(("exits", "times"), [(True, 1), (False, 2)])
 def test_who_is_told_second_ends_the_process_only_if_the_first_could_not(exits: bool, times: int) -> None:
     """An exit that has begun must not be disturbed: the hub still runs while the interpreter shuts down."""
     events, settled = Events(), []
-    fire_once(events, lambda: settled.append(True))
+    fire_once(events, lambda: None, lambda: settled.append(True))
 
     def shut_down() -> None:
         events.quitting.fire(environment=None)

@@ -67,6 +67,8 @@ def _end() -> None:
     if begun or not is_in_locusts_main():
         raise_in_main_greenlet(KeyboardInterrupt())
         return
+    if any(lifecycle.run is not None for lifecycle in _lifecycles.values()):
+        return  # it has ended, and Locust is about to leave
     logger.error("Ended before the run began")
     for lifecycle in _lifecycles.values():
         if isinstance(lifecycle.runner, MasterRunner):
@@ -74,13 +76,18 @@ def _end() -> None:
     raise_in_main_greenlet(SystemExit(ExitCode.NOTHING_MEASURED))
 
 
-_signals = EndSignals(on_unhandled=_end, on_again=_hurry)
+def _is_unjudged() -> bool:
+    return any(lifecycle.is_running or lifecycle.is_ending for lifecycle in _lifecycles.values())
+
+
+_signals = EndSignals(on_unhandled=_end, on_again=_hurry, is_unjudged=_is_unjudged)
 
 
 def _of(environment: Any) -> Lifecycle:
     key = id(environment)
     if key not in _lifecycles:
         _lifecycles[key] = Lifecycle(environment)
+        _lifecycles[key].on_end = _signals.run_ended
     return _lifecycles[key]
 
 
@@ -100,7 +107,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     _signals.take()
     _update_clock()
     lifecycle = _of(environment)
-    fire_once(events, lifecycle.conclude)
+    fire_once(events, functools.partial(_before_quitting, lifecycle), lifecycle.conclude)
     if getattr(environment.parsed_options, "ws_beside", ""):
         try:
             partner = add_other_side(lifecycle, _listen_for)
@@ -114,10 +121,15 @@ def _on_init(environment: Any, **_: Any) -> None:
             keep_polling(environment)
             StartForm(
                 environment,
-                lambda options, host: targets_of(environment, Settings.of(options), form_host=host),
+                lambda options, **how: targets_of(environment, Settings.of(options), **how),
                 lambda: lifecycle.is_ending,
             )
             warn_of_an_open_page(environment.parsed_options)
+
+
+def _before_quitting(lifecycle: Lifecycle) -> None:
+    _signals.leave()
+    lifecycle.settle()
 
 
 def _test_start(lifecycle: Lifecycle) -> None:

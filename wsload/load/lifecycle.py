@@ -5,7 +5,8 @@ A run may end in several ways (see Locust's ``main.py`` and ``runners.py``): at 
 master stops without telling its workers. This module makes them alike: ``test_stop`` ends the run, wherever it is
 fired, and ``quitting`` first makes sure that ``test_stop`` was fired. Several may come at once (two signals, or a task
 that quits at the end of the run time). The run still ends only once, in its own greenlet, and everybody who asks for
-the end waits for it.
+the end waits for it. Before ``quitting`` is fired, an end in progress comes to its end: a listener of Locust's ends a
+master's connection to its workers, whose last figures would be missing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final, NoReturn
 
@@ -49,7 +51,8 @@ FAILURES: Final = {
 
 PATIENCE_S: Final = 12.0
 """How long one side waits for the other at the end, in addition to stop timeout and draining."""
-
+LOCUSTS_PATIENCE_S: Final = 60.0
+"""How long Locust waits for a master's users, in addition to the stop timeout."""
 STEP_S: Final = 0.1
 
 
@@ -75,7 +78,11 @@ class Lifecycle:
         """Whether users have been told to stop since the run began."""
         self._drain_s = 0.0
         """That of the run; the options are not read again at its end, when files may be gone."""
+        self._hurried = False
+        """Whether to end the run without further waiting."""
         self._end: gevent.Greenlet | None = None
+        self.on_end: Callable[[], object] = lambda: None
+        """Called when a run has ended."""
         self._pair: Pair | None = None
         """Where two sides are loaded at the same time."""
 
@@ -102,11 +109,9 @@ class Lifecycle:
 
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
+        self.settle()  # started again while users still stop
         if isinstance(self.runner, LocalRunner):
-            while self.is_ending:  # started again while users still stop
-                gevent.sleep(STEP_S)
             heed_stops(self.runner)
-        self._wait_for_end()
         environment = self.environment
         gc.collect()  # now, before users have to wait for it
         try:
@@ -125,8 +130,16 @@ class Lifecycle:
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
-        self._phase, self._stopping = Phase.RUNNING, False
+        self._phase, self._stopping, self._hurried = Phase.RUNNING, False, False
         gevent.spawn(self._follow_target)
+
+    def settle(self) -> None:
+        """Waits for the end of a run that is ending, however it was told to, or until that is to be hurried."""
+        stop_timeout_s = self.environment.stop_timeout or 0
+        with gevent.Timeout(stop_timeout_s + self._drain_s + LOCUSTS_PATIENCE_S + PATIENCE_S, False):
+            while self.is_ending and not self._hurried:
+                gevent.sleep(STEP_S)
+        self._wait_for_end()
 
     def test_stopping(self) -> None:
         # When one worker quits, a master may still move its users to another that is stopping. They would not be
@@ -143,7 +156,7 @@ class Lifecycle:
     def quitting(self) -> None:
         if self._phase is Phase.RUNNING and isinstance(self.runner, LocalRunner):
             self.runner.stop()
-        self._wait_for_end()
+        self.test_stop()
         if self._pair is not None and self._pair.first is self:
             self._pair.quitting()
 
@@ -166,7 +179,7 @@ class Lifecycle:
         """The exit code that Locust would give for this side, as it does for the first one."""
         environment = self.environment
         if environment.process_exit_code is None and (self.runner.errors or self.runner.exceptions):
-            return int(environment.parsed_options.exit_code_on_error)
+            return int(getattr(environment.parsed_options, "exit_code_on_error", 1))
         return None if environment.process_exit_code is None else int(environment.process_exit_code)
 
     def exit_code(self) -> ExitCode | None:
@@ -196,6 +209,7 @@ class Lifecycle:
                 logger.warning(
                     "Interrupted again: not waiting for outstanding answers. A third interrupt ends the process at once"
                 )
+            self._hurried = True
             self._role.hurry()
 
     def quit(self, exit_code: int) -> None:
@@ -223,6 +237,7 @@ class Lifecycle:
                 self.run.finish()
         finally:
             self._phase = Phase.BETWEEN_RUNS
+            self.on_end()
 
     def _end_single_user(self) -> None:
         # run_single_user fires nothing at its end.
@@ -236,11 +251,11 @@ class Lifecycle:
     def _refuse(self, error: UsageError) -> None:
         """Refuses a run without a host or results directory; everything else was checked before."""
         environment = self.environment
-        options = environment.parsed_options
-        headless = options is not None and options.headless
+        headless = getattr(environment.parsed_options, "headless", False)  # a library's may be partial
         if self.runner is None or (headless and isinstance(self.runner, LocalRunner)):
             refuse(error)  # before the first user
         logger.error("The run was not started: %s", error)
+        self._role.refused(error)
         self._role.admit(False)
         if headless:
             environment.process_exit_code = ExitCode.USAGE
@@ -274,7 +289,8 @@ def targets_of(
     return [
         settings.target(user_class.url, host)
         for user_class, host in hosts.items()
-        if issubclass(user_class, WebSocketUser) and (host or host_known)
+        if issubclass(user_class, WebSocketUser)
+        and (host or host_known or "://" in (settings.url or user_class.url))
     ]
 
 

@@ -15,6 +15,7 @@ import gevent
 from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
+from wsload.errors import UsageError
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.load.locust.compat import (
@@ -51,6 +52,9 @@ class Role(Protocol):
 
     def end(self) -> list[RunWarning]:
         """Ends a run once everything recorded has reached the results or the master; returns warnings."""
+
+    def refused(self, error: UsageError) -> None:
+        """Called instead of a run: its options or files can't be used in this process."""
 
     def admit(self, admitted: bool) -> None:
         """Sets whether users that Locust starts from now on take part; if not, the present ones are told to stop."""
@@ -104,6 +108,9 @@ class Local:
     def end(self) -> list[RunWarning]:
         return self._recording.stop()
 
+    def refused(self, error: UsageError) -> None:
+        """There is no run to warn of."""
+
     def admit(self, admitted: bool) -> None:
         if not admitted:
             cancel_exit()
@@ -151,6 +158,15 @@ class Worker:
         finally:
             self._tell("wsload_done", intervals=self._sent, warnings=[asdict(warning) for warning in found])
         return []
+
+    def refused(self, error: UsageError) -> None:
+        refusal = RunWarning(
+            name="worker-refused",
+            text=f"it refused the run, so its part of the load is missing: {error}",
+            remedy="mend that on its host, and run again",
+            invalidates=True,
+        )
+        self._tell("wsload_done", intervals=0, warnings=[asdict(refusal)])
 
     def admit(self, admitted: bool) -> None:
         self._recording.admit(admitted)
@@ -229,6 +245,9 @@ class Master:
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None
         return found
+
+    def refused(self, error: UsageError) -> None:
+        """There is no run to warn of."""
 
     def admit(self, admitted: bool) -> None:
         """A master has no users."""

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.figures.shape import Shape, shape
 from wsload.judge.figures.summary import MetricSummary, summarize
-from wsload.judge.run.watch import Watch
+from wsload.judge.run.watch import Watch, answered_in
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import FAILED, LOST, OWN, Kind, split
@@ -84,7 +84,6 @@ def point(interval: Interval, kinds: Mapping[str, Kind] | None = None) -> Point:
     counters, length_s = interval.counters, max(interval.length_s, 1e-9)
     names = dict.fromkeys(split(metric)[0] for metric in interval.histograms)
     named = {name: _named(name, interval, length_s) for name in names if name not in OWN}
-    requests = [name for name in named if (kinds or {}).get(name, Kind.REQUEST) is Kind.REQUEST]
     delivered = counters.get("deliveries_own_host", 0) + counters.get("deliveries_foreign", 0)
     return Point(
         at=round(interval.start_s + interval.length_s, 3),
@@ -92,11 +91,7 @@ def point(interval: Interval, kinds: Mapping[str, Kind] | None = None) -> Point:
         connections=interval.gauges.get("connections", 0),
         in_flight=interval.gauges.get("in_flight", 0),
         sent=round(counters.get("requests", 0) / length_s, 1),
-        answered=round(
-            sum(interval.histograms[name].total for name in requests if name in interval.histograms)
-            / length_s,
-            1,
-        ),
+        answered=round(answered_in(interval, kinds or {}) / length_s, 1),
         deliveries=round(delivered / length_s, 1),
         lost=counters.get("lost", 0),
         failures=sum(interval.failures.values()),
@@ -226,11 +221,7 @@ def _process(watch: Watch) -> dict[str, Any]:
     return {
         "name": watch.name or "this process",
         "users": totals.gauges.get("users", 0),
-        "answered": sum(
-            found.total
-            for name, found in totals.histograms.items()
-            if _is_name(name) and totals.names.get(name, Kind.REQUEST) is Kind.REQUEST
-        ),
+        "answered": watch.answered,
         "cpu": round(watch.last, 3),
         "cpu_peak": round(watch.peak, 3),
         "p99": answers.percentile(99) / 1e6 if can_be_shown(99, answers.total) else None,

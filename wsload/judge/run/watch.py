@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from wsload.judge.run.trust import TOLERANCE_NS, trusted_up_to
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import leading
+from wsload.measure.names import OWN, Kind, leading, split
 from wsload.results.run import RunWarning
 from wsload.words import milliseconds
 
@@ -17,9 +18,26 @@ BUSY: Final = 0.85
 STANDS_OUT: Final = 1_000
 """Messages needed to compare a process's p99 with that of others."""
 
+Kinds = Mapping[str, Kind]
+
 LAGS: Final = ("send_lag", "loop_lag")
 JUDGED: Final = ("message", *LAGS)
 """What a master keeps of each worker: of other names, its process has no figures of its own."""
+
+
+def answered_in(interval: Interval, kinds: Kinds) -> int:
+    """How many requests were answered; names without an entry in ``kinds`` are taken for requests."""
+    return sum(
+        found.total
+        for name, found in interval.histograms.items()
+        if name not in OWN and not split(name)[1] and kinds.get(name, Kind.REQUEST) is Kind.REQUEST
+    )
+
+
+def judged(interval: Interval) -> Interval:
+    """With the histograms by which a worker is judged; all names of hundreds of workers would take gigabytes."""
+    histograms = {name: found for name, found in interval.histograms.items() if split(name)[0] in JUDGED}
+    return replace(interval, histograms=histograms)
 
 
 class Watch:
@@ -30,6 +48,7 @@ class Watch:
         self.name = name
         """For warnings; empty if there is only one process."""
         self._of = of
+        self._totals = Totals()
         self.reset()
 
     def reset(self) -> None:
@@ -42,17 +61,21 @@ class Watch:
         """The highest share of a core used in any of them."""
         self.last = 0.0
         """The share in the latest of them."""
-        self._totals = Totals()
+        self.answered = 0
+        """Requests."""
+        names, self._totals = self._totals.names, Totals()
+        self._totals.names = names
 
     @property
     def totals(self) -> Totals:
         """The sum of the process's intervals."""
         return self._totals if self._of is None else self._of()
 
-    def add(self, interval: Interval) -> None:
-        """Adds the process's next interval."""
+    def add(self, interval: Interval, answered: int | None = None) -> None:
+        """Adds the process's next interval; ``answered`` is given where it has not all histograms."""
         if self._of is None:
             self._totals.add(interval)
+        self.answered += answered_in(interval, self.totals.names) if answered is None else answered
         if interval.length_s < 0.5:
             return
         share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s

@@ -10,17 +10,17 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import gevent
 import gevent.event
 
-from wsload.judge.run.watch import JUDGED, Watch
-from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, Merger
-from wsload.measure.names import split
+from wsload.judge.run.watch import Kinds, Watch, answered_in, judged
+from wsload.measure.interval import Interval, Merger, named
 from wsload.results.run import RunWarning
 from wsload.results.window import BORDER_S
 from wsload.words import counted, when
@@ -48,6 +48,8 @@ class WorkerLog(Watch):
         """Intervals that never arrived."""
         self.behind_s = math.inf
         """How far its clock is behind the master's: an upper bound. Negative if it is ahead."""
+        self.kinds: Kinds = {}
+        """Of what its users have named so far."""
         self.done = False
         """Whether it has reported that it sent everything."""
 
@@ -62,12 +64,27 @@ class WorkerLog(Watch):
         self.number = number
 
 
+class _Second:
+    """What the workers have sent of one second."""
+
+    def __init__(self) -> None:
+        self.merger = Merger()
+        self.shares: list[Callable[[], None]] = []
+        """Each adds one worker's share to that worker's figures."""
+
+    def add(self, log: WorkerLog, interval: Interval) -> None:
+        self.merger.add(interval)
+        if interval.names:
+            log.kinds = named((log.kinds, interval.names))
+        self.shares.append(partial(log.add, judged(interval), answered_in(interval, log.kinds)))
+
+
 class Collector:
     """Merges the workers' intervals by second, and passes them to ``on_interval`` in order."""
 
     def __init__(self, on_interval: Callable[[Interval], None]) -> None:
         self._on_interval = on_interval
-        self._seconds: dict[int, Merger] = {}
+        self._seconds: defaultdict[int, _Second] = defaultdict(_Second)
         self._changed = gevent.event.Event()
         self._hurried = False
         self._warnings: list[RunWarning] = []
@@ -83,10 +100,9 @@ class Collector:
         log.expect(number)
         log.behind_s = min(log.behind_s, now_s - (interval.start_s + interval.length_s))
         interval = replace(interval, start_s=interval.start_s + log.shift_s)
-        log.add(replace(interval, histograms=_judged(interval)))
         second = int(interval.start_s + BORDER_S)
         log.latest = max(log.latest, second)
-        self._seconds.setdefault(second, Merger()).add(interval)
+        self._seconds[second].add(log, interval)
         self._emit(self._complete_until())
 
     def started(self, worker: str, at_s: float, *, now_s: float) -> None:
@@ -135,12 +151,11 @@ class Collector:
     def _emit(self, until: int | None) -> None:
         for second in sorted(self._seconds):
             if until is None or second < until:
-                self._on_interval(self._seconds.pop(second).merged())
-
-
-def _judged(interval: Interval) -> dict[str, Histogram]:
-    """What a worker is judged by; all names of hundreds of workers would take gigabytes."""
-    return {name: found for name, found in interval.histograms.items() if split(name)[0] in JUDGED}
+                emitted = self._seconds.pop(second)
+                self._on_interval(emitted.merger.merged())
+                # Only now: the first interval of the measured window has all workers start over.
+                for add in emitted.shares:
+                    add()
 
 
 def _doubts(log: WorkerLog) -> Iterator[RunWarning]:

@@ -6,6 +6,8 @@ were interrupted while an interval arrived. So gevent's loop handles Ctrl-C, as 
 raises it in the main greenlet. SIGHUP, which Locust ignores, is handled like SIGTERM: closing the terminal ends the
 run with its results. Locust handles SIGTERM only once a headless shape is over, or the workers of a headless master
 have come; ``run_single_user`` and programs that use Locust as a library never do.
+
+Signals are counted for each run, and the process may outlive it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ TOGETHER_S: Final = 0.5
 
 
 class Urgency(IntEnum):
-    """How often the process was told to end."""
+    """How often the process was told to end since the last run's end."""
 
     FIRST = 1
     AGAIN = 2
@@ -38,20 +40,23 @@ class EndSignals:
     """Handles SIGINT, SIGTERM and SIGHUP unless somebody else does.
 
     ``on_unhandled`` is called at the first signal if Locust does not end the run at SIGTERM, ``on_again`` at the
-    second.
+    second. ``is_unjudged`` tells whether there is a run that has yet to be judged.
     """
 
     def __init__(
         self,
         on_unhandled: Callable[[], object],
         on_again: Callable[[], object],
+        is_unjudged: Callable[[], bool],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_unhandled = on_unhandled
         self._on_again = on_again
+        self._is_unjudged = is_unjudged
         self._now_s = now_s
         self._heard_s = float("-inf")
         self._times = 0
+        self._leaving = False
         self._watchers: list[gevent.signal_handler] = []
 
     def take(self) -> None:
@@ -70,6 +75,15 @@ class EndSignals:
             self._watchers.pop().cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def leave(self) -> None:
+        """The process has begun to end: there is nothing left for a first signal to do."""
+        self._leaving = True
+
+    def run_ended(self) -> None:
+        """Counts anew, unless the process ends too."""
+        if not self._leaving:
+            self._times = 0
+
     def heard(self) -> Urgency | None:
         """Counts a signal; returns None for one that came together with the last."""
         now_s = self._now_s()
@@ -81,7 +95,7 @@ class EndSignals:
 
     def _on_signal(self, number: signal.Signals) -> None:
         urgency = self.heard()
-        if urgency is Urgency.FIRST:
+        if urgency is Urgency.FIRST and not self._leaving:
             if not locust_ends_at_sigterm():
                 self._on_unhandled()
             elif number == signal.SIGINT:
@@ -91,5 +105,6 @@ class EndSignals:
         elif urgency is Urgency.AGAIN:
             self._on_again()
         elif urgency is Urgency.THIRD:
-            sys.stderr.write("Ended at once: the run was not judged, and its results have no summary.\n")
+            unjudged = ": the run was not judged, and its results have no summary"
+            sys.stderr.write(f"Ended at once{unjudged if self._is_unjudged() else ''}.\n")
             os._exit(128 + number)

@@ -7,9 +7,10 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from wsload import words
+from wsload.load.ws.url import split
 
 _HANDSHAKE: Final = {
     "host": "it is the URL's host and port",
@@ -144,11 +145,9 @@ def origin(text: str) -> str:
 
 def _parts(text: str, wanted: str) -> SplitResult:
     try:
-        parts = urlsplit(text)
-        _ = parts.port
+        return split(text)
     except ValueError as error:
         raise ValueError(f"{wanted} ({error})") from None
-    return parts
 
 
 def basic(text: str) -> str:

@@ -37,7 +37,7 @@ from wsload.load.options.parsing import (
 from wsload.load.ws.opening import OpenOptions
 from wsload.load.ws.url import parse_address, refuse_mixed_content, resolve_url
 from wsload.measure.profile import Profile, parse_profile
-from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS
+from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS, text_without_secrets
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,10 @@ class _Reader:
             return parse(default if value is None else value)
         except (ValueError, OSError, UsageError) as error:
             said = str((isinstance(error, OSError) and error.strerror) or error)
-            given = ", ".join(map(repr, value)) if isinstance(value, list) else repr(value)
+            texts = value if isinstance(value, list) else [value]
+            given = ", ".join(
+                repr(text_without_secrets(dest, text) if isinstance(text, str) else text) for text in texts
+            )
             gap = "\n" if "\n" in said else " "  # a text with a mark below it
             told = said.startswith(given) or (gap == "\n" and isinstance(value, list))
             shown = "" if told or dest in (*SECRET_OPTIONS, *NAMED_SECRETS) else f" {given}:"

@@ -110,7 +110,11 @@ class Run:
         self.on_abort: Callable[[str], object] = lambda _: None
         """Called with the reason when a condition of ``--ws-abort-on`` ends the run."""
         self.listeners: list[RunListener] = []
-        self._probe = _start_probe(environment, settings) if settings.probe else None
+        try:
+            self._probe = _start_probe(environment, settings) if settings.probe else None
+        except UsageError:
+            self.writer.discard()
+            raise
 
     def append(self, interval: Interval) -> None:
         """Takes the next interval."""
@@ -173,8 +177,8 @@ class Run:
 
     def append_own(self, interval: Interval) -> None:
         """Takes the next interval of this process."""
-        self._own.add(interval)
         self.append(interval)
+        self._own.add(interval)  # after that, since the first in the measured window resets it
 
     def _judge(self) -> Judgement:
         return judge(

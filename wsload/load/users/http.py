@@ -14,8 +14,9 @@ from wsload.load.users.compat import http_library
 from wsload.load.users.due import current_due
 from wsload.load.users.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
-from wsload.load.ws.url import unix_target
+from wsload.load.ws.url import split, unix_target
 from wsload.measure.names import CANCELLED, TIMEOUT, UNANSWERED, Figures, Kind
+from wsload.redact import redact_url
 
 if TYPE_CHECKING:
     import httpx2
@@ -197,11 +198,9 @@ class Http(Tally):
 
 def _path_of(url: str) -> str:
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        return split(url).path or "/"
     except ValueError as error:
-        raise UsageError(f"self.http: the URL {url!r}: {error}") from None
-    return parts.path or "/"
+        raise UsageError(f"self.http: the URL {redact_url(url)!r}: {error}") from None
 
 
 def _status(response: httpx2.Response) -> str | None:

@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from flask import Response, jsonify, request
@@ -67,17 +67,25 @@ class Reach:
         return listed([f"{host}:{port}" for _, host, port in sorted(self.origins, key=str)])
 
 
+class Targets(Protocol):
+    """The URLs that users would open with these options and the host of the form. Raises `UsageError`."""
+
+    def __call__(
+        self, options: Namespace, /, *, host_known: bool = True, form_host: str = ""
+    ) -> list[str]: ...
+
+
 class StartForm:
     """Checks each post to ``/swarm``, and to ``/user``, which changes user classes.
 
-    ``targets`` gets the options and the host of the form; it returns the URLs that users would open, or raises
-    `UsageError`. ``is_ending`` tells whether a run has yet to end, so that none can be started.
+    ``targets`` returns the URLs that users would open; see `Targets`.
+    ``is_ending`` tells whether a run has yet to end, so that none can be started.
     """
 
     def __init__(
         self,
         environment: Any,
-        targets: Callable[[Namespace, str], list[str]],
+        targets: Targets,
         is_ending: Callable[[], bool],
     ) -> None:
         self._environment = environment
@@ -87,9 +95,7 @@ class StartForm:
         self._at_start = dict(vars(environment.parsed_options))
         self._given_for: dict[str, Reach] = {}
         """By secret, where it may be sent: the servers for which it was given, or else those it was first sent to."""
-        hosts = (environment.host, *(user_class.host for user_class in environment.user_classes))
-        if any(hosts) or "://" in (self._at_start.get("ws_url") or ""):
-            self._bind(environment.parsed_options, "")
+        self._bind(environment.parsed_options, self._targets(environment.parsed_options, host_known=False))
         policies = environment.web_ui.app.jinja_env.policies
         policies["json.dumps_kwargs"] = {"sort_keys": False}  # the fields keep their order
         base = (environment.parsed_options.web_base_path or "").rstrip("/")
@@ -134,7 +140,7 @@ class StartForm:
             if name.startswith("ws_"):
                 ticked = text == "true"
                 setattr(options, name, ticked if isinstance(configured.get(name), bool) else text)
-        self._bind(options, posted.get("host", ""))
+        self._bind(options, self._targets(options, form_host=posted.get("host", "")))
 
     def _restored(self, configured: dict[str, Any]) -> dict[str, str]:
         """The posted fields, with redacted secrets replaced by the real ones, for Locust too."""
@@ -155,10 +161,12 @@ class StartForm:
                 found |= {value for _, value in pairs(given)}
         return found
 
-    def _bind(self, options: Namespace, host: str) -> None:
+    def _bind(self, options: Namespace, targets: list[str]) -> None:
         """Raises `UsageError` if a secret would be sent to another server than it was given for."""
+        if not targets:
+            return
         reach = Reach(
-            origins=frozenset(map(origin_of, self._targets(options, host))),
+            origins=frozenset(map(origin_of, targets)),
             proxy=getattr(options, "ws_proxy", None) or "",
             verified=not getattr(options, "ws_insecure", False),
         )

@@ -10,7 +10,7 @@ import functools
 import ipaddress
 import re
 from typing import Final
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
 from websockets.exceptions import InvalidURI
 from websockets.uri import WebSocketURI, parse_uri
@@ -23,6 +23,7 @@ _UNIX: Final = re.compile(r"ws\+unix:(?://)?([^:?]*)(?::([^?]*))?(\?.*)?", re.IG
 """Path of the socket, request path, query."""
 _NAME: Final = re.compile(r"[^\s\[\]/?#@\x00-\x1f\x7f]+")
 """Of a host, or an address."""
+_NO_HOST: Final = "no host can be read from it"
 _LONGEST_SOCKET_PATH: Final = 107
 """``sun_path`` has 108 bytes with the NUL (unix(7))."""
 
@@ -55,8 +56,7 @@ def resolve_url(url: str, host: str | None = None) -> str:
         return _resolve_unix(unix, base and url)
     try:
         text = _joined(base, url) if relative else url
-        parts = urlsplit(text)
-        port = parts.port
+        parts = split(text)
     except ValueError as error:
         raise UsageError(f"the URL {redact_url(base or url)!r} can't be read: {error}") from None
     if not parts.scheme or not parts.hostname:
@@ -68,7 +68,7 @@ def resolve_url(url: str, host: str | None = None) -> str:
             f"the URL {redact_url(text)!r} has the scheme {parts.scheme!r}: "
             "ws, wss, http, https and ws+unix can be opened"
         )
-    if port == 0:
+    if parts.port == 0:
         raise UsageError(f"the URL {redact_url(text)!r} has port 0: nothing listens there")
     if any(character.isspace() for character in text):
         raise UsageError(f"the URL {redact_url(text)!r} has a space in it")
@@ -80,6 +80,22 @@ def resolve_url(url: str, host: str | None = None) -> str:
         reason = error.msg if isinstance(error, InvalidURI) else "its host or user can't be encoded"
         raise UsageError(f"the URL {redact_url(text)!r} can't be opened: {reason}") from None
     return found
+
+
+def split(text: str) -> SplitResult:
+    """The parts of a URL, whose port can be read. Raises `ValueError`, which never quotes the text.
+
+    The library's own messages quote what they fail at, and after a mistake that may be a password.
+    """
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port must be a number from 0 to 65535") from None
+    return parts
 
 
 def unix_target(url: str) -> tuple[str, str] | None:
@@ -116,7 +132,9 @@ def parse_address(text: str) -> tuple[str, int]:
         or not 0 < int(port) < 65536
         or not _NAME.fullmatch(name)
     ):
-        raise UsageError(f"the address {text!r} can't be read: write HOST:PORT, such as 10.0.0.7:8080")
+        raise UsageError(
+            f"the address {redact_url(text)!r} can't be read: write HOST:PORT, such as 10.0.0.7:8080"
+        )
     if _is_ipv6(name) != (host != name):
         raise UsageError(
             f"the address {text!r} can't be read: write an IPv6 address in brackets, such as [::1]:8080"
@@ -151,7 +169,7 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
     parts = urlsplit(url)
     if parts.scheme == "ws" and not is_loopback(parts.hostname or ""):
         raise UsageError(
-            f"SecurityError: a page of {origin} may not open {redact_url(url)}: use wss://, "
+            f"SecurityError: a page of {redact_url(origin)} may not open {redact_url(url)}: use wss://, "
             "or --ws-allow-mixed-content to do what no browser does"
         )
 
@@ -159,7 +177,10 @@ def refuse_mixed_content(url: str, origin: str | None) -> None:
 def _joined(base: str, url: str) -> str:
     scheme, rest = base.split("://", 1)
     # urljoin resolves relative references for http, but not for ws.
-    joined = urljoin("http://" + rest, url)
+    try:
+        joined = urljoin("http://" + rest, url)
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
     return scheme + joined.removeprefix("http") if joined.startswith("http://") else joined
 
 
