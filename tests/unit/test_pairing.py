@@ -392,10 +392,23 @@ def test_what_was_outstanding_when_the_connection_went_is_no_reason_for_doubt() 
     [
         (("order apples", "order pears"), ("apples are ordered", "pears are ordered"), [False, False]),
         (("order apples", "order pears"), ("ordered", "ordered"), [True, True]),
-        (("order apples", "order apples"), ("apples are ordered", "apples are ordered"), [True, False]),
+        (("order apples", "order apples"), ("apples are ordered", "apples are ordered"), [True, True]),
+        (('{"type":"report"}', '{"type":"ping"}'), ('{"type":"result"}', '{"type":"result"}'), [True, True]),
+        (("order apples", "order pears"), ("apples are ordered, no pears left", "pears"), [True, True]),
+        (("order apples", "order pears"), ("ordered", "pears are ordered"), [True, True]),
+        (("order apples", "order pears"), ("apples", "pears, after apples"), [False, False]),
         (("order",), ("ordered",), [False]),
     ],
-    ids=["quoted", "opaque", "alike", "alone"],
+    ids=[
+        "quoted",
+        "opaque",
+        "alike",
+        "a word of both",
+        "quotes both",
+        "after an unproved one",
+        "looks back",
+        "alone",
+    ],
 )
 def test_an_answer_that_quotes_its_own_request_alone_is_proved(
     sent: tuple[str, ...], answers: tuple[str, ...], overlapped: list[bool]
@@ -407,6 +420,50 @@ def test_an_answer_that_quotes_its_own_request_alone_is_proved(
         pairing.add_in_order(request, None)
     assert [pairing.receive(answer, None).overlapped for answer in answers] == overlapped
     assert pairing.doubts == []
+
+
+@given(st.data())
+def test_answers_of_requests_that_overlapped_are_right_or_marked(data: st.DataObject) -> None:
+    """Each answer quotes its own request, or nothing but what all requests have in common; and perhaps others."""
+    client, coming, number = Client(), [], 0
+    quoting = data.draw(st.booleans())
+    marked: set[str] = set()
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.booleans()):
+            number = client.ask(name=Figures.of(f"name {len(client.requests)}"))
+            client.requests[number].data = f"order item-{number}"
+            others = data.draw(st.lists(st.integers(0, number), max_size=2))
+            quoted = [f"item-{each}" for each in (number, *others)] if quoting else []
+            coming.append(Message(" ".join(["order", *quoted]), number))
+        elif coming:
+            message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
+            found = client.pairing.receive(message, None)
+            assert found.request is not None
+            client.given[client.requests.index(found.request)] = message
+            if found.overlapped:
+                marked.add(found.request.figures.name)
+    assert client.mistaken <= marked | client.doubted
+
+
+def test_an_answer_that_quotes_a_request_that_was_answered_before_is_a_doubt() -> None:
+    """The first one was taken for proved, by a word that means nothing."""
+    client = Client()
+    client.requests[client.ask(name=OTHER)].data = '{"type":"report"}'
+    client.requests[client.ask()].data = '{"cmd":"ping"}'
+    client.take(Message('{"type":"result"}', 1))
+    client.take(Message('{"type":"result"}', 0))
+    assert client.doubted == client.mistaken == {"ask", "other"}
+
+
+def test_what_overlapped_is_forgotten_once_nothing_is_outstanding() -> None:
+    client = Client()
+    for _ in range(2):
+        for text in ("order apples", "order pears"):
+            client.requests[client.ask()].data = text
+        assert [client.pairing.receive(text, None).overlapped for text in ("apples", "pears")] == [
+            False,
+            False,
+        ]
 
 
 def test_an_answer_that_quotes_anothers_request_is_a_doubt_at_once() -> None:

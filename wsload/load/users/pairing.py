@@ -9,20 +9,16 @@ them, or no match at all, proves nothing; then anything that contradicts the ord
 from __future__ import annotations
 
 import enum
-import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
+from wsload.load.users.overlap import COMPARED, Overlap, Words, words_of
 from wsload.load.users.recent import Recent
 from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
 from wsload.measure.names import Figures
-
-COMPARED: Final = 32
-"""An answer is compared with at most this many outstanding requests."""
-_WORD: Final = re.compile(rb"[0-9A-Za-z_-]{1,64}")
-_LONGEST_COMPARED: Final = 4_096
 
 
 class Request:
@@ -42,6 +38,7 @@ class Request:
     """For the caller's use: its own timeout."""
     waiter: Any = None
     """For the caller's use: whatever awaits the answer."""
+    _words: Words | None = None
 
     def __init__(self, figures: Figures, due_ns: int, sent_ns: int) -> None:
         self.figures = figures
@@ -52,6 +49,13 @@ class Request:
     def by_turn(self) -> bool:
         """Whether its answer might be taken for that of a later request."""
         return self.rule is not None and not self.rule.specific
+
+    @property
+    def words(self) -> Words:
+        """The words of what was sent."""
+        if self._words is None:
+            self._words = words_of(self.data)
+        return self._words
 
 
 class Doubt(enum.StrEnum):
@@ -82,7 +86,7 @@ class Found:
     name: str = ""
     """The name of the request that it answers late, or a second time."""
     overlapped: bool = False
-    """Whether it was paired only by order, although several requests were outstanding and it quotes none of them."""
+    """Whether it was paired only by order, although several requests were outstanding at once."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
@@ -92,15 +96,15 @@ class Pairing:
     """The requests of one connection, from its opening to its end."""
 
     __slots__ = ("_answered", "_by_key", "_lost", "_reused", "_rules",
-                 "doubts", "error", "in_order", "outstanding", "overlapped")  # fmt: skip
+                 "doubts", "error", "in_order", "outstanding", "overlap")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
         """The number of requests that were neither answered nor given up."""
         self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
         """The outstanding requests without keys."""
-        self.overlapped = False
-        """Whether several of these have been outstanding at once since the queue was last empty."""
+        self.overlap: Overlap | None = None
+        """If several of these have been outstanding at once since the queue was last empty."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
@@ -156,8 +160,8 @@ class Pairing:
             rule.names.add(rule.name)
         if self.in_order is None:
             self.in_order = deque()
-        elif self.in_order:
-            self.overlapped = True
+        elif self.in_order and self.overlap is None:
+            self.overlap = Overlap()
         self.in_order.append(request)
         self.outstanding += 1
 
@@ -179,7 +183,7 @@ class Pairing:
             return
         rule = request.rule
         assert rule is not None
-        if self.overlapped and rule.specific is False and not gone:
+        if self.overlap is not None and rule.specific is False and not gone:
             self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
 
@@ -226,20 +230,20 @@ class Pairing:
     def _answered_in_order(self, request: Request, message: Any) -> Found:
         rule = request.rule
         assert rule is not None and self.in_order is not None
-        overlapped = self.overlapped
+        overlap = self.overlap
         self._take_from_queue(request)
         if rule.match is not None:
             rule.answer = message
             if rule.specific is not False and self.in_order:
-                others = [other.match for other in list(self.in_order)[:COMPARED] if other.rule is rule]
-                if others:
-                    rule.learn(any(match is not None and accepts(match, message) for match in others))
+                matches = [other.match for other in islice(self.in_order, COMPARED) if other.rule is rule]
+                if matches:
+                    rule.learn(any(match is not None and accepts(match, message) for match in matches))
                     self._resolve(rule)
-        if overlapped and rule.specific is False:
-            quoted = _quoted(message, request, self.in_order)
-            if quoted is False:
+        if overlap is not None and rule.specific is False:
+            others = [other.words for other in islice(self.in_order, COMPARED)]
+            if overlap.contradicts(message, request.words, others):
                 self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
-            return Found(Kind.ANSWER, request, overlapped=not quoted)
+            return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
         return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any) -> Found:
@@ -262,20 +266,4 @@ class Pairing:
         queue.remove(request)
         self.outstanding -= 1
         if not queue:
-            self.overlapped = False
-
-
-def _quoted(message: Any, request: Request, others: deque[Request]) -> bool | None:
-    """Whether an answer quotes its request with a word that no other outstanding request has; False if it quotes
-    another request instead, None if neither."""
-    rest = [_words(other.data) for other in list(others)[:COMPARED]]
-    sent, found = _words(request.data), _words(message)
-    own = sent.difference(*rest)
-    if found & own:
-        return True
-    return False if own and any(found & (words - sent) for words in rest) else None
-
-
-def _words(data: str | bytes) -> set[bytes]:
-    part = data[:_LONGEST_COMPARED]
-    return set(_WORD.findall(part.encode() if isinstance(part, str) else bytes(part)))
+            self.overlap = None

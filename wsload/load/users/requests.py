@@ -139,7 +139,7 @@ class RequestingConnection(KeptConnection):
             except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
-        elif pairing.in_order and pairing.in_order[0].match is None and not pairing.overlapped:
+        elif pairing.in_order and pairing.in_order[0].match is None and pairing.overlap is None:
             request = pairing.in_order.popleft()
             pairing.outstanding -= 1
         if request is not None:
