@@ -87,6 +87,8 @@ class Found:
     """The name of the request that it answers late, or a second time."""
     overlapped: bool = False
     """Whether it was paired only by order, although several requests were outstanding at once."""
+    mixed_up: bool = False
+    """Whether it may also be the answer to an outstanding request: from now on the connection proves nothing."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
@@ -96,7 +98,7 @@ class Pairing:
     """The requests of one connection, from its opening to its end."""
 
     __slots__ = ("_answered", "_by_key", "_lost", "_reused", "_rules",
-                 "doubts", "error", "in_order", "outstanding", "overlap")  # fmt: skip
+                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
@@ -105,6 +107,8 @@ class Pairing:
         """The outstanding requests without keys."""
         self.overlap: Overlap | None = None
         """If several of these have been outstanding at once since the queue was last empty."""
+        self.given_up: deque[Request] | None = None
+        """Requests without keys that were given up, but whose match would still accept their answer."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
@@ -186,6 +190,10 @@ class Pairing:
         if self.overlap is not None and rule.specific is False and not gone:
             self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
+        if rule.specific and not gone:
+            if self.given_up is None:
+                self.given_up = deque(maxlen=COMPARED)
+            self.given_up.append(request)
 
     def end(self) -> None:
         """The connection has ended; what is still ambiguous becomes a doubt."""
@@ -219,13 +227,25 @@ class Pairing:
                 return Found(Kind.DUPLICATE, name=name)
         for request in self.in_order or ():
             try:
-                accepted = request.match is None or request.match(message)
+                if request.match is None or request.match(message):
+                    break
             except BaseException as error:
                 self.error = error
-                continue
-            if accepted:
-                return self._answered_in_order(request, message)
-        return self._unasked(message)
+        else:
+            request = None
+        if self.given_up and (late := self._late(message)) is not None:
+            late.mixed_up = request is not None
+            return late
+        return self._unasked(message) if request is None else self._answered_in_order(request, message)
+
+    def _late(self, message: Any) -> Found | None:
+        """The message as the answer to a request that was given up, if its match accepts it."""
+        assert self.given_up is not None
+        for request in self.given_up:
+            if request.match is not None and accepts(request.match, message):
+                self.given_up.remove(request)
+                return Found(Kind.LATE, name=request.figures.name)
+        return None
 
     def _answered_in_order(self, request: Request, message: Any) -> Found:
         rule = request.rule

@@ -139,8 +139,13 @@ class RequestingConnection(KeptConnection):
             except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
-        elif pairing.in_order and pairing.in_order[0].match is None and pairing.overlap is None:
-            request = pairing.in_order.popleft()
+        elif (
+            (waiting := pairing.in_order)
+            and waiting[0].match is None
+            and pairing.overlap is None
+            and not pairing.given_up
+        ):
+            request = waiting.popleft()
             pairing.outstanding -= 1
         if request is not None:
             self._answer(request, message, at_ns, len(data))
@@ -185,6 +190,8 @@ class RequestingConnection(KeptConnection):
         elif found.kind is pairing.Kind.LATE:
             recorder.count.late += 1
             recorder.add(f"{found.name}.late")
+            if found.mixed_up:
+                self.recycle()
         elif found.kind is pairing.Kind.DUPLICATE:
             recorder.count.duplicates += 1
             recorder.add(f"{found.name}.duplicates")
