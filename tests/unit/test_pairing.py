@@ -135,14 +135,6 @@ def test_keys_pair_in_any_order_whatever_else_comes(data: st.DataObject) -> None
     assert client.given.keys() == answered
 
 
-def test_a_key_is_in_flight_once() -> None:
-    client = Client()
-    client.ask(key=1)
-    with pytest.raises(ValueError, match="key 1 is still in flight"):
-        client.ask(key=1)
-    assert client.pairing.outstanding == 1
-
-
 @given(st.data())
 def test_a_key_used_again_is_right_or_doubted(data: st.DataObject) -> None:
     """The server answers each request once or twice, in order, at any later time; the client may have given up."""

@@ -298,6 +298,63 @@ def test_a_check_says_how_it_failed_not_whether(w: World, found: object) -> None
     assert f"check returns None or the kind of failure as a str, not {found!r}" in w.texts[0]
 
 
+class Typed(Quiet):
+    """Uses the type of a message as its key, again and again."""
+
+    abstract = True
+
+    def key_of(self, message: Any) -> Any:
+        return message.split()[0]
+
+
+def test_a_push_taken_for_the_answer_to_a_key_used_again_is_noticed_at_the_end(w: World) -> None:
+    """From then on each request gets the answer of the one before, and something is always outstanding."""
+
+    async def quotes(connection: ServerConnection) -> None:
+        async for number, _ in aenumerate(connection):
+            if not number:
+                await connection.send("quote of nobody")
+            await asyncio.sleep(LINGER_NS / 4e9)
+            await connection.send("quote")
+
+    w.serve(quotes)
+
+    async def body(user: Any) -> None:
+        for _ in range(5):
+            await user.request("get", key="quote", name="quote")
+
+    run(w, body, Typed)
+    assert w.counter("quote.unpaired") >= 1
+
+
+@pytest.mark.parametrize("key", ["quote", None])
+def test_a_request_that_could_not_be_sent_leaves_no_trace(w: World, key: str | None) -> None:
+    """The server has sent its close frame, and keeps the TCP connection."""
+
+    async def closes(connection: ServerConnection) -> None:
+        await connection.send("quote")
+        connection.transport.pause_reading()
+        connection.transport.write(b"\x88\x02\x03\xe8")
+        await asyncio.sleep(0)
+        await closed.wait()
+        connection.transport.abort()
+
+    w.serve(closes)
+    closed = asyncio.Event()
+
+    async def body(user: Any) -> None:
+        await w.until(lambda: user._socket.connection.state.name != "OPEN")
+        for _ in range(2):
+            with pytest.raises(NotConnected):
+                await user._socket.request("get", key=key, name="quote")
+        pairing = user._socket._pairing
+        assert not pairing.outstanding and not pairing.by_turn
+        closed.set()
+
+    run(w, body, Typed, reconnect=False)
+    assert w.counter("unpaired") == 0 and w.failures()["quote: not connected"] == 2
+
+
 # Told by their turn
 
 

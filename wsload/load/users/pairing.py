@@ -97,58 +97,60 @@ _PUSH: Final = Found(Kind.PUSH)
 class Pairing:
     """The requests of one connection, from its opening to its end."""
 
-    __slots__ = ("_answered", "_by_key", "_lost", "_reused", "_rules",
-                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap")  # fmt: skip
+    __slots__ = ("_answered", "_lost", "_rules", "by_key",
+                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap", "reused")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
         """The number of requests that were neither answered nor given up."""
+        self.by_key: dict[Hashable, Request] = {}
+        """The outstanding requests with keys."""
         self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
         """The outstanding requests without keys."""
         self.overlap: Overlap | None = None
         """If several of these have been outstanding at once since the queue was last empty."""
         self.given_up: deque[Request] | None = None
         """Requests without keys that were given up, but whose match would still accept their answer."""
+        self.reused: set[Hashable] | None = None
+        """The keys that were used again while another answer to their first use could still come."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
         """What a match raised last; the caller removes it."""
-        self._by_key: dict[Hashable, Request] = {}
         self._rules: dict[object, Rule] = {}
         self._answered = Recent()
         self._lost = Recent()
-        self._reused: set[Hashable] | None = None
 
     def __iter__(self) -> Iterator[Request]:
         """The outstanding requests."""
-        yield from list(self._by_key.values())
+        yield from list(self.by_key.values())
         yield from list(self.in_order or ())
 
     @property
     def by_turn(self) -> bool:
         """Whether answers on this connection may have gone to the wrong requests."""
-        return any(not rule.specific for rule in self._rules.values())
+        return bool(self.reused) or any(not rule.specific for rule in self._rules.values())
 
     # Sending
 
-    def add(self, request: Request, key: Hashable) -> None:
-        """Adds a request with a key. Raises `ValueError` if one with this key is in flight."""
-        if key in self._by_key:
-            raise ValueError(f"a request with the key {key!r} is still in flight")
+    def add(self, request: Request, key: Hashable) -> bool:
+        """Adds a request that was sent with a key, of which none is in `by_key`; returns whether it was used before."""
+        self.by_key[key] = request
+        self.outstanding += 1
         if key in self._answered or key in self._lost:
             self._reuse(request, key)
-        self._by_key[key] = request
-        self.outstanding += 1
+            return True
+        return False
 
     def _reuse(self, request: Request, key: Hashable) -> None:
-        if self._reused is None:
-            self._reused = set()
-        self._reused.add(key)
+        if self.reused is None:
+            self.reused = set()
+        self.reused.add(key)
         if key in self._lost:
             self.doubts.append((Doubt.KEY_REUSED, {request.figures.name, self._lost[key]}))
 
     def add_in_order(self, request: Request, match: Match | None) -> None:
-        """Adds a request without a key."""
+        """Adds a request that was sent without a key."""
         origin = None if match is None else origin_of(match)
         rule = self._rules.get(origin)
         if rule is None:
@@ -179,7 +181,7 @@ class Pairing:
     def give_up(self, request: Request, *, gone: bool = False) -> None:
         """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
         if request.key is not None:
-            if self._by_key.pop(request.key, None) is not None:
+            if self.by_key.pop(request.key, None) is not None:
                 self.outstanding -= 1
                 self._lost.add(request.key, request.figures.name)
             return
@@ -204,7 +206,7 @@ class Pairing:
 
     def answered(self, key: Hashable) -> Request | None:
         """Removes and returns the outstanding request with this key."""
-        request = self._by_key.pop(key, None)
+        request = self.by_key.pop(key, None)
         if request is not None:
             self.outstanding -= 1
             self._answered.add(key, request.figures.name)
@@ -222,7 +224,7 @@ class Pairing:
                 return Found(Kind.LATE, name=name)
             if key in self._answered:
                 name = self._answered[key]
-                if self._reused and key in self._reused:
+                if self.reused and key in self.reused:
                     self.doubts.append((Doubt.KEY_REUSED, {name}))
                 return Found(Kind.DUPLICATE, name=name)
         for request in self.in_order or ():
