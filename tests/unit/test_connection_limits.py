@@ -7,7 +7,7 @@ import time
 import zlib
 
 import pytest
-from pair import Pair, frame, on_loop
+from pair import Listener, Pair, frame, on_loop
 from websockets.frames import Frame, Opcode
 
 from wsload.load.ws.limits import IDLE_PER_S, MOST_DISCARDED, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard
@@ -86,6 +86,29 @@ def test_what_came_before_the_end_is_read_to_the_end(then: str) -> None:
         }
         assert pair.client.end.kind == kinds[then]
         assert len(pair.listener.closes) == 1
+
+    on_loop(body)
+
+
+@pytest.mark.parametrize("rest", [b"", MESSAGE, MESSAGE[:1]], ids=["nothing", "a message", "half a message"])
+@pytest.mark.parametrize("size", [1, 300, 70_000])
+def test_who_is_given_a_message_may_abort_with_more_to_read(size: int, rest: bytes) -> None:
+    async def body() -> None:
+        pair = Pair(max_size=1 << 20)
+
+        class Aborts(Listener):
+            def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+                super().receive_message(data, text, at_ns)
+                if len(self.messages) == 2:
+                    pair.client.abort()
+
+        pair.listener = Aborts()
+        pair.arrive(pair.response)
+        pair.client.attach(pair.listener)
+        pair.arrive(frame(Opcode.TEXT, b"x" * size) * 2 + rest)
+        pair.lose()
+        assert len(pair.listener.messages) == 2
+        assert pair.client.end.kind == "aborted"
 
     on_loop(body)
 

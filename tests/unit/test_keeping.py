@@ -461,6 +461,91 @@ def test_only_on_connect_may_send_before_it_has_returned(w: World) -> None:
     assert w.failures()["message: not connected"] >= 1
 
 
+async def challenges(connection: ServerConnection) -> None:
+    """Says nothing else before its challenge was answered."""
+    await connection.send("challenge")
+    answered = await connection.recv()
+    assert answered == "response"
+    await connection.send("welcome")
+    await connection.wait_closed()
+
+
+@pytest.mark.parametrize("hook", ["at once", "by a task", "of an extra connection"])
+@pytest.mark.parametrize("greets", [False, True], ids=["no on_connect", "on_connect waits"])
+def test_hooks_may_answer_before_on_connect_has_returned(w: World, hook: str, greets: bool) -> None:
+    w.serve(challenges)
+    welcomed = asyncio.Event()
+
+    async def respond(connection: Any) -> None:
+        await asyncio.sleep(0)
+        await connection.send("response")
+
+    class User(Quiet):
+        replies: asyncio.Task[None]
+
+        def take(self, message: str, connection: Any) -> None:
+            if message == "welcome":
+                welcomed.set()
+            elif hook == "by a task":
+                self.replies = asyncio.create_task(respond(connection))
+            else:
+                connection.send_nowait("response")
+
+        def on_message(self, message: str) -> None:
+            self.take(message, self)
+
+        async def on_connect(self) -> None:
+            if greets:
+                await welcomed.wait()
+
+        @task
+        async def go(self) -> None:
+            await welcomed.wait()
+            if hook == "of an extra connection":
+                welcomed.clear()
+                control = self.open("/control", on_message=lambda message: self.take(message, control))
+                async with control:
+                    await welcomed.wait()
+            raise StopUser
+
+    w.live(User)
+    assert w.failures() == {} and w.counter("unsent") == 0
+
+
+def test_what_an_attempt_left_running_may_not_send_before_the_next_was_greeted(w: World) -> None:
+    heard: set[str | bytes] = set()
+
+    async def note(connection: ServerConnection) -> None:
+        async for message in connection:
+            heard.add(message)
+
+    w.serve(note)
+
+    class User(Quiet):
+        chatter: asyncio.Task[None]
+
+        async def talk_on(self) -> None:
+            while True:
+                with contextlib.suppress(WorkloadError):
+                    await self.send(f"chatter {self._socket.state.name}")
+                await asyncio.sleep(0)
+
+        async def on_connect(self) -> None:
+            if w.opened == 1:
+                self.chatter = asyncio.create_task(self.talk_on())
+                raise ValueError
+            await asyncio.sleep(2 * PAUSE_NS / 1e9)
+
+        @task
+        async def talk(self) -> None:
+            await w.until(lambda: "chatter OPEN" in heard)
+            self.chatter.cancel()
+            raise StopUser
+
+    w.live(User)
+    assert w.opened == 2 and "chatter GREETING" not in heard
+
+
 def test_a_server_that_closes_at_once_is_not_greeted(w: World) -> None:
     async def close(connection: ServerConnection) -> None:
         await connection.close(4001)

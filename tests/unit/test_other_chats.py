@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -97,8 +98,16 @@ def test_a_login_by_the_client_and_echoes_by_number() -> None:
         assert (here.count("message"), here.count("login"), here.counter("logins")) == (3, 1, 1)
 
 
-def talk(says: Callable[[str], list[bytes | str]], session: type[Session] = Lines, **options: Any) -> World:
+def talk(
+    says: Callable[[str], list[bytes | str]],
+    session: type[Session] = Lines,
+    on_post: Callable[[Any], None] | None = None,
+    **options: Any,
+) -> World:
     """One user's life with a server that answers a post of ``number`` by ``says``; the world, after its end."""
+    user_class = talker(session, 1)
+    if on_post is not None:
+        user_class = type("Hearer", (user_class,), {"on_post": lambda _, message: on_post(message)})
 
     async def server(connection: ServerConnection) -> None:
         name = ""
@@ -114,7 +123,7 @@ def talk(says: Callable[[str], list[bytes | str]], session: type[Session] = Line
 
     with world(ws_message_timeout="0.2s", **options) as here:
         here.serve(server)
-        here.live(talker(session, 1))
+        here.live(user_class)
         here.record()
     return here
 
@@ -143,6 +152,98 @@ def test_a_bug_in_a_session_is_reported_and_harms_nothing_else() -> None:
     assert here.totals.failures == {("session", "KeyError"): 1}
     assert here.totals.histograms["message"].total == 1
     assert "KeyError: 'bug'" in here.texts[0]
+
+
+def test_a_post_that_can_not_be_written_is_a_failure_of_its_task_and_not_of_the_server() -> None:
+    class Ascii(Lines):
+        def write_post(self, text: str) -> bytes:
+            return super().write_post(text.encode("ascii").decode())
+
+    class Talker(ChatUser):
+        wait_time = constant(0)
+        subprotocols = ()
+        session = Ascii
+
+        @task
+        async def talk(self) -> None:
+            try:
+                for text in ("plain", "é", "plain again"):
+                    await self.say(text)
+            finally:
+                assert not self._socket.session.pending and not here.engine.in_flight
+                self._life.stop()
+
+    with world() as here:
+        here.serve(line_server)
+        here.live(Talker)
+        assert here.failures() == {"task talk: UnicodeEncodeError": 1}
+        assert (here.counter("requests"), here.counter("lost"), here.count("message")) == (1, 0, 1)
+
+
+def test_a_login_that_can_not_be_written_is_a_bug_in_the_session() -> None:
+    class Nameless(Lines):
+        first = State.WAITING
+
+        def write_login(self) -> bytes:
+            raise KeyError("name")
+
+    async def server(connection: ServerConnection) -> None:
+        await connection.send(b"HELLO")
+        await connection.wait_closed()
+
+    class Once(talker(Nameless)):  # type: ignore[misc]
+        reconnect = False
+
+    with world(ws_open_timeout="0.1s") as here:
+        here.serve(server)
+        here.live(Once)
+        assert here.failures() == {"session: KeyError": 1, "login: no confirmation": 1}
+
+
+@pytest.mark.parametrize("error", [KeyError, ValueError])
+def test_a_bug_in_decode_is_counted(error: type[Exception]) -> None:
+    class Undecoded(Lines):
+        def decode(self, data: bytes) -> Any:
+            raise error("bug")
+
+    posts: list[Any] = []
+    here = talk(lambda echo: [b"FROM nobody 7", echo.encode()], Undecoded, on_post=posts.append)
+    expected = ("session", "KeyError") if error is KeyError else ("message", "not a chat message")
+    assert here.totals.failures == {expected: 1}
+    assert here.totals.histograms["message"].total == 1 and posts == []
+
+
+def test_on_post_knows_when_its_post_arrived() -> None:
+    began = time.monotonic()
+    stamps: list[float] = []
+
+    class Talker(talker(Lines)):  # type: ignore[misc]
+        def on_post(self, message: Any) -> None:
+            stamps.append(self.received_at)
+            assert message in (b"FROM nobody 7", b"FROM nobody 8")
+
+        @task
+        async def talk(self) -> None:
+            await self.say("hello")
+            stamps.append(self.received_at)
+            raise StopUser
+
+    async def server(connection: ServerConnection) -> None:
+        async for message in connection:
+            assert isinstance(message, bytes)
+            what, name = message.decode().split()[:2]
+            if what == "NICK":
+                await connection.send(f"OK {name}".encode())
+                asked = name
+                continue
+            for post in (b"FROM nobody 7", b"FROM nobody 8", f"FROM {asked} {name}".encode()):
+                await connection.send(post)
+                await asyncio.sleep(0.002)
+
+    with world() as here:
+        here.serve(server)
+        here.live(Talker)
+    assert began < stamps[0] < stamps[1] < stamps[2] < time.monotonic()
 
 
 def test_where_the_opening_has_told_who_it_is_there_is_no_login() -> None:

@@ -298,6 +298,63 @@ def test_a_check_says_how_it_failed_not_whether(w: World, found: object) -> None
     assert f"check returns None or the kind of failure as a str, not {found!r}" in w.texts[0]
 
 
+class Typed(Quiet):
+    """Uses the type of a message as its key, again and again."""
+
+    abstract = True
+
+    def key_of(self, message: Any) -> Any:
+        return message.split()[0]
+
+
+def test_a_push_taken_for_the_answer_to_a_key_used_again_is_noticed_at_the_end(w: World) -> None:
+    """From then on each request gets the answer of the one before, and something is always outstanding."""
+
+    async def quotes(connection: ServerConnection) -> None:
+        async for number, _ in aenumerate(connection):
+            if not number:
+                await connection.send("quote of nobody")
+            await asyncio.sleep(LINGER_NS / 4e9)
+            await connection.send("quote")
+
+    w.serve(quotes)
+
+    async def body(user: Any) -> None:
+        for _ in range(5):
+            await user.request("get", key="quote", name="quote")
+
+    run(w, body, Typed)
+    assert w.counter("quote.unpaired") >= 1
+
+
+@pytest.mark.parametrize("key", ["quote", None])
+def test_a_request_that_could_not_be_sent_leaves_no_trace(w: World, key: str | None) -> None:
+    """The server has sent its close frame, and keeps the TCP connection."""
+
+    async def closes(connection: ServerConnection) -> None:
+        await connection.send("quote")
+        connection.transport.pause_reading()
+        connection.transport.write(b"\x88\x02\x03\xe8")
+        await asyncio.sleep(0)
+        await closed.wait()
+        connection.transport.abort()
+
+    w.serve(closes)
+    closed = asyncio.Event()
+
+    async def body(user: Any) -> None:
+        await w.until(lambda: user._socket.connection.state.name != "OPEN")
+        for _ in range(2):
+            with pytest.raises(NotConnected):
+                await user._socket.request("get", key=key, name="quote")
+        pairing = user._socket._pairing
+        assert not pairing.outstanding and not pairing.by_turn
+        closed.set()
+
+    run(w, body, Typed, reconnect=False)
+    assert w.counter("unpaired") == 0 and w.failures()["quote: not connected"] == 2
+
+
 # Told by their turn
 
 
@@ -376,6 +433,88 @@ def test_a_match_of_ones_own_needs_no_new_connection_after_a_time_out(w: World) 
 
     run(w, body)
     assert w.opened == 1 and w.counter("unpaired") == 0
+
+
+def test_an_answer_that_came_late_is_never_given_to_a_later_request_with_the_same_match(w: World) -> None:
+    async def holds_the_first_add(connection: ServerConnection) -> None:
+        held: list[str] = []
+        async for message in connection:
+            if message in ("add 1", "add 2"):
+                held.append(f"{message} done")
+            if message != "add 1":
+                await connection.send(held.pop(0) if held else f"{message} done")
+
+    w.serve(holds_the_first_add)
+    numbers = iter(range(9))
+
+    async def body(user: Any) -> None:
+        async def call(verb: str, timeout: float = 10) -> Any:
+            data = f"{verb} {next(numbers)}"
+            return await user.round_trip(
+                data, match=lambda message: message.startswith(verb), timeout=timeout
+            )
+
+        assert await call("pay") == "pay 0 done"
+        with pytest.raises(MessageTimeout):
+            await call("add", timeout=0.02)
+        with pytest.raises(ConnectionLost):
+            await call("add")
+        await user._socket.when_settled()
+        assert await call("add") == "add 3 done"
+
+    run(w, body)
+    assert w.opened == 2 and w.count("message") == 2
+    assert w.counter("message.late") == 1 and w.counter("unpaired") == 0
+
+
+def test_an_answer_that_came_late_is_never_given_to_a_request_that_takes_any_message(w: World) -> None:
+    async def late(connection: ServerConnection) -> None:
+        async for message in connection:
+            if message == "ping":
+                await connection.send("2 done")
+            if message != "2":
+                await connection.send(f"{message} done")
+
+    w.serve(late)
+
+    async def body(user: Any) -> None:
+        for number in range(3):
+            sent = user.round_trip(
+                str(number),
+                match=lambda message, number=number: message.startswith(str(number)),
+                timeout=None if number < 2 else 0.02,
+            )
+            if number < 2:
+                await sent
+        with pytest.raises(MessageTimeout):
+            await sent
+        with pytest.raises(ConnectionLost):
+            await user.round_trip("ping", name="any")
+
+    run(w, body)
+    assert w.count("any") == 0 and w.counter("message.late") == 1
+
+
+def test_a_late_answer_that_a_match_of_its_own_tells_is_counted(w: World) -> None:
+    w.serve(numbered)
+
+    async def body(user: Any) -> None:
+        for number, delay_ms in enumerate((0, 50, 0)):
+            data, wanted = json.dumps({"id": number, "delay_ms": delay_ms}), number
+            sent = user.round_trip(
+                data,
+                match=lambda message, wanted=wanted: json.loads(message)["id"] == wanted,
+                timeout=0.02 if delay_ms else None,
+            )
+            if not delay_ms:
+                await sent
+                continue
+            with pytest.raises(MessageTimeout):
+                await sent
+            await w.until(lambda: w.engine.recorder.count.late)
+
+    run(w, body)
+    assert w.opened == 1 and w.counter("message.late") == 1 and w.counter("pushes") == 0
 
 
 def greets_after(delay_s: float, answers_after_s: float) -> Callable[[ServerConnection], Awaitable[None]]:

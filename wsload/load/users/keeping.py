@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.due import NEVER_DUE, current_due
+from wsload.load.users.greeting import greeting, is_here
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 
 _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
-_greeting: ContextVar[object] = ContextVar("_greeting", default=None)
-"""The connection whose `on_connect` runs in this context."""
 
 
 class KeptConnection(Tally):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
-    __slots__ = ("_in_charge", "_keeper", "_openings", "_retries", "_settled", "connection", "main", "opening",
-                 "reconnects", "state")  # fmt: skip
+    __slots__ = ("_greeting", "_in_charge", "_keeper", "_openings", "_retries", "_settled", "connection", "main",
+                 "opening", "reconnects", "state")  # fmt: skip
 
     def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
         super().__init__(owner, context)
@@ -52,6 +50,7 @@ class KeptConnection(Tally):
         self._in_charge = 0
         """The number of the opening in progress, which includes `on_connect`; 0 for none."""
         self._openings = 0
+        self._greeting: object = None
         self._settled: tuple[asyncio.Future[None], ...] = ()
         """Waiters; a tuple, since it is empty for nearly every user and then takes no memory."""
 
@@ -79,8 +78,9 @@ class KeptConnection(Tally):
         self.opening = opening
         with self._charge() as number:
             try:
-                await self._attempt(due_ns, Event.GONE, number)
-                await self._greet(number)
+                with greeting() as self._greeting:
+                    await self._attempt(due_ns, Event.GONE, number)
+                    await self._greet(number)
             except BaseException as error:
                 if self._in_charge == number:
                     await self.close()
@@ -103,9 +103,10 @@ class KeptConnection(Tally):
                     return  # closed on purpose meanwhile
                 expected, stage = State.WAITING, "on_opening"
                 try:
-                    await self._attempt(due_ns, failed, number)
-                    stage = "on_connect"
-                    await self._greet(number)
+                    with greeting() as self._greeting:
+                        await self._attempt(due_ns, failed, number)
+                        stage = "on_connect"
+                        await self._greet(number)
                 except BaseException as error:
                     if not of_user_class(error):
                         raise
@@ -165,11 +166,7 @@ class KeptConnection(Tally):
 
     async def _greet(self, number: int) -> None:
         if self.main and self.state is State.GREETING:
-            token = _greeting.set(self.connection)
-            try:
-                await self.owner.on_connect()
-            finally:
-                _greeting.reset(token)
+            await self.owner.on_connect()
         if self.state is not State.GREETING or self._in_charge != number:
             raise ConnectionLost("closed", "before on_connect had returned")
         self._move(Event.GREETED)
@@ -204,7 +201,7 @@ class KeptConnection(Tally):
 
     def usable(self) -> TimedConnection | None:
         """The connection, if the caller may send on it now."""
-        if self.state is State.OPEN or (self.state is State.GREETING and _greeting.get() is self.connection):
+        if self.state is State.OPEN or (self.state is State.GREETING and is_here(self._greeting)):
             return self.connection
         return None
 

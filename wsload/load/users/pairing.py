@@ -9,20 +9,16 @@ them, or no match at all, proves nothing; then anything that contradicts the ord
 from __future__ import annotations
 
 import enum
-import re
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
+from wsload.load.users.overlap import COMPARED, Overlap, Words, words_of
 from wsload.load.users.recent import Recent
 from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
 from wsload.measure.names import Figures
-
-COMPARED: Final = 32
-"""An answer is compared with at most this many outstanding requests."""
-_WORD: Final = re.compile(rb"[0-9A-Za-z_-]{1,64}")
-_LONGEST_COMPARED: Final = 4_096
 
 
 class Request:
@@ -42,6 +38,7 @@ class Request:
     """For the caller's use: its own timeout."""
     waiter: Any = None
     """For the caller's use: whatever awaits the answer."""
+    _words: Words | None = None
 
     def __init__(self, figures: Figures, due_ns: int, sent_ns: int) -> None:
         self.figures = figures
@@ -52,6 +49,13 @@ class Request:
     def by_turn(self) -> bool:
         """Whether its answer might be taken for that of a later request."""
         return self.rule is not None and not self.rule.specific
+
+    @property
+    def words(self) -> Words:
+        """The words of what was sent."""
+        if self._words is None:
+            self._words = words_of(self.data)
+        return self._words
 
 
 class Doubt(enum.StrEnum):
@@ -82,7 +86,9 @@ class Found:
     name: str = ""
     """The name of the request that it answers late, or a second time."""
     overlapped: bool = False
-    """Whether it was paired only by order, although several requests were outstanding and it quotes none of them."""
+    """Whether it was paired only by order, although several requests were outstanding at once."""
+    mixed_up: bool = False
+    """Whether it may also be the answer to an outstanding request: from now on the connection proves nothing."""
 
 
 _PUSH: Final = Found(Kind.PUSH)
@@ -91,56 +97,60 @@ _PUSH: Final = Found(Kind.PUSH)
 class Pairing:
     """The requests of one connection, from its opening to its end."""
 
-    __slots__ = ("_answered", "_by_key", "_lost", "_reused", "_rules",
-                 "doubts", "error", "in_order", "outstanding", "overlapped")  # fmt: skip
+    __slots__ = ("_answered", "_lost", "_rules", "by_key",
+                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap", "reused")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
         """The number of requests that were neither answered nor given up."""
+        self.by_key: dict[Hashable, Request] = {}
+        """The outstanding requests with keys."""
         self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
         """The outstanding requests without keys."""
-        self.overlapped = False
-        """Whether several of these have been outstanding at once since the queue was last empty."""
+        self.overlap: Overlap | None = None
+        """If several of these have been outstanding at once since the queue was last empty."""
+        self.given_up: deque[Request] | None = None
+        """Requests without keys that were given up, but whose match would still accept their answer."""
+        self.reused: set[Hashable] | None = None
+        """The keys that were used again while another answer to their first use could still come."""
         self.doubts: list[tuple[Doubt, Iterable[str]]] = []
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
         """What a match raised last; the caller removes it."""
-        self._by_key: dict[Hashable, Request] = {}
         self._rules: dict[object, Rule] = {}
         self._answered = Recent()
         self._lost = Recent()
-        self._reused: set[Hashable] | None = None
 
     def __iter__(self) -> Iterator[Request]:
         """The outstanding requests."""
-        yield from list(self._by_key.values())
+        yield from list(self.by_key.values())
         yield from list(self.in_order or ())
 
     @property
     def by_turn(self) -> bool:
         """Whether answers on this connection may have gone to the wrong requests."""
-        return any(not rule.specific for rule in self._rules.values())
+        return bool(self.reused) or any(not rule.specific for rule in self._rules.values())
 
     # Sending
 
-    def add(self, request: Request, key: Hashable) -> None:
-        """Adds a request with a key. Raises `ValueError` if one with this key is in flight."""
-        if key in self._by_key:
-            raise ValueError(f"a request with the key {key!r} is still in flight")
+    def add(self, request: Request, key: Hashable) -> bool:
+        """Adds a request that was sent with a key, of which none is in `by_key`; returns whether it was used before."""
+        self.by_key[key] = request
+        self.outstanding += 1
         if key in self._answered or key in self._lost:
             self._reuse(request, key)
-        self._by_key[key] = request
-        self.outstanding += 1
+            return True
+        return False
 
     def _reuse(self, request: Request, key: Hashable) -> None:
-        if self._reused is None:
-            self._reused = set()
-        self._reused.add(key)
+        if self.reused is None:
+            self.reused = set()
+        self.reused.add(key)
         if key in self._lost:
             self.doubts.append((Doubt.KEY_REUSED, {request.figures.name, self._lost[key]}))
 
     def add_in_order(self, request: Request, match: Match | None) -> None:
-        """Adds a request without a key."""
+        """Adds a request that was sent without a key."""
         origin = None if match is None else origin_of(match)
         rule = self._rules.get(origin)
         if rule is None:
@@ -156,8 +166,8 @@ class Pairing:
             rule.names.add(rule.name)
         if self.in_order is None:
             self.in_order = deque()
-        elif self.in_order:
-            self.overlapped = True
+        elif self.in_order and self.overlap is None:
+            self.overlap = Overlap()
         self.in_order.append(request)
         self.outstanding += 1
 
@@ -171,7 +181,7 @@ class Pairing:
     def give_up(self, request: Request, *, gone: bool = False) -> None:
         """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
         if request.key is not None:
-            if self._by_key.pop(request.key, None) is not None:
+            if self.by_key.pop(request.key, None) is not None:
                 self.outstanding -= 1
                 self._lost.add(request.key, request.figures.name)
             return
@@ -179,9 +189,13 @@ class Pairing:
             return
         rule = request.rule
         assert rule is not None
-        if self.overlapped and rule.specific is False and not gone:
+        if self.overlap is not None and rule.specific is False and not gone:
             self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
+        if rule.specific and not gone:
+            if self.given_up is None:
+                self.given_up = deque(maxlen=COMPARED)
+            self.given_up.append(request)
 
     def end(self) -> None:
         """The connection has ended; what is still ambiguous becomes a doubt."""
@@ -192,7 +206,7 @@ class Pairing:
 
     def answered(self, key: Hashable) -> Request | None:
         """Removes and returns the outstanding request with this key."""
-        request = self._by_key.pop(key, None)
+        request = self.by_key.pop(key, None)
         if request is not None:
             self.outstanding -= 1
             self._answered.add(key, request.figures.name)
@@ -210,36 +224,48 @@ class Pairing:
                 return Found(Kind.LATE, name=name)
             if key in self._answered:
                 name = self._answered[key]
-                if self._reused and key in self._reused:
+                if self.reused and key in self.reused:
                     self.doubts.append((Doubt.KEY_REUSED, {name}))
                 return Found(Kind.DUPLICATE, name=name)
         for request in self.in_order or ():
             try:
-                accepted = request.match is None or request.match(message)
+                if request.match is None or request.match(message):
+                    break
             except BaseException as error:
                 self.error = error
-                continue
-            if accepted:
-                return self._answered_in_order(request, message)
-        return self._unasked(message)
+        else:
+            request = None
+        if self.given_up and (late := self._late(message)) is not None:
+            late.mixed_up = request is not None
+            return late
+        return self._unasked(message) if request is None else self._answered_in_order(request, message)
+
+    def _late(self, message: Any) -> Found | None:
+        """The message as the answer to a request that was given up, if its match accepts it."""
+        assert self.given_up is not None
+        for request in self.given_up:
+            if request.match is not None and accepts(request.match, message):
+                self.given_up.remove(request)
+                return Found(Kind.LATE, name=request.figures.name)
+        return None
 
     def _answered_in_order(self, request: Request, message: Any) -> Found:
         rule = request.rule
         assert rule is not None and self.in_order is not None
-        overlapped = self.overlapped
+        overlap = self.overlap
         self._take_from_queue(request)
         if rule.match is not None:
             rule.answer = message
             if rule.specific is not False and self.in_order:
-                others = [other.match for other in list(self.in_order)[:COMPARED] if other.rule is rule]
-                if others:
-                    rule.learn(any(match is not None and accepts(match, message) for match in others))
+                matches = [other.match for other in islice(self.in_order, COMPARED) if other.rule is rule]
+                if matches:
+                    rule.learn(any(match is not None and accepts(match, message) for match in matches))
                     self._resolve(rule)
-        if overlapped and rule.specific is False:
-            quoted = _quoted(message, request, self.in_order)
-            if quoted is False:
+        if overlap is not None and rule.specific is False:
+            others = [other.words for other in islice(self.in_order, COMPARED)]
+            if overlap.contradicts(message, request.words, others):
                 self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
-            return Found(Kind.ANSWER, request, overlapped=not quoted)
+            return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
         return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any) -> Found:
@@ -262,20 +288,4 @@ class Pairing:
         queue.remove(request)
         self.outstanding -= 1
         if not queue:
-            self.overlapped = False
-
-
-def _quoted(message: Any, request: Request, others: deque[Request]) -> bool | None:
-    """Whether an answer quotes its request with a word that no other outstanding request has; False if it quotes
-    another request instead, None if neither."""
-    rest = [_words(other.data) for other in list(others)[:COMPARED]]
-    sent, found = _words(request.data), _words(message)
-    own = sent.difference(*rest)
-    if found & own:
-        return True
-    return False if own and any(found & (words - sent) for words in rest) else None
-
-
-def _words(data: str | bytes) -> set[bytes]:
-    part = data[:_LONGEST_COMPARED]
-    return set(_WORD.findall(part.encode() if isinstance(part, str) else bytes(part)))
+            self.overlap = None

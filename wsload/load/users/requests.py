@@ -61,7 +61,7 @@ class RequestingConnection(KeptConnection):
         self._draining: Draining | None = None
         self._longest_ns = 0
         self._turns: tuple[int, ...] = ()
-        """When the last requests without keys were sent."""
+        """When the last requests without keys, or with keys used again, were sent."""
         self.at_ns = 0
         """When the message that was passed on last arrived (monotonic)."""
 
@@ -94,28 +94,28 @@ class RequestingConnection(KeptConnection):
             request.lag_ns = lag_ns
         else:
             request = Request(figures, sent_ns, sent_ns)
-        if key is None:
-            request.data = data
-            pairing.add_in_order(request, match)
-            self._turns = (*self._turns[-LINGER_TURNS:], sent_ns)
-        else:
-            request.key = key
-            try:
-                pairing.add(request, key)
-            except ValueError as error:
-                raise UsageError(f"{error}: give each request a key of its own") from None
-        if pairing.doubts:
-            self._look_into_doubts()
+        if key is not None and key in pairing.by_key:
+            raise UsageError(
+                f"a request with the key {key!r} is still in flight: give each request a key of its own"
+            )
         try:
             raw = data.encode() if isinstance(data, str) else data
             connection.send_now(raw, text=raw is not data)
-        except BaseException as error:
-            pairing.give_up(request, gone=True)
-            if isinstance(error, NotConnected):
-                return self.unsent(figures.name, error)
-            raise
+        except NotConnected as error:
+            return self.unsent(figures.name, error)
         if (written_ns := _now_ns()) - sent_ns > BEAT_NS:
             self.recorder.lateness.wrote(sent_ns, written_ns)
+        if key is None:
+            request.data = data
+            pairing.add_in_order(request, match)
+            by_turn = True
+        else:
+            request.key = key
+            by_turn = pairing.add(request, key)
+        if by_turn:
+            self._turns = (*self._turns[-LINGER_TURNS:], sent_ns)
+        if pairing.doubts:
+            self._look_into_doubts()
         if check is not None:
             request.check = check
         if timeout is not None:
@@ -140,8 +140,13 @@ class RequestingConnection(KeptConnection):
             except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
-        elif pairing.in_order and pairing.in_order[0].match is None and not pairing.overlapped:
-            request = pairing.in_order.popleft()
+        elif (
+            (waiting := pairing.in_order)
+            and waiting[0].match is None
+            and pairing.overlap is None
+            and not pairing.given_up
+        ):
+            request = waiting.popleft()
             pairing.outstanding -= 1
         if request is not None:
             self._answer(request, message, at_ns, len(data))
@@ -155,7 +160,7 @@ class RequestingConnection(KeptConnection):
             record_answer(self.recorder, request.figures, request, at_ns, size)
             if self.recorder.detailed:
                 self.add_answer(request.figures, message)
-        if request.key is None and at_ns - request.sent_ns > self._longest_ns:
+        if (request.key is None or self._pairing.reused) and at_ns - request.sent_ns > self._longest_ns:
             self._longest_ns = at_ns - request.sent_ns
         self.engine.in_flight -= 1
         if request.timer is not None:
@@ -186,6 +191,8 @@ class RequestingConnection(KeptConnection):
         elif found.kind is pairing.Kind.LATE:
             recorder.count.late += 1
             recorder.add(f"{found.name}.late")
+            if found.mixed_up:
+                self.recycle()
         elif found.kind is pairing.Kind.DUPLICATE:
             recorder.count.duplicates += 1
             recorder.add(f"{found.name}.duplicates")

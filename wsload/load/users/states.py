@@ -26,7 +26,7 @@ class State(enum.Enum):
     OPENING = "being opened"
     """An attempt is in progress."""
     GREETING = "connected, with on_connect running"
-    """Only `on_connect` may use the connection."""
+    """Only `on_connect` may use the connection, and the hooks that get its messages."""
     OPEN = "connected"
     CLOSING = "being closed"
     """This side has started the closing handshake."""

@@ -150,7 +150,9 @@ class Incoming:
                 data, at = rest
                 at, left = self._read_whole(reader, data, at, left)
                 reader.give_back(at)
-                if self._reader is None or not left:
+                if self._reader is None:
+                    return False
+                if not left:
                     continue
             found = reader.next()
             if found is None:

@@ -38,7 +38,17 @@ _now_ns = time.monotonic_ns
 class ChatSocket(KeptConnection):
     """The connection on which a `Session` is held. ``on_post`` is the user class's, or None."""
 
-    __slots__ = ("_draining", "_end", "_figures", "_joined", "_login_sent_ns", "_on_post", "_text", "session")
+    __slots__ = (
+        "_draining",
+        "_end",
+        "_figures",
+        "_joined",
+        "_login_sent_ns",
+        "_on_post",
+        "_text",
+        "at_ns",
+        "session",
+    )
 
     def __init__(
         self,
@@ -61,6 +71,8 @@ class ChatSocket(KeptConnection):
         """0 if the login on this connection needs no message."""
         self._joined: asyncio.Future[None] | None = None
         self._draining: Draining | None = None
+        self.at_ns = 0
+        """When the post that was passed on last arrived (monotonic)."""
 
     def _began(self) -> None:
         self.session.reopened()
@@ -151,6 +163,7 @@ class ChatSocket(KeptConnection):
             else:
                 recorder.count.deliveries_foreign += 1
             if self._on_post is not None:
+                self.at_ns = at_ns
                 self._hand_over(data)
         elif isinstance(event, Echo):
             self._receive_echo(event.post, event.in_order, at_ns, data)
@@ -163,6 +176,8 @@ class ChatSocket(KeptConnection):
             message = self.session.decode(data)
         except ValueError as error:  # a token in what is no message
             self._receive_malformed(str(error))
+        except Exception as error:
+            self.owner._raised("session", error)
         else:
             self.owner._call(self._on_post, message)
 
@@ -180,6 +195,7 @@ class ChatSocket(KeptConnection):
             recorder.count.out_of_order += 1
         waiter = post.waiter
         if waiter is not None and not waiter.done():
+            self.at_ns = at_ns
             waiter.set_result((at_ns - post.due_ns) / 1e9)
         self.progress.turned = True
         if self._draining is not None and not self.session.pending:
@@ -191,7 +207,10 @@ class ChatSocket(KeptConnection):
             case Roster():
                 count.rosters += 1
             case Identified():
-                self._send_login()
+                try:
+                    self._send_login()
+                except Exception as error:
+                    self.owner._raised("session", error)
             case Renamed():
                 count.renamed += 1
             case Joined():

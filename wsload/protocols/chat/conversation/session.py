@@ -214,9 +214,9 @@ class Session:
         assert self.state is State.JOINED
         self.date_ms = date_ms
         number = self.number = self.number + 1
+        data = self.write_post(f"{text} {token.mint(self._clock, self._sender, number, sent_ns)}")
         post = self.pending[number] = Post(number, due_ns, sent_ns)
-        stamped = f"{text} {token.mint(self._clock, self._sender, number, sent_ns)}"
-        return post, self.write_post(stamped)
+        return post, data
 
     def give_up(self, post: Post) -> None:
         """Gives up a post; if its echo still comes, it is `Late`."""
