@@ -195,6 +195,7 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(plan=plan_with(users="many")), "'users' has the wrong type str"),
         (changed(plan=plan_with(users=0)), "--users 0"),
         (changed(ended="somehow"), "somehow"),
+        (changed(ended="early"), "stopped early, which its plan has no rule for"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, data: bytes, said: str) -> None:

@@ -233,6 +233,8 @@ class Experiment:
             raise ValueError("its runs are not numbered as in its plan")
         if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
             raise ValueError("too many pairs")
+        if experiment.ended is StopReason.EARLY and not experiment.plan.looks.early_looks:
+            raise ValueError("stopped early, which its plan has no rule for")
         if len(names) > len(experiment.slots) or len(experiment.calibrated) > experiment.calibrations:
             raise ValueError("more runs than planned")
         return experiment
