@@ -33,9 +33,10 @@ class Comparison:
 
     verdict: Verdict
     """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is or could not
-    be judged, or if no time was judged and not only shares were asked for; else *faster* if any is; else *not slower*."""
+    be judged, or if no time was judged, unless only shares were asked for; else *faster* if any is; else *not slower*.
+    """
     judgements: tuple[Judgement, ...]
-    """First times, then the shares of lost and failed attempts, except those that are 0 in every run and not asked for."""
+    """First times, then the shares of lost and failed attempts that are not 0 in every run, or were asked for."""
     unjudged: tuple[Unjudged, ...]
     pairs: tuple[tuple[str, str], ...]
     """The names (baseline, candidate) of the paired runs, in the order they ran; empty if the runs are not
