@@ -177,7 +177,7 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(more=[2000]), "too many pairs"),
         (changed(more="x"), "invalid literal"),
         (changed(schema="x"), "schema 'x' is unknown"),
-        (b"{", "Expecting"),
+        (b"{", "not JSON"),
         (b"[]", "not an experiment"),
         (changed(plan=None), "not an experiment"),
         (changed(runs=[RUN | {"run": "../../etc"}]), "a run outside its own directory"),
@@ -195,6 +195,9 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(plan=plan_with(users="many")), "'users' has the wrong type str"),
         (changed(plan=plan_with(users=0)), "--users 0"),
         (changed(ended="somehow"), "somehow"),
+        (changed(more=[float("inf")]), "not JSON"),
+        (changed(created_at=10**400), "not JSON"),
+        (changed(created_at=1e300), "'created_at' is not a time"),
         (changed(ended="early"), "stopped early, which its plan has no rule for"),
     ],
 )
