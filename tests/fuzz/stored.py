@@ -26,7 +26,8 @@ from wsload.words import when
 
 VALUES: Final = (
     b"1e999", b"-1e999", b"1e308", b"9" * 400, b"1" + b"0" * 5000, b"Infinity", b"NaN", b"-1", b"0", b"0.5", b"true",
-    b"null", b'""', b'"x"', b'"\\ud800"', b'"1e999"', b'"' + b"9" * 400 + b'"', b"[]", b"{}", b"[1e999]", b"[" * 2000 + b"]" * 2000,
+    b"null", b'""', b'"x"', b'"\\ud800"', b'"1e999"', b'"' + b"9" * 400 + b'"',
+    b"[]", b"{}", b"[1e999]", b"[" * 2000 + b"]" * 2000,
 )  # fmt: skip
 _MARK: Final = "\x00here"
 RUN: Final = RunInfo(
