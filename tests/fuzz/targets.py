@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fuzz import frames
+from fuzz import frames, stored
 from fuzz.mutating import Mutator
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidHandshake
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
-from wsload.commands.ab.experiment import Experiment
 from wsload.errors import UsageError
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.grammar import parse_check
@@ -141,12 +140,6 @@ def run_json(data: bytes) -> None:
         info = RunInfo.from_json(data)
         again = RunInfo.from_json(info.to_json())  # its times are cut to the millisecond
         assert RunInfo.from_json(again.to_json()) == again
-
-
-def experiment(data: bytes) -> None:
-    with contextlib.suppress(ValueError):
-        found = Experiment.from_json(data)
-        Experiment.from_json(found.to_json())
 
 
 def histogram(data: bytes) -> None:
@@ -275,6 +268,10 @@ TARGETS: Final[dict[str, Target]] = {
     "log": Target(run=log, seeds=(OLD["histograms.hlog"][:LONG], LINE), words=(b"Tag=", b"HISTF", b"#[", b",", b"\n")),
     "counters": Target(run=counts, seeds=(OLD["counters.jsonl"][:LONG], COUNTS), words=(b'"t":', b'"failures":', b": ", b"\n")),
     "run.json": Target(run=run_json, seeds=(OLD["run.json"],), words=(b'"schema": ', b"2", b'"trust": ', b'"window": ')),
+    "run.json-values": Target(run=run_json, make=stored.changed(stored.RUN)),
+    "experiment.json": Target(run=stored.experiment, make=stored.changed(stored.EXPERIMENT)),
+    "capacity.json": Target(run=stored.capacity, make=stored.changed(stored.CAPACITY)),
+    "server.json": Target(run=stored.server, make=stored.changed(stored.FIGURES)),
     "histogram": Target(run=histogram, seeds=(SOME.encode(), Histogram().encode()), words=(b"HISTF", b"HISTFAA", b"=")),
     "probe": Target(run=probe_line, seeds=(ProbeResult(histogram=SOME, sent=3).to_json().encode(),), words=(b'"sent": ',)),
     "checks": Target(run=check, seeds=SHOWN, words=(b"p99", b".", b"<", b">=", b"ms", b"%", b" ", b'"', b".rate", b".lost")),

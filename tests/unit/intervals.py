@@ -22,6 +22,8 @@ counts = st.integers(1, 2**40)
 times = st.integers(0, 2**20).map(lambda eighths: 1.7e9 + eighths / 8)
 """Eighths of a second: sums of them are exact."""
 kinds = st.text(min_size=1, max_size=20)
+tried = st.sampled_from(("open", "login", "message", "shop: buy")) | st.text(": \\ab", min_size=1, max_size=8)
+"""What may have failed: any name, also with what separates it from the kind."""
 
 
 def intervals(start: st.SearchStrategy[float] = times) -> st.SearchStrategy[Interval]:
@@ -32,10 +34,8 @@ def intervals(start: st.SearchStrategy[float] = times) -> st.SearchStrategy[Inte
         histograms=st.dictionaries(st.sampled_from(METRICS), histograms, max_size=3),
         counters=st.dictionaries(st.sampled_from(COUNTERS), counts, max_size=4),
         gauges=st.dictionaries(st.sampled_from(tuple(GAUGES)), st.integers(0, 10_000)),
-        failures=st.dictionaries(
-            st.tuples(st.sampled_from(("open", "login", "message")), kinds), counts, max_size=3
-        ),
-        details=st.dictionaries(st.tuples(st.just("open"), kinds), kinds, max_size=2),
+        failures=st.dictionaries(st.tuples(tried, kinds), counts, max_size=3),
+        details=st.dictionaries(st.tuples(tried, kinds), kinds, max_size=2),
         closes=st.dictionaries(st.integers(1000, 4999), counts, max_size=3),
         names=st.dictionaries(st.sampled_from(("message", "buy a book")), st.sampled_from(Kind), max_size=2),
     )

@@ -29,9 +29,12 @@ from wsload.errors import Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
+from wsload.report.comparison.html import render
 from wsload.report.comparison.tables import judgements_table
+from wsload.report.comparison.text import as_text
 from wsload.results.reader import open_run
 from wsload.results.server_figures import SERVER, ServerFigures
+from wsload.results.window import Window
 
 LATE = "Not trusted: sends were late: p99 12 ms"
 
@@ -309,6 +312,57 @@ def test_pairs_are_added_to_an_experiment_and_judged_with_what_was_kept_for_them
     assert comparison.gate.alpha == pytest.approx(PLANNED * (1 - PLANNED) * plan.gate.alpha)
     assert {each.pairs for each in comparison.judgements} == {7}
     assert load(tmp_path).extended(2).more == (4, 2)
+
+
+def test_all_pairs_that_are_added_are_made_even_where_the_planned_ones_may_stop_early(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conduct(replace(plan, stop_early=True), Loader(slower=1.05)).go_on()
+    loader = Loader(slower=2.0)
+    loader.made = [("", "")] * 10  # the runs that it makes are later ones
+    conductor = conduct(load(tmp_path).extended(4), loader)
+    conductor.go_on()
+    assert len(conductor.experiment.done) == 14
+    assert conductor.experiment.ended is StopReason.PLANNED
+    assert load(tmp_path).extended(2).more == (4, 2)
+
+
+def test_what_is_left_of_an_experiment_that_stopped_early_can_be_compared(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conduct(replace(plan, pairs=10, stop_early=True), Loader(slower=2.0)).go_on()
+    experiment = load(tmp_path)
+    assert (experiment.ended, experiment.whole_pairs) == (StopReason.EARLY, 3)
+    (tmp_path / experiment.done[0].run / "summary.json").unlink()
+    assert len(report_of(tmp_path, experiment).comparison.pairs) == 2
+    none = report_of(tmp_path, experiment, window=Window(from_s=3600.0))
+    assert none.comparison.exit_code == ExitCode.UNTRUSTED
+    assert "Nothing can be compared" in as_text(none)
+
+
+def test_an_experiment_of_which_one_pair_is_valid_says_so(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conductor = conduct(replace(plan, pairs=2, repeats=0), Loader(slower=3.0, told={2: False}))
+    conductor.go_on()
+    report = report_of(tmp_path, conductor.experiment)
+    assert len(report.comparison.pairs) == 1
+    assert report.comparison.exit_code == ExitCode.INCONCLUSIVE
+    assert "One run per side can't tell" in as_text(report)
+
+
+def test_an_experiment_whose_stages_have_one_valid_pair_each_is_shown(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conduct(replace(plan, pairs=2, repeats=0), Loader(slower=3.0, told={4: False})).go_on()
+    loader = Loader(slower=3.0, told={14: False})
+    loader.made = [("", "")] * 10
+    conductor = conduct(load(tmp_path).extended(2), loader)
+    conductor.go_on()
+    report = report_of(tmp_path, conductor.experiment)
+    assert report.comparison.exit_code == ExitCode.INCONCLUSIVE
+    assert "Can't tell yet" in as_text(report)
+    assert "t tell yet whether" in render(report).decode()
 
 
 # Both runs of a pair at the same time

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.made_runs import make_run, second
 
 from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.contrast import contrast
 from wsload.judge.capacity.search import Outcome, SearchPlan, State, look
 from wsload.judge.capacity.step import StepFigures
+from wsload.measure.names import Kind
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
-from wsload.report.capacity.html import render
+from wsload.report.capacity.html import chart_data, render
 from wsload.report.capacity.sentences import findings, headline
 from wsload.report.capacity.tables import steps_table
 from wsload.report.capacity.text import as_json, as_text, markdown
@@ -166,3 +169,18 @@ def test_the_page_says_which_servers_were_loaded_and_what_has_to_hold() -> None:
     assert "<code>lost &lt; 1</code> <span>required</span>" in one
     two = render(report(side(holding(700)), side(holding(500), letter="B"))).decode()
     assert 'A (vA): <span class="target">server</span>; B (vB): <span class="target">server</span>; 50' in two
+
+
+@pytest.mark.parametrize(
+    ("gone", "labels"), [(False, ["message.p99 < 50ms"]), (True, ["message.p99 < 50ms", "open.p50 < 1s"])]
+)
+def test_only_bounds_of_what_is_drawn_are_drawn(tmp_path: Path, gone: bool, labels: list[str]) -> None:
+    """Where the runs are gone, what stood for them is not known."""
+    found = side(holding(700))
+    if not gone:
+        names = {"message": Kind.REQUEST}
+        run = make_run(tmp_path, [second(0, [1.0] * 50, names=names)]).name
+        found = replace(found, steps=(replace(found.steps[0], run=run), *found.steps[1:]))
+    checks = ("message.p99 < 50ms", "open.p50 < 1s", "lost < 1")
+    data = chart_data(replace(report(found), path=tmp_path, checks=checks))
+    assert [each["label"] for each in data["bounds"]] == labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -203,6 +204,37 @@ def test_losing_slow_answers_moves_the_percentiles_up() -> None:
     assert losing.percentile(99.1) == math.inf
 
 
+# Losses say nothing about times
+
+
+def a_loses(letter: str, at: int) -> int:
+    return int(letter == "A")
+
+
+def test_no_time_that_was_judged_is_no_good_end_whoever_lost_something() -> None:
+    """The p50 of 15 values is not judged; that B lost none said "not slower" of a build three times slower."""
+    for lost in (a_loses, lambda letter, at: 0):
+        comparison = compare(made("ABBA" * 2, slower_by(200), metrics=("message",), answered=15, lost=lost))
+        assert (comparison.verdict, comparison.exit_code) == (Verdict.INCONCLUSIVE, 4)
+
+
+@pytest.mark.parametrize("asked", ["message.lost", "message.failed"])
+@pytest.mark.parametrize("lost", [a_loses, lambda letter, at: 0])
+def test_where_only_a_share_was_asked_for_it_is_judged_even_if_it_is_0(
+    asked: str, lost: Callable[[str, int], int]
+) -> None:
+    comparison = compare(
+        made("ABBA" * 2, slower_by(200), metrics=("message",), lost=lost), Gate(judged=(asked,))
+    )
+    assert verdicts(comparison)[asked] is Verdict.NOT_SLOWER
+    assert (comparison.verdict, comparison.exit_code) == (Verdict.NOT_SLOWER, 0)
+
+
+def test_a_share_that_one_run_a_side_has_is_not_judged() -> None:
+    for lost in (a_loses, lambda letter, at: 0):
+        assert compare(made("AB", lost=lost), Gate(judged=("message.lost",))).exit_code == 4
+
+
 # What can't be judged
 
 
@@ -312,6 +344,17 @@ def test_a_side_without_valid_runs() -> None:
 def test_unlike_conditions_become_warnings() -> None:
     runs = [replace(run, conditions={"users": "100" if run.name == "B2" else "50"}) for run in made("ABBA")]
     assert compare(runs).warnings == ("the runs differ in users: 50 in A1, A2, B1; 100 in B2",)
+
+
+@pytest.mark.parametrize("order", ["A" * 9 + "B", "B" * 9 + "A"])
+def test_one_lost_message_of_a_single_run_against_many_is_chance(order: str) -> None:
+    runs = made(
+        order,
+        metrics=("message",),
+        answered=1000,
+        lost=lambda letter, at: int(letter == "B" and at in (0, 9)),
+    )
+    assert verdicts(compare(runs, Gate(judged=("message.p50",))))["message.lost"] is not Verdict.FAILS_MORE
 
 
 # One run a side

@@ -11,10 +11,10 @@ import pytest
 from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
 from wsload.errors import UsageError
-from wsload.judge.compare.verdict import Gate, Verdict
+from wsload.judge.compare.verdict import Gate, Judgement, Verdict
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.html import chart_data, render, write_page
-from wsload.report.comparison.sentences import basis_sentence, headline, shortened
+from wsload.report.comparison.sentences import basis_sentence, headline, named, shortened
 from wsload.report.comparison.tables import judgements_table, runs_table, sides_table
 from wsload.report.comparison.text import as_json, as_text, markdown
 from wsload.results.server_figures import SERVER
@@ -159,8 +159,32 @@ def test_runs_that_recorded_nothing_judged_are_inconclusive(tmp_path: Path) -> N
     ]
     report = make_report(*sides, gate=GATE)
     assert report.comparison.exit_code == 4
-    assert headline(report) == "The runs recorded nothing that could be judged"
+    assert headline(report) == "The runs recorded no times that could be judged"
     assert b"comparison" in render(report)
+
+
+def where_a_loses(tmp_path: Path, gate: Gate, lost: int, **settings: int) -> ComparisonReport:
+    """B is three times as slow."""
+    sides: tuple[list[Path], list[Path]] = ([], [])
+    for at, letter in enumerate("ABBAABBA"):
+        mine = {"factor": 3.0} if letter == "B" else {"lost": lost}
+        sides[letter == "B"].append(store_run(tmp_path, f"v{letter}", at=at, **mine, **settings))  # type: ignore[arg-type]
+    return make_report(*sides, gate=gate)
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_where_only_losses_are_judged_the_verdict_is_about_them(tmp_path: Path, lost: int) -> None:
+    report = where_a_loses(tmp_path, Gate(judged=("message.lost",)), lost)
+    assert report.comparison.exit_code == 0
+    assert headline(report) == "B (vB) does not fail more than A (vA); no time was to be judged"
+    assert rows(report)["message.lost"][-1] == "no more"
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_no_time_that_could_be_judged_is_no_good_verdict(tmp_path: Path, lost: int) -> None:
+    report = where_a_loses(tmp_path, GATE, lost, seconds=3, per_second=5)
+    assert report.comparison.exit_code == 4
+    assert headline(report).startswith("Can't tell whether B (vB) is slower than A (vA): message.p50, ")
 
 
 def test_the_p50_and_p99_of_every_request_are_judged(tmp_path: Path) -> None:
@@ -376,6 +400,19 @@ def test_json_has_everything_for_programs(tmp_path: Path) -> None:
     assert data["runs"][0]["doubt"] == f"Not trusted: {LATE.text}"
     assert data["runs"][0]["values"]["message.p50"] > 1e6
     assert len(data["pairs"]) == 3 and len(data["excluded"]) == 2
+
+
+def test_names_and_percentiles_with_dots_are_told_apart() -> None:
+    names = ("message.p50", "message.p99.9", "v1.2.p50", "v1.2.p99.9", "v1.2.lost")
+    judgements = [
+        Judgement(
+            name=name, is_share=name.endswith("lost"), baseline=1, candidate=1, change=1, pairs=2,
+            verdict=Verdict.FASTER if name == "message.p50" else Verdict.INCONCLUSIVE,
+        )
+        for name in names
+    ]  # fmt: skip
+    assert named(judgements, Verdict.INCONCLUSIVE) == "message p99.9, v1.2"
+    assert named(judgements, Verdict.FASTER) == "message p50"
 
 
 def test_many_names_are_counted_instead() -> None:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.made_figures import made
 
 from wsload.judge.compare.compare import compare
-from wsload.judge.compare.estimates import as_stated, counting_deviation, over_pairs, over_runs
-from wsload.judge.compare.pairs import RunFigures
+from wsload.judge.compare.estimates import as_stated, counting_deviation, measure, over_pairs, over_runs
+from wsload.judge.compare.pairs import Basis, RunFigures, design
+from wsload.judge.compare.verdict import Gate
 
 
 def test_shares_are_never_taken_to_scatter_less_than_counting_does() -> None:
@@ -110,3 +113,19 @@ def test_a_share_shows_both_sides_and_their_difference_with_and_without_a_scatte
         (lost,) = (each for each in compare(runs).judgements if each.name == "message.lost")
         assert (lost.baseline, lost.candidate) == (pytest.approx(8 / 2_008), pytest.approx(16 / 2_016))
         assert lost.change == pytest.approx(lost.candidate - lost.baseline)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(1, 500))
+def test_the_error_of_a_share_is_at_least_that_of_counting(n_a: int, n_b: int, attempts: int) -> None:
+    """However many runs the sides have; none of which lost or failed at anything."""
+    runs = made("A" * n_a + "B" * n_b, metrics=("message",), answered=attempts)
+    chosen = design(runs)
+    assert chosen is not None
+    if chosen.basis not in (Basis.RUNS, Basis.PAIRS):
+        return
+    measured, _ = measure(chosen, Gate(judged=("message.lost",)))
+    assert measured.evidence is not None
+    (error,) = measured.evidence.stages[0].error
+    a, b = (len(side) * attempts for side in (chosen.baseline, chosen.candidate))
+    share = 1 / (a + b + 2)
+    assert error == pytest.approx(math.sqrt(share * (1 - share) * (1 / a + 1 / b)))

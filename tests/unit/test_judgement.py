@@ -12,8 +12,9 @@ import pytest
 
 from wsload.judge.run import doubts as doubts_module
 from wsload.judge.run import watch as watch_module
+from wsload.judge.run.anew import judge_anew
 from wsload.judge.run.doubts import doubts
-from wsload.judge.run.verdict import judge, judge_anew
+from wsload.judge.run.verdict import judge
 from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals

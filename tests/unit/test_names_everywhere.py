@@ -19,6 +19,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.judge.run.history import builds, run_line
 from wsload.measure.interval import Totals
+from wsload.measure.joined import joined
 from wsload.measure.names import Kind
 from wsload.report.history import builds_table, history_page, runs_table
 from wsload.report.html import render
@@ -112,6 +113,32 @@ def test_charts_are_of_the_busiest_and_tables_of_all(tmp_path: Path) -> None:
     assert [each["name"] for each in page.data["names"]] == names[20:]
     assert page.said("The 40 busiest names have charts; 20 more are in the tables.")
     assert page.said("item 000")
+
+
+def test_a_name_is_not_told_what_was_counted_of_a_longer_one(tmp_path: Path) -> None:
+    from wsload.measure.histogram import Histogram
+    from wsload.measure.interval import Interval
+
+    names = ("shop", "shop: buy")
+    counted = {"shop: buy.late": 3, joined("shop: buy", "unfinished"): 2, joined("shop", "unfinished"): 1}
+    run = Interval(
+        start_s=1.8e9, length_s=1.0, counters=counted, names=dict.fromkeys(names, Kind.REQUEST),
+        histograms={name: Histogram.of([1_000_000] * 50) for name in names},
+    )  # fmt: skip
+    report = read_report(make_run(tmp_path, [run], started_at=1.8e9))
+    found = {section.name: section.more for section in sections(report.summary)}
+    assert found == {"shop": ("unfinished: 1",), "shop: buy": ("late: 3", "unfinished: 2")}
+
+
+def test_names_that_have_a_chart_anyway_or_no_values_are_not_said_to_lack_one(tmp_path: Path) -> None:
+    from wsload.measure.histogram import Histogram
+    from wsload.measure.interval import Interval
+
+    some = {name: Histogram.of([1_000_000] * 50) for name in ("buy", "login", "delivery")}
+    names = dict.fromkeys((*some, "never called"), Kind.REQUEST)
+    run = [Interval(start_s=1.8e9, length_s=1.0, histograms=some, names=names)]
+    page = render(read_report(make_run(tmp_path, run, started_at=1.8e9))).decode()
+    assert "busiest names have charts" not in page
 
 
 def test_the_largest_report_stays_bounded(tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_phases_and_waiting_add_up_to_the_mean_of_open() -> None:
     assert found.waiting_ns == pytest.approx(5 * MS, rel=0.01)
 
 
+def test_time_spent_on_redirects_is_no_waiting() -> None:
+    histograms = {
+        "open": Histogram.of([20 * MS] * 10),
+        "open.redirect": Histogram.of([12 * MS] * 5),
+        "open.upgrade": Histogram.of([14 * MS] * 10),
+    }
+    found = opening(histograms)
+    assert found.phases["open.redirect"] == pytest.approx(6 * MS, rel=0.001)
+    assert found.waiting_ns == pytest.approx(0, abs=0.1 * MS)
+
+
 def test_a_phase_that_half_of_the_openings_had_counts_half() -> None:
     histograms = {"open": Histogram.of([9 * MS] * 10), "open.dns": Histogram.of([4 * MS] * 5)}
     assert opening(histograms).phases["open.dns"] == pytest.approx(2 * MS, rel=0.001)

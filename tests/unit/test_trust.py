@@ -21,6 +21,7 @@ from wsload.judge.run.trust import (
 )
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.joined import joined
 from wsload.measure.names import FAILED, LAGGED, LOST, SERVICE, TOO_LATE, UNLAGGED, Kind
 
 MS = 1_000_000
@@ -216,6 +217,10 @@ def test_a_name_whose_answers_cannot_be_told_apart_is_not_trusted_whatever_its_l
     assert not trusted("buy", 50, totals)
     assert doubt_of("buy", totals).endswith("a message came that no request was waiting for")
     assert doubt_of("sell", totals) == ""
+    of_another = {"buy.unpaired": 1, joined("buy: book", "why of another"): 1, "buy": 2}
+    assert doubt_of("buy", recorded([MS], counters=of_another)).endswith("their order does not show it")
+    its_own = {"buy: book.unpaired": 1, joined("buy: book", "why"): 1, joined("buy", "why of another"): 1}
+    assert doubt_of("buy: book", recorded([MS], counters=its_own)).endswith("to which request: why")
     alone = recorded([MS], counters={"buy.unpaired": 1})
     assert doubt_of("buy" + SERVICE, alone) == (
         "it can't be proved which answer belongs to which request: their order does not show it"

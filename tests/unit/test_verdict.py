@@ -177,3 +177,10 @@ def test_a_scatter_is_looked_up_from_the_particular_to_the_general() -> None:
     found = [gate.scatter_of(name) for name in ("message.p99", "open.p99", "open.p50")]
     assert found == [0.2, 0.3, 0.1]
     assert Gate().scatter_of("open.p50") is None
+
+
+@pytest.mark.parametrize("metric", ["message", "log in", "v1.2", "odd.p7"])
+@pytest.mark.parametrize("percentile", ["p50", "p99.9", "p99.99"])
+def test_a_scatter_of_any_percentile_of_any_name_is_found(metric: str, percentile: str) -> None:
+    assert Gate(scatter=((percentile, 0.2),)).scatter_of(f"{metric}.{percentile}") == 0.2
+    assert Gate(scatter=(("p9", 0.2), ("9", 0.2), ("", 0.1))).scatter_of(f"{metric}.{percentile}") == 0.1

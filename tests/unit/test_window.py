@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,21 +10,26 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.made_runs import STARTED_AT, make_run, second
+from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 
+from wsload.commands.cli import main
 from wsload.commands.cli.window import window_of
 from wsload.errors import UsageError
+from wsload.judge.run.anew import watch_of
+from wsload.judge.run.causes import cause_of
 from wsload.load.run.measured import Measured
 from wsload.load.run.workload import workload
 from wsload.load.users.waits import constant_rate
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind
 from wsload.report.chart_data import chart_data
 from wsload.report.conditions import facts
 from wsload.report.html import render
+from wsload.report.junit import junit
 from wsload.report.run_report import read_report
 from wsload.results.reader import open_run
-from wsload.results.run import RunWarning
+from wsload.results.run import CheckOutcome, CheckState, RunWarning
 from wsload.results.window import WHOLE, Window
 
 windows = st.builds(
@@ -182,6 +188,84 @@ def settings(**more: Any) -> Any:
 
 def user_class(name: str, wait_time: Any) -> Any:
     return type(name, (), {"weight": 3, "fixed_count": 0, "wait_time": wait_time})
+
+
+def checked_run(results: Path) -> Path:
+    """The first two seconds are slow, and fail a check; so does the end of the run by --ws-abort-on."""
+    slow = [second(at, [100.0] * 50, names={"message": Kind.REQUEST} if not at else {}) for at in range(2)]
+    intervals = [*slow, *(second(at, [1.0] * 50, counters={"requests": 50}) for at in range(2, 6))]
+    failed = {"state": CheckState.FAILED, "wanted": "< 50 ms", "got": "100 ms"}
+    checks = (
+        CheckOutcome(expression="message.max <= 1s", reason="at 5 s (--ws-abort-on 'x')", **failed),  # type: ignore[arg-type]
+        CheckOutcome(expression="message.max < 50ms", **failed),  # type: ignore[arg-type]
+        CheckOutcome(expression="message.count > 250", **failed | {"state": CheckState.PASSED}),  # type: ignore[arg-type]
+        CheckOutcome(expression="of another version", **failed),  # type: ignore[arg-type]
+    )
+    return make_run(results, intervals, checks=checks)
+
+
+def test_the_checks_of_another_window_are_those_of_its_figures(tmp_path: Path) -> None:
+    path = checked_run(tmp_path)
+    states = [check.state for check in read_report(path).info.checks]
+    assert states == [CheckState.FAILED, CheckState.FAILED, CheckState.PASSED, CheckState.FAILED]
+    anew = read_report(path, Window(from_s=2.0))
+    abort, *others = anew.info.checks
+    assert abort == read_report(path).info.checks[0]  # it is about its own seconds
+    assert [check.state for check in others] == [CheckState.PASSED, CheckState.FAILED, CheckState.UNJUDGED]
+    assert (others[0].got, others[1].got) == ("1.00 ms", "200")
+    assert "can't be read" in others[2].reason
+    assert 'name="message.max &lt; 50ms"' in junit(anew)
+
+
+@pytest.mark.parametrize(("window", "code"), [((), 1), (("--from", "2s"), 0), (("--from", "1h"), 5)])
+def test_a_stored_run_is_checked_by_the_standing_of_the_window(
+    tmp_path: Path, window: tuple[str, ...], code: int
+) -> None:
+    path = checked_run(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(path), "message.max < 50ms", *window])
+    assert ended.value.code == code
+
+
+def test_a_window_in_which_the_run_was_not_trusted_is_not_checked(tmp_path: Path) -> None:
+    """And one in which it was is, whatever came before."""
+    late = {"message.unpaired": 1}
+    names = {"message": Kind.REQUEST}
+    intervals = [second(at, [1.0] * 50, counters=late if at < 3 else {}, names=names) for at in range(6)]
+    trusted, not_trusted = (
+        make_run(tmp_path / "a", intervals),
+        make_run(tmp_path / "b", intervals, trust=UNTRUSTED),
+    )
+    for path, window, code in ((trusted, "--to=3s", 3), (not_trusted, "--from=3s", 0)):
+        with pytest.raises(SystemExit) as ended:
+            main(["check", str(path), "message.max < 50ms", window])
+        assert ended.value.code == code
+
+
+@pytest.mark.parametrize(("processes", "full"), [(1, True), (4, False)])
+def test_of_several_processes_together_none_is_called_saturated(
+    tmp_path: Path, processes: int, full: bool
+) -> None:
+    """Four workers at 30 % are no process at 120 %."""
+    counters = {"cpu_ns": 1_200_000_000, "late_ns": 500_000_000, "requests": 50}
+    lags = {"loop_lag": Histogram.of([50_000_000] * 20), "message": Histogram.of([1_000_000] * 50)}
+    lags |= {"message.lagged": Histogram.of([60_000_000] * 50)}
+    names = {"message": Kind.REQUEST}
+    path = make_run(
+        tmp_path, [second(at, counters=counters, histograms=lags, names=names) for at in range(10)]
+    )
+    summary = json.loads((path / "summary.json").read_bytes())
+    summary["processes"] = [{"name": f"worker {number}"} for number in range(processes)]
+    (path / "summary.json").write_text(json.dumps(summary))
+    run = open_run(path)
+    watch = watch_of(run)
+    for interval in run.measured(Window(from_s=1.0)):
+        watch.add(interval)
+    cause = cause_of([watch])
+    assert cause is not None
+    assert ("saturated" in cause.text) is full
+    trust = read_report(path, Window(from_s=1.0)).trust
+    assert ("saturated" in trust.verdict, "--processes 2" in trust.remedy) == (full, full)
 
 
 def test_a_workload_says_whether_it_is_open_and_how_long_users_wait() -> None:

@@ -66,13 +66,24 @@ def _outside(report: RunReport) -> list[list[float]]:
 
 def charted(report: RunReport) -> list[str]:
     """The names that have charts, in the order of the tables."""
+    found = _values(report)
+    busiest = sorted(found, key=lambda name: (name != report.summary.leading, -found[name]))[:MOST_CHARTED]
+    return [name for name in found if name in busiest]
+
+
+def uncharted(report: RunReport) -> int:
+    """How many names with values have no chart, because others are busier."""
+    return len(_values(report)) - len(charted(report))
+
+
+def _values(report: RunReport) -> dict[str, int]:
+    """How many values the names have, in the order of the tables; wsload's own have charts anyway."""
     found: dict[str, int] = {}
     for metric, shape in report.shapes.items():
         name = split(metric)[0]
         if name not in OWN:
             found[name] = found.get(name, 0) + shape.count
-    busiest = sorted(found, key=lambda name: (name != report.summary.leading, -found[name]))[:MOST_CHARTED]
-    return [name for name in found if name in busiest]
+    return found
 
 
 def _short(value: float) -> float:

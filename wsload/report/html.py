@@ -7,7 +7,7 @@ from typing import Final
 
 from wsload.errors import ResultsError
 from wsload.report import conditions, named, tables
-from wsload.report.chart_data import chart_data, charted
+from wsload.report.chart_data import chart_data, uncharted
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
 from wsload.report.tables import NOTHING, percentile_ms
@@ -56,7 +56,7 @@ def render(report: RunReport) -> bytes:
         metrics=tables.metrics_table(summary, report.trust),
         meanings={name: info.labels.meaning(name, summary.kind(name)) for name in summary.metrics},
         named=named.sections(summary, report.trust),
-        uncharted=len(named.sections(summary)) - len(charted(report)),
+        uncharted=uncharted(report),
         interruptions=conditions.interruptions_table(report.interruptions),
         phases=conditions.phases_table(report.opening, summary),
         bars=_bars(report),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.judge.figures.summary import Summary
-from wsload.measure.names import FAILED, LOST, OWN, SERVICE, Kind, split
+from wsload.measure.joined import apart
+from wsload.measure.names import COUNTED, FAILED, LOST, OWN, SERVICE, Kind, split
 from wsload.report.tables import Table, metrics_table
 from wsload.results.trust import Trust
 from wsload.words import number, percent
@@ -76,7 +77,7 @@ def _parts(kind: Kind) -> dict[str, str]:
 
 def _own(counter: str, name: str) -> str:
     """What a counter counts of this name: ``late`` of ``buy.late``; empty for all others."""
-    for between in (".", ": "):
-        if counter.startswith(name + between):
-            return counter.removeprefix(name + between)
-    return ""
+    if counter.startswith(f"{name}."):
+        return counter.removeprefix(f"{name}.")
+    what, said = apart(counter)
+    return said if what == name and not counter.endswith(COUNTED) else ""

@@ -13,9 +13,8 @@ from wsload.judge.figures.interruptions import Interruption, interruptions
 from wsload.judge.figures.series import Series, SeriesBuilder
 from wsload.judge.figures.shape import Opening, Shape, opening, shape
 from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.anew import judge_anew, judged_anew, watch_of
 from wsload.judge.run.standing import standing, verdict_of
-from wsload.judge.run.verdict import judge_anew
-from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Interval
 from wsload.results.reader import open_run
 from wsload.results.run import CheckState, RunInfo, RunWarning
@@ -81,7 +80,7 @@ class RunReport:
 def read_report(path: Path, window: Window | None = None) -> RunReport:
     """The report of a run's directory, including one that was killed or is still going on.
 
-    ``window`` is another stretch than the one that the run was measured in: then it is judged anew.
+    ``window`` is another stretch than the one that the run was measured in: then it is judged anew, its checks too.
 
     What follows a damaged line is left out, and named among the problems. Raises `ResultsError` when run.json is
     missing or damaged, or was written by a newer wsload.
@@ -89,7 +88,7 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
     run = open_run(path.resolve())
     problems = [*run.problems]
     info = run.info if window is None else replace(run.info, window=window)
-    watch, builder = Watch(""), SeriesBuilder()
+    watch, builder = watch_of(run), SeriesBuilder()
 
     def drawn() -> Iterator[Interval]:
         for interval in run.intervals():
@@ -108,13 +107,9 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
     except ResultsError as error:
         problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
-    if info.trust is None or window is not None:
-        judged = judge_anew(info, watch)
-        trust = judged.trust
-        if info.trust is not None:
-            info = replace(info, trust=trust, warnings=judged.warnings)
-    else:
-        trust = info.trust
+    if window is not None and info.trust is not None:
+        info = judged_anew(info, watch)
+    trust = info.trust or judge_anew(info, watch).trust
     return RunReport(
         path=run.path,
         info=info,

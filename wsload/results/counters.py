@@ -7,7 +7,8 @@
 ``t`` is wall clock, in seconds since the epoch to the millisecond; ``histograms`` is the number of
 lines that the same interval has in histograms.hlog, with the same time and length. ``names`` holds the
 requests, steps and values that were first named in that interval, ``details`` the particulars of one
-failure of each kind that first occurred in it; older files lack them.
+failure of each kind that first occurred in it; older files lack them. For a failure's key see
+`wsload.measure.joined`.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ import orjson
 
 from wsload.errors import ResultsError
 from wsload.measure.interval import Interval
+from wsload.measure.joined import apart, joined
 from wsload.measure.names import Kind
 from wsload.results.hlog import whole_lines
 
 MAX_LINE_BYTES: Final = 1 << 20
-
-_BETWEEN: Final = ": "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +57,6 @@ def line(interval: Interval, histograms: int) -> bytes:
     )
 
 
-def joined(what: str, kind: str) -> str:
-    """A failure's key in JSON: ``open: refused``."""
-    return f"{what}{_BETWEEN}{kind}"
-
-
 def read(path: Path) -> Iterator[CountsLine]:
     """The file's lines in order, except a last line that is cut off.
 
@@ -77,14 +72,6 @@ def read(path: Path) -> Iterator[CountsLine]:
 def _parsed(found: Any) -> CountsLine:
     if not isinstance(found, dict):
         raise ValueError("not an object")
-    failures = {}
-    for key, number in _counts(found, "failures").items():
-        what, _, kind = key.partition(_BETWEEN)
-        failures[what, kind] = number
-    details = {}
-    for key, detail in _texts(found, "details").items():
-        what, _, kind = key.partition(_BETWEEN)
-        details[what, kind] = detail
     histograms = found.get("histograms")
     if type(histograms) is not int or histograms < 0:
         raise ValueError("'histograms' is not a number of lines")
@@ -93,8 +80,8 @@ def _parsed(found: Any) -> CountsLine:
         length_s=_seconds(found, "length_s"),
         counters=_counts(found, "counters"),
         gauges=_counts(found, "gauges"),
-        failures=failures,
-        details=details,
+        failures={apart(key): number for key, number in _counts(found, "failures").items()},
+        details={apart(key): detail for key, detail in _texts(found, "details").items()},
         closes={int(code): number for code, number in _counts(found, "closes").items()},
         names=_names(found),
     )

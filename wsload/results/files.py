@@ -32,6 +32,14 @@ def parse(data: bytes) -> Any:
     return found
 
 
+def whole(value: Any) -> int:
+    """A number as a whole one that JSON can hold; raises `ValueError` or `TypeError` for anything else."""
+    number = int(value)
+    if number.bit_length() > 63:
+        raise ValueError("a number is too large")
+    return number
+
+
 def _refuse_deep(found: object) -> None:
     """What is read is written again, where orjson goes down 254 levels."""
     level = [found]

@@ -8,13 +8,12 @@ Schema history:
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError
-from wsload.results.files import dump, read_json_file
+from wsload.results.files import dump, parse, read_json_file, whole
 
 SCHEMA: Final = 1
 SERVER: Final = "server.json"
@@ -67,28 +66,28 @@ def read_server(run: Path) -> ServerFigures | None:
     if not path.is_file():
         return None
     try:
-        found = json.loads(read_json_file(path))
+        found = parse(read_json_file(path))
         if found["schema"] != SCHEMA:
             raise ValueError(f"schema {found['schema']!r} is unknown: upgrade wsload to read it")
         return ServerFigures(
             command=str(found["command"]),
             url=str(found["url"]),
-            exit_code=None if found["exit_code"] is None else int(found["exit_code"]),
+            exit_code=None if found["exit_code"] is None else whole(found["exit_code"]),
             cpu_s=float(found["cpu_s"]),
             cpu_share=float(found["cpu_share"]),
-            memory_peak_bytes=int(found["memory_peak_bytes"]),
-            processes=int(found["processes"]),
+            memory_peak_bytes=whole(found["memory_peak_bytes"]),
+            processes=whole(found["processes"]),
             every_s=float(found["every_s"]),
             samples=tuple(
                 Sample(
                     at_s=float(each["at_s"]),
                     cpu_share=float(each["cpu_share"]),
-                    memory_bytes=int(each["memory_bytes"]),
+                    memory_bytes=whole(each["memory_bytes"]),
                 )
                 for each in found["samples"]
             ),
         )
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(
             f"{path}: not the figures of a server ({type(error).__name__}: {error})"
         ) from error

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from wsload.redact import plain
+from wsload.results.files import whole
 
 ALL: Final = 100.0
 """Trusted up to the maximum."""
@@ -83,7 +84,7 @@ class Trust:
                 standing=Standing(found["standing"]),
                 verdict=str(found["verdict"]),
                 remedy=str(found["remedy"]),
-                tolerance_ns=int(found["tolerance_ns"]),
+                tolerance_ns=whole(found["tolerance_ns"]),
                 up_to={str(metric): float(rung) for metric, rung in found["up_to"].items()},
                 reasons={str(metric): str(reason) for metric, reason in found["reasons"].items()},
             )

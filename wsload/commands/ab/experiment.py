@@ -10,7 +10,6 @@ A file of a newer schema is refused; keys that this version does not know are ig
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -20,11 +19,11 @@ from typing import Any, Final
 
 from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, calibration_slots, order
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.stored import made, utf8
+from wsload.commands.harness.stored import made, moment, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
-from wsload.results.files import dump, read_json_file, replace_file
+from wsload.results.files import dump, parse, read_json_file, replace_file
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
@@ -206,7 +205,7 @@ class Experiment:
     def from_json(cls, data: bytes) -> Experiment:
         """Parses the file's contents; raises `ValueError` with the problem."""
         try:
-            found = json.loads(data)
+            found = parse(data)
             schema = found["schema"]
             if schema not in (1, SCHEMA):
                 raise ValueError(
@@ -217,13 +216,13 @@ class Experiment:
                 )
             experiment = cls(
                 plan=_plan(found["plan"], schema),
-                created_at=float(found["created_at"]),
+                created_at=moment(found["created_at"]),
                 done=tuple(made(Outcome, each, repeated=tuple(each["repeated"])) for each in found["runs"]),
                 ended=None if found["ended"] is None else StopReason(found["ended"]),
                 more=tuple(map(int, found.get("more", ()))),
                 calibrated=tuple(made(Calibration, each) for each in found.get("calibrations", ())),
             )
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not an experiment ({type(error).__name__}: {error})") from error
         names = [outcome.run for outcome in experiment.done]
         others = [name for each in experiment.calibrated for name in (each.a, each.b)]
@@ -233,6 +232,8 @@ class Experiment:
             raise ValueError("its runs are not numbered as in its plan")
         if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
             raise ValueError("too many pairs")
+        if experiment.ended is StopReason.EARLY and not experiment.plan.looks.early_looks:
+            raise ValueError("stopped early, which its plan has no rule for")
         if len(names) > len(experiment.slots) or len(experiment.calibrated) > experiment.calibrations:
             raise ValueError("more runs than planned")
         return experiment

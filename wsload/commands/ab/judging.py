@@ -11,7 +11,7 @@ from typing import Final
 from wsload.commands.ab.experiment import CALIBRATION, Experiment, StopReason
 from wsload.judge.compare.compare import Comparison
 from wsload.judge.compare.pairs import RunFigures, Side
-from wsload.judge.compare.sequential import look
+from wsload.judge.compare.sequential import CLEAR, judged, look
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.runs import ComparedRun, read_runs
@@ -39,16 +39,8 @@ def report_of(
     calibration = _calibration(path, experiment, force=force, window=window)
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
-        # If the rule stopped it, its level is that of an interim look; otherwise this is a stage's last look.
-        found = look(
-            runs,
-            plan.looks,
-            gate or plan.gate,
-            calibration=calibration,
-            last=experiment.ended is not StopReason.EARLY,
-        )
-        assert found.comparison is not None
-        return found.comparison
+        early = experiment.ended is StopReason.EARLY
+        return judged(runs, plan.looks, gate or plan.gate, calibration=calibration, early=early)
 
     report = make_report(
         baseline,
@@ -101,7 +93,7 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
             experiment.plan.gate,
             calibration=_calibration(path, experiment),
         )
-        return found.stop and experiment.ended is None
+        return found is not None and found.verdict in CLEAR
 
     return is_clear
 

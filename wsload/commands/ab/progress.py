@@ -25,7 +25,7 @@ from wsload.judge.compare.power import (
     power_of,
 )
 from wsload.judge.compare.selection import PERCENTILE
-from wsload.words import build_name, counted, listed, milliseconds, percent, span
+from wsload.words import build_name, counted, listed, milliseconds, percent, printable, span
 
 _REFRESHES = 2
 """Per second; few, because the load generator shares the machine."""
@@ -182,4 +182,4 @@ class ProgressDisplay:
             )
 
     def _say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(Text(printable(text), style=style), soft_wrap=True)

@@ -8,19 +8,18 @@ A file of a newer schema is refused; keys that this version does not know are ig
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.stored import made, utf8
+from wsload.commands.harness.stored import made, moment, utf8
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.capacity.search import Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
 from wsload.judge.compare.pairs import Side
-from wsload.results.files import dump, read_json_file, replace_file
+from wsload.results.files import dump, parse, read_json_file, replace_file
 
 SCHEMA: Final = 1
 CAPACITY: Final = "capacity.json"
@@ -46,16 +45,16 @@ def to_json(search: Search) -> bytes:
 def from_json(data: bytes) -> Search:
     """Parses the file's contents; raises `ValueError` with the problem."""
     try:
-        found = json.loads(data)
+        found = parse(data)
         if (schema := found["schema"]) != SCHEMA:
             raise ValueError(f"schema {schema!r} is unknown: it takes a newer wsload to read it")
-        search = Search(plan=_plan(found["plan"]), created_at=float(found["created_at"]))
+        search = Search(plan=_plan(found["plan"]), created_at=moment(found["created_at"]))
         for each in found["steps"]:
             step = made(StepFigures, each, outcome=Outcome(each["outcome"]))
             if step.run != Path(step.run).name or step.run in (".", ".."):
                 raise ValueError("names a run outside its own directory")
             search = search.with_step(_SIDES[each["side"]], step)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a search for a capacity ({type(error).__name__}: {error})") from error
     return search
 

@@ -27,6 +27,7 @@ from wsload.commands.cli.from_har import from_har
 from wsload.commands.cli.list import list_runs
 from wsload.commands.cli.new import new
 from wsload.commands.cli.options import options
+from wsload.commands.cli.output import say
 from wsload.commands.cli.report import report
 from wsload.commands.cli.selftest import selftest
 from wsload.commands.cli.serve import serve
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
             if isinstance(error, WsloadError)
             else " ".join(message.split()).replace("Value error, ", "")
         )
-        print(f"wsload: {shown}", file=sys.stderr)
+        say(f"wsload: {shown}")
         sys.exit(error.exit_code if isinstance(error, WsloadError) else ExitCode.USAGE)
     except Exception:
         traceback.print_exc()

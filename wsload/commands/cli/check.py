@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, WHICH_RUN, Results, find_run
 from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
@@ -49,6 +50,7 @@ def check(
     Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run can't be trusted or is incomplete, or a check
     could not be judged, 5 nothing was measured.
     """
+    from wsload.judge.run.anew import judged_anew, watch_of
     from wsload.judge.run.check_file import read_checks
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
@@ -72,8 +74,12 @@ def check(
         checks = [parse_check(judged.expression, known) for judged in stored.info.checks]
     if not checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
-    totals = stored.totals(window_of(from_, to))
-    trust = stored.info.trust
+    info, window, watch = stored.info, window_of(from_, to), watch_of(stored)
+    for interval in stored.measured(window):
+        watch.add(interval)
+    if window is not None and info.trust is not None:
+        info = judged_anew(replace(info, window=window), watch)
+    totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
     said = {
@@ -86,11 +92,11 @@ def check(
     for outcome in outcomes:
         word, colour = said[outcome.state]
         told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
-        typer.echo(f"{typer.style(f'{word:<{longest}}', fg=colour)}  {told}")
-    found = standing(stored.info, stored.problems)
+        typer.echo(f"{typer.style(f'{word:<{longest}}', fg=colour)}  {printable(told)}")
+    found = standing(info, stored.problems)
     if not found.usable:
-        why = "; ".join(printable(reason) for reason in (verdict_of(stored.info, found), *stored.problems))
-        print(f"wsload check: {stored.path.name}: {why}", file=sys.stderr)
+        why = "; ".join(printable(reason) for reason in (verdict_of(info, found), *stored.problems))
+        say(f"wsload check: {stored.path.name}: {why}")
         if found in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
         if not allow_invalid:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ from wsload.commands.cli.gate import (
     Scatter,
     gate_of,
 )
-from wsload.commands.cli.output import add_to_job_summary, write, write_text
+from wsload.commands.cli.output import add_to_job_summary, say, write, write_text
 from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
 from wsload.commands.cli.window import From, To, window_of
@@ -175,5 +174,5 @@ def tell(report: ComparisonReport, *, html: Path | None, format_: Format) -> Non
     else:
         write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
     if html is not None:
-        print(f"Charts: {html}", file=sys.stderr)
+        say(f"Charts: {html}")
     add_to_job_summary(lambda: as_markdown(report))

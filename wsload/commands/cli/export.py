@@ -16,6 +16,7 @@ from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
 from wsload.results.files import replace_file
 from wsload.results.reader import open_run
+from wsload.words import printable
 
 
 class Format(StrEnum):
@@ -60,7 +61,7 @@ def export(
     counts = {name: histogram.total for name, histogram in histograms.items()}
     metric = metric or leading(counts, totals.names) or "message"
     if metric not in histograms:
-        there = ", ".join(in_order(filter(for_people, histograms))) or "none"
+        there = ", ".join(map(printable, in_order(filter(for_people, histograms)))) or "none"
         raise UsageError(f"--metric {metric!r}: {path} has no such metric; it has: {there}")
     text = distribution(histograms[metric], started_at=stored.info.started_at, csv=format_ is Format.CSV)
     if output is None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wsload.commands.cli.output import say
 from wsload.errors import UsageError
 
 
@@ -58,4 +59,4 @@ def from_har(
             file=sys.stderr,
         )
     if variables:
-        print(f"Set before the run: {', '.join(variables)}", file=sys.stderr)
+        say(f"Set before the run: {', '.join(variables)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def list_runs(
     elif lines:
         _show(lines)
     for problem in problems:
-        print(f"wsload list: {problem}", file=sys.stderr)
+        say(f"wsload list: {problem}")
 
 
 def _show(lines: list[RunLine]) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from wsload.words import printable
+
 
 def write(data: bytes) -> None:
     """Writes bytes to standard output."""
@@ -22,8 +24,10 @@ def write_text(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Writes a line to standard error, so that standard output has the result alone."""
-    print(text, file=sys.stderr, flush=True)
+    """Writes lines to standard error, so that standard output has the result alone; what is foreign in them can't steer
+    a terminal.
+    """
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)
 
 
 def add_to_job_summary(markdown: Callable[[], str]) -> None:
@@ -33,4 +37,4 @@ def add_to_job_summary(markdown: Callable[[], str]) -> None:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(markdown())
         except OSError as error:  # the verdict matters more than its copy
-            print(f"wsload: GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}", file=sys.stderr)
+            say(f"wsload: GITHUB_STEP_SUMMARY {summary!r}: {error.strerror}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import sys
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from wsload.commands.cli.compat import SpreadCommand
+from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import LATEST, find_run, runs_of
 from wsload.errors import ResultsError, UsageError
 
@@ -87,7 +87,7 @@ def selected(option: str, condition: str | None, results: Path) -> list[Path]:
         try:
             run = open_run(path)
         except ResultsError as error:
-            print(f"wsload compare: ignored: {error}", file=sys.stderr)
+            say(f"wsload compare: ignored: {error}")
             continue
         if fnmatchcase(run.info.build if field == "build" else path.name, pattern):
             found.append(path)

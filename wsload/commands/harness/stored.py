@@ -1,4 +1,4 @@
-"""Dataclasses that were stored as JSON, and text that can be."""
+"""Dataclasses that were stored as JSON, times, and text that can be."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "float": (int, float),
     "bool": (bool,),
 }
+_END_S: Final = 2.5e11
+"""In the year 9892."""
 T = TypeVar("T")
 
 
@@ -27,6 +29,13 @@ def made(kind: type[T], found: dict[str, Any], **given: object) -> T:
         if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted)):
             raise ValueError(f"{name!r} has the wrong type {type(value).__name__}")
     return kind(**({name: value for name, value in found.items() if name in known} | given))
+
+
+def moment(value: object) -> float:
+    """A stored time, in seconds since the epoch; raises `ValueError` for what is none, or can't be shown as a date."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _END_S:
+        raise ValueError("'created_at' is not a time")
+    return float(value)
 
 
 def utf8(value: Any) -> Any:

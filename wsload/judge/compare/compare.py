@@ -32,10 +32,11 @@ class Comparison:
     """The candidate's runs against the baseline's."""
 
     verdict: Verdict
-    """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is, or
-    could not be judged; else *faster* if any is; else *not slower*."""
+    """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is or could not
+    be judged, or if no time was judged, unless only shares were asked for; else *faster* if any is; else *not slower*.
+    """
     judgements: tuple[Judgement, ...]
-    """First times, then the shares of lost and failed attempts, except those that are 0 in every run."""
+    """First times, then the shares of lost and failed attempts that are not 0 in every run, or were asked for."""
     unjudged: tuple[Unjudged, ...]
     pairs: tuple[tuple[str, str], ...]
     """The names (baseline, candidate) of the paired runs, in the order they ran; empty if the runs are not
@@ -63,9 +64,10 @@ def compare(
     gate: Gate = DEFAULT_GATE,
     calibration: Sequence[RunFigures] = (),
     *,
+    paired: bool = False,
     extension: float | None = None,
 ) -> Comparison:
-    """Judges the candidate's runs against the baseline's.
+    """Judges the candidate's runs against the baseline's; ``paired`` says that only whole pairs may be used.
 
     ``calibration`` are runs of A on both sides, made between the others; see `wsload.judge.compare.calibration`.
 
@@ -75,7 +77,7 @@ def compare(
     ``extension`` is the share of the gate's alpha that pairs would get that are added later, as a stage of their own;
     None if they would be judged as if they had been planned. It matters only to the advice on how many to add.
     """
-    chosen = design(runs, stated=bool(gate.scatter))
+    chosen = design(runs, stated=bool(gate.scatter), paired=paired)
     if chosen is None:
         return Comparison(
             verdict=Verdict.NO_VALID_RUNS,
@@ -91,7 +93,7 @@ def compare(
     measured, unjudged = measure(chosen, gate, pair_up(calibration).pairs)
     judgements = _judged(measured, gate, extension) if len(measured.names) else ()
     return Comparison(
-        verdict=_whole(judgements, unjudged),
+        verdict=_whole(judgements, unjudged, gate),
         judgements=judgements,
         unjudged=tuple(unjudged),
         pairs=tuple((a.name, b.name) for a, b in chosen.pairs),
@@ -165,12 +167,14 @@ def _given(measured: Measured, at: int) -> Judgement:
     )
 
 
-def _whole(judgements: Sequence[Judgement], unjudged: Sequence[Unjudged]) -> Verdict:
+def _whole(judgements: Sequence[Judgement], unjudged: Sequence[Unjudged], gate: Gate) -> Verdict:
     verdicts = {each.verdict for each in judgements}
     for worse in (Verdict.FAILS_MORE, Verdict.SLOWER):
         if worse in verdicts:
             return worse
-    if not judgements or Verdict.INCONCLUSIVE in verdicts or any(each.blocks for each in unjudged):
+    # Losses alone, which are judged unasked, don't tell whether a build is slower. Asked-for times block.
+    enough = bool(judgements) if gate.judged else any(not each.is_share for each in judgements)
+    if not enough or Verdict.INCONCLUSIVE in verdicts or any(each.blocks for each in unjudged):
         return Verdict.INCONCLUSIVE
     # A build that loses more is never called faster, even if the loss is too small to count.
     loses = any(each.is_share and each.change > 0 for each in judgements)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import harmonic_mean
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ class Measured:
     """The geometric mean of times, the mean of shares, over the same runs as the estimate."""
     candidate: Floats
     evidence: Evidence | None
-    """On log-ratios and differences; None if the scatter between runs is unknown."""
+    """On log-ratios and differences; None if the scatter between runs is unknown, as with one pair in each stage."""
     deviation: Floats
     """The standard deviation of a pair's log-ratio or difference; NaN if unknown."""
     pairs: Ints
@@ -58,7 +59,7 @@ def measure(
     found = [(each, _problem(each, design, gate)) for each in wanted]
     unjudged += [problem for _, problem in found if problem is not None]
     times = [each for each, problem in found if problem is None]
-    others = shares(design.runs)
+    others = shares(design.runs, gate.judged)
     a, b = (_matrix(side, times, others, design.runs) for side in (design.baseline, design.candidate))
     if design.basis is Basis.PAIRS:  # a pair counts as a whole
         gaps = np.isnan(a) | np.isnan(b)
@@ -77,7 +78,8 @@ def measure(
             ]
             same = mean_of(both[1] - both[0])
             extra = bias(both[1] - both[0], deviation=deviation, df=(~np.isnan(b - a)).sum(axis=0) - 1)
-            evidence, deviation = over_pairs(b - a, least=least, slack=slack + extra, stages=stages)
+            over, deviation = over_pairs(b - a, least=least, slack=slack + extra, stages=stages)
+            evidence = over if over.stages else None
         case Basis.RUNS:
             evidence, deviation = over_runs(a, b, least=least, slack=slack)
         case Basis.STATED:
@@ -105,7 +107,7 @@ def over_pairs(
     """From pairs, shape (…, pairs, statistics); NaN marks a pair that is not used.
 
     ``least`` is a lower limit for the standard deviation; ``stages`` says which stage each pair
-    belongs to. A stage with fewer than two pairs is ignored. Also returns the deviations.
+    belongs to. A stage with fewer than two pairs is ignored, so none may be left. Also returns the deviations.
     """
     stage_of = np.array(stages or [0] * differences.shape[-2])
     parts = [differences[..., stage_of == stage, :] for stage in dict.fromkeys(stage_of.tolist())]
@@ -181,7 +183,7 @@ def _share(run: RunFigures, other: str, runs: Sequence[RunFigures]) -> float:
     return hits / attempts if attempts else 0.0
 
 
-def counting_deviation(hits: Floats, attempts_a: Floats, attempts_b: Floats, pairs: int) -> Floats:
+def counting_deviation(hits: Floats, attempts_a: Floats, attempts_b: Floats, pairs: float) -> Floats:
     """The least standard deviation of a pair's difference of a share, due to counting alone.
 
     The arguments are totals over the runs: ``hits`` of both sides, attempts of each. Binomial, with one success and
@@ -196,4 +198,6 @@ def _counting_deviation(share: str, design: Design) -> float:
     sides = (design.baseline, design.candidate)
     counts = [np.array([counted(run, share, design.runs) for run in side], dtype=float) for side in sides]
     (hits_a, attempts_a), (hits_b, attempts_b) = (side.sum(axis=0) for side in counts)
-    return float(counting_deviation(hits_a + hits_b, attempts_a, attempts_b, min(map(len, counts))))
+    # Unpaired runs tell as much as this number of pairs: 2 / (1 / n_a + 1 / n_b), see `over_runs`.
+    pairs = harmonic_mean(map(len, counts))
+    return float(counting_deviation(hits_a + hits_b, attempts_a, attempts_b, pairs))

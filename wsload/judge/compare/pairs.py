@@ -137,11 +137,12 @@ def pair_up(runs: Iterable[RunFigures]) -> Pairing:
     )
 
 
-def design(runs: Sequence[RunFigures], *, stated: bool = False) -> Design | None:
+def design(runs: Sequence[RunFigures], *, stated: bool = False, paired: bool = False) -> Design | None:
     """How these runs can be compared; None if a side has no valid run.
 
-    Pairs are used if there are two or more and they leave at most half of a side's valid runs unused.
-    ``stated`` says that the user states the scatter, for one run per side.
+    Pairs are used if there are two or more and they leave at most half of a side's valid runs unused. ``paired`` says
+    that only pairs may be used, as in an experiment; None then means that there is no valid pair. ``stated`` says that
+    the user states the scatter, for one run per side.
     """
     pairing = pair_up(runs)
     ordered = sorted((run for run in runs if run.valid), key=lambda run: run.started_s)
@@ -149,17 +150,17 @@ def design(runs: Sequence[RunFigures], *, stated: bool = False) -> Design | None
     for place, run in enumerate(ordered):
         places[run.side].append(place)
     a, b = (tuple(ordered[place] for place in places[side]) for side in Side)
-    if not (a and b):
+    if not (pairing.pairs if paired else a and b):
         return None
-    if len(pairing.pairs) >= 2 and max(len(a), len(b)) <= 2 * len(pairing.pairs):
+    alone = Basis.STATED if stated else Basis.NONE
+    if paired or (len(pairing.pairs) >= 2 and max(len(a), len(b)) <= 2 * len(pairing.pairs)):
         return Design(
-            basis=Basis.PAIRS,
+            basis=Basis.PAIRS if len(pairing.pairs) >= 2 else alone,
             baseline=tuple(pair[0] for pair in pairing.pairs),
             candidate=tuple(pair[1] for pair in pairing.pairs),
             excluded=pairing.excluded,
             offset=pairing.offset,
         )
-    alone = Basis.STATED if stated else Basis.NONE
     mean_a, mean_b = (sum(places[side]) / len(places[side]) for side in Side)
     return Design(
         basis=Basis.RUNS if len(ordered) > 2 else alone,

@@ -26,7 +26,15 @@ ALWAYS: Final = ("open", "login")
 
 PERCENTILE: Final = re.compile(r"(?P<metric>.+)\.p(?P<percentile>\d{1,2}(?:\.\d{1,6})?)")
 """A statistic's name."""
-_SHARE: Final = re.compile(r"(?P<metric>.+)\.(lost|failed)")
+SHARE: Final = re.compile(r"(?P<metric>.+)\.(lost|failed)")
+"""The name of a share."""
+
+
+def parts_of(statistic: str) -> tuple[str, str]:
+    """A statistic's metric and what of it: ``message`` and ``p99.9``, or ``lost``."""
+    found = PERCENTILE.fullmatch(statistic) or SHARE.fullmatch(statistic)
+    assert found is not None, statistic
+    return found["metric"], statistic[len(found["metric"]) + 1 :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def quantiles(runs: Sequence[RunFigures], asked: Sequence[str]) -> tuple[list[Qu
             found |= dict.fromkeys(Quantile(text, each) for each in PERCENTILES)
         elif part and part["metric"] in known and float(part["percentile"]):
             found[Quantile(part["metric"], float(part["percentile"]))] = None
-        elif not ((share := _SHARE.fullmatch(text)) and share["metric"] in known):
+        elif not ((share := SHARE.fullmatch(text)) and share["metric"] in known):
             unknown.append(Unjudged(name=text, reason="no run has it"))
     return list(found), unknown
 
@@ -138,9 +146,11 @@ def trusted(run: RunFigures, quantile: Quantile) -> bool:
     return quantile.percentile <= run.trusted.get(quantile.metric, 100.0)
 
 
-def shares(runs: Sequence[RunFigures]) -> list[str]:
-    """The shares to judge (``message.lost``, ``open.failed`` …): those that are not 0 in some run."""
-    found: dict[str, None] = {}
+def shares(runs: Sequence[RunFigures], asked: Sequence[str] = ()) -> list[str]:
+    """The shares to judge (``message.lost``, ``open.failed`` …): those asked for, and those not 0 in some run."""
+    known = {name for run in runs for name in run.outcomes}
+    parts = {text: SHARE.fullmatch(text) for text in asked if text not in known}
+    found = dict.fromkeys(text for text, part in parts.items() if part and part["metric"] in known)
     for run in runs:
         for name, each in run.outcomes.items():
             if each.lost:
@@ -155,7 +165,7 @@ def counted(run: RunFigures, share: str, runs: Sequence[RunFigures]) -> tuple[in
 
     If a name only ever fails, such as errors in a task, it is the attempts of the whole run.
     """
-    metric, _, part = share.rpartition(".")
+    metric, part = parts_of(share)
     mine = run.outcomes.get(metric)
     hits = 0 if mine is None else mine.lost if part == "lost" else mine.failed
     timed = any(each.answered or each.lost for other in runs if (each := other.outcomes.get(metric)))

@@ -77,40 +77,43 @@ EARLY_SHARE: Final = 0.15
 """`LookPlan.early_share` for ``--stop-early``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """The result of a look at the runs so far."""
-
-    stop: bool
-    """Whether the verdict is clear; always true at the last look."""
-    comparison: Comparison | None
-    """Judged at this look's level, so its bounds hold however many looks there were; None if there are too few
-    pairs for a look."""
-
-
 def look(
     runs: Sequence[RunFigures],
     plan: LookPlan,
     gate: Gate = DEFAULT_GATE,
     *,
     calibration: Sequence[RunFigures] = (),
-    last: bool = False,
-) -> Look:
-    """Judges the runs made so far, at this look's share of the gate's alpha; call it after each pair.
+) -> Comparison | None:
+    """The look at the runs made so far, before the last planned pair; None if none is due. Call it after each pair.
 
-    ``last`` says that no more runs will come: the plan is complete, or the experiment was ended for a reason
-    unrelated to its figures. Looking twice at the same pairs counts as one look.
+    The experiment may stop if the verdict is in `CLEAR`. Looking twice at the same pairs counts as one look.
+    An extension has no looks: its share is for the judgement after its last pair.
     """
-    done = len(pair_up(runs).pairs)
+    extended = any(run.stage for run in runs)
+    if extended or not plan.early_looks or not plan.first_look <= len(pair_up(runs).pairs) < plan.pairs:
+        return None
+    return judged(runs, plan, gate, calibration=calibration, early=True)
+
+
+def judged(
+    runs: Sequence[RunFigures],
+    plan: LookPlan,
+    gate: Gate = DEFAULT_GATE,
+    *,
+    calibration: Sequence[RunFigures] = (),
+    early: bool = False,
+) -> Comparison:
+    """Judges an experiment's runs in pairs, at their stage's share of the gate's alpha, whatever their number.
+
+    So the bounds hold however many looks there were. ``early`` says that the stopping rule ended the experiment: its
+    share is then that of a look.
+    """
     stage = max((run.stage for run in runs), default=0)
-    last = last or stage > 0 or done >= plan.pairs
-    if not last and (done < plan.first_look or not plan.early_looks):
-        return Look(stop=False, comparison=None)
-    share = plan.extension(stage) if stage else plan.last if last else plan.early
-    comparison = compare(
+    share = plan.extension(stage) if stage else plan.early if early else plan.last
+    return compare(
         runs,
         replace(gate, alpha=share * gate.alpha),
         calibration,
+        paired=True,
         extension=plan.extension(stage + 1) / share,
     )
-    return Look(stop=last or comparison.verdict in CLEAR, comparison=comparison)

@@ -25,6 +25,7 @@ import numpy as np
 
 from wsload.errors import UsageError
 from wsload.judge.compare.inference import Bools, Evidence, Floats, holm_levels
+from wsload.judge.compare.selection import parts_of
 
 SLOWER_SHARE: Final = 0.8
 """The part of alpha for *slower* and *fails more*; the rest is for *faster*, on which nobody has to act."""
@@ -95,7 +96,7 @@ class Gate:
     def scatter_of(self, statistic: str) -> float | None:
         """The stated scatter of a statistic between runs, or None."""
         stated = dict(self.scatter)
-        return stated.get(statistic, stated.get(statistic.rpartition(".")[2], stated.get("")))
+        return stated.get(statistic, stated.get(parts_of(statistic)[1], stated.get("")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,8 +17,8 @@ GRID: Final = tuple(
 )
 """Percentiles evenly spaced on a logarithmic axis of 1 - p, five per halving, and the usual ones."""
 
-PHASES: Final = ("open.dns", "open.tcp", "open.tls", "open.upgrade")
-"""Consecutive parts of ``open``."""
+PHASES: Final = ("open.redirect", "open.dns", "open.tcp", "open.tls", "open.upgrade")
+"""Consecutive parts of ``open``: the way to the final address, and then there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class Opening:
 def opening(histograms: Mapping[str, Histogram]) -> Opening:
     """How the mean of ``open`` divides into its phases.
 
-    A phase that only some openings had (name resolution, TLS) is weighted with their share. The histograms also hold
-    the phases of failed openings, which are assumed to be similar.
+    A phase that only some openings had (redirects, name resolution, TLS) is weighted with their share. The
+    histograms also hold the phases of failed openings, which are assumed to be similar.
     """
     whole = histograms.get("open", Histogram())
     phases = {}

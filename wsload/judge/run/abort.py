@@ -25,6 +25,7 @@ from wsload.results.run import CheckOutcome, CheckState
 from wsload.words import clock, duration_ns, span
 
 _OPPOSITES: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_ABORT_ON: Final = "--ws-abort-on "
 _LONGEST_S: Final = 3_600
 _HALVED_S: Final = 2
 
@@ -97,10 +98,15 @@ class Sentry:
         return outcome.state is CheckState.FAILED and outcome.got != "no samples"
 
 
+def is_abort(outcome: CheckOutcome) -> bool:
+    """Whether `aborted` made it."""
+    return _ABORT_ON in outcome.reason
+
+
 def aborted(outcome: CheckOutcome, condition: Condition, at_s: float) -> CheckOutcome:
     """The failed check of a run that was ended ``at_s`` seconds after its start."""
     return replace(
         outcome,
         reason=f"over {span(condition.for_s)}, so the run was ended at {clock(at_s)} "
-        f"(--ws-abort-on '{condition.text}')",
+        f"({_ABORT_ON}'{condition.text}')",
     )

@@ -43,6 +43,7 @@ from typing import Final
 
 from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
+from wsload.measure.joined import apart
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import LAGGED, SUFFIXES, TOO_LATE, UNLAGGED, Kind, for_people, split
 from wsload.results.trust import ALL, NONE
@@ -138,7 +139,7 @@ def doubt_of(metric: str, totals: Totals) -> str:
     """Why nothing of this metric is trusted, regardless of lateness; empty if there is no such reason."""
     name, _ = split(metric)
     if totals.counters.get(name + UNPAIRED):
-        why = (key.removeprefix(f"{name}: ") for key in totals.counters if key.startswith(f"{name}: "))
+        why = (said for what, said in map(apart, totals.counters) if what == name and said)
         return f"{UNPROVED}: {next(why, 'their order does not show it')}"
     if totals.counters.get(name + OVERLAPPED):
         return f"{UNPROVED}: several requests were outstanding at once, and the answers quote none of them"

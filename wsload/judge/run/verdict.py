@@ -8,12 +8,12 @@ from typing import Final
 
 from wsload.judge.figures.samples import BEYOND, needed
 from wsload.judge.run.causes import Cause, cause_of
-from wsload.judge.run.doubts import DERIVED, KEYS, SHORTFALL, doubts
+from wsload.judge.run.doubts import KEYS, SHORTFALL, doubts
 from wsload.judge.run.trust import TO_PROVE, TOLERANCE_NS, doubt_of, levels
 from wsload.judge.run.watch import Watch, standouts
 from wsload.measure.interval import Totals
 from wsload.measure.names import SERVICE, Kind
-from wsload.results.run import RunInfo, RunWarning
+from wsload.results.run import RunWarning
 from wsload.results.trust import ALL, NONE, Standing, Trust
 from wsload.words import counted, listed, number
 
@@ -66,13 +66,6 @@ def judge(
         ),
         warnings=tuple(sorted(found, key=lambda warning: not warning.invalidates)),
     )
-
-
-def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
-    """The verdict on a part of a stored run, added up in ``watch``; warnings raised during the run are kept."""
-    tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
-    noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
-    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
 
 
 _Verdict = tuple[Standing, str, str]

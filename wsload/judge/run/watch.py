@@ -43,11 +43,14 @@ def judged(interval: Interval) -> Interval:
 class Watch:
     """Adds up the intervals of one process."""
 
-    def __init__(self, name: str, of: Callable[[], Totals] | None = None) -> None:
-        """``of`` gives the totals of a process whose intervals are added up elsewhere too."""
+    def __init__(self, name: str, of: Callable[[], Totals] | None = None, *, together: bool = False) -> None:
+        """``of`` gives the totals of a process whose intervals are added up elsewhere too; ``together`` says that the
+        intervals are those of several processes added up, of which none can be told to be full.
+        """
         self.name = name
         """For warnings; empty if there is only one process."""
         self._of = of
+        self._together = together
         self._totals = Totals()
         self.reset()
 
@@ -80,7 +83,7 @@ class Watch:
             return
         share = interval.counters.get("cpu_ns", 0) / 1e9 / interval.length_s
         self.seconds += 1
-        self.busy += share > BUSY
+        self.busy += share > BUSY and not self._together
         self.last = share
         self.peak = max(self.peak, share)
 

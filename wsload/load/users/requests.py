@@ -21,6 +21,7 @@ from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
 from wsload.load.users.states import State
 from wsload.load.users.tally import Check, Draining, cut, lateness_of, record_answer
+from wsload.measure.joined import joined
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind
 
@@ -215,7 +216,7 @@ class RequestingConnection(KeptConnection):
             recorder.count.unpaired += 1
             for name in names:
                 recorder.add(f"{name}.unpaired")
-                recorder.add(f"{name}: {doubt}")
+                recorder.add(joined(name, doubt))
         pairing.doubts.clear()
 
     # Giving up

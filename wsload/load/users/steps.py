@@ -12,6 +12,7 @@ from wsload.load.users.due import current_due
 from wsload.load.users.lingering import Lingering, current_lingering
 from wsload.load.users.tally import cut
 from wsload.load.users.ways_out import WAYS_OUT, parts
+from wsload.measure.joined import joined
 from wsload.measure.names import Kind
 
 UNFINISHED: Final = "unfinished at the end"
@@ -52,7 +53,7 @@ class Step:
             error = parts(error)[-1]
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
             if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
-                recorder.add(f"{self._figures.name}: {UNFINISHED}")
+                recorder.add(joined(self._figures.name, UNFINISHED))
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
             detail = error.detail if isinstance(error, WorkloadError) else str(error)

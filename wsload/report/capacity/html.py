@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,30 +79,30 @@ def _figures(report: CapacityReport) -> Iterator[tuple[str, str, str]]:
 
 def chart_data(report: CapacityReport) -> dict[str, Any]:
     """Everything that ``capacity.js`` draws, by the names it uses; times in ms."""
+    sides: list[dict[str, Any]] = [
+        {
+            "name": side.called if report.contrast else side.name,
+            "known": bool(side.steps),
+            "low": _short(side.look.low),
+            "high": _short(side.look.high),
+            "estimate": _short(side.look.estimate),
+            "steps": [_step(report, side, step) for step in sorted(side.steps, key=lambda each: each.rate)],
+        }
+        for side in report.sides
+    ]
+    drawn = {step["curve"]["name"] for side in sides for step in side["steps"] if step["curve"]}
     return {
         "unit": report.unit,
         "users": report.plan.whole,
-        "bounds": list(_bounds(report)),
-        "sides": [
-            {
-                "name": side.called if report.contrast else side.name,
-                "known": bool(side.steps),
-                "low": _short(side.look.low),
-                "high": _short(side.look.high),
-                "estimate": _short(side.look.estimate),
-                "steps": [
-                    _step(report, side, step) for step in sorted(side.steps, key=lambda each: each.rate)
-                ],
-            }
-            for side in report.sides
-        ],
+        "bounds": list(_bounds(report, drawn)),
+        "sides": sides,
     }
 
 
-def _bounds(report: CapacityReport) -> Iterator[dict[str, Any]]:
-    """The bounds on percentiles of what is drawn."""
+def _bounds(report: CapacityReport, drawn: Collection[str]) -> Iterator[dict[str, Any]]:
+    """The bounds on percentiles of the names that are drawn; on all percentiles if these are not known."""
     for check in map(parse_check, report.checks):
-        if re.fullmatch(r"p[\d.]+", check.statistic):
+        if re.fullmatch(r"p[\d.]+", check.statistic) and (not drawn or check.name in drawn):
             yield {"label": check.expression, "ms": check.bound / 1e6}
 
 
@@ -127,11 +127,13 @@ def _curve(report: CapacityReport, step: StepFigures) -> dict[str, Any] | None:
         totals = open_run(report.path / step.run).totals()
     except ResultsError:
         return None
-    histogram = totals.histograms.get(summarize(totals).leading or "")
+    name = summarize(totals).leading or ""
+    histogram = totals.histograms.get(name)
     if histogram is None or not histogram.total:
         return None
     found = shape(histogram)
     return {
+        "name": name,
         "at": [round(each, 6) for each in found.percentiles],
         "ms": [_ms(each) for each in found.values_ns],
     }

@@ -121,7 +121,7 @@ def _refusal(differences: Sequence[str]) -> str:
 
 
 def _check_judged(figures: Sequence[RunFigures], gate: Gate) -> None:
-    known = sorted({name for run in figures for name in run.requests & run.outcomes.keys()})
+    known = sorted({printable(name) for run in figures for name in run.requests & run.outcomes.keys()})
     known += [name for name in ("open", "login", "delivery") if any(name in run.outcomes for run in figures)]
     for unknown in quantiles(figures, gate.judged)[1]:
         near = get_close_matches(unknown.name.rpartition(".p")[0] or unknown.name, known, n=1)

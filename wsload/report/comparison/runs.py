@@ -12,9 +12,8 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.outcomes import outcomes_of
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
+from wsload.judge.run.anew import judge_anew, watch_of
 from wsload.judge.run.standing import unusable
-from wsload.judge.run.verdict import judge_anew
-from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
 from wsload.report.comparison.seconds import BySecond, Second
@@ -127,7 +126,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _read(
     run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
 ) -> ComparedRun:
-    watch, info, server, damage = Watch(""), run.info, None, ""
+    watch, info, server, damage = watch_of(run), run.info, None, ""
     length_s = info.options.get("run_time")  # the same for both sides of a pair
     by_second = BySecond(length_s if isinstance(length_s, int | float) else 0.0)
     try:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from wsload.judge.compare.pairs import Basis, Side
-from wsload.judge.compare.selection import Unjudged
+from wsload.judge.compare.selection import Unjudged, parts_of
 from wsload.judge.compare.verdict import Judgement, Verdict
 from wsload.report.comparison.comparison import ComparisonReport
 from wsload.words import change, changes, counted, listed, milliseconds, ms, percent, percent_up, span
@@ -36,6 +36,8 @@ def headline(report: ComparisonReport) -> str:
             by = f"{which.name} by {milliseconds(abs(which.shift))}, {change(which.change)}"
             return f"{b} is {verdict} than {a}: " + (f"{named(judged, verdict)}; {by}" if more else by)
         case Verdict.NOT_SLOWER:
+            if all(each.is_share for each in judged):
+                return f"{b} does not fail more than {a}; no time was to be judged"
             return f"{b} is not slower than {a}: {_widest(report)}"
         case Verdict.INCONCLUSIVE:
             return _open_questions(report, a, b)
@@ -49,7 +51,7 @@ def headline(report: ComparisonReport) -> str:
 
 
 def _failing(worst: Judgement) -> str:
-    metric, _, how = worst.name.rpartition(".")
+    metric, how = parts_of(worst.name)
     return f"{metric} {percent(worst.candidate)} {how}, compared with {percent(worst.baseline)}"
 
 
@@ -61,11 +63,7 @@ def _widest(report: ComparisonReport) -> str:
     small = [each for each in times if each.high is not None and each.high - 1 > gate.same_within]
     bounds = [f"{percent_up(max(0.0, *near))}"] if near else []
     bounds += [milliseconds(gate.shift_ns)] if small else []
-    return (
-        f"at most {listed(bounds, 'or')} slower in everything that was judged"
-        if bounds
-        else "it does not fail more"
-    )
+    return f"at most {listed(bounds, 'or')} slower in everything that was judged"
 
 
 def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
@@ -78,14 +76,14 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
             f"One run per side can't tell whether {b} is slower than {a}, because even two runs of the same "
             f"build differ{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
         )
-    if not comparison.judgements and not comparison.unjudged:
-        return "The runs recorded nothing that could be judged"
     if names := named(comparison.judgements, Verdict.INCONCLUSIVE):
         open_shares = [
             each for each in comparison.judgements if each.is_share and each.verdict is Verdict.INCONCLUSIVE
         ]
         worse = f"is slower than {a}" + (" or fails more" if open_shares else "")
         return f"Can't tell yet whether {b} {worse}; undecided: {names}"
+    if not comparison.unjudged:
+        return "The runs recorded no times that could be judged"
     blocking = [each.name for each in comparison.unjudged if each.blocks] or [
         each.name for each in comparison.unjudged
     ]
@@ -98,9 +96,9 @@ def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
     A metric alone means that all of its judged statistics have it.
     """
     found = []
-    for metric, group in groupby(judgements, key=lambda each: each.name.rpartition(".")[0]):
+    for metric, group in groupby(judgements, key=lambda each: parts_of(each.name)[0]):
         every = list(group)
-        having = [each.name.rpartition(".")[2] for each in every if each.verdict is verdict]
+        having = [parts_of(each.name)[1] for each in every if each.verdict is verdict]
         if having:
             found.append(metric if len(having) == len(every) > 1 else f"{metric} {listed(having)}")
     return shortened(found)

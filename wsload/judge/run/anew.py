@@ -1,0 +1,53 @@
+"""A stored run judged anew: another stretch of it, or one that was never judged."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from wsload.errors import ResultsError, UsageError
+from wsload.judge.run.abort import is_abort
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.doubts import DERIVED
+from wsload.judge.run.grammar import parse_check
+from wsload.judge.run.trust import TOLERANCE_NS
+from wsload.judge.run.verdict import Judgement, judge
+from wsload.judge.run.watch import Watch
+from wsload.measure.interval import Totals
+from wsload.results.reader import StoredRun
+from wsload.results.run import CheckOutcome, CheckState, RunInfo
+
+
+def watch_of(run: StoredRun) -> Watch:
+    """Adds up a stored run's intervals, which are those of all its processes together."""
+    processes: object = None
+    with suppress(ResultsError):
+        processes = (run.summary() or {}).get("processes")
+    return Watch("", together=isinstance(processes, list) and len(processes) > 1)
+
+
+def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
+    """The verdict on the part of a stored run in ``watch``; warnings raised during the run are kept."""
+    tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
+    noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
+    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
+
+
+def judged_anew(info: RunInfo, watch: Watch) -> RunInfo:
+    """The run with the trust, warnings and checks of the part of it in ``watch``."""
+    found = judge_anew(info, watch)
+    tolerance_ns = None if info.options.get("ws_allow_invalid") else found.trust.tolerance_ns
+    checks = tuple(_checked_anew(check, info, watch.totals, tolerance_ns) for check in info.checks)
+    return replace(info, trust=found.trust, warnings=found.warnings, checks=checks)
+
+
+def _checked_anew(
+    before: CheckOutcome, info: RunInfo, totals: Totals, tolerance_ns: float | None
+) -> CheckOutcome:
+    if is_abort(before):  # of the seconds before the run was ended, whatever else is looked at
+        return before
+    try:
+        check = parse_check(before.expression, info.labels)
+    except UsageError as error:
+        return replace(before, state=CheckState.UNJUDGED, got="–", reason=f"the check can't be read: {error}")
+    return evaluate(check, totals, info.labels, tolerance_ns)
