@@ -54,31 +54,33 @@ def resolve_url(url: str, host: str | None = None) -> str:
             )
     if unix := _UNIX.fullmatch(base or url):
         return _resolve_unix(unix, base and url)
+    for given in (url, base):
+        if any(character.isspace() for character in given):
+            raise UsageError(f"the URL {redact_url(given)!r} has a space in it")
+    shown = redact_url(
+        base or url
+    )  # a mistake lies in the host's part, and what follows it may hold a secret
     try:
         text = _joined(base, url) if relative else url
         parts = split(text)
     except ValueError as error:
-        raise UsageError(f"the URL {redact_url(base or url)!r} can't be read: {error}") from None
+        raise UsageError(f"the URL {shown!r} can't be read: {error}") from None
     if not parts.scheme or not parts.hostname:
-        raise UsageError(
-            f"the URL {redact_url(text)!r} names no host: give --host ws://HOST:PORT or a whole URL"
-        )
+        raise UsageError(f"the URL {shown!r} names no host: give --host ws://HOST:PORT or a whole URL")
     if parts.scheme.lower() not in _SCHEMES:
         raise UsageError(
-            f"the URL {redact_url(text)!r} has the scheme {parts.scheme!r}: "
+            f"the URL {shown!r} has the scheme {parts.scheme!r}: "
             "ws, wss, http, https and ws+unix can be opened"
         )
     if parts.port == 0:
-        raise UsageError(f"the URL {redact_url(text)!r} has port 0: nothing listens there")
-    if any(character.isspace() for character in text):
-        raise UsageError(f"the URL {redact_url(text)!r} has a space in it")
+        raise UsageError(f"the URL {shown!r} has port 0: nothing listens there")
     scheme = _SCHEMES[parts.scheme.lower()]
     found = urlunsplit((scheme, parts.netloc, parts.path or "/", parts.query, ""))
     try:
         parse_uri(found)
     except (InvalidURI, UnicodeError) as error:
         reason = error.msg if isinstance(error, InvalidURI) else "its host or user can't be encoded"
-        raise UsageError(f"the URL {redact_url(text)!r} can't be opened: {reason}") from None
+        raise UsageError(f"the URL {shown!r} can't be opened: {reason}") from None
     return found
 
 
