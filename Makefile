@@ -22,8 +22,8 @@ demo: $(VENV)/.demo  ## Load the embedded chat server for 20 seconds
 test: $(VENV)/.dev  ## The quick tests, a few minutes
 	$(call pytest,$(QUICK))
 
-integration: $(VENV)/.dev  ## All other tests with real servers, browsers and brokers
-	$(call pytest,tests --ignore tests/truth $(QUICK:%=--ignore %))
+integration: $(VENV)/.dev  ## All other tests with real servers, browsers and brokers; they mostly wait, so six at a time
+	$(call pytest,-n 6 tests --ignore tests/truth $(QUICK:%=--ignore %))
 
 truth: $(VENV)/.dev  ## Figures held to a known truth, by themselves
 	$(call pytest,-n 0 tests/truth)
