@@ -271,13 +271,11 @@ class Lifecycle:
             gevent.sleep(0.5)
 
 
-def settings_of(
-    environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
-) -> Settings:
+def settings_of(environment: Any, *, host_known: bool) -> Settings:
     """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
     judges = not isinstance(environment.runner, WorkerRunner)
-    settings = Settings.of(options or environment.parsed_options or Namespace(), judges=judges)
-    targets_of(environment, settings, host_known=host_known, form_host=form_host)
+    settings = Settings.of(environment.parsed_options or Namespace(), judges=judges)
+    targets_of(environment, settings, host_known=host_known)
     return settings
 
 
