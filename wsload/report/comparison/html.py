@@ -20,10 +20,13 @@ from wsload.report.comparison.tables import (
     runs_table,
     sides_table,
 )
+from wsload.report.drawn import in_ms, short
 from wsload.report.page import page
-from wsload.results.files import replace_file
+from wsload.results.files import store
 from wsload.words import when
 
+DIGITS: Final = 5
+"""Of the charts' figures: as many as a screen can show."""
 BANNERS: Final = {
     Verdict.FAILS_MORE: ("bad", "Fails more."),
     Verdict.SLOWER: ("bad", "Slower."),
@@ -37,10 +40,7 @@ BANNERS: Final = {
 
 def write_page(report: ComparisonReport, path: Path) -> None:
     """Writes the page; raises `UsageError` if it can't be written."""
-    try:
-        replace_file(path, render(report))
-    except OSError as error:
-        raise UsageError(f"--html {str(path)!r}: can't be written ({error.strerror})") from None
+    store(path, render(report), what=f"--html {str(path)!r}:", error=UsageError)
 
 
 def render(report: ComparisonReport) -> bytes:
@@ -172,9 +172,8 @@ def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float | None]]:
 
 
 def _ms(value_ns: float | None) -> float | None:
-    return None if value_ns is None else _short(value_ns / 1e6)
+    return in_ms(value_ns, DIGITS)
 
 
 def _short(value: float | None) -> float | None:
-    """Five digits, as much as a screen can show."""
-    return None if value is None else float(f"{value:.5g}")
+    return None if value is None else short(value, DIGITS)
