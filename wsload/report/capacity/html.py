@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from wsload.errors import ResultsError
-from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.search import Outcome
 from wsload.judge.capacity.step import StepFigures
 from wsload.judge.figures.shape import shape
@@ -26,7 +25,6 @@ from wsload.words import listed, when
 PAGE: Final = "capacity.html"
 DIGITS: Final = 4
 """Of the charts' figures: as many as a screen can show."""
-_TONES: Final = {ExitCode.OK: "good", ExitCode.INCONCLUSIVE: "doubtful"}
 
 
 def write_page(report: CapacityReport) -> Path:
@@ -43,7 +41,7 @@ def render(report: CapacityReport) -> bytes:
         scripts=("capacity.js",),
         title=_title(report),
         headline=headline(report),
-        tone=_TONES.get(report.exit_code, "bad"),
+        tone=report.tone,
         findings=list(findings(report)),
         checks=report.checks,
         servers=[(f"{side.called}: " if report.contrast else "", side.how) for side in report.sides],

@@ -10,7 +10,6 @@ from wsload.errors import UsageError
 from wsload.judge.compare.curve import CurvePoint
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES
-from wsload.judge.compare.verdict import Verdict
 from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.sentences import basis_sentence, headline, shown_change, shown_value
 from wsload.report.comparison.tables import (
@@ -27,15 +26,6 @@ from wsload.words import when
 
 DIGITS: Final = 5
 """Of the charts' figures: as many as a screen can show."""
-BANNERS: Final = {
-    Verdict.FAILS_MORE: ("bad", "Fails more."),
-    Verdict.SLOWER: ("bad", "Slower."),
-    Verdict.FASTER: ("good", "Faster."),
-    Verdict.NOT_SLOWER: ("good", "Not slower."),
-    Verdict.INCONCLUSIVE: ("doubtful", "Inconclusive."),
-    Verdict.NO_VALID_RUNS: ("bad", "No valid runs."),
-}
-"""By verdict, the banner's class and first words."""
 
 
 def write_page(report: ComparisonReport, path: Path) -> None:
@@ -52,7 +42,8 @@ def render(report: ComparisonReport) -> bytes:
         report=report,
         title=f"{b} compared with {a}",
         headline=headline(report),
-        banner=BANNERS[report.comparison.verdict],
+        tone=report.comparison.verdict.tone,
+        verdict=report.comparison.verdict.capitalize(),
         span=_span(report),
         basis=basis_sentence(report),
         figures=_figures(report),
