@@ -50,6 +50,13 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-beside-build", {"default": "beside", "metavar": "LABEL", "help": "With --ws-beside: the label of that server's build. Default: beside."}),
 )  # fmt: skip
 
+DEFAULTS: Final[dict[str, Any]] = {
+    name[2:].replace("-", "_"): settings.get(
+        "default", False if settings.get("action") == "store_true" else None
+    )
+    for name, settings in OPTIONS
+}
+"""By their names among the parsed ones; None for those that can be repeated."""
 
 FORM: Final = {
     "--ws-rate": "tasks/s: 200, poisson:200",
