@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
-from wsload.load.users.due import NEVER_DUE, current_due
-from wsload.load.users.greeting import greeting, is_here
+from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries

@@ -15,9 +15,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from wsload.load.users.overlap import COMPARED, Overlap, Words, words_of
 from wsload.load.users.recent import Recent
-from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
+from wsload.load.users.rules import (
+    COMPARED,
+    NOTHING,
+    Match,
+    Overlap,
+    Rule,
+    Words,
+    accepts,
+    origin_of,
+    words_of,
+)
 from wsload.measure.names import Figures
 
 
