@@ -43,10 +43,8 @@ _EXHAUSTED: Final = {
 }
 
 
-KEYS: Final = (
-    "messages arrived whose key matches no request: key_of must return the request's very key (1 is not '1')"
-)
-"""The remedy where keys don't meet."""
+KEYS: Final = "messages arrived whose key matches no request: key_of must return exactly the request's key (1 is not '1')"
+"""The remedy for messages whose keys match no request."""
 
 
 def doubts(totals: Totals) -> list[RunWarning]:

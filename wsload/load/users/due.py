@@ -17,7 +17,7 @@ class Due:
         """How late the load generator started the task."""
 
     def take(self, now_ns: int) -> tuple[int, int]:
-        """When the message sent now was due, and how late the load generator started its task; used up by one call."""
+        """When the message sent now was due, and how late its task started, in ns; a second call no longer knows."""
         found = (self.due_ns or now_ns), self.lag_ns
         self.due_ns = self.lag_ns = 0
         return found

@@ -1,4 +1,4 @@
-"""Who may use a connection before `on_connect` has returned: that hook, and those that are given its messages.
+"""Decides who may use a connection while `on_connect` runs: that hook, and the hooks that receive its messages.
 
 A connection's callbacks run in copies of the context in which it was opened, as does whatever task the hooks make.
 """
@@ -14,7 +14,7 @@ _here: ContextVar[object] = ContextVar("_here", default=None)
 
 @contextlib.contextmanager
 def greeting() -> Iterator[object]:
-    """Opens and greets a connection in this block; yields the mark by which `is_here` recognizes its context."""
+    """Marks the context in which a connection is opened and `on_connect` runs; yields the mark for `is_here`."""
     mark = object()
     token = _here.set(mark)
     try:
@@ -24,5 +24,5 @@ def greeting() -> Iterator[object]:
 
 
 def is_here(mark: object) -> bool:
-    """Whether this runs in the context of that greeting, or in a copy of it."""
+    """Whether this runs in the context with that mark, or in a copy of it."""
     return _here.get() is mark

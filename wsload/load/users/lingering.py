@@ -14,7 +14,7 @@ class Lingering:
         self.outer = outer
         """That of the step around this one."""
         self.periods: list[tuple[int, int]] = []
-        """When it waited, from and to. They don't overlap: time in which two connections linger counts once."""
+        """Start and end of each wait. They don't overlap: while two connections linger, the time counts once."""
         self._at_once = 0
         self._since_ns = 0
 
@@ -25,18 +25,18 @@ class Lingering:
         self._at_once += 1
 
     def end(self, now_ns: int) -> None:
-        """A connection has lingered; while others still do, nobody may be waiting for those."""
+        """A connection has lingered. Others may still do so, but perhaps no task is waiting for them."""
         self.periods.append((self._since_ns, now_ns))
         self._since_ns = now_ns
         self._at_once -= 1
 
 
 current_lingering: ContextVar[Lingering | None] = ContextVar("current_lingering", default=None)
-"""That of the innermost step in this context, which the tasks that it starts share."""
+"""The waits of the innermost step in this context; tasks that the step starts share it."""
 
 
 def around_here() -> list[Lingering]:
-    """That of each step in this context."""
+    """The waits of every step in this context, innermost first."""
     found, each = [], current_lingering.get()
     while each is not None:
         found.append(each)

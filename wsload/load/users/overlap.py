@@ -1,7 +1,8 @@
-"""Whether an answer quotes its request, where several without keys were outstanding at once and only order pairs them.
+"""Whether an answer quotes its request, if several without keys were outstanding at once and are paired by order.
 
-An answer that has a word which only its own request has proves the pairing, unless it has another's word as well. Once
-an answer proved nothing, it may have been that of a later request, so those prove nothing either.
+An answer with a word that occurs only in its own request proves the pairing, unless it also has a word of another
+request. After an answer that proves nothing, the following ones prove nothing either, since it may belong to one of
+their requests.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def words_of(data: str | bytes) -> Words:
 
 
 class Overlap:
-    """The answers since several requests were outstanding at once, until none is."""
+    """The answers from the moment several requests were outstanding at once until none is outstanding."""
 
     __slots__ = ("_answered", "proved")
 
@@ -37,7 +38,7 @@ class Overlap:
         """The words of the requests that were answered."""
 
     def contradicts(self, answer: Any, sent: Words, outstanding: Iterable[Words]) -> bool:
-        """Takes in the answer to the request with the words ``sent``, and updates `proved`.
+        """Processes the answer to the request with the words ``sent``, and updates `proved`.
 
         Returns whether the answer quotes another request instead.
         """

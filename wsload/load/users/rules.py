@@ -18,12 +18,12 @@ class Rule:
 
     def __init__(self, match: Match | None) -> None:
         self.match = match
-        """That of the last request; None if any message is an answer."""
+        """The match of the last request; None if any message is an answer."""
         # A function that captures nothing can't know which request it is for.
         self.specific: bool | None = False if match is None or _captures_nothing(match) else None
         """Whether matches reject the answers of other requests; None while that is unknown."""
         self.name = ""
-        """That of the last request."""
+        """The name of the last request."""
         self.names: set[str] = set()
         self.answer: Any = NOTHING
         """The last answer."""
