@@ -43,7 +43,9 @@ _EXHAUSTED: Final = {
 }
 
 
-KEYS: Final = "messages arrived whose key matches no request: key_of must return exactly the request's key (1 is not '1')"
+KEYS: Final = (
+    "messages arrived whose key matches no request: key_of must return the request's exact key (1 is not '1')"
+)
 """The remedy for messages whose keys match no request."""
 
 
