@@ -55,7 +55,7 @@ types: $(VENV)/.dev  ## Types
 docs: $(VENV)/.dev  ## The documentation, into docs/_build/html
 	LOCUST_SKIP_MONKEY_PATCH=1 $(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-bench: $(VENV)/.bench  ## wsload beside the others, about 13 minutes
+bench: $(VENV)/.bench  ## wsload beside the others, about 14 minutes
 	$(BIN)/python -m benchmarks
 
 fuzz: $(VENV)/.dev  ## Whatever bytes come in: each target for a minute; more by SECONDS=

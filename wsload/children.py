@@ -30,7 +30,7 @@ MAX_ERRORS_BYTES: Final = 64 * 1024
 _TAIL_BYTES: Final = 16 * 1024
 _STEP_S: Final = 0.02
 _OPERATORS: Final = frozenset(("&&", "||", "|", ";", "&", ">", ">>", "<"))
-"""Words that a shell reads, and a program hardly ever gets."""
+"""Shell operators, which hardly ever are meant as arguments of a program."""
 
 
 def environment() -> dict[str, str]:

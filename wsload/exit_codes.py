@@ -6,7 +6,7 @@
 | 1 | `ExitCode.FAILED` | a check failed, the candidate is slower or fails more, the selftest failed |
 | 2 | `ExitCode.USAGE` | a mistake in the command or its files; nothing was measured |
 | 3 | `ExitCode.UNTRUSTED` | the figures, or those that a check is on, can't be trusted |
-| 4 | `ExitCode.INCONCLUSIVE` | there is no result yet, or the experiment was cut short |
+| 4 | `ExitCode.INCONCLUSIVE` | a comparison or search has no clear result, or was cut short |
 | 5 | `ExitCode.NOTHING_MEASURED` | the load ran, but there is no figure to judge |
 | 6 | `ExitCode.SERVER_FAILED` | the server under test did not start, or ended while it was loaded |
 | 7 | `ExitCode.BROKEN` | wsload could not do its work, or has a bug |

@@ -199,7 +199,7 @@ def stored(results: Path, build: str, number: int, scale: float) -> None:
 @pytest.mark.parametrize(
     ("scale", "codes", "verdict"), [(1.0, {"0", "4"}, 0), (3.0, {"1"}, 1)], ids=["like it", "slower"]
 )
-def test_the_baseline_comes_from_the_artefacts_of_its_branch(
+def test_the_baseline_comes_from_the_artifacts_of_its_branch(
     tmp_path: Path, scale: float, codes: set[str], verdict: int
 ) -> None:
     runner = Runner(tmp_path, baseline="main", artifact="load")
@@ -226,18 +226,24 @@ def test_the_baseline_comes_from_the_artefacts_of_its_branch(
         "t0ken me/mine run list --branch main --workflow load --status success --limit 5 "
     )
     assert [line.split()[4] for line in asked[1:]] == ["11", "12"]
-    assert "run 12 has no artefact load" in done.stdout
+    assert "run 12 has no artifact load" in done.stdout
     assert runner.output("compare.outputs.code") in codes, done.stdout + done.stderr
     assert "message" in (runner.temp / "summary").read_text("utf-8")
     assert runner.step("Verdict").returncode == verdict
 
 
-def test_the_first_time_there_is_no_baseline(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [(1, "There is no baseline of main yet"), (0, "This job left no results")],
+    ids=["the first time", "a job that failed"],
+)
+def test_nothing_is_compared_where_a_side_is_missing(tmp_path: Path, runs: int, told: str) -> None:
     runner = Runner(tmp_path, baseline="main")
     runner.program("gh", "true")
+    stored(tmp_path, "new", runs, 1.0)
     done = runner.step("Compare with the baseline", RESULTS=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert "There is no baseline of main yet" in done.stdout
+    assert told in done.stdout
     assert runner.output("compare.outputs.code") == ""
 
 

@@ -1,4 +1,4 @@
-"""The page of a search in a real browser: every chart is drawn, nothing is fetched, nothing is cut off."""
+"""The report of a capacity search in a real browser: every chart is drawn, nothing is fetched, nothing is cut off."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(calibrations=[{"a": "x"}]), "not an experiment"),
         (changed(calibrations=5), "not an experiment"),
         (changed(calibrations=[{"a": "x", "b": "y", "valid": True}]), "more runs than planned"),
-        (changed(runs=[RUN | {"slot": 2}]), "not numbered as in its plan"),
+        (changed(runs=[RUN | {"slot": 2}]), "the numbers of its runs don't match its plan"),
         (changed(runs=[RUN | {"slot": at + 1} for at in range(7)]), "more runs than planned"),
         (changed(runs=[RUN | {"valid": 1}]), "'valid' has the wrong type int"),
         (changed(plan=plan_with(users="many")), "'users' has the wrong type str"),
@@ -198,7 +198,7 @@ RUN = json.loads(after(1).to_json())["runs"][0]
         (changed(more=[float("inf")]), "not JSON"),
         (changed(created_at=10**400), "not JSON"),
         (changed(created_at=1e300), "'created_at' is not a time"),
-        (changed(ended="early"), "stopped early, which its plan has no rule for"),
+        (changed(ended="early"), "marked as stopped early, but its plan has no stopping rule"),
     ],
 )
 def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, data: bytes, said: str) -> None:

@@ -370,7 +370,7 @@ def test_why_it_failed_is_said_where_nothing_was_answered() -> None:
     assert evaluate(parse_check("buy.max < 1s"), lost).state is FAILED
     assert (
         evaluate(parse_check("login_failures.rate < 1%"), run_of({})).reason
-        == "there is nothing to take a share of"
+        == "nothing was attempted, so there is no share"
     )
     some = run_of(
         {"buy": Histogram.of([MS] * 97), "buy.lost": Histogram.of([MS] * 3)}, names={"buy": Kind.REQUEST}

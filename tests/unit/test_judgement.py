@@ -201,7 +201,7 @@ def test_the_remedy_fits_what_kept_everybody_out(most: str, helps: str) -> None:
         (
             second(failures={("task post", "ZeroDivisionError"): 4}),
             Standing.NOTHING,
-            "Nothing was measured: the tasks failed before they had made a request; "
+            "Nothing was measured: the tasks failed before they made a request; "
             "task post: ZeroDivisionError (4)",
         ),
         (Interval(length_s=1.0), Standing.NOTHING, "Nothing was measured: no user arrived"),
@@ -234,7 +234,7 @@ def test_a_run_that_measured_nothing_is_neither_good_nor_late(
         ),
         (
             second(failures={("task post", "KeyError"): 1, ("open", "refused"): 9}),
-            "the tasks failed before they had made a request",
+            "the tasks failed before they made a request",
             "see Locust's log for errors of the user class",
         ),
         (

@@ -43,7 +43,7 @@ from wsload.load.watch.web_ui_compat import is_serving
 logger = logging.getLogger("wsload")
 
 ALONE: Final = (
-    "a program that uses wsload as a library loads from its own process, with create_local_runner(): "
+    "wsload as a library only generates load from its own process, with create_local_runner(): "
     "for a master and workers, use the locust command"
 )
 _own_options: Final = OwnOptions()
@@ -71,7 +71,7 @@ def _end() -> None:
     logger.error("Ended before the run began")
     for lifecycle in _lifecycles.values():
         if isinstance(lifecycle.runner, MasterRunner):
-            lifecycle.runner.quit()  # and so the workers that have come
+            lifecycle.runner.quit()  # so that connected workers quit too
     raise_in_main_greenlet(SystemExit(ExitCode.NOTHING_MEASURED))
 
 

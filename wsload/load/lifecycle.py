@@ -77,7 +77,7 @@ class Lifecycle:
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
         self._drain_s = 0.0
-        """That of the run; the options are not read again at its end, when files may be gone."""
+        """``--ws-drain``, kept because the options are not read again at the end, when files may be gone."""
         self._hurried = False
         """Whether to end the run without further waiting."""
         self._end: gevent.Greenlet | None = None
@@ -184,7 +184,7 @@ class Lifecycle:
         return None if environment.process_exit_code is None else int(environment.process_exit_code)
 
     def exit_code(self) -> ExitCode | None:
-        """That of the run, or None."""
+        """wsload's exit code for the run; None if the run was successful, or there was none."""
         return None if self.run is None else self.run.exit_code()
 
     @property

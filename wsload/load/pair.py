@@ -25,7 +25,7 @@ class Side(Protocol):
         """Begins its run. Raises `SystemExit` if that is refused."""
 
     def exit_code(self) -> ExitCode | None:
-        """That of its run, or None."""
+        """wsload's exit code for its run; None if the run was successful, or there was none."""
 
     def locusts_code(self) -> int | None:
         """The exit code that Locust would give, or None for none."""
@@ -61,7 +61,7 @@ class Pair:
         self._name_partners()
 
     def wait_for_the_other(self, side: Side, patience_s: float) -> None:
-        """Until the other side's users are gone, as those of ``side`` are.
+        """Waits until the other side's users are gone, as those of ``side`` are, or for ``patience_s`` seconds.
 
         Storing results would take CPU time from the side that still measures.
         """

@@ -1,4 +1,4 @@
-"""What the user classes named, each by itself: its times, what became of it, and how it failed."""
+"""A section for each name that the user classes gave: its times, outcomes and failures."""
 
 from __future__ import annotations
 

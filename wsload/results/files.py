@@ -41,7 +41,7 @@ def whole(value: Any) -> int:
 
 
 def _refuse_deep(found: object) -> None:
-    """What is read is written again, where orjson goes down 254 levels."""
+    """Refuses what is nested too deeply to be written again: orjson supports 254 levels."""
     level = [found]
     for _ in range(MOST_DEEP):
         level = [

@@ -229,11 +229,11 @@ class Experiment:
         if any(name != Path(name).name or name in ("", ".", "..") for name in (*names, *others)):
             raise ValueError("names a run outside its own directory")
         if [outcome.slot for outcome in experiment.done] != list(range(1, len(names) + 1)):
-            raise ValueError("its runs are not numbered as in its plan")
+            raise ValueError("the numbers of its runs don't match its plan")
         if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
             raise ValueError("too many pairs")
         if experiment.ended is StopReason.EARLY and not experiment.plan.looks.early_looks:
-            raise ValueError("stopped early, which its plan has no rule for")
+            raise ValueError("marked as stopped early, but its plan has no stopping rule")
         if len(names) > len(experiment.slots) or len(experiment.calibrated) > experiment.calibrations:
             raise ValueError("more runs than planned")
         return experiment

@@ -59,7 +59,7 @@ def serve(
         bool, typer.Option("--until-eof", hidden=True, help="Stop at the end of standard input.")
     ] = False,
 ) -> None:
-    """Run a WebSocket chat server, to load it or to try things out.
+    """Run a WebSocket chat server, as a target for load tests or to try things out.
 
     It speaks the protocol of the chat in MDN's WebSocket guide, with the subprotocol "json", which clients
     must offer. Open its address in a browser to join the room and watch. Stop it with Ctrl-C.

@@ -1,4 +1,4 @@
-"""What of a sent message is not the same each time: keys, values from the server, secrets, times. Pure."""
+"""The parts of a sent message that differ each time: keys, values from the server, secrets, times. Pure."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Changes:
     before: list[str] = field(default_factory=list)
     """Lines that make new values."""
     notes: list[str] = field(default_factory=list)
-    """What to say of it."""
+    """Comments on it in the locustfile."""
 
 
 class Changing:

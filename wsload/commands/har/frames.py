@@ -20,7 +20,7 @@ MOST_LEAVES: Final = 300
 _KINDS: Final = ("type", "event", "method", "op", "action", "cmd", "command", "kind", "msg", "messageType")
 """Keys whose value says what a message is."""
 RECORD_END: Final = "\x1e"
-"""Stands behind each message of SignalR."""
+"""Ends each SignalR message."""
 _SOCKET_IO: Final = re.compile(r"(?P<code>\d)(?P<type>\d?)(?P<namespace>(?:/[^,]*,)?)(?P<id>\d*)")
 NO_JSON: Final = object()
 
@@ -31,9 +31,9 @@ class Frame:
 
     message: Message
     head: str
-    """What stands before the JSON."""
+    """The text before the JSON."""
     tail: str
-    """What stands behind it."""
+    """The text after the JSON."""
     value: Any
     """The JSON; `NO_JSON` where there is none, or none that could be written again."""
 

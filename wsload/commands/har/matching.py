@@ -21,13 +21,13 @@ _ID: Final = re.compile(
     r"(^|_|-)(id|ids|uid|uuid|guid|seq|ref|reference|nonce|cid|rid|tag|token|cursor|session|sid)$"
     r"|(Id|ID|Uid|Uuid|Seq|Ref|Nonce|Token|Cursor|Session)$"
 )  # fmt: skip
-"""Names of what tells one thing from another."""
+"""Names of values that identify something."""
 _FREE_TEXT: Final = re.compile(
     r"text|message|msg|body|content|name|username|nick|nickname|title|comment", re.IGNORECASE
 )
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTING: Final = 0.8
-"""So many of the requests of a kind have to be quoted by a value that is no id."""
+"""A value that is not an id counts as a key if answers quote it for at least this share of the requests."""
 MOST_QUOTES: Final = 50
 """Messages that are looked at for one value."""
 _DAY_S: Final = 86_400
@@ -47,7 +47,7 @@ class Fresh(Enum):
 
 
 class How(Enum):
-    """How an answer is told."""
+    """How an answer is recognized."""
 
     SOCKET_IO = "by what stands before Socket.IO's JSON"
     VALUE = "by a value that it quotes"

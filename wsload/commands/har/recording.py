@@ -21,12 +21,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from wsload.errors import UsageError
 
 MOST_BYTES: Final = 200 << 20
-"""Of a file; a recording with all its pages' pictures stays far below."""
+"""A larger file is refused; even recordings with all the images of their pages stay far below."""
 MOST_CONNECTIONS: Final = 20
 MOST_MESSAGES: Final = 2_000
 """Of a connection; what came later is left out."""
 MOST_SENT_BYTES: Final = 1 << 20
-"""Of a connection: all of it gets into the locustfile."""
+"""The limit for what one connection sends, since all of it goes into the locustfile."""
 
 LATEST_S: Final = 1e11
 """The year 5138; in milliseconds it would be 1973."""

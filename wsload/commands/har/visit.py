@@ -53,7 +53,7 @@ class Visit:
     pong: tuple[Frame, Frame] | None
     """A ping inside JSON that the server sends, and what answers it."""
     records: bool
-    """Whether SignalR's sign stands behind messages."""
+    """Whether messages end with SignalR's record separator."""
     answers: tuple[Answer, ...]
     given: tuple[Given, ...]
     steps: tuple[Step, ...]

@@ -1,4 +1,4 @@
-r"""What a few noisy steps say of a capacity: the distribution of where the border between holding and failing lies.
+r"""What a few noisy steps tell about a capacity: a distribution of the border between holding and failing.
 
 The method is probabilistic bisection: each step is one answer, holds or fails, that is wrong with some probability; by
 Bayes' theorem it moves a distribution over the border, and the next step is made at its median (M. Horstein,
@@ -42,7 +42,7 @@ DRIFT: Final = 0.01
 GRID: Final = 0.0025
 """The distribution's resolution, in the logarithm of the rate."""
 MARGIN: Final = math.log(2)
-"""So far beyond the range the border may lie, in the logarithm of the rate."""
+"""How far beyond the range the border may lie, in the logarithm of the rate."""
 
 _AT: Final = np.linspace(-8, 8, 2_001)
 _PHI: Final = np.array([NormalDist().cdf(z) for z in _AT])
@@ -50,12 +50,12 @@ _PHI: Final = np.array([NormalDist().cdf(z) for z in _AT])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one step at one rate came to."""
+    """The outcome of one step at one rate."""
 
     rate: float
     holds: bool
     number: int
-    """Of its round, from 1: one step, or one of either build."""
+    """The number of its round, from 1. A round is one step, or one step of each build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,11 @@ from wsload.judge.capacity.belief import ratio
 from wsload.judge.capacity.search import CAUTION, Look, SearchPlan, State, Step, look
 
 SAME_WITHIN: Final = 0.1
-"""Not less means: by at most this share."""
+"""*Not less* allows B to hold less by up to this share."""
 
 
 class Contrast(StrEnum):
-    """What is shown of B's capacity beside A's."""
+    """How B's capacity compares with A's."""
 
     LESS = "less"
     MORE = "more"

@@ -41,7 +41,7 @@ AT_END: Final = 0.02
 
 
 class Outcome(StrEnum):
-    """What a step came to."""
+    """The outcome of a step."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -81,7 +81,7 @@ class SearchPlan:
     low: float
     high: float
     precision: float = 0.05
-    """The interval reaches at most so far to either side, as a share of the capacity."""
+    """The half-width of the interval to aim for, as a share of the capacity."""
     most_steps: int = 14
     whole: bool = False
     """Whether rates are whole numbers, as of users."""
@@ -102,7 +102,7 @@ class SearchPlan:
         return max(2.0, float((self.high / self.low) ** (1 / CLIMBS)))
 
     def rounded(self, rate: float) -> float:
-        """The rate as a step is made at it, within the range; what comes near its upper end is that end."""
+        """The rate rounded to `DIGITS` and kept within the range; close to the upper end, that end."""
         if rate > self.high * (1 - AT_END):
             return self.high
         digits = 0 if self.whole else DIGITS - 1 - math.floor(math.log10(rate))

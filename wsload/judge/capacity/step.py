@@ -47,7 +47,7 @@ class StepFigures:
     achieved: float = 0.0
     """Answers a second."""
     p50_ns: int | None = None
-    """Of the requests that stand for the run, as the other percentiles; None where there are too few values."""
+    """Percentiles are those of the name that represents the run; None if there are too few values."""
     p99_ns: int | None = None
     p99_9_ns: int | None = None
     trusted_up_to: float = ALL
@@ -55,13 +55,13 @@ class StepFigures:
     lost: int = 0
     failures: int = 0
     cpu_share: float | None = None
-    """Of one core, by the server, in its busiest second; None where it was not started here."""
+    """The server's CPU in its busiest second, as a share of one core; None if wsload did not start it."""
     memory_bytes: int | None = None
     """Its peak."""
     run: str = ""
     """The run's directory; empty if it left none."""
     took_s: float = 0.0
-    """With everything around it."""
+    """Including the start and stop of server and load generator."""
 
     def trusts(self, percentile: float) -> bool:
         """Whether this percentile of them is trusted."""
@@ -69,7 +69,7 @@ class StepFigures:
 
     @property
     def step(self) -> Step:
-        """As the search sees it."""
+        """The part of it that the search uses."""
         return Step(rate=self.rate, outcome=self.outcome, number=self.number)
 
 
@@ -112,7 +112,7 @@ def judged(
 
 
 def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
-    """Whether a percentile that is not trusted is below its bound as it was recorded: what it should be is lower."""
+    """Whether an untrusted percentile meets its upper bound as recorded; without the lateness it would be lower."""
     check = parse_check(found.expression, info.labels)
     answers, percentile = totals.histograms.get(check.name), _PERCENTILE.fullmatch(check.statistic)
     if (
@@ -131,7 +131,7 @@ def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
 
 
 def _plain(reason: str) -> str:
-    """A reason behind the words *not trusted*."""
+    """A reason without the words *not trusted* before it."""
     return reason.removeprefix("Not trusted: ").removeprefix("not trusted: ")
 
 

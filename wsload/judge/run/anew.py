@@ -1,4 +1,4 @@
-"""A stored run judged anew: another stretch of it, or one that was never judged."""
+"""Judges a stored run again: over another window, or because it was never judged."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def judged_anew(info: RunInfo, watch: Watch) -> RunInfo:
 def _checked_anew(
     before: CheckOutcome, info: RunInfo, totals: Totals, tolerance_ns: float | None
 ) -> CheckOutcome:
-    if is_abort(before):  # of the seconds before the run was ended, whatever else is looked at
+    if is_abort(before):  # it covers the seconds before the run was ended, whatever the window
         return before
     try:
         check = parse_check(before.expression, info.labels)

@@ -80,7 +80,7 @@ _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">="
 
 @dataclass(frozen=True, slots=True)
 class _Got:
-    """What the run's figures say of a check."""
+    """The result of a check on a run's figures."""
 
     text: str
     """The figure, for people."""
@@ -120,7 +120,7 @@ def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) ->
     if doubt := doubt_of(name, totals):
         return _Got(got.text, CheckState.UNJUDGED, f"not trusted: {doubt}")
     percentile = float(statistic[1:]) if statistic.startswith("p") else ALL
-    # Where the lost rank above the answered, a percentile of all is a higher one of these.
+    # Lost requests rank above answered ones, so a percentile of all is a higher one of the answered.
     ranked = of_all(name, totals.histograms).total
     if statistic == "mean":
         bounds = Bounds.of(name, totals)
@@ -281,4 +281,4 @@ def _total(totals: Totals, metric: str) -> int:
 
 
 def _ratio(check: Check, part: float, whole: float) -> _Got:
-    return _judged(check, part / whole) if whole else _none("there is nothing to take a share of")
+    return _judged(check, part / whole) if whole else _none("nothing was attempted, so there is no share")

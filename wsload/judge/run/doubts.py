@@ -43,9 +43,9 @@ _EXHAUSTED: Final = {
 
 
 KEYS: Final = (
-    "messages arrived whose key matches no request: key_of must return the request's very key (1 is not '1')"
+    "messages arrived whose key matches no request: key_of must return the request's exact key (1 is not '1')"
 )
-"""The remedy where keys don't meet."""
+"""The remedy for messages whose keys match no request."""
 
 
 def doubts(totals: Totals) -> list[RunWarning]:

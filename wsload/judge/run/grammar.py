@@ -146,11 +146,11 @@ class _Reader:
         self.text = " ".join(text.split())
         self.at = 0
         if not self.text:
-            raise UsageError("an empty check: write one as in 'message.p99 < 50ms'")
+            raise UsageError("the check is empty: write one such as 'message.p99 < 50ms'")
         if len(self.text) > _LONGEST:
             raise UsageError(f"check '{self.text[:40]}…': longer than {_LONGEST} characters")
         if not self.text.isprintable():
-            raise UsageError(f"check {self.text!a}: has characters that can't be printed")
+            raise UsageError(f"check {self.text!a}: contains unprintable characters")
 
     def take(self, pattern: str | re.Pattern[str]) -> str:
         """The next part, after any spaces, if it matches the pattern; else empty."""

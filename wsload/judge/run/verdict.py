@@ -121,7 +121,7 @@ def _no_answer(totals: Totals) -> _Verdict | None:
         return Standing.NOTHING, _with_failures(text, totals), remedy
     failed = sum(count for (what, _), count in totals.failures.items() if what not in ("open", "close"))
     if failed:
-        text = "Nothing was measured: the tasks failed before they had made a request"
+        text = "Nothing was measured: the tasks failed before they made a request"
         return Standing.NOTHING, _with_failures(text, totals), "see Locust's log for errors of the user class"
     return None
 

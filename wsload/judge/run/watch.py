@@ -14,7 +14,7 @@ from wsload.results.run import RunWarning
 from wsload.words import milliseconds
 
 BUSY: Final = 0.85
-"""CPU share of one core above which a process is full."""
+"""CPU share of one core above which a process is saturated."""
 STANDS_OUT: Final = 1_000
 """Messages needed to compare a process's p99 with that of others."""
 
@@ -44,8 +44,8 @@ class Watch:
     """Adds up the intervals of one process."""
 
     def __init__(self, name: str, of: Callable[[], Totals] | None = None, *, together: bool = False) -> None:
-        """``of`` gives the totals of a process whose intervals are added up elsewhere too; ``together`` says that the
-        intervals are those of several processes added up, of which none can be told to be full.
+        """``of`` returns the totals, if they are added up elsewhere anyway. ``together`` says that each interval is the
+        sum of several processes, so that none of them can be found to be saturated.
         """
         self.name = name
         """For warnings; empty if there is only one process."""

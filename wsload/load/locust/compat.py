@@ -47,13 +47,13 @@ def is_ending(runner: Runner) -> bool:
 
 
 def heed_stops(runner: Runner) -> None:
-    """Makes a runner that begins its next run heed a stop: while its ``state`` is stopped, it ignores them."""
+    """Makes a runner that begins its next run obey a stop, which it would ignore while its ``state`` is stopped."""
     if runner.state == STATE_STOPPED:
         runner.update_state(STATE_INIT)
 
 
 def replace_start(runner: Runner, start: Callable[..., None]) -> None:
-    """Has ``start`` called by whatever starts users, or changes their number."""
+    """Replaces the runner's ``start``, which is called to start users or to change their number."""
     runner.start = start  # type: ignore[method-assign]
 
 
@@ -155,7 +155,7 @@ def is_the_locustfiles(listener: Any) -> bool:
 
 
 def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
-    """Has ``fire`` called by whatever fires the event."""
+    """Replaces the event's ``fire``."""
     event.fire = fire  # type: ignore[method-assign]
 
 

@@ -28,15 +28,15 @@ STEP_S: Final = 0.1
 def leave_at_once() -> None:
     """Makes a process of Locust's exit without finalizing the interpreter, which would wait for them or crash.
 
-    Functions registered with `atexit` still run. A program of somebody else's ends as it will: its exit code is
-    only known to the interpreter.
+    Functions registered with `atexit` still run. Programs that use Locust as a library exit normally, since only
+    the interpreter knows their exit code.
     """
     global _at_once
     _at_once = True
 
 
 def remember_exit_code(code: int) -> None:
-    """Sets the exit code for `leave_at_once`; Locust says it last of all."""
+    """Sets the exit code for `leave_at_once`; Locust passes it to its last event."""
     global _code
     _code = code
 

@@ -72,7 +72,7 @@ class Settings:
     checks: tuple[Check, ...]
     """Those of pyproject.toml, then those of a file, then those of the options."""
     abort_on: tuple[Condition, ...]
-    """What ends the run at once."""
+    """The conditions of ``--ws-abort-on``, which end the run early."""
     insecure: bool
     prometheus: tuple[str, int] | None
     """Host and port to serve Prometheus at; None for not at all."""

@@ -14,20 +14,20 @@ from wsload.words import span
 class Measured:
     """Adds up the intervals in the window, which may start late, and may be restarted.
 
-    ``started_at`` is wall clock, seconds since the epoch; the window starts ``warm_up_s`` later. ``everything`` are the
-    totals of the whole run, to which each interval was added before: as long as the window is the whole run, they are
-    those of the window, too.
+    ``started_at`` is wall clock, seconds since the epoch; the window starts ``warm_up_s`` later. ``everything`` holds
+    the totals of the whole run, already including each interval that is added here. It is used as it is while the
+    window is the whole run.
     """
 
     def __init__(self, started_at: float, warm_up_s: float, everything: Totals) -> None:
         self._started_at = started_at
         self.window = Window(from_s=warm_up_s) if warm_up_s else WHOLE
         self.totals = everything
-        """Those of the window, or of everything as long as the window is empty."""
+        """The totals of the window, or of the whole run while the window is empty."""
         self._everything = everything
         self._names: Mapping[str, Kind] = {}
         self._summed = WHOLE
-        """The window of the totals: another than the wanted one as long as that has no interval."""
+        """The window that `totals` covers: differs from the wanted one until that has an interval."""
 
     def begin(self, at: float) -> None:
         """Restarts the window at this time, unless it starts later."""

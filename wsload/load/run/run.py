@@ -56,7 +56,7 @@ class Probe(Protocol):
     """A separate process that measures independently of the users (``--ws-probe``)."""
 
     def join(self, interval: Interval) -> Interval:
-        """The interval with the probe's measurements since the previous one."""
+        """Adds the probe's measurements since the previous call to the interval."""
 
     def end(self) -> Interval | None:
         """Stops the probe; returns an interval with its last measurements, if any."""
@@ -67,7 +67,7 @@ class Probe(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a run came to."""
+    """The outcome of a run."""
 
     summary: Summary
     judgement: Judgement
@@ -86,7 +86,7 @@ class Run:
         self.json_progress = settings.json_progress
         self._json_on_stdout = settings.json_progress or getattr(environment.parsed_options, "json", False)
         self.warnings: list[RunWarning] = []
-        """Those raised during the run; the judgement adds its own."""
+        """Warnings raised during the run; `judgement` adds those that follow from the figures."""
         self.ended: Ended | None = None
         # A probe's figures are the run's, but not this process's.
         self._own = Watch("") if settings.probe else Watch("", lambda: self.measured.totals)

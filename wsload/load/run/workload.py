@@ -18,7 +18,7 @@ _LONGEST: Final = 200
 
 
 def workload(user_classes: Iterable[Any], settings: Settings) -> dict[str, object]:
-    """Plain values by name, which are equal for runs with the same workload."""
+    """The workload as plain values by name; equal for runs with the same workload."""
     classes = sorted(user_classes, key=lambda each: each.__name__)
     files = sorted({path for each in classes if (path := _file(each)) is not None})
     found: dict[str, object] = {

@@ -51,7 +51,7 @@ class DeclaredUser(LocustUser):
     waits for its turn, but its response time still counts from when it was due, so the wait counts as the server's."""
 
     _feeds: ClassVar[dict[str, Feed[Any]]] = {}
-    """By attribute."""
+    """The class's feeds, by attribute name."""
     _subject: ClassVar[str] = "task"
     """The name under which unsent requests are counted as failures if their own name is not known yet."""
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
@@ -148,7 +148,7 @@ class DeclaredUser(LocustUser):
     # Called by the life and the sockets, on the loop
 
     async def _take_rows(self) -> None:
-        """Takes this user's row of each feed. Raises `StopUser` where none is left, counted."""
+        """Takes this user's row of each feed. Raises `StopUser`, counted, if a feed has no row left."""
         for attribute, feed in self._feeds.items():
             number = 0 if feed.order is Order.RANDOM else await self._context.rows.number(feed.id)
             try:
@@ -169,7 +169,7 @@ class DeclaredUser(LocustUser):
             await self._socket.close()
 
     async def _depart(self) -> None:
-        """Waits for outstanding answers, then closes: bounded by itself."""
+        """Waits up to ``--ws-drain`` for outstanding answers, then closes the user's connections."""
         sockets = (self._socket, *(self._extra or ()))
         await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in sockets))
         await self._context.engine.own_turn()
@@ -200,7 +200,7 @@ class DeclaredUser(LocustUser):
     def _ended(self) -> None:
         engine = self._context.engine
         engine.recorder.count.users_ended += 1
-        # What waits for an answer is told that the connection is lost before it is cancelled.
+        # Tasks that wait for an answer get `ConnectionLost` before they are cancelled.
         self._life.stop()
         engine.timers.at(time.monotonic_ns() + LAST_WORDS_NS, self._kill)
 

@@ -28,7 +28,7 @@ def http_library() -> Any:
 
 
 def notice_forgotten(tell: Callable[[CoroutineType[Any, Any, Any], str], bool]) -> None:
-    """Has ``tell`` called with each coroutine that was never awaited, and the place that dropped it.
+    """Makes CPython call ``tell`` for each coroutine that was never awaited, with the place that dropped it.
 
     CPython calls a function of ``warnings`` for it, on the thread that dropped it. Where ``tell`` returns False, the
     usual warning follows.

@@ -27,7 +27,7 @@ class DueTasks:
     """Starts ``step()`` whenever a task is due, by the process's pacer or the user's own schedule.
 
     A task that never started is counted as a failure of ``subject``; ``overlap`` says whether a task may start
-    while the previous one is running; ``on_end`` is called with what ends the user in a task.
+    while the previous one is running; ``on_end`` is called with an exception in a task that ends the user.
     """
 
     __slots__ = ("_free_ns", "_on_end", "_overlap", "_queue", "_step", "_stopped", "_subject",

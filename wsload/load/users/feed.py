@@ -178,7 +178,7 @@ class Rows:
         self._ask(feed)
 
     def _ask(self, feed: str) -> None:
-        """Asks once at a time; users that come meanwhile are part of the next question."""
+        """Sends one request to the master at a time; users that arrive meanwhile wait for the next one."""
         wanted = sum(not waiter.done() for waiter in self._waiting[feed])
         if wanted and feed not in self._asked:
             assert self.ask is not None

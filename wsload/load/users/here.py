@@ -22,7 +22,7 @@ class Due:
         """How late the load generator started the task."""
 
     def take(self, now_ns: int) -> tuple[int, int]:
-        """When the message sent now was due, and how late the load generator started its task; used up by one call."""
+        """When the message sent now was due, and how late its task started, in ns; a second call no longer knows."""
         found = (self.due_ns or now_ns), self.lag_ns
         self.due_ns = self.lag_ns = 0
         return found
@@ -42,7 +42,7 @@ class Lingering:
         self.outer = outer
         """That of the step around this one."""
         self.periods: list[tuple[int, int]] = []
-        """When it waited, from and to. They don't overlap: time in which two connections linger counts once."""
+        """Start and end of each wait. They don't overlap: while two connections linger, the time counts once."""
         self._at_once = 0
         self._since_ns = 0
 
@@ -53,18 +53,18 @@ class Lingering:
         self._at_once += 1
 
     def end(self, now_ns: int) -> None:
-        """A connection has lingered; while others still do, nobody may be waiting for those."""
+        """A connection has lingered. Others may still do so, but perhaps no task is waiting for them."""
         self.periods.append((self._since_ns, now_ns))
         self._since_ns = now_ns
         self._at_once -= 1
 
 
 current_lingering: ContextVar[Lingering | None] = ContextVar("current_lingering", default=None)
-"""That of the innermost step in this context, which the tasks that it starts share."""
+"""The waits of the innermost step in this context; tasks that the step starts share it."""
 
 
 def around_here() -> list[Lingering]:
-    """That of each step in this context."""
+    """The waits of every step in this context, innermost first."""
     found, each = [], current_lingering.get()
     while each is not None:
         found.append(each)
@@ -77,7 +77,7 @@ _here: ContextVar[object] = ContextVar("_here", default=None)
 
 @contextlib.contextmanager
 def greeting() -> Iterator[object]:
-    """Opens and greets a connection in this block; yields the mark by which `is_here` recognizes its context."""
+    """Marks the context in which a connection is opened and `on_connect` runs; yields the mark for `is_here`."""
     mark = object()
     token = _here.set(mark)
     try:
@@ -87,5 +87,5 @@ def greeting() -> Iterator[object]:
 
 
 def is_here(mark: object) -> bool:
-    """Whether this runs in the context of that greeting, or in a copy of it."""
+    """Whether this runs in the context with that mark, or in a copy of it."""
     return _here.get() is mark

@@ -36,11 +36,11 @@ class Inbox:
         self._live = live
         self._asked = False
         self._iterations = 0
-        """How many are going on: they still get what came before the connection was gone."""
+        """How many `messages()` loops are running: they still get what arrived before the connection was gone."""
         self._forgotten = False
 
     def following(self) -> Inbox:
-        """That of the next connection; what is left in this one is dropped, and counted, unless it is iterated over."""
+        """Makes the next connection's inbox; what is left here is dropped and counted, unless it is iterated over."""
         found = Inbox(self._socket, live=True)
         found._asked = self._asked
         self._forgotten = True

@@ -188,7 +188,7 @@ class KeptConnection(Tally):
         return self.state is _OPEN or self.state not in UNSETTLED
 
     def wanted(self) -> bool:
-        """Whether the opening in progress is: neither was it closed on purpose, nor does the user end."""
+        """Whether the opening in progress is still wanted: it was not closed on purpose, and the user is not ending."""
         return self.state in UNSETTLED and not self.progress.ending
 
     async def when_settled(self) -> None:
@@ -236,7 +236,7 @@ class KeptConnection(Tally):
         """For subclasses: called before the closing handshake, to wait for messages."""
 
     def recycle(self) -> None:
-        """Drops the connection and reopens it at once, because its answers can't be told apart any more."""
+        """Drops the connection and reopens it at once, because answers on it can no longer be paired with requests."""
         if self.state in CONNECTED:
             assert self.connection is not None
             self._move(Event.DROP)

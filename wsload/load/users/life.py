@@ -114,7 +114,7 @@ class Life:
         return self.phase not in (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY)
 
     async def live(self, arrival_ns: int) -> None:
-        """Runs the user to its end. If Locust is told not to catch exceptions, raises that of a task afterwards."""
+        """Runs the user to its end. With ``catch_exceptions`` off, then raises the exception of its task, if any."""
         if self.phase is not Phase.NEW:
             return
         engine = self.context.engine
@@ -292,7 +292,7 @@ class Life:
             raise StopUser from error
 
     def _ends(self, error: BaseException) -> None:
-        """Ends the user, at the wish of its class or by an error, which is counted and reported."""
+        """Ends the user, because its class asked for it or because of an error, which is counted and reported."""
         unforeseen = self.phase in ON_KILL and not isinstance(error, StopUser | StopTest | SystemExit)
         self.context.engine.recorder.count.users_ended += unforeseen
         self.user._raised("user", error)

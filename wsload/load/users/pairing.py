@@ -56,7 +56,7 @@ class Request:
 
     @property
     def by_turn(self) -> bool:
-        """Whether its answer might be taken for that of a later request."""
+        """Whether only its place in the order identifies its answer, so that a later request might get it instead."""
         return self.rule is not None and not self.rule.specific
 
     @property
@@ -72,7 +72,7 @@ class Doubt(enum.StrEnum):
 
     UNASKED = "a message came that no request was waiting for"
     UNANSWERED = "a request was never answered, though later ones seemed to be"
-    QUOTES_ANOTHER = "an answer quoted another request than the one whose turn it was"
+    QUOTES_ANOTHER = "an answer quoted a different request from the one whose turn it was"
     KEY_REUSED = "a key was used again while an answer to its first use could still come"
 
 
@@ -117,7 +117,7 @@ class Pairing:
         self.in_order: deque[Request] | None = None  # created when needed, since it takes 600 bytes
         """The outstanding requests without keys."""
         self.overlap: Overlap | None = None
-        """If several of these have been outstanding at once since the queue was last empty."""
+        """Set if several of these have been outstanding at once since the queue was last empty."""
         self.given_up: deque[Request] | None = None
         """Requests without keys that were given up, but whose match would still accept their answer."""
         self.reused: set[Hashable] | None = None

@@ -57,7 +57,7 @@ class ProcessContext:
         self.rows: Final = Rows()
         """Which rows of feeds come next."""
         self.target_users = 0
-        """Users wanted over all processes, among whom the total rate is spread; 0 while unknown."""
+        """Target number of users in all processes, over whom the total rate is spread; 0 while unknown."""
         self.on_single_user_end: Callable[[], object] = lambda: None
         """Called when the user of ``run_single_user`` has ended."""
         self._numbers = itertools.count(1)
@@ -98,7 +98,7 @@ class ProcessContext:
         self.bridge.engine.call(self._renew)
 
     def _renew(self) -> None:
-        # On the loop's thread, before the run's first user: what is being used there is not taken away.
+        # On the loop's thread, before the run's first user, so nothing is replaced while it is in use.
         self._pacer = self._opener = None
         self.rows.begin()
         self._reported.clear()
@@ -141,7 +141,7 @@ class ProcessContext:
             self._pacer.update()
 
     def interleave(self) -> None:
-        """Makes what is due here fall between what is due on the first side; called on the hub, after the ramp."""
+        """Shifts due times halfway between those of the first side; called on the hub, after the ramp."""
         first = self._beside
         if first is not None and self.settings.rate and not self.settings.poisson:
             self.bridge.engine.call(lambda: self.pacer.interleave(first.pacer))

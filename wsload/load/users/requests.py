@@ -63,7 +63,7 @@ class RequestingConnection(KeptConnection):
         self._turns: tuple[int, ...] = ()
         """When the last requests without keys, or with keys used again, were sent."""
         self.at_ns = 0
-        """When the message that was passed on last arrived (monotonic)."""
+        """When the latest message that was passed to a task or hook arrived (monotonic, in ns)."""
 
     def _began(self) -> None:
         self._pairing = Pairing()

@@ -1,8 +1,8 @@
 """How the answers of requests without keys are recognized: by the code of their ``match``, if that proves anything.
 
-Where several were outstanding at once and only order pairs them, an answer that has a word which only its own request
-has proves the pairing, unless it has another's word as well. Once an answer proved nothing, it may have been that of a
-later request, so those prove nothing either.
+If several were outstanding at once and are paired by order, an answer with a word that occurs only in its own request
+proves the pairing, unless it also has a word of another request. After an answer that proves nothing, the following
+ones prove nothing either, since it may belong to one of their requests.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Rule:
 
     def __init__(self, match: Match | None) -> None:
         self.match = match
-        """That of the last request; None if any message is an answer."""
+        """The match of the last request; None if any message is an answer."""
         # A function that captures nothing can't know which request it is for.
         self.specific: bool | None = False if match is None or _captures_nothing(match) else None
         """Whether matches reject the answers of other requests; None while that is unknown."""
         self.name = ""
-        """That of the last request."""
+        """The name of the last request."""
         self.names: set[str] = set()
         self.answer: Any = NOTHING
         """The last answer."""
@@ -83,7 +83,7 @@ def words_of(data: str | bytes) -> Words:
 
 
 class Overlap:
-    """The answers since several requests were outstanding at once, until none is."""
+    """The answers from the moment several requests were outstanding at once until none is outstanding."""
 
     __slots__ = ("_answered", "proved")
 
@@ -94,7 +94,7 @@ class Overlap:
         """The words of the requests that were answered."""
 
     def contradicts(self, answer: Any, sent: Words, outstanding: Iterable[Words]) -> bool:
-        """Takes in the answer to the request with the words ``sent``, and updates `proved`.
+        """Processes the answer to the request with the words ``sent``, and updates `proved`.
 
         Returns whether the answer quotes another request instead.
         """

@@ -16,9 +16,9 @@ WAYS_OUT: Final = (*ENDS, InterruptTaskSet, RescheduleTask, RescheduleTaskImmedi
 
 
 def parts(error: BaseException) -> list[BaseException]:
-    """The exceptions in a group (as an `asyncio.TaskGroup` raises it), or this one alone; what decides comes last.
+    """The exceptions in a group (as an `asyncio.TaskGroup` raises it), or this one alone; the last one decides.
 
-    First come those of `WorkloadError`, which were counted, then the user class's own, then ways out.
+    Sorted: `WorkloadError` first, which were counted already; then the user class's own; then `WAYS_OUT`.
     """
     if not isinstance(error, BaseExceptionGroup):
         return [error]
