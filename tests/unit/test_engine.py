@@ -8,6 +8,7 @@ import functools
 import gc
 import itertools
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -182,6 +183,50 @@ def test_members_are_visited_until_they_leave(stage: Stage) -> None:
     other.seen.clear()
     assert other.seen.wait(PATIENCE_S)
     assert one.visits == visits
+
+
+def test_members_are_visited_only_once_what_came_before_was_read(stage: Stage) -> None:
+    ours, theirs = socket.socketpair()
+    first, firsts = socket.socketpair()
+    loop, events = stage.engine.loop, list[str]()
+    visited = threading.Event()
+
+    class Waiting:
+        """A member that waits for a byte."""
+
+        def visit(self, now_ns: int) -> None:
+            events.append("visited")
+            if "came" in events:
+                visited.set()
+
+    def hold_up() -> None:
+        """Until a visit is due: the next poll of the sockets finds that, and something to read before."""
+        while time.monotonic_ns() <= stage.engine._periodic["flush"].due_ns:
+            time.sleep(0.001)
+        firsts.send(b"x")
+
+    def read_first() -> None:
+        first.recv(1)
+        time.sleep(0.002)
+        events.append("came")
+        theirs.send(b"x")
+
+    def read() -> None:
+        ours.recv(1)
+        events.append("read")
+
+    stage.begin()
+    stage.ask(loop.add_reader, first, read_first)
+    stage.ask(loop.add_reader, ours, read)
+    stage.ask(stage.engine.members.update, {Waiting(): None})
+    stage.ask(hold_up)
+    assert visited.wait(PATIENCE_S)
+    for each in (first, ours):
+        stage.ask(loop.remove_reader, each)
+    for each in (first, firsts, ours, theirs):
+        each.close()
+    came = events.index("came")
+    assert events[came : came + 2] == ["came", "read"]
 
 
 def test_beginning_again_ends_the_run_before(stage: Stage) -> None:

@@ -109,8 +109,8 @@ class Engine:
         self._take_pauses()
         if "next" not in self._periodic:
             self._flush_next()
-        # In the next iteration: if the loop is late, answers that have arrived are read before they are timed out.
-        self.loop.call_soon(self._visit)
+        # If the loop is late, answers that have arrived are read before they are timed out. Twice: see `Deadline`.
+        self.loop.call_soon(self.loop.call_soon, self._visit)
 
     def _flush_next(self) -> None:
         self._periodic.pop("next", None)
