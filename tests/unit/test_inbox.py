@@ -13,7 +13,7 @@ from locust import constant, task
 from websockets.asyncio.server import ServerConnection
 from world import World, world
 
-from wsload import WebSocketUser
+from wsload import ConnectionLost, MessageTimeout, WebSocketUser
 
 
 @pytest.fixture
@@ -161,3 +161,52 @@ def test_a_message_that_came_in_time_is_received_though_the_loop_reads_it_late(w
 
     live(w, body)
     assert w.failures() == {}
+
+
+async def by_receive(user: Any) -> str:
+    return str(await user.receive())
+
+
+async def by_iteration(user: Any) -> str:
+    return str(await anext(user.messages()))
+
+
+@pytest.mark.parametrize("waits", [by_receive, by_iteration])
+def test_a_message_that_another_task_takes_first_leaves_the_waiting_one_to_wait(
+    w: World, waits: Callable[[Any], Awaitable[str]]
+) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        waiting = asyncio.ensure_future(waits(user))
+        await asyncio.sleep(0)
+        user._socket.inbox.put("0", 0, 1)  # the one that waits is told, and runs in the next turn
+        assert await user.receive() == "0"
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        user._socket.inbox.put("1", 0, 1)
+        assert await waiting == "1"
+
+    live(w, body)
+    assert w.failures() == {}
+
+
+@pytest.mark.parametrize("then", ["times out", "is lost"])
+def test_a_wait_whose_message_another_task_took_ends_like_any_other(w: World, then: str) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        waiting = asyncio.ensure_future(user.receive(timeout=0.05))
+        began = time.monotonic()
+        while time.monotonic() - began < 0.04:
+            await asyncio.sleep(0.01)
+            user._socket.inbox.put("taken", 0, 1)
+            assert await user.receive() == "taken"
+        if then == "is lost":
+            user._socket.abort()
+        with pytest.raises(MessageTimeout if then == "times out" else ConnectionLost):
+            await waiting
+        assert time.monotonic() - began < 1
+
+    live(w, body)
+    assert w.failures() == {"receive: timeout" if then == "times out" else "receive: aborted": 1}

@@ -90,44 +90,49 @@ class Inbox:
     async def receive(self, timeout: float | None) -> str | bytes:
         """The next message. Raises `MessageTimeout` and `ConnectionLost`, counted as failures of ``receive``."""
         self._asked = True
-        if not self._messages:
-            seconds = self._socket.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
-            try:
+        called_ns, limit_ns = _now_ns(), self._socket.context.settings.message_timeout_ns
+        if timeout is not None:
+            limit_ns = int(timeout * 1e9)
+        try:
+            # Again if another task has taken the message: it may receive after this one was told, and before it ran.
+            while not self._messages:
                 if self._stage is not Stage.LIVE:
-                    await self._socket.pause()
+                    await self._socket.pause(called_ns)
                     raise ConnectionLost(NOT_CONNECTED)
-                await self._next(seconds)
-            except (ConnectionLost, MessageTimeout) as error:
-                self._socket.recorder.failed(RECEIVE, error.kind, detail=error.detail)
-                self._socket.recorder.count.timeouts += isinstance(error, MessageTimeout)
-                raise
+                await self._next(called_ns + limit_ns)
+        except (ConnectionLost, MessageTimeout) as error:
+            self._socket.recorder.failed(RECEIVE, error.kind, detail=error.detail)
+            self._socket.recorder.count.timeouts += isinstance(error, MessageTimeout)
+            raise
         return self.take()
 
     async def messages(self) -> AsyncIterator[str | bytes]:
         """Iterates over messages until the connection ends, whether or not another one is open by then."""
         self._asked = True
         self._iterations += 1
+        nothing_yet = True
         try:
-            while True:
-                while self._messages:
+            while self._messages or self._stage is Stage.LIVE:
+                nothing_yet = False
+                if self._messages:
                     yield self.take()
-                if self._stage is not Stage.LIVE:
-                    await self._socket.pause()
-                    return
+                    continue
                 with contextlib.suppress(ConnectionLost):
                     await self._next(None)
+            if nothing_yet:
+                await self._socket.pause()
         finally:
             self._iterations -= 1
             self._drop_if_forgotten()
 
-    async def _next(self, seconds: float | None) -> None:
+    async def _next(self, deadline_ns: int | None) -> None:
         if self._waiter is not None:
             await self._socket.pause()
             raise UsageError("two tasks of a user can't receive from the same connection at once")
         self._waiter = self._socket.engine.loop.create_future()
         timer = None
-        if seconds is not None:
-            timer = self._socket.engine.timers.deadline(_now_ns() + int(seconds * 1e9), self._nothing_came)
+        if deadline_ns is not None:
+            timer = self._socket.engine.timers.deadline(deadline_ns, self._nothing_came)
         try:
             await self._waiter
         finally:
