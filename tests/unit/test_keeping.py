@@ -863,6 +863,7 @@ FAILING = {
     "connect, connected": "connect",
     "connect, bad URL": "bad",
     "receive twice": "receive",
+    "receive, on_message": "hooked",
     "receive, closed": "closed receive",
     "send, closed": "closed send",
     "round_trip, closed": "closed round_trip",
@@ -884,6 +885,8 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
                     await self.connect("http://[")
                 case "receive":
                     await self.receive()
+                case "hooked":
+                    await self.open("/", on_message=print).receive()
                 case "send":
                     await self.send("x")
                 case "round_trip":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -12,7 +13,8 @@ from locust import constant, task
 from websockets.asyncio.server import ServerConnection
 from world import World, echo, world
 
-from wsload import WebSocketUser
+from wsload import UsageError, WebSocketUser, WorkloadError
+from wsload.load.users import tally
 from wsload.load.users.requests import LONG_LOOK_NS
 from wsload.measure.names import LAGGED, UNLAGGED
 
@@ -127,3 +129,102 @@ def test_a_step_is_not_shortened_by_what_lingers_beside_it(w: World) -> None:
     live(w, body)
     assert w.record().histograms["beside"].min_ns >= 399 * MS
     assert w.totals.histograms["left"].min_ns >= 50 * MS
+
+
+# The pauses of calls that fail at once
+
+
+@pytest.fixture
+def pause_ns(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Makes the pauses long, so that even a busy machine shows whether a step includes one."""
+    monkeypatch.setattr(tally, "PAUSE_NS", 500 * MS)
+    return 500 * MS
+
+
+async def all_messages(user: Any) -> None:
+    async for _ in user.messages():
+        pass
+
+
+FAILING: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "receive": lambda user: user.receive(),
+    "messages": all_messages,
+    "send": lambda user: user.send("x"),
+    "round_trip": lambda user: user.round_trip("x"),
+    "connect": lambda user: user.connect("ws://127.0.0.1:1/"),
+    "open": lambda user: user.open("ws://127.0.0.1:1/").__aenter__(),
+    "a bad URL": lambda user: user.connect("http://["),
+}
+
+
+@pytest.mark.parametrize("call", FAILING)
+def test_the_pause_of_a_call_that_fails_at_once_is_no_part_of_a_step(
+    w: World, call: str, pause_ns: int
+) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        began_ns = time.monotonic_ns()
+        with contextlib.suppress(WorkloadError, UsageError), user.measure("outer"), user.measure("inner"):
+            await FAILING[call](user)
+        assert time.monotonic_ns() - began_ns >= pause_ns
+
+    live(w, body)
+    failed = "" if call == "messages" else ".failed"
+    for step in ("outer", "inner"):
+        assert w.record().histograms[step + failed].percentile(100) < pause_ns / 2
+
+
+@pytest.mark.parametrize("call", ["receive", "round_trip"])
+def test_a_step_is_not_shortened_by_a_pause_in_another_of_its_tasks(
+    w: World, call: str, pause_ns: int
+) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        with user.measure("together"):
+            await asyncio.gather(FAILING[call](user), asyncio.sleep(0.6), return_exceptions=True)
+        with user.measure("not awaited"):
+            unsent = user.round_trip("x")
+            await asyncio.sleep(0.6)
+            with contextlib.suppress(WorkloadError):
+                await unsent
+
+    live(w, body)
+    assert w.record().histograms["together"].min_ns >= 599 * MS
+    assert w.totals.histograms["not awaited"].min_ns >= 599 * MS
+
+
+@pytest.mark.parametrize("reading", ["at once", "late"])
+def test_an_iteration_over_messages_does_not_pause_at_its_end(w: World, reading: str, pause_ns: int) -> None:
+    async def push(connection: ServerConnection) -> None:
+        for number in range(5):
+            await connection.send(str(number))
+
+    w.serve(push)
+
+    async def body(user: Any) -> None:
+        async with user.open("/") as connection:
+            if reading == "late":
+                await w.until(lambda: connection._socket.connection is None)
+            began_ns = time.monotonic_ns()
+            assert [message async for message in connection.messages()] == list("01234")
+            assert time.monotonic_ns() - began_ns < pause_ns / 2
+
+    live(w, body)
+
+
+def test_an_opening_that_took_its_time_to_fail_does_not_pause(w: World, pause_ns: int) -> None:
+    async def slowly(connection: ServerConnection, request: Any) -> Any:
+        await asyncio.sleep(pause_ns / 1e9)
+        return connection.respond(403, "no")
+
+    w.serve(process_request=slowly)
+
+    async def body(user: Any) -> None:
+        began_ns = time.monotonic_ns()
+        with contextlib.suppress(WorkloadError):
+            await user.connect()
+        assert time.monotonic_ns() - began_ns < 1.5 * pause_ns
+
+    live(w, body)

@@ -5,10 +5,12 @@ All three are in its context, so that what it starts, in copies of that, has the
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 
 class Due:
@@ -36,11 +38,13 @@ current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
 class Lingering:
     """The waits during one step, in its own task and in those that it started; times are monotonic, in ns."""
 
-    __slots__ = ("_at_once", "_since_ns", "outer", "periods")
+    __slots__ = ("_at_once", "_since_ns", "outer", "periods", "task")
 
     def __init__(self, outer: Lingering | None) -> None:
         self.outer = outer
         """That of the step around this one."""
+        self.task = this_task()
+        """The step's own task."""
         self.periods: list[tuple[int, int]] = []
         """Start and end of each wait. They don't overlap: while two connections linger, the time counts once."""
         self._at_once = 0
@@ -70,6 +74,28 @@ def around_here() -> list[Lingering]:
         found.append(each)
         each = each.outer
     return found
+
+
+def this_task() -> asyncio.Task[Any] | None:
+    """The current task; None in a thread or a plain hook."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+@contextlib.contextmanager
+def own_wait() -> Iterator[None]:
+    """Leaves the time of this block out of the steps of this task: it waits, whatever others of the steps do."""
+    task = this_task()
+    steps = [each for each in around_here() if each.task is task]
+    for step in steps:
+        step.begin(time.monotonic_ns())
+    try:
+        yield
+    finally:
+        for step in steps:
+            step.end(time.monotonic_ns())
 
 
 _here: ContextVar[object] = ContextVar("_here", default=None)

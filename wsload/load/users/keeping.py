@@ -73,7 +73,7 @@ class KeptConnection(Tally):
                 f"the socket is {self.state.value} already: a user connects by itself unless auto_connect = False; "
                 "close() first, or use open() for a second connection"
             )
-        self.opening = opening
+        self.opening, began_ns = opening, _now_ns()
         with self._charge() as mine:
             try:
                 with greeting() as self._greeting:
@@ -83,7 +83,7 @@ class KeptConnection(Tally):
                 if self._in_charge is mine:
                     await self.close()
                 if isinstance(error, Exception):
-                    await self.pause()
+                    await self.pause(began_ns)
                 raise
         self._retries.opened()
 

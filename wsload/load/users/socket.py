@@ -123,6 +123,8 @@ class Socket(RequestingConnection):
 
     async def receive(self, timeout: float | None = None) -> str | bytes:
         """The next message that answers no request; see `WebSocketUser.receive`."""
+        if self._on_message is not None:
+            await self.pause()  # before the mistake is refused
         return await self.inbox.receive(timeout)
 
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wsload.errors import UsageError, WorkloadError
-from wsload.load.users.here import current_due
+from wsload.load.users.here import current_due, own_wait
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wsload.load.users.owner import Owner, Progress
 
 PAUSE_NS: Final = 10_000_000
+"""The pause before a call fails at once, so that a loop around it does not hog the thread. No step includes it."""
 _LONGEST_KIND: Final = 80
 _now_ns = time.monotonic_ns
 
@@ -65,6 +66,18 @@ def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int,
     )
 
 
+class _Unsent(asyncio.Future[Any]):
+    """The result of a request that was not sent. It fails after a pause; see `PAUSE_NS`."""
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        with own_wait():
+            return (yield from super().__await__())
+
+    def fail(self, error: WorkloadError) -> None:
+        if not self.done():
+            self.set_exception(error)
+
+
 class Tally:
     """Counts the unsent and lost requests of an owner's connection."""
 
@@ -78,21 +91,18 @@ class Tally:
         self.recorder = context.engine.recorder
 
     def unsent(self, name: str, error: WorkloadError) -> Awaitable[Any]:
-        """Counts an unsent request; awaiting the result raises the error after a short pause (see `pause`)."""
+        """Counts an unsent request; awaiting the result raises the error after a pause (see `PAUSE_NS`)."""
         self.count_unsent(name, error.kind)
-        task: asyncio.Task[Any] = self.engine.loop.create_task(self._raise(error))
-        task.add_done_callback(_retrieve)
-        return task
+        result = _Unsent(loop=self.engine.loop)
+        result.add_done_callback(_retrieve)
+        self.engine.timers.at(_now_ns() + PAUSE_NS, result.fail, error)
+        return result
 
     def count_unsent(self, name: str, kind: str) -> None:
         """Counts a request that was due but could not be sent."""
         current_due.get().take(0)
         self.recorder.count.unsent += 1
         self.recorder.failed(name, kind, self.with_details(-1))
-
-    async def _raise(self, error: WorkloadError) -> None:
-        await self.pause()
-        raise error
 
     def lost(self, figures: Figures, due_ns: int, kind: str, detail: str = "") -> None:
         """Counts a request that was sent but not answered, with its age."""
@@ -138,9 +148,10 @@ class Tally:
         except ValueError as error:
             raise UsageError(str(error)) from None
 
-    async def pause(self) -> None:
-        """Waits a little before a call fails at once; otherwise a loop around the call would hog the thread."""
-        await self.engine.timers.sleep_until(_now_ns() + PAUSE_NS)
+    async def pause(self, since_ns: int = 0) -> None:
+        """Waits before a call fails at once, or which has waited itself since then; see `PAUSE_NS`."""
+        with own_wait():
+            await self.engine.timers.sleep_until((since_ns or _now_ns()) + PAUSE_NS)
 
 
 class Draining:
