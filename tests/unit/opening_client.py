@@ -14,6 +14,7 @@ from support.serving import TcpHandler
 from websockets.asyncio.server import ServerConnection, serve
 
 from wsload.errors import OpenError
+from wsload.load.engine.timers import TimerQueue
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.opening import Opener, OpenOptions
 from wsload.measure.interval import Interval
@@ -25,7 +26,8 @@ class Client:
 
     def __init__(self, **options: Any) -> None:
         self.recorder = Recorder()
-        self.opener = Opener(OpenOptions(**options), self.recorder)
+        timers = TimerQueue(asyncio.get_running_loop(), timerfd=False)
+        self.opener = Opener(OpenOptions(**{"ping_interval_s": None, **options}), self.recorder, timers)
 
     async def open(
         self, url: str, *subprotocols: str, intended_ns: int | None = None, **asked: Any

@@ -13,6 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
+from wsload.load.engine.timers import DelayQueue, TimerQueue
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.handshake import Handshake
 from wsload.load.ws.logger import QuietLogger
@@ -103,11 +104,12 @@ class Pair:
         )
         self.wire = Wire()
         self.listener = Listener()
+        timers = TimerQueue(asyncio.get_running_loop(), timerfd=False)
         self.upgrade = Upgrade(
             Handshake(URI, headers=Headers(), compression=deflate),
             recorder=self.recorder,
+            close_timeouts=DelayQueue(timers, int(close_timeout * 1e9), deadlines=True),
             limit=max_size,
-            close_timeout_s=close_timeout,
         )
         self.wire.set_protocol(self.upgrade)
         self.upgrade.connection_made(self.wire)

@@ -12,6 +12,7 @@ from support.autobahn import Case, Verdict, classes, judge
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from wsload.load.engine.timers import TimerQueue
 from wsload.load.ws.opening import Opener, OpenOptions
 from wsload.measure.recorder import Recorder
 
@@ -49,8 +50,11 @@ class Echo:
 
 async def ours(url: str, deflate: bool) -> None:
     """The same by wsload."""
-    options = OpenOptions(compression=deflate, max_message_bytes=MOST, close_timeout_s=1)
-    connection = await Opener(options, Recorder()).open(url, subprotocols=(), intended_ns=0)
+    options = OpenOptions(
+        compression=deflate, max_message_bytes=MOST, close_timeout_s=1, ping_interval_s=None
+    )
+    timers = TimerQueue(asyncio.get_running_loop(), timerfd=False)
+    connection = await Opener(options, Recorder(), timers).open(url, subprotocols=(), intended_ns=0)
     connection.attach(Echo(connection))
     await connection.wait_closed()
 

@@ -7,6 +7,7 @@ import itertools
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvloop
 
@@ -18,6 +19,8 @@ MS = 1_000_000
 
 class Connection:
     """Answers its pings at once, or never."""
+
+    incoming: Any = None
 
     def __init__(self, *, answers: bool = True) -> None:
         self.answers = answers

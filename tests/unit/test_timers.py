@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
@@ -15,7 +16,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wsload.load.engine.timers import DelayQueue, Timer, TimerQueue
+from wsload.load.engine.timers import TURNS, DelayQueue, Timer, TimerQueue
 
 KINDS = (True, False) if sys.platform == "linux" else (False,)
 MS = 1_000_000
@@ -294,6 +295,95 @@ def test_a_deadline_passes_only_once_what_came_before_was_read(
         assert events == ["read"]
 
     run(body, timerfd, loop=loop)
+
+
+# Limits, which a task must keep
+
+
+@both_kinds
+def test_a_block_that_takes_too_long_is_timed_out(timerfd: bool) -> None:
+    async def body(timers: TimerQueue) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        began_ns = time.monotonic_ns()
+        with pytest.raises(TimeoutError):
+            async with timers.limit(0.01):
+                await asyncio.Event().wait()
+        assert time.monotonic_ns() >= began_ns + 10 * MS
+        assert not task.cancelling()
+        with pytest.raises(ZeroDivisionError):
+            async with timers.limit(10):
+                print(1 / 0)
+        with pytest.raises(TimeoutError, match="their own"):
+            async with timers.limit(10):
+                raise TimeoutError("their own")
+
+    run(body, timerfd)
+
+
+@both_kinds
+def test_a_block_that_ended_in_time_is_left_alone(timerfd: bool) -> None:
+    async def body(timers: TimerQueue) -> None:
+        with collected_errors() as told:
+            for turns in range(2 * TURNS):
+                async with timers.limit(0):
+                    for _ in range(min(turns, TURNS)):
+                        await asyncio.sleep(0)
+            await timers.sleep_until(time.monotonic_ns() + MS)
+            assert told == []
+
+    run(body, timerfd)
+
+
+@both_kinds
+@pytest.mark.parametrize("when", ["before", "with the limit", "in its grace"])
+def test_a_task_that_is_cancelled_in_a_block_is_cancelled_and_not_timed_out(when: str, timerfd: bool) -> None:
+    async def body(timers: TimerQueue) -> None:
+        begun = asyncio.Event()
+
+        async def work() -> None:
+            async with timers.limit(100 if when == "before" else 0.001):
+                begun.set()
+                await asyncio.Event().wait()
+
+        def cancel(turns: int) -> None:
+            """In the very turn in which the time is up, or before."""
+            if turns:
+                loop.call_soon(cancel, turns - 1)
+            else:
+                working.cancel()
+
+        loop = asyncio.get_running_loop()
+        working = asyncio.ensure_future(work())
+        await begun.wait()
+        turns = {"before": 0, "with the limit": TURNS + 1, "in its grace": TURNS // 2}[when]
+        timers.deadline(time.monotonic_ns() + 2 * MS, cancel, turns)
+        time.sleep(0.005)  # noqa: ASYNC251  # both are due in the same turn
+        with pytest.raises(asyncio.CancelledError):
+            await working
+
+    run(body, timerfd)
+
+
+@both_kinds
+def test_of_two_blocks_the_one_whose_time_is_up_is_timed_out(timerfd: bool) -> None:
+    async def body(timers: TimerQueue) -> None:
+        for outer, inner in ((0.005, 100.0), (100.0, 0.005)):
+            caught = ""
+            with contextlib.suppress(TimeoutError):
+                async with timers.limit(outer):
+                    try:
+                        async with timers.limit(inner):
+                            await asyncio.Event().wait()
+                    except TimeoutError:
+                        caught = "inner"
+                        raise
+                    except asyncio.CancelledError:
+                        caught = "outer"
+                        raise
+            assert caught == ("outer" if outer < inner else "inner")
+
+    run(body, timerfd)
 
 
 @both_kinds

@@ -10,17 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import heapq
 import itertools
 import os
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final, Protocol
 
 from wsload.load.engine import timerfd as fd_timer
 from wsload.measure.lateness import Lateness
 from wsload.measure.schedule import SECOND_NS
+
+TURNS: Final = 20
+"""A task whose time limit has passed gets this many iterations of the loop to handle what was read: each of its awaits
+may take one."""
+
+
+class Source(Protocol):
+    """Where what a `Deadline` waits for comes from."""
+
+    def unread(self, since_ns: int) -> bool:
+        """Whether something that had arrived by then is still to be read. Later arrivals don't prolong that."""
 
 
 class Timer:
@@ -50,9 +62,9 @@ class Timer:
 
 class Deadline(Timer):
     """A timer for what has not come by then. It fires once the loop has read what is there: a loop that is late must
-    not take what came in time for missing."""
+    not take what came in time for missing. A source may need several iterations for that."""
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_loop", "_source")
 
     def __init__(
         self,
@@ -60,14 +72,27 @@ class Deadline(Timer):
         due_ns: int,
         callback: Callable[..., object],
         args: tuple[Any, ...],
+        source: Source | None = None,
     ) -> None:
         super().__init__(due_ns, callback, args)
         self._loop = loop
+        self._source = source
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._source = None
 
     def fire(self) -> None:
         if not self.cancelled:
             # Twice, since the rest of this iteration handles what was polled before, perhaps long ago.
-            self._loop.call_soon(self._loop.call_soon, super().fire)
+            self._loop.call_soon(self._loop.call_soon, self._pass, 0)
+
+    def _pass(self, polled_ns: int) -> None:
+        polled_ns = polled_ns or time.monotonic_ns()
+        if self._source is not None and self._source.unread(polled_ns):
+            self._loop.call_soon(self._pass, polled_ns)
+        else:
+            super().fire()
 
 
 class TimerQueue:
@@ -96,13 +121,39 @@ class TimerQueue:
         """Calls ``callback(*args)`` once ``time.monotonic_ns() >= due_ns``; soon if that has passed."""
         return self._add(Timer(due_ns, callback, args))
 
-    def deadline(self, due_ns: int, callback: Callable[..., object], *args: Any) -> Timer:
+    def deadline(
+        self, due_ns: int, callback: Callable[..., object], *args: Any, source: Source | None = None
+    ) -> Timer:
         """Like `at`, but what has arrived by then is read first, and may cancel the timer."""
-        return self._add(self.new_deadline(due_ns, callback, args))
+        return self._add(self.new_deadline(due_ns, callback, args, source))
 
-    def new_deadline(self, due_ns: int, callback: Callable[..., object], args: tuple[Any, ...]) -> Deadline:
+    def new_deadline(
+        self, due_ns: int, callback: Callable[..., object], args: tuple[Any, ...], source: Source | None
+    ) -> Deadline:
         """A `Deadline` of this loop for another queue."""
-        return Deadline(self._loop, due_ns, callback, args)
+        return Deadline(self._loop, due_ns, callback, args, source)
+
+    @contextlib.asynccontextmanager
+    async def limit(self, seconds: float) -> AsyncIterator[None]:
+        """Like `asyncio.timeout`, but what has arrived by then is read first, and may end the block."""
+
+        over = False
+
+        def passed(turns: int) -> None:
+            if over:
+                return
+            if turns:
+                self._loop.call_soon(passed, turns - 1)
+            else:
+                block.reschedule(self._loop.time())
+
+        async with asyncio.timeout(None) as block:
+            timer = self.deadline(time.monotonic_ns() + int(seconds * 1e9), passed, TURNS)
+            try:
+                yield
+            finally:
+                over = True
+                timer.cancel()
 
     def _add(self, timer: Timer) -> Timer:
         due_ns = timer.due_ns
@@ -188,13 +239,17 @@ class DelayQueue:
 
     def __init__(self, timers: TimerQueue, delay_ns: int, *, deadlines: bool = False) -> None:
         self.delay_ns: Final = delay_ns
-        self._new: Final = timers.new_deadline if deadlines else Timer
+        self._deadlines: Final = deadlines
         self._timers = timers
         self._waiting: collections.deque[Timer] = collections.deque()
 
-    def add(self, callback: Callable[..., object], *args: Any) -> Timer:
-        """Calls ``callback(*args)`` in ``delay_ns`` from now."""
-        timer = self._new(time.monotonic_ns() + self.delay_ns, callback, args)
+    def add(self, callback: Callable[..., object], *args: Any, source: Source | None = None) -> Timer:
+        """Calls ``callback(*args)`` in ``delay_ns`` from now. The ``source`` is a deadline's."""
+        due_ns = time.monotonic_ns() + self.delay_ns
+        if self._deadlines:
+            timer: Timer = self._timers.new_deadline(due_ns, callback, args, source)
+        else:
+            timer = Timer(due_ns, callback, args)
         self._waiting.append(timer)
         if len(self._waiting) == 1:
             self._timers.at(timer.due_ns, self._fire)

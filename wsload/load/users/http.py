@@ -97,7 +97,7 @@ class Http(Tally):
         self.recorder.count.requests += 1
         self._calls += 1
         try:
-            async with asyncio.timeout(allowed_s):
+            async with self.engine.timers.limit(allowed_s):
                 response = await client.request(method, url, **what)
         except asyncio.CancelledError:
             self.lost(figures, due_ns, UNANSWERED if self._user._life.ending else CANCELLED)

@@ -132,7 +132,8 @@ class Inbox:
         self._waiter = self._socket.engine.loop.create_future()
         timer = None
         if deadline_ns is not None:
-            timer = self._socket.engine.timers.deadline(deadline_ns, self._nothing_came)
+            timers, source = self._socket.engine.timers, self._socket.source
+            timer = timers.deadline(deadline_ns, self._nothing_came, source=source)
         try:
             await self._waiter
         finally:

@@ -23,6 +23,7 @@ from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.writing import release
 
 if TYPE_CHECKING:
+    from wsload.load.engine.timers import Source
     from wsload.load.users.owner import Owner
 
 _now_ns = time.monotonic_ns
@@ -196,6 +197,11 @@ class KeptConnection(Tally):
             waiter: asyncio.Future[None] = self.engine.loop.create_future()
             self._settled = (*self._settled, waiter)
             await waiter
+
+    @property
+    def source(self) -> Source | None:
+        """Where messages come from, for deadlines."""
+        return None if self.connection is None else self.connection.incoming
 
     def usable(self) -> TimedConnection | None:
         """The connection, if the caller may send on it now."""

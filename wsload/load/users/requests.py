@@ -120,7 +120,10 @@ class RequestingConnection(KeptConnection):
             request.check = check
         if timeout is not None:
             deadline_ns = sent_ns + int(timeout * 1e9)
-            request.timer = self.engine.timers.deadline(deadline_ns, self._give_up, request, TIMEOUT)
+            source = connection.incoming
+            request.timer = self.engine.timers.deadline(
+                deadline_ns, self._give_up, request, TIMEOUT, source=source
+            )
         self.recorder.count.requests += 1
         self.engine.in_flight += 1
         waiter: asyncio.Future[Any] = self.engine.loop.create_future()
@@ -222,6 +225,11 @@ class RequestingConnection(KeptConnection):
 
     def visit(self, now_ns: int) -> None:
         if self._pairing.outstanding:
+            if self.source is not None and self.source.unread(now_ns):
+                self.engine.loop.call_soon(
+                    self.visit, now_ns
+                )  # once it was read: there may be answers among it
+                return
             oldest_ns = now_ns - self.context.settings.message_timeout_ns
             for request in self._pairing:
                 if request.sent_ns < oldest_ns and request.timer is None:
@@ -255,7 +263,7 @@ class RequestingConnection(KeptConnection):
         """Waits up to ``allowed_s`` for outstanding answers; the remaining requests are lost."""
         if self._pairing.outstanding and allowed_s > 0:
             self._draining = Draining(self.engine)
-            await self._draining.wait(allowed_s)
+            await self._draining.wait(allowed_s, self.source)
             self._draining = None
         for request in self._pairing:
             self._give_up(request, UNANSWERED)

@@ -18,6 +18,7 @@ from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
     from wsload.load.engine.engine import Engine
+    from wsload.load.engine.timers import Source
     from wsload.load.users.owner import Owner, Progress
 
 PAUSE_NS: Final = 10_000_000
@@ -163,9 +164,9 @@ class Draining:
         self._engine = engine
         self._over: asyncio.Future[None] = engine.loop.create_future()
 
-    async def wait(self, allowed_s: float) -> None:
-        """Waits until `end` is called, up to ``allowed_s``."""
-        timer = self._engine.timers.deadline(_now_ns() + int(allowed_s * 1e9), self.end)
+    async def wait(self, allowed_s: float, source: Source | None) -> None:
+        """Waits until `end` is called, up to ``allowed_s``; answers come from the source."""
+        timer = self._engine.timers.deadline(_now_ns() + int(allowed_s * 1e9), self.end, source=source)
         try:
             await self._over
         finally:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from wsload.errors import NotConnected
-from wsload.load.engine.timers import Timer
+from wsload.load.engine.timers import DelayQueue, Timer
 from wsload.load.ws import frames
 from wsload.load.ws.compat import apply_mask
 from wsload.load.ws.deflate import Deflate
@@ -44,18 +44,17 @@ class TimedConnection(asyncio.Protocol):
     frames with their headers, compressed if they were, but without the overhead of TLS.
     """
 
-    __slots__ = ("__weakref__", "_close_timeout_s", "_closers", "_deflate", "_direct", "_ending",
-                 "_incoming", "_limit", "_loop", "_ping_sent_ns", "_recorder", "_sink", "_state",
-                 "_timer", "_writer", "made_ns", "next_ping", "pong_due", "response_ns", "subprotocol",
-                 "transport")  # fmt: skip
+    __slots__ = ("__weakref__", "_close_timeouts", "_closers", "_deflate", "_direct", "_ending", "_limit",
+                 "_loop", "_ping_sent_ns", "_recorder", "_sink", "_state", "_timer", "_writer", "incoming",
+                 "made_ns", "next_ping", "pong_due", "response_ns", "subprotocol", "transport")  # fmt: skip
 
     def __init__(
         self,
         transport: asyncio.Transport,
         *,
         recorder: Recorder,
+        close_timeouts: DelayQueue,
         limit: int = 1 << 20,
-        close_timeout_s: float = 5.0,
         deflate: Deflate | None = None,
         subprotocol: str | None = None,
         made_ns: int = 0,
@@ -68,16 +67,16 @@ class TimedConnection(asyncio.Protocol):
         self.response_ns = response_ns
         self._recorder = recorder
         self._limit = limit
-        self._close_timeout_s = close_timeout_s
+        self._close_timeouts = close_timeouts
         self._state = State.OPEN
         self._ending = Ending()
         self._deflate = deflate
         self._writer = Writer(recorder, transport)
-        self._incoming = Incoming(self, Reader(limit, deflate), recorder=recorder, loop=self._loop)
+        self.incoming = Incoming(self, Reader(limit, deflate), recorder=recorder, loop=self._loop)
         self._sink: Sink | None = None
         self._direct: Callable[[bytes, bool, int], None] | None = None
         self._closers: list[asyncio.Future[None]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._ping_sent_ns = 0
         self.next_ping: Timer | None = None
         self.pong_due: Timer | None = None
@@ -85,10 +84,10 @@ class TimedConnection(asyncio.Protocol):
     def attach(self, sink: Sink) -> None:
         """Starts to feed the sink, first with what has arrived since the handshake (perhaps even the end)."""
         self._sink = sink
-        self._incoming.attach(sink.receive_message)
+        self.incoming.attach(sink.receive_message)
         if self._state is State.CLOSED:
             self._tell_end()
-        elif not self._incoming.deferred:
+        elif not self.incoming.deferred:
             self.caught_up()
 
     # Sending
@@ -121,7 +120,7 @@ class TimedConnection(asyncio.Protocol):
             self._writer.write(first, data)
             return
         self._writer.write(first | frames.RSV1, self._deflate.deflate(data))
-        self._incoming.allowance += self._limit
+        self.incoming.allowance += self._limit
 
     @property
     def writable(self) -> bool:
@@ -150,7 +149,7 @@ class TimedConnection(asyncio.Protocol):
     # Ending
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Performs the closing handshake; returns once the connection is gone, within ``close_timeout_s``.
+        """Performs the closing handshake; returns once the connection is gone, within the close timeout.
 
         Raises `UsageError` for a code or reason that is not allowed in a close frame.
         """
@@ -197,12 +196,12 @@ class TimedConnection(asyncio.Protocol):
         if state is before or state is State.CLOSED:
             return
         if state in (State.ENDING, State.GONE):
-            self._ending.amid_frame = self._incoming.stop()
+            self._ending.amid_frame = self.incoming.stop()
         if state is State.GONE:
             self._loop.call_soon(self._gone)
         # A server that does not close the TCP connection, as it should, would keep it half-closed forever.
         elif self._timer is None:
-            self._timer = self._loop.call_later(self._close_timeout_s, self._drop, "close timeout")
+            self._timer = self._close_timeouts.add(self._drop, "close timeout", source=self.incoming)
 
     def _drop(self, why: str) -> None:
         if self._state is not State.CLOSED:
@@ -234,14 +233,14 @@ class TimedConnection(asyncio.Protocol):
                 try:
                     receive(message, True, at_ns)
                 except Exception as error:
-                    self._incoming.report(error)
+                    self.incoming.report(error)
                 return
         self._direct = None
-        self._incoming.receive(data, at_ns)
+        self.incoming.receive(data, at_ns)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ending.error = exc
-        if self._incoming.deferred:
+        if self.incoming.deferred:
             self._move(Event.HUNG_UP)
         else:
             self._gone()
@@ -276,12 +275,12 @@ class TimedConnection(asyncio.Protocol):
             self._gone()
             return
         direct = self._state is _OPEN and self._sink is not None and self._limit >= 1 << 16
-        if direct and self._incoming.between_messages:
+        if direct and self.incoming.between_messages:
             self._direct = self._sink.receive_message  # type: ignore[union-attr]
 
     def _gone(self) -> None:
         if self._state not in (State.ENDING, State.GONE):
-            self._ending.amid_frame = self._incoming.stop()
+            self._ending.amid_frame = self.incoming.stop()
         self._move(Event.LOST)
         for timer in (self._timer, self.next_ping, self.pong_due):
             if timer is not None:
@@ -295,6 +294,6 @@ class TimedConnection(asyncio.Protocol):
         sink, self._sink = self._sink, None
         if sink is not None:
             # Breaks the reference cycle, since the garbage collector runs rarely.
-            del self._incoming
+            del self.incoming
             end = self.end
             sink.receive_close(end.code, end.reason)

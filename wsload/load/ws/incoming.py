@@ -77,6 +77,10 @@ class Incoming:
         """Whether everything was read, and the next byte starts a message."""
         return self._reader is not None and not self.deferred and not self._reader.amid_frame
 
+    def unread(self, since_ns: int) -> bool:
+        """Whether something that had arrived by then is still to be read."""
+        return self.deferred and self._held_ns <= since_ns
+
     def attach(self, receive: Receive) -> None:
         """Passes on the messages that were kept, and from now on every message as it arrives."""
         self._receive = receive

@@ -6,7 +6,7 @@ import random
 import time
 from typing import Protocol
 
-from wsload.load.engine.timers import DelayQueue, Timer, TimerQueue
+from wsload.load.engine.timers import DelayQueue, Source, Timer, TimerQueue
 
 
 class Pinged(Protocol):
@@ -16,6 +16,10 @@ class Pinged(Protocol):
     """Cancel it when the connection is gone."""
     pong_due: Timer | None
     """The timeout of the outstanding pong."""
+
+    @property
+    def incoming(self) -> Source:
+        """Where the pong comes from."""
 
     def ping_now(self) -> bool:
         """Sends a ping unless one is outstanding; returns whether it did."""
@@ -44,4 +48,4 @@ class Keepalive:
     def _ping(self, connection: Pinged) -> None:
         connection.next_ping = self._intervals.add(self._ping, connection)
         if connection.ping_now() and self._timeouts is not None:
-            connection.pong_due = self._timeouts.add(connection.pong_overdue)
+            connection.pong_due = self._timeouts.add(connection.pong_overdue, source=connection.incoming)

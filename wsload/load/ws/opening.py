@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from websockets.datastructures import Headers
 
 from wsload.errors import OpenError, UsageError
-from wsload.load.engine.timers import TimerQueue
+from wsload.load.engine.timers import DelayQueue, TimerQueue
 from wsload.load.ws.compat import USER_AGENT
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.dialing import Route, dial
@@ -79,15 +79,14 @@ class _Asked:
 
 
 class Opener:
-    """Opens the connections of one process, and records the duration of each phase, and failures.
+    """Opens the connections of one process, and records the duration of each phase, and failures."""
 
-    With ``timers`` connections are pinged, as the options say.
-    """
-
-    def __init__(self, options: OpenOptions, recorder: Recorder, timers: TimerQueue | None = None) -> None:
+    def __init__(self, options: OpenOptions, recorder: Recorder, timers: TimerQueue) -> None:
         self._options = options
         self._recorder = recorder
+        self._timers = timers
         self._keepalive = _keepalive(options, timers)
+        self._close_timeouts = DelayQueue(timers, int(options.close_timeout_s * 1e9), deadlines=True)
         self._opened = 0
 
     async def open(
@@ -126,7 +125,7 @@ class Opener:
         )
         self._opened += 1
         try:
-            async with asyncio.timeout(options.timeout_s):
+            async with self._timers.limit(options.timeout_s):
                 connection = await self._open(asked)
         except UsageError:
             raise
@@ -208,8 +207,8 @@ class Opener:
             return Upgrade(
                 handshake,
                 recorder=recorder,
+                close_timeouts=self._close_timeouts,
                 limit=options.max_message_bytes,
-                close_timeout_s=options.close_timeout_s,
             )
 
         def record(phase: str, from_ns: int, to_ns: int) -> None:
@@ -228,8 +227,8 @@ def _note_redirect(error: Exception, hop: int, url: str) -> None:
         error.add_note(f"after {counted(hop, 'redirect')}, to {shown(url)}")
 
 
-def _keepalive(options: OpenOptions, timers: TimerQueue | None) -> Keepalive | None:
-    if timers is None or options.ping_interval_s is None:
+def _keepalive(options: OpenOptions, timers: TimerQueue) -> Keepalive | None:
+    if options.ping_interval_s is None:
         return None
     timeout_s = options.ping_timeout_s
     return Keepalive(

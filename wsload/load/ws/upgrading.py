@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Final
 
+from wsload.load.engine.timers import DelayQueue
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.handshake import Handshake
 from wsload.measure.recorder import Recorder
@@ -22,12 +23,12 @@ class Upgrade(asyncio.Protocol):
     """
 
     def __init__(
-        self, handshake: Handshake, *, recorder: Recorder, limit: int = 1 << 20, close_timeout_s: float = 5.0
+        self, handshake: Handshake, *, recorder: Recorder, close_timeouts: DelayQueue, limit: int = 1 << 20
     ) -> None:
         self._handshake = handshake
         self._recorder = recorder
         self._limit = limit
-        self._close_timeout_s = close_timeout_s
+        self._close_timeouts = close_timeouts
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.transport: asyncio.Transport | None = None
@@ -70,8 +71,8 @@ class Upgrade(asyncio.Protocol):
         connection = TimedConnection(
             self.transport,
             recorder=self._recorder,
+            close_timeouts=self._close_timeouts,
             limit=self._limit,
-            close_timeout_s=self._close_timeout_s,
             deflate=self._handshake.deflate,
             subprotocol=self._handshake.subprotocol,
             made_ns=self.made_ns,

@@ -90,19 +90,24 @@ class ChatSocket(KeptConnection):
         if self.session.state is State.JOINED:
             return
         self._joined = self.engine.loop.create_future()
+        limit_ns = int(self.context.settings.open_timeout_s * 1e9)
+        timer = self.engine.timers.deadline(_now_ns() + limit_ns, self._not_joined, source=self.source)
         try:
-            async with asyncio.timeout(self.context.settings.open_timeout_s):
-                await self._joined
-        except TimeoutError:
-            waited_for = "id" if self.session.state is State.WAITING else "confirmation"
-            self._login_failed(f"no {waited_for}")
-            raise LoginError(f"no {waited_for}") from None
+            await self._joined
         except asyncio.CancelledError:
             if self.wanted():
                 self._login_failed(CANCELLED)
             raise
         finally:
+            timer.cancel()
             self._joined = None
+
+    def _not_joined(self, kind: str = "", detail: str = "") -> None:
+        """The login on this connection has failed: it was lost, or the time is up."""
+        if self._joined is not None and not self._joined.done():
+            kind = kind or f"no {'id' if self.session.state is State.WAITING else 'confirmation'}"
+            self._login_failed(kind, detail)
+            self._joined.set_exception(LoginError(kind, detail))
 
     def _login_failed(self, kind: str, detail: str = "") -> None:
         self.recorder.count.login_failures += 1
@@ -246,6 +251,11 @@ class ChatSocket(KeptConnection):
             post = next(iter(pending.values()))
             if post.sent_ns > oldest_ns:
                 return
+            if self.source is not None and self.source.unread(now_ns):
+                self.engine.loop.call_soon(
+                    self.visit, now_ns
+                )  # once it was read: there may be echoes among it
+                return
             self._give_up(post, TIMEOUT)
 
     def _give_up(self, post: Post, kind: str, reason: str = "") -> None:
@@ -262,15 +272,13 @@ class ChatSocket(KeptConnection):
         self._end = (kind, detail)
         for post in list(self.session.pending.values()):
             self._give_up(post, kind, detail)
-        if self._joined is not None and not self._joined.done():
-            self._login_failed(kind, detail)
-            self._joined.set_exception(LoginError(kind, detail))
+        self._not_joined(kind, detail)
 
     async def drain(self, allowed_s: float) -> None:
         """Waits up to ``allowed_s`` for outstanding echoes; the remaining posts are lost."""
         if self.session.pending and allowed_s > 0:
             self._draining = Draining(self.engine)
-            await self._draining.wait(allowed_s)
+            await self._draining.wait(allowed_s, self.source)
             self._draining = None
         for post in list(self.session.pending.values()):
             self._give_up(post, UNANSWERED)
