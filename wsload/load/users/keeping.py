@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
 from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here
+from wsload.load.users.hooks import Hooks
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries
 from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
-from wsload.load.users.tally import Tally
 from wsload.load.users.ways_out import ENDS, of_user_class, parts
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.writing import release
@@ -30,7 +30,7 @@ _now_ns = time.monotonic_ns
 _OPEN = State.OPEN
 
 
-class KeptConnection(Tally):
+class KeptConnection(Hooks):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
     __slots__ = ("_greeting", "_in_charge", "_keeper", "_retries", "_settled", "connection", "main",
@@ -177,9 +177,6 @@ class KeptConnection(Tally):
             self._move(Event.LOST if self.reconnects else Event.GONE)
         await self.connection.close()
 
-    def _began(self) -> None:
-        """For subclasses: called when a connection is open."""
-
     # Keeping
 
     @property
@@ -237,9 +234,6 @@ class KeptConnection(Tally):
                 if not again:
                     self.recorder.timed("close", began_ns, _now_ns())
 
-    async def _linger(self) -> None:
-        """For subclasses: called before the closing handshake, to wait for messages."""
-
     def recycle(self) -> None:
         """Drops the connection and reopens it at once, because answers on it can no longer be paired with requests."""
         if self.state in CONNECTED:
@@ -287,12 +281,3 @@ class KeptConnection(Tally):
         self._retries.lost()
         due_ns = _now_ns() if at_once else self._retries.next_ns()
         self._keeper = self.engine.loop.create_task(self._keep(due_ns))
-
-    def _lost(self, kind: str, detail: str) -> None:
-        """For subclasses: gives up outstanding requests, as failures of this kind."""
-
-    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
-        """For subclasses: called by the connection with a whole message."""
-
-    def visit(self, now_ns: int) -> None:
-        """For subclasses: called by the engine several times a second, to time out requests."""
