@@ -26,8 +26,10 @@ from wsload import (
     WebSocketUser,
     WorkloadError,
 )
+from wsload.load.users.socket import Socket
 from wsload.load.users.states import State
 from wsload.load.users.tally import PAUSE_NS
+from wsload.load.ws.states import State as ConnectionState
 
 
 @pytest.fixture
@@ -272,6 +274,85 @@ def test_a_cancelled_close_is_finished_by_the_end(w: World) -> None:
 
     w.live(User)
     assert w.engine.connections == 0 and not w.engine.members
+
+
+@pytest.mark.parametrize("waits", ["to the end", "not long enough", "for another's close"])
+def test_a_slow_close_is_recorded_whether_or_not_its_task_still_waits(w: World, waits: str) -> None:
+    held, servers = asyncio.Event(), list[ServerConnection]()
+
+    async def slow_to_close(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        servers.append(connection)
+        await held.wait()
+        connection.transport.resume_reading()
+        await connection.wait_closed()
+
+    w.serve(slow_to_close)
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            closing = asyncio.create_task(self.close())
+            await asyncio.sleep(0.05)
+            if waits == "not long enough":
+                closing.cancel()
+                await asyncio.wait([closing])
+            others = [asyncio.create_task(self.close())] if waits == "for another's close" else []
+            await asyncio.sleep(0.05)
+            held.set()
+            await asyncio.wait([closing, *others])
+            await w.until(lambda: self._socket.state is State.CLOSED)
+            raise StopUser
+
+    w.live(User)
+    assert w.count("close") == 1 and w.record().closes == {1000: 1}
+    assert w.totals.histograms["close"].min_ns >= 99_000_000
+
+
+def test_a_second_close_does_not_cut_short_what_the_first_waits_for(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w.serve()
+    lingered = asyncio.Event()
+
+    async def linger(self: Any) -> None:
+        await lingered.wait()
+
+    monkeypatch.setattr(Socket, "_linger", linger)
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            closing = [asyncio.create_task(self.close()) for _ in range(2)]
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert self._socket.connection.state is ConnectionState.OPEN
+            lingered.set()
+            await asyncio.wait(closing)
+            assert self._socket.state is State.CLOSED
+            raise StopUser
+
+    w.live(User)
+    assert w.count("close") == 1 and w.record().closes == {1000: 1}
+
+
+@pytest.mark.parametrize("on", ["the first", "a further one"])
+def test_a_close_with_a_code_that_is_not_allowed_changes_nothing(w: World, on: str) -> None:
+    w.serve()
+
+    class User(Quiet):
+        @task
+        async def talk(self) -> None:
+            connection: Any = self if on == "the first" else await self.open("/")
+            for code, reason in ((42, ""), (1006, ""), (1000, "x" * 124)):
+                with pytest.raises(UsageError, match="can't close with"):
+                    await connection.close(code, reason)
+            assert await connection.round_trip("hello") == "hello"
+            await connection.close(4000)
+            raise StopUser
+
+    w.live(User)
+    assert w.failures() == {} and w.record().closes[4000] == 1
 
 
 def test_who_waits_for_the_connection_is_woken_by_whatever_becomes_of_it(w: World) -> None:
@@ -863,6 +944,7 @@ FAILING = {
     "connect, connected": "connect",
     "connect, bad URL": "bad",
     "receive twice": "receive",
+    "close, bad code": "bad close",
     "receive, on_message": "hooked",
     "receive, closed": "closed receive",
     "send, closed": "closed send",
@@ -881,6 +963,8 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
             match call.removeprefix("closed "):
                 case "connect":
                     await self.connect()
+                case "bad close":
+                    await self.close(42)
                 case "bad":
                     await self.connect("http://[")
                 case "receive":

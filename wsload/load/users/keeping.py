@@ -11,30 +11,29 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
+from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, UsageError, WorkloadError
 from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here
-from wsload.load.users.hooks import Hooks
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries
-from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State, after
+from wsload.load.users.settling import Settling
+from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State
 from wsload.load.users.ways_out import ENDS, of_user_class, parts
 from wsload.load.ws.connection import TimedConnection
-from wsload.load.ws.writing import release
+from wsload.load.ws.frames import close_payload
 
 if TYPE_CHECKING:
     from wsload.load.engine.timers import Source
     from wsload.load.users.owner import Owner
 
 _now_ns = time.monotonic_ns
-_OPEN = State.OPEN
 
 
-class KeptConnection(Hooks):
+class KeptConnection(Settling):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
-    __slots__ = ("_greeting", "_in_charge", "_keeper", "_retries", "_settled", "connection", "main",
-                 "opening", "reconnects", "state")  # fmt: skip
+    __slots__ = ("_close_ns", "_greeting", "_in_charge", "_keeper", "_retries", "connection", "main", "opening",
+                 "reconnects")  # fmt: skip
 
     def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
         super().__init__(owner, context)
@@ -43,23 +42,14 @@ class KeptConnection(Hooks):
         self.opening: Opening | None = None
         """The last opening; reconnections repeat it."""
         self.connection: TimedConnection | None = None
-        self.state = State.CLOSED
         self._retries = Retries()
         self._keeper: asyncio.Task[None] | None = None
         """The task that reopens the connection."""
         self._in_charge: object = None
         """Stands for the opening in progress, which includes `on_connect`; None if there is none."""
+        self._close_ns = 0
+        """When the closing handshake began, also if no task waits for its end any more; 0 before."""
         self._greeting: object = None
-        self._settled: tuple[asyncio.Future[None], ...] = ()
-        """Waiters; a tuple, since it is empty for nearly every user and then takes no memory."""
-
-    def _move(self, event: Event) -> None:
-        self.state = after(self.state, event)
-        if self.state is State.CLOSED:
-            self.engine.members.pop(self, None)
-        if self._settled and self.state not in UNSETTLED:
-            waiters, self._settled = self._settled, ()
-            release(waiters)
 
     # Opening
 
@@ -179,21 +169,9 @@ class KeptConnection(Hooks):
 
     # Keeping
 
-    @property
-    def settled(self) -> bool:
-        """Whether the connection is open, or none is wanted."""
-        return self.state is _OPEN or self.state not in UNSETTLED
-
     def wanted(self) -> bool:
         """Whether the opening in progress is still wanted: it was not closed on purpose, and the user is not ending."""
         return self.state in UNSETTLED and not self.progress.ending
-
-    async def when_settled(self) -> None:
-        """Waits until the connection is open, or no longer wanted."""
-        if self.state in UNSETTLED:
-            waiter: asyncio.Future[None] = self.engine.loop.create_future()
-            self._settled = (*self._settled, waiter)
-            await waiter
 
     @property
     def source(self) -> Source | None:
@@ -220,19 +198,27 @@ class KeptConnection(Hooks):
     # Closing
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
+        """Closes the connection and waits for it; recorded as ``close``. No reconnection follows.
+
+        Raises `UsageError` for a code or reason that is not allowed in a close frame.
+        """
+        try:
+            close_payload(code, reason)
+        except UsageError:
+            await self.pause()
+            raise
         self._stop_keeping()
         again = self.state is State.CLOSING
         self._move(Event.CLOSE)
-        try:
-            if self.connection is not None and not again:
+        if again and self.connection is not None:
+            await self.connection.wait_closed()
+        elif self.connection is not None:
+            try:
                 await self._linger()
-        finally:
-            if self.connection is not None:
-                began_ns = _now_ns()
-                await self.connection.close(code, reason)
-                if not again:
-                    self.recorder.timed("close", began_ns, _now_ns())
+            finally:
+                if self.connection is not None:
+                    self._close_ns = _now_ns()
+                    await self.connection.close(code, reason)
 
     def recycle(self) -> None:
         """Drops the connection and reopens it at once, because answers on it can no longer be paired with requests."""
@@ -261,6 +247,9 @@ class KeptConnection(Hooks):
         end, state = self.connection.end, self.state
         self.connection = None
         self.engine.connections -= 1
+        if self._close_ns:
+            self.recorder.timed("close", self._close_ns, _now_ns())
+            self._close_ns = 0
         if state in CONNECTED and end.counted not in self.owner.expected_closes:
             self.recorder.failed("close", end.kind, detail=end.detail)
         if state is State.CLOSING:
