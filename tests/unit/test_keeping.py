@@ -27,7 +27,7 @@ from wsload import (
     WorkloadError,
 )
 from wsload.load.users.socket import Socket
-from wsload.load.users.states import State
+from wsload.load.users.states import CONNECTED, State
 from wsload.load.users.tally import PAUSE_NS
 from wsload.load.ws.states import State as ConnectionState
 
@@ -722,6 +722,48 @@ def test_on_connect_that_fails_ends_the_user_and_is_counted_once(
     assert w.failures() == failures
     assert len(w.reported) == len(failures)
     assert w.counter("users_ended") == 1 and w.opened == 1
+
+
+@pytest.mark.parametrize("reconnect", [True, False])
+def test_a_connection_that_is_being_given_up_is_not_replaced_by_another(w: World, reconnect: bool) -> None:
+    held = asyncio.Event()
+
+    async def slow_to_close(connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await held.wait()
+        connection.transport.resume_reading()
+        await connection.wait_closed()
+
+    w.serve(slow_to_close)
+    met: list[Exception] = []
+
+    async def connect_again(user: Any) -> None:
+        await w.until(lambda: user._socket.state not in CONNECTED)
+        closing = asyncio.create_task(user.close())
+        await asyncio.sleep(0)
+        try:
+            await user.connect()
+        except Exception as error:
+            met.append(error)
+        held.set()
+        await closing
+
+    class User(Quiet):
+        other: asyncio.Task[None]
+
+        async def on_connect(self) -> None:
+            self.other = asyncio.create_task(connect_again(self))
+            raise ValueError
+
+        @task
+        async def talk(self) -> None:
+            await self.other
+            raise StopUser
+
+    User.reconnect = reconnect
+    w.live(User)
+    assert [str(each).split(":")[0] for each in met] == ["the socket is being closed already"]
+    assert w.opened == 1 and w.engine.connections == 0 and not w.engine.members
 
 
 # Ends

@@ -58,10 +58,11 @@ class KeptConnection(Settling):
 
         Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` if there is a connection.
         """
-        if self.state is not State.CLOSED:
+        if self.state is not State.CLOSED or self.connection is not None:
+            state = State.CLOSING if self.state is State.CLOSED else self.state
             await self.pause()
             raise AlreadyConnected(
-                f"the socket is {self.state.value} already: a user connects by itself unless auto_connect = False; "
+                f"the socket is {state.value} already: a user connects by itself unless auto_connect = False; "
                 "close() first, or use open() for a second connection"
             )
         self.opening, began_ns = opening, _now_ns()
@@ -164,7 +165,7 @@ class KeptConnection(Settling):
         """Gives up a connection on which `on_connect` failed."""
         assert self.connection is not None
         if self.state in CONNECTED:
-            self._move(Event.LOST if self.reconnects else Event.GONE)
+            self._move(Event.LOST if self.reconnects else Event.CLOSE)
         await self.connection.close()
 
     # Keeping
