@@ -652,8 +652,36 @@ def test_a_server_that_closes_at_once_is_not_greeted(w: World) -> None:
 
     w.live(User)
     assert w.opened == 3
-    assert set(w.failures()) <= {"receive: closed 4001"}
+    assert set(w.failures()) <= {"receive: closed 4001", "close: closed 4001"}
+    assert w.failures().get("close: closed 4001", 0) == User.greeted
     assert w.failures().get("receive: closed 4001", 0) <= User.greeted + w.opened
+
+
+@pytest.mark.parametrize("by", ["its opening", "connect"])
+def test_an_end_before_on_connect_has_returned_is_a_failure_even_if_expected(w: World, by: str) -> None:
+    async def close(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.close(1000)
+
+    w.serve(close)
+
+    class User(Quiet):
+        auto_connect = by == "its opening"
+        expected_closes = frozenset({1000})
+
+        async def on_connect(self) -> None:
+            await self.send("hello")
+            async for _ in self.messages():
+                raise AssertionError
+            if w.opened == 3:
+                raise StopUser
+
+        @task
+        async def talk(self) -> None:
+            await self.connect()
+
+    w.live(User)
+    assert w.failures() == {"close: closed 1000": 3}
 
 
 # Without reconnection

@@ -45,7 +45,8 @@ class DeclaredUser(LocustUser):
     reconnect: bool | None = None
     """Whether a connection that fails or is dropped is opened again; None to follow ``--ws-reconnect``."""
     expected_closes: Set[int] = frozenset()
-    """Close codes with which the server may end a connection without causing a failure."""
+    """Close codes with which the server may end a connection without causing a failure, once `on_connect` has returned.
+    """
     overlap: bool = True
     """In an open workload: whether a task that is due starts while the previous one is still running. Otherwise it
     waits for its turn, but its response time still counts from when it was due, so the wait counts as the server's."""

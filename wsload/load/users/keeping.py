@@ -251,7 +251,8 @@ class KeptConnection(Settling):
         if self._close_ns:
             self.recorder.timed("close", self._close_ns, _now_ns())
             self._close_ns = 0
-        if state in CONNECTED and end.counted not in self.owner.expected_closes:
+        expected = end.counted in self.owner.expected_closes
+        if state is State.GREETING or (state is State.OPEN and not expected):
             self.recorder.failed("close", end.kind, detail=end.detail)
         if state is State.CLOSING:
             self._move(Event.GONE)
