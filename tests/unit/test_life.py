@@ -29,6 +29,7 @@ from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
 from wsload.load.users.states import State
 from wsload.load.users.steps import UNFINISHED
+from wsload.load.ws.connection import TimedConnection
 from wsload.measure.names import TOO_LATE
 
 
@@ -769,6 +770,72 @@ def test_what_is_left_open_is_closed_at_the_end(w: World) -> None:
 
     run(w, body)
     assert w.engine.connections == 0 and not w.engine.members and w.record().closes == {1000: 3}
+
+
+@pytest.mark.parametrize("when", ["at the end", "before on_start is tried again"])
+def test_the_connections_of_a_user_are_closed_at_the_same_time(
+    w: World, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers no close frame costs each of them the whole close timeout."""
+    w.serve()
+    barrier, close = asyncio.Barrier(3), TimedConnection.close
+
+    async def closes_with_the_others(self: TimedConnection, code: int = 1000, reason: str = "") -> None:
+        async with asyncio.timeout(5):
+            await barrier.wait()
+        await close(self, code, reason)
+
+    monkeypatch.setattr(TimedConnection, "close", closes_with_the_others)
+
+    class User(Quiet):
+        auto_connect = False
+        tries = 0
+
+        async def on_start(self) -> None:
+            await self.connect()
+            await self.open("/control")
+            await self.open("/other")
+            self.tries += 1
+            if when != "at the end" and self.tries == 1:
+                raise ConnectionLost("counted")
+
+        @task
+        async def talk(self) -> None:
+            raise StopUser
+
+    w.live(User)
+    assert w.opened in (3, 6) and w.record().closes == {1000: w.opened}
+    assert w.engine.connections == 0 and not w.engine.members
+
+
+def test_a_further_connection_that_is_being_opened_at_the_end_is_given_up(w: World) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def slowly(connection: ServerConnection, request: Any) -> None:
+        if request.path == "/slow":
+            begun.set()
+            await gate.wait()
+
+    w.serve(process_request=slowly)
+    opening: list[asyncio.Task[Any]] = []
+
+    async def body(user: Any) -> None:
+        async def use() -> None:
+            async with user.open("/slow"):
+                raise AssertionError
+
+        opening.append(asyncio.create_task(use()))
+        await begun.wait()
+
+    run(w, body)
+    gate.set()
+
+    async def rest() -> None:
+        with pytest.raises(ConnectionLost, match="while it was being opened"):
+            await opening[0]
+
+    w.run(rest())
+    assert w.engine.connections == 0 and not w.engine.members
 
 
 def test_a_further_connection_that_can_not_be_opened_says_so(w: World) -> None:

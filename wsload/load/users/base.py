@@ -143,10 +143,13 @@ class DeclaredUser(LocustUser):
         self._life.stop(kill=True)
 
     def _abort(self) -> None:
-        for socket in (self._socket, *(self._extra or ())):
+        for socket in self._sockets():
             socket.abort()
 
     # Called by the life and the sockets, on the loop
+
+    def _sockets(self) -> tuple[Any, ...]:
+        return self._socket, *(self._extra or ())
 
     async def _take_rows(self) -> None:
         """Takes this user's row of each feed. Raises `StopUser`, counted, if a feed has no row left."""
@@ -163,19 +166,16 @@ class DeclaredUser(LocustUser):
 
     async def _undo_start(self, extra: Collection[Socket]) -> None:
         """Closes what `on_start` opened, other than these further connections, so that it can be tried again."""
-        for socket in self._extra or ():
-            if socket not in extra:
-                await socket.close()
+        sockets = [socket for socket in self._extra or () if socket not in extra]
         if not self.auto_connect:
-            await self._socket.close()
+            sockets.append(self._socket)
+        await asyncio.gather(*(socket.close() for socket in sockets))
 
     async def _depart(self) -> None:
-        """Waits up to ``--ws-drain`` for outstanding answers, then closes the user's connections."""
-        sockets = (self._socket, *(self._extra or ()))
-        await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in sockets))
+        """Waits up to ``--ws-drain`` for outstanding answers, then closes the user's connections, all at once."""
+        await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in self._sockets()))
         await self._context.engine.own_turn()
-        for socket in sockets:
-            await socket.close()
+        await asyncio.gather(*(socket.close() for socket in self._sockets()))
         if self._http is not None:
             await self._http.close()
 

@@ -42,8 +42,13 @@ class ExtraSocket:
         )
 
     async def __aenter__(self) -> ExtraSocket:
-        await self._socket.open(self._opening, time.monotonic_ns())
+        # Before it is open, so that the end of the user ends its opening.
         self._user._extra = [*self._others_open(), self._socket]
+        try:
+            await self._socket.open(self._opening, time.monotonic_ns())
+        except BaseException:
+            self._forget()
+            raise
         return self
 
     def _others_open(self) -> list[Socket]:
@@ -70,8 +75,11 @@ class ExtraSocket:
         try:
             await self._socket.close(code, reason)
         finally:
-            if self._socket.state is State.CLOSED:  # else the end of the user waits for it
-                self._user._extra = self._others_open()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._socket.state is State.CLOSED:  # else the end of the user waits for it
+            self._user._extra = self._others_open()
 
     def request(
         self,
