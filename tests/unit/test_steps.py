@@ -195,6 +195,20 @@ def test_a_step_is_not_shortened_by_a_pause_in_another_of_its_tasks(
     assert w.totals.histograms["not awaited"].min_ns >= 599 * MS
 
 
+def test_a_step_may_be_measured_in_a_thread(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        def work() -> None:
+            with user.measure("in a thread"):
+                time.sleep(0.01)
+
+        await asyncio.to_thread(work)
+
+    live(w, body)
+    assert w.count("in a thread") == 1
+
+
 @pytest.mark.parametrize("reading", ["at once", "late"])
 def test_an_iteration_over_messages_does_not_pause_at_its_end(w: World, reading: str, pause_ns: int) -> None:
     async def push(connection: ServerConnection) -> None:
