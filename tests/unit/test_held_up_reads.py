@@ -25,7 +25,7 @@ from wsload.load.ws.states import State
 from wsload.protocols.chat.conversation import messages
 from wsload.protocols.chat.conversation.mdn import ChatSession
 
-LIMIT_S = 0.2
+LIMIT_S = 0.3
 HELD_S = LIMIT_S + 0.15
 """Longer than the limit, and than the time between two visits of the engine."""
 BACKLOG = {"held up": b"", "behind a backlog": frame(Opcode.PING, b"") * 1_000}

@@ -196,7 +196,7 @@ def test_a_wait_whose_message_another_task_took_ends_like_any_other(w: World, th
     w.serve()
 
     async def body(user: Any) -> None:
-        waiting = asyncio.ensure_future(user.receive(timeout=0.05))
+        waiting = asyncio.ensure_future(user.receive(timeout=0.05 if then == "times out" else 100))
         began = time.monotonic()
         while time.monotonic() - began < 0.04:
             await asyncio.sleep(0.01)

@@ -172,7 +172,7 @@ def test_the_pause_of_a_call_that_fails_at_once_is_no_part_of_a_step(
     live(w, body)
     failed = "" if call == "messages" else ".failed"
     for step in ("outer", "inner"):
-        assert w.record().histograms[step + failed].percentile(100) < pause_ns / 2
+        assert w.record().histograms[step + failed].percentile(100) < 0.9 * pause_ns
 
 
 @pytest.mark.parametrize("call", ["receive", "round_trip"])
@@ -223,7 +223,7 @@ def test_an_iteration_over_messages_does_not_pause_at_its_end(w: World, reading:
                 await w.until(lambda: connection._socket.connection is None)
             began_ns = time.monotonic_ns()
             assert [message async for message in connection.messages()] == list("01234")
-            assert time.monotonic_ns() - began_ns < pause_ns / 2
+            assert time.monotonic_ns() - began_ns < 0.9 * pause_ns
 
     live(w, body)
 

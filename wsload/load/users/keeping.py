@@ -209,7 +209,7 @@ class KeptConnection(Settling):
             await self.pause()
             raise
         self._stop_keeping()
-        again = self.state is State.CLOSING
+        again = self.state is State.CLOSING or self._close_ns > 0
         self._move(Event.CLOSE)
         if again and self.connection is not None:
             await self.connection.wait_closed()
