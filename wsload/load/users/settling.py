@@ -1,21 +1,42 @@
-"""The state of a connection, which tasks wait for; see `wsload.load.users.states`."""
+"""What `wsload.load.users.keeping` builds on: the hooks of its subclasses, and the state, which tasks wait for."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from wsload.load.users.hooks import Hooks
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.states import UNSETTLED, Event, State, after
+from wsload.load.users.tally import Tally
 from wsload.load.ws.writing import release
 
 if TYPE_CHECKING:
     from wsload.load.users.owner import Owner
 
 
+class Hooks(Tally):
+    """For subclasses of `wsload.load.users.keeping.KeptConnection` to override."""
+
+    __slots__ = ()
+
+    def _began(self) -> None:
+        """Called when a connection is open."""
+
+    async def _linger(self) -> None:
+        """Called before the closing handshake, to wait for messages."""
+
+    def _lost(self, kind: str, detail: str) -> None:
+        """Gives up outstanding requests, as failures of this kind."""
+
+    def receive_message(self, data: bytes, text: bool, at_ns: int) -> None:
+        """Called by the connection with a whole message."""
+
+    def visit(self, now_ns: int) -> None:
+        """Called by the engine several times a second, to time out requests."""
+
+
 class Settling(Hooks):
-    """A connection in one of the states. While it is in any but `State.CLOSED`, the engine visits it."""
+    """A connection in a state of `wsload.load.users.states`; the engine visits it in any but `State.CLOSED`."""
 
     __slots__ = ("_settled", "state")
 
