@@ -196,10 +196,14 @@ def test_no_answer_in_time_is_lost(here: World) -> None:
     assert (here.count("slow.lost"), here.counter("lost"), here.counter("timeouts")) == (1, 1, 1)
 
 
-def test_a_call_whose_task_stops_waiting_is_lost(here: World) -> None:
+@pytest.mark.parametrize("finishing", [False, True])
+def test_a_call_whose_task_stops_waiting_is_lost(here: World, finishing: bool) -> None:
+    """The class's own time-out is not the end, whether or not the user was asked to stop meanwhile."""
     site = Site(here, lambda *_: "never")
 
     async def hurried(user: Any) -> None:
+        if finishing:
+            user._life.stop()
         async with asyncio.timeout(0.1):
             await user.http.get(f"{site.url}/", name="slow")
 

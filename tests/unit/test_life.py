@@ -576,10 +576,14 @@ def test_a_reconnection_owes_nothing_to_the_task_that_opened_first(w: World) -> 
 # Steps, values and counters of a user class
 
 
-def test_a_step_is_one_figure_and_fails_by_what_is_raised_or_said(w: World) -> None:
+@pytest.mark.parametrize("finishing", [False, True])
+def test_a_step_is_one_figure_and_fails_by_what_is_raised_or_said(w: World, finishing: bool) -> None:
+    """A time-out of the class's own is a failure, also in the last task of a user that was asked to stop."""
     w.serve(delayed_echo)
 
     async def body(user: Any) -> None:
+        if finishing:
+            user._life.stop()
         with user.measure("buy"):
             await user.round_trip("10")
             await user.round_trip("10")

@@ -100,7 +100,7 @@ class Http(Tally):
             async with asyncio.timeout(allowed_s):
                 response = await client.request(method, url, **what)
         except asyncio.CancelledError:
-            self.lost(figures, due_ns, UNANSWERED if self._user._life.ending else CANCELLED)
+            self.lost(figures, due_ns, UNANSWERED if self._user._life.cut_short else CANCELLED)
             raise
         except Exception as error:
             kind, detail = _kind_of(error)

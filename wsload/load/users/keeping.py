@@ -187,8 +187,8 @@ class KeptConnection(Tally):
         return self.state is _OPEN or self.state not in UNSETTLED
 
     def wanted(self) -> bool:
-        """Whether the opening in progress is still wanted: it was not closed on purpose, and the user is not ending."""
-        return self.state in UNSETTLED and not self.progress.ending
+        """Whether the opening in progress is still wanted: it was not closed on purpose, and the user not cut short."""
+        return self.state in UNSETTLED and not self.progress.cut_short
 
     async def when_settled(self) -> None:
         """Waits until the connection is open, or no longer wanted."""

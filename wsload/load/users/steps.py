@@ -51,7 +51,7 @@ class Step:
         if kind is None and error is not None:
             error = parts(error)[-1]
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
+            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.cut_short):
                 recorder.add(joined(self._figures.name, UNFINISHED))
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
