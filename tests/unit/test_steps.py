@@ -65,6 +65,20 @@ def test_a_step_that_the_loop_held_up_is_marked_however_long_it_lingered_before(
     assert found["held up"].min_ns - found["held up" + UNLAGGED].min_ns > 45 * MS
 
 
+def test_a_step_that_is_used_again_has_not_failed_again(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        step = user.measure("buy")
+        with step:
+            step.failed("sold out")
+        with step:
+            await asyncio.sleep(0)
+
+    live(w, body)
+    assert w.count("buy") == w.count("buy.failed") == 1 and w.failures() == {"buy: sold out": 1}
+
+
 async def in_a_group(user: Any) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(2):

@@ -25,7 +25,7 @@ class Step:
     def __init__(self, user: Any, name: str) -> None:
         self._user = user
         self._figures = user._socket.declare(name, Kind.STEP)
-        self._kind: str | None = None
+        self._kind: str | None
         self._began_ns = 0
         self._lingering: Lingering
 
@@ -34,6 +34,7 @@ class Step:
         self._kind = cut(kind)
 
     def __enter__(self) -> Self:
+        self._kind = None
         self._lingering = Lingering(current_lingering.get())
         current_lingering.set(self._lingering)
         self._began_ns = current_due.get().due_ns or time.monotonic_ns()
