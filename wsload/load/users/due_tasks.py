@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
-from wsload.load.users.here import Due, current_due
+from wsload.load.users.here import Due, current_due, this_task
 from wsload.load.users.process import ProcessContext
 from wsload.measure.names import TOO_LATE, TOO_MANY
 
@@ -130,18 +131,22 @@ class DueTasks:
         self._unsent(TOO_LATE, count)
 
     def _begin(self, due_ns: int) -> None:
-        task = self.context.engine.loop.create_task(self._run_due(due_ns))
+        engine = self.context.engine
+        due = Due(due_ns, engine.recorder.lateness)
+        task = engine.loop.create_task(self._run_due(due))
         self.running.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(partial(self._finished, due))
 
-    async def _run_due(self, due_ns: int) -> None:
+    async def _run_due(self, due: Due) -> None:
         # A task that had to wait for the previous one was not delayed by the load generator.
-        lag_ns = _now_ns() - max(due_ns, self._free_ns)
-        self.context.engine.recorder.values["send_lag"].append(lag_ns)
-        current_due.set(Due(due_ns, lag_ns))
+        due.lag_ns = _now_ns() - max(due.due_ns, self._free_ns)
+        due.task = this_task()
+        self.context.engine.recorder.values["send_lag"].append(due.lag_ns)
+        current_due.set(due)
         await self._step()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, due: Due, task: asyncio.Task[None]) -> None:
+        due.end()
         self.running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_end(error)
