@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from world import World, world
+from websockets.asyncio.server import ServerConnection
+from world import World, echo, world
 
 from wsload import WebSocketUser, constant_rate, task
 from wsload.load.users.requests import LONG_LOOK_NS
 from wsload.measure.names import UNLAGGED
 
+MS = 1_000_000
 LONG_LOOK_S = LONG_LOOK_NS / 1e9
 
 
@@ -119,3 +121,114 @@ def test_only_the_first_request_counts_from_the_due_time_whoever_lingered(w: Wor
 
     live(w, body, on_start=asked)
     assert w.count("second") == 1 and w.record().histograms["second"].max_ns < LONG_LOOK_NS / 2
+
+
+# Who else may not count from it
+
+
+async def ticks_and_echoes(connection: ServerConnection) -> None:
+    """Pushes a tick, and answers each message with itself."""
+    await connection.send("tick")
+    await echo(connection)
+
+
+@pytest.mark.parametrize("how", ["request", "step in a task"])
+@pytest.mark.parametrize("which", ["main", "further"])
+@pytest.mark.parametrize("slow", ["opening", "tick"])
+def test_what_a_hook_does_counts_from_then_whichever_task_opened_its_connection(
+    w: World, slow: str, which: str, how: str
+) -> None:
+    """Also if a message came with the opening, so that the hook is called in the task itself."""
+
+    async def push(connection: ServerConnection) -> None:
+        if slow == "tick":
+            await asyncio.sleep(0.5)
+        await ticks_and_echoes(connection)
+
+    async def process_request(*_: Any) -> None:
+        if slow == "opening":
+            await asyncio.sleep(0.5)
+
+    w.serve(push, process_request=process_request)
+    acknowledged = asyncio.Event()
+
+    async def in_a_task(user: Any) -> None:
+        with user.measure("ack"):
+            await asyncio.sleep(0.01)
+        acknowledged.set()
+
+    def on_tick(user: Any, message: str) -> None:
+        if message != "tick":
+            return
+        if how == "request":
+            answer = opened[0].request("ack", key="ack", name="ack")
+            answer.add_done_callback(lambda _: acknowledged.set())
+        else:
+            tasks.append(asyncio.create_task(in_a_task(user)))
+
+    opened: list[Any] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    def key_of(_: Any, message: str) -> str | None:
+        return message if message == "ack" else None
+
+    async def body(user: Any) -> None:
+        if which == "main":
+            opened.append(user)
+            await user.connect()
+            await acknowledged.wait()
+        else:
+            opened.append(user.open("/feed", on_message=lambda message: on_tick(user, message)))
+            async with opened[0]:
+                await acknowledged.wait()
+
+    live(w, body, auto_connect=False, key_of=key_of, on_message=on_tick)
+    assert w.record().histograms["ack"].max_ns < 400 * MS
+
+
+def test_what_a_task_left_running_counts_from_when_it_asks(w: World) -> None:
+    w.serve()
+    left: list[asyncio.Task[None]] = []
+
+    async def later(user: Any) -> None:
+        await asyncio.sleep(0.5)
+        await user.round_trip("x", name="later")
+
+    async def body(user: Any) -> None:
+        left.append(asyncio.create_task(later(user)))
+
+    async def on_stop(user: Any) -> None:
+        await left[0]
+
+    live(w, body, on_stop=on_stop)
+    assert w.record().histograms["later"].max_ns < 400 * MS
+
+
+def test_a_task_that_was_left_to_ask_at_once_counts_from_the_due_time(w: World) -> None:
+    w.serve()
+    left: list[asyncio.Task[None]] = []
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        left.append(asyncio.create_task(asked(user)))
+
+    async def on_stop(user: Any) -> None:
+        await left[0]
+
+    live(w, body, on_stop=on_stop)
+    assert least(w, "hello") >= 99 * MS
+
+
+def test_what_on_connect_asks_in_a_due_task_counts_from_the_due_time(w: World) -> None:
+    """It is the first request of that task."""
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        await user.connect()
+
+    async def on_connect(user: Any) -> None:
+        await user.round_trip("hello", name="hello")
+
+    live(w, body, auto_connect=False, on_connect=on_connect)
+    assert least(w, "hello") >= 99 * MS
