@@ -296,6 +296,36 @@ def test_importing_the_library_is_no_part_of_what_is_measured(
     assert ("step" in found) == (where == "in a step")
 
 
+def test_closing_the_clients_connections_is_no_part_of_a_step(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """wsload closes them, after on_opening."""
+    close = httpx2.AsyncClient.aclose
+
+    async def slowly(client: Any) -> None:
+        await asyncio.sleep(0.6)
+        await close(client)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "aclose", slowly)
+    site = Site(here, lambda *_: "200 OK\n\nwelcome")
+
+    class Guest(WebSocketUser):
+        wait_time = constant(0)
+        auto_connect = False
+
+        async def on_opening(self) -> None:
+            await self.http.get(f"{site.url}/")
+
+        @task
+        async def come(self) -> None:
+            with self.measure("step"):
+                await self.connect()
+            raise StopUser
+
+    here.live(Guest)
+    assert here.record().histograms["step"].max_ns < 600_000_000
+
+
 def test_without_the_library_it_says_what_to_install(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "httpx2", None)
     user = here.live(one_task(lambda user: user.http.get("/")))

@@ -144,7 +144,7 @@ class Http(Tally):
         if self._client is not None and not self._calls:
             client, self._client = self._client, None
             self._cookies = client.cookies
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), left_out():
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
 

@@ -160,8 +160,8 @@ class WebSocketUser(DeclaredUser):
 
         The time counts from when the task was due, or else from the start of the block. An exception in the block is
         a failure of that name, and so is ``step.failed("sold out")``; then the time is recorded as ``name.failed``.
-        The moment for which a `close` in the block waits for surplus answers is left out. If a task that the block
-        started waits for them, the block may have waited for it or not, so the time is marked as perhaps too long.
+        wsload's own waits in the block are left out, such as that of a `close` for surplus answers. If they are in a
+        task that the block started, it may have waited for them or not, so the time is marked as perhaps too long.
         """
         return Step(self, name)
 
