@@ -227,6 +227,23 @@ def test_a_stored_run_is_checked_by_the_standing_of_the_window(
     assert ended.value.code == code
 
 
+@pytest.mark.parametrize("window", [(), ("--from", "2s")])
+def test_a_run_that_ended_itself_fails_its_own_checks_whatever_is_looked_at(
+    tmp_path: Path, window: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole run does not show what the seconds before its end did."""
+    failed = {"state": CheckState.FAILED, "wanted": "<= 1 s", "got": "1.50 s"}
+    ended = CheckOutcome(expression="message.max <= 1s", reason="at 5 s (--ws-abort-on 'x')", **failed)  # type: ignore[arg-type]
+    unreadable = CheckOutcome(expression="of another version", **failed)  # type: ignore[arg-type]
+    intervals = [second(at, [1.0] * 50, names={"message": Kind.REQUEST}) for at in range(6)]
+    with pytest.raises(SystemExit) as exit_:
+        main(["check", str(make_run(tmp_path, intervals, checks=(ended, unreadable))), *window])
+    assert exit_.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "FAILED" and lines[0].endswith("got 1.50 s: at 5 s (--ws-abort-on 'x')")
+    assert lines[1].startswith("NOT JUDGED") and "can't be read" in lines[1]
+
+
 def test_a_window_in_which_the_run_was_not_trusted_is_not_checked(tmp_path: Path) -> None:
     """And one in which it was is, whatever came before."""
     late = {"message.unpaired": 1}
