@@ -17,6 +17,8 @@ from wsload.commands.cli.window import window_of
 from wsload.errors import UsageError
 from wsload.judge.run.anew import watch_of
 from wsload.judge.run.causes import cause_of
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.grammar import parse_check
 from wsload.load.run.measured import Measured
 from wsload.load.run.workload import workload
 from wsload.load.users.waits import constant_rate
@@ -119,6 +121,41 @@ def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
     assert totals(measured) == (2, 5 + 6)
     measured.begin(STARTED_AT + 1)  # never back
     assert measured.window.from_s == 4
+
+
+COUNTED = {"gaps": 0, "books sold": 3, "requests": 5, "buy.late": 1, "buy: it is odd": 2, "late in shop": 4}
+"""What is counted in the first second: by the user class, by the core, and for a request or the sampler."""
+
+
+def counted_in(at: int, **counted: int) -> Interval:
+    told = at == 0
+    return second(at, counters=COUNTED if told else counted, names={"buy": Kind.REQUEST} if told else {})
+
+
+def test_a_user_class_s_counters_of_the_warm_up_are_known_in_the_window_at_zero() -> None:
+    run = [counted_in(0), counted_in(1), counted_in(2, requests=7), counted_in(3, gaps=1)]
+    measured = Followed(2.0)
+    for interval in run:
+        measured.add(interval)
+    wanted = {"gaps": 1, "books sold": 0, "requests": 7}
+    assert measured.totals.counters == wanted
+    assert Totals.of(Window(from_s=2.0).of(run, STARTED_AT)).counters == wanted
+    assert evaluate(parse_check("gaps < 1"), measured.totals).state is CheckState.FAILED
+    assert evaluate(parse_check('"books sold" < 1'), measured.totals).state is CheckState.PASSED
+    measured.begin(STARTED_AT + 4)  # as Locust's --reset-stats
+    measured.add(counted_in(4, requests=1))
+    assert measured.totals.counters == {"gaps": 0, "books sold": 0, "requests": 1}
+
+
+def test_what_a_second_named_that_came_too_late_is_known_too() -> None:
+    """One before the window, of a worker whose message was held up."""
+    run = [counted_in(2, requests=7), counted_in(0), counted_in(3, requests=1)]
+    measured = Followed(2.0)
+    for interval in run:
+        measured.add(interval)
+    for found in (measured.totals, Totals.of(Window(from_s=2.0).of(run, STARTED_AT))):
+        assert found.counters == {"gaps": 0, "books sold": 0, "requests": 8}
+        assert found.names == {"buy": Kind.REQUEST}
 
 
 @pytest.mark.parametrize("begun", [(), (2,)])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from wsload.measure.interval import Interval, Totals, named
-from wsload.measure.names import Kind
+from wsload.measure.earlier import Earlier
+from wsload.measure.interval import Interval, Totals
 from wsload.results.run import RunWarning
 from wsload.results.window import WHOLE, Window
 from wsload.words import span
@@ -25,7 +23,7 @@ class Measured:
         self.totals = everything
         """The totals of the window, or of the whole run while the window is empty."""
         self._everything = everything
-        self._names: Mapping[str, Kind] = {}
+        self._earlier = Earlier()
         self._summed = WHOLE
         """The window that `totals` covers: differs from the wanted one until that has an interval."""
 
@@ -35,14 +33,13 @@ class Measured:
 
     def add(self, interval: Interval) -> bool:
         """Adds the next interval; returns whether it is the first in the window, so that earlier ones are dropped."""
-        self._names = named((self._names, interval.names))
         held = self.window.holds(interval, self._started_at)
         first = held and self._empty
         if first:
             self._summed, self.totals = self.window, Totals()
-            self.totals.names = dict(self._names)
         if self.totals is not self._everything and (held or self._empty):
-            self.totals.add(interval)
+            self.totals.add(self._earlier.known_to(interval))
+        self._earlier.add(interval)
         return first
 
     @property
