@@ -85,9 +85,9 @@ def test_what_is_no_window_is_refused(found: object) -> None:
 class Followed(Measured):
     """As in a run, whose writer adds up everything first."""
 
-    def __init__(self, warm_up_s: float = 0.0) -> None:
+    def __init__(self, warm_up_s: float = 0.0, *, ramp: bool = False) -> None:
         self.everything = Totals()
-        super().__init__(STARTED_AT, warm_up_s, self.everything)
+        super().__init__(STARTED_AT, warm_up_s, self.everything, ramp=ramp)
 
     def add(self, interval: Interval) -> bool:
         self.everything.add(interval)
@@ -115,11 +115,11 @@ def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
     run = run_of(6)
     for interval in run[:3]:
         measured.add(interval)
-    measured.begin(STARTED_AT + 4)
+    measured.reset(STARTED_AT + 4)
     for interval in run[3:]:
         measured.add(interval)
     assert totals(measured) == (2, 5 + 6)
-    measured.begin(STARTED_AT + 1)  # never back
+    measured.reset(STARTED_AT + 1)  # never back
     assert measured.window.from_s == 4
 
 
@@ -142,7 +142,7 @@ def test_a_user_class_s_counters_of_the_warm_up_are_known_in_the_window_at_zero(
     assert Totals.of(Window(from_s=2.0).of(run, STARTED_AT)).counters == wanted
     assert evaluate(parse_check("gaps < 1"), measured.totals).state is CheckState.FAILED
     assert evaluate(parse_check('"books sold" < 1'), measured.totals).state is CheckState.PASSED
-    measured.begin(STARTED_AT + 4)  # as Locust's --reset-stats
+    measured.reset(STARTED_AT + 4)  # as Locust's --reset-stats
     measured.add(counted_in(4, requests=1))
     assert measured.totals.counters == {"gaps": 0, "books sold": 0, "requests": 1}
 
@@ -163,13 +163,62 @@ def test_a_run_that_ends_before_its_window_is_measured_as_far_as_it_went(begun: 
     measured = Followed()
     for at, interval in enumerate(run_of(5)):
         if at in begun:
-            measured.begin(STARTED_AT + at)
+            measured.reset(STARTED_AT + at)
         measured.add(interval)
-    measured.begin(STARTED_AT + 60)
+    measured.reset(STARTED_AT + 60)
     warning = measured.finish()
-    assert warning is not None and "during its warm-up of 1 min" in warning.text
+    assert warning is not None and "as Locust reset its statistics, at 1:00: " in warning.text
     assert measured.window.from_s == (begun[0] if begun else 0)
     assert measured.totals.intervals == 5 - (begun[0] if begun else 0)
+
+
+@pytest.mark.parametrize(
+    ("warm_up_s", "ramped_at", "said"),
+    [
+        (60.0, None, "the run ended during its warm-up of 1 min: the figures cover the warm-up"),
+        (0.0, 6, "the run ended during its warm-up of 6 s: the figures cover the warm-up"),
+        (0.0, None, "the run ended before all users had started: the figures cover the ramp"),
+    ],
+)
+def test_a_run_that_ends_during_its_warm_up_says_so(
+    warm_up_s: float, ramped_at: int | None, said: str
+) -> None:
+    measured = Followed(warm_up_s, ramp=not warm_up_s)
+    for interval in run_of(5):
+        measured.add(interval)
+    if ramped_at is not None:
+        measured.ramped_up(STARTED_AT + ramped_at)
+    warning = measured.finish()
+    assert warning is not None and warning.text == said
+    assert measured.totals.intervals == 5 and measured.window is WHOLE
+
+
+def test_only_the_first_ramp_is_a_warm_up() -> None:
+    """A load shape, a user of the web UI or a worker that joins later starts users again."""
+    measured = Followed(ramp=True)
+    for at, interval in enumerate(run_of(6)):
+        if at in (2, 4):
+            measured.ramped_up(STARTED_AT + at)
+        measured.add(interval)
+    measured.ramped_up(STARTED_AT + 6)
+    assert measured.finish() is None
+    assert measured.window == Window(from_s=2.0) and totals(measured) == (4, 3 + 4 + 5 + 6)
+
+
+def test_a_run_without_a_ramp_to_wait_for_has_no_warm_up_by_it() -> None:
+    measured = Followed()
+    measured.ramped_up(STARTED_AT + 2)
+    assert measured.window is WHOLE
+
+
+def test_a_reset_that_is_earlier_than_the_window_restarts_nothing() -> None:
+    measured = Followed()
+    measured.reset(STARTED_AT + 2)
+    for interval in run_of(5):
+        measured.add(interval)
+    measured.reset(STARTED_AT + 1)
+    measured.add(second(5, [1.0]))
+    assert measured.totals.intervals == 4
 
 
 # From the files

@@ -101,7 +101,8 @@ class Run:
             started_at=time.time(),
             workload=workload(environment.user_classes, settings),
         )
-        self.measured = Measured(self.writer.info.started_at, settings.warm_up_s, self.writer.totals)
+        started_at, ramp = self.writer.info.started_at, settings.warm_up_ramp
+        self.measured = Measured(started_at, settings.warm_up_s, self.writer.totals, ramp=ramp)
         """The figures of the window so far."""
         self._live = LiveView(lambda: self.measured.totals, charted=environment.web_ui is not None)
         self._shown: tuple[object, dict[str, Any]] = None, {}
@@ -146,12 +147,11 @@ class Run:
 
     def reset(self, at: float) -> None:
         """Starts the measured window at this time (seconds since the epoch)."""
-        self.measured.begin(at)
+        self.measured.reset(at)
 
     def ramped_up(self, at: float) -> None:
-        """Locust has started all users."""
-        if self._settings.warm_up_ramp:
-            self.reset(at + ARRIVAL_S)
+        """Locust has started all users, as it does again whenever their number changes."""
+        self.measured.ramped_up(at + ARRIVAL_S)
 
     def live(self, since: int, name: str = "") -> dict[str, Any]:
         """The run so far, for the live page; see `LiveView.snapshot`."""
