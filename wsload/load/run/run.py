@@ -23,6 +23,7 @@ from wsload.judge.run.verdict import Judgement, judge
 from wsload.judge.run.watch import Watch
 from wsload.load.options.settings import Settings
 from wsload.load.run.measured import Measured
+from wsload.load.run.steady import SteadyClock
 from wsload.load.run.workload import workload
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval, Totals
@@ -93,12 +94,13 @@ class Run:
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
         """The processes that make the load: this one, unless a master replaces it."""
         self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
+        self.clock = SteadyClock()
         self.writer = RunWriter.create(
             settings.results,
             build=settings.build or "dev",
             target=target(environment, settings),
             options=vars(environment.parsed_options or Namespace()),
-            started_at=time.time(),
+            started_at=self.clock.now(),
             workload=workload(environment.user_classes, settings),
         )
         started_at, ramp = self.writer.info.started_at, settings.warm_up_ramp
