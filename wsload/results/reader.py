@@ -14,7 +14,7 @@ from wsload.results import counters, hlog
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
 from wsload.results.window import Window
-from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
+from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class StoredRun:
     path: Path
     info: RunInfo
     problems: tuple[str, ...]
-    """What is missing or cut off, a sentence each; empty if the run ended properly."""
+    """What is missing, cut off or was never written, a sentence each; empty if the run is complete."""
 
     def intervals(self) -> Iterator[Interval]:
         """The run's intervals in order, as far as its files hold them.
@@ -80,6 +80,7 @@ def find_runs(results_dir: Path) -> list[Path]:
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
         yield f"{RUN}: the run has not ended: it is still in progress, or was killed"
+    yield from (warning.text for warning in info.warnings if warning.name == UNWRITTEN)
     for name in (HISTOGRAMS, COUNTS, SUMMARY):
         if not (path / name).is_file():
             yield f"{name} is missing"
