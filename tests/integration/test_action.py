@@ -18,6 +18,7 @@ from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.commands.new.scaffold import files, protocols
 from wsload.judge.run.check_file import read_checks
+from wsload.measure.names import Kind
 
 yaml = pytest.importorskip("yaml")
 fastjsonschema = pytest.importorskip("fastjsonschema")
@@ -212,7 +213,8 @@ def test_the_worst_of_several_runs_is_one_that_is_not_tolerated(
 def stored(results: Path, build: str, number: int, scale: float) -> None:
     for run in range(number):
         at = 100 * run
-        seconds = [second(at + n, [scale * (1 + 0.1 * (v % 7)) for v in range(200)]) for n in range(5)]
+        latencies_ms = [scale * (1 + 0.1 * (v % 7)) for v in range(200)]
+        seconds = [second(at + n, latencies_ms, names={"message": Kind.REQUEST}) for n in range(5)]
         make_run(results, seconds, build=build, started_at=STARTED_AT + at)
 
 

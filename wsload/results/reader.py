@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import MESSAGE, Kind, split
 from wsload.results import counters, hlog
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
 from wsload.results.window import Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
+
+NAMED: Final = 2
+"""The first schema whose intervals say what was named; before, there was only `MESSAGE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,8 @@ class StoredRun:
         """
         lines = hlog.read(self.path / HISTOGRAMS) if (self.path / HISTOGRAMS).is_file() else iter(())
         counts = counters.read(self.path / COUNTS) if (self.path / COUNTS).is_file() else iter(())
-        return _joined(lines, counts)
+        found = _joined(lines, counts)
+        return found if self.info.schema >= NAMED else map(_with_name, found)
 
     def measured(self, window: Window | None = None) -> Iterator[Interval]:
         """The intervals in a window, by default the run's own; raises `ResultsError` like `intervals`."""
@@ -117,6 +123,11 @@ def _joined(lines: Iterator[hlog.LogLine], counts: Iterator[counters.CountsLine]
     while line:
         yield _alone(line)
         line = next(lines, None)
+
+
+def _with_name(interval: Interval) -> Interval:
+    tried = (split(metric)[0] for metric in interval.histograms), (what for what, _ in interval.failures)
+    return replace(interval, names={MESSAGE: Kind.REQUEST}) if MESSAGE in chain(*tried) else interval
 
 
 def _alone(line: hlog.LogLine) -> Interval:
