@@ -511,7 +511,11 @@ def test_where_the_lost_rank_above_the_answered_a_higher_percentile_of_these_is_
 
 def test_answers_that_may_be_anothers_are_not_judged_whatever_their_figures() -> None:
     totals = late(late=1, counters={"buy.unpaired": 1})
-    for text in ("buy.p50 < 1s", "buy.mean < 1s", "buy.max < 1s"):
+    totals.histograms["buy.service"] = totals.histograms["buy"].copy()
+    statistics = ("p50", "min", "mean", "max")
+    for text in (
+        f"buy{part}.{each} {sign} 1s" for part in ("", ".service") for each in statistics for sign in "<>"
+    ):
         found = evaluate(parse_check(text), totals)
         assert (found.state, found.reason[:12]) == (UNJUDGED, "not trusted:")
     assert evaluate(parse_check("buy.count > 1"), totals).state is PASSED

@@ -25,7 +25,7 @@ In ``%`` a rate is a share:
 its own: a check on such a part fails and says so.
 
 A percentile, a mean or a maximum that the load generator's own lateness may have moved is not judged
-(`wsload.judge.run.trust`).
+(`wsload.judge.run.trust`), nor is a minimum either where it can't be proved which answer belongs to which request.
 
 A check on figures there are no samples for fails and says so, and so does one on a name that the run doesn't
 know.
@@ -77,7 +77,7 @@ from wsload.words import counted
 DOUBT: Final = 0.05
 """The chance that a check on few values is judged wrongly."""
 
-_MOVED: Final = ("mean", "max")
+_TIMES: Final = ("min", "mean", "max")
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -118,10 +118,12 @@ def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) ->
     """The same, or that it can't be judged, since the figure may be the load generator's own."""
     name, statistic = check.name, check.statistic
     answered = totals.histograms.get(name)
-    if answered is None or not answered.total or not (statistic.startswith("p") or statistic in _MOVED):
+    if answered is None or not answered.total or not (statistic.startswith("p") or statistic in _TIMES):
         return got
     if doubt := doubt_of(name, totals):
         return _Got(got.text, CheckState.UNJUDGED, f"not trusted: {doubt}")
+    if statistic == "min":  # of the request that lateness moved least
+        return got
     percentile = float(statistic[1:]) if statistic.startswith("p") else ALL
     # Lost requests rank above answered ones, so a percentile of all is a higher one of the answered.
     ranked = with_unanswered(answered, unanswered(name, totals.histograms)).total
