@@ -144,3 +144,21 @@ def test_runs_are_found_oldest_first_and_nothing_else(tmp_path: Path) -> None:
     assert find_runs(tmp_path) == [earlier, later]
     with pytest.raises(ResultsError, match=r"none: can't be read \(No such file"):
         find_runs(tmp_path / "none")
+
+
+def test_a_directory_that_can_not_be_looked_into_does_not_hide_the_others(tmp_path: Path) -> None:
+    """It is left out; one with a run's name is found, so that the reader says why it can't be read."""
+
+    class Closed(type(tmp_path)):  # type: ignore[misc]  # root may look into everything
+        def is_file(self) -> bool:
+            if self.parent.name.endswith(("lost+found", "-closed")):
+                raise PermissionError(13, "Permission denied", str(self))
+            return bool(super().is_file())
+
+    run = run_of(tmp_path, second(0, "open"))
+    for name in ("lost+found", "20241122T123601Z-closed"):
+        (tmp_path / name).mkdir()
+    found = find_runs(Closed(tmp_path))
+    assert [path.name for path in found] == [run.name, "20241122T123601Z-closed"]
+    with pytest.raises(ResultsError, match=r"run\.json: can't be read \(Permission denied\)"):
+        open_run(found[1])

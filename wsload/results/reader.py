@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,6 +19,8 @@ from wsload.results.run import RunInfo, load
 from wsload.results.window import Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
 
+_NAME: Final = re.compile(r"\d{8}T\d{6}Z-")
+"""How the name of a run's directory begins."""
 NAMED: Final = 2
 """The first schema whose intervals say what was named; before, there was only `MESSAGE`."""
 
@@ -75,12 +78,20 @@ def open_run(path: Path) -> StoredRun:
 def find_runs(results_dir: Path) -> list[Path]:
     """The run directories in a results directory, oldest first (by name).
 
-    Raises `ResultsError` if the directory can't be read.
+    One that can't be looked into, such as ``lost+found``, is left out unless it has a run's name. Raises
+    `ResultsError` if the results directory itself can't be read.
     """
     try:
-        return sorted(path for path in results_dir.iterdir() if (path / RUN).is_file())
+        return sorted(filter(_is_run, results_dir.iterdir()))
     except OSError as error:
         raise ResultsError(f"{results_dir}: can't be read ({error.strerror})") from error
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / RUN).is_file()
+    except OSError:
+        return _NAME.match(path.name) is not None
 
 
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
