@@ -49,7 +49,10 @@ def test_every_view_says_so(
         assert SAID in text
     assert f'class="banner {standing.tone}"' in render(report).decode()
     root = ElementTree.fromstring(junit(report))
-    assert (root.get("failures"), root.get("errors")) != ("0", "0") or standing is Standing.FEW
+    few = standing is Standing.FEW
+    assert ((root.get("failures"), root.get("errors")) == ("0", "0")) == few == (code == 0)
+    assert [suite.get("skipped") for suite in root] == [str(int(few))]
+    assert [each.get("message") for each in root.iter("skipped")] == [SAID] * few
     assert standing.upper() in told(capsys, "list", "--results", str(tmp_path))[1]
     found, said = told(capsys, "check", str(path), "lost < 1")
     assert (found, SAID in said) == (code, code != 0)
