@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -716,6 +717,36 @@ def test_own_counters_add_up_and_touch_none_of_wsloads(w: World) -> None:
 
     run(w, body)
     assert w.counter("gaps") == 5 and w.counter("sent") == w.counter("lost") == 0
+
+
+@pytest.mark.parametrize("number", [-1, -(2**70), 10**15 + 1, 2**63, 2**70])
+def test_a_number_that_no_count_can_be_is_refused(w: World, number: int) -> None:
+    """A negative one would make the stored run unreadable, one beyond 64 bits can't be stored at all."""
+    w.serve()
+
+    async def body(user: Any) -> None:
+        with pytest.raises(
+            UsageError, match=r"count\('gaps', -?\d+\): a number from 0 to 1,000,000,000,000,000"
+        ):
+            user.count("gaps", number)
+        user.count("gaps", 10**15)
+
+    run(w, body)
+    assert w.counter("gaps") == 10**15
+
+
+def test_a_time_that_is_none_is_refused_or_counted_as_out_of_range(w: World) -> None:
+    w.serve()
+    odd = [-0.5, -1e300, 5_000, 1e12, 1e300, math.inf, -math.inf, 10**400]
+
+    async def body(user: Any) -> None:
+        with pytest.raises(UsageError, match=r"record\('think', nan\)"):
+            user.record("think", math.nan)
+        for seconds in (*odd, 1.0):
+            user.record("think", seconds)
+
+    run(w, body)
+    assert (w.count("think"), w.counter("out_of_range")) == (1, len(odd))
 
 
 # Further connections
