@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wsload.errors import UsageError, WorkloadError
-from wsload.load.users.here import current_due, own_wait
+from wsload.load.users.here import current_due, left_out
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime
@@ -71,7 +71,7 @@ class _Unsent(asyncio.Future[Any]):
     """The result of a request that was not sent. It fails after a pause; see `PAUSE_NS`."""
 
     def __await__(self) -> Generator[Any, None, Any]:
-        with own_wait():
+        with left_out():
             return (yield from super().__await__())
 
     def fail(self, error: WorkloadError) -> None:
@@ -101,7 +101,7 @@ class Tally:
 
     def count_unsent(self, name: str, kind: str) -> None:
         """Counts a request that was due but could not be sent."""
-        current_due.get().take(0)
+        current_due.get().void()
         self.recorder.count.unsent += 1
         self.recorder.failed(name, kind, self.with_details(-1))
 
@@ -151,7 +151,7 @@ class Tally:
 
     async def pause(self, since_ns: int = 0) -> None:
         """Waits before a call fails at once, or which has waited itself since then; see `PAUSE_NS`."""
-        with own_wait():
+        with left_out():
             await self.engine.timers.sleep_until((since_ns or _now_ns()) + PAUSE_NS)
 
 
