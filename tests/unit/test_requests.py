@@ -197,6 +197,16 @@ def test_what_is_outstanding_at_the_end_is_waited_for_and_what_has_no_answer_the
 MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = {
     "no key_of": (Quiet, lambda user: user.request("x", key=1), r"User\.request\(\) needs key_of"),
     "no key": (Keyed, lambda user: user.request("x", key=None), r"key can't be None"),
+    "no key on a second connection": (
+        Keyed,
+        lambda user: user.open("/control").request("x", key=None),
+        r"key can't be None",
+    ),
+    "no key on a second connection with a key_of of its own": (
+        Quiet,
+        lambda user: user.open("/control", key_of=len).request("x", key=None),
+        r"key can't be None",
+    ),
     "a name of wsload's": (
         Quiet,
         lambda user: user.round_trip("x", name="open"),
