@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.pairing import Doubt, Kind, Pairing, Request
+from wsload.load.users.findings import Doubt, Kind, Request
+from wsload.load.users.pairing import Pairing
 from wsload.load.users.recent import REMEMBERED
 from wsload.measure.names import Figures
 

@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
-from wsload.load.users import pairing
+from wsload.load.users import findings
 from wsload.load.users.due import current_due
+from wsload.load.users.findings import Request
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.lingering import around_here
-from wsload.load.users.pairing import Pairing, Request
+from wsload.load.users.pairing import Pairing
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
 from wsload.load.users.states import State
@@ -189,12 +190,12 @@ class RequestingConnection(KeptConnection):
             if found.overlapped:
                 recorder.add(f"{found.request.figures.name}.overlapped")
             self._answer(found.request, message, at_ns, size)
-        elif found.kind is pairing.Kind.LATE:
+        elif found.kind is findings.Kind.LATE:
             recorder.count.late += 1
             recorder.add(f"{found.name}.late")
             if found.mixed_up:
                 self.recycle()
-        elif found.kind is pairing.Kind.DUPLICATE:
+        elif found.kind is findings.Kind.DUPLICATE:
             recorder.count.duplicates += 1
             recorder.add(f"{found.name}.duplicates")
         else:
