@@ -488,6 +488,52 @@ def test_answers_of_requests_that_overlapped_are_right_or_marked(data: st.DataOb
     assert client.mistaken <= marked | client.doubted
 
 
+@given(st.data())
+def test_what_is_left_without_an_answer_is_no_doubt_while_the_others_quote_theirs(data: st.DataObject) -> None:
+    """The last requests of an overlap have no answer by the end, or in time."""
+    client, unanswered = Client(), 0
+    match = GENERAL[data.draw(st.sampled_from(sorted(GENERAL)))]
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.booleans()):
+            client.requests[client.ask(match=match())].data = f"order item-{len(client.requests)}"
+            unanswered += 1
+        elif unanswered:
+            number = len(client.requests) - unanswered
+            client.take(Message(f"answer item-{number}", number))
+            unanswered -= 1
+    client.give_up_the_rest()
+    assert client.mistaken == set() and client.pairing.doubts == []
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+@given(st.data())
+def test_answers_that_no_quote_proves_are_right_or_marked_whatever_is_left_without_one(
+    shape: str, data: st.DataObject
+) -> None:
+    """Two kinds of requests overlap; the server drops answers, and quotes requests or not."""
+    client, coming, marked = Client(), [], set()
+    quoting = data.draw(st.booleans())
+    client.ask(match=GENERAL[shape]())
+    client.take(Message("answer", 0))
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.booleans()):
+            number = len(client.requests)
+            match = GENERAL[shape]() if data.draw(st.booleans()) else None
+            client.ask(name=Figures.of(f"name {number}"), match=match)
+            client.requests[number].data = f"order item-{number}"
+            if data.draw(st.integers(0, 3)):
+                coming.append(Message(f"answer item-{number}" if quoting else "answer", number))
+        elif coming and client.pairing.outstanding:
+            message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
+            found = client.pairing.receive(message, None)
+            assert found.request is not None
+            client.given[client.requests.index(found.request)] = message
+            if found.overlapped:
+                marked.add(found.request.figures.name)
+    client.give_up_the_rest()
+    assert client.mistaken <= marked | client.doubted
+
+
 def test_an_answer_that_quotes_a_request_that_was_answered_before_is_a_doubt() -> None:
     """The first one was taken for proved, by a word that means nothing."""
     client = Client()

@@ -116,7 +116,7 @@ class Pairing:
             return
         rule = request.rule
         assert rule is not None
-        if self.overlap is not None and rule.specific is False and not gone:
+        if rule.specific is False and not gone and self.overlap is not None and not self.overlap.proved:
             self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
         if rule.specific and not gone:
@@ -188,11 +188,13 @@ class Pairing:
                 if matches:
                     rule.learn(any(match is not None and accepts(match, message) for match in matches))
                     self._resolve(rule)
-        if overlap is not None and rule.specific is False:
+        if overlap is not None and not rule.specific:
             others = [other.words for other in islice(self.in_order, COMPARED)]
-            if overlap.contradicts(message, request.words, others):
-                self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
-            return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
+            contradicted = overlap.contradicts(message, request.words, others)
+            if rule.specific is False:
+                if contradicted:
+                    self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
+                return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
         return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any) -> Found:
