@@ -489,7 +489,9 @@ def test_answers_of_requests_that_overlapped_are_right_or_marked(data: st.DataOb
 
 
 @given(st.data())
-def test_what_is_left_without_an_answer_is_no_doubt_while_the_others_quote_theirs(data: st.DataObject) -> None:
+def test_what_is_left_without_an_answer_is_no_doubt_while_the_others_quote_theirs(
+    data: st.DataObject,
+) -> None:
     """The last requests of an overlap have no answer by the end, or in time."""
     client, unanswered = Client(), 0
     match = GENERAL[data.draw(st.sampled_from(sorted(GENERAL)))]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from locust import constant
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 from world import World, echo, mute, world
 
 from wsload import ConnectionLost, MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError
@@ -422,6 +423,41 @@ def test_after_a_time_out_the_connection_is_opened_anew_at_once(w: World) -> Non
     assert w.opened == 2 and w.counter("reconnects") == 1
     assert w.failures()["message: timeout"] == 1
     assert "close: closed 1006" not in w.failures(), "wsload dropped it itself"
+
+
+@pytest.mark.parametrize("matches", [True, False])
+def test_a_late_answer_is_never_given_to_another_request_while_the_connection_is_closing(
+    w: World, matches: bool
+) -> None:
+    late = asyncio.Event()
+
+    async def answers_late(connection: ServerConnection) -> None:
+        await connection.recv()
+        await late.wait()
+        with contextlib.suppress(ConnectionClosed):
+            await connection.send("answer 1")
+        await connection.wait_closed()
+
+    w.serve(answers_late)
+    w.context.long_looks = 1
+
+    async def body(user: Any) -> None:
+        def ask(text: str, **more: Any) -> Awaitable[Any]:
+            match = (lambda message, begins="answer": message.startswith(begins)) if matches else None
+            return user.round_trip(text, match=match, **more)
+
+        first, second = ask("ask 1", timeout=0.02), ask("ask 2")
+        closing = asyncio.ensure_future(user.close())
+        with pytest.raises(MessageTimeout):
+            await first
+        late.set()
+        with pytest.raises(ConnectionLost):
+            await second
+        await closing
+
+    run(w, body)
+    assert w.opened == 1 and w.count("message") == 0
+    assert w.failures()["message: timeout"] == 1 and w.count("message.lost") == 2
 
 
 def test_a_match_of_ones_own_needs_no_new_connection_after_a_time_out(w: World) -> None:

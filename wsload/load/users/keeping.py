@@ -237,10 +237,13 @@ class KeptConnection(Tally):
         """For subclasses: called before the closing handshake, to wait for messages."""
 
     def recycle(self) -> None:
-        """Drops the connection and reopens it at once, because answers on it can no longer be paired with requests."""
+        """Drops the connection, because answers on it can no longer be paired with requests.
+
+        It is reopened at once, unless it is being closed.
+        """
         if self.state in CONNECTED:
-            assert self.connection is not None
             self._move(Event.DROP)
+        if self.connection is not None and self.state in (State.DROPPING, State.CLOSING):
             self.connection.abort()
 
     def abort(self) -> None:
