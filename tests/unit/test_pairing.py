@@ -44,12 +44,14 @@ class Client:
         self.given: dict[int, Message] = {}
         """The answer that each request was given, by its number."""
         self.kinds: list[Kind] = []
+        self.now_ns = 0
 
     def ask(
         self, *, key: object = None, match: Callable[[Any], object] | None = None, name: Figures = NAME
     ) -> int:
         number = len(self.requests)
-        request = Request(name, number, number)
+        self.now_ns += 1
+        request = Request(name, self.now_ns, self.now_ns)
         request.data = f"ask {number}"
         if key is None:
             self.pairing.add_in_order(request, match)
@@ -59,13 +61,22 @@ class Client:
         self.requests.append(request)
         return number
 
-    def take(self, message: Message, key: object = None) -> Kind:
+    def arrive(self) -> int:
+        """When a message arrives now."""
+        self.now_ns += 1
+        return self.now_ns
+
+    def take(self, message: Message, key: object = None, at_ns: int | None = None) -> Kind:
+        """Takes a message that arrives now, or arrived at ``at_ns`` and had to wait."""
         idle = not self.pairing.outstanding
-        found = self.pairing.receive(message, key)
+        at_ns = self.arrive() if at_ns is None else at_ns
+        found = self.pairing.receive(message, key, at_ns)
         assert self.pairing.error is None
         assert (found.kind is Kind.ANSWER) == (found.request is not None)
         if found.request is not None:
-            assert not idle, "a message that was there before the request is never its answer"
+            assert not idle and found.request.sent_ns < at_ns, (
+                "what was there before the request is never its answer"
+            )
             self.given[self.requests.index(found.request)] = message
         if found.mixed_up:
             self.lose_connection()
@@ -274,6 +285,45 @@ def test_one_request_and_a_push_before_its_answer_are_enough(shape: str) -> None
     assert client.doubted == client.mistaken == {"ask"}
 
 
+@pytest.mark.parametrize("shape", [*GENERAL, "a key"])
+@given(st.data())
+def test_what_waited_to_be_read_while_requests_were_sent_answers_none_of_them(
+    shape: str, data: st.DataObject
+) -> None:
+    """The server answers in order and pushes, with a key at most when no request has it; messages are read later."""
+    client, unanswered, arrived = Client(), deque(), deque()
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "answer", "push", "read", "read")))
+        if action == "ask" and not (shape == "a key" and client.pairing.outstanding):
+            settings = {"key": "k"} if shape == "a key" else {"match": GENERAL[shape]()}
+            unanswered.append(client.ask(**settings))
+        elif action == "answer" and unanswered:
+            arrived.append((Message("answer", unanswered.popleft()), client.arrive()))
+        elif action == "push" and not (shape == "a key" and unanswered):
+            arrived.append((Message("answer of nobody"), client.arrive()))
+        elif action == "read" and arrived:
+            message, at_ns = arrived.popleft()
+            client.take(message, "k" if shape == "a key" else None, at_ns)
+    while arrived:
+        message, at_ns = arrived.popleft()
+        client.take(message, "k" if shape == "a key" else None, at_ns)
+    while unanswered:
+        client.take(Message("answer", unanswered.popleft()), "k" if shape == "a key" else None)
+    client.give_up_the_rest()
+    assert client.mistaken <= client.doubted
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+def test_what_arrived_before_the_first_request_is_no_reason_for_doubt(shape: str) -> None:
+    client = Client()
+    at_ns = client.arrive()
+    number = client.ask(match=GENERAL[shape]())
+    assert client.take(Message("answer of nobody"), at_ns=at_ns) is Kind.PUSH
+    assert client.take(Message("answer", number)) is Kind.ANSWER
+    client.give_up_the_rest()
+    assert client.pairing.doubts == [] and not client.mistaken
+
+
 # In order, by matches that fit one request only
 
 
@@ -414,7 +464,7 @@ def test_a_match_that_fails_is_said_and_hinders_nobody_else() -> None:
     client = Client()
     client.ask(match=broken)
     client.ask(match=lambda message: "answer" in message)
-    found = client.pairing.receive("answer", None)
+    found = client.pairing.receive("answer", None, client.arrive())
     assert found.request is client.requests[1]
     assert isinstance(client.pairing.error, KeyError)
 
@@ -461,7 +511,7 @@ def test_an_answer_that_quotes_its_own_request_alone_is_proved(
         request = Request(Figures.of("ask"), 0, 0)
         request.data = text
         pairing.add_in_order(request, None)
-    assert [pairing.receive(answer, None).overlapped for answer in answers] == overlapped
+    assert [pairing.receive(answer, None, 1).overlapped for answer in answers] == overlapped
     assert pairing.doubts == []
 
 
@@ -480,7 +530,7 @@ def test_answers_of_requests_that_overlapped_are_right_or_marked(data: st.DataOb
             coming.append(Message(" ".join(["order", *quoted]), number))
         elif coming:
             message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
-            found = client.pairing.receive(message, None)
+            found = client.pairing.receive(message, None, client.arrive())
             assert found.request is not None
             client.given[client.requests.index(found.request)] = message
             if found.overlapped:
@@ -527,7 +577,7 @@ def test_answers_that_no_quote_proves_are_right_or_marked_whatever_is_left_witho
                 coming.append(Message(f"answer item-{number}" if quoting else "answer", number))
         elif coming and client.pairing.outstanding:
             message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
-            found = client.pairing.receive(message, None)
+            found = client.pairing.receive(message, None, client.arrive())
             assert found.request is not None
             client.given[client.requests.index(found.request)] = message
             if found.overlapped:
@@ -551,7 +601,9 @@ def test_what_overlapped_is_forgotten_once_nothing_is_outstanding() -> None:
     for _ in range(2):
         for text in ("order apples", "order pears"):
             client.requests[client.ask()].data = text
-        assert [client.pairing.receive(text, None).overlapped for text in ("apples", "pears")] == [
+        assert [
+            client.pairing.receive(text, None, client.arrive()).overlapped for text in ("apples", "pears")
+        ] == [
             False,
             False,
         ]

@@ -617,6 +617,51 @@ def test_only_the_first_closings_wait_for_long(w: World) -> None:
     assert w.record().histograms["close"].min_ns < LINGER_NS  # a busy machine may make one of them slow
 
 
+def first_word(message: str) -> str:
+    return message.split()[0]
+
+
+BACKLOG: dict[str, dict[str, Any]] = {
+    "by order": {},
+    "by a match": {"match": lambda message: message.startswith("time")},
+    "by a match that captures": {"match": lambda message, begins="time": message.startswith(begins)},
+    "by a key": {"key": "time"},
+}
+
+
+@pytest.mark.parametrize("told", BACKLOG)
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_message_that_arrived_before_the_send_is_never_the_answer(w: World, told: str, before: int) -> None:
+    """One read with more messages than are handled in one turn: a task that the first one wakes sends in between."""
+    texts = [b"push", *[b"push"] * 118, b"time 12:00", *[b"push"] * 30]
+
+    async def bursts(connection: ServerConnection) -> None:
+        async for number, message in aenumerate(connection):
+            if message == "go":
+                connection.transport.write(b"".join(b"\x81%c%b" % (len(text), text) for text in texts))
+            else:
+                await connection.send(f"time {number}")
+
+    w.serve(bursts)
+
+    async def body(user: Any) -> None:
+        def ask() -> Awaitable[Any]:
+            return user._socket.request("time?", **BACKLOG[told])
+
+        for number in range(before):
+            assert await ask() == f"time {number}"
+        user.send_nowait("go")
+        await user.receive()
+        assert w.engine.recorder.count.received < before + len(texts), "the rest is to come"
+        assert await ask() == f"time {before + 1}"
+
+    run(w, body, **({"key_of": staticmethod(first_word)} if told == "by a key" else {}))
+    assert w.counter("pushes") + w.counter("duplicates") == len(texts)
+    assert w.counter("out_of_range") == 0 and w.count("message") == 1 + before
+    if not before:
+        assert w.counter("unpaired") == 0
+
+
 # Sending and receiving without answers
 
 

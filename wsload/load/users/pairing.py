@@ -81,7 +81,7 @@ class Pairing:
         origin = None if match is None else origin_of(match)
         rule = self._rules.get(origin)
         if rule is None:
-            rule = self._rules[origin] = Rule(match)
+            rule = self._rules[origin] = Rule(match, request.sent_ns)
         if match is not None:
             request.match = rule.match = match
             if rule.specific is not False and rule.answer is not NOTHING:
@@ -131,18 +131,24 @@ class Pairing:
 
     # Receiving
 
-    def answered(self, key: Hashable) -> Request | None:
-        """Removes and returns the outstanding request with this key."""
+    def answered(self, key: Hashable, at_ns: int) -> Request | None:
+        """Removes and returns the outstanding request with this key, unless it was sent after ``at_ns``."""
         request = self.by_key.pop(key, None)
         if request is not None:
+            if request.sent_ns > at_ns:
+                self.by_key[key] = request
+                return None
             self.outstanding -= 1
             self._answered.add(key, request.figures.name)
         return request
 
-    def receive(self, message: Any, key: Hashable) -> Found:
-        """What a message is; ``key`` is what the user class's ``key_of`` returned."""
+    def receive(self, message: Any, key: Hashable, at_ns: int) -> Found:
+        """What a message is that arrived at ``at_ns``; ``key`` is what the user class's ``key_of`` returned.
+
+        It may have waited to be read, so that requests were sent meanwhile: it answers none of those.
+        """
         if key is not None:
-            request = self.answered(key)
+            request = self.answered(key, at_ns)
             if request is not None:
                 return Found(Kind.ANSWER, request)
             if key in self._lost:
@@ -154,24 +160,28 @@ class Pairing:
                 if self.reused and key in self.reused:
                     self.doubts.append((Doubt.KEY_REUSED, {name}))
                 return Found(Kind.DUPLICATE, name=name)
-        for request in self.in_order or ():
-            try:
-                if request.match is None or request.match(message):
-                    break
-            except BaseException as error:
-                self.error = error
-        else:
-            request = None
-        if self.given_up and (late := self._late(message)) is not None:
+        request = self._first_to_accept(message, at_ns)
+        if self.given_up and (late := self._late(message, at_ns)) is not None:
             late.mixed_up = request is not None
             return late
-        return self._unasked(message) if request is None else self._answered_in_order(request, message)
+        return self._unasked(message, at_ns) if request is None else self._answered_in_order(request, message)
 
-    def _late(self, message: Any) -> Found | None:
+    def _first_to_accept(self, message: Any, at_ns: int) -> Request | None:
+        for request in self.in_order or ():
+            if request.sent_ns > at_ns:
+                break
+            try:
+                if request.match is None or request.match(message):
+                    return request
+            except BaseException as error:
+                self.error = error
+        return None
+
+    def _late(self, message: Any, at_ns: int) -> Found | None:
         """The message as the answer to a request that was given up, if its match accepts it."""
         assert self.given_up is not None
         for request in self.given_up:
-            if request.match is not None and accepts(request.match, message):
+            if request.sent_ns <= at_ns and request.match is not None and accepts(request.match, message):
                 self.given_up.remove(request)
                 return Found(Kind.LATE, name=request.figures.name)
         return None
@@ -197,11 +207,11 @@ class Pairing:
                 return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
         return Found(Kind.ANSWER, request)
 
-    def _unasked(self, message: Any) -> Found:
+    def _unasked(self, message: Any, at_ns: int) -> Found:
         """A message that no outstanding request accepts: a push, unless it shows that answers were mispaired."""
         found = _PUSH
         for rule in self._rules.values():
-            if not rule.fits(message):
+            if rule.since_ns > at_ns or not rule.fits(message):
                 continue
             if rule.specific is False:
                 self.doubts.append((Doubt.UNASKED, rule.names))

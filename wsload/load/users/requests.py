@@ -138,13 +138,14 @@ class RequestingConnection(KeptConnection):
             try:
                 key = self.key_of(message)
                 if key is not None:
-                    request = pairing.answered(key)
+                    request = pairing.answered(key, at_ns)
             except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
         elif (
             (waiting := pairing.in_order)
             and waiting[0].match is None
+            and waiting[0].sent_ns <= at_ns
             and pairing.overlap is None
             and not pairing.given_up
         ):
@@ -184,7 +185,7 @@ class RequestingConnection(KeptConnection):
 
     def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
         """Handles a message that is not obviously the answer to a request."""
-        recorder, found = self.recorder, self._pairing.receive(message, key)
+        recorder, found = self.recorder, self._pairing.receive(message, key, at_ns)
         self._look_into_doubts()
         if found.request is not None:
             if found.overlapped:

@@ -14,14 +14,16 @@ NOTHING: Final = object()
 class Rule:
     """The requests of a connection with the same code in their ``match``, or without one."""
 
-    __slots__ = ("answer", "match", "name", "names", "specific", "suspicious")
+    __slots__ = ("answer", "match", "name", "names", "since_ns", "specific", "suspicious")
 
-    def __init__(self, match: Match | None) -> None:
+    def __init__(self, match: Match | None, since_ns: int) -> None:
         self.match = match
         """The match of the last request; None if any message is an answer."""
         # A function that captures nothing can't know which request it is for.
         self.specific: bool | None = False if match is None or _captures_nothing(match) else None
         """Whether matches reject the answers of other requests; None while that is unknown."""
+        self.since_ns = since_ns
+        """When the first request was sent (monotonic): what arrived before was a push."""
         self.name = ""
         """The name of the last request."""
         self.names: set[str] = set()
