@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from wsload.load.users.findings import Doubt, Kind, Request
 from wsload.load.users.pairing import Pairing
 from wsload.load.users.recent import REMEMBERED
+from wsload.load.users.rules import LONG
+from wsload.load.users.rules import REMEMBERED as REMEMBERED_ANSWERS
 from wsload.measure.names import Figures
 
 NAME = Figures.of("ask")
@@ -44,6 +46,8 @@ class Client:
         self.given: dict[int, Message] = {}
         """The answer that each request was given, by its number."""
         self.kinds: list[Kind] = []
+        self.overlapped: set[str] = set()
+        """Names of requests whose answer only the order tells, although several were outstanding."""
         self.now_ns = 0
 
     def ask(
@@ -78,6 +82,8 @@ class Client:
                 "what was there before the request is never its answer"
             )
             self.given[self.requests.index(found.request)] = message
+            if found.overlapped:
+                self.overlapped.add(found.request.figures.name)
         if found.mixed_up:
             self.lose_connection()
         self.kinds.append(found.kind)
@@ -322,6 +328,96 @@ def test_what_arrived_before_the_first_request_is_no_reason_for_doubt(shape: str
     assert client.take(Message("answer", number)) is Kind.ANSWER
     client.give_up_the_rest()
     assert client.pairing.doubts == [] and not client.mistaken
+
+
+# Several kinds of requests on one connection
+
+
+def of_verb(verb: str) -> Callable[[str], bool]:
+    return lambda message: message.startswith(verb)
+
+
+MIXED: dict[str, tuple[Callable[[int], Callable[[Any], object] | None], str]] = {
+    "any": (lambda _: None, "b"),
+    "ok": (lambda _: lambda message: message.startswith("ok"), "ok a"),
+    "ok a": (lambda _: lambda message: message.startswith("ok a"), "ok a again"),
+    "get": (lambda _: of_verb("get"), "get done"),
+    "set": (lambda _: of_verb("set"), "set done"),
+    "put": (lambda _: of_verb("put"), "put done"),
+    "own": (lambda number: IsNumber(number), "own {}"),
+}
+"""By the name of a request: how its match is made, and how its answers read. Those of verbs share one code."""
+VERBS = ("get", "set", "put")
+PUSHED = ("ok", "ok ready", "ok a", "get x", "set x", "put x", "b", "B", "news")
+
+
+def mixed(data: st.DataObject, names: tuple[str, ...], *, overlap: bool = False) -> Client:
+    """Requests of these kinds, answered in order among pushes; at the end come some of each kind without pushes."""
+    client, coming = Client(), deque()
+    names = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True).map(tuple))
+
+    def ask(name: str) -> None:
+        make_match, text = MIXED[name]
+        number = len(client.requests)
+        client.ask(match=make_match(number), name=Figures.of(name))
+        coming.append(Message(text.format(number), number))
+
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "ask", "come", "come", "push")))
+        if action == "ask" and (overlap or not client.pairing.outstanding):
+            ask(data.draw(st.sampled_from(names)))
+        elif action == "come" and coming:
+            client.take(coming.popleft())
+        elif action == "push":
+            coming.insert(data.draw(st.integers(0, len(coming))), Message(data.draw(st.sampled_from(PUSHED))))
+    for name in (*[None] * 2, *names * 4):
+        while coming:
+            client.take(coming.popleft())
+        if name is not None and not client.pairing.outstanding:
+            ask(name)
+    while coming:
+        client.take(coming.popleft())
+    client.give_up_the_rest()
+    return client
+
+
+@given(st.data())
+def test_one_match_for_several_verbs_is_right_or_doubted_whatever_is_pushed(data: st.DataObject) -> None:
+    client = mixed(data, VERBS)
+    assert client.mistaken <= client.doubted
+
+
+def test_a_surplus_answer_is_not_forgotten_while_matches_seem_to_be_for_one_request() -> None:
+    client = Client()
+    for number, verb in enumerate(("get", "set", "get")):
+        if not number:
+            client.ask(match=of_verb(verb))
+            client.take(Message("get x"))
+            client.take(Message("get done", 0))
+        else:
+            client.ask(match=of_verb(verb))
+            client.take(Message(f"{verb} done", number))
+        assert client.doubted == ({"ask"} if number == 2 else set())
+
+
+@pytest.mark.parametrize("size", [1, 100 * LONG])
+@pytest.mark.parametrize("verbs", range(1, 21))
+def test_a_match_for_many_verbs_in_turn_is_found_to_prove_nothing(verbs: int, size: int) -> None:
+    client = Client()
+    for number in range(8 * verbs):
+        client.ask(match=of_verb(f"verb {number % verbs} "))
+        client.take(Message(f"verb {number % verbs} done {'x' * size}", number))
+    assert client.pairing.by_turn
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1, REMEMBERED_ANSWERS), (100 * LONG, 2)])
+def test_few_answers_are_kept_and_fewer_long_ones(size: int, kept: int) -> None:
+    client = Client()
+    for number in range(100):
+        client.ask(match=IsNumber(number))
+        client.take(Message(f"{'x' * size} {number}", number))
+    (rule,) = client.pairing._rules.values()
+    assert len(rule.matches) == REMEMBERED_ANSWERS and len(rule.answers) == kept
 
 
 # In order, by matches that fit one request only

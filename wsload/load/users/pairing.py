@@ -16,7 +16,7 @@ from typing import Any, Final
 from wsload.load.users.findings import Doubt, Found, Kind, Request
 from wsload.load.users.overlap import COMPARED, Overlap
 from wsload.load.users.recent import Recent
-from wsload.load.users.rules import NOTHING, Match, Rule, accepts, origin_of
+from wsload.load.users.rules import Match, Rule, accepts, origin_of
 
 _PUSH: Final = Found(Kind.PUSH)
 
@@ -83,9 +83,9 @@ class Pairing:
         if rule is None:
             rule = self._rules[origin] = Rule(match, request.sent_ns)
         if match is not None:
-            request.match = rule.match = match
-            if rule.specific is not False and rule.answer is not NOTHING:
-                rule.learn(accepts(match, rule.answer))
+            request.match = match
+            rule.add(match)
+            if rule.suspicious:
                 self._resolve(rule)
         request.rule = rule
         if request.figures.name != rule.name:
@@ -99,11 +99,10 @@ class Pairing:
         self.outstanding += 1
 
     def _resolve(self, rule: Rule) -> None:
-        """Called when the meaning of surplus messages that the rule accepts has become known."""
-        if rule.suspicious:
+        """Called when more has become known about the rule: whether a surplus message that it accepts is a doubt."""
+        if rule.suspicious and rule.specific is False:
             rule.suspicious = False
-            if not rule.specific:
-                self.doubts.append((Doubt.UNASKED, rule.names))
+            self.doubts.append((Doubt.UNASKED, rule.names))
 
     def give_up(self, request: Request, *, gone: bool = False) -> None:
         """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
@@ -126,6 +125,8 @@ class Pairing:
 
     def end(self) -> None:
         """The connection has ended; what is still ambiguous becomes a doubt."""
+        for rule in self._rules.values():
+            rule.specific = rule.specific or False
         for rule in self._rules.values():
             self._resolve(rule)
 
@@ -191,8 +192,8 @@ class Pairing:
         assert rule is not None and self.in_order is not None
         overlap = self.overlap
         self._take_from_queue(request)
-        if rule.match is not None:
-            rule.answer = message
+        if request.match is not None:
+            rule.keep(message)
             if rule.specific is not False and self.in_order:
                 matches = [other.match for other in islice(self.in_order, COMPARED) if other.rule is rule]
                 if matches:
@@ -216,8 +217,8 @@ class Pairing:
             if rule.specific is False:
                 self.doubts.append((Doubt.UNASKED, rule.names))
                 continue
-            rule.suspicious = rule.specific is None
-            if message == rule.answer:
+            rule.suspicious = True
+            if message in rule.answers:
                 found = Found(Kind.DUPLICATE, name=rule.name)
         return found
 
