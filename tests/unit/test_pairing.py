@@ -341,6 +341,7 @@ MIXED: dict[str, tuple[Callable[[int], Callable[[Any], object] | None], str]] = 
     "any": (lambda _: None, "b"),
     "ok": (lambda _: lambda message: message.startswith("ok"), "ok a"),
     "ok a": (lambda _: lambda message: message.startswith("ok a"), "ok a again"),
+    "B": (lambda _: TAKERS["a match"][0], "B"),
     "get": (lambda _: of_verb("get"), "get done"),
     "set": (lambda _: of_verb("set"), "set done"),
     "put": (lambda _: of_verb("put"), "put done"),
@@ -385,6 +386,64 @@ def mixed(data: st.DataObject, names: tuple[str, ...], *, overlap: bool = False)
 def test_one_match_for_several_verbs_is_right_or_doubted_whatever_is_pushed(data: st.DataObject) -> None:
     client = mixed(data, VERBS)
     assert client.mistaken <= client.doubted
+
+
+@given(st.data())
+def test_what_another_kind_of_request_was_given_is_right_or_doubted_too(data: st.DataObject) -> None:
+    """One that takes any message, say, was given the surplus answer, and its own is the one too many."""
+    client = mixed(data, tuple(MIXED))
+    assert client.mistaken <= client.doubted
+    assert "own" not in client.mistaken | client.doubted
+
+
+@given(st.data())
+def test_kinds_of_requests_that_overlap_are_right_or_marked(data: st.DataObject) -> None:
+    client = mixed(data, tuple(MIXED), overlap=True)
+    assert client.mistaken <= client.doubted | client.overlapped
+
+
+TAKERS: dict[str, tuple[Callable[[Any], object] | None, str]] = {
+    "no match": (None, "B"),
+    "a match": (lambda message: message in ("ok a", "B"), "B"),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("shape", [shape for shape in GENERAL if shape != "no match"])
+def test_who_was_given_anothers_answer_names_the_other_too(shape: str, taker: str) -> None:
+    """What is one too many in the end is an answer that only the last one fits."""
+    client, (match, answer) = Client(), TAKERS[taker]
+    client.ask(name=Figures.of("a"), match=GENERAL[shape]())
+    client.take(Message("answer of nobody"))
+    client.ask(
+        name=Figures.of("b"), match=match and (lambda message: match(message.replace("answer", "ok a")))
+    )
+    client.take(Message("answer", 0))
+    client.take(Message(answer, 1))
+    client.give_up_the_rest()
+    assert client.doubted == client.mistaken == {"a", "b"}
+
+
+def test_who_asked_before_may_still_be_given_anothers_answer() -> None:
+    client, (match, answer) = Client(), TAKERS["a match"]
+    client.ask(name=Figures.of("b"), match=match)
+    client.ask(name=Figures.of("a"), match=lambda message: message.startswith("ok"))
+    client.take(Message("ok ready"))
+    client.take(Message("ok a", 1))
+    client.take(Message(answer, 0))
+    assert client.doubted == client.mistaken == {"a", "b"}
+
+
+def test_who_takes_any_message_but_asked_before_took_nothing_from_later_requests() -> None:
+    client = Client()
+    client.ask(name=Figures.of("log in"))
+    client.take(Message("welcome", 0))
+    for number in range(1, 4):
+        client.ask(match=lambda message: message.startswith("time"))
+        client.take(Message("news"))
+        client.take(Message("time 12:00", number))
+    client.give_up_the_rest()
+    assert client.mistaken == set() and client.doubted == {"log in"}
 
 
 def test_a_surplus_answer_is_not_forgotten_while_matches_seem_to_be_for_one_request() -> None:

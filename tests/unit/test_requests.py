@@ -578,6 +578,32 @@ def greets_after(delay_s: float, answers_after_s: float) -> Callable[[ServerConn
     return handle
 
 
+def test_a_surplus_answer_that_went_to_another_kind_of_request_is_noticed_for_both(w: World) -> None:
+    """A push is taken for the answer to A, which then goes to B, whose own comes when nobody asks for one."""
+
+    async def pushes(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send("ok ready")
+        await connection.recv()
+        await connection.send("ok A")
+        await connection.send("B")
+        await connection.wait_closed()
+
+    w.serve(pushes)
+
+    async def body(user: Any) -> None:
+        assert await user.round_trip("A", name="a", match=starts_ok) == "ok ready"
+        assert await user.round_trip("B", name="b") == "ok A"
+        await w.until(lambda: w.engine.recorder.count.received == 3)
+
+    run(w, body)
+    assert w.counter("a.unpaired") == w.counter("b.unpaired") == 1 == w.counter("unpaired")
+
+
+def starts_ok(message: str) -> bool:
+    return message.startswith("ok")
+
+
 @pytest.mark.parametrize("looks", [0, 3])
 def test_a_greeting_taken_for_the_only_answer_of_a_connection_is_noticed(w: World, looks: int) -> None:
     """Open, ask, close: the answer comes when nobody asks for one any more."""

@@ -88,6 +88,7 @@ class Pairing:
             if rule.suspicious:
                 self._resolve(rule)
         request.rule = rule
+        rule.last_ns = request.sent_ns
         if request.figures.name != rule.name:
             rule.name = request.figures.name
             rule.names.add(rule.name)
@@ -102,7 +103,22 @@ class Pairing:
         """Called when more has become known about the rule: whether a surplus message that it accepts is a doubt."""
         if rule.suspicious and rule.specific is False:
             rule.suspicious = False
-            self.doubts.append((Doubt.UNASKED, rule.names))
+            self._doubt([rule])
+
+    def _doubt(self, shifted: list[Rule]) -> None:
+        """A surplus message shows that answers under these rules may have gone to the wrong requests.
+
+        Those requests may in turn have been given the answers of further rules, and so on.
+        """
+        for rule in shifted:
+            for other in self._rules.values():
+                if other.suspicious or other in shifted or not rule.may_have_answers_of(other):
+                    continue
+                if other.specific is False:
+                    shifted.append(other)
+                else:
+                    other.suspicious = True
+        self.doubts.append((Doubt.UNASKED, set().union(*(rule.names for rule in shifted))))
 
     def give_up(self, request: Request, *, gone: bool = False) -> None:
         """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
@@ -165,7 +181,9 @@ class Pairing:
         if self.given_up and (late := self._late(message, at_ns)) is not None:
             late.mixed_up = request is not None
             return late
-        return self._unasked(message, at_ns) if request is None else self._answered_in_order(request, message)
+        if request is None:
+            return self._unasked(message, at_ns)
+        return self._answered_in_order(request, message, at_ns)
 
     def _first_to_accept(self, message: Any, at_ns: int) -> Request | None:
         for request in self.in_order or ():
@@ -187,11 +205,13 @@ class Pairing:
                 return Found(Kind.LATE, name=request.figures.name)
         return None
 
-    def _answered_in_order(self, request: Request, message: Any) -> Found:
+    def _answered_in_order(self, request: Request, message: Any, at_ns: int) -> Found:
         rule = request.rule
         assert rule is not None and self.in_order is not None
         overlap = self.overlap
         self._take_from_queue(request)
+        if at_ns > rule.last_ns:
+            rule.last_ns = at_ns
         if request.match is not None:
             rule.keep(message)
             if rule.specific is not False and self.in_order:
@@ -210,16 +230,18 @@ class Pairing:
 
     def _unasked(self, message: Any, at_ns: int) -> Found:
         """A message that no outstanding request accepts: a push, unless it shows that answers were mispaired."""
-        found = _PUSH
+        found, shifted = _PUSH, []
         for rule in self._rules.values():
             if rule.since_ns > at_ns or not rule.fits(message):
                 continue
             if rule.specific is False:
-                self.doubts.append((Doubt.UNASKED, rule.names))
+                shifted.append(rule)
                 continue
             rule.suspicious = True
             if message in rule.answers:
                 found = Found(Kind.DUPLICATE, name=rule.name)
+        if shifted:
+            self._doubt(shifted)
         return found
 
     def _take_from_queue(self, request: Request) -> None:

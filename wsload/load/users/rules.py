@@ -16,7 +16,7 @@ LONG: Final = 2_048
 class Rule:
     """The requests of a connection with the same code in their ``match``, or without one."""
 
-    __slots__ = ("_alike", "_turn", "answers", "matches", "name", "names", "since_ns", "specific",
+    __slots__ = ("_alike", "_turn", "answers", "last_ns", "matches", "name", "names", "since_ns", "specific",
                  "suspicious")  # fmt: skip
 
     def __init__(self, match: Match | None, since_ns: int) -> None:
@@ -26,6 +26,8 @@ class Rule:
         """Whether matches reject the answers of other requests; None while that is unknown."""
         self.since_ns = since_ns
         """When the first request was sent (monotonic): what arrived before was a push."""
+        self.last_ns = since_ns
+        """When a request was last sent, or given an answer while others were outstanding."""
         self.name = ""
         """The name of the last request."""
         self.names: set[str] = set()
@@ -68,6 +70,12 @@ class Rule:
     def learn(self, accepted: bool) -> None:
         """Notes whether a match accepted the answer of another request. If it ever did, it proves nothing."""
         self.specific = self.specific is not False and not accepted
+
+    def may_have_answers_of(self, other: Rule) -> bool:
+        """Whether a request of this rule may have been given the answer to one of another."""
+        return self.last_ns >= other.since_ns and (
+            any(map(self.fits, other.answers)) or any(map(other.fits, self.answers))
+        )
 
 
 def origin_of(match: Any) -> object:
