@@ -55,6 +55,9 @@ class Doubt(enum.StrEnum):
     UNASKED = "a message came that no request was waiting for"
     UNANSWERED = "a request was never answered, though later ones seemed to be"
     QUOTES_ANOTHER = "an answer quoted a different request from the one whose turn it was"
+    UNPROVED = (
+        "several requests were outstanding at once, and an answer does not show which of them it answers"
+    )
     KEY_REUSED = "a key was used again while an answer to its first use could still come"
 
 

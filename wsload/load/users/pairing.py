@@ -85,8 +85,7 @@ class Pairing:
         if match is not None:
             request.match = match
             rule.add(match)
-            if rule.suspicious:
-                self._resolve(rule)
+            self._resolve(rule)
         request.rule = rule
         rule.last_ns = request.sent_ns
         if request.figures.name != rule.name:
@@ -100,10 +99,14 @@ class Pairing:
         self.outstanding += 1
 
     def _resolve(self, rule: Rule) -> None:
-        """Called when more has become known about the rule: whether a surplus message that it accepts is a doubt."""
-        if rule.suspicious and rule.specific is False:
-            rule.suspicious = False
-            self._doubt([rule])
+        """Raises the doubts about the rule that had to wait until it was known that its matches prove nothing."""
+        if rule.specific is False:
+            if rule.suspicious:
+                rule.suspicious = False
+                self._doubt([rule])
+            if rule.unproved:
+                rule.unproved = False
+                self.doubts.append((Doubt.UNPROVED, rule.names))
 
     def _doubt(self, shifted: list[Rule]) -> None:
         """A surplus message shows that answers under these rules may have gone to the wrong requests.
@@ -226,6 +229,7 @@ class Pairing:
                 if contradicted:
                     self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
                 return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
+            rule.unproved |= not overlap.proved
         return Found(Kind.ANSWER, request)
 
     def _unasked(self, message: Any, at_ns: int) -> Found:

@@ -17,7 +17,7 @@ class Rule:
     """The requests of a connection with the same code in their ``match``, or without one."""
 
     __slots__ = ("_alike", "_turn", "answers", "last_ns", "matches", "name", "names", "since_ns", "specific",
-                 "suspicious")  # fmt: skip
+                 "suspicious", "unproved")  # fmt: skip
 
     def __init__(self, match: Match | None, since_ns: int) -> None:
         # A function that captures nothing can't know which request it is for.
@@ -37,6 +37,8 @@ class Rule:
         """The first and the latest answers, unless any message is one."""
         self.suspicious = False
         """Whether a surplus message came that the matches accept, but that means nothing if they prove the pairing."""
+        self.unproved = False
+        """The same of an answer that came while other requests were outstanding, and does not quote its own."""
         self._turn = 0
 
     def add(self, match: Match) -> None:
