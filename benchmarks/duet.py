@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import random
@@ -231,8 +232,8 @@ def counted(found: list[dict[str, Any]]) -> Table:
     shown = Table(
         "candidate",
         "way",
+        "beside",
         "tries",
-        "beside others",
         "exit 0",
         "exit 1",
         "faster",
@@ -243,18 +244,18 @@ def counted(found: list[dict[str, Any]]) -> Table:
         "each took",
         box=MARKDOWN,
     )
-    for row in ROWS:
-        for way in WAYS:
-            tries = [each for each in found if (each["row"], each["way"]) == (row, way)]
-            if not tries:
-                continue
+    for row, way, beside in itertools.product(ROWS, WAYS, (False, True)):
+        tries = [
+            each for each in found if (each["row"], each["way"], each["beside"] > 0) == (row, way, beside)
+        ]
+        if tries:
             codes = [each["code"] for each in tries]
             faster = sum(each["verdict"] == "faster" for each in tries)
             shown.add_row(
                 row,
                 way,
+                "others" if beside else "–",
                 str(len(tries)),
-                str(sum(each["beside"] > 0 for each in tries)),
                 str(codes.count(ExitCode.OK) - faster),
                 str(codes.count(ExitCode.FAILED)),
                 str(faster),

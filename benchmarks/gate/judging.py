@@ -11,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gate.worlds import ATTEMPTS, BASE_NS, DRIFT, PAIRS, Floats, Runs, World, shared_noise
-from wsload.judge.compare.calibration import bias
-from wsload.judge.compare.estimates import RESOLUTION, as_stated, counting_deviation, over_pairs, over_runs
+from wsload.judge.compare.estimates import (
+    RESOLUTION,
+    as_stated,
+    bias,
+    counting_deviation,
+    over_pairs,
+    over_runs,
+)
 from wsload.judge.compare.inference import Estimate, Evidence
 from wsload.judge.compare.sequential import EARLY_SHARE, LookPlan
 from wsload.judge.compare.verdict import Decisions, Gate, decide

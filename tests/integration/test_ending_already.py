@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -15,33 +14,9 @@ from typing import Any
 import pytest
 import requests
 from support.locust_run import FILES, LOCUSTFILES, Finished, LocustRun, own_ports, processes
+from support.owing import HUP, INT, LATER_S, OWING, TERM, slow, started
 from support.serving import Serving, echo
 from support.waiting import until
-from websockets.asyncio.server import ServerConnection
-
-OWING = LOCUSTFILES / "owing.py"
-INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
-LATER_S = 0.7
-"""Signals that are closer together count as one."""
-
-
-async def slow(connection: ServerConnection) -> None:
-    """Answers each message three seconds later."""
-    async for message in connection:
-        await asyncio.sleep(3)
-        await connection.send(message)
-
-
-def started(
-    start_locust: Callable[..., LocustRun],
-    serving: Serving,
-    *more: str | Path,
-    handler: object = echo,
-    **settings: object,
-) -> LocustRun:
-    host = f"ws://127.0.0.1:{serving.websocket(handler)}"  # type: ignore[arg-type]
-    options = ("-f", OWING, "--headless", "--host", host, "-u", "4", "-r", "4", "--only-summary", *more)
-    return start_locust(*options, **settings)
 
 
 def expect_whole(finished: Finished, code: int = 0) -> None:

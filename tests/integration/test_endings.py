@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 import shutil
@@ -14,38 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 from support.locust_run import FILES, LOCUSTFILES, LocustRun, own_ports, processes
-from support.serving import Serving, echo
+from support.owing import HUP, INT, LATER_S, OWING, TERM, slow, started
+from support.serving import Serving
 from websockets.asyncio.server import ServerConnection
 
-OWING = LOCUSTFILES / "owing.py"
-INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 SHORTLY_S = 0.02
-LATER_S = 0.7
 
 
 async def deaf(connection: ServerConnection) -> None:
     """Never answers: a run that ends waits for as long as it is told to."""
     async for _ in connection:
         pass
-
-
-async def slow(connection: ServerConnection) -> None:
-    """Answers each message three seconds later."""
-    async for message in connection:
-        await asyncio.sleep(3)
-        await connection.send(message)
-
-
-def started(
-    start_locust: Callable[..., LocustRun],
-    serving: Serving,
-    *more: str,
-    handler: object = echo,
-    **settings: object,
-) -> LocustRun:
-    host = f"ws://127.0.0.1:{serving.websocket(handler)}"  # type: ignore[arg-type]
-    options = ("-f", OWING, "--headless", "--host", host, "-u", "4", "-r", "4", "--only-summary", *more)
-    return start_locust(*options, **settings)
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -310,10 +310,7 @@ def _deflate() -> dict[str, Case]:
     for number, parameters in enumerate(PARAMETERS):
         options = dict.fromkeys(each.strip().split("=")[0] for each in parameters.split(";") if each)
         for size in (16, 1024, 100_000):
-            texts = [
-                b"".join(b"%d," % (value * value % 9973) for value in range(start, start + size))[:size]
-                for start in (1, 7)
-            ]
+            texts = [_varied(start, size) for start in (1, 7)]
             messages = [Frame(Opcode.TEXT, data) for data in (*texts, texts[0])]
             encoder = _encoder(parameters)
             says = tuple(encoder(message) for message in messages)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.judge.compare.calibration import SEEN, bias, mean_of
+from wsload.judge.compare.estimates import SEEN, bias, mean_of
 
 STATISTICS = 6
 

@@ -129,8 +129,8 @@ def test_a_mistake_is_quoted_and_pointed_at(text: str, said: str, at: str) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "an empty check"),
-        (" \n ", "an empty check"),
+        ("", "the check is empty"),
+        (" \n ", "the check is empty"),
         ("x" * 400, "longer than 300"),
         ("a\x1b[2J<1", r"\x1b"),
     ],

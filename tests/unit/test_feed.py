@@ -16,7 +16,7 @@ from locust.exception import StopUser
 from world import World, world
 
 from wsload import UsageError, WebSocketUser, feed
-from wsload.load.users.rows import Rows
+from wsload.load.users.feed import Rows
 
 
 def guest(found: list[Any], **feeds: Any) -> type[WebSocketUser]:

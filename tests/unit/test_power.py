@@ -69,7 +69,7 @@ def test_the_number_of_pairs_is_the_least_that_has_the_power(
     assert pairs is not None
     assert chance(distance, pairs, PAIR_DEVIATION, level) >= power
     assert pairs == 2 or chance(distance, pairs - 1, PAIR_DEVIATION, level) < power
-    about = pairs_about(distance, power=power, deviation=PAIR_DEVIATION, level=level)
+    about = pairs_about(distance, NORMAL.inv_cdf(1 - level), power=power, deviation=PAIR_DEVIATION)
     assert about == pytest.approx(pairs, abs=ABOUT, rel=0.02)
 
 
@@ -132,7 +132,8 @@ def test_of_a_share_too() -> None:
     lost = inconclusive(0.002, is_share=True, baseline=0.0, candidate=0.002, deviation=0.003)
     more = more_pairs(lost, ONE)
     assert more is not None
-    assert 4 + more == pytest.approx(pairs_about(0.002, power=0.8, deviation=0.003, level=0.04), abs=1)
+    about = pairs_about(0.002, NORMAL.inv_cdf(0.96), power=0.8, deviation=0.003)
+    assert 4 + more == pytest.approx(about, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.server.account import Account, Truth
-from wsload.server.connection import Outgoing
+from wsload.server.compat import Outgoing
 from wsload.server.faults import GARBAGE, FaultPlan, Faults, parse_faults
 from wsload.server.replies import HOLD_NS, Replies, Sender
 

@@ -11,7 +11,7 @@ from types import FrameType
 import greenlet
 import pytest
 
-from wsload.load.locust.stacks import stack_of_greenlet, stack_of_thread
+from wsload.load.locust.blocked import stack_of_greenlet, stack_of_thread
 
 
 @pytest.fixture

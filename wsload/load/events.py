@@ -30,9 +30,8 @@ from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
-from wsload.load.options.host_bound import OwnOptions
 from wsload.load.options.settings import Settings
-from wsload.load.options.table import add_options
+from wsload.load.options.table import OwnOptions, add_options
 from wsload.load.users.process import ProcessContext, newcomers
 from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page

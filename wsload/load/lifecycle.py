@@ -61,6 +61,8 @@ class Phase(Enum):
 
     BETWEEN_RUNS = auto()
     RUNNING = auto()
+    STOPPING = auto()
+    """Users have been told to stop."""
     ENDING = auto()
 
 
@@ -74,8 +76,6 @@ class Lifecycle:
         """The current run, or the last one, in the process that has the results."""
         self._role = role_of(environment)
         self._phase = Phase.BETWEEN_RUNS
-        self._stopping = False
-        """Whether users have been told to stop since the run began."""
         self._drain_s = 0.0
         """``--ws-drain``, kept because the options are not read again at the end, when files may be gone."""
         self._hurried = False
@@ -100,12 +100,12 @@ class Lifecycle:
     @property
     def is_running(self) -> bool:
         """Whether a run has begun and not ended."""
-        return self._phase is Phase.RUNNING
+        return self._phase in (Phase.RUNNING, Phase.STOPPING)
 
     @property
     def is_ending(self) -> bool:
         """Whether the run's users have been told to stop, and the run has not ended yet."""
-        return self._phase is Phase.ENDING or (self._phase is Phase.RUNNING and self._stopping)
+        return self._phase in (Phase.STOPPING, Phase.ENDING)
 
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
@@ -130,7 +130,7 @@ class Lifecycle:
         if self.runner is None:
             ProcessContext.of(environment).on_single_user_end = self._end_single_user
         self._role.admit(True)
-        self._phase, self._stopping, self._hurried = Phase.RUNNING, False, False
+        self._phase, self._hurried = Phase.RUNNING, False
         gevent.spawn(self._follow_target)
 
     def settle(self) -> None:
@@ -144,17 +144,18 @@ class Lifecycle:
     def test_stopping(self) -> None:
         # When one worker quits, a master may still move its users to another that is stopping. They would not be
         # recorded, so they are not admitted.
-        self._stopping = True
+        if self._phase is Phase.RUNNING:
+            self._phase = Phase.STOPPING
         self._role.admit(False)
 
     def test_stop(self) -> None:
-        if self._phase is Phase.RUNNING:
+        if self.is_running:
             self._phase = Phase.ENDING
             self._end = gevent.spawn(self._end_run)
         self._wait_for_end()
 
     def quitting(self) -> None:
-        if self._phase is Phase.RUNNING and isinstance(self.runner, LocalRunner):
+        if self.is_running and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         self.test_stop()
         if self._pair is not None and self._pair.first is self:
@@ -192,12 +193,12 @@ class Lifecycle:
 
     def reset(self) -> None:
         """Locust has reset its statistics, so wsload resets its figures."""
-        if self.run is not None and self._phase is Phase.RUNNING:
+        if self.run is not None and self.is_running:
             self.run.reset(time.time())
 
     def ramped_up(self) -> None:
         """Locust has started all users; the last of them arrives within a second."""
-        if self.run is not None and self._phase is Phase.RUNNING:
+        if self.run is not None and self.is_running:
             self.run.ramped_up(time.time())
             if self._pair is not None:
                 gevent.spawn_later(1, ProcessContext.of(self.environment).interleave)
@@ -265,19 +266,17 @@ class Lifecycle:
             gevent.spawn(stop_run, environment)
 
     def _follow_target(self) -> None:
-        while self._phase is Phase.RUNNING:
+        while self.is_running:
             self._role.retarget()
             forget_unread(self.environment.stats, self.environment.parsed_options)
             gevent.sleep(0.5)
 
 
-def settings_of(
-    environment: Any, *, host_known: bool, options: Namespace | None = None, form_host: str = ""
-) -> Settings:
+def settings_of(environment: Any, *, host_known: bool) -> Settings:
     """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
     judges = not isinstance(environment.runner, WorkerRunner)
-    settings = Settings.of(options or environment.parsed_options or Namespace(), judges=judges)
-    targets_of(environment, settings, host_known=host_known, form_host=form_host)
+    settings = Settings.of(environment.parsed_options or Namespace(), judges=judges)
+    targets_of(environment, settings, host_known=host_known)
     return settings
 
 

@@ -26,7 +26,7 @@ from wsload.load.locust.compat import (
     worker_is_gone,
 )
 from wsload.load.locust.ending import STOP_TEST, end_run
-from wsload.load.locust.last_resort import cancel_exit, kill_children_at_exit, schedule_exit
+from wsload.load.locust.exit import cancel_exit, kill_children_at_exit, schedule_exit
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target

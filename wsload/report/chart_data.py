@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from wsload.judge.figures.heat import ROWS_PER_DECADE, Heat
 from wsload.judge.figures.series import Series, Track
-from wsload.judge.figures.shape import Shape
 from wsload.measure.names import OWN, Kind, split
 from wsload.measure.profile import parse_profile
+from wsload.report.drawn import curve, in_ms, short
 from wsload.report.run_report import RunReport
 from wsload.report.tables import OWN_TIMES
 
@@ -30,7 +30,7 @@ def chart_data(report: RunReport) -> dict[str, Any]:
         "at": [_moment(at) for at in series.at_s],
         "leading": report.summary.leading,
         "names": [{"name": name, "kind": report.summary.kind(name)} for name in names],
-        "curves": {metric: _curve(shape) for metric, shape in report.shapes.items() if metric in metrics},
+        "curves": {metric: curve(shape) for metric, shape in report.shapes.items() if metric in metrics},
         "tracks": {metric: _track(track) for metric, track in series.tracks.items() if metric in metrics},
         "heat": {
             metric: _heat(heat)
@@ -86,26 +86,15 @@ def _values(report: RunReport) -> dict[str, int]:
     return found
 
 
-def _short(value: float) -> float:
-    """Rounded to three digits, the histograms' resolution, but to no less than a whole number: saves bytes."""
-    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
-
-
 def _moment(seconds: float) -> float:
     return round(seconds) if seconds == round(seconds) else round(seconds, 3)
 
 
-def _ms(values_ns: Iterable[int | None]) -> list[float | None]:
-    """In ms; a zero, which is below the histograms' resolution, can't be drawn on a logarithmic axis."""
-    return [_short(value / 1e6) if value else None for value in values_ns]
-
-
-def _curve(shape: Shape) -> dict[str, Any]:
-    return {"at": [round(p, 6) for p in shape.percentiles], "ms": _ms(shape.values_ns)}
-
-
 def _track(track: Track) -> list[list[float | None]]:
-    return [_ms(values) for values in (track.p50_ns, track.p99_ns, track.p99_9_ns, track.max_ns)]
+    return [
+        [in_ms(value) for value in values]
+        for values in (track.p50_ns, track.p99_ns, track.p99_9_ns, track.max_ns)
+    ]
 
 
 def _heat(heat: Heat) -> dict[str, Any]:
@@ -147,7 +136,7 @@ def _rates(report: RunReport) -> dict[str, list[float | None]]:
         "cpu": series.counters.get("cpu_ns"),
     }
     return {
-        name: [None if rate is None else _short(rate) for rate in series.rates(found)]
+        name: [None if rate is None else short(rate) for rate in series.rates(found)]
         for name, found in counts.items()
         if found is not None
     }
@@ -165,9 +154,7 @@ def _profile(report: RunReport) -> list[float] | None:
     series = report.series
     begun_s = series.start_s - report.info.started_at
     edges = [(begun_s + at, begun_s + at + series.width_s) for at in series.at_s]
-    return [
-        _short((profile.integral(end) - profile.integral(begin)) / series.width_s) for begin, end in edges
-    ]
+    return [short((profile.integral(end) - profile.integral(begin)) / series.width_s) for begin, end in edges]
 
 
 def _failures(series: Series) -> list[dict[str, Any]]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from wsload.errors import ResultsError
 from wsload.report import conditions, named, tables
 from wsload.report.chart_data import chart_data, uncharted
 from wsload.report.page import page
 from wsload.report.run_report import RunReport, read_report
 from wsload.report.tables import NOTHING, percentile_ms
 from wsload.report.warnings import collapsed
-from wsload.results.files import replace_file
+from wsload.results.files import store
 from wsload.results.run import CheckState
 from wsload.results.trust import ALL
 from wsload.words import ms, number, rate, when
@@ -28,10 +27,7 @@ def write_report(run_dir: Path) -> Path:
     directory has no run that this version can read, or can't be written to.
     """
     path = run_dir / REPORT
-    try:
-        replace_file(path, render(read_report(run_dir)))
-    except OSError as error:
-        raise ResultsError(f"{path}: can't be written ({error.strerror})") from error
+    store(path, render(read_report(run_dir)))
     return path
 
 

@@ -25,12 +25,14 @@ from wsload.results.run import CheckOutcome, CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing
 from wsload.words import BEFORE_UNIT, printable, span
 
-_TONES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold white on red"}
-_CHECKS: Final = {
+STYLES: Final = {"good": "bold green", "doubtful": "bold yellow", "bad": "bold white on red"}
+"""How a verdict is shown, by its tone."""
+CHECKS: Final = {
     CheckState.PASSED: ("passed", "green"),
-    CheckState.FAILED: ("FAILED", "bold red"),
-    CheckState.UNJUDGED: ("NOT JUDGED", "bold yellow"),
+    CheckState.FAILED: ("FAILED", "red"),
+    CheckState.UNJUDGED: ("NOT JUDGED", "yellow"),
 }
+"""The word and the colour of a check."""
 _GLUE: Final = "\ue000"
 """Stands for a space at which no line may end; of private use, so no text has it (`printable`)."""
 
@@ -141,7 +143,7 @@ def run_view(info: RunInfo, summary: Summary, path: Path, standing: Standing) ->
 
 def _verdict(info: RunInfo, summary: Summary, standing: Standing) -> Group:
     about = f"build {printable(info.build)}, {printable(info.target)}, {span(summary.duration_s)}"
-    text = Text(f"{printable(verdict_of(info, standing))}.", style=_TONES[standing.tone])
+    text = Text(f"{printable(verdict_of(info, standing))}.", style=STYLES[standing.tone])
     remedy = [Text(f"Remedy: {printable(info.trust.remedy)}.")] if info.trust and info.trust.remedy else []
     return Group(text, *remedy, Text(about))
 
@@ -154,9 +156,10 @@ def _warning(warning: RunWarning) -> RenderableType:
 
 
 def _check(check: CheckOutcome) -> RenderableType:
-    text = Text.assemble(
-        _CHECKS[check.state], f"  {printable(check.expression)}  (got {printable(check.explained)})"
-    )
+    word, colour = CHECKS[check.state]
+    style = colour if check.state is CheckState.PASSED else f"bold {colour}"
+    told = f"  {printable(check.expression)}  (got {printable(check.explained)})"
+    text = Text.assemble((word, style), told)
     return Padding(text, (0, 0, 0, 2), expand=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from wsload.errors import ResultsError
+from wsload.errors import ResultsError, WsloadError
 
 MAX_JSON_BYTES: Final = 8 << 20
 """A longer JSON file in a results directory is refused."""
@@ -80,3 +80,30 @@ def replace_file(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def store(
+    path: Path, data: bytes, *, what: str = "", hint: str = "", error: type[WsloadError] = ResultsError
+) -> None:
+    """Writes the file as `replace_file` does; raises ``error`` in one line when it can't be written.
+
+    ``what`` says what can't be, by default the path with a colon.
+    """
+    try:
+        replace_file(path, data)
+    except OSError as problem:
+        raise error(f"{what or f'{path}:'} can't be written ({problem.strerror}){hint}") from problem
+
+
+def new_directory(parent: Path, name: str) -> Path:
+    """Makes a directory of this name, or of the first one with a number behind it that does not exist."""
+    os.makedirs(parent, exist_ok=True)
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}.{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path

@@ -22,7 +22,7 @@ from wsload.measure.interval import Interval, Totals, added
 from wsload.measure.names import in_order, labels, leading
 from wsload.redact import plain, redact_url, redacted
 from wsload.results import counters, hlog
-from wsload.results.files import dump, replace_file
+from wsload.results.files import dump, new_directory, replace_file
 from wsload.results.machine import describe_host, versions
 from wsload.results.run import CheckOutcome, RunInfo, RunWarning
 from wsload.results.trust import Trust
@@ -112,7 +112,7 @@ class RunWriter:
             labels=labels(),
         )
         try:
-            return cls(_new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}"), info)
+            return cls(new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}"), info)
         except OSError as error:
             raise UsageError(
                 f"results directory {str(results_dir)!r}: can't be written to ({error.strerror}); "
@@ -232,16 +232,3 @@ class RunWriter:
 
 def _file_safe(build: str) -> str:
     return _UNSAFE.sub("-", build).strip("-.")[:_LONGEST_NAME] or "unnamed"
-
-
-def _new_directory(parent: Path, name: str) -> Path:
-    os.makedirs(parent, exist_ok=True)
-    number = 1
-    while True:
-        path = parent / (name if number == 1 else f"{name}.{number}")
-        try:
-            path.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return path

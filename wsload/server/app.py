@@ -18,11 +18,11 @@ from websockets.typing import Subprotocol
 
 from wsload.load.engine.limits import file_limit
 from wsload.load.engine.timers import TimerQueue
-from wsload.load.ws.compat import connections_of
 from wsload.protocols.chat.conversation.messages import SUBPROTOCOL
 from wsload.server import page
 from wsload.server.account import Account, Truth
-from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection, outgoing
+from wsload.server.compat import connections_of, outgoing
+from wsload.server.connection import MAX_BUFFERED_BYTES, ChatConnection
 from wsload.server.faults import Faults, parse_faults
 from wsload.server.options import ServerOptions
 from wsload.server.replies import Replies, Sender

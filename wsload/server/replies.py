@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from wsload.load.engine.timers import Timer, TimerQueue
 from wsload.server.account import Account, Truth
-from wsload.server.connection import Outgoing, outgoing
+from wsload.server.compat import Outgoing, outgoing
 from wsload.server.faults import GARBAGE, Action, Faults, Treatment
 
 HOLD_NS: Final = 1_500_000_000

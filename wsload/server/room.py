@@ -97,13 +97,13 @@ class Room:
             return self._login(member, message, date_ms)
         raise Ignored(f"unknown type {message['type'][:40]!r}")
 
-    def leave(self, member: Member) -> Sequence[Send]:
-        """Frees the name of a connection that is gone; returns what to send."""
+    def leave(self, member: Member) -> bool:
+        """Frees the name of a connection that is gone; returns whether the others get a new `roster`."""
         if member.name is None:
-            return ()
+            return False
         del self._names[member.name]
         member.name = None
-        return () if self.quiet else [Send(to=To.ALL, data=self.roster())]
+        return not self.quiet
 
     def roster(self) -> bytes:
         """The current ``userlist`` message."""

@@ -19,11 +19,11 @@ from typing import Any, Final
 
 from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, calibration_slots, order
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.stored import made, moment, utf8
-from wsload.errors import ResultsError, UsageError
+from wsload.commands.harness.stored import made, moment, read, utf8
+from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
-from wsload.results.files import dump, parse, read_json_file, replace_file
+from wsload.results.files import dump, parse, store
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
@@ -262,17 +262,9 @@ def load(path: Path) -> Experiment:
 
     Raises `ResultsError` when there is none, it is damaged, or was written by a newer wsload.
     """
-    file = path / EXPERIMENT
-    data = read_json_file(file)
-    try:
-        return Experiment.from_json(data)
-    except (ValueError, UsageError) as error:
-        raise ResultsError(f"{file}: {error}") from error
+    return read(path / EXPERIMENT, Experiment.from_json)
 
 
 def save(path: Path, experiment: Experiment) -> None:
     """Replaces the experiment in this directory. Raises `ResultsError` when it can't be written."""
-    try:
-        replace_file(path / EXPERIMENT, experiment.to_json())
-    except OSError as error:
-        raise ResultsError(f"{path}: the experiment can't be written ({error.strerror})") from error
+    store(path / EXPERIMENT, experiment.to_json(), what=f"{path}: the experiment")

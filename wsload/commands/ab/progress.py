@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import IO, Self
+from typing import IO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from wsload.commands.ab.conduct import Summary
 from wsload.commands.ab.experiment import Experiment, Outcome
 from wsload.commands.ab.plan import ExperimentPlan, Slot, order
 from wsload.commands.harness.pinning import Pinning, available
+from wsload.commands.harness.progress import RunsDisplay
 from wsload.judge.compare.power import (
     PAIR_DEVIATION,
     SIDE_BY_SIDE_DEVIATION,
@@ -25,10 +24,8 @@ from wsload.judge.compare.power import (
     power_of,
 )
 from wsload.judge.compare.selection import PERCENTILE
-from wsload.words import build_name, counted, listed, milliseconds, percent, printable, span
+from wsload.words import build_name, counted, listed, milliseconds, percent, span
 
-_REFRESHES = 2
-"""Per second; few, because the load generator shares the machine."""
 _MOST_NAMES = 10
 _SHOWN = 6
 """Runs of the order that are listed."""
@@ -113,35 +110,16 @@ class _Left(ProgressColumn):
         return Text(f"about {span(math.ceil(max(left, 1.0)))} left", style="dim")
 
 
-class ProgressDisplay:
+class ProgressDisplay(RunsDisplay):
     """The `wsload.commands.ab.conduct.ProgressListener` that writes to standard error."""
 
     def __init__(self, runs: int, *, file: IO[str] | None = None, terminal: bool | None = None) -> None:
         """``file`` replaces standard error; ``terminal`` says whether it is one, None finds out."""
+        count = TextColumn("{task.completed} of {task.total} runs", markup=False)
+        fields = {"left_s": 0.0, "since_s": time.monotonic()}
+        super().__init__(count, _Left(), runs=runs, file=file, terminal=terminal, **fields)
         self._runs = runs
-        self._console = Console(
-            file=file or sys.stderr, force_terminal=terminal, highlight=False, markup=False, emoji=False
-        )
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.completed} of {task.total} runs", markup=False),
-            _Left(),
-            console=self._console,
-            refresh_per_second=_REFRESHES,
-            transient=True,
-            disable=not self._console.is_terminal,
-            expand=True,
-        )
-        self._task = self._bar.add_task("", total=runs, left_s=0.0, since_s=time.monotonic())
         self._number = 0
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
 
     def step(self, experiment: Experiment, slots: Sequence[Slot], doing: str) -> None:
         """See `wsload.commands.ab.conduct.ProgressListener`."""
@@ -180,6 +158,3 @@ class ProgressDisplay:
             self._say(
                 f"--judge {listed(missing)}: the first run has no such name; it has {has}", style="yellow"
             )
-
-    def _say(self, text: str, style: str = "") -> None:
-        self._console.print(Text(printable(text), style=style), soft_wrap=True)

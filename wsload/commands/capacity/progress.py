@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
-from typing import IO, Self
+from typing import IO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.text import Text
+from rich.progress import TextColumn
 
 from wsload.commands.capacity.judging import load_of
 from wsload.commands.capacity.plan import STEP_OVERHEAD_S, CapacityPlan, Search, Turn
 from wsload.commands.harness.pinning import Pinning, available
+from wsload.commands.harness.progress import RunsDisplay
 from wsload.judge.capacity.search import Outcome, State, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.sentences import shown
 from wsload.words import build_name, listed, milliseconds, percent, span
 
-_REFRESHES = 2
-"""Per second; few, because the load generator shares the machine."""
 _STYLES = {Outcome.HOLDS: "", Outcome.FAILS: "", Outcome.UNTRUSTED: "yellow"}
 
 
@@ -41,35 +37,16 @@ def forecast(plan: CapacityPlan) -> Iterator[str]:
     yield from Pinning(plan.pin, available(), at_once=False).for_people()
 
 
-class ProgressDisplay:
+class ProgressDisplay(RunsDisplay):
     """The `wsload.commands.capacity.conduct.SearchListener` that writes to standard error."""
 
     def __init__(
         self, plan: CapacityPlan, *, file: IO[str] | None = None, terminal: bool | None = None
     ) -> None:
         """``file`` replaces standard error; ``terminal`` says whether it is one, None finds out."""
-        self._steps = plan.search.most_steps * len(plan.sides)
-        self._console = Console(
-            file=file or sys.stderr, force_terminal=terminal, highlight=False, markup=False, emoji=False
-        )
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[left]}", markup=False, style="dim"),
-            console=self._console,
-            refresh_per_second=_REFRESHES,
-            transient=True,
-            disable=not self._console.is_terminal,
-            expand=True,
-        )
-        self._task = self._bar.add_task("", total=self._steps, left="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        steps = plan.search.most_steps * len(plan.sides)
+        left = TextColumn("{task.fields[left]}", markup=False, style="dim")
+        super().__init__(left, runs=steps, file=file, terminal=terminal, left="")
 
     def step(self, search: Search, turn: Turn, doing: str) -> None:
         """See `wsload.commands.capacity.conduct.SearchListener`."""
@@ -94,7 +71,7 @@ class ProgressDisplay:
             text += f"; {_by_now(search, turn)}"
             if not self._console.is_terminal:
                 text += f"; {_left(search)}"
-        self._console.print(Text(text, style=_STYLES[figures.outcome]), soft_wrap=True)
+        self._say(text, style=_STYLES[figures.outcome])
 
 
 def _by_now(search: Search, turn: Turn) -> str:

@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
 from wsload.commands.harness.builds import Build
-from wsload.commands.harness.stored import made, moment, utf8
-from wsload.errors import ResultsError, UsageError
+from wsload.commands.harness.stored import made, moment, read, utf8
 from wsload.judge.capacity.search import Outcome, SearchPlan
 from wsload.judge.capacity.step import StepFigures
 from wsload.judge.compare.pairs import Side
-from wsload.results.files import dump, parse, read_json_file, replace_file
+from wsload.results.files import dump, parse, store
 
 SCHEMA: Final = 1
 CAPACITY: Final = "capacity.json"
@@ -76,17 +75,9 @@ def load(path: Path) -> Search:
 
     Raises `ResultsError` when there is none, it is damaged, or was written by a newer wsload.
     """
-    file = path / CAPACITY
-    data = read_json_file(file)
-    try:
-        return from_json(data)
-    except (ValueError, UsageError) as error:
-        raise ResultsError(f"{file}: {error}") from error
+    return read(path / CAPACITY, from_json)
 
 
 def save(path: Path, search: Search) -> None:
     """Replaces the search in this directory. Raises `ResultsError` when it can't be written."""
-    try:
-        replace_file(path / CAPACITY, to_json(search))
-    except OSError as error:
-        raise ResultsError(f"{path}: the search can't be written ({error.strerror})") from error
+    store(path / CAPACITY, to_json(search), what=f"{path}: the search")

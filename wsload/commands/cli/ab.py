@@ -23,8 +23,11 @@ from wsload.commands.cli.experiments import (
     Setup,
     enter,
     existing,
+    locust_options,
+    only_plan,
     refuse_changes,
     side,
+    to_resume,
     whole_s,
 )
 from wsload.commands.cli.gate import (
@@ -50,15 +53,7 @@ _ON_RESUME: Final = ("resume", "more", "results", "format_")
 
 def ab(
     context: typer.Context,
-    options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="-- LOCUST OPTIONS",
-            help="Further options for every Locust run, such as --ws-rate 1000. They are stored: pass secrets in "
-            "LOCUST_WS_… variables.",
-            show_default=False,
-        ),
-    ] = None,
+    options: Annotated[list[str] | None, locust_options("--ws-rate 1000")] = None,
     a: Annotated[
         str,
         typer.Option(
@@ -156,21 +151,12 @@ def ab(
             show_default=False,
         ),
     ] = None,
-    plan_only: Annotated[
-        bool, typer.Option("--plan", help="Print the plan without making any runs.")
-    ] = False,
+    plan_only: Annotated[bool, only_plan("runs")] = False,
     repeat: Annotated[
         int, typer.Option(metavar="N", help="How often to repeat a run that is not valid.")
     ] = 2,
     ready_timeout: ReadyTimeout = "30s",
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="EXPERIMENT",
-            help="Continue an interrupted experiment: its directory, or its name in --results.",
-            show_default=False,
-        ),
-    ] = None,
+    resume: Annotated[Path | None, to_resume("experiment")] = None,
     more: Annotated[
         int | None,
         typer.Option(

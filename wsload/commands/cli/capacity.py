@@ -22,8 +22,11 @@ from wsload.commands.cli.experiments import (
     Setup,
     enter,
     existing,
+    locust_options,
+    only_plan,
     refuse_changes,
     side,
+    to_resume,
     whole_s,
 )
 from wsload.commands.cli.gate import duration_s, percent
@@ -41,15 +44,7 @@ _ON_RESUME: Final = ("resume", "results", "format_")
 
 def capacity(
     context: typer.Context,
-    options: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="-- LOCUST OPTIONS",
-            help="Further options for every Locust run, such as --processes 2. They are stored: pass secrets in "
-            "LOCUST_WS_… variables.",
-            show_default=False,
-        ),
-    ] = None,
+    options: Annotated[list[str] | None, locust_options("--processes 2")] = None,
     locustfile: Locustfile = "locustfile.py",
     host: Annotated[
         str,
@@ -135,17 +130,8 @@ def capacity(
     url: ServerUrl = SERVER_URL,
     pin: Pin = "",
     ready_timeout: ReadyTimeout = "30s",
-    plan_only: Annotated[
-        bool, typer.Option("--plan", help="Print the plan without making any steps.")
-    ] = False,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="SEARCH",
-            help="Continue an interrupted search: its directory, or its name in --results.",
-            show_default=False,
-        ),
-    ] = None,
+    plan_only: Annotated[bool, only_plan("steps")] = False,
+    resume: Annotated[Path | None, to_resume("search")] = None,
     results: Results = RESULTS,
     format_: FormatOption = Format.TERMINAL,
 ) -> int:

@@ -56,6 +56,7 @@ def check(
     from wsload.judge.run.grammar import parse_check
     from wsload.judge.run.standing import standing, verdict_of
     from wsload.judge.run.trust import TOLERANCE_NS
+    from wsload.report.terminal import CHECKS
     from wsload.results.reader import open_run
     from wsload.results.run import CheckState
     from wsload.results.trust import Standing
@@ -82,15 +83,10 @@ def check(
     totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
-    said = {
-        CheckState.PASSED: ("passed", "green"),
-        CheckState.FAILED: ("FAILED", "red"),
-        CheckState.UNJUDGED: ("NOT JUDGED", "yellow"),
-    }
     width = max(len(outcome.expression) for outcome in outcomes)
-    longest = max(len(said[outcome.state][0]) for outcome in outcomes)
+    longest = max(len(CHECKS[outcome.state][0]) for outcome in outcomes)
     for outcome in outcomes:
-        word, colour = said[outcome.state]
+        word, colour = CHECKS[outcome.state]
         told = f"{outcome.expression:<{width}}  wanted {outcome.wanted}, got {outcome.explained}"
         typer.echo(f"{typer.style(f'{word:<{longest}}', fg=colour)}  {printable(told)}")
     found = standing(info, stored.problems)

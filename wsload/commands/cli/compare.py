@@ -33,7 +33,7 @@ Html = Annotated[
 
 
 class Format(StrEnum):
-    """How a comparison is printed."""
+    """How a comparison, a search or the list of runs is printed."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"

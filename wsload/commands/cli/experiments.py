@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -60,6 +60,30 @@ Pin = Annotated[
         show_default=False,
     ),
 ]
+
+
+def locust_options(such_as: str) -> Any:
+    """The words behind ``--``, which all Locust runs get."""
+    return typer.Argument(
+        metavar="-- LOCUST OPTIONS",
+        help=f"Further options for every Locust run, such as {such_as}. They are stored: pass secrets in "
+        "LOCUST_WS_… variables.",
+        show_default=False,
+    )
+
+
+def only_plan(what: str) -> Any:
+    """``--plan``."""
+    return typer.Option("--plan", help=f"Print the plan without making any {what}.")
+
+
+def to_resume(what: str) -> Any:
+    """``--resume``."""
+    return typer.Option(
+        metavar=what.upper(),
+        help=f"Continue an interrupted {what}: its directory, or its name in --results.",
+        show_default=False,
+    )
 
 
 def side(letter: str, text: str, ref: str, name: str, build: str, serve: str, url: str) -> Build:

@@ -14,7 +14,7 @@ from wsload.commands.cli.window import From, To, window_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
-from wsload.results.files import replace_file
+from wsload.results.files import store
 from wsload.results.reader import open_run
 from wsload.words import printable
 
@@ -67,7 +67,4 @@ def export(
     if output is None:
         sys.stdout.write(text)
         return
-    try:
-        replace_file(output, text.encode())
-    except OSError as error:
-        raise UsageError(f"--output {str(output)!r}: can't be written ({error.strerror})") from error
+    store(output, text.encode(), what=f"--output {str(output)!r}:", error=UsageError)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from wsload.commands.cli.compare import Format
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 WIDTH_OF_FILES: Final = 200
 """Width of output that does not go to a terminal: names should stay on one line, to be copied."""
-
-
-class Format(StrEnum):
-    """How the list is printed."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    JSON = "json"
 
 
 def list_runs(

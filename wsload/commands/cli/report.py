@@ -85,18 +85,13 @@ def report(
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:
     """Writes to the file, or to standard output; ``told`` prints the file's name."""
-    from wsload.results.files import replace_file
+    from wsload.results.files import store
 
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
-    try:
-        replace_file(output, data)
-    except OSError as error:
-        raise UsageError(
-            f"{output}: can't be written ({error.strerror}); name a file with --output"
-        ) from error
+    store(output, data, hint="; name a file with --output", error=UsageError)
     if told:
         print(output)
 

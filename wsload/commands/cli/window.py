@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wsload.commands.cli.gate import duration_s
 from wsload.errors import UsageError
-from wsload.words import duration_ns
 
 if TYPE_CHECKING:
     from wsload.results.window import Window
@@ -38,15 +38,8 @@ def window_of(begin: str | None, end: str | None) -> Window | None:
 
     if begin is None and end is None:
         return None
-    from_s = _seconds("--from", begin) if begin is not None else 0.0
-    to_s = _seconds("--to", end) if end is not None else None
+    from_s = duration_s("--from", begin) if begin is not None else 0.0
+    to_s = duration_s("--to", end) if end is not None else None
     if to_s is not None and to_s <= from_s:
         raise UsageError(f"--to {end!r}: it must lie after --from")
     return Window(from_s=from_s, to_s=to_s)
-
-
-def _seconds(option: str, text: str) -> float:
-    try:
-        return duration_ns(text) / 1e9
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r}: {error}") from None

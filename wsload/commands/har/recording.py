@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wsload.errors import UsageError
 
@@ -69,11 +69,6 @@ class Connection:
     """Messages beyond the limits."""
     posted: tuple[str, ...]
     """Bodies that were posted to the same path with the same query parameter ``sid``: Engine.IO's polling."""
-
-    @property
-    def target(self) -> str:
-        """Path and query."""
-        return self.path + (f"?{urlencode(self.query)}" if self.query else "")
 
 
 def read(path: Path) -> tuple[Connection, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from wsload.errors import UsageError
+from wsload.results import files
 from wsload.words import stamp
 
 LOCUST_LOG: Final = "locust.log"
@@ -21,18 +22,10 @@ STAGE: Final = ".running"
 
 def new_directory(results: Path, at: float, kind: str = "ab") -> Path:
     """Makes a new ``<kind>-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError`."""
-    name = f"{kind}-{stamp(at)}"
-    number = 1
-    while True:
-        path = results / (name if number == 1 else f"{name}.{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            raise UsageError(f"--results {str(results)!r}: can't be written to ({error.strerror})") from None
-        else:
-            return path
+    try:
+        return files.new_directory(results, f"{kind}-{stamp(at)}")
+    except OSError as error:
+        raise UsageError(f"--results {str(results)!r}: can't be written to ({error.strerror})") from None
 
 
 @contextmanager

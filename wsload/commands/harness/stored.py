@@ -1,11 +1,15 @@
-"""Dataclasses that were stored as JSON, times, and text that can be."""
+"""Plans that are stored as JSON: reading their files, dataclasses, times, and text that can be stored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from wsload.errors import ResultsError, UsageError
 from wsload.redact import plain
+from wsload.results.files import read_json_file
 
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
@@ -16,6 +20,18 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 _END_S: Final = 2.5e11
 """In the year 9892."""
 T = TypeVar("T")
+
+
+def read(file: Path, parse: Callable[[bytes], T]) -> T:
+    """What this file holds. ``parse`` raises `ValueError` or `UsageError` with the problem.
+
+    Raises `ResultsError` when there is no such file, or it can't be parsed.
+    """
+    data = read_json_file(file)
+    try:
+        return parse(data)
+    except (ValueError, UsageError) as error:
+        raise ResultsError(f"{file}: {error}") from error
 
 
 def made(kind: type[T], found: dict[str, Any], **given: object) -> T:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsload.judge.capacity.search import Outcome, Step
-from wsload.judge.figures.samples import BEYOND, can_be_shown, needed, unanswered, with_unanswered
+from wsload.judge.figures.samples import BEYOND, can_be_shown, needed, of_all
 from wsload.judge.figures.summary import Summary
 from wsload.judge.run.checks import holds
 from wsload.judge.run.grammar import Check, parse_check
@@ -123,7 +123,7 @@ def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
     ):
         return False
     share = float(percentile[1])
-    total = with_unanswered(answers, unanswered(check.name, totals.histograms)).total
+    total = of_all(check.name, totals.histograms).total
     at = share * total / answers.total
     return (
         total >= needed(share, BEYOND) and at < ALL and holds(check, Bounds.of(check.name, totals).at(at)[1])

@@ -69,7 +69,7 @@ def compare(
 ) -> Comparison:
     """Judges the candidate's runs against the baseline's; ``paired`` says that only whole pairs may be used.
 
-    ``calibration`` are runs of A on both sides, made between the others; see `wsload.judge.compare.calibration`.
+    ``calibration`` are runs of A on both sides, made between the others; see `wsload.judge.compare.estimates`.
 
     With one run per side nothing is judged unless the gate states how runs scatter. Differing conditions
     become warnings; the caller decides whether to use such runs (see `unlike`).

@@ -41,11 +41,11 @@ class CurvePoint:
     """The upper end."""
 
 
-def supported(runs: Sequence[Outcomes], percentiles: Sequence[float] = GRID) -> tuple[float, ...]:
-    """The percentiles at which every run has an answer, and beyond which it has further attempts."""
+def supported(runs: Sequence[Outcomes]) -> tuple[float, ...]:
+    """The percentiles of the grid at which every run has an answer, and beyond which it has further attempts."""
     return tuple(
         each
-        for each in percentiles
+        for each in GRID
         if all(run.attempts and run.beyond(each) and run.rank(each) <= run.answered for run in runs)
     )
 

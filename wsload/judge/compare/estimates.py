@@ -4,6 +4,12 @@ Times are compared by the logarithm of candidate over baseline, shares of lost a
 their difference. The uncertainty always comes from the scatter between runs: with pairs, that of the pairs'
 ratios; with several runs on one side only, that of the runs; with one run per side, that which the user
 states. (How a run varies from second to second does not tell how the next run will differ.)
+
+Side by side, the servers compete for the machine, and one may have the better place. Where that is alike for both it
+cancels. So now and then both sides run A. What they then differ by, beyond chance, is no difference between builds.
+Once that is seen in one statistic the sides are known to differ, and what each statistic differed by is counted as a
+possible bias: its bounds move out by as much. (If each had to be beyond chance on its own, one that just missed would
+be called slower: with six statistics biased by seven deviations, in one experiment of seven.)
 """
 
 from __future__ import annotations
@@ -16,14 +22,15 @@ from typing import Final
 
 import numpy as np
 
-from wsload.judge.compare.calibration import bias, mean_of
-from wsload.judge.compare.inference import KNOWN, Bools, Estimate, Evidence, Floats, Ints
+from wsload.judge.compare.inference import KNOWN, Bools, Estimate, Evidence, Floats, Ints, t_quantile
 from wsload.judge.compare.pairs import Basis, Design, RunFigures
 from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindrance, quantiles, shares, trusted
 from wsload.judge.compare.verdict import Gate
 
 RESOLUTION: Final = 0.001
 """Percentiles are rounded to a histogram's buckets, 0.1 %, so runs are assumed to scatter at least that much."""
+SEEN: Final = 0.01
+"""The chance, over all statistics together, that a bias is seen where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,7 +60,7 @@ def measure(
 ) -> tuple[Measured, list[Unjudged]]:
     """Estimates of everything that the gate asks for, and what could not be estimated.
 
-    ``calibration`` are pairs of A and A (`wsload.judge.compare.calibration`), used if the design has pairs too.
+    ``calibration`` are pairs of A and A (see `bias`), used if the design has pairs too.
     """
     wanted, unjudged = quantiles(design.runs, gate.judged)
     found = [(each, _problem(each, design, gate)) for each in wanted]
@@ -201,3 +208,25 @@ def _counting_deviation(share: str, design: Design) -> float:
     # Unpaired runs tell as much as this number of pairs: 2 / (1 / n_a + 1 / n_b), see `over_runs`.
     pairs = harmonic_mean(map(len, counts))
     return float(counting_deviation(hits_a + hits_b, attempts_a, attempts_b, pairs))
+
+
+def bias(differences: Floats, *, deviation: Floats, df: Ints) -> Floats:
+    """The possible bias of each statistic, from 0; 0 for all unless one is beyond chance.
+
+    ``differences`` are those of pairs of A and A, shape (pairs, statistics), NaN where one is not known;
+    ``deviation`` is a pair's standard deviation, estimated from the experiment's other pairs with ``df`` degrees of
+    freedom, shape (statistics,). By Student's t, with Bonferroni's correction.
+    """
+    pairs = (~np.isnan(differences)).sum(axis=0)
+    levels = [t_quantile(1 - SEEN / 2 / max(len(deviation), 1), int(each)) for each in df]
+    limit = np.array(levels) * deviation / np.sqrt(np.maximum(pairs, 1))
+    seen = np.abs(mean_of(differences))
+    differ = bool(((pairs > 0) & (seen > limit)).any())
+    return np.where((pairs > 0) & differ, seen, 0.0)
+
+
+def mean_of(differences: Floats) -> Floats:
+    """The mean difference of each statistic; NaN where none is known."""
+    pairs = (~np.isnan(differences)).sum(axis=0)
+    total = np.nansum(differences, axis=0)
+    return np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan)

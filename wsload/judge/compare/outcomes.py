@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsload.judge.figures.samples import number_of
 from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
 from wsload.measure.names import FAILED, LOST, OWN_FAULTS, SERVICE, split
@@ -74,12 +75,8 @@ def outcomes_of(totals: Totals) -> dict[str, Outcomes]:
     whole = [name for name in totals.histograms if split(name)[1] in ("", SERVICE)]
     found = {}
     for name in dict.fromkeys([*whole, *failures]):
-        lost, refused = (_count(totals.histograms.get(name + suffix)) for suffix in (LOST, FAILED))
+        lost, refused = (number_of(name + suffix, totals.histograms) for suffix in (LOST, FAILED))
         failed = max(failures.get(name, 0) - lost, refused)
         if name in totals.histograms or lost or failed:
             found[name] = Outcomes.of(totals.histograms.get(name), lost=lost, failed=failed)
     return found
-
-
-def _count(histogram: Histogram | None) -> int:
-    return histogram.total if histogram is not None else 0

@@ -63,17 +63,12 @@ def chance(distance: float, pairs: int, deviation: float, level: float) -> float
     return float(density @ tails)
 
 
-def pairs_about(distance: float, *, power: float, deviation: float, level: float) -> float:
+def pairs_about(distance: float, score: float, *, power: float, deviation: float) -> float:
     """The approximate number of pairs whose `chance` is ``power``; off by one or two if there are few.
 
-    Source: W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35
-    (1981) 243–244. Infinite if ``distance`` is not above 0.
+    ``score`` is the normal score that is to be exceeded. Infinite if ``distance`` is not above 0. Source:
+    W. Guenther, Sample size formulas for normal theory t tests, The American Statistician 35 (1981) 243–244.
     """
-    return _pairs_about(distance, NORMAL.inv_cdf(1 - level), power=power, deviation=deviation)
-
-
-def _pairs_about(distance: float, score: float, *, power: float, deviation: float) -> float:
-    """The same for a normal score that is to be exceeded."""
     reach = score + NORMAL.inv_cdf(power)
     if distance <= 0:
         return math.inf
@@ -82,7 +77,7 @@ def _pairs_about(distance: float, score: float, *, power: float, deviation: floa
 
 def pairs_needed(distance: float, *, power: float, deviation: float, level: float) -> int | None:
     """The smallest number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
-    guess = pairs_about(distance, power=power, deviation=deviation, level=level)
+    guess = pairs_about(distance, NORMAL.inv_cdf(1 - level), power=power, deviation=deviation)
     if guess > MOST_PAIRS:
         return None
     pairs = max(math.ceil(guess), 2)
@@ -162,7 +157,7 @@ def more_pairs(judgement: Judgement, gate: Gate, stage: NextStage | None = None)
         goals.append((change - limit, judgement.level, stage.worse if stage else 0.0))
     before, fewest = (0, 2) if stage else (judgement.pairs, 1)
     needed = min(
-        _pairs_about(
+        pairs_about(
             distance, _score_to_reach(level, stage) - known, power=POWER, deviation=judgement.deviation
         )
         for distance, level, known in goals

@@ -44,6 +44,13 @@ class Verdict(StrEnum):
     NO_VALID_RUNS = "no valid runs"
     """Only for the whole: a side has no run with trusted figures."""
 
+    @property
+    def tone(self) -> str:
+        """For its colour: ``good``, ``doubtful`` or ``bad``."""
+        if self in (Verdict.FASTER, Verdict.NOT_SLOWER):
+            return "good"
+        return "doubtful" if self is Verdict.INCONCLUSIVE else "bad"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:

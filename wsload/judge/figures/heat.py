@@ -26,12 +26,7 @@ class Heat:
     at_s: tuple[float, ...] = ()
     """Start of each column, on the time axis of its slots."""
     cells: tuple[tuple[tuple[int, int], ...], ...] = ()
-    """For each column its (row, count), ordered by row; see `row_edge_ns`."""
-
-
-def row_edge_ns(row: int) -> float:
-    """The lower edge of a row in ns; row 0 starts at 1 ns, and all rows have the same height on a log axis."""
-    return float(10 ** (row / ROWS_PER_DECADE))
+    """For each column its (row, count), ordered by row. Row 0 starts at 1 ns; on a log axis all are equally high."""
 
 
 def heat_map(slots: Sequence[Buckets | None], at_s: Sequence[float], width_s: float) -> Heat:

@@ -57,6 +57,16 @@ def with_unanswered(answered: Histogram, missing: Histogram | None) -> Histogram
     return ranked
 
 
+def of_all(metric: str, histograms: Mapping[str, Histogram]) -> Histogram:
+    """The values of all requests of this metric, answered or not."""
+    return with_unanswered(histograms.get(metric, Histogram()), unanswered(metric, histograms))
+
+
+def number_of(metric: str, histograms: Mapping[str, Histogram]) -> int:
+    """How many values this metric has within the histograms' range."""
+    return histograms[metric].total if metric in histograms else 0
+
+
 def at_most(successes: int, trials: int, chance: float) -> float:
     """The probability of at most this many successes, by the binomial distribution."""
     if chance > 0.5:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from wsload.errors import UsageError
 from wsload.judge.run.grammar import Check, parse_check
-from wsload.measure.names import Labels
 
 
-def read_checks(path: Path, known: Labels | None = None) -> tuple[Check, ...]:
-    """The checks in a file, in order; ``known`` as in `parse_check`.
+def read_checks(path: Path) -> tuple[Check, ...]:
+    """The checks in a file, in order.
 
     Raises `UsageError` for a file that can't be read or has no checks, and for a check that can't be
     understood, with the number of its line.
@@ -26,7 +25,7 @@ def read_checks(path: Path, known: Labels | None = None) -> tuple[Check, ...]:
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
-                found.append(parse_check(line, known))
+                found.append(parse_check(line))
             except UsageError as error:
                 raise UsageError(f"line {number}: {error}") from None
     if not found:

@@ -41,6 +41,7 @@ from wsload.judge.figures.samples import (
     SLOWEST_NS,
     at_most,
     needed,
+    of_all,
     unanswered,
     with_unanswered,
 )
@@ -120,7 +121,7 @@ def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) ->
         return _Got(got.text, CheckState.UNJUDGED, f"not trusted: {doubt}")
     percentile = float(statistic[1:]) if statistic.startswith("p") else ALL
     # Lost requests rank above answered ones, so a percentile of all is a higher one of the answered.
-    ranked = with_unanswered(answered, unanswered(name, totals.histograms)).total
+    ranked = of_all(name, totals.histograms).total
     if statistic == "mean":
         bounds = Bounds.of(name, totals)
         close = bounds.high.mean_ns - bounds.low.mean_ns <= max(tolerance_ns, SHARE * bounds.low.mean_ns)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from wsload.judge.figures.samples import SLOWEST_NS, unanswered, with_unanswered
+from wsload.judge.figures.samples import SLOWEST_NS, number_of, of_all
 from wsload.judge.run.trust import TO_PROVE, doubt_of
-from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.names import (
     FORGOTTEN,
@@ -62,17 +61,12 @@ def doubts(totals: Totals) -> list[RunWarning]:
     ]
 
 
-def _total(totals: Totals, metric: str) -> int:
-    histogram = totals.histograms.get(metric)
-    return histogram.total if histogram is not None else 0
-
-
 def _requests(totals: Totals) -> list[str]:
     return [name for name, kind in totals.names.items() if kind is Kind.REQUEST]
 
 
 def _due(totals: Totals) -> int:
-    answered = sum(_total(totals, name) for name in _requests(totals))
+    answered = sum(number_of(name, totals.histograms) for name in _requests(totals))
     return answered + sum(totals.counters.get(name, 0) for name in ("lost", "refused", "unsent"))
 
 
@@ -131,11 +125,10 @@ def _unpaired(totals: Totals) -> Iterator[RunWarning]:
 
 def _lost(totals: Totals) -> Iterator[RunWarning]:
     for name in _requests(totals):
-        lost = _total(totals, name + LOST)
+        lost = number_of(name + LOST, totals.histograms)
         if not lost:
             continue
-        answered = totals.histograms.get(name, Histogram())
-        ranked = with_unanswered(answered, unanswered(name, totals.histograms))
+        ranked = of_all(name, totals.histograms)
         p99_ns = ranked.percentile(99)
         where = "lies among them" if p99_ns >= SLOWEST_NS else f"is {milliseconds(p99_ns)}"
         yield RunWarning(

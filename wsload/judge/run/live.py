@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from wsload.judge.figures.samples import can_be_shown
+from wsload.judge.figures.samples import can_be_shown, number_of
 from wsload.judge.figures.shape import Shape, shape
 from wsload.judge.figures.summary import MetricSummary, summarize
 from wsload.judge.run.watch import Watch, answered_in
@@ -100,16 +100,15 @@ def point(interval: Interval, kinds: Mapping[str, Kind] | None = None) -> Point:
 
 
 def _named(name: str, interval: Interval, length_s: float) -> Named:
-    answered, lost, failed = (interval.histograms.get(name + part) for part in ("", LOST, FAILED))
-    found = answered or Histogram()
+    found = interval.histograms.get(name, Histogram())
     p50, p99, p99_9 = (value / 1e6 if found.total else None for value in found.percentiles(PERCENTILES))
     return Named(
         round(found.total / length_s, 1),
         p50,
         p99,
         p99_9,
-        lost.total if lost is not None else 0,
-        failed.total if failed is not None else 0,
+        number_of(name + LOST, interval.histograms),
+        number_of(name + FAILED, interval.histograms),
     )
 
 

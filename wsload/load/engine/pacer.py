@@ -55,10 +55,6 @@ class Pacer:
         self._rate: Final = SwarmRate(time.monotonic_ns(), poisson=poisson, seed=seed, course=course)
         self._ready: OrderedDict[Worker, None] = OrderedDict()
         self._timer: Timer | None = None
-        self.issued = 0
-        """Due times handed out so far."""
-        self.missed = 0
-        """Arrivals shed so far."""
 
     def join(self, worker: Worker) -> None:
         """Adds a worker that is ready."""
@@ -91,14 +87,12 @@ class Pacer:
         if due_ns is None or due_ns > now_ns:
             return now_ns
         if missed := rate.shed(now_ns, MOST_OVERDUE):
-            self.missed += missed
             self._next_worker().take_missed(missed)
         for _ in range(most):
             due_ns = rate.next_ns()
             if due_ns is None or due_ns > now_ns:
                 break
             rate.advance()
-            self.issued += 1
             self._next_worker().take(due_ns)
         return now_ns
 

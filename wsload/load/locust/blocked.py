@@ -1,18 +1,29 @@
-"""Finds the place at which a thread or task is stuck: the user class's method, and the line."""
+"""Finds the place at which a thread or task is stuck: the user class's method, and the line.
+
+Another thread may run between any two bytecodes of the observing one. Walking up its stack by ``f_back`` then ends in
+the wrong function, and in CPython 3.11 even in memory that is no longer a frame. So its whole stack is collected by
+iterators written in C, without a byte code in between.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import linecache
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, call, itemgetter
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 from locust import User
+
+from wsload.load.locust.compat import current_frames
 
 _FOREIGN: Final = (
     sysconfig.get_path("stdlib"),
@@ -38,6 +49,30 @@ class Place:
 def is_user_code(frame: FrameType) -> bool:
     """Whether the frame runs the user's code rather than a library's."""
     return not frame.f_code.co_filename.startswith(_FOREIGN)
+
+
+def stack_of_thread(thread_id: int) -> list[FrameType]:
+    """The frames of a thread, by its real id, innermost first; none if it has ended."""
+    return _upwards(map(itemgetter(thread_id), map(call, (current_frames,))))
+
+
+def stack_of_greenlet(suspended: Any) -> list[FrameType]:
+    """The frames of a greenlet of any thread, innermost first; none if it is running, or has ended."""
+    return _upwards(map(attrgetter("gr_frame"), (suspended,)))
+
+
+def _upwards(innermost: Iterator[FrameType | None]) -> list[FrameType]:
+    frames: deque[FrameType | None] = deque()
+    collecting = gc.isenabled()
+    gc.disable()  # a collection calls gc.callbacks, which are Python code
+    try:
+        frames.extend(accumulate(chain(innermost, repeat("f_back")), getattr))  # type: ignore[arg-type]
+    except (AttributeError, KeyError):
+        pass  # above the outermost frame is None; a thread that has ended has no frame at all
+    finally:
+        if collecting:
+            gc.enable()
+    return [each for each in frames if each is not None]
 
 
 def frames_of_task(task: asyncio.Task[Any]) -> list[FrameType]:

@@ -14,9 +14,9 @@ import gevent.monkey
 
 from wsload.errors import UsageError
 from wsload.load.engine.event_loop import EventLoop
+from wsload.load.locust.blocked import stack_of_greenlet, stack_of_thread
 from wsload.load.locust.compat import forget_hub, refuse_greenlets
 from wsload.load.locust.exit import leave_at_once
-from wsload.load.locust.stacks import stack_of_greenlet, stack_of_thread
 from wsload.load.locust.threads import RealThreadPool, start_real_thread, thread_id
 
 SWITCH_INTERVAL_S: Final = 1e-4

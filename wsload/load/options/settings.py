@@ -34,6 +34,7 @@ from wsload.load.options.parsing import (
     token_list,
     whole,
 )
+from wsload.load.options.table import DEFAULTS
 from wsload.load.ws.opening import OpenOptions
 from wsload.load.ws.url import parse_address, refuse_mixed_content, resolve_url
 from wsload.measure.profile import Profile, parse_profile
@@ -94,36 +95,36 @@ class Settings:
     def of(cls, options: Namespace, *, judges: bool = True) -> Settings:
         """Reads the options; no checks where the run is not judged. Raises `UsageError`, naming option and value."""
         read = _Reader(vars(options))
-        poisson, rate = read("ws_rate", _rate, "")
-        profile = read("ws_profile", _profile, "")
-        ramp, warm_up_s = read("ws_warm_up", _warm_up, "")
+        poisson, rate = read("ws_rate", _rate)
+        profile = read("ws_profile", _profile)
+        ramp, warm_up_s = read("ws_warm_up", _warm_up)
         settings = cls(
-            url=read("ws_url", _url, ""),
-            subprotocols=read("ws_subprotocol", _tokens, None) or None,
+            url=read("ws_url", _url),
+            subprotocols=read("ws_subprotocol", _tokens) or None,
             rate=rate,
             poisson=poisson or (profile is not None and profile.poisson),
             profile=profile,
-            max_in_flight=read("ws_max_in_flight", whole(1, 1_000_000), "1000"),
-            message_timeout_ns=int(read("ws_message_timeout", duration_s(0.01, 3600), "10s") * 1e9),
-            drain_s=read("ws_drain", duration_s(0, 600), "2s"),
-            open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
-            reconnect=read("ws_reconnect", bool, True),
-            allow_mixed_content=read("ws_allow_mixed_content", bool, False),
+            max_in_flight=read("ws_max_in_flight", whole(1, 1_000_000)),
+            message_timeout_ns=int(read("ws_message_timeout", duration_s(0.01, 3600)) * 1e9),
+            drain_s=read("ws_drain", duration_s(0, 600)),
+            open_timeout_s=read("ws_open_timeout", duration_s(0.01, 600)),
+            reconnect=read("ws_reconnect", bool),
+            allow_mixed_content=read("ws_allow_mixed_content", bool),
             warm_up_s=warm_up_s,
             warm_up_ramp=ramp,
-            tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60), "1ms") * 1e9),
-            allow_invalid=read("ws_allow_invalid", bool, False),
+            tolerance_ns=round(read("ws_tolerance", duration_s(1e-5, 60)) * 1e9),
+            allow_invalid=read("ws_allow_invalid", bool),
             checks=_all_checks(read) if judges else (),
-            abort_on=read("ws_abort_on", _conditions, None),
-            insecure=read("ws_insecure", bool, False),
-            prometheus=read("ws_prometheus", _listen, ""),
-            json_progress=read("ws_json_progress", bool, False),
-            probe=read("ws_probe", bool, False),
-            ca_file=read("ws_ca_file", str, ""),
-            client_cert=read("ws_client_cert", _files, ""),
+            abort_on=read("ws_abort_on", _conditions),
+            insecure=read("ws_insecure", bool),
+            prometheus=read("ws_prometheus", _listen),
+            json_progress=read("ws_json_progress", bool),
+            probe=read("ws_probe", bool),
+            ca_file=read("ws_ca_file", str),
+            client_cert=read("ws_client_cert", _files),
             opening=_opening(read),
-            results=Path(read("ws_results", str, "") or "results"),
-            build=read("ws_build", str, ""),
+            results=Path(read("ws_results", str) or DEFAULTS["ws_results"]),
+            build=read("ws_build", str),
         )
         if settings.rate and settings.profile:
             raise UsageError("argument --ws-profile: it sets the rate too: leave out --ws-rate")
@@ -168,15 +169,15 @@ def _warm_up(text: Any) -> tuple[bool, float]:
 
 
 class _Reader:
-    """Reads one option after the other, naming the one that is wrong."""
+    """Reads one option after the other, a missing one as the table says, and names the one that is wrong."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
 
-    def __call__(self, dest: str, parse: Callable[[Any], Any], default: Any) -> Any:
+    def __call__(self, dest: str, parse: Callable[[Any], Any]) -> Any:
         value = self._values.get(dest)
         try:
-            return parse(default if value is None else value)
+            return parse(DEFAULTS[dest] if value is None else value)
         except (ValueError, OSError, UsageError) as error:
             said = str((isinstance(error, OSError) and error.strerror) or error)
             texts = value if isinstance(value, list) else [value]
@@ -190,38 +191,38 @@ class _Reader:
 
 
 def _opening(read: _Reader) -> OpenOptions:
-    headers: list[tuple[str, str]] = read("ws_header", _headers, None)
-    cookies = read("ws_cookie", _cookies, None)
+    headers: list[tuple[str, str]] = read("ws_header", _headers)
+    cookies = read("ws_cookie", _cookies)
     if cookies:
         headers.append(("Cookie", "; ".join(cookies)))
-    if login := read("ws_basic", basic, ""):
+    if login := read("ws_basic", basic):
         headers.append(("Authorization", "Basic " + base64.b64encode(login.encode()).decode()))
-    if bearer := read("ws_bearer", one_line, ""):
+    if bearer := read("ws_bearer", one_line):
         headers.append(("Authorization", f"Bearer {bearer}"))
     return OpenOptions(
         headers=tuple(headers),
-        origin=read("ws_origin", origin, "") or None,
-        timeout_s=read("ws_open_timeout", duration_s(0.01, 600), "10s"),
-        compression=read("ws_compression", bool, False),
+        origin=read("ws_origin", origin) or None,
+        timeout_s=read("ws_open_timeout", duration_s(0.01, 600)),
+        compression=read("ws_compression", bool),
         tls=_tls(read),
-        proxy=read("ws_proxy", proxy, "") or None,
-        connect_to=read("ws_connect_to", _address, "") or None,
-        ping_interval_s=read("ws_ping", or_off(duration_s(0.01, 86_400)), "20s"),
-        ping_timeout_s=read("ws_ping_timeout", or_off(duration_s(0.01, 86_400)), "20s"),
-        source_ips=read("ws_source_ip", addresses, None),
-        max_message_bytes=read("ws_max_message", byte_count(1, 1 << 30), "1MiB"),
+        proxy=read("ws_proxy", proxy) or None,
+        connect_to=read("ws_connect_to", _address) or None,
+        ping_interval_s=read("ws_ping", or_off(duration_s(0.01, 86_400))),
+        ping_timeout_s=read("ws_ping_timeout", or_off(duration_s(0.01, 86_400))),
+        source_ips=read("ws_source_ip", addresses),
+        max_message_bytes=read("ws_max_message", byte_count(1, 1 << 30)),
     )
 
 
 def _tls(read: _Reader) -> ssl.SSLContext:
-    context: ssl.SSLContext = read("ws_ca_file", tls.trusting, "")
+    context: ssl.SSLContext = read("ws_ca_file", tls.trusting)
 
     def present(text: str) -> None:
         if text:
             tls.present(context, _files(text))
 
-    read("ws_client_cert", present, "")
-    if read("ws_insecure", bool, False):
+    read("ws_client_cert", present)
+    if read("ws_insecure", bool):
         tls.verify_nothing(context)
     return context
 
@@ -232,9 +233,8 @@ def _files(text: str) -> tuple[str, ...]:
 
 def _texts(values: Any) -> list[str]:
     """The texts of a repeatable option; a start form sends one text with commas in it."""
-    if isinstance(values, str):
-        values = values.split(",")
-    return [text.strip() for text in values or [] if text.strip()]
+    texts = values.split(",") if isinstance(values, str) else values or []
+    return [text.strip() for text in texts if text.strip()]
 
 
 def _tokens(values: Any) -> tuple[str, ...]:
@@ -246,8 +246,8 @@ def _headers(values: Any) -> list[tuple[str, str]]:
 
 
 def _all_checks(read: _Reader) -> tuple[Check, ...]:
-    file = read("ws_checks", lambda path: read_checks(Path(path)) if path else (), "")
-    return (*project_checks(Path("pyproject.toml")), *file, *read("ws_check", _checks, None))
+    file = read("ws_checks", lambda path: read_checks(Path(path)) if path else ())
+    return (*project_checks(Path("pyproject.toml")), *file, *read("ws_check", _checks))
 
 
 def _checks(values: Any) -> tuple[Check, ...]:

@@ -50,6 +50,15 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-beside-build", {"default": "beside", "metavar": "LABEL", "help": "With --ws-beside: the label of that server's build. Default: beside."}),
 )  # fmt: skip
 
+DEFAULTS: Final[dict[str, Any]] = {
+    name[2:].replace("-", "_"): settings.get(
+        "default", False if settings.get("action") == "store_true" else None
+    )
+    for name, settings in OPTIONS
+}
+"""By their names among the parsed ones; None for those that can be repeated."""
+HOST_BOUND: Final = ("ws_source_ip", "ws_ca_file", "ws_client_cert")
+"""Addresses and files of one host: a master sends its workers all options of wsload, even those that it doesn't have."""
 
 FORM: Final = {
     "--ws-rate": "tasks/s: 200, poisson:200",
@@ -79,3 +88,20 @@ def add_options(parser: Any, *, labelled: bool = False) -> None:
             settings = {**settings, "help": FORM[name]}
         variable = "LOCUST_" + name[2:].replace("-", "_").upper()
         parser.add_argument(name, env_var=variable, include_in_web_ui=name in FORM, **settings)
+
+
+class OwnOptions:
+    """The options that a process was given itself: a worker keeps the `HOST_BOUND` of its own command line."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, Any] = {}
+
+    def remember(self, options: Any) -> None:
+        """Call it before the master has sent its own."""
+        given = vars(options) if options is not None else {}
+        self._own = {name: given[name] for name in HOST_BOUND if given.get(name)}
+
+    def restore(self, options: Any) -> None:
+        """Call it at the start of each run, after the master has sent its own."""
+        if options is not None:
+            vars(options).update(self._own)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
-from wsload.load.users.due import Due, current_due
+from wsload.load.users.here import Due, current_due
 from wsload.load.users.process import ProcessContext
 from wsload.measure.names import TOO_LATE, TOO_MANY
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from wsload.errors import HttpError, UsageError
 from wsload.load.users.compat import http_library
-from wsload.load.users.due import current_due
+from wsload.load.users.here import current_due
 from wsload.load.users.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import split, unix_target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -23,38 +24,48 @@ RECEIVE: Final = "receive"
 _now_ns = time.monotonic_ns
 
 
+class Stage(enum.Enum):
+    """The states of an inbox, in order."""
+
+    LIVE = enum.auto()
+    """Messages come."""
+    ENDED = enum.auto()
+    """The connection is gone, or has not been opened; what came can still be received."""
+    FORGOTTEN = enum.auto()
+    """The next connection has an inbox of its own."""
+
+
 class Inbox:
     """The messages of one connection, with their times of arrival, in order."""
 
-    __slots__ = ("_asked", "_bytes", "_forgotten", "_iterations", "_live", "_messages", "_socket", "_waiter")
+    __slots__ = ("_asked", "_bytes", "_iterations", "_messages", "_socket", "_stage", "_waiter")
 
     def __init__(self, socket: RequestingConnection, *, live: bool) -> None:
         self._socket = socket
         self._messages: deque[tuple[str | bytes, int, int]] = deque()
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._live = live
+        self._stage = Stage.LIVE if live else Stage.ENDED
         self._asked = False
         self._iterations = 0
         """How many `messages()` loops are running: they still get what arrived before the connection was gone."""
-        self._forgotten = False
 
     def following(self) -> Inbox:
         """Makes the next connection's inbox; what is left here is dropped and counted, unless it is iterated over."""
         found = Inbox(self._socket, live=True)
         found._asked = self._asked
-        self._forgotten = True
+        self._stage = Stage.FORGOTTEN
         self._drop_if_forgotten()
         return found
 
     def _drop_if_forgotten(self) -> None:
-        if self._forgotten and not self._iterations:
+        if self._stage is Stage.FORGOTTEN and not self._iterations:
             self._socket.recorder.count.unread += len(self._messages)
             self._messages.clear()
 
     def end(self, kind: str, reason: str) -> None:
         """The connection is gone; its messages can still be received."""
-        self._live = False
+        self._stage = Stage.ENDED
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionLost(kind, reason))
 
@@ -82,7 +93,7 @@ class Inbox:
         if not self._messages:
             seconds = self._socket.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
             try:
-                if not self._live:
+                if self._stage is not Stage.LIVE:
                     await self._socket.pause()
                     raise ConnectionLost(NOT_CONNECTED)
                 await self._next(seconds)
@@ -100,7 +111,7 @@ class Inbox:
             while True:
                 while self._messages:
                     yield self.take()
-                if not self._live:
+                if self._stage is not Stage.LIVE:
                     await self._socket.pause()
                     return
                 with contextlib.suppress(ConnectionLost):

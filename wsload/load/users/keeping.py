@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
-from wsload.load.users.due import NEVER_DUE, current_due
-from wsload.load.users.greeting import greeting, is_here
+from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries
@@ -33,7 +32,7 @@ _OPEN = State.OPEN
 class KeptConnection(Tally):
     """A connection that is kept open. The owner's hooks are only called for its ``main`` connection."""
 
-    __slots__ = ("_greeting", "_in_charge", "_keeper", "_openings", "_retries", "_settled", "connection", "main",
+    __slots__ = ("_greeting", "_in_charge", "_keeper", "_retries", "_settled", "connection", "main",
                  "opening", "reconnects", "state")  # fmt: skip
 
     def __init__(self, owner: Owner, context: ProcessContext, *, main: bool, reconnects: bool) -> None:
@@ -47,9 +46,8 @@ class KeptConnection(Tally):
         self._retries = Retries()
         self._keeper: asyncio.Task[None] | None = None
         """The task that reopens the connection."""
-        self._in_charge = 0
-        """The number of the opening in progress, which includes `on_connect`; 0 for none."""
-        self._openings = 0
+        self._in_charge: object = None
+        """Stands for the opening in progress, which includes `on_connect`; None if there is none."""
         self._greeting: object = None
         self._settled: tuple[asyncio.Future[None], ...] = ()
         """Waiters; a tuple, since it is empty for nearly every user and then takes no memory."""
@@ -76,13 +74,13 @@ class KeptConnection(Tally):
                 "close() first, or use open() for a second connection"
             )
         self.opening = opening
-        with self._charge() as number:
+        with self._charge() as mine:
             try:
                 with greeting() as self._greeting:
-                    await self._attempt(due_ns, Event.GONE, number)
-                    await self._greet(number)
+                    await self._attempt(due_ns, Event.GONE, mine)
+                    await self._greet(mine)
             except BaseException as error:
-                if self._in_charge == number:
+                if self._in_charge is mine:
                     await self.close()
                 if isinstance(error, Exception):
                     await self.pause()
@@ -96,17 +94,17 @@ class KeptConnection(Tally):
         """
         failed = Event.FAILED if self.reconnects else Event.GONE
         expected = self.state
-        with self._charge() as number:
+        with self._charge() as mine:
             while True:
                 await self.engine.timers.sleep_until(due_ns)
-                if self.state is not expected or self._in_charge != number:
+                if self.state is not expected or self._in_charge is not mine:
                     return  # closed on purpose meanwhile
                 expected, stage = State.WAITING, "on_opening"
                 try:
                     with greeting() as self._greeting:
-                        await self._attempt(due_ns, failed, number)
+                        await self._attempt(due_ns, failed, mine)
                         stage = "on_connect"
-                        await self._greet(number)
+                        await self._greet(mine)
                 except BaseException as error:
                     if not of_user_class(error):
                         raise
@@ -115,11 +113,11 @@ class KeptConnection(Tally):
                             raise each from None
                         if not isinstance(each, WorkloadError):
                             self.owner._report(stage, each)
-                    if self.connection is not None and self._in_charge == number:
+                    if self.connection is not None and self._in_charge is mine:
                         await self._drop()
                     if self.state is State.CLOSED and not self.reconnects:
                         raise WorkloadError(type(error).__name__) from error
-                    if self.state is State.CLOSED or self._in_charge != number:
+                    if self.state is State.CLOSED or self._in_charge is not mine:
                         return  # closed on purpose meanwhile, and perhaps opened anew
                 else:
                     self._retries.opened()
@@ -127,19 +125,19 @@ class KeptConnection(Tally):
                 due_ns = self._retries.next_ns()
 
     @contextlib.contextmanager
-    def _charge(self) -> Iterator[int]:
+    def _charge(self) -> Iterator[object]:
         # If the connection is closed and opened during an opening, the newer opening replaces the older one.
-        number = self._in_charge = self._openings = self._openings + 1
+        mine = self._in_charge = object()
         self.engine.members[self] = None
         try:
-            yield number
+            yield mine
         finally:
-            if self._in_charge == number:
-                self._in_charge = 0
+            if self._in_charge is mine:
+                self._in_charge = None
                 if self.state is State.CLOSED:
                     self.engine.members.pop(self, None)
 
-    async def _attempt(self, due_ns: int, failed: Event, number: int) -> None:
+    async def _attempt(self, due_ns: int, failed: Event, mine: object) -> None:
         self._move(Event.OPEN)
         try:
             began_ns = _now_ns()
@@ -149,13 +147,13 @@ class KeptConnection(Tally):
             opener, settings = self.context.opener, asked.settings()
             connection = await opener.open(url, intended_ns=due_ns, wanted=self.wanted, **settings)
         except BaseException as error:
-            if self.state is State.OPENING and self._in_charge == number:
+            if self.state is State.OPENING and self._in_charge is mine:
                 ends = isinstance(error, SystemExit | KeyboardInterrupt) or not of_user_class(error)
                 self._move(Event.GONE if ends else failed)
             if isinstance(error, OpenError) and self.main:
                 self.owner._call(self.owner.on_error, error)
             raise
-        if self.state is not State.OPENING or self._in_charge != number:
+        if self.state is not State.OPENING or self._in_charge is not mine:
             connection.abort()
             raise ConnectionLost("closed", "while it was being opened")
         self.connection = connection
@@ -164,10 +162,10 @@ class KeptConnection(Tally):
         self._began()
         connection.attach(self)
 
-    async def _greet(self, number: int) -> None:
+    async def _greet(self, mine: object) -> None:
         if self.main and self.state is State.GREETING:
             await self.owner.on_connect()
-        if self.state is not State.GREETING or self._in_charge != number:
+        if self.state is not State.GREETING or self._in_charge is not mine:
             raise ConnectionLost("closed", "before on_connect had returned")
         self._move(Event.GREETED)
 
@@ -276,7 +274,7 @@ class KeptConnection(Tally):
         if self.main:
             self.owner._call(self.owner.on_close, code, reason)
         # During on_connect, the opening in progress fails now, and retries by itself.
-        if not self._in_charge and state in (State.OPEN, State.DROPPING):
+        if self._in_charge is None and state in (State.OPEN, State.DROPPING):
             if self.state is State.WAITING:
                 self._reopen(at_once=state is State.DROPPING)
             elif self.main and self.state is State.CLOSED:

@@ -14,9 +14,8 @@ from itertools import islice
 from typing import Any, Final
 
 from wsload.load.users.findings import Doubt, Found, Kind, Request
-from wsload.load.users.overlap import COMPARED, Overlap
 from wsload.load.users.recent import Recent
-from wsload.load.users.rules import Match, Rule, accepts, origin_of
+from wsload.load.users.rules import COMPARED, Match, Overlap, Rule, accepts, origin_of
 
 _PUSH: Final = Found(Kind.PUSH)
 

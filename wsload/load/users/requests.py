@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import findings
-from wsload.load.users.due import current_due
 from wsload.load.users.findings import Request
+from wsload.load.users.here import around_here, current_due
 from wsload.load.users.keeping import KeptConnection
-from wsload.load.users.lingering import around_here
 from wsload.load.users.pairing import Pairing
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match

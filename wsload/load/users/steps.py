@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.due import current_due
-from wsload.load.users.lingering import Lingering, current_lingering
+from wsload.load.users.here import Lingering, current_due, current_lingering
 from wsload.load.users.tally import cut
 from wsload.load.users.ways_out import WAYS_OUT, parts
 from wsload.measure.joined import joined

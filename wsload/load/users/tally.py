@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wsload.errors import UsageError, WorkloadError
-from wsload.load.users.due import current_due
+from wsload.load.users.here import current_due
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime

@@ -33,8 +33,6 @@ class End:
     """The kind of failure if the end was unwanted: ``closed 1001``, ``reset``, ``masked frame``."""
     detail: str
     """In one line: which rule was broken, what was sent and received."""
-    sent: int | None = None
-    """The code of the close frame that wsload sent, if any."""
     counted: int
     """The code under which the run counts this end. If wsload failed the connection, it is the one it sent (1002)."""
 
@@ -90,9 +88,7 @@ class Ending:
         self, code: int, reason: str, who: Literal["server", "client", "nobody"], kind: str, detail: str
     ) -> End:
         counted = code if self.violation is None or self.sent is None else self.sent
-        return End(
-            code=code, reason=reason, who=who, kind=kind, detail=detail, sent=self.sent, counted=counted
-        )
+        return End(code=code, reason=reason, who=who, kind=kind, detail=detail, counted=counted)
 
 
 def closed_kind(code: int) -> str:

@@ -59,7 +59,6 @@ class Violation(Exception):  # the server's, not an error of ours
 
     def __init__(self, rule: Rule, found: str = "") -> None:
         broken: Broken = rule.value
-        self.rule = rule
         self.kind = broken.kind
         self.code = broken.code
         self.detail = f"{found}: {broken.says}" if found else broken.says

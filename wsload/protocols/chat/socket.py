@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from wsload.errors import ConnectionLost, LoginError, MessageTimeout, NotConnected
-from wsload.load.users.due import current_due
+from wsload.load.users.here import current_due
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.owner import Owner
 from wsload.load.users.process import ProcessContext

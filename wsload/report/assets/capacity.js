@@ -1,9 +1,7 @@
 "use strict";
 /* The charts of a search for a capacity; the data is what wsload/report/capacity/html.py makes, times in ms. */
 (() => {
-  const { data, axis, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke } = charts;
-  const wide = () => innerWidth > 620;
-  const still = { y: false, drag: { x: false, y: false } };
+  const { data, axis, clipped, colour, count, DASHES, dots, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, still, stroke, wide } = charts;
   const PERCENTILES = [["p50", "a", 0], ["p99", "b", 1], ["p99.9", "d", 2]];
   const MARKS = [
     ["p99 where it fails", "g", (step) => (step.outcome === "fails" ? step.p99 ?? step.doubted : null)],
@@ -33,16 +31,6 @@
   });
   const loadSeries = { label: "offered", value: (plot, rate, index, place) => (place == null ? "–" : `${shown(rate)}, step ${side.steps[place].number}: ${side.steps[place].outcome}`) };
 
-  function clipped(plot, paint) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    paint(ctx, bbox);
-    ctx.restore();
-  }
-
   /* Between what the capacity lies, with the knee. */
   const border = (plot) => clipped(plot, (ctx, bbox) => {
     const at = (rate) => plot.valToPos(rate, "x", true);
@@ -69,10 +57,7 @@
     label, stroke: stroke(name), width: 2, spanGaps: true, value: (plot, found) => value(found),
     points: { show: true, size: 5, width: 0, fill: stroke(name) }, ...more,
   });
-  const dots = (label, name, value) => ({
-    label, class: "dot-hollow", stroke: stroke(name), width: 0, paths: () => null, value: (plot, found) => value(found),
-    points: { show: true, size: 11, width: 2, stroke: stroke(name), fill: "transparent" },
-  });
+  const hollow = { size: 11, width: 2, fill: "transparent" };
 
   function latency() {
     const lines = PERCENTILES.filter(([name]) => side.steps.some((step) => step[name]));
@@ -93,7 +78,7 @@
       series: [
         loadSeries,
         ...lines.map(([name, shade, dash]) => line(name, shade, figure, { dash: DASHES[dash] })),
-        ...marks.map(([label, shade]) => dots(label, shade, figure)),
+        ...marks.map(([label, shade]) => dots(label, shade, figure, "-hollow", hollow)),
       ],
       hooks: { drawAxes: [border], draw: [bounds] },
     }, [rates(), ...columns], wide() ? 340 : 280);

@@ -118,6 +118,28 @@ const charts = (() => {
     },
   };
 
+  /* Values as dots without a line: `kind` is behind "dot" in the legend's class, `points` how they look. */
+  const dots = (label, name, value, kind, points) => ({
+    label, class: `dot${kind}`, stroke: stroke(name), width: 0, paths: () => null,
+    value: (plot, found, series, place) => value(found, place),
+    points: { show: true, stroke: stroke(name), fill: stroke(name), ...points },
+  });
+
+  /* Paints inside the plot's axes only. */
+  function clipped(plot, paint) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    paint(ctx, bbox);
+    ctx.restore();
+  }
+
+  const wide = () => innerWidth > 620;
+  /* A cursor without zoom. */
+  const still = { y: false, drag: { x: false, y: false } };
+
   /* What a chart shows, in words: each line that is on, from its lowest to its highest value. */
   function said(plot) {
     const [at, ...columns] = plot.data;
@@ -193,6 +215,6 @@ const charts = (() => {
 
   return {
     data: JSON.parse(document.getElementById("data").textContent),
-    axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, start, stroke, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
+    axis, clipped, clock, colour, count, DASHES, dots, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, start, still, stroke, wide, zeroAxis, zeroScale, AXIS_WIDTH, WHOLE,
   };
 })();

@@ -1,10 +1,10 @@
 "use strict";
 /* The charts of a comparison; the data is what wsload/report/comparison/html.py makes, times in ms. */
 (() => {
-  const { data, axis, colour, draw, figure, logAxis, nines, ninesAxis, ninesSeries, stroke } = charts;
+  const { data, axis, clipped, colour, dots, draw, figure, logAxis, nines, ninesAxis, ninesSeries, still, stroke, wide } = charts;
   const COLOURS = { A: "a", B: "b" };
-  const wide = () => innerWidth > 620;
-  const still = { y: false, drag: { x: false, y: false } };
+  const SMALL = { size: 7, width: 1.5 };
+  const LARGE = { size: 11, width: 1.5 };
   const metrics = [...new Set([...Object.keys(data.curves), ...data.runs.flatMap((run) => Object.keys(run.values))])];
   let metric = metrics.includes("message") ? "message" : metrics[0];
 
@@ -38,16 +38,6 @@
     return kept.sort((one, other) => one - other);
   }
   const ratioLabel = (ratio) => (ratio === 1 ? "0 %" : ratio > 0.2 && ratio < 2 ? `${ratio < 1 ? "-" : "+"}${Number(Math.abs(100 * (ratio - 1)).toFixed(1))} %` : `×${ratio}`);
-
-  function clipped(plot, paint) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    paint(ctx, bbox);
-    ctx.restore();
-  }
 
   /* One line a statistic: where its change lies, with its bounds. */
 
@@ -169,10 +159,6 @@
     const ratios = (statistic) => data.pairs.map(([a, b]) => (values[b][statistic] / values[a][statistic]) || null);
     const columns = [ratios("p50"), ratios("p99")];
     const range = ratioRange(columns.flat());
-    const dots = (label, size) => ({
-      label, class: `dot${size > 9 ? "-large" : ""}`, stroke: stroke("d"), width: 0, paths: () => null, value: (plot, value) => change(value),
-      points: { show: true, size, width: 1.5, stroke: stroke("d"), fill: stroke("d") },
-    });
     const nothing = (plot) => clipped(plot, (ctx, bbox) => {
       ctx.fillStyle = colour("soft");
       ctx.fillRect(bbox.left, plot.valToPos(1, "y", true) - 0.5 * devicePixelRatio, bbox.width, devicePixelRatio);
@@ -184,7 +170,7 @@
         axis({ grid: { show: false }, space: 26, incrs: [1, 2, 5, 10, 20, 50, 100] }),
         axis({ size: charts.AXIS_WIDTH, splits: () => ratioTicks(range[0], range[1], 7), filter: (plot, splits) => splits, values: (plot, splits) => splits.map(ratioLabel) }),
       ],
-      series: [{ label: "pair", value: (plot, at) => at ?? "–" }, dots("p50", 7), dots("p99", 11)],
+      series: [{ label: "pair", value: (plot, at) => at ?? "–" }, dots("p50", "d", change, "", SMALL), dots("p99", "d", change, "-large", LARGE)],
       hooks: { drawAxes: [nothing] },
     }, [data.pairs.map((pair, index) => index + 1), ...columns], wide() ? 220 : 200);
   }
@@ -212,19 +198,16 @@
   function order() {
     const column = (side, statistic, used) => data.runs.map((run) => (
       run.side === side && run.used === used && run.values[metric] ? run.values[metric][statistic] || null : null));
-    const dots = (label, name, used, size) => ({
-      label, class: `dot${size > 9 ? "-large" : ""}${used ? "" : "-hollow"}`,
-      stroke: stroke(name), width: 0, paths: () => null, value: (plot, value) => figure(value),
-      points: { show: true, size, width: 1.5, stroke: stroke(name), fill: used ? stroke(name) : stroke("ground") },
-    });
     const series = [];
     const columns = [];
     for (const side of ["A", "B"]) {
-      for (const [statistic, size] of [["p50", 7], ["p99", 11]]) {
+      for (const [statistic, size] of [["p50", SMALL], ["p99", LARGE]]) {
         for (const used of [true, false]) {
           const found = column(side, statistic, used);
           if (!found.some((value) => value)) continue;
-          series.push(dots(`${side} ${statistic}${used ? "" : ", not used"}`, COLOURS[side], used, size));
+          const kind = `${size === LARGE ? "-large" : ""}${used ? "" : "-hollow"}`;
+          const fill = stroke(used ? COLOURS[side] : "ground");
+          series.push(dots(`${side} ${statistic}${used ? "" : ", not used"}`, COLOURS[side], figure, kind, { ...size, fill }));
           columns.push(found);
         }
       }

@@ -1,7 +1,7 @@
 "use strict";
 /* Runs build by build; the data is what wsload/report/history.py makes, times in ms. */
 (() => {
-  const { data, axis, colour, draw, figure, logAxis, logScale, stroke } = charts;
+  const { data, axis, colour, dots, draw, figure, logAxis, logScale, still, stroke, wide } = charts;
   const COLOURS = { p50: "a", p99: "b" };
   let metric = data.metrics[0];
 
@@ -56,11 +56,8 @@
 
   function points(statistic, usable) {
     const name = COLOURS[statistic];
-    return {
-      label: usable ? statistic : `${statistic}, not trusted`, stroke: stroke(name), class: usable ? "dot" : "dot-hollow", width: 0, paths: () => null,
-      points: { show: true, size: 7, width: 1.5, stroke: stroke(name), fill: usable ? stroke(name) : stroke("ground") },
-      value: (plot, value) => figure(value),
-    };
+    const [label, kind] = usable ? [statistic, ""] : [`${statistic}, not trusted`, "-hollow"];
+    return dots(label, name, figure, kind, { size: 7, width: 1.5, fill: stroke(usable ? name : "ground") });
   }
   const column = (statistic, usable) => runs.map((run) => (run.usable === usable ? run[statistic][metric] || null : null));
 
@@ -74,7 +71,7 @@
     }
     draw("history", {
       scales: { x: { time: false, range: [0, end] }, y: logScale },
-      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+      cursor: { ...still, points: { show: false } },
       axes: [
         axis({
           size: 28, grid: { show: false }, ticks: { show: false },
@@ -87,7 +84,7 @@
         ...series,
       ],
       hooks: { drawAxes: [under] },
-    }, [runs.map((run) => run.at), ...columns], innerWidth > 620 ? 340 : 280);
+    }, [runs.map((run) => run.at), ...columns], wide() ? 340 : 280);
   }
 
   if (!metric) return;

@@ -1,7 +1,7 @@
 "use strict";
 /* The live page: asks for what is new once a second and moves the charts on. All text is set as text. */
 (() => {
-  const { data, axis, clock, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clock, count, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, percent, rate, size, span, still, stroke, zeroAxis, zeroScale, WHOLE } = charts;
   const { base, labels, meanings } = data;
   const CURVES = ["whole run", "last 10 s"];
   const DASH = [6, 5];
@@ -93,14 +93,14 @@
     for (const [id, chart] of Object.entries(TIMES)) {
       plots[id] = draw(id, {
         scales: { x: { time: false }, y: chart.scale },
-        cursor: { y: false, sync: { key: "time" }, drag: { x: false, y: false } },
+        cursor: { ...still, sync: { key: "time" } },
         axes: [axis({ space: 64, size: 36, incrs: SECONDS, values: (plot, splits) => splits.map(clock) }), chart.axis("")],
         series: [{ label: "time", ...moment(clock) }, ...chart.lines.map(([field, label, colour, dash]) => line(label, colour, chart.form, dash, RATES.includes(field) ? latestRate : latest))],
       }, overTime(id), chart.height);
     }
     plots.percentiles = draw("percentiles", {
       scales: { x: { time: false }, y: logScale },
-      cursor: { y: false, drag: { x: false, y: false } },
+      cursor: still,
       axes: [ninesAxis(), logAxis("")],
       series: [
         ninesSeries,

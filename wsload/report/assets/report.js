@@ -1,7 +1,7 @@
 "use strict";
 /* The charts of a run; the data is what wsload/report/chart_data.py makes, times in ms. */
 (() => {
-  const { data, axis, clock, colour, count, DASHES, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, stroke, zeroAxis, zeroScale, WHOLE } = charts;
+  const { data, axis, clipped, clock, colour, count, DASHES, dots, draw, figure, logAxis, logScale, nines, ninesAxis, ninesSeries, still, stroke, wide, zeroAxis, zeroScale, WHOLE } = charts;
   const COLOURS = ["d", "e", "g", "f"];
   const OWN = { delivery: "c", probe: "h" };
   const PARTS = { "": "a", ".service": "b", ".lost": "g", ".failed": "d" };
@@ -9,7 +9,6 @@
   const slots = data.at.length;
   const middles = data.at.map((at) => at + data.width / 2);
   const end = slots ? data.at[slots - 1] + data.width : 1;
-  const wide = () => innerWidth > 620;
   const named = new Set(data.names.map(({ name }) => name));
   const partsOf = (name) => Object.keys(PARTS).map((part) => name + part);
   const parts = new Set([...named].flatMap(partsOf));
@@ -28,7 +27,7 @@
     draw("percentiles", {
       padding: [8, 36, 0, 0],
       scales: { x: { time: false }, y: logScale },
-      cursor: { y: false, drag: { x: false, y: false } },
+      cursor: still,
       axes: [ninesAxis(), logAxis("")],
       series: [
         ninesSeries,
@@ -48,21 +47,15 @@
 
   /* Over time: all charts share the axis, the cursor and the zoom. */
 
-  function shadeInterruptions(plot) {
-    const { left, top, width, height } = plot.bbox;
-    plot.ctx.save();
-    plot.ctx.beginPath();
-    plot.ctx.rect(left, top, width, height);
-    plot.ctx.clip();
+  const shadeInterruptions = (plot) => clipped(plot, (ctx, { top, height }) => {
     for (const [shade, stretches] of [["outside", data.outside], ["shade", data.interruptions]]) {
-      plot.ctx.fillStyle = colour(shade);
+      ctx.fillStyle = colour(shade);
       for (const [from, to] of stretches) {
         const x = plot.valToPos(from, "x", true);
-        plot.ctx.fillRect(x, top, Math.max(plot.valToPos(to, "x", true) - x, 2), height);
+        ctx.fillRect(x, top, Math.max(plot.valToPos(to, "x", true) - x, 2), height);
       }
     }
-    plot.ctx.restore();
-  }
+  });
 
   const middlesEnd = slots ? middles[slots - 1] : 1;
   const timeScale = {
@@ -103,16 +96,13 @@
   const line = (label, name, show, more) => ({
     label, stroke: stroke(name), width: 1.5, points: { show: slots < 2 }, value: (plot, value) => show(value), ...more,
   });
-  const dots = (label, name, show) => ({
-    label, class: "dot", stroke: stroke(name), width: 0, paths: () => null, value: (plot, value, series, slot) => show(value, slot),
-    points: { show: true, size: 3.5, width: 0, fill: stroke(name) },
-  });
+  const dot = (label, name, show) => dots(label, name, show, "", { size: 3.5, width: 0 });
 
   function latency() {
     const [track, service] = [data.tracks[chosen], data.tracks[`${chosen}.service`]];
     document.getElementById("latency").hidden = !track;
     if (!track) return;
-    const series = [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure, { dash: DASHES[1] }), dots("max", "f", figure)];
+    const series = [line("p50", "a", figure), line("p99", "b", figure), line("p99.9", "g", figure, { dash: DASHES[1] }), dot("max", "f", figure)];
     const off = { show: false, dash: DASHES[2] };
     if (service) series.push(line("service p50", "c", figure, off), line("service p99", "d", figure, off));
     overTime("latency", {
@@ -186,7 +176,7 @@
     const back = data.reconnects.some((number) => number) ? data.reconnects.map((number) => number || null) : null;
     if (!data.failures.length && !back) return;
     const bars = data.failures.map(({ kind, counts }, index) => [kind, ["g", "b", "d", "e", "h", "f"][index], counts]);
-    stacked("failures", bars, back ? [[dots("reconnects", "c", (value, slot) => (slot == null ? "–" : count(value || 0))), back]] : []);
+    stacked("failures", bars, back ? [[dot("reconnects", "c", (value, slot) => (slot == null ? "–" : count(value || 0))), back]] : []);
   }
 
   /* The heat map: cells of time and log latency, coloured by the logarithm of their count. */
@@ -216,12 +206,7 @@
     const told = document.createElement("span");
     readout.append(scale, told);
 
-    function cells(plot) {
-      const { ctx, bbox } = plot;
-      ctx.save();
-      ctx.beginPath();
-      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-      ctx.clip();
+    const cells = (plot) => clipped(plot, (ctx) => {
       found.at.forEach((at, index) => {
         const left = Math.round(plot.valToPos(at, "x", true));
         const width = Math.max(Math.round(plot.valToPos(at + found.width, "x", true)) - left, 1);
@@ -235,8 +220,7 @@
           ctx.fillRect(left, top, width, Math.max(bottom - top, 1));
         });
       });
-      ctx.restore();
-    }
+    });
     function tell(plot) {
       const { left, top } = plot.cursor;
       told.textContent = "";

@@ -76,5 +76,10 @@ class CapacityReport:
         return " users" if self.plan.whole else "/s"
 
     @property
+    def tone(self) -> str:
+        """For its colour: ``good``, ``doubtful`` or ``bad``."""
+        return {ExitCode.OK: "good", ExitCode.INCONCLUSIVE: "doubtful"}.get(self.exit_code, "bad")
+
+    @property
     def exit_code(self) -> ExitCode:
         return self.contrast.exit_code if self.contrast is not None else EXIT_CODES[self.sides[0].look.state]

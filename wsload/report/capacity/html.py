@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from wsload.errors import ResultsError
-from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.search import Outcome
 from wsload.judge.capacity.step import StepFigures
 from wsload.judge.figures.shape import shape
@@ -17,22 +16,21 @@ from wsload.judge.run.grammar import parse_check
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
 from wsload.report.capacity.sentences import findings, headline, shown
 from wsload.report.capacity.tables import percentiles, steps_table
+from wsload.report.drawn import curve, in_ms, short
 from wsload.report.page import page
-from wsload.results.files import replace_file
+from wsload.results.files import store
 from wsload.results.reader import open_run
 from wsload.words import listed, when
 
 PAGE: Final = "capacity.html"
-_TONES: Final = {ExitCode.OK: "good", ExitCode.INCONCLUSIVE: "doubtful"}
+DIGITS: Final = 4
+"""Of the charts' figures: as many as a screen can show."""
 
 
 def write_page(report: CapacityReport) -> Path:
     """Writes the page into the search's directory. Raises `ResultsError` if it can't be written."""
     path = report.path / PAGE
-    try:
-        replace_file(path, render(report))
-    except OSError as error:
-        raise ResultsError(f"{path}: can't be written ({error.strerror})") from error
+    store(path, render(report))
     return path
 
 
@@ -43,7 +41,7 @@ def render(report: CapacityReport) -> bytes:
         scripts=("capacity.js",),
         title=_title(report),
         headline=headline(report),
-        tone=_TONES.get(report.exit_code, "bad"),
+        tone=report.tone,
         findings=list(findings(report)),
         checks=report.checks,
         servers=[(f"{side.called}: " if report.contrast else "", side.how) for side in report.sides],
@@ -83,9 +81,9 @@ def chart_data(report: CapacityReport) -> dict[str, Any]:
         {
             "name": side.called if report.contrast else side.name,
             "known": bool(side.steps),
-            "low": _short(side.look.low),
-            "high": _short(side.look.high),
-            "estimate": _short(side.look.estimate),
+            "low": short(side.look.low, DIGITS),
+            "high": short(side.look.high, DIGITS),
+            "estimate": short(side.look.estimate, DIGITS),
             "steps": [_step(report, side, step) for step in sorted(side.steps, key=lambda each: each.rate)],
         }
         for side in report.sides
@@ -113,8 +111,11 @@ def _step(report: CapacityReport, side: SearchedSide, step: StepFigures) -> dict
         "outcome": step.outcome,
         "reason": step.reason,
         "achieved": step.achieved or None,
-        **{f"p{each:g}": _ms(value) if step.trusts(each) else None for each, value in percentiles(step)},
-        "doubted": None if step.trusts(99) else _ms(step.p99_ns),
+        **{
+            f"p{each:g}": in_ms(value, DIGITS) if step.trusts(each) else None
+            for each, value in percentiles(step)
+        },
+        "doubted": None if step.trusts(99) else in_ms(step.p99_ns, DIGITS),
         "curve": None if step.outcome is Outcome.UNTRUSTED else _curve(report, step),
     }
 
@@ -131,19 +132,4 @@ def _curve(report: CapacityReport, step: StepFigures) -> dict[str, Any] | None:
     histogram = totals.histograms.get(name)
     if histogram is None or not histogram.total:
         return None
-    found = shape(histogram)
-    return {
-        "name": name,
-        "at": [round(each, 6) for each in found.percentiles],
-        "ms": [_ms(each) for each in found.values_ns],
-    }
-
-
-def _ms(value_ns: int | None) -> float | None:
-    """In ms; a zero, which is below the histograms' resolution, can't be drawn on a logarithmic axis."""
-    return _short(value_ns / 1e6) if value_ns else None
-
-
-def _short(value: float) -> float:
-    """Four digits, as much as a screen can show."""
-    return float(f"{value:.4g}")
+    return {"name": name, **curve(shape(histogram), DIGITS)}

@@ -11,24 +11,17 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from wsload.exit_codes import ExitCode
 from wsload.report import terminal
 from wsload.report.capacity.capacity import CapacityReport
 from wsload.report.capacity.sentences import findings, headline
 from wsload.report.capacity.tables import steps_table
 from wsload.report.markdown import escaped, table_lines
-from wsload.report.terminal import Grid
+from wsload.report.terminal import STYLES, Grid
 from wsload.results.files import dump
 from wsload.words import listed, printable
 
 SCHEMA: Final = 1
 """Of the JSON form."""
-_STYLES: Final = {
-    ExitCode.OK: "bold green",
-    ExitCode.FAILED: "bold red",
-    ExitCode.UNTRUSTED: "bold red",
-    ExitCode.INCONCLUSIVE: "bold yellow",
-}
 
 
 def as_text(report: CapacityReport) -> str:
@@ -37,7 +30,7 @@ def as_text(report: CapacityReport) -> str:
     table = steps_table(report)
     if table.rows:
         parts += [Grid(table), *(Text(note, style="dim") for note in table.notes), ""]
-    parts.append(Text(printable(headline(report)), style=_STYLES[report.exit_code]))
+    parts.append(Text(printable(headline(report)), style=STYLES[report.tone]))
     parts += [Padding(Text(printable(each)), (0, 0, 0, 2)) for each in findings(report)]
     parts.append(Text(printable(about(report)), style="dim"))
     return terminal.as_text(Group(*parts), sys.stdout)

@@ -10,7 +10,6 @@ from wsload.errors import UsageError
 from wsload.judge.compare.curve import CurvePoint
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES
-from wsload.judge.compare.verdict import Verdict
 from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.sentences import basis_sentence, headline, shown_change, shown_value
 from wsload.report.comparison.tables import (
@@ -20,27 +19,18 @@ from wsload.report.comparison.tables import (
     runs_table,
     sides_table,
 )
+from wsload.report.drawn import in_ms, short
 from wsload.report.page import page
-from wsload.results.files import replace_file
+from wsload.results.files import store
 from wsload.words import when
 
-BANNERS: Final = {
-    Verdict.FAILS_MORE: ("bad", "Fails more."),
-    Verdict.SLOWER: ("bad", "Slower."),
-    Verdict.FASTER: ("good", "Faster."),
-    Verdict.NOT_SLOWER: ("good", "Not slower."),
-    Verdict.INCONCLUSIVE: ("doubtful", "Inconclusive."),
-    Verdict.NO_VALID_RUNS: ("bad", "No valid runs."),
-}
-"""By verdict, the banner's class and first words."""
+DIGITS: Final = 5
+"""Of the charts' figures: as many as a screen can show."""
 
 
 def write_page(report: ComparisonReport, path: Path) -> None:
     """Writes the page; raises `UsageError` if it can't be written."""
-    try:
-        replace_file(path, render(report))
-    except OSError as error:
-        raise UsageError(f"--html {str(path)!r}: can't be written ({error.strerror})") from None
+    store(path, render(report), what=f"--html {str(path)!r}:", error=UsageError)
 
 
 def render(report: ComparisonReport) -> bytes:
@@ -52,7 +42,8 @@ def render(report: ComparisonReport) -> bytes:
         report=report,
         title=f"{b} compared with {a}",
         headline=headline(report),
-        banner=BANNERS[report.comparison.verdict],
+        tone=report.comparison.verdict.tone,
+        verdict=report.comparison.verdict.capitalize(),
         span=_span(report),
         basis=basis_sentence(report),
         figures=_figures(report),
@@ -172,9 +163,8 @@ def _curve(curve: tuple[CurvePoint, ...]) -> dict[str, list[float | None]]:
 
 
 def _ms(value_ns: float | None) -> float | None:
-    return None if value_ns is None else _short(value_ns / 1e6)
+    return in_ms(value_ns, DIGITS)
 
 
 def _short(value: float | None) -> float | None:
-    """Five digits, as much as a screen can show."""
-    return None if value is None else float(f"{value:.5g}")
+    return None if value is None else short(value, DIGITS)

@@ -12,27 +12,18 @@ from rich.padding import Padding
 from rich.text import Text
 
 from wsload.judge.compare.pairs import Side
-from wsload.judge.compare.verdict import Verdict
 from wsload.report import terminal
 from wsload.report.comparison.comparison import ComparisonReport
 from wsload.report.comparison.sentences import basis_sentence, headline
 from wsload.report.comparison.tables import judgements_table, run_values, runs_table, sides_table, unused
 from wsload.report.markdown import escaped, table_lines
-from wsload.report.terminal import Grid
+from wsload.report.terminal import STYLES, Grid
 from wsload.results.files import dump
 from wsload.results.trust import Standing
 from wsload.words import printable
 
 SCHEMA: Final = 2
 """Of the JSON form."""
-_STYLES: Final = {
-    Verdict.FAILS_MORE: "bold red",
-    Verdict.SLOWER: "bold red",
-    Verdict.FASTER: "bold green",
-    Verdict.NOT_SLOWER: "bold green",
-    Verdict.INCONCLUSIVE: "bold yellow",
-    Verdict.NO_VALID_RUNS: "bold white on red",
-}
 
 
 def as_text(report: ComparisonReport) -> str:
@@ -41,10 +32,8 @@ def as_text(report: ComparisonReport) -> str:
 
 
 def _view(report: ComparisonReport) -> Group:
-    comparison = report.comparison
-    said = Text.assemble(
-        (comparison.verdict.upper(), _STYLES[comparison.verdict]), f"  {printable(headline(report))}"
-    )
+    verdict = report.comparison.verdict
+    said = Text.assemble((verdict.upper(), STYLES[verdict.tone]), f"  {printable(headline(report))}")
     parts: list[RenderableType] = [said]
     parts += [Padding(Text(printable(warning), style="yellow"), (0, 0, 0, 2)) for warning in report.warnings]
     verdicts = judgements_table(report)
