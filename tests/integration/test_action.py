@@ -18,6 +18,7 @@ from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.commands.new.scaffold import files, protocols
 from wsload.judge.run.check_file import read_checks
+from wsload.measure.names import Kind
 
 yaml = pytest.importorskip("yaml")
 fastjsonschema = pytest.importorskip("fastjsonschema")
@@ -189,10 +190,31 @@ def test_a_check_that_fails_fails_the_job_after_all_was_kept(tmp_path: Path) -> 
     assert verdict.returncode == 1 and "::error title=wsload::exit code 1" in verdict.stdout
 
 
+@pytest.mark.parametrize(
+    ("codes", "tolerate", "worst", "verdict"),
+    [
+        ("0 0", "4", 0, 0), ("0 3", "4", 3, 3), ("3 0", "3 4", 3, 0), ("3 4", "3 4", 3, 0),
+        ("3 5", "3 4", 5, 5), ("5 3", "3 4", 5, 5), ("3 5 1", "3 4", 1, 1), ("1 5 3", "3 4", 1, 1),
+        ("5 1", "1 3", 5, 5), ("3 7 5", "4", 3, 3),
+    ],
+)  # fmt: skip
+def test_the_worst_of_several_runs_is_one_that_is_not_tolerated(
+    tmp_path: Path, codes: str, tolerate: str, worst: int, verdict: int
+) -> None:
+    runner = Runner(tmp_path, runs=str(len(codes.split())), tolerate=tolerate)
+    (tmp_path / "codes").write_text("\n".join(codes.split()) + "\n")
+    runner.program("locust", 'code=$(head -n 1 codes); sed -i 1d codes; exit "$code"')
+    done = runner.step("Load")
+    assert done.returncode == 0, done.stderr
+    assert runner.output("load.outputs.code") == str(worst)
+    assert runner.step("Verdict").returncode == verdict
+
+
 def stored(results: Path, build: str, number: int, scale: float) -> None:
     for run in range(number):
         at = 100 * run
-        seconds = [second(at + n, [scale * (1 + 0.1 * (v % 7)) for v in range(200)]) for n in range(5)]
+        latencies_ms = [scale * (1 + 0.1 * (v % 7)) for v in range(200)]
+        seconds = [second(at + n, latencies_ms, names={"message": Kind.REQUEST}) for n in range(5)]
         make_run(results, seconds, build=build, started_at=STARTED_AT + at)
 
 

@@ -64,6 +64,30 @@ def test_its_checks(run: Path) -> None:
     assert wsload(cwd, "check", run, "message.count < 55").returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("window", "check", "code", "said"),
+    [
+        ((), "message.count > 1", 0, ""),
+        (("--from", "1s"), "message.count > 1", 0, ""),
+        (("--from", "1s"), "message.p50 < 1us", 1, ""),
+        (("--to", "3s"), "message.lost < 1", 0, ""),
+        (("--from", "1h"), "message.count > 1", 5, "Nothing was measured"),
+    ],
+)
+def test_another_stretch_of_it_is_judged_as_one_of_today(
+    run: Path, window: tuple[str, ...], check: str, code: int, said: str
+) -> None:
+    """It did not store what its only request was."""
+    done = wsload(run.parent.parent, "check", run, check, *window, "--allow-invalid")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert said in done.stderr
+    compared = wsload(
+        run.parent.parent, "compare", "--a", run, "--b", f"{run}.2", "--force", "--format", "json", *window
+    )
+    if code != 5:
+        assert '"message.p50"' in compared.stdout, compared.stderr
+
+
 def test_its_line_in_the_list_and_in_the_history(run: Path) -> None:
     done = wsload(run.parent.parent, "list")
     assert (done.returncode, done.stderr) == (0, "")

@@ -19,7 +19,7 @@ from wsload.commands.ab.conduct import MOST_INVALID, Conductor
 from wsload.commands.ab.experiment import CALIBRATION, DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
-from wsload.commands.ab.progress import ProgressDisplay
+from wsload.commands.ab.progress import ProgressDisplay, unknown
 from wsload.commands.cli.compare import Format
 from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
@@ -641,11 +641,18 @@ def test_a_name_to_judge_that_the_first_run_lacks_is_said_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    gate = Gate(judged=("message", "message.p95", "mesage.p99"))
+    shares = ("message.lost", "message.failed", "open.failed")
+    gate = Gate(judged=("message", "message.p95", "mesage.p99", *shares))
     with ProgressDisplay(6) as shown:
         conduct(replace(plan, gate=gate), Loader(), shown).go_on()
     said = [line for line in capsys.readouterr().err.splitlines() if "--judge" in line]
     assert said == ["--judge mesage.p99: the first run has no such name; it has login, message and open"]
+
+
+def test_what_only_ever_failed_may_be_judged_too() -> None:
+    summary = {"metrics": {"open": {}}, "failures": {"buy: refused": 3, "shop:\\ sell: timeout": 1}}
+    asked = ["buy.failed", "buy.p99", "shop: sell.lost", "sell.failed", "open.lost", "buy.min"]
+    assert unknown(asked, summary) == ["sell.failed", "buy.min"]
 
 
 def test_on_a_terminal_there_is_a_bar_with_the_time_left(plan: ExperimentPlan, conduct: Conduct) -> None:

@@ -90,6 +90,32 @@ def test_it_is_met_when_it_has_lasted() -> None:
     assert met_at(SLOW, [second(at, 1_500) for at in range(6)]) == 3
 
 
+def halved(interval: Interval) -> list[Interval]:
+    """The same second in two parts, as when a worker's share of it came late."""
+    counts = interval.histograms["message"]
+    return [replace(interval, histograms={"message": counts.copy()}, counters={}) for _ in range(2)]
+
+
+def test_a_second_in_two_parts_is_one_second() -> None:
+    parts = [part for at in range(9) for part in halved(second(at, 1_500))]
+    assert met_at(SLOW, parts) == 6, "the first part of the fourth second"
+    short = [part for at in range(2) for part in halved(second(at, 1_500))]
+    assert met_at(SLOW, [*short, *(second(2 + at, 5) for at in range(9))]) is None
+    half_seconds = [replace(second(0, 1_500), start_s=at / 2, length_s=0.5) for at in range(20)]
+    assert met_at(SLOW, half_seconds) == 7
+
+
+def test_a_part_that_comes_late_belongs_to_its_own_second() -> None:
+    late = replace(second(0, 1_500), start_s=1)
+    assert met_at("message.p50 > 1s for 2s", [second(0, 5), second(1, 5), second(2, 1_500), late]) is None
+
+
+def test_seconds_of_a_load_generator_that_was_held_up_are_as_long_as_they_were() -> None:
+    long = replace(second(3, 1_500), length_s=4.0)
+    assert met_at(SLOW, [second(0, 5), long]) is None, "both halves are the same"
+    assert met_at(SLOW, [second(0, 5), long, *(second(at, 1_500) for at in range(7, 9))]) == 2
+
+
 def test_one_stall_is_not_enough() -> None:
     assert met_at(SLOW, [second(at, 1_500 if at == 7 else 5) for at in range(20)]) is None
 

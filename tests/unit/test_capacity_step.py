@@ -41,11 +41,20 @@ def judge(
     if late:
         histograms |= {"message" + LAGGED: values, "message" + UNLAGGED: Histogram.of([MS] * 600)}
     offered = run.pop("offered", 600)
+    plan = run.pop("plan", [check.expression for check in run.get("checks", ())])
     path = make_run(place, [second(0, histograms=histograms, names={"message": Kind.REQUEST})], **run)
     found = open_run(path)
     info = replace(found.info, workload={"kind": "open" if open_load else "closed"})
     totals = found.totals()
-    return judged(info, found.problems, totals, summarize(totals), offered=offered, per_offer=per_offer)
+    return judged(
+        info,
+        found.problems,
+        totals,
+        summarize(totals),
+        checks=plan,
+        offered=offered,
+        per_offer=per_offer,
+    )
 
 
 def test_a_step_holds_when_all_checks_do(tmp_path: Path) -> None:
@@ -55,6 +64,15 @@ def test_a_step_holds_when_all_checks_do(tmp_path: Path) -> None:
 def test_a_step_fails_by_the_first_check_that_does(tmp_path: Path) -> None:
     checks = (checked(CheckState.PASSED), checked(CheckState.FAILED, "lost < 1"), checked(CheckState.FAILED))
     assert judge(tmp_path, checks=checks)[:2] == (Outcome.FAILS, "lost 42 ms")
+
+
+@pytest.mark.parametrize("state", [CheckState.FAILED, CheckState.UNJUDGED])
+def test_checks_that_are_not_the_plan_s_steer_nothing(tmp_path: Path, state: CheckState) -> None:
+    """Of pyproject.toml, say: they are neither shown nor is a step as long as they need."""
+    checks = (checked(state, "lost < 1"), checked(CheckState.PASSED))
+    assert judge(tmp_path / "a", checks=checks, plan=["message.p99  <  50ms"])[0] is Outcome.HOLDS
+    ended = checked(CheckState.FAILED, "lost <= 9", "so the run was ended (--ws-abort-on 'lost > 9 for 1s')")
+    assert judge(tmp_path / "b", checks=(ended,), plan=["message.p99 < 50ms"])[0] is Outcome.FAILS
 
 
 def test_a_load_that_was_not_what_was_asked_says_nothing_of_the_server(tmp_path: Path) -> None:

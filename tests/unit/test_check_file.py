@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.made_runs import make_run, second
 
 from wsload.errors import UsageError
-from wsload.judge.run.check_file import read_checks
+from wsload.judge.run.check_file import project_checks, read_checks
 from wsload.judge.run.grammar import parse_check
 from wsload.load.options.settings import Settings
 
@@ -24,6 +24,13 @@ def test_one_a_line(tmp_path: Path) -> None:
     assert read_checks(path) == tuple(
         map(parse_check, ("message.p99 < 50ms", '"sub first".p50 < 1s', "lost < 1"))
     )
+
+
+def test_files_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    checks, project = tmp_path / "checks.txt", tmp_path / "pyproject.toml"
+    checks.write_text("lost < 1\n", "utf-8-sig")
+    project.write_text('[tool.wsload]\nchecks = ["lost < 1"]\n', "utf-8-sig")
+    assert read_checks(checks) == project_checks(project) == (parse_check("lost < 1"),)
 
 
 @given(st.lists(st.sampled_from(["lost < 1", "# note", "", "  ", "message.p50 < 1s", "unsent <= 3"])))

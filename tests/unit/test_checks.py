@@ -16,7 +16,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind, Labels
+from wsload.measure.names import LAGGED, LATE_IN, LOST, OWN, TOO_LATE, UNLAGGED, Kind, Labels
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.words import percent
 
@@ -75,12 +75,66 @@ RUN = Totals.of(
         ("message.lost < 2", FAILED, "< 2", "2"),
         ("message.lost.rate <= 2%", PASSED, "<= 2 %", "2 %"),
         ("message.failed < 1", PASSED, "< 1", "0"),
-        ("open.lost < 1", PASSED, "< 1", "0"),
+        ("open.failed < 1", FAILED, "< 1", "1"),
+        ("open.failed.count < 1", FAILED, "< 1", "1"),
+        ("open.failed.rate < 20%", FAILED, "< 20 %", "20 %"),
+        ("open.failed.rate < 0.1/s", FAILED, "< 0.1/s", "0.10/s"),
+        ("close.failed < 1", PASSED, "< 1", "0"),
     ],
 )
 def test_a_run_is_judged(text: str, state: CheckState, wanted: str, got: str) -> None:
     outcome = evaluate(parse_check(text), RUN)
     assert outcome == CheckOutcome(expression=text, state=state, wanted=wanted, got=got)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        *((name, "lost") for name in sorted(OWN)),
+        *((name, "failed") for name in sorted(OWN - {"open", "close"})),
+        ("check out", "lost"),
+        ("tick", "lost"),
+    ],
+)
+def test_what_is_not_recorded_of_a_name_passes_no_check(name: str, parts: str) -> None:
+    values = {each: Histogram.of([MS]) for each in (*OWN, "check out", "tick")}
+    names = {"check out": Kind.STEP, "tick": Kind.VALUE}
+    totals = Totals.of([Interval(start_s=1.0, length_s=1.0, histograms=values, names=names)])
+    for statistic in (" < 1", ".count < 1", ".rate < 1%", ".rate < 1/s"):
+        found = evaluate(parse_check(f'"{name}".{parts}{statistic}'), totals, Labels(counters={"opens": ""}))
+        said = "were lost" if parts == "lost" else "failed"
+        assert (found.state, found.reason) == (FAILED, f"nothing counts how many {name} {said}")
+
+
+def test_failures_of_logins_count_where_a_protocol_counts_them_and_of_values_everywhere() -> None:
+    totals = Totals.of(
+        [
+            Interval(
+                start_s=1.0,
+                length_s=1.0,
+                histograms={"login": Histogram.of([MS] * 3), "GET /": Histogram.of([MS] * 9)},
+                failures={("login", "refused"): 1, ("GET /", "HTTPError"): 1},
+                names={"GET /": Kind.VALUE},
+            )
+        ]
+    )
+    chat = Labels(counters={"login_failures": "logins failed"})
+    assert evaluate(parse_check("login.failed < 1"), totals, chat).got == "1"
+    assert evaluate(parse_check("login.failed.rate < 1%"), totals, chat).got == "25 %"
+    assert evaluate(parse_check('"GET /".failed < 1'), totals).got == "1"
+    assert evaluate(parse_check('"GET /".failed.rate < 1%'), totals).got == "10 %"
+    own = replace_names(totals, login=Kind.REQUEST)
+    assert evaluate(parse_check("login.failed < 1"), own, chat).got == "0", "a request of the user class"
+
+
+def replace_names(totals: Totals, **names: Kind) -> Totals:
+    found = Totals()
+    found.add(
+        Interval(
+            start_s=1.0, length_s=1.0, histograms=totals.histograms, failures=totals.failures, names=names
+        )
+    )
+    return found
 
 
 @pytest.mark.parametrize(
@@ -457,7 +511,11 @@ def test_where_the_lost_rank_above_the_answered_a_higher_percentile_of_these_is_
 
 def test_answers_that_may_be_anothers_are_not_judged_whatever_their_figures() -> None:
     totals = late(late=1, counters={"buy.unpaired": 1})
-    for text in ("buy.p50 < 1s", "buy.mean < 1s", "buy.max < 1s"):
+    totals.histograms["buy.service"] = totals.histograms["buy"].copy()
+    statistics = ("p50", "min", "mean", "max")
+    for text in (
+        f"buy{part}.{each} {sign} 1s" for part in ("", ".service") for each in statistics for sign in "<>"
+    ):
         found = evaluate(parse_check(text), totals)
         assert (found.state, found.reason[:12]) == (UNJUDGED, "not trusted:")
     assert evaluate(parse_check("buy.count > 1"), totals).state is PASSED

@@ -16,6 +16,7 @@ from intervals import intervals
 
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
+from wsload.load.run.steady import SteadyClock
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind
@@ -232,3 +233,81 @@ def test_what_each_worker_answered_is_what_all_did_in_the_window(answered: list[
                 add(collector, worker, at + 1, shop(START_S + at, answered[at]))
     collector.finish()
     assert sum(log.answered for log in collector.workers.values()) == totals.histograms["buy"].total
+
+
+# A worker's shift is decided once
+
+
+def placed(
+    latencies_s: list[float], *, ahead_s: float = 0.0, told_late_s: float | None = None
+) -> tuple[list[float], list[RunWarning]]:
+    """Where the seconds of a worker are put that arrive so late each, and the warnings."""
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    if told_late_s is not None:
+        collector.started("one", START_S + ahead_s, now_s=START_S + told_late_s)
+    for number, latency_s in enumerate(latencies_s):
+        interval = Interval(start_s=START_S + ahead_s + number, length_s=1.0, gauges={"users": 10})
+        collector.add("one", number + 1, interval, now_s=START_S + number + 1 + latency_s)
+    collector.done("one", len(latencies_s))
+    warnings = collector.finish()
+    assert max(each.gauges["users"] for each in handed_on) == 10, "two seconds became one"
+    return [each.start_s - START_S for each in handed_on], warnings
+
+
+@pytest.mark.parametrize("late", range(6))
+@pytest.mark.parametrize("ahead_s", [0.0, 30.0, -30.0])
+def test_one_late_message_moves_no_second(late: int, ahead_s: float) -> None:
+    """Not even the first, nor the first two."""
+    latencies_s = [0.01] * 6
+    latencies_s[late] = 1.9
+    assert placed(latencies_s, ahead_s=ahead_s)[0] == [0, 1, 2, 3, 4, 5]
+    assert placed([2.5, *latencies_s[1:]], ahead_s=ahead_s, told_late_s=2.5)[0] == [0, 1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.floats(0.001, 5.0), min_size=8, max_size=8), st.floats(-3600, 3600))
+def test_a_worker_s_seconds_stay_apart_however_late_they_come(
+    latencies_s: list[float], ahead_s: float
+) -> None:
+    starts, _ = placed(latencies_s, ahead_s=float(round(ahead_s)), told_late_s=latencies_s[0])
+    assert [start - starts[0] for start in starts] == list(range(8))
+
+
+def test_a_worker_whose_first_messages_were_all_late_is_named() -> None:
+    starts, (warning,) = placed([2.0, 2.0, 2.0, 0.01, 0.01], told_late_s=2.0)
+    assert starts == [2, 3, 4, 5, 6]
+    assert warning.name == "clock-skew"
+    assert "the first messages of worker one came late, so its figures stand 2.0 s too late" in warning.text
+
+
+def test_a_clock_that_is_ahead_is_named_though_the_first_message_hid_it() -> None:
+    starts, (warning,) = placed([0.9, 0.01, 0.01, 0.01], ahead_s=1.5)
+    assert starts == [1.5, 2.5, 3.5, 4.5]
+    assert "1.5 s too late" in warning.text
+
+
+def test_a_clock_that_differs_is_named_and_its_seconds_are_moved() -> None:
+    starts, (warning,) = placed([0.01] * 4, ahead_s=-30.0)
+    assert starts == [0, 1, 2, 3]
+    assert "30.0 s behind the master's; its intervals were shifted to the master's clock" in warning.text
+
+
+def test_of_a_worker_whose_clock_differs_nothing_comes_too_late_for_its_second() -> None:
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    for number in range(8):
+        for worker, ahead_s in (("same", 0.0), ("ahead", 40.0)):
+            interval = Interval(start_s=START_S + ahead_s + number, length_s=1.0, gauges={"users": 10})
+            collector.add(worker, number + 1, interval, now_s=START_S + number + 1.01)
+    collector.finish()
+    assert [(each.start_s - START_S, each.gauges["users"]) for each in handed_on] == [
+        (second, 20) for second in range(8)
+    ]
+
+
+def test_the_clock_of_a_run_does_not_jump_with_the_machine_s() -> None:
+    wall_s, monotonic_s = 1.7e9, 500.0
+    clock = SteadyClock(lambda: wall_s, lambda: monotonic_s)
+    assert clock.now() == 1.7e9
+    wall_s, monotonic_s = wall_s - 3600, monotonic_s + 2
+    assert clock.now() == 1.7e9 + 2

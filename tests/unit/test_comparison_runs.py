@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from wsload.results.trust import Standing
 from wsload.results.window import Window
 from wsload.results.writer import RUN
 
+OLD_RUN = next((Path(__file__).parents[1] / "data").glob("schema-1/**/run.json")).parent
+
 
 def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
     baseline, candidate = store_sides(tmp_path, pairs=2)
@@ -33,8 +36,9 @@ def test_runs_come_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
 
 
 def test_of_runs_that_did_not_store_their_names_the_request_is_the_chats(tmp_path: Path) -> None:
-    (run, _) = read_runs([store_run(tmp_path, "v1", requests=())], [store_run(tmp_path, "v2", at=1)])
-    assert run.figures.requests == {"message"}
+    old = [OLD_RUN, shutil.copytree(OLD_RUN, tmp_path / "again")]
+    for run in read_runs(old[:1], old[1:]):
+        assert run.figures.requests == {"message"} and not run.doubt
 
 
 def test_what_was_lost_and_refused_is_read_with_its_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.judge.compare.verdict import Gate
 from wsload.measure.histogram import merged
+from wsload.measure.names import Kind
 from wsload.report.comparison.comparison import make_report
 from wsload.report.comparison.html import chart_data
 from wsload.report.comparison.seconds import LEAST, MOST, BySecond
@@ -39,7 +40,8 @@ def test_each_second_is_as_its_values_or_part_of_a_longer_one(lengths: list[int]
 
 
 def paired(tmp_path: Path, name: str, at: int, *, partner: bool) -> Path:
-    seconds = [second(at + each, [2.0 if name == "v1" else 4.0] * 100) for each in range(3)]
+    named = {"message": Kind.REQUEST}
+    seconds = [second(at + each, [2.0 if name == "v1" else 4.0] * 100, names=named) for each in range(3)]
     path = make_run(tmp_path, seconds, build=name, started_at=STARTED_AT + at)
     if partner:
         info = replace(open_run(path).info, partner="the other")

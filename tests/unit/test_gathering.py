@@ -13,7 +13,7 @@ from wsload.measure import name_limit
 from wsload.measure.gathering import RunNames
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
-from wsload.measure.names import GATHERED, OTHER, OWN, Kind, split
+from wsload.measure.names import GATHERED, LATE_IN, OTHER, OWN, Kind, split
 
 LIMIT = 5
 some_names = st.sampled_from([f"item {number}" for number in range(12)] + [OTHER, "message"])
@@ -95,6 +95,17 @@ def test_the_counters_of_a_gathered_name_go_with_it() -> None:
     counters = {"late one.late": 2, "late one: in doubt": 1, "item 0.late": 3, "sold": 4}
     found = run.admit(Interval(length_s=1.0, counters=counters, names={"late one": Kind.REQUEST}))
     assert found.counters == {"other.late": 2, "other: in doubt": 1, "item 0.late": 3, "sold": 4, GATHERED: 1}
+
+
+def test_places_of_lateness_take_no_counter_s_place() -> None:
+    """A user class may have more late lines than a run may have names."""
+    run = RunNames()
+    late = {f"{LATE_IN}shop.py:{line}": 1 for line in range(LIMIT + 3)}
+    found = run.admit(Interval(length_s=1.0, counters=late)).counters
+    assert sum(found.values()) == LIMIT + 3 and found[f"{LATE_IN}other places"] == 3
+    assert all(name.startswith(LATE_IN) for name in found), "nobody is warned of too many names"
+    own = {f"own {number}": number for number in range(LIMIT)}
+    assert run.admit(Interval(length_s=1.0, counters=own)).counters == own
 
 
 def named(*found: str) -> Interval:

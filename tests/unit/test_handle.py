@@ -92,7 +92,8 @@ def test_a_user_that_is_dropped_is_cancelled_before_its_connections_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(handle_module, "PATIENCE_S", 0.02)
-    guest, cancelled = Guest(patience=99), []
+    guest, done = Guest(patience=99), []
+    guest._kill = lambda: done.append("killed")  # type: ignore[attr-defined]
 
     class Loop:
         @staticmethod
@@ -101,10 +102,10 @@ def test_a_user_that_is_dropped_is_cancelled_before_its_connections_are(
 
     class Task:
         get_loop = Loop
-        cancel = staticmethod(lambda: cancelled.append(list(guest.told)))
+        cancel = staticmethod(lambda: done.extend(["cancelled", *guest.told]))
 
     guest.handle.task = Task  # type: ignore[assignment]
     guest.handle.drop(blocked=False)
     assert not guest.handle.dead
     guest.handle.join(5)
-    assert cancelled == [[]] and guest.told == [True] and guest.handle.dead
+    assert done == ["killed", "cancelled"] and guest.told == [True] and guest.handle.dead

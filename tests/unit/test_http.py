@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +17,10 @@ from locust import constant, task
 from locust.exception import StopUser
 from world import World, world
 
-from wsload import HttpError, Opening, UsageError, WebSocketUser
+from wsload import HttpError, Opening, UsageError, WebSocketUser, constant_rate
+from wsload.load.users import http
 from wsload.load.users.compat import LATER, http_library
+from wsload.load.users.waits import OpenWait
 
 httpx2 = pytest.importorskip("httpx2")
 
@@ -196,10 +200,14 @@ def test_no_answer_in_time_is_lost(here: World) -> None:
     assert (here.count("slow.lost"), here.counter("lost"), here.counter("timeouts")) == (1, 1, 1)
 
 
-def test_a_call_whose_task_stops_waiting_is_lost(here: World) -> None:
+@pytest.mark.parametrize("finishing", [False, True])
+def test_a_call_whose_task_stops_waiting_is_lost(here: World, finishing: bool) -> None:
+    """The class's own time-out is not the end, whether or not the user was asked to stop meanwhile."""
     site = Site(here, lambda *_: "never")
 
     async def hurried(user: Any) -> None:
+        if finishing:
+            user._life.stop()
         async with asyncio.timeout(0.1):
             await user.http.get(f"{site.url}/", name="slow")
 
@@ -241,6 +249,81 @@ def test_what_can_not_be_called_is_the_users_mistake(here: World, url: str) -> N
     user = here.live(one_task(lambda user: user.http.get(url)))
     assert isinstance(user.found, UsageError), user.found
     assert str(user.found).startswith("self.http: ")
+
+
+@pytest.mark.parametrize("status", ["200 OK", "500 Internal Server Error"])
+@pytest.mark.parametrize("wait_time", [constant(0), constant_rate(5)], ids=["closed", "open"])
+@pytest.mark.parametrize("where", ["by itself", "in a step", "left running"])
+def test_importing_the_library_is_no_part_of_what_is_measured(
+    here: World, monkeypatch: pytest.MonkeyPatch, where: str, wait_time: Any, status: str
+) -> None:
+    """What came before it is, if the task was due."""
+
+    def imports_slowly() -> Any:
+        time.sleep(0.8)
+        return http_library()
+
+    monkeypatch.setattr(http, "http_library", imports_slowly)
+    site = Site(here, lambda *_: f"{status}\n\nwelcome")
+
+    async def call(user: Any) -> None:
+        with contextlib.suppress(HttpError):
+            await user.http.get(f"{site.url}/", name="call")
+
+    class Caller(WebSocketUser):
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+            await asyncio.sleep(0.1)
+            if where == "by itself":
+                await call(self)
+            elif where == "in a step":
+                with self.measure("step"):
+                    await call(self)
+            else:
+                self.left = asyncio.create_task(call(self))
+
+        async def on_stop(self) -> None:
+            if where == "left running":
+                await self.left
+
+    Caller.wait_time = wait_time
+    here.live(Caller)
+    found = here.record().histograms
+    least_ns = 99_000_000 if isinstance(wait_time, OpenWait) else 0
+    for name in ("call" if status == "200 OK" else "call.failed", *(("step",) if "step" in found else ())):
+        assert least_ns <= found[name].min_ns < 800_000_000
+    assert ("step" in found) == (where == "in a step")
+
+
+def test_closing_the_clients_connections_is_no_part_of_a_step(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """wsload closes them, after on_opening."""
+    close = httpx2.AsyncClient.aclose
+
+    async def slowly(client: Any) -> None:
+        await asyncio.sleep(0.6)
+        await close(client)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "aclose", slowly)
+    site = Site(here, lambda *_: "200 OK\n\nwelcome")
+
+    class Guest(WebSocketUser):
+        wait_time = constant(0)
+        auto_connect = False
+
+        async def on_opening(self) -> None:
+            await self.http.get(f"{site.url}/")
+
+        @task
+        async def come(self) -> None:
+            with self.measure("step"):
+                await self.connect()
+            raise StopUser
+
+    here.live(Guest)
+    assert here.record().histograms["step"].max_ns < 600_000_000
 
 
 def test_without_the_library_it_says_what_to_install(here: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from intervals import METRICS, intervals
 
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, Totals, added, merge, named
+from wsload.measure.interval import MOST, Interval, Totals, added, merge, named
 from wsload.measure.names import Kind, in_order
 
 
@@ -65,6 +65,22 @@ def test_counts_without_a_length_are_not_lost_in_a_merge() -> None:
 
 def test_added_sums_by_key() -> None:
     assert added([{"a": 1}, {"a": 2, "b": 3}, {}]) == {"a": 3, "b": 3}
+
+
+full = st.builds(
+    Interval,
+    length_s=st.just(1.0),
+    counters=st.dictionaries(st.sampled_from("ab"), st.integers(MOST - 2, MOST) | st.integers(0, 2)),
+)
+
+
+@given(full, full, full)
+def test_counts_end_where_they_could_not_be_stored(a: Interval, b: Interval, c: Interval) -> None:
+    merged = merge([a, merge([b, c])])
+    assert merged.counters == merge([merge([a, b]), c]).counters == merge([c, b, a]).counters
+    assert merged.counters == Totals.of([a, b, c]).counters == added(each.counters for each in (a, b, c))
+    for name, number in merged.counters.items():
+        assert number == min(sum(each.counters.get(name, 0) for each in (a, b, c)), MOST)
 
 
 def test_metrics_are_listed_requests_first_each_with_its_parts() -> None:

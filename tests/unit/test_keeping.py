@@ -310,8 +310,10 @@ def holds(w: World, first: int) -> list[Any]:
     return asked
 
 
+@pytest.mark.parametrize("finishing", [False, True])
 @pytest.mark.parametrize("on", ["the first", "a further one"])
-def test_an_opening_whose_caller_stops_waiting_has_failed(w: World, on: str) -> None:
+def test_an_opening_whose_caller_stops_waiting_has_failed(w: World, on: str, finishing: bool) -> None:
+    """Also in the last task of a user that was asked to stop: wsload lets it finish, and cancels nothing."""
     asked = holds(w, 1)
 
     class User(Bare):
@@ -321,6 +323,8 @@ def test_an_opening_whose_caller_stops_waiting_has_failed(w: World, on: str) -> 
                 self.connect() if on == "the first" else self.open("/").__aenter__()
             )
             await w.until(lambda: asked)
+            if finishing:
+                self._life.stop()
             opening.cancel()
             await asyncio.wait([opening])
             assert self._socket.state is State.CLOSED and not w.engine.members

@@ -295,8 +295,8 @@ def test_a_login_on_a_connection_that_is_gone_fails_at_once() -> None:
         assert here.failures() == {"close: closed 4000": 1, "login: closed 4000": 1}
 
 
-@pytest.mark.parametrize("ends", [False, True])
-def test_a_login_whose_caller_stops_waiting_has_failed_unless_the_user_ends(ends: bool) -> None:
+@pytest.mark.parametrize(("asked", "ends"), [("nothing", False), ("to finish", False), ("to end", True)])
+def test_a_login_whose_caller_stops_waiting_has_failed_unless_the_user_ends(asked: str, ends: bool) -> None:
     class Impatient(ChatUser):
         session = Lines
         subprotocols = ()
@@ -307,8 +307,8 @@ def test_a_login_whose_caller_stops_waiting_has_failed_unless_the_user_ends(ends
         async def talk(self) -> None:
             login = asyncio.ensure_future(self.connect())
             await here.until(lambda: self._socket._joined is not None)
-            if ends:
-                self._life.stop(kill=True)
+            if asked != "nothing":
+                self._life.stop(kill=ends)
             login.cancel()
             await asyncio.wait([login])
             raise StopUser

@@ -70,6 +70,15 @@ def test_what_is_no_time_is_not_recorded(engine: Engine, requests: OtherRequests
     assert interval.failures == {("/page", "ValueError"): 1}
 
 
+@pytest.mark.parametrize("time", [1e13, 1e305, 10**400])
+def test_a_time_beyond_all_bounds_is_counted_as_out_of_range(
+    engine: Engine, requests: OtherRequests, time: float
+) -> None:
+    requests.on_request("GET", "/page", response_time=time)
+    interval = engine.interval()
+    assert (count(interval, "/page"), interval.counters["out_of_range"]) == (0, 1)
+
+
 def test_wsloads_own_events_are_not_recorded_again(engine: Engine, requests: OtherRequests) -> None:
     requests.on_request(TYPE, "message", response_time=1)
     requests.on_request("WS", "of a user", response_time=1)

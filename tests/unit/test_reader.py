@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from support.made_runs import TRUSTED
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
+from wsload.measure.names import Kind
 from wsload.results import counters, hlog
 from wsload.results.reader import find_runs, open_run
+from wsload.results.window import Window
 from wsload.results.writer import RunWriter
 
 START = 1732278960.0
@@ -45,6 +49,19 @@ def test_intervals_come_back_as_they_were_appended_in_whatever_order(
 ) -> None:
     path = run_of(tmp_path_factory.mktemp("results"), *parts)
     assert list(open_run(path).intervals()) == parts
+
+
+def test_the_only_request_of_a_run_of_the_first_schema_is_named_where_it_was_tried(tmp_path: Path) -> None:
+    unsent = replace(second(2, "open"), failures={("message", "not connected"): 1})
+    path = run_of(
+        tmp_path, second(0, "open"), second(1, "message.lost"), unsent, second(3, "open", "message")
+    )
+    stored = json.loads((path / "run.json").read_bytes())
+    valid = {key: value for key, value in stored.items() if key not in ("labels", "window", "workload")}
+    (path / "run.json").write_text(json.dumps(valid | {"schema": 1}))
+    named = {"message": Kind.REQUEST}
+    assert [each.names for each in open_run(path).intervals()] == [{}, named, named, named]
+    assert open_run(path).totals(Window(from_s=2.0)).names == named
 
 
 def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> None:
@@ -127,3 +144,21 @@ def test_runs_are_found_oldest_first_and_nothing_else(tmp_path: Path) -> None:
     assert find_runs(tmp_path) == [earlier, later]
     with pytest.raises(ResultsError, match=r"none: can't be read \(No such file"):
         find_runs(tmp_path / "none")
+
+
+def test_a_directory_that_can_not_be_looked_into_does_not_hide_the_others(tmp_path: Path) -> None:
+    """It is left out; one with a run's name is found, so that the reader says why it can't be read."""
+
+    class Closed(type(tmp_path)):  # type: ignore[misc]  # root may look into everything
+        def is_file(self) -> bool:
+            if self.parent.name.endswith(("lost+found", "-closed")):
+                raise PermissionError(13, "Permission denied", str(self))
+            return bool(super().is_file())
+
+    run = run_of(tmp_path, second(0, "open"))
+    for name in ("lost+found", "20241122T123601Z-closed"):
+        (tmp_path / name).mkdir()
+    found = find_runs(Closed(tmp_path))
+    assert [path.name for path in found] == [run.name, "20241122T123601Z-closed"]
+    with pytest.raises(ResultsError, match=r"run\.json: can't be read \(Permission denied\)"):
+        open_run(found[1])

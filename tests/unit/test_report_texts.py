@@ -92,6 +92,22 @@ def test_escaped_text_is_one_line_without_markup(text: str) -> None:
     assert len(found.splitlines()) <= 1
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("@octocat", "@&#8203;octocat"),
+        ("build of @org/team, (@me)", "build of @&#8203;org/team, (@&#8203;me)"),
+        ("*@me*", "\\*@&#8203;me\\*"),
+        ("me@example.org", "me@example.org"),
+        ("né@me", "né@&#8203;me"),
+        ("at 5 @ 3", "at 5 @ 3"),
+    ],
+)
+def test_nobody_is_mentioned_by_foreign_text(text: str, shown: str) -> None:
+    """GitHub notifies whoever stands behind an @ in the page, escaped or not."""
+    assert escaped(text) == shown
+
+
 def test_junit_has_a_case_for_validity_and_one_for_each_check(bad: RunReport) -> None:
     root = ElementTree.fromstring(junit(bad))
     (suite,) = root

@@ -10,11 +10,14 @@ import pytest
 from support.made_runs import TRUSTED, make_run, second
 
 from wsload.commands.cli import main
+from wsload.report.comparison.runs import read_runs
 from wsload.report.html import render
 from wsload.report.junit import junit
 from wsload.report.markdown import markdown
 from wsload.report.run_report import read_report
+from wsload.results.run import RunWarning
 from wsload.results.trust import Standing
+from wsload.results.writer import UNWRITTEN
 
 SAID = "what the verdict says of it"
 
@@ -46,7 +49,30 @@ def test_every_view_says_so(
         assert SAID in text
     assert f'class="banner {standing.tone}"' in render(report).decode()
     root = ElementTree.fromstring(junit(report))
-    assert (root.get("failures"), root.get("errors")) != ("0", "0") or standing is Standing.FEW
+    few = standing is Standing.FEW
+    assert ((root.get("failures"), root.get("errors")) == ("0", "0")) == few == (code == 0)
+    assert [suite.get("skipped") for suite in root] == [str(int(few))]
+    assert [each.get("message") for each in root.iter("skipped")] == [SAID] * few
     assert standing.upper() in told(capsys, "list", "--results", str(tmp_path))[1]
     found, said = told(capsys, "check", str(path), "lost < 1")
     assert (found, SAID in said) == (code, code != 0)
+
+
+def test_a_run_of_which_not_all_could_be_written_is_incomplete_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its figures were trusted when it ended, but the files lack some of them."""
+    lacking = RunWarning(
+        name=UNWRITTEN, text="3 of 9 intervals could not be written", remedy="free disk space"
+    )
+    path = make_run(tmp_path, [second(0, [1.0] * 600)], warnings=(lacking,))
+    report = read_report(path)
+    assert report.standing is Standing.INCOMPLETE
+    assert [doubt.text for doubt in report.doubts] == [lacking.text], "said once"
+    for text in (markdown(report), render(report).decode(), junit(report)):
+        assert lacking.text in text and "Incomplete: " in text
+    assert "INCOMPLETE" in told(capsys, "list", "--results", str(tmp_path))[1]
+    code, said = told(capsys, "check", str(path), "message.count > 1")
+    assert code == 3 and lacking.text in said
+    (compared, _) = read_runs([path], [make_run(tmp_path, [second(0, [1.0] * 600)])])
+    assert compared.doubt == f"incomplete: {lacking.text}" and not compared.figures.valid

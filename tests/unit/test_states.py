@@ -107,7 +107,7 @@ def test_stopping_moves_a_life_as_the_tables_say(phase: Phase, kill: bool) -> No
     alive.stop(kill=kill)
     assert bool(soon) == (alive.phase is Phase.ENDING is not phase)
     assert alive.phase is (ON_KILL if kill else ON_STOP).get(phase, phase)
-    assert alive.ending == (alive.phase in {*ENDED, Phase.FINISHING})
+    assert alive.cut_short == (alive.phase in ENDED)
     alive.stop(kill=True)
     assert alive.phase is ON_KILL.get(ON_KILL.get(phase, phase), ON_KILL.get(phase, phase))
 

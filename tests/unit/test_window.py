@@ -17,6 +17,8 @@ from wsload.commands.cli.window import window_of
 from wsload.errors import UsageError
 from wsload.judge.run.anew import watch_of
 from wsload.judge.run.causes import cause_of
+from wsload.judge.run.checks import evaluate
+from wsload.judge.run.grammar import parse_check
 from wsload.load.run.measured import Measured
 from wsload.load.run.workload import workload
 from wsload.load.users.waits import constant_rate
@@ -83,9 +85,9 @@ def test_what_is_no_window_is_refused(found: object) -> None:
 class Followed(Measured):
     """As in a run, whose writer adds up everything first."""
 
-    def __init__(self, warm_up_s: float = 0.0) -> None:
+    def __init__(self, warm_up_s: float = 0.0, *, ramp: bool = False) -> None:
         self.everything = Totals()
-        super().__init__(STARTED_AT, warm_up_s, self.everything)
+        super().__init__(STARTED_AT, warm_up_s, self.everything, ramp=ramp)
 
     def add(self, interval: Interval) -> bool:
         self.everything.add(interval)
@@ -113,12 +115,47 @@ def test_a_window_that_begins_anew_forgets_what_was_before() -> None:
     run = run_of(6)
     for interval in run[:3]:
         measured.add(interval)
-    measured.begin(STARTED_AT + 4)
+    measured.reset(STARTED_AT + 4)
     for interval in run[3:]:
         measured.add(interval)
     assert totals(measured) == (2, 5 + 6)
-    measured.begin(STARTED_AT + 1)  # never back
+    measured.reset(STARTED_AT + 1)  # never back
     assert measured.window.from_s == 4
+
+
+COUNTED = {"gaps": 0, "books sold": 3, "requests": 5, "buy.late": 1, "buy: it is odd": 2, "late in shop": 4}
+"""What is counted in the first second: by the user class, by the core, and for a request or the sampler."""
+
+
+def counted_in(at: int, **counted: int) -> Interval:
+    told = at == 0
+    return second(at, counters=COUNTED if told else counted, names={"buy": Kind.REQUEST} if told else {})
+
+
+def test_a_user_class_s_counters_of_the_warm_up_are_known_in_the_window_at_zero() -> None:
+    run = [counted_in(0), counted_in(1), counted_in(2, requests=7), counted_in(3, gaps=1)]
+    measured = Followed(2.0)
+    for interval in run:
+        measured.add(interval)
+    wanted = {"gaps": 1, "books sold": 0, "requests": 7}
+    assert measured.totals.counters == wanted
+    assert Totals.of(Window(from_s=2.0).of(run, STARTED_AT)).counters == wanted
+    assert evaluate(parse_check("gaps < 1"), measured.totals).state is CheckState.FAILED
+    assert evaluate(parse_check('"books sold" < 1'), measured.totals).state is CheckState.PASSED
+    measured.reset(STARTED_AT + 4)  # as Locust's --reset-stats
+    measured.add(counted_in(4, requests=1))
+    assert measured.totals.counters == {"gaps": 0, "books sold": 0, "requests": 1}
+
+
+def test_what_a_second_named_that_came_too_late_is_known_too() -> None:
+    """One before the window, of a worker whose message was held up."""
+    run = [counted_in(2, requests=7), counted_in(0), counted_in(3, requests=1)]
+    measured = Followed(2.0)
+    for interval in run:
+        measured.add(interval)
+    for found in (measured.totals, Totals.of(Window(from_s=2.0).of(run, STARTED_AT))):
+        assert found.counters == {"gaps": 0, "books sold": 0, "requests": 8}
+        assert found.names == {"buy": Kind.REQUEST}
 
 
 @pytest.mark.parametrize("begun", [(), (2,)])
@@ -126,13 +163,62 @@ def test_a_run_that_ends_before_its_window_is_measured_as_far_as_it_went(begun: 
     measured = Followed()
     for at, interval in enumerate(run_of(5)):
         if at in begun:
-            measured.begin(STARTED_AT + at)
+            measured.reset(STARTED_AT + at)
         measured.add(interval)
-    measured.begin(STARTED_AT + 60)
+    measured.reset(STARTED_AT + 60)
     warning = measured.finish()
-    assert warning is not None and "during its warm-up of 1 min" in warning.text
+    assert warning is not None and "as Locust reset its statistics, at 1:00: " in warning.text
     assert measured.window.from_s == (begun[0] if begun else 0)
     assert measured.totals.intervals == 5 - (begun[0] if begun else 0)
+
+
+@pytest.mark.parametrize(
+    ("warm_up_s", "ramped_at", "said"),
+    [
+        (60.0, None, "the run ended during its warm-up of 1 min: the figures cover the warm-up"),
+        (0.0, 6, "the run ended during its warm-up of 6 s: the figures cover the warm-up"),
+        (0.0, None, "the run ended before all users had started: the figures cover the ramp"),
+    ],
+)
+def test_a_run_that_ends_during_its_warm_up_says_so(
+    warm_up_s: float, ramped_at: int | None, said: str
+) -> None:
+    measured = Followed(warm_up_s, ramp=not warm_up_s)
+    for interval in run_of(5):
+        measured.add(interval)
+    if ramped_at is not None:
+        measured.ramped_up(STARTED_AT + ramped_at)
+    warning = measured.finish()
+    assert warning is not None and warning.text == said
+    assert measured.totals.intervals == 5 and measured.window is WHOLE
+
+
+def test_only_the_first_ramp_is_a_warm_up() -> None:
+    """A load shape, a user of the web UI or a worker that joins later starts users again."""
+    measured = Followed(ramp=True)
+    for at, interval in enumerate(run_of(6)):
+        if at in (2, 4):
+            measured.ramped_up(STARTED_AT + at)
+        measured.add(interval)
+    measured.ramped_up(STARTED_AT + 6)
+    assert measured.finish() is None
+    assert measured.window == Window(from_s=2.0) and totals(measured) == (4, 3 + 4 + 5 + 6)
+
+
+def test_a_run_without_a_ramp_to_wait_for_has_no_warm_up_by_it() -> None:
+    measured = Followed()
+    measured.ramped_up(STARTED_AT + 2)
+    assert measured.window is WHOLE
+
+
+def test_a_reset_that_is_earlier_than_the_window_restarts_nothing() -> None:
+    measured = Followed()
+    measured.reset(STARTED_AT + 2)
+    for interval in run_of(5):
+        measured.add(interval)
+    measured.reset(STARTED_AT + 1)
+    measured.add(second(5, [1.0]))
+    assert measured.totals.intervals == 4
 
 
 # From the files
@@ -225,6 +311,23 @@ def test_a_stored_run_is_checked_by_the_standing_of_the_window(
     with pytest.raises(SystemExit) as ended:
         main(["check", str(path), "message.max < 50ms", *window])
     assert ended.value.code == code
+
+
+@pytest.mark.parametrize("window", [(), ("--from", "2s")])
+def test_a_run_that_ended_itself_fails_its_own_checks_whatever_is_looked_at(
+    tmp_path: Path, window: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole run does not show what the seconds before its end did."""
+    failed = {"state": CheckState.FAILED, "wanted": "<= 1 s", "got": "1.50 s"}
+    ended = CheckOutcome(expression="message.max <= 1s", reason="at 5 s (--ws-abort-on 'x')", **failed)  # type: ignore[arg-type]
+    unreadable = CheckOutcome(expression="of another version", **failed)  # type: ignore[arg-type]
+    intervals = [second(at, [1.0] * 50, names={"message": Kind.REQUEST}) for at in range(6)]
+    with pytest.raises(SystemExit) as exit_:
+        main(["check", str(make_run(tmp_path, intervals, checks=(ended, unreadable))), *window])
+    assert exit_.value.code == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "FAILED" and lines[0].endswith("got 1.50 s: at 5 s (--ws-abort-on 'x')")
+    assert lines[1].startswith("NOT JUDGED") and "can't be read" in lines[1]
 
 
 def test_a_window_in_which_the_run_was_not_trusted_is_not_checked(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from intervals import METRICS
 from support.made_runs import TRUSTED, UNTRUSTED
 
 from wsload.errors import ResultsError, UsageError
+from wsload.judge.figures.summary import summarize
 from wsload.judge.run.verdict import judge
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval
+from wsload.measure.interval import MOST, Interval
 from wsload.measure.names import Kind
 from wsload.results import counters, hlog
 from wsload.results.reader import open_run
@@ -216,7 +217,7 @@ def test_a_full_disk_stops_neither_the_load_nor_the_end(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout.strip()) == (0, "100 200"), done.stderr
     run = open_run(tmp_path / "20241122T123600Z-v1")
-    assert run.problems == ()
+    assert run.problems == tuple(warning.text for warning in run.info.warnings)
     stored = run.totals()
     assert 0 < stored.intervals < 100
     assert stored.counters["sent"] == 2 * stored.intervals
@@ -224,6 +225,17 @@ def test_a_full_disk_stops_neither_the_load_nor_the_end(tmp_path: Path) -> None:
     assert warning.name == "results-incomplete"
     assert f"{100 - stored.intervals} of 100 intervals could not be written to " in warning.text
     assert "File too large" in warning.text
+
+
+def test_counts_of_any_size_are_written(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    for at in range(3):
+        counts = {"gaps": MOST}
+        writer.append(second(at, counters=counts, failures={("open", "refused"): MOST}, closes={1000: MOST}))
+    writer.finish(summarize(writer.totals).to_json(), ended_at=START, trust=TRUSTED)
+    run = open_run(writer.path)
+    assert run.problems == () and (run.summary() or {})["counters"]["gaps"] == MOST
+    assert run.totals().counters["gaps"] == run.totals().failures["open", "refused"] == MOST
 
 
 def test_text_that_utf8_cannot_hold_is_counted_all_the_same(create: Create, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from enum import Enum, auto
@@ -194,12 +193,12 @@ class Lifecycle:
     def reset(self) -> None:
         """Locust has reset its statistics, so wsload resets its figures."""
         if self.run is not None and self.is_running:
-            self.run.reset(time.time())
+            self.run.reset(self.run.clock.now())
 
     def ramped_up(self) -> None:
         """Locust has started all users; the last of them arrives within a second."""
         if self.run is not None and self.is_running:
-            self.run.ramped_up(time.time())
+            self.run.ramped_up(self.run.clock.now())
             if self._pair is not None:
                 gevent.spawn_later(1, ProcessContext.of(self.environment).interleave)
 

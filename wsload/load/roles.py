@@ -30,6 +30,7 @@ from wsload.load.locust.exit import cancel_exit, kill_children_at_exit, schedule
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target
+from wsload.load.run.steady import SteadyClock
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
@@ -217,6 +218,8 @@ class Master:
         self._runner = environment.runner
         self._collector: Collector | None = None
         """For the run in progress."""
+        self._clock = SteadyClock()
+        """That of the run."""
         self._drain_s = 0.0
         self._rows: Counter[str] = Counter()
         """How many rows of each feed were handed out to the workers."""
@@ -233,7 +236,7 @@ class Master:
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
         self._drain_s = settings.drain_s
         self._rows.clear()
-        self._collector = Collector(run.append)
+        self._collector, self._clock = Collector(run.append), run.clock
         run.processes = self._collector.workers.values
         return run
 
@@ -265,13 +268,12 @@ class Master:
 
     def _on_started(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.started(sender_of(msg), msg.data["at_s"], now_s=time.time())
+            collector.started(sender_of(msg), msg.data["at_s"], now_s=self._clock.now())
 
     def _on_interval(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
-            collector.add(
-                sender_of(msg), msg.data["number"], from_wire(msg.data["interval"]), now_s=time.time()
-            )
+            interval = from_wire(msg.data["interval"])
+            collector.add(sender_of(msg), msg.data["number"], interval, now_s=self._clock.now())
         else:
             logger.warning(
                 "Ignored an interval from worker %s that arrived after the end of its run", sender_of(msg)

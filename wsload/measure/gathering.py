@@ -13,17 +13,19 @@ from dataclasses import replace
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, added, named, told
 from wsload.measure.name_limit import NameLimit
-from wsload.measure.names import GATHERED, OTHER, OWN, counters, split
+from wsload.measure.names import GATHERED, LATE_IN, OTHER, OWN, counters, split
 
 
 class RunNames:
     """The names of one run; those beyond the limit become `OTHER` in histograms, counters and failures alike."""
 
-    __slots__ = ("_counters", "_names")
+    __slots__ = ("_counters", "_names", "_places")
 
     def __init__(self) -> None:
         self._names = NameLimit()
         self._counters = NameLimit()
+        self._places = NameLimit()
+        """Of lateness: nobody chose them, so they take no counter's place and nobody is warned of more."""
 
     def admit(self, interval: Interval) -> Interval:
         """The interval with no name beyond the limit; the counter `GATHERED` says how many were gathered."""
@@ -59,6 +61,8 @@ class RunNames:
 
     def _counter(self, counter: str, renamed: Mapping[str, str]) -> str:
         """The admitted name of a counter; a counter of a request is renamed with that request."""
+        if counter.startswith(LATE_IN):
+            return counter if self._places.admit(counter) == counter else f"{LATE_IN}{OTHER} places"
         for between in (".", ": "):
             name, found, rest = counter.rpartition(between)
             if found and name in renamed:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.names import Kind
+
+MOST: Final = (1 << 63) - 1
+"""The highest count, since files and messages can hold no higher one: sums stay there."""
 
 K = TypeVar("K")
 
@@ -61,11 +64,11 @@ class Merger:
         self._spans: list[tuple[float, float]] = []
         """Start and length of each."""
         self._histograms: dict[str, Histogram] = {}
-        self._counters: Counter[str] = Counter()
-        self._gauges: Counter[str] = Counter()
-        self._failures: Counter[tuple[str, str]] = Counter()
+        self._counters: dict[str, int] = {}
+        self._gauges: dict[str, int] = {}
+        self._failures: dict[tuple[str, str], int] = {}
         self._details: dict[tuple[str, str], str] = {}
-        self._closes: Counter[int] = Counter()
+        self._closes: dict[int, int] = {}
         self._names: dict[str, Kind] = {}
 
     def add(self, part: Interval) -> None:
@@ -74,11 +77,11 @@ class Merger:
         self._spans.append((part.start_s, part.length_s))
         for metric, histogram in part.histograms.items():
             _add(self._histograms, metric, histogram)
-        self._counters.update(part.counters)
-        self._gauges.update(part.gauges)
-        self._failures.update(part.failures)
+        count(self._counters, part.counters)
+        count(self._gauges, part.gauges)
+        count(self._failures, part.failures)
         self._details = told((self._details, part.details))
-        self._closes.update(part.closes)
+        count(self._closes, part.closes)
         if part.names:
             self._names = named((self._names, part.names))
 
@@ -92,11 +95,11 @@ class Merger:
             start_s=start_s,
             length_s=max(sum(span) for span in timed) - start_s,
             histograms=self._histograms,
-            counters=dict(self._counters),
-            gauges=dict(self._gauges),
-            failures=dict(self._failures),
+            counters=self._counters,
+            gauges=self._gauges,
+            failures=self._failures,
             details=self._details,
-            closes=dict(self._closes),
+            closes=self._closes,
             names=self._names,
         )
 
@@ -118,10 +121,16 @@ def _add(histograms: dict[str, Histogram], metric: str, histogram: Histogram) ->
 
 def added(counts: Iterable[Mapping[K, int]]) -> dict[K, int]:
     """The sums by key."""
-    total: Counter[K] = Counter()
+    total: dict[K, int] = {}
     for some in counts:
-        total.update(some)
-    return dict(total)
+        count(total, some)
+    return total
+
+
+def count(total: dict[K, int], some: Mapping[K, int]) -> None:
+    """Adds counts to a total, up to `MOST` each."""
+    for key, number in some.items():
+        total[key] = min(total.get(key, 0) + number, MOST)
 
 
 def named(names: Iterable[Mapping[str, Kind]]) -> dict[str, Kind]:
@@ -212,9 +221,9 @@ class Totals:
         self.intervals += 1
         for metric, histogram in interval.histograms.items():
             _add(self.histograms, metric, histogram)
-        self.counters.update(interval.counters)
-        self.failures.update(interval.failures)
-        self.closes.update(interval.closes)
+        count(self.counters, interval.counters)
+        count(self.failures, interval.failures)
+        count(self.closes, interval.closes)
         if interval.details:
             self.details = {**interval.details, **self.details}
         if interval.names:

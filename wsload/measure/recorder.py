@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from wsload.measure.detailed import DetailedTime
@@ -189,18 +189,14 @@ class Recorder:
         if at_ns > lateness.due_ns or lateness.until_ns > from_ns:
             self.late(metric, at_ns - from_ns, lateness.writing(from_ns) + lateness.reading(at_ns))
 
-    def timed(self, metric: str, from_ns: int, to_ns: int, without: Iterable[tuple[int, int]] = ()) -> int:
-        """Records and returns a duration, in which the load generator may have been late several times.
+    def timed(self, metric: str, from_ns: int, to_ns: int, lag_ns: int = 0) -> None:
+        """Records a duration, which the load generator may have delayed several times, by ``lag_ns`` at its start."""
+        self.spent(metric, to_ns - from_ns, lag_ns + self.lateness.within(from_ns + lag_ns, to_ns))
 
-        ``without`` are periods in it that don't count.
-        """
-        time_ns, late_ns = to_ns - from_ns, self.lateness.within(from_ns, to_ns)
-        for period in without:
-            time_ns -= period[1] - period[0]
-            late_ns -= self.lateness.within(*period)
+    def spent(self, metric: str, time_ns: int, late_ns: int) -> None:
+        """Records a duration, which the load generator delayed by up to ``late_ns``."""
         self.values[metric].append(self._with_details(time_ns))
         self.late(metric, time_ns, late_ns)
-        return time_ns
 
     def _with_details(self, time_ns: int) -> int:
         plain = self.detailed and not isinstance(time_ns, DetailedTime)

@@ -16,7 +16,6 @@ from wsload.results.trust import Standing
 from wsload.words import printable
 
 STANDING: Final = "the run can be trusted"
-_NO_VERDICT: Final = (Standing.INCOMPLETE, Standing.FEW)
 
 
 def junit(report: RunReport) -> str:
@@ -26,16 +25,17 @@ def junit(report: RunReport) -> str:
     counts = {
         "tests": str(len(info.checks) + 1),
         "failures": str(states[CheckState.FAILED] + (report.standing.tone == "bad")),
-        "errors": str(states[CheckState.UNJUDGED] + (report.standing in _NO_VERDICT)),
+        "errors": str(states[CheckState.UNJUDGED] + (report.standing is Standing.INCOMPLETE)),
         "time": f"{report.summary.duration_s:.3f}",
     }
+    skipped = str(int(report.standing is Standing.FEW))
     name = printable(f"wsload {info.build}")
     root = Element("testsuites", {"name": name, **counts})
     started_at = datetime.fromtimestamp(info.started_at, UTC).replace(tzinfo=None)
     suite = SubElement(
         root,
         "testsuite",
-        {"name": name, **counts, "skipped": "0", "timestamp": started_at.isoformat(timespec="seconds")},
+        {"name": name, **counts, "skipped": skipped, "timestamp": started_at.isoformat(timespec="seconds")},
     )
     properties = SubElement(suite, "properties")
     for key, value in (("build", info.build), ("target", info.target), ("run", report.path.name)):
@@ -53,8 +53,10 @@ def junit(report: RunReport) -> str:
 
 def _standing(suite: Element, report: RunReport) -> None:
     case = _case(suite, STANDING)
-    if report.standing in _NO_VERDICT or report.standing.tone == "bad":
-        tag = "error" if report.standing in _NO_VERDICT else "failure"
+    if report.standing is Standing.FEW:  # no reason to fail: the checks are judged all the same
+        SubElement(case, "skipped", {"message": printable(report.verdict)})
+    elif report.standing is Standing.INCOMPLETE or report.standing.tone == "bad":
+        tag = "error" if report.standing is Standing.INCOMPLETE else "failure"
         found = SubElement(case, tag, {"type": report.standing, "message": printable(report.verdict)})
         found.text = "\n".join(
             printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)

@@ -12,6 +12,8 @@ from wsload.report.warnings import collapsed
 from wsload.words import printable, when
 
 _SPECIAL: Final = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_MENTION: Final = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])")
+"""What GitHub would notify somebody of, wherever it shows the text."""
 _ALERTS: Final = {"bad": "CAUTION", "doubtful": "WARNING"}
 
 
@@ -78,6 +80,7 @@ def _row(cells: tuple[str, ...] | list[str]) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text escaped, so that nothing in it is markup, a table's border or a line break."""
+    """The text escaped, so that nothing in it is markup, a mention, a table's border or a line break."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _SPECIAL.sub(r"\\\g<0>", text)
+    # GitHub looks for mentions in the finished page, where no escaping is left: a space of no width parts them.
+    return _MENTION.sub("@&#8203;", _SPECIAL.sub(r"\\\g<0>", text))

@@ -74,7 +74,9 @@ class RunReport:
     def doubts(self) -> tuple[RunWarning, ...]:
         """The run's warnings, worst first, then problems with its files."""
         warnings = sorted(self.info.warnings, key=lambda warning: not warning.invalidates)
-        return (*warnings, *(RunWarning(name="files", text=problem) for problem in self.problems))
+        warned = {warning.text for warning in warnings}
+        found = (RunWarning(name="files", text=text) for text in self.problems if text not in warned)
+        return (*warnings, *found)
 
 
 def read_report(path: Path, window: Window | None = None) -> RunReport:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wsload.errors import ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import MESSAGE, Kind, split
 from wsload.results import counters, hlog
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
 from wsload.results.window import Window
-from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY
+from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
+
+_NAME: Final = re.compile(r"\d{8}T\d{6}Z-")
+"""How the name of a run's directory begins."""
+NAMED: Final = 2
+"""The first schema whose intervals say what was named; before, there was only `MESSAGE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +32,7 @@ class StoredRun:
     path: Path
     info: RunInfo
     problems: tuple[str, ...]
-    """What is missing or cut off, a sentence each; empty if the run ended properly."""
+    """What is missing, cut off or was never written, a sentence each; empty if the run is complete."""
 
     def intervals(self) -> Iterator[Interval]:
         """The run's intervals in order, as far as its files hold them.
@@ -33,7 +41,8 @@ class StoredRun:
         """
         lines = hlog.read(self.path / HISTOGRAMS) if (self.path / HISTOGRAMS).is_file() else iter(())
         counts = counters.read(self.path / COUNTS) if (self.path / COUNTS).is_file() else iter(())
-        return _joined(lines, counts)
+        found = _joined(lines, counts)
+        return found if self.info.schema >= NAMED else map(_with_name, found)
 
     def measured(self, window: Window | None = None) -> Iterator[Interval]:
         """The intervals in a window, by default the run's own; raises `ResultsError` like `intervals`."""
@@ -69,17 +78,26 @@ def open_run(path: Path) -> StoredRun:
 def find_runs(results_dir: Path) -> list[Path]:
     """The run directories in a results directory, oldest first (by name).
 
-    Raises `ResultsError` if the directory can't be read.
+    One that can't be looked into, such as ``lost+found``, is left out unless it has a run's name. Raises
+    `ResultsError` if the results directory itself can't be read.
     """
     try:
-        return sorted(path for path in results_dir.iterdir() if (path / RUN).is_file())
+        return sorted(filter(_is_run, results_dir.iterdir()))
     except OSError as error:
         raise ResultsError(f"{results_dir}: can't be read ({error.strerror})") from error
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / RUN).is_file()
+    except OSError:
+        return _NAME.match(path.name) is not None
 
 
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
         yield f"{RUN}: the run has not ended: it is still in progress, or was killed"
+    yield from (warning.text for warning in info.warnings if warning.name == UNWRITTEN)
     for name in (HISTOGRAMS, COUNTS, SUMMARY):
         if not (path / name).is_file():
             yield f"{name} is missing"
@@ -116,6 +134,11 @@ def _joined(lines: Iterator[hlog.LogLine], counts: Iterator[counters.CountsLine]
     while line:
         yield _alone(line)
         line = next(lines, None)
+
+
+def _with_name(interval: Interval) -> Interval:
+    tried = (split(metric)[0] for metric in interval.histograms), (what for what, _ in interval.failures)
+    return replace(interval, names={MESSAGE: Kind.REQUEST}) if MESSAGE in chain(*tried) else interval
 
 
 def _alone(line: hlog.LogLine) -> Interval:

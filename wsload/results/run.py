@@ -5,7 +5,7 @@ Schema history, of a results directory's files together (`wsload/results/schemas
         summary.json: duration_s, metrics, counters, peaks, failures, closes. Optional: processes (the load
             generator's own, each with its CPU and lateness), probe (the counts of the process of ``--ws-probe``).
         counters.jsonl: t, length_s, histograms, counters, gauges, failures, closes.
-        histograms.hlog: untagged lines are the metric ``message``.
+        histograms.hlog: untagged lines are the metric ``message``, the only request that there was.
     2   run.json: labels, window, workload; trust, instead of valid; a check's ``passed`` may be null (not judged),
         ``reason`` says why. Optional: partner (the run that was made at the same time).
         summary.json and counters.jsonl: names (what the user classes measured, by kind).
@@ -125,6 +125,8 @@ class RunInfo:
     checks: tuple[CheckOutcome, ...] = ()
     labels: Labels = field(default_factory=Labels)
     """The meanings of its metrics and labels of its counters."""
+    schema: int = SCHEMA
+    """Of the files that it was read from."""
 
     def to_json(self) -> bytes:
         """The file's contents, indented; times are UTC, to the millisecond."""
@@ -186,6 +188,7 @@ class RunInfo:
                 for each in _take(found, "checks", list)
             ),
             labels=_labels(found) if "labels" in found else Labels(),
+            schema=found["schema"],
         )
 
 

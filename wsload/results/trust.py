@@ -29,7 +29,7 @@ class Standing(StrEnum):
     FAILED = "failed at start"
     """No user got as far as a request: nobody could connect, or log in."""
     INCOMPLETE = "incomplete"
-    """The run has not ended, or one of its files is missing or damaged."""
+    """The run has not ended, or one of its files is missing, damaged or lacks what could not be written."""
 
     @property
     def tone(self) -> str:

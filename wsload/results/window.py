@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
-from wsload.measure.interval import Interval, named
+from wsload.measure.earlier import Earlier
+from wsload.measure.interval import Interval
 
 BORDER_S: Final = 0.02
 """Intervals begin at full seconds, within this tolerance."""
@@ -32,14 +33,15 @@ class Window:
         return self.to_s is None or begins_s + interval.length_s <= self.to_s + BORDER_S
 
     def of(self, intervals: Iterable[Interval], started_at: float) -> Iterator[Interval]:
-        """The intervals inside; the first also gets the names that came before it."""
-        names: Any = {}
+        """The intervals inside; each knows the names and counters of those left out before it."""
+        earlier, told = Earlier(), True
         for interval in intervals:
-            if self.holds(interval, started_at):
-                yield replace(interval, names=named((names, interval.names))) if names else interval
-                names = {}
+            if not self.holds(interval, started_at):
+                earlier.add(interval)
+                told = False
             else:
-                names = named((names, interval.names))
+                yield interval if told else earlier.known_to(interval)
+                told = True
 
     def to_json(self) -> dict[str, object]:
         """As in run.json."""

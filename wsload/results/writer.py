@@ -34,6 +34,9 @@ HISTOGRAMS: Final = "histograms.hlog"
 COUNTS: Final = "counters.jsonl"
 SUMMARY: Final = "summary.json"
 
+UNWRITTEN: Final = "results-incomplete"
+"""The name of the warning that intervals could not be written."""
+
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._+]+")
 _LONGEST_NAME: Final = 60
 
@@ -184,7 +187,7 @@ class RunWriter:
         if self.problem is None:
             return []
         remedy = "free disk space and run again: the log lacks data that the summary includes"
-        return [RunWarning(name="results-incomplete", text=self.problem, remedy=remedy)]
+        return [RunWarning(name=UNWRITTEN, text=self.problem, remedy=remedy)]
 
     def discard(self) -> None:
         """Removes the directory of a run that has not begun."""

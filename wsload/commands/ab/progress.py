@@ -23,7 +23,8 @@ from wsload.judge.compare.power import (
     pairs_for_power,
     power_of,
 )
-from wsload.judge.compare.selection import PERCENTILE
+from wsload.judge.compare.selection import PERCENTILE, SHARE
+from wsload.measure.joined import apart
 from wsload.words import build_name, counted, listed, milliseconds, percent, span
 
 _MOST_NAMES = 10
@@ -87,11 +88,11 @@ def left_s(experiment: Experiment) -> float:
 
 def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
     """The names to judge that the run doesn't have; reported after the first run rather than hours later."""
-    metrics = summary.get("metrics", {})
+    failed = {apart(key)[0] for key in summary.get("failures", {})}
+    names = {*summary.get("metrics", {}), *failed}
+    parts = {name: PERCENTILE.fullmatch(name) or SHARE.fullmatch(name) for name in judged}
     return [
-        name
-        for name in judged
-        if name not in metrics and not ((part := PERCENTILE.fullmatch(name)) and part["metric"] in metrics)
+        name for name, part in parts.items() if name not in names and not (part and part["metric"] in names)
     ]
 
 

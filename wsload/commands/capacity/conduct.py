@@ -140,6 +140,7 @@ class Searcher:
             found.run.problems,
             totals,
             summary,
+            checks=self.search.plan.checks,
             offered=self.search.plan.per_second(turn.rate) or turn.rate,
             per_offer=self._per_offer(turn.side),
         )

@@ -17,7 +17,7 @@ from wsload.judge.run.grammar import parse_check
 
 STEP_OVERHEAD_S: Final = 6.0
 """About how long a step takes besides its load. Only for forecasts."""
-MORE_OURS: Final = ("--ws-rate", "--ws-check", "--ws-warm-up", "--ws-profile")
+MORE_OURS: Final = ("--ws-rate", "--ws-check", "--ws-checks", "--ws-warm-up", "--ws-profile")
 MOST_USERS: Final = 1_000_000
 
 

@@ -50,7 +50,7 @@ def check(
     Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run can't be trusted or is incomplete, or a check
     could not be judged, 5 nothing was measured.
     """
-    from wsload.judge.run.anew import judged_anew, watch_of
+    from wsload.judge.run.anew import checked_anew, judged_anew, watch_of
     from wsload.judge.run.check_file import read_checks
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
@@ -71,9 +71,7 @@ def check(
             raise UsageError(f"--checks {str(file)!r}: {error}") from None
     stored = open_run(find_run(run, results))
     known = stored.info.labels
-    if not checks:
-        checks = [parse_check(judged.expression, known) for judged in stored.info.checks]
-    if not checks:
+    if not checks and not stored.info.checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
     info, window, watch = stored.info, window_of(from_, to), watch_of(stored)
     for interval in stored.measured(window):
@@ -82,7 +80,10 @@ def check(
         info = judged_anew(replace(info, window=window), watch)
     totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
-    outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
+    if checks:
+        outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
+    else:
+        outcomes = [checked_anew(each, info, totals, tolerance_ns) for each in stored.info.checks]
     width = max(len(outcome.expression) for outcome in outcomes)
     longest = max(len(CHECKS[outcome.state][0]) for outcome in outcomes)
     for outcome in outcomes:

@@ -10,6 +10,7 @@ from typing import Final
 from wsload.judge.capacity.search import Outcome, Step
 from wsload.judge.figures.samples import BEYOND, can_be_shown, needed, of_all
 from wsload.judge.figures.summary import Summary
+from wsload.judge.run.abort import is_abort
 from wsload.judge.run.checks import holds
 from wsload.judge.run.grammar import Check, parse_check
 from wsload.judge.run.standing import standing, verdict_of
@@ -79,6 +80,7 @@ def judged(
     totals: Totals,
     summary: Summary,
     *,
+    checks: Iterable[str],
     offered: float,
     per_offer: float | None,
 ) -> tuple[Outcome, str, str]:
@@ -87,6 +89,7 @@ def judged(
     A check on an untrusted figure passes if the figure meets its bound even with all of the load generator's lateness
     in it: without the lateness it would be lower. Such a check never fails, because a load generator that sends late,
     and then in a burst, may itself have slowed the server down.
+    ``checks`` are the plan's: a run may have others, as of pyproject.toml, which the search is not about.
     ``per_offer`` is how many answers a step that held had for each request that was offered; None while that is
     not known.
     """
@@ -97,10 +100,12 @@ def judged(
     remedy = info.trust.remedy if info.trust is not None else ""
     if found is Standing.INCOMPLETE or any(warning.invalidates for warning in info.warnings):
         return Outcome.UNTRUSTED, _plain(said), remedy
-    for check in info.checks:
+    asked = {parse_check(text).expression for text in checks}
+    outcomes = [check for check in info.checks if check.expression in asked or is_abort(check)]
+    for check in outcomes:
         if check.state is CheckState.FAILED:
             return Outcome.FAILS, f"{_subject(check.expression)} {check.got}", ""
-    for check in info.checks:
+    for check in outcomes:
         if check.state is CheckState.UNJUDGED and not _passes_late(check, totals, info):
             return Outcome.UNTRUSTED, f"{_subject(check.expression)}: {_plain(check.reason)}", remedy
     achieved = answered(summary)

@@ -78,7 +78,7 @@ class Summary:
         return leading({metric: found.count for metric, found in self.metrics.items()}, self.names)
 
     def kind(self, metric: str) -> Kind:
-        """The kind of this metric's name; older runs have only requests."""
+        """The kind of this metric's name; one that was never named is taken for a request."""
         return self.names.get(split(metric)[0], Kind.REQUEST)
 
     def to_json(self) -> dict[str, object]:

@@ -9,10 +9,9 @@ without samples, or that can't be trusted, never end a run.
 
 from __future__ import annotations
 
-import collections
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Final
 
 from wsload.errors import UsageError
@@ -22,6 +21,7 @@ from wsload.judge.run.trust import TOLERANCE_NS
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind, split
 from wsload.results.run import CheckOutcome, CheckState
+from wsload.results.window import BORDER_S
 from wsload.words import clock, duration_ns, span
 
 _OPPOSITES: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
@@ -64,7 +64,7 @@ def parse_condition(text: str) -> Condition:
 
 
 class Sentry:
-    """Watches a run for one condition, a second at a time."""
+    """Watches a run for one condition, an interval at a time."""
 
     def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:
         """``tolerance_ns`` as in `wsload.judge.run.checks.evaluate`."""
@@ -72,21 +72,33 @@ class Sentry:
         self._tolerance_ns = tolerance_ns
         self._name = split(condition.wanted.name)[0]
         self._names: dict[str, Kind] = {}
-        self._latest: collections.deque[Interval] = collections.deque(maxlen=condition.for_s)
+        self._began_s = math.inf
+        """When the first interval began."""
+        self._latest: list[Interval] = []
+        """Those of the condition's time, up to now."""
 
     def add(self, interval: Interval) -> CheckOutcome | None:
-        """Takes the next second; returns the failed check if the condition is met."""
+        """Takes the next interval; returns the failed check if the condition is met.
+
+        Usually it is a second's, but a second may come in parts, when a worker's share of it came late.
+        """
         self._names |= interval.names
         kept = {key: found for key, found in interval.histograms.items() if split(key)[0] == self._name}
         self._latest.append(replace(interval, histograms=kept, names=self._names))
-        if len(self._latest) < self.condition.for_s:
+        self._began_s = min(self._began_s, interval.start_s)
+        end_s = max(each.start_s + each.length_s for each in self._latest)
+        from_s = end_s - self.condition.for_s
+        if from_s < self._began_s - BORDER_S:
             return None
-        whole, half = self._outcome(self._latest), self.condition.for_s // 2
+        self._latest = [each for each in self._latest if _middle_s(each) > from_s]
+        whole = self._outcome(self._latest)
         if not self._met(whole):
             return None
         if self.condition.for_s >= _HALVED_S:
-            halves = islice(self._latest, half), islice(self._latest, half, None)
-            if not all(self._met(self._outcome(each)) for each in halves):
+            middle_s = from_s + self.condition.for_s // 2
+            first = [each for each in self._latest if _middle_s(each) <= middle_s]
+            second = [each for each in self._latest if _middle_s(each) > middle_s]
+            if not (self._met(self._outcome(first)) and self._met(self._outcome(second))):
                 return None
         return whole
 
@@ -96,6 +108,11 @@ class Sentry:
     @staticmethod
     def _met(outcome: CheckOutcome) -> bool:
         return outcome.state is CheckState.FAILED and outcome.got != "no samples"
+
+
+def _middle_s(interval: Interval) -> float:
+    """The middle of an interval, by which it belongs to one of two times that share a border."""
+    return interval.start_s + interval.length_s / 2
 
 
 def is_abort(outcome: CheckOutcome) -> bool:

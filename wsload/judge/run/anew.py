@@ -37,13 +37,14 @@ def judged_anew(info: RunInfo, watch: Watch) -> RunInfo:
     """The run with the trust, warnings and checks of the part of it in ``watch``."""
     found = judge_anew(info, watch)
     tolerance_ns = None if info.options.get("ws_allow_invalid") else found.trust.tolerance_ns
-    checks = tuple(_checked_anew(check, info, watch.totals, tolerance_ns) for check in info.checks)
+    checks = tuple(checked_anew(check, info, watch.totals, tolerance_ns) for check in info.checks)
     return replace(info, trust=found.trust, warnings=found.warnings, checks=checks)
 
 
-def _checked_anew(
+def checked_anew(
     before: CheckOutcome, info: RunInfo, totals: Totals, tolerance_ns: float | None
 ) -> CheckOutcome:
+    """A run's own check on these figures of it; one that ended the run stays as it is."""
     if is_abort(before):  # it covers the seconds before the run was ended, whatever the window
         return before
     try:

@@ -16,7 +16,7 @@ def read_checks(path: Path) -> tuple[Check, ...]:
     understood, with the number of its line.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors begin a file with a mark
     except OSError as error:
         raise UsageError(f"can't be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -41,7 +41,7 @@ def project_checks(path: Path) -> tuple[Check, ...]:
     if not path.is_file():
         return ()
     try:
-        found = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("wsload", {}).get("checks", [])
+        found = tomllib.loads(path.read_text("utf-8-sig")).get("tool", {}).get("wsload", {}).get("checks", [])
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {error}") from None
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):

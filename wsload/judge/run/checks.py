@@ -20,8 +20,12 @@ In ``%`` a rate is a share:
 - ``buy.lost.rate`` and ``buy.failed.rate``: of the requests ``buy`` answered, failed or lost;
 - ``cpu_ns.rate``: of one core.
 
+``open.failed``, ``close.failed`` and the chat's ``login.failed`` count failures, as does ``tick.failed`` of a value
+``tick``, such as an HTTP request that Locust measured. Openings and steps are never lost, and a ping has no failures of
+its own: a check on such a part fails and says so.
+
 A percentile, a mean or a maximum that the load generator's own lateness may have moved is not judged
-(`wsload.judge.run.trust`).
+(`wsload.judge.run.trust`), nor is a minimum either where it can't be proved which answer belongs to which request.
 
 A check on figures there are no samples for fails and says so, and so does one on a name that the run doesn't
 know.
@@ -45,7 +49,8 @@ from wsload.judge.figures.samples import (
     unanswered,
     with_unanswered,
 )
-from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED, Check
+from wsload.judge.run.grammar import FAILURES, Check
+from wsload.judge.run.shares import numbers_of, whole
 from wsload.judge.run.trust import (
     SHARE,
     TOLERANCE_NS,
@@ -60,7 +65,6 @@ from wsload.measure.names import (
     FAILED,
     LOST,
     OWN,
-    Kind,
     Labels,
     counted_for_people,
     for_people,
@@ -74,7 +78,7 @@ from wsload.words import counted
 DOUBT: Final = 0.05
 """The chance that a check on few values is judged wrongly."""
 
-_MOVED: Final = ("mean", "max")
+_TIMES: Final = ("min", "mean", "max")
 _OPERATORS: Final = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -115,10 +119,12 @@ def _distrusted(check: Check, totals: Totals, tolerance_ns: float, got: _Got) ->
     """The same, or that it can't be judged, since the figure may be the load generator's own."""
     name, statistic = check.name, check.statistic
     answered = totals.histograms.get(name)
-    if answered is None or not answered.total or not (statistic.startswith("p") or statistic in _MOVED):
+    if answered is None or not answered.total or not (statistic.startswith("p") or statistic in _TIMES):
         return got
     if doubt := doubt_of(name, totals):
         return _Got(got.text, CheckState.UNJUDGED, f"not trusted: {doubt}")
+    if statistic == "min":  # of the request that lateness moved least
+        return got
     percentile = float(statistic[1:]) if statistic.startswith("p") else ALL
     # Lost requests rank above answered ones, so a percentile of all is a higher one of the answered.
     ranked = of_all(name, totals.histograms).total
@@ -155,9 +161,9 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
     own, part = split(name)
     of_metric = own in OWN or own in totals.names or any(split(each)[0] == own for each in totals.histograms)
     if not statistic and part in (LOST, FAILED):
-        return _part(check, totals) if of_metric else _unknown(name, totals, known)
+        return _part(check, totals, known) if of_metric else _unknown(name, totals, known)
     if statistic and of_metric:
-        return _of_metric(check, totals)
+        return _of_metric(check, totals, known)
     counters = {FAILURES, *filter(counted_for_people, totals.counters), *known.counters}
     if statistic in ("", "rate") and name in counters:
         return _of_total(check, totals, known)
@@ -172,14 +178,14 @@ def _unknown(name: str, totals: Totals, known: Labels) -> _Got:
     return _none(f"the run has no '{name}'{hint}")
 
 
-def _of_metric(check: Check, totals: Totals) -> _Got:
+def _of_metric(check: Check, totals: Totals, known: Labels) -> _Got:
     name, statistic = check.name, check.statistic
     answered = totals.histograms.get(name, Histogram())
+    if statistic in ("count", "rate") and split(name)[1] in (LOST, FAILED):
+        return _part(check, totals, known)
     match statistic:
         case "count":
             return _judged(check, answered.total)
-        case "rate" if check.unit == "%":
-            return _part(check, totals)
         case "rate":
             return _ratio(check, answered.total, totals.duration_s)
     missing = unanswered(name, totals.histograms)
@@ -237,13 +243,17 @@ def _more_than(check: Check, answered: Histogram) -> _Got:
     return _Got(text, CheckState.FAILED, reason)
 
 
-def _part(check: Check, totals: Totals) -> _Got:
-    """How many of a name were lost or failed, or their share."""
+def _part(check: Check, totals: Totals, known: Labels) -> _Got:
+    """How many of a name were lost or failed, how many a second, or their share."""
     name, part = split(check.name)
-    numbers = {each: _total(totals, name + each) for each in ("", LOST, FAILED)}
-    if not check.statistic:
-        return _judged(check, numbers[part])
-    return _ratio(check, 100 * numbers[part], sum(numbers.values()))
+    numbers = numbers_of(name, totals, known)
+    if part not in numbers:
+        return _none(f"nothing counts how many {name} {'were lost' if part == LOST else 'failed'}")
+    if check.unit == "%":
+        return _ratio(check, 100 * numbers[part], sum(numbers.values()))
+    if check.unit == "/s":
+        return _ratio(check, numbers[part], totals.duration_s)
+    return _judged(check, numbers[part])
 
 
 def _of_total(check: Check, totals: Totals, known: Labels) -> _Got:
@@ -253,31 +263,7 @@ def _of_total(check: Check, totals: Totals, known: Labels) -> _Got:
         return _judged(check, number)
     if check.unit == "/s":
         return _ratio(check, number, totals.duration_s)
-    return _ratio(check, 100 * number, _whole(name, totals, known))
-
-
-def _whole(name: str, totals: Totals, known: Labels) -> float:
-    """What a share is a share of; see the module's first lines."""
-    count = totals.counters
-    if name == TIMED:
-        return totals.duration_s * 1e9
-    if name in ("open_failures", "login_failures"):
-        return count[name] + count["opens" if name == "open_failures" else "logins"]
-    named = {split(metric)[0] for metric in totals.histograms} - OWN | totals.names.keys()
-    kinds = {each: totals.names.get(each, Kind.REQUEST) for each in named}
-    if name == FAILURES:
-        succeeded = sum(_total(totals, each) for each, kind in kinds.items() if kind is not Kind.VALUE)
-        # Only the chat's are tries: a user class may count what it likes under this name.
-        logins = count["logins"] if "logins" in known.counters and "login" not in kinds else 0
-        return count["opens"] + logins + succeeded + sum(totals.failures.values())
-    requests = [each for each, kind in kinds.items() if kind is Kind.REQUEST]
-    whole = count["lost"] + sum(_total(totals, each) + _total(totals, each + FAILED) for each in requests)
-    return whole if name in OF_REQUESTS else whole + count["unsent"]
-
-
-def _total(totals: Totals, metric: str) -> int:
-    histogram = totals.histograms.get(metric)
-    return histogram.total + histogram.overflow if histogram is not None else 0
+    return _ratio(check, 100 * number, whole(name, totals, known))
 
 
 def _ratio(check: Check, part: float, whole: float) -> _Got:

@@ -3,6 +3,10 @@
 The clocks of hosts differ, so intervals are shifted to the master's clock. A worker's offset is the smallest
 difference seen between an interval's arrival and its end. It is rounded to whole seconds: every interval begins at a
 full second of its own clock, and so still lines up with those of other workers.
+
+A worker's shift is decided once. If it changed, two of its seconds would become one, or one would be left out. A single
+message may be late, so unless the clocks agree, the worker's first `EARLY` intervals are held back until it is known
+which of them came soonest.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ PATIENCE_S: Final = 3
 """How long (s) a second is kept open for a worker's interval; one that arrives later is added when it arrives."""
 CLOSE_S: Final = 0.8
 """Clocks that differ by less are taken to agree, since a message may take that long."""
+EARLY: Final = PATIENCE_S
+"""After so many intervals of a worker, one a second, its shift is decided at the latest; none is then too late."""
 SKEW_S: Final = 1.0
 """Clocks that differ by more get a warning."""
 
@@ -48,15 +54,14 @@ class WorkerLog(Watch):
         """Intervals that never arrived."""
         self.behind_s = math.inf
         """How far its clock is behind the master's: an upper bound. Negative if it is ahead."""
+        self.shift_s: int | None = None
+        """Added to the start of its intervals; None until that is decided."""
+        self.early: list[Interval] = []
+        """Those that came before."""
         self.kinds: Kinds = {}
         """Of what its users have named so far."""
         self.done = False
         """Whether it has reported that it sent everything."""
-
-    @property
-    def shift_s(self) -> int:
-        """Added to the start of its intervals."""
-        return round(self.behind_s) if CLOSE_S < abs(self.behind_s) < math.inf else 0
 
     def expect(self, number: int) -> None:
         """Notes the number of its next interval, and counts those skipped as missing."""
@@ -99,11 +104,21 @@ class Collector:
             return
         log.expect(number)
         log.behind_s = min(log.behind_s, now_s - (interval.start_s + interval.length_s))
-        interval = replace(interval, start_s=interval.start_s + log.shift_s)
-        second = int(interval.start_s + BORDER_S)
-        log.latest = max(log.latest, second)
-        self._seconds[second].add(log, interval)
+        log.early.append(interval)
+        if log.shift_s is not None or abs(log.behind_s) <= CLOSE_S or len(log.early) >= EARLY:
+            self._place(log)
         self._emit(self._complete_until())
+
+    def _place(self, log: WorkerLog) -> None:
+        """Puts a worker's intervals where they belong on the master's clock."""
+        if log.shift_s is None:
+            log.shift_s = round(log.behind_s) if CLOSE_S < abs(log.behind_s) < math.inf else 0
+        for interval in log.early:
+            moved = replace(interval, start_s=interval.start_s + log.shift_s)
+            second = int(moved.start_s + BORDER_S)
+            log.latest = max(log.latest, second)
+            self._seconds[second].add(log, moved)
+        log.early.clear()
 
     def started(self, worker: str, at_s: float, *, now_s: float) -> None:
         """A worker takes part in the run; ``at_s`` is when it sent this message, by its own clock."""
@@ -114,6 +129,7 @@ class Collector:
         """A worker has sent all its intervals, this many, and its warnings."""
         log = self._log_of(worker)
         log.expect(intervals + 1)
+        self._place(log)
         log.done = True
         self._warnings += [replace(warning, text=f"{log.name}: {warning.text}") for warning in warnings]
         self._changed.set()
@@ -134,6 +150,8 @@ class Collector:
 
     def finish(self) -> list[RunWarning]:
         """Emits the remaining intervals; returns warnings about missing data and skewed clocks."""
+        for log in self.workers.values():
+            self._place(log)
         self._emit(None)
         for log in self.workers.values():
             self._warnings += _doubts(log)
@@ -176,7 +194,14 @@ def _doubts(log: WorkerLog) -> Iterator[RunWarning]:
             remedy="see the logs of the master and of that worker",
             invalidates=True,
         )
-    if SKEW_S < abs(log.behind_s) < math.inf:
+    if (off_s := (log.shift_s or 0) - log.behind_s) > SKEW_S:
+        yield RunWarning(
+            name="clock-skew",
+            text=f"the first messages of {log.name} came late, so its figures stand {off_s:.1f} s too late "
+            "beside those of other workers",
+            remedy="see what held up the network, that worker or the master; synchronize the hosts' clocks (NTP)",
+        )
+    elif SKEW_S < abs(log.behind_s) < math.inf:
         which = "behind" if log.behind_s > 0 else "ahead of"
         yield RunWarning(
             name="clock-skew",

@@ -54,7 +54,9 @@ class UserHandle(Completion):
         if blocked or self.task is None:
             self.finish(None, None)
         else:
-            self.task.get_loop().call_soon_threadsafe(self.task.cancel)
+            loop = self.task.get_loop()
+            loop.call_soon_threadsafe(self.args[0]._kill)  # so that what it leaves undone is no failure
+            loop.call_soon_threadsafe(self.task.cancel)
             gevent.spawn_later(PATIENCE_S / 2, self.kill, block=False)
 
     def join(self, timeout: float | None = None) -> None:

@@ -18,6 +18,8 @@ from wsload.measure.names import OTHER, Kind
 
 LONGEST_KIND: Final = 100
 """Longer kinds of failure are cut to this many characters."""
+FARTHEST_MS: Final = 1e12
+"""Longer times are cut to this one, which is out of range too, and in ns fits into 64 bits."""
 
 
 class _Recorded(str):
@@ -45,7 +47,7 @@ class OtherRequests:
         if request_type is TYPE or isinstance(request_type, _Recorded):
             return
         timed = isinstance(response_time, int | float) and 0 <= response_time < math.inf
-        time_ns = int(response_time * 1e6) if timed else -1
+        time_ns = int(min(response_time, FARTHEST_MS) * 1e6) if timed else -1
         self._fired.append((str(request_type), str(name), time_ns, _kind_of(exception)))
         if not self._scheduled:  # two threads may both see this; the second call then finds nothing
             self._scheduled = True

@@ -23,6 +23,7 @@ from wsload.judge.run.verdict import Judgement, judge
 from wsload.judge.run.watch import Watch
 from wsload.load.options.settings import Settings
 from wsload.load.run.measured import Measured
+from wsload.load.run.steady import SteadyClock
 from wsload.load.run.workload import workload
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval, Totals
@@ -93,15 +94,17 @@ class Run:
         self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
         """The processes that make the load: this one, unless a master replaces it."""
         self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
+        self.clock = SteadyClock()
         self.writer = RunWriter.create(
             settings.results,
             build=settings.build or "dev",
             target=target(environment, settings),
             options=vars(environment.parsed_options or Namespace()),
-            started_at=time.time(),
+            started_at=self.clock.now(),
             workload=workload(environment.user_classes, settings),
         )
-        self.measured = Measured(self.writer.info.started_at, settings.warm_up_s, self.writer.totals)
+        started_at, ramp = self.writer.info.started_at, settings.warm_up_ramp
+        self.measured = Measured(started_at, settings.warm_up_s, self.writer.totals, ramp=ramp)
         """The figures of the window so far."""
         self._live = LiveView(lambda: self.measured.totals, charted=environment.web_ui is not None)
         self._shown: tuple[object, dict[str, Any]] = None, {}
@@ -146,12 +149,11 @@ class Run:
 
     def reset(self, at: float) -> None:
         """Starts the measured window at this time (seconds since the epoch)."""
-        self.measured.begin(at)
+        self.measured.reset(at)
 
     def ramped_up(self, at: float) -> None:
-        """Locust has started all users."""
-        if self._settings.warm_up_ramp:
-            self.reset(at + ARRIVAL_S)
+        """Locust has started all users, as it does again whenever their number changes."""
+        self.measured.ramped_up(at + ARRIVAL_S)
 
     def live(self, since: int, name: str = "") -> dict[str, Any]:
         """The run so far, for the live page; see `LiveView.snapshot`."""

@@ -48,7 +48,8 @@ class DeclaredUser(LocustUser):
     """Close codes with which the server may end a connection without causing a failure."""
     overlap: bool = True
     """In an open workload: whether a task that is due starts while the previous one is still running. Otherwise it
-    waits for its turn, but its response time still counts from when it was due, so the wait counts as the server's."""
+    waits for its turn, but its response time still counts from when it was due, so the wait counts as the server's,
+    except for what wsload itself added to it."""
 
     _feeds: ClassVar[dict[str, Feed[Any]]] = {}
     """The class's feeds, by attribute name."""

@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, Final
 
-from wsload.load.users.here import Due, current_due
+from wsload.load.users.here import Due, current_due, this_task
 from wsload.load.users.process import ProcessContext
+from wsload.load.users.turns import Turns
 from wsload.measure.names import TOO_LATE, TOO_MANY
 
 GRACE_NS: Final = 50_000_000
@@ -30,7 +32,7 @@ class DueTasks:
     while the previous one is running; ``on_end`` is called with an exception in a task that ends the user.
     """
 
-    __slots__ = ("_free_ns", "_on_end", "_overlap", "_queue", "_step", "_stopped", "_subject",
+    __slots__ = ("_on_end", "_queue", "_step", "_stopped", "_subject", "_turns",
                  "context", "running")  # fmt: skip
 
     def __init__(
@@ -45,11 +47,10 @@ class DueTasks:
         self.context = context
         self._step = step
         self._subject = subject
-        self._overlap = overlap
         self._on_end = on_end
         self._stopped: asyncio.Future[None] = context.engine.loop.create_future()
         self._queue: deque[int] = deque()
-        self._free_ns = 0
+        self._turns = None if overlap else Turns(context.engine.recorder.lateness)
         self.running: set[asyncio.Task[None]] = set()
         """The tasks that are running."""
 
@@ -66,6 +67,8 @@ class DueTasks:
         finally:
             self.stop()
             leave()
+            own = 0 if self._turns is None else min(self._turns.missed(), len(self._queue))
+            self._count_missed([self._queue.popleft() for _ in range(own)], TOO_LATE)
             self._count_missed(self._queue, WAITED)
             self._queue.clear()
         if self.running:
@@ -120,7 +123,7 @@ class DueTasks:
             self._count_missed((due_ns,), TOO_LATE)
         elif len(self.running) + len(self._queue) >= self.context.settings.max_in_flight:
             self._unsent(TOO_MANY)
-        elif self._overlap or not self.running:
+        elif self._turns is None or not self.running:
             self._begin(due_ns)
         else:
             self._queue.append(due_ns)
@@ -130,23 +133,27 @@ class DueTasks:
         self._unsent(TOO_LATE, count)
 
     def _begin(self, due_ns: int) -> None:
-        task = self.context.engine.loop.create_task(self._run_due(due_ns))
+        engine = self.context.engine
+        due = Due(due_ns, engine.recorder.lateness)
+        task = engine.loop.create_task(self._run_due(due))
         self.running.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(partial(self._finished, due))
 
-    async def _run_due(self, due_ns: int) -> None:
-        # A task that had to wait for the previous one was not delayed by the load generator.
-        lag_ns = _now_ns() - max(due_ns, self._free_ns)
-        self.context.engine.recorder.values["send_lag"].append(lag_ns)
-        current_due.set(Due(due_ns, lag_ns))
+    async def _run_due(self, due: Due) -> None:
+        now_ns = _now_ns()
+        due.lag_ns = now_ns - due.due_ns if self._turns is None else self._turns.begin(due.due_ns, now_ns)
+        due.task = this_task()
+        self.context.engine.recorder.values["send_lag"].append(due.lag_ns)
+        current_due.set(due)
         await self._step()
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, due: Due, task: asyncio.Task[None]) -> None:
+        due.end()
         self.running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_end(error)
-        if not self._overlap:
-            self._free_ns = _now_ns()
+        if self._turns is not None:
+            self._turns.end(due, _now_ns())
             if self._queue and not self._stopped.done():
                 self._begin(self._queue.popleft())
 

@@ -1,75 +1,197 @@
-"""What belongs to the task that runs here: when it was due, its steps' waits, and whether it greets a connection.
+"""What belongs to the task that runs here: when it was due, wsload's own waits, and whether it greets a connection.
 
-All three are in its context, so that what it starts, in copies of that, has them too.
+All are in its context, so that what it starts, in copies of that, has them too.
+
+wsload's own waits, such as that for surplus answers before a close, are not part of what the service takes. Those in
+the measured task itself are left out. A task that it has started may wait while the measured task waits for it, or for
+something else, and nobody can tell which; so such a wait counts as a possible delay by the load generator.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Final
 
+from wsload.measure.lateness import Lateness
 
-class Due:
-    """When a task of an open workload was due."""
-
-    __slots__ = ("due_ns", "lag_ns")
-
-    def __init__(self, due_ns: int, lag_ns: int) -> None:
-        self.due_ns = due_ns
-        self.lag_ns = lag_ns
-        """How late the load generator started the task."""
-
-    def take(self, now_ns: int) -> tuple[int, int]:
-        """When the message sent now was due, and how late its task started, in ns; a second call no longer knows."""
-        found = (self.due_ns or now_ns), self.lag_ns
-        self.due_ns = self.lag_ns = 0
-        return found
+_now_ns = time.monotonic_ns
 
 
-NEVER_DUE: Final = Due(0, 0)
-current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
-"""The due time of the task in this context; `NEVER_DUE` in a closed workload."""
+def this_task() -> int:
+    """Identifies the current task while it runs; a reference to it would be a cycle. A thread or a hook has none."""
+    try:
+        return id(asyncio.current_task())
+    except RuntimeError:
+        return id(None)
 
 
 class Lingering:
-    """The waits during one step, in its own task and in those that it started; times are monotonic, in ns."""
+    """The waits during a step or due task, in its own task and in those that it started; times are monotonic, in ns."""
 
-    __slots__ = ("_at_once", "_since_ns", "outer", "periods")
+    __slots__ = ("_at_once", "_beside", "_since_ns", "outer", "periods", "task")
 
-    def __init__(self, outer: Lingering | None) -> None:
+    def __init__(self, outer: Lingering | None, task: int) -> None:
         self.outer = outer
         """That of the step around this one."""
+        self.task = task
+        """Its own task, see `this_task`; 0 when it is over."""
         self.periods: list[tuple[int, int]] = []
-        """Start and end of each wait. They don't overlap: while two connections linger, the time counts once."""
+        """Start and end of each wait in its own task."""
+        self._beside: list[tuple[int, int]] = []
+        """Start and end of the times in which other tasks lingered. They don't overlap."""
         self._at_once = 0
         self._since_ns = 0
 
-    def begin(self, now_ns: int) -> None:
-        """A connection begins to linger."""
-        if not self._at_once:
-            self._since_ns = now_ns
-        self._at_once += 1
+    def begin(self, task: int, now_ns: int) -> None:
+        """A wait begins in this task."""
+        if task != self.task:
+            if not self._at_once:
+                self._since_ns = now_ns
+            self._at_once += 1
 
-    def end(self, now_ns: int) -> None:
-        """A connection has lingered. Others may still do so, but perhaps no task is waiting for them."""
-        self.periods.append((self._since_ns, now_ns))
-        self._since_ns = now_ns
-        self._at_once -= 1
+    def end(self, task: int, began_ns: int, now_ns: int) -> None:
+        """A wait in this task has ended."""
+        if task == self.task:
+            self.periods.append((began_ns, now_ns))
+        else:
+            self._at_once -= 1
+            if not self._at_once:
+                self._beside.append((self._since_ns, now_ns))
+
+    def rest(self, from_ns: int, to_ns: int, lag_ns: int, lateness: Lateness) -> tuple[int, int]:
+        """How long the step or task has taken without the waits, and by how much of that it was late, at most.
+
+        ``to_ns`` is now; ``lag_ns`` is how late it began, at most.
+        """
+        beside = list(self._only_beside(to_ns))
+        late_ns = lag_ns + lateness.within(from_ns + lag_ns, to_ns) + _length(beside)
+        late_ns -= sum(lateness.within(*period) for period in (*self.periods, *beside))
+        return to_ns - from_ns - _length(self.periods), late_ns
+
+    def _only_beside(self, now_ns: int) -> Iterator[tuple[int, int]]:
+        """The times until now in which other tasks lingered, while its own did not."""
+        beside = [*self._beside, (self._since_ns, now_ns)] if self._at_once else self._beside
+        for start_ns, end_ns in beside:
+            for own_start_ns, own_end_ns in self.periods:
+                if start_ns < own_start_ns:
+                    yield start_ns, min(own_start_ns, end_ns)
+                start_ns = max(start_ns, own_end_ns)
+                if start_ns >= end_ns:
+                    break
+            else:
+                yield start_ns, end_ns
+
+
+def _length(periods: Iterable[tuple[int, int]]) -> int:
+    return sum(end_ns - start_ns for start_ns, end_ns in periods)
 
 
 current_lingering: ContextVar[Lingering | None] = ContextVar("current_lingering", default=None)
 """The waits of the innermost step in this context; tasks that the step starts share it."""
 
 
-def around_here() -> list[Lingering]:
-    """The waits of every step in this context, innermost first."""
+class Due:
+    """When a task of an open workload was due."""
+
+    __slots__ = ("_lateness", "_waits", "due_ns", "lag_ns", "task")
+
+    def __init__(self, due_ns: int, lateness: Lateness) -> None:
+        self.due_ns = due_ns
+        """0 when it has been taken."""
+        self.lag_ns = 0
+        """How late the load generator started the task, at most."""
+        self.task = 0
+        """The task, see `this_task`; 0 before and after it."""
+        self._lateness = lateness
+        self._waits: Lingering | None = None  # created when needed
+
+    def take(self, now_ns: int) -> tuple[int, int]:
+        """See `counted`, for the message sent now; a second call no longer knows when the task was due."""
+        found = (self.due_ns or now_ns, self.lag_ns) if self._waits is None else self.counted(now_ns)
+        self.due_ns = self.lag_ns = 0
+        return found
+
+    def counted(self, now_ns: int) -> tuple[int, int]:
+        """From when to count what begins now, and by how much the load generator may have delayed it since, in ns.
+
+        That is when the task was due, later by what the task itself has lingered; or now, if that was taken already.
+        """
+        due_ns, lag_ns, waits = self.due_ns, self.lag_ns, self._waits
+        if not due_ns or waits is None:
+            return due_ns or now_ns, lag_ns
+        if waits.task != this_task():
+            return due_ns, now_ns - due_ns  # which of the waits this task has waited for is unknown
+        time_ns, late_ns = waits.rest(due_ns, now_ns, lag_ns, self._lateness)
+        return now_ns - time_ns, min(late_ns, time_ns)
+
+    def void(self) -> None:
+        """What is sent from now on does not count from when the task was due."""
+        self.due_ns = self.lag_ns = 0
+
+    def end(self) -> None:
+        """The task has ended: what it left running owes nothing to it."""
+        self.void()
+        self.task = 0
+
+    def waiting(self) -> Lingering:
+        """Where to note wsload's own waits during the task."""
+        if self._waits is None:
+            self._waits = Lingering(None, self.task)
+        return self._waits
+
+    def held_up_ns(self, from_ns: int, now_ns: int) -> int:
+        """How much of the time since ``from_ns``, from before the task's start, it may have waited for wsload."""
+        if self._waits is None:
+            return self._lateness.within(from_ns, now_ns)
+        time_ns, late_ns = self._waits.rest(from_ns, now_ns, 0, self._lateness)
+        return now_ns - from_ns - time_ns + late_ns
+
+
+NEVER_DUE: Final = Due(0, Lateness())
+current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
+"""The due time of the task in this context; `NEVER_DUE` in a closed workload."""
+
+
+@contextlib.contextmanager
+def nothing_due() -> Iterator[None]:
+    """Copies of the context that are made in this block, for callbacks and tasks, have no due time."""
+    before = current_due.get()
+    current_due.set(NEVER_DUE)
+    try:
+        yield
+    finally:
+        current_due.set(before)
+
+
+def _around_here() -> list[Lingering]:
+    """The waits of every step in this context, innermost first, and of the due task."""
     found, each = [], current_lingering.get()
     while each is not None:
-        found.append(each)
+        if each.task:
+            found.append(each)
         each = each.outer
+    due = current_due.get()
+    if due.task:
+        found.append(due.waiting())
     return found
+
+
+@contextlib.contextmanager
+def left_out() -> Iterator[None]:
+    """The time in this block is wsload's own doing, not part of any time that is measured around it."""
+    waits, task, began_ns = _around_here(), this_task(), _now_ns()
+    for each in waits:
+        each.begin(task, began_ns)
+    try:
+        yield
+    finally:
+        ended_ns = _now_ns()
+        for each in waits:
+            each.end(task, began_ns, ended_ns)
 
 
 _here: ContextVar[object] = ContextVar("_here", default=None)

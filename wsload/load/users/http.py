@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from wsload.errors import HttpError, UsageError
 from wsload.load.users.compat import http_library
-from wsload.load.users.here import current_due
+from wsload.load.users.here import current_due, left_out
 from wsload.load.users.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import split, unix_target
@@ -89,18 +89,24 @@ class Http(Tally):
         failure.
         """
         path = _path_of(url)
-        client = self._client or await self._made()
+        sent_ns = _now_ns()
+        due_ns, lag_ns = current_due.get().take(sent_ns)
+        client = self._client
+        if client is None:
+            lag_ns += self.recorder.lateness.within(due_ns + lag_ns, sent_ns)
+            with left_out():
+                client = await self._made()
+            began_ns, sent_ns = sent_ns, _now_ns()
+            due_ns += sent_ns - began_ns  # making the client is no part of the call
         figures = self.declare(name or f"{method} {path}", Kind.REQUEST)
         allowed_s = self.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
-        sent_ns = _now_ns()
-        due_ns, _ = current_due.get().take(sent_ns)
         self.recorder.count.requests += 1
         self._calls += 1
         try:
             async with asyncio.timeout(allowed_s):
                 response = await client.request(method, url, **what)
         except asyncio.CancelledError:
-            self.lost(figures, due_ns, UNANSWERED if self._user._life.ending else CANCELLED)
+            self.lost(figures, due_ns, UNANSWERED if self._user._life.cut_short else CANCELLED)
             raise
         except Exception as error:
             kind, detail = _kind_of(error)
@@ -114,13 +120,13 @@ class Http(Tally):
         try:
             refused = (check or _status)(response)
         except Exception as error:
-            self._refused(figures, type(error).__name__, due_ns, now_ns, response)
+            self._refused(figures, type(error).__name__, due_ns, lag_ns, now_ns, response)
             raise
         if refused is not None:
             detail = _first_line(response)
-            kind = self._refused(figures, refused, due_ns, now_ns, response, detail)
+            kind = self._refused(figures, refused, due_ns, lag_ns, now_ns, response, detail)
             raise HttpError(kind, detail, response=response)
-        self.recorder.timed(figures.name, due_ns, now_ns)
+        self.recorder.timed(figures.name, due_ns, now_ns, lag_ns)
         if self.recorder.detailed:
             self.add_answer(figures, response)
         self.recorder.timed(figures.service, sent_ns, now_ns)
@@ -138,7 +144,7 @@ class Http(Tally):
         if self._client is not None and not self._calls:
             client, self._client = self._client, None
             self._cookies = client.cookies
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), left_out():
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
 
@@ -147,13 +153,14 @@ class Http(Tally):
         figures: Figures,
         kind: str,
         due_ns: int,
+        lag_ns: int,
         now_ns: int,
         response: httpx2.Response,
         detail: str = "",
     ) -> str:
         kind = cut(kind)
         self.recorder.count.refused += 1
-        self.recorder.timed(figures.failed, due_ns, now_ns)
+        self.recorder.timed(figures.failed, due_ns, now_ns, lag_ns)
         self.recorder.failed(figures.name, kind, self.with_details(now_ns - due_ns, response), detail=detail)
         return kind
 

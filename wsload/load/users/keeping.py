@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, WorkloadError
-from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here
+from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here, nothing_due
 from wsload.load.users.opening import USUAL, Opening
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.retries import Retries
@@ -145,7 +145,8 @@ class KeptConnection(Tally):
             due_ns += _now_ns() - began_ns  # the time of on_opening is not part of the opening
             url = asked.full_url(self.owner._resolve(asked.url))
             opener, settings = self.context.opener, asked.settings()
-            connection = await opener.open(url, intended_ns=due_ns, wanted=self.wanted, **settings)
+            with nothing_due():  # the connection's hooks run in copies of this context
+                connection = await opener.open(url, intended_ns=due_ns, wanted=self.wanted, **settings)
         except BaseException as error:
             if self.state is State.OPENING and self._in_charge is mine:
                 ends = isinstance(error, SystemExit | KeyboardInterrupt) or not of_user_class(error)
@@ -160,7 +161,8 @@ class KeptConnection(Tally):
         self.engine.connections += 1
         self._move(Event.OPENED)
         self._began()
-        connection.attach(self)
+        with nothing_due():
+            connection.attach(self)
 
     async def _greet(self, mine: object) -> None:
         if self.main and self.state is State.GREETING:
@@ -187,8 +189,8 @@ class KeptConnection(Tally):
         return self.state is _OPEN or self.state not in UNSETTLED
 
     def wanted(self) -> bool:
-        """Whether the opening in progress is still wanted: it was not closed on purpose, and the user is not ending."""
-        return self.state in UNSETTLED and not self.progress.ending
+        """Whether the opening in progress is still wanted: it was not closed on purpose, and the user not cut short."""
+        return self.state in UNSETTLED and not self.progress.cut_short
 
     async def when_settled(self) -> None:
         """Waits until the connection is open, or no longer wanted."""

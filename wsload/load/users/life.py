@@ -109,9 +109,9 @@ class Life:
             self._task.cancel()
 
     @property
-    def ending(self) -> bool:
-        """Whether the user is stopping, or has stopped."""
-        return self.phase not in (Phase.NEW, Phase.ARRIVING, Phase.RESTING, Phase.BUSY)
+    def cut_short(self) -> bool:
+        """Whether wsload may be cancelling what the user does. While it finishes its task, only its class cancels."""
+        return self.phase in (Phase.ENDING, Phase.LEAVING, Phase.GONE)
 
     async def live(self, arrival_ns: int) -> None:
         """Runs the user to its end. With ``catch_exceptions`` off, then raises the exception of its task, if any."""
@@ -192,7 +192,7 @@ class Life:
                 return
 
     def _go_on(self, phase: Phase) -> None:
-        if self.ending:
+        if self.cut_short or self.phase is Phase.FINISHING:
             raise StopUser
         self.phase = phase
 

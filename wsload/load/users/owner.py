@@ -16,8 +16,8 @@ class Progress(Protocol):
     """Whether the loop has run since a task started."""
 
     @property
-    def ending(self) -> bool:
-        """Whether it is stopping, or has stopped."""
+    def cut_short(self) -> bool:
+        """Whether wsload may be cancelling what it does, rather than its class."""
 
 
 class Owner(Protocol):

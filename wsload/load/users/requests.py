@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
 from wsload.load.users import findings
 from wsload.load.users.findings import Request
-from wsload.load.users.here import around_here, current_due
+from wsload.load.users.here import current_due, left_out
 from wsload.load.users.keeping import KeptConnection
 from wsload.load.users.pairing import Pairing
 from wsload.load.users.process import ProcessContext
@@ -271,11 +271,5 @@ class RequestingConnection(KeptConnection):
                 self.context.long_looks -= 1
                 wait_ns += LONG_LOOK_NS
             wait_ns = min(wait_ns, int(self.context.settings.drain_s * 1e9))
-            steps = around_here()
-            for step in steps:
-                step.begin(began_ns)
-            try:
+            with left_out():
                 await self.engine.timers.sleep_until(began_ns + wait_ns)
-            finally:
-                for step in steps:
-                    step.end(_now_ns())

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.here import Lingering, current_due, current_lingering
+from wsload.load.users.here import Lingering, current_due, current_lingering, this_task
 from wsload.load.users.tally import cut
 from wsload.load.users.ways_out import WAYS_OUT, parts
 from wsload.measure.joined import joined
@@ -20,13 +20,14 @@ UNFINISHED: Final = "unfinished at the end"
 class Step:
     """A composite step, from the start to the end of its ``with`` block."""
 
-    __slots__ = ("_began_ns", "_figures", "_kind", "_lingering", "_user")
+    __slots__ = ("_began_ns", "_figures", "_kind", "_lag_ns", "_lingering", "_user")
 
     def __init__(self, user: Any, name: str) -> None:
         self._user = user
         self._figures = user._socket.declare(name, Kind.STEP)
-        self._kind: str | None = None
+        self._kind: str | None
         self._began_ns = 0
+        self._lag_ns = 0
         self._lingering: Lingering
 
     def failed(self, kind: str) -> None:
@@ -34,30 +35,34 @@ class Step:
         self._kind = cut(kind)
 
     def __enter__(self) -> Self:
-        self._lingering = Lingering(current_lingering.get())
+        self._kind = None
+        self._lingering = Lingering(current_lingering.get(), this_task())
         current_lingering.set(self._lingering)
-        self._began_ns = current_due.get().due_ns or time.monotonic_ns()
+        self._began_ns, self._lag_ns = current_due.get().counted(time.monotonic_ns())
         return self
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         now_ns = time.monotonic_ns()
-        current_lingering.set(self._lingering.outer)
-        current_due.get().take(0)  # requests after the step don't count from when the task was due
+        lingering = self._lingering
+        current_lingering.set(lingering.outer)
+        lingering.task = 0
+        current_due.get().void()  # requests after the step don't count from when the task was due
         socket = self._user._socket
         recorder = socket.recorder
         kind, detail = self._kind, ""
         if kind is None and error is not None:
             error = parts(error)[-1]
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.ending):
+            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.cut_short):
                 recorder.add(joined(self._figures.name, UNFINISHED))
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
             detail = error.detail if isinstance(error, WorkloadError) else str(error)
         metric = self._figures.name if kind is None else self._figures.failed
-        time_ns = recorder.timed(metric, self._began_ns, now_ns, without=self._lingering.periods)
+        time_ns, late_ns = lingering.rest(self._began_ns, now_ns, self._lag_ns, recorder.lateness)
+        recorder.spent(metric, time_ns, late_ns)
         if kind is not None:
             recorder.failed(self._figures.name, kind, socket.with_details(time_ns), detail=detail)
         elif recorder.detailed:

@@ -86,7 +86,7 @@ class Tally:
 
     def count_unsent(self, name: str, kind: str) -> None:
         """Counts a request that was due but could not be sent."""
-        current_due.get().take(0)
+        current_due.get().void()
         self.recorder.count.unsent += 1
         self.recorder.failed(name, kind, self.with_details(-1))
 

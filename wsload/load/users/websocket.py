@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from operator import index
-from typing import Any
+from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
@@ -17,6 +17,11 @@ from wsload.load.users.socket import Socket
 from wsload.load.users.steps import Step
 from wsload.load.users.tally import Check
 from wsload.measure.names import Kind
+
+MOST_AT_ONCE: Final = 10**15
+"""What a user class may add to a counter in one call."""
+FARTHEST_S: Final = 1e9
+"""Times that a user class records are taken to be no farther than this from 0: in ns they fit into 64 bits."""
 
 _now_ns = time.monotonic_ns
 
@@ -158,25 +163,33 @@ class WebSocketUser(DeclaredUser):
 
         The time counts from when the task was due, or else from the start of the block. An exception in the block is
         a failure of that name, and so is ``step.failed("sold out")``; then the time is recorded as ``name.failed``.
-        The moment for which a `close` in the block waits for surplus answers is left out, also in tasks that it starts.
+        wsload's own waits in the block are left out, such as that of a `close` for surplus answers. If they are in a
+        task that the block started, it may have waited for them or not, so the time is marked as perhaps too long.
         """
         return Step(self, name)
 
     def record(self, name: str, seconds: float) -> None:
         """Records a time of your own under this name, which gets percentiles like any other.
 
-        Raises `UsageError` for the name of a request or a step.
+        A time below 0, or of more than 73 minutes, is counted as out of range. Raises `UsageError` for the name of a
+        request or a step, and for NaN.
         """
+        if seconds != seconds:
+            raise UsageError(f"record({name!r}, {seconds}): that is no number of seconds")
+        within = min(max(seconds, -FARTHEST_S), FARTHEST_S)
         socket: Socket = self._socket
-        socket.recorder.values[socket.declare(name, Kind.VALUE).name].append(round(seconds * 1e9))
+        socket.recorder.values[socket.declare(name, Kind.VALUE).name].append(round(within * 1e9))
 
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter of your own. Adding 0 declares it, so that ``--ws-check "gaps < 1"`` can find it.
 
-        Raises `UsageError` for a reserved name.
+        Raises `UsageError` for a reserved name, and for a number below 0 or above 10¹⁵.
         """
+        added = index(number)
+        if not 0 <= added <= MOST_AT_ONCE:
+            raise UsageError(f"count({name!r}, {added}): a number from 0 to {MOST_AT_ONCE:,} can be added")
         recorder = self._context.engine.recorder
         try:
-            recorder.add(recorder.counter(name), index(number))
+            recorder.add(recorder.counter(name), added)
         except ValueError as error:
             raise UsageError(str(error)) from None

@@ -45,8 +45,6 @@ _CALLED: Final = {
     "ping_s": "ping interval, s",
 }
 """What the parts of a recorded workload are called here."""
-_DEFAULT_REQUEST: Final = "message"
-"""The request of older runs, which did not store names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +141,13 @@ def _read(
     if window is not None and info.trust is not None:
         info = replace(info, window=window, trust=judge_anew(info, watch).trust)
     doubt = unusable(info, run.problems) or damage
-    outcomes = outcomes_of(totals)
     return ComparedRun(
         figures=RunFigures(
             name=name,
             side=side,
             started_s=info.started_at,
-            outcomes=outcomes,
-            requests=_requests(totals) or frozenset({_DEFAULT_REQUEST} & outcomes.keys()),
+            outcomes=outcomes_of(totals),
+            requests=_requests(totals),
             trusted={} if force else _trust(info),
             valid=force or not doubt,
             stage=stage,

@@ -1,0 +1,234 @@
+"""From when times in a due task count: from its due time, but never with wsload's own waits unless that is marked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from world import World, echo, world
+
+from wsload import WebSocketUser, constant_rate, task
+from wsload.load.users.requests import LONG_LOOK_NS
+from wsload.measure.names import UNLAGGED
+
+MS = 1_000_000
+LONG_LOOK_S = LONG_LOOK_NS / 1e9
+
+
+@pytest.fixture
+def w() -> Iterator[World]:
+    with world() as made:
+        yield made
+
+
+def live(w: World, body: Callable[[Any], Awaitable[None]], **attributes: Any) -> None:
+    """Lives a user that does this in one due task."""
+
+    class Once(WebSocketUser):
+        abstract = True
+        wait_time = constant_rate(5)
+
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+            await body(self)
+
+    w.live(type("User", (Once,), attributes))
+
+
+async def asked(user: Any) -> None:
+    """As on_start: gives the connection a reason to linger."""
+    await user.round_trip("hello", name="hello")
+
+
+def least(w: World, metric: str) -> int:
+    return w.record().histograms[metric].min_ns
+
+
+@pytest.mark.parametrize("way", ["request", "step"])
+def test_what_a_due_task_lingered_before_is_no_part_of_its_first_time(w: World, way: str) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await user.close()
+        await user.connect()
+        if way == "request":
+            await user.round_trip("x")
+        else:
+            with user.measure("message"):
+                await asyncio.sleep(0.05)
+
+    live(w, body, on_start=asked)
+    assert least(w, "message") < LONG_LOOK_NS
+    assert w.count("close") == 2
+
+
+@pytest.mark.parametrize("way", ["request", "step"])
+def test_what_another_task_lingers_meanwhile_is_marked_since_it_may_not_have_mattered(
+    w: World, way: str
+) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def body(user: Any) -> None:
+        lingering = asyncio.create_task(user.close())
+        other = await user.open("/other")
+        await asyncio.sleep(LONG_LOOK_S)
+        if way == "request":
+            await other.round_trip("x")
+        else:
+            with user.measure("message"):
+                await asyncio.sleep(0.05)
+        await lingering
+
+    live(w, body, on_start=asked)
+    assert least(w, "message") >= LONG_LOOK_NS
+    assert least(w, "message" + UNLAGGED) < LONG_LOOK_NS / 2
+
+
+def test_a_task_that_did_not_wait_while_its_maker_lingered_is_not_too_fast(w: World) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def body(user: Any) -> None:
+        async def later() -> None:
+            await asyncio.sleep(1.5 * LONG_LOOK_S)
+            await other.round_trip("x")
+
+        other = await user.open("/other")
+        child = asyncio.create_task(later())
+        await user.close()
+        await child
+
+    live(w, body, on_start=asked)
+    assert least(w, "message") >= 1.5 * LONG_LOOK_NS
+    assert least(w, "message" + UNLAGGED) < LONG_LOOK_NS / 2
+
+
+def test_only_the_first_request_counts_from_the_due_time_whoever_lingered(w: World) -> None:
+    w.context.long_looks = 1
+    w.serve()
+
+    async def body(user: Any) -> None:
+        other = await user.open("/other")
+        await other.round_trip("x")
+        await user.close()
+        await other.round_trip("y", name="second")
+
+    live(w, body, on_start=asked)
+    assert w.count("second") == 1 and w.record().histograms["second"].max_ns < LONG_LOOK_NS / 2
+
+
+# Who else may not count from it
+
+
+async def ticks_and_echoes(connection: ServerConnection) -> None:
+    """Pushes a tick, and answers each message with itself."""
+    await connection.send("tick")
+    await echo(connection)
+
+
+@pytest.mark.parametrize("how", ["request", "step in a task"])
+@pytest.mark.parametrize("which", ["main", "further"])
+@pytest.mark.parametrize("slow", ["opening", "tick"])
+def test_what_a_hook_does_counts_from_then_whichever_task_opened_its_connection(
+    w: World, slow: str, which: str, how: str
+) -> None:
+    """Also if a message came with the opening, so that the hook is called in the task itself."""
+
+    async def push(connection: ServerConnection) -> None:
+        if slow == "tick":
+            await asyncio.sleep(0.5)
+        await ticks_and_echoes(connection)
+
+    async def process_request(*_: Any) -> None:
+        if slow == "opening":
+            await asyncio.sleep(0.5)
+
+    w.serve(push, process_request=process_request)
+    acknowledged = asyncio.Event()
+
+    async def in_a_task(user: Any) -> None:
+        with user.measure("ack"):
+            await asyncio.sleep(0.01)
+        acknowledged.set()
+
+    def on_tick(user: Any, message: str) -> None:
+        if message != "tick":
+            return
+        if how == "request":
+            answer = opened[0].request("ack", key="ack", name="ack")
+            answer.add_done_callback(lambda _: acknowledged.set())
+        else:
+            tasks.append(asyncio.create_task(in_a_task(user)))
+
+    opened: list[Any] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    def key_of(_: Any, message: str) -> str | None:
+        return message if message == "ack" else None
+
+    async def body(user: Any) -> None:
+        if which == "main":
+            opened.append(user)
+            await user.connect()
+            await acknowledged.wait()
+        else:
+            opened.append(user.open("/feed", on_message=lambda message: on_tick(user, message)))
+            async with opened[0]:
+                await acknowledged.wait()
+
+    live(w, body, auto_connect=False, key_of=key_of, on_message=on_tick)
+    assert w.record().histograms["ack"].max_ns < 400 * MS
+
+
+def test_what_a_task_left_running_counts_from_when_it_asks(w: World) -> None:
+    w.serve()
+    left: list[asyncio.Task[None]] = []
+
+    async def later(user: Any) -> None:
+        await asyncio.sleep(0.5)
+        await user.round_trip("x", name="later")
+
+    async def body(user: Any) -> None:
+        left.append(asyncio.create_task(later(user)))
+
+    async def on_stop(user: Any) -> None:
+        await left[0]
+
+    live(w, body, on_stop=on_stop)
+    assert w.record().histograms["later"].max_ns < 400 * MS
+
+
+def test_a_task_that_was_left_to_ask_at_once_counts_from_the_due_time(w: World) -> None:
+    w.serve()
+    left: list[asyncio.Task[None]] = []
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        left.append(asyncio.create_task(asked(user)))
+
+    async def on_stop(user: Any) -> None:
+        await left[0]
+
+    live(w, body, on_stop=on_stop)
+    assert least(w, "hello") >= 99 * MS
+
+
+def test_what_on_connect_asks_in_a_due_task_counts_from_the_due_time(w: World) -> None:
+    """It is the first request of that task."""
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        await user.connect()
+
+    async def on_connect(user: Any) -> None:
+        await user.round_trip("hello", name="hello")
+
+    live(w, body, auto_connect=False, on_connect=on_connect)
+    assert least(w, "hello") >= 99 * MS
