@@ -243,8 +243,10 @@ class KeptConnection(Tally):
         """
         if self.state in CONNECTED:
             self._move(Event.DROP)
-        if self.connection is not None and self.state in (State.DROPPING, State.CLOSING):
-            self.connection.abort()
+        elif self.state is not State.CLOSING:
+            return
+        assert self.connection is not None
+        self.connection.abort()
 
     def abort(self) -> None:
         """Drops the connection without a closing handshake, and without reconnecting."""
