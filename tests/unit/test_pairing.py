@@ -15,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.pairing import Doubt, Kind, Pairing, Request
+from wsload.load.users.findings import Doubt, Kind, Request
+from wsload.load.users.pairing import Pairing
 from wsload.load.users.recent import REMEMBERED
+from wsload.load.users.rules import LONG
+from wsload.load.users.rules import REMEMBERED as REMEMBERED_ANSWERS
 from wsload.measure.names import Figures
 
 NAME = Figures.of("ask")
@@ -43,12 +46,16 @@ class Client:
         self.given: dict[int, Message] = {}
         """The answer that each request was given, by its number."""
         self.kinds: list[Kind] = []
+        self.overlapped: set[str] = set()
+        """Names of requests whose answer only the order tells, although several were outstanding."""
+        self.now_ns = 0
 
     def ask(
         self, *, key: object = None, match: Callable[[Any], object] | None = None, name: Figures = NAME
     ) -> int:
         number = len(self.requests)
-        request = Request(name, number, number)
+        self.now_ns += 1
+        request = Request(name, self.now_ns, self.now_ns)
         request.data = f"ask {number}"
         if key is None:
             self.pairing.add_in_order(request, match)
@@ -58,14 +65,25 @@ class Client:
         self.requests.append(request)
         return number
 
-    def take(self, message: Message, key: object = None) -> Kind:
+    def arrive(self) -> int:
+        """When a message arrives now."""
+        self.now_ns += 1
+        return self.now_ns
+
+    def take(self, message: Message, key: object = None, at_ns: int | None = None) -> Kind:
+        """Takes a message that arrives now, or arrived at ``at_ns`` and had to wait."""
         idle = not self.pairing.outstanding
-        found = self.pairing.receive(message, key)
+        at_ns = self.arrive() if at_ns is None else at_ns
+        found = self.pairing.receive(message, key, at_ns)
         assert self.pairing.error is None
         assert (found.kind is Kind.ANSWER) == (found.request is not None)
         if found.request is not None:
-            assert not idle, "a message that was there before the request is never its answer"
+            assert not idle and found.request.sent_ns < at_ns, (
+                "what was there before the request is never its answer"
+            )
             self.given[self.requests.index(found.request)] = message
+            if found.overlapped:
+                self.overlapped.add(found.request.figures.name)
         if found.mixed_up:
             self.lose_connection()
         self.kinds.append(found.kind)
@@ -273,6 +291,194 @@ def test_one_request_and_a_push_before_its_answer_are_enough(shape: str) -> None
     assert client.doubted == client.mistaken == {"ask"}
 
 
+@pytest.mark.parametrize("shape", [*GENERAL, "a key"])
+@given(st.data())
+def test_what_waited_to_be_read_while_requests_were_sent_answers_none_of_them(
+    shape: str, data: st.DataObject
+) -> None:
+    """The server answers in order and pushes, with a key at most when no request has it; messages are read later."""
+    client, unanswered, arrived = Client(), deque(), deque()
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "answer", "push", "read", "read")))
+        if action == "ask" and not (shape == "a key" and client.pairing.outstanding):
+            settings = {"key": "k"} if shape == "a key" else {"match": GENERAL[shape]()}
+            unanswered.append(client.ask(**settings))
+        elif action == "answer" and unanswered:
+            arrived.append((Message("answer", unanswered.popleft()), client.arrive()))
+        elif action == "push" and not (shape == "a key" and unanswered):
+            arrived.append((Message("answer of nobody"), client.arrive()))
+        elif action == "read" and arrived:
+            message, at_ns = arrived.popleft()
+            client.take(message, "k" if shape == "a key" else None, at_ns)
+    while arrived:
+        message, at_ns = arrived.popleft()
+        client.take(message, "k" if shape == "a key" else None, at_ns)
+    while unanswered:
+        client.take(Message("answer", unanswered.popleft()), "k" if shape == "a key" else None)
+    client.give_up_the_rest()
+    assert client.mistaken <= client.doubted
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+def test_what_arrived_before_the_first_request_is_no_reason_for_doubt(shape: str) -> None:
+    client = Client()
+    at_ns = client.arrive()
+    number = client.ask(match=GENERAL[shape]())
+    assert client.take(Message("answer of nobody"), at_ns=at_ns) is Kind.PUSH
+    assert client.take(Message("answer", number)) is Kind.ANSWER
+    client.give_up_the_rest()
+    assert client.pairing.doubts == [] and not client.mistaken
+
+
+# Several kinds of requests on one connection
+
+
+def of_verb(verb: str) -> Callable[[str], bool]:
+    return lambda message: message.startswith(verb)
+
+
+MIXED: dict[str, tuple[Callable[[int], Callable[[Any], object] | None], str]] = {
+    "any": (lambda _: None, "b"),
+    "ok": (lambda _: lambda message: message.startswith("ok"), "ok a"),
+    "ok a": (lambda _: lambda message: message.startswith("ok a"), "ok a again"),
+    "B": (lambda _: TAKERS["a match"][0], "B"),
+    "get": (lambda _: of_verb("get"), "get done"),
+    "set": (lambda _: of_verb("set"), "set done"),
+    "put": (lambda _: of_verb("put"), "put done"),
+    "own": (lambda number: IsNumber(number), "own {}"),
+}
+"""By the name of a request: how its match is made, and how its answers read. Those of verbs share one code."""
+VERBS = ("get", "set", "put")
+PUSHED = ("ok", "ok ready", "ok a", "get x", "set x", "put x", "b", "B", "news")
+
+
+def mixed(data: st.DataObject, names: tuple[str, ...], *, overlap: bool = False) -> Client:
+    """Requests of these kinds, answered in order among pushes; at the end come some of each kind without pushes."""
+    client, coming = Client(), deque()
+    names = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True).map(tuple))
+
+    def ask(name: str) -> None:
+        make_match, text = MIXED[name]
+        number = len(client.requests)
+        client.ask(match=make_match(number), name=Figures.of(name))
+        coming.append(Message(text.format(number), number))
+
+    for _ in range(data.draw(st.integers(1, 40))):
+        action = data.draw(st.sampled_from(("ask", "ask", "come", "come", "push")))
+        if action == "ask" and (overlap or not client.pairing.outstanding):
+            ask(data.draw(st.sampled_from(names)))
+        elif action == "come" and coming:
+            client.take(coming.popleft())
+        elif action == "push":
+            coming.insert(data.draw(st.integers(0, len(coming))), Message(data.draw(st.sampled_from(PUSHED))))
+    for name in (*[None] * 2, *names * 4):
+        while coming:
+            client.take(coming.popleft())
+        if name is not None and not client.pairing.outstanding:
+            ask(name)
+    while coming:
+        client.take(coming.popleft())
+    client.give_up_the_rest()
+    return client
+
+
+@given(st.data())
+def test_one_match_for_several_verbs_is_right_or_doubted_whatever_is_pushed(data: st.DataObject) -> None:
+    client = mixed(data, VERBS)
+    assert client.mistaken <= client.doubted
+
+
+@given(st.data())
+def test_what_another_kind_of_request_was_given_is_right_or_doubted_too(data: st.DataObject) -> None:
+    """One that takes any message, say, was given the surplus answer, and its own is the one too many."""
+    client = mixed(data, tuple(MIXED))
+    assert client.mistaken <= client.doubted
+    assert "own" not in client.mistaken | client.doubted
+
+
+@given(st.data())
+def test_kinds_of_requests_that_overlap_are_right_or_marked(data: st.DataObject) -> None:
+    client = mixed(data, tuple(MIXED), overlap=True)
+    assert client.mistaken <= client.doubted | client.overlapped
+
+
+TAKERS: dict[str, tuple[Callable[[Any], object] | None, str]] = {
+    "no match": (None, "B"),
+    "a match": (lambda message: message in ("ok a", "B"), "B"),
+}
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+@pytest.mark.parametrize("shape", [shape for shape in GENERAL if shape != "no match"])
+def test_who_was_given_anothers_answer_names_the_other_too(shape: str, taker: str) -> None:
+    """What is one too many in the end is an answer that only the last one fits."""
+    client, (match, answer) = Client(), TAKERS[taker]
+    client.ask(name=Figures.of("a"), match=GENERAL[shape]())
+    client.take(Message("answer of nobody"))
+    client.ask(
+        name=Figures.of("b"), match=match and (lambda message: match(message.replace("answer", "ok a")))
+    )
+    client.take(Message("answer", 0))
+    client.take(Message(answer, 1))
+    client.give_up_the_rest()
+    assert client.doubted == client.mistaken == {"a", "b"}
+
+
+def test_who_asked_before_may_still_be_given_anothers_answer() -> None:
+    client, (match, answer) = Client(), TAKERS["a match"]
+    client.ask(name=Figures.of("b"), match=match)
+    client.ask(name=Figures.of("a"), match=lambda message: message.startswith("ok"))
+    client.take(Message("ok ready"))
+    client.take(Message("ok a", 1))
+    client.take(Message(answer, 0))
+    assert client.doubted == client.mistaken == {"a", "b"}
+
+
+def test_who_takes_any_message_but_asked_before_took_nothing_from_later_requests() -> None:
+    client = Client()
+    client.ask(name=Figures.of("log in"))
+    client.take(Message("welcome", 0))
+    for number in range(1, 4):
+        client.ask(match=lambda message: message.startswith("time"))
+        client.take(Message("news"))
+        client.take(Message("time 12:00", number))
+    client.give_up_the_rest()
+    assert client.mistaken == set() and client.doubted == {"log in"}
+
+
+def test_a_surplus_answer_is_not_forgotten_while_matches_seem_to_be_for_one_request() -> None:
+    client = Client()
+    for number, verb in enumerate(("get", "set", "get")):
+        if not number:
+            client.ask(match=of_verb(verb))
+            client.take(Message("get x"))
+            client.take(Message("get done", 0))
+        else:
+            client.ask(match=of_verb(verb))
+            client.take(Message(f"{verb} done", number))
+        assert client.doubted == ({"ask"} if number == 2 else set())
+
+
+@pytest.mark.parametrize("size", [1, 100 * LONG])
+@pytest.mark.parametrize("verbs", range(1, 21))
+def test_a_match_for_many_verbs_in_turn_is_found_to_prove_nothing(verbs: int, size: int) -> None:
+    client = Client()
+    for number in range(8 * verbs):
+        client.ask(match=of_verb(f"verb {number % verbs} "))
+        client.take(Message(f"verb {number % verbs} done {'x' * size}", number))
+    assert client.pairing.by_turn
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1, REMEMBERED_ANSWERS), (100 * LONG, 2)])
+def test_few_answers_are_kept_and_fewer_long_ones(size: int, kept: int) -> None:
+    client = Client()
+    for number in range(100):
+        client.ask(match=IsNumber(number))
+        client.take(Message(f"{'x' * size} {number}", number))
+    (rule,) = client.pairing._rules.values()
+    assert len(rule.matches) == REMEMBERED_ANSWERS and len(rule.answers) == kept
+
+
 # In order, by matches that fit one request only
 
 
@@ -413,7 +619,7 @@ def test_a_match_that_fails_is_said_and_hinders_nobody_else() -> None:
     client = Client()
     client.ask(match=broken)
     client.ask(match=lambda message: "answer" in message)
-    found = client.pairing.receive("answer", None)
+    found = client.pairing.receive("answer", None, client.arrive())
     assert found.request is client.requests[1]
     assert isinstance(client.pairing.error, KeyError)
 
@@ -460,7 +666,7 @@ def test_an_answer_that_quotes_its_own_request_alone_is_proved(
         request = Request(Figures.of("ask"), 0, 0)
         request.data = text
         pairing.add_in_order(request, None)
-    assert [pairing.receive(answer, None).overlapped for answer in answers] == overlapped
+    assert [pairing.receive(answer, None, 1).overlapped for answer in answers] == overlapped
     assert pairing.doubts == []
 
 
@@ -479,11 +685,60 @@ def test_answers_of_requests_that_overlapped_are_right_or_marked(data: st.DataOb
             coming.append(Message(" ".join(["order", *quoted]), number))
         elif coming:
             message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
-            found = client.pairing.receive(message, None)
+            found = client.pairing.receive(message, None, client.arrive())
             assert found.request is not None
             client.given[client.requests.index(found.request)] = message
             if found.overlapped:
                 marked.add(found.request.figures.name)
+    assert client.mistaken <= marked | client.doubted
+
+
+@given(st.data())
+def test_what_is_left_without_an_answer_is_no_doubt_while_the_others_quote_theirs(
+    data: st.DataObject,
+) -> None:
+    """The last requests of an overlap have no answer by the end, or in time."""
+    client, unanswered = Client(), 0
+    match = GENERAL[data.draw(st.sampled_from(sorted(GENERAL)))]
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.booleans()):
+            client.requests[client.ask(match=match())].data = f"order item-{len(client.requests)}"
+            unanswered += 1
+        elif unanswered:
+            number = len(client.requests) - unanswered
+            client.take(Message(f"answer item-{number}", number))
+            unanswered -= 1
+    client.give_up_the_rest()
+    assert client.mistaken == set() and client.pairing.doubts == []
+
+
+@pytest.mark.parametrize("shape", GENERAL)
+@given(st.data())
+def test_answers_that_no_quote_proves_are_right_or_marked_whatever_is_left_without_one(
+    shape: str, data: st.DataObject
+) -> None:
+    """Two kinds of requests overlap; the server drops answers, and quotes requests or not."""
+    client, coming, marked = Client(), [], set()
+    quoting = data.draw(st.booleans())
+    if data.draw(st.booleans()):  # so that it is known from the first that the matches prove nothing
+        client.ask(match=GENERAL[shape]())
+        client.take(Message("answer", 0))
+    for _ in range(data.draw(st.integers(0, 30))):
+        if data.draw(st.booleans()):
+            number = len(client.requests)
+            match = GENERAL[shape]() if data.draw(st.booleans()) else None
+            client.ask(name=Figures.of(f"name {number}"), match=match)
+            client.requests[number].data = f"order item-{number}"
+            if data.draw(st.integers(0, 3)):
+                coming.append(Message(f"answer item-{number}" if quoting else "answer", number))
+        elif coming and client.pairing.outstanding:
+            message = coming.pop(data.draw(st.integers(0, len(coming) - 1)))
+            found = client.pairing.receive(message, None, client.arrive())
+            assert found.request is not None
+            client.given[client.requests.index(found.request)] = message
+            if found.overlapped:
+                marked.add(found.request.figures.name)
+    client.give_up_the_rest()
     assert client.mistaken <= marked | client.doubted
 
 
@@ -502,7 +757,9 @@ def test_what_overlapped_is_forgotten_once_nothing_is_outstanding() -> None:
     for _ in range(2):
         for text in ("order apples", "order pears"):
             client.requests[client.ask()].data = text
-        assert [client.pairing.receive(text, None).overlapped for text in ("apples", "pears")] == [
+        assert [
+            client.pairing.receive(text, None, client.arrive()).overlapped for text in ("apples", "pears")
+        ] == [
             False,
             False,
         ]

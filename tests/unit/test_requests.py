@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from locust import constant
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 from world import World, echo, mute, world
 
 from wsload import ConnectionLost, MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError
@@ -197,6 +198,16 @@ def test_what_is_outstanding_at_the_end_is_waited_for_and_what_has_no_answer_the
 MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = {
     "no key_of": (Quiet, lambda user: user.request("x", key=1), r"User\.request\(\) needs key_of"),
     "no key": (Keyed, lambda user: user.request("x", key=None), r"key can't be None"),
+    "no key on a second connection": (
+        Keyed,
+        lambda user: user.open("/control").request("x", key=None),
+        r"key can't be None",
+    ),
+    "no key on a second connection with a key_of of its own": (
+        Quiet,
+        lambda user: user.open("/control", key_of=len).request("x", key=None),
+        r"key can't be None",
+    ),
     "a name of wsload's": (
         Quiet,
         lambda user: user.round_trip("x", name="open"),
@@ -414,6 +425,41 @@ def test_after_a_time_out_the_connection_is_opened_anew_at_once(w: World) -> Non
     assert "close: closed 1006" not in w.failures(), "wsload dropped it itself"
 
 
+@pytest.mark.parametrize("matches", [True, False])
+def test_a_late_answer_is_never_given_to_another_request_while_the_connection_is_closing(
+    w: World, matches: bool
+) -> None:
+    late = asyncio.Event()
+
+    async def answers_late(connection: ServerConnection) -> None:
+        await connection.recv()
+        await late.wait()
+        with contextlib.suppress(ConnectionClosed):
+            await connection.send("answer 1")
+        await connection.wait_closed()
+
+    w.serve(answers_late)
+    w.context.long_looks = 1
+
+    async def body(user: Any) -> None:
+        def ask(text: str, **more: Any) -> Awaitable[Any]:
+            match = (lambda message, begins="answer": message.startswith(begins)) if matches else None
+            return user.round_trip(text, match=match, **more)
+
+        first, second = ask("ask 1", timeout=0.02), ask("ask 2")
+        closing = asyncio.ensure_future(user.close())
+        with pytest.raises(MessageTimeout):
+            await first
+        late.set()
+        with pytest.raises(ConnectionLost):
+            await second
+        await closing
+
+    run(w, body)
+    assert w.opened == 1 and w.count("message") == 0
+    assert w.failures()["message: timeout"] == 1 and w.count("message.lost") == 2
+
+
 def test_a_match_of_ones_own_needs_no_new_connection_after_a_time_out(w: World) -> None:
     w.serve(numbered)
 
@@ -532,6 +578,32 @@ def greets_after(delay_s: float, answers_after_s: float) -> Callable[[ServerConn
     return handle
 
 
+def test_a_surplus_answer_that_went_to_another_kind_of_request_is_noticed_for_both(w: World) -> None:
+    """A push is taken for the answer to A, which then goes to B, whose own comes when nobody asks for one."""
+
+    async def pushes(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send("ok ready")
+        await connection.recv()
+        await connection.send("ok A")
+        await connection.send("B")
+        await connection.wait_closed()
+
+    w.serve(pushes)
+
+    async def body(user: Any) -> None:
+        assert await user.round_trip("A", name="a", match=starts_ok) == "ok ready"
+        assert await user.round_trip("B", name="b") == "ok A"
+        await w.until(lambda: w.engine.recorder.count.received == 3)
+
+    run(w, body)
+    assert w.counter("a.unpaired") == w.counter("b.unpaired") == 1 == w.counter("unpaired")
+
+
+def starts_ok(message: str) -> bool:
+    return message.startswith("ok")
+
+
 @pytest.mark.parametrize("looks", [0, 3])
 def test_a_greeting_taken_for_the_only_answer_of_a_connection_is_noticed(w: World, looks: int) -> None:
     """Open, ask, close: the answer comes when nobody asks for one any more."""
@@ -569,6 +641,51 @@ def test_only_the_first_closings_wait_for_long(w: World) -> None:
     run(w, body, auto_connect=False)
     assert w.count("close") == 3
     assert w.record().histograms["close"].min_ns < LINGER_NS  # a busy machine may make one of them slow
+
+
+def first_word(message: str) -> str:
+    return message.split()[0]
+
+
+BACKLOG: dict[str, dict[str, Any]] = {
+    "by order": {},
+    "by a match": {"match": lambda message: message.startswith("time")},
+    "by a match that captures": {"match": lambda message, begins="time": message.startswith(begins)},
+    "by a key": {"key": "time"},
+}
+
+
+@pytest.mark.parametrize("told", BACKLOG)
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_message_that_arrived_before_the_send_is_never_the_answer(w: World, told: str, before: int) -> None:
+    """One read with more messages than are handled in one turn: a task that the first one wakes sends in between."""
+    texts = [b"push", *[b"push"] * 118, b"time 12:00", *[b"push"] * 30]
+
+    async def bursts(connection: ServerConnection) -> None:
+        async for number, message in aenumerate(connection):
+            if message == "go":
+                connection.transport.write(b"".join(b"\x81%c%b" % (len(text), text) for text in texts))
+            else:
+                await connection.send(f"time {number}")
+
+    w.serve(bursts)
+
+    async def body(user: Any) -> None:
+        def ask() -> Awaitable[Any]:
+            return user._socket.request("time?", **BACKLOG[told])
+
+        for number in range(before):
+            assert await ask() == f"time {number}"
+        user.send_nowait("go")
+        await user.receive()
+        assert w.engine.recorder.count.received < before + len(texts), "the rest is to come"
+        assert await ask() == f"time {before + 1}"
+
+    run(w, body, **({"key_of": staticmethod(first_word)} if told == "by a key" else {}))
+    assert w.counter("pushes") + w.counter("duplicates") == len(texts)
+    assert w.counter("out_of_range") == 0 and w.count("message") == 1 + before
+    if not before:
+        assert w.counter("unpaired") == 0
 
 
 # Sending and receiving without answers

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import pytest
 from locust.env import Environment
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -52,7 +53,7 @@ class World:
         self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
         self.complaints: list[dict[str, Any]] = []
         """What the loop had to complain of: exceptions that nobody caught."""
-        self.reported: list[Exception] = []
+        self.reported: list[BaseException] = []
         """Errors of user classes that were shown."""
         self.texts: list[str] = []
         """How they were shown."""
@@ -82,7 +83,7 @@ class World:
         )
         self.engine.begin(lambda snapshot: self.totals.add(snapshot.interval()))
 
-    def _report(self, user: Any, error: Exception, text: str) -> None:
+    def _report(self, user: Any, error: BaseException, text: str) -> None:
         self.reported.append(error)
         self.texts.append(text)
 
@@ -121,7 +122,7 @@ class World:
 
         self.run(lives())
         for error in self.reported:
-            if isinstance(error, AssertionError):  # a test's own, in a task or hook
+            if isinstance(error, AssertionError | pytest.fail.Exception):  # a test's own, in a task or hook
                 raise error
         return users[0]
 

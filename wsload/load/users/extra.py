@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.opening import Opening
@@ -14,6 +14,9 @@ from wsload.load.users.socket import Socket
 from wsload.load.users.states import State
 from wsload.load.users.tally import Check
 from wsload.measure.names import MESSAGE
+
+NO_KEY: Final = "a request's key can't be None, which key_of returns for messages that answer no request"
+"""Why a request without a key is refused."""
 
 
 class ExtraSocket:
@@ -93,6 +96,8 @@ class ExtraSocket:
         """As `WebSocketUser.request`, on this connection."""
         if self._socket.key_of is None:
             raise UsageError("request() needs key_of: define it in the user class, or pass it to open()")
+        if key is None:
+            raise UsageError(NO_KEY)
         return self._socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(

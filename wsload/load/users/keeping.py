@@ -224,11 +224,16 @@ class KeptConnection(Settling):
                     await self.connection.close(code, reason)
 
     def recycle(self) -> None:
-        """Drops the connection and reopens it at once, because answers on it can no longer be paired with requests."""
+        """Drops the connection, because answers on it can no longer be paired with requests.
+
+        It is reopened at once, unless it is being closed.
+        """
         if self.state in CONNECTED:
-            assert self.connection is not None
             self._move(Event.DROP)
-            self.connection.abort()
+        elif self.state is not State.CLOSING:
+            return
+        assert self.connection is not None
+        self.connection.abort()
 
     def abort(self) -> None:
         """Drops the connection without a closing handshake, and without reconnecting."""

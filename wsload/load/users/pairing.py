@@ -8,97 +8,14 @@ them, or no match at all, proves nothing; then anything that contradicts the ord
 
 from __future__ import annotations
 
-import enum
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
+from wsload.load.users.findings import Doubt, Found, Kind, Request
 from wsload.load.users.recent import Recent
-from wsload.load.users.rules import (
-    COMPARED,
-    NOTHING,
-    Match,
-    Overlap,
-    Rule,
-    Words,
-    accepts,
-    origin_of,
-    words_of,
-)
-from wsload.measure.names import Figures
-
-
-class Request:
-    """A request: ``due_ns`` is when it was due, ``sent_ns`` when it was sent (monotonic)."""
-
-    # Class attributes save memory, because most requests set no more than five of these.
-    key: Hashable = None
-    match: Match | None = None
-    check: Callable[[Any], str | None] | None = None
-    lag_ns = 0
-    """How late the load generator started the task that sent it."""
-    data: str | bytes = b""
-    """What was sent, if the answer may have to be compared with it."""
-    rule: Rule | None = None
-    """How its answer is recognized, if it has no key."""
-    timer: Any = None
-    """For the caller's use: its own timeout."""
-    waiter: Any = None
-    """For the caller's use: whatever awaits the answer."""
-    _words: Words | None = None
-
-    def __init__(self, figures: Figures, due_ns: int, sent_ns: int) -> None:
-        self.figures = figures
-        self.due_ns = due_ns
-        self.sent_ns = sent_ns
-
-    @property
-    def by_turn(self) -> bool:
-        """Whether only its place in the order identifies its answer, so that a later request might get it instead."""
-        return self.rule is not None and not self.rule.specific
-
-    @property
-    def words(self) -> Words:
-        """The words of what was sent."""
-        if self._words is None:
-            self._words = words_of(self.data)
-        return self._words
-
-
-class Doubt(enum.StrEnum):
-    """Why answers may have gone to the wrong requests."""
-
-    UNASKED = "a message came that no request was waiting for"
-    UNANSWERED = "a request was never answered, though later ones seemed to be"
-    QUOTES_ANOTHER = "an answer quoted a different request from the one whose turn it was"
-    KEY_REUSED = "a key was used again while an answer to its first use could still come"
-
-
-class Kind(enum.Enum):
-    """What a message is."""
-
-    ANSWER = "answer"
-    PUSH = "push"
-    LATE = "the answer to a request that had been given up"
-    DUPLICATE = "a second answer to a request"
-
-
-@dataclass(slots=True)
-class Found:
-    """What a message is."""
-
-    kind: Kind
-    request: Request | None = None
-    """The request that it answers."""
-    name: str = ""
-    """The name of the request that it answers late, or a second time."""
-    overlapped: bool = False
-    """Whether it was paired only by order, although several requests were outstanding at once."""
-    mixed_up: bool = False
-    """Whether it may also be the answer to an outstanding request: from now on the connection proves nothing."""
-
+from wsload.load.users.rules import COMPARED, Match, Overlap, Rule, accepts, origin_of
 
 _PUSH: Final = Found(Kind.PUSH)
 
@@ -163,13 +80,13 @@ class Pairing:
         origin = None if match is None else origin_of(match)
         rule = self._rules.get(origin)
         if rule is None:
-            rule = self._rules[origin] = Rule(match)
+            rule = self._rules[origin] = Rule(match, request.sent_ns)
         if match is not None:
-            request.match = rule.match = match
-            if rule.specific is not False and rule.answer is not NOTHING:
-                rule.learn(accepts(match, rule.answer))
-                self._resolve(rule)
+            request.match = match
+            rule.add(match)
+            self._resolve(rule)
         request.rule = rule
+        rule.last_ns = request.sent_ns
         if request.figures.name != rule.name:
             rule.name = request.figures.name
             rule.names.add(rule.name)
@@ -181,11 +98,29 @@ class Pairing:
         self.outstanding += 1
 
     def _resolve(self, rule: Rule) -> None:
-        """Called when the meaning of surplus messages that the rule accepts has become known."""
-        if rule.suspicious:
-            rule.suspicious = False
-            if not rule.specific:
-                self.doubts.append((Doubt.UNASKED, rule.names))
+        """Raises the doubts about the rule that had to wait until it was known that its matches prove nothing."""
+        if rule.specific is False:
+            if rule.suspicious:
+                rule.suspicious = False
+                self._doubt([rule])
+            if rule.unproved:
+                rule.unproved = False
+                self.doubts.append((Doubt.UNPROVED, rule.names))
+
+    def _doubt(self, shifted: list[Rule]) -> None:
+        """A surplus message shows that answers under these rules may have gone to the wrong requests.
+
+        Those requests may in turn have been given the answers of further rules, and so on.
+        """
+        for rule in shifted:
+            for other in self._rules.values():
+                if other.suspicious or other in shifted or not rule.may_have_answers_of(other):
+                    continue
+                if other.specific is False:
+                    shifted.append(other)
+                else:
+                    other.suspicious = True
+        self.doubts.append((Doubt.UNASKED, set().union(*(rule.names for rule in shifted))))
 
     def give_up(self, request: Request, *, gone: bool = False) -> None:
         """Gives up a request; ``gone`` says that no answer can come because the connection is gone."""
@@ -198,7 +133,7 @@ class Pairing:
             return
         rule = request.rule
         assert rule is not None
-        if self.overlap is not None and rule.specific is False and not gone:
+        if rule.specific is False and not gone and self.overlap is not None and not self.overlap.proved:
             self.doubts.append((Doubt.UNANSWERED, rule.names))
         self._take_from_queue(request)
         if rule.specific and not gone:
@@ -209,22 +144,30 @@ class Pairing:
     def end(self) -> None:
         """The connection has ended; what is still ambiguous becomes a doubt."""
         for rule in self._rules.values():
+            rule.specific = rule.specific or False
+        for rule in self._rules.values():
             self._resolve(rule)
 
     # Receiving
 
-    def answered(self, key: Hashable) -> Request | None:
-        """Removes and returns the outstanding request with this key."""
+    def answered(self, key: Hashable, at_ns: int) -> Request | None:
+        """Removes and returns the outstanding request with this key, unless it was sent after ``at_ns``."""
         request = self.by_key.pop(key, None)
         if request is not None:
+            if request.sent_ns > at_ns:
+                self.by_key[key] = request
+                return None
             self.outstanding -= 1
             self._answered.add(key, request.figures.name)
         return request
 
-    def receive(self, message: Any, key: Hashable) -> Found:
-        """What a message is; ``key`` is what the user class's ``key_of`` returned."""
+    def receive(self, message: Any, key: Hashable, at_ns: int) -> Found:
+        """What a message is that arrived at ``at_ns``; ``key`` is what the user class's ``key_of`` returned.
+
+        It may have waited to be read, so that requests were sent meanwhile: it answers none of those.
+        """
         if key is not None:
-            request = self.answered(key)
+            request = self.answered(key, at_ns)
             if request is not None:
                 return Found(Kind.ANSWER, request)
             if key in self._lost:
@@ -236,59 +179,72 @@ class Pairing:
                 if self.reused and key in self.reused:
                     self.doubts.append((Doubt.KEY_REUSED, {name}))
                 return Found(Kind.DUPLICATE, name=name)
-        for request in self.in_order or ():
-            try:
-                if request.match is None or request.match(message):
-                    break
-            except BaseException as error:
-                self.error = error
-        else:
-            request = None
-        if self.given_up and (late := self._late(message)) is not None:
+        request = self._first_to_accept(message, at_ns)
+        if self.given_up and (late := self._late(message, at_ns)) is not None:
             late.mixed_up = request is not None
             return late
-        return self._unasked(message) if request is None else self._answered_in_order(request, message)
+        if request is None:
+            return self._unasked(message, at_ns)
+        return self._answered_in_order(request, message, at_ns)
 
-    def _late(self, message: Any) -> Found | None:
+    def _first_to_accept(self, message: Any, at_ns: int) -> Request | None:
+        for request in self.in_order or ():
+            if request.sent_ns > at_ns:
+                break
+            try:
+                if request.match is None or request.match(message):
+                    return request
+            except BaseException as error:
+                self.error = error
+        return None
+
+    def _late(self, message: Any, at_ns: int) -> Found | None:
         """The message as the answer to a request that was given up, if its match accepts it."""
         assert self.given_up is not None
         for request in self.given_up:
-            if request.match is not None and accepts(request.match, message):
+            if request.sent_ns <= at_ns and request.match is not None and accepts(request.match, message):
                 self.given_up.remove(request)
                 return Found(Kind.LATE, name=request.figures.name)
         return None
 
-    def _answered_in_order(self, request: Request, message: Any) -> Found:
+    def _answered_in_order(self, request: Request, message: Any, at_ns: int) -> Found:
         rule = request.rule
         assert rule is not None and self.in_order is not None
         overlap = self.overlap
         self._take_from_queue(request)
-        if rule.match is not None:
-            rule.answer = message
+        if at_ns > rule.last_ns:
+            rule.last_ns = at_ns
+        if request.match is not None:
+            rule.keep(message)
             if rule.specific is not False and self.in_order:
                 matches = [other.match for other in islice(self.in_order, COMPARED) if other.rule is rule]
                 if matches:
                     rule.learn(any(match is not None and accepts(match, message) for match in matches))
                     self._resolve(rule)
-        if overlap is not None and rule.specific is False:
+        if overlap is not None and not rule.specific:
             others = [other.words for other in islice(self.in_order, COMPARED)]
-            if overlap.contradicts(message, request.words, others):
-                self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
-            return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
+            contradicted = overlap.contradicts(message, request.words, others)
+            if rule.specific is False:
+                if contradicted:
+                    self.doubts.append((Doubt.QUOTES_ANOTHER, rule.names))
+                return Found(Kind.ANSWER, request, overlapped=not overlap.proved)
+            rule.unproved |= not overlap.proved
         return Found(Kind.ANSWER, request)
 
-    def _unasked(self, message: Any) -> Found:
+    def _unasked(self, message: Any, at_ns: int) -> Found:
         """A message that no outstanding request accepts: a push, unless it shows that answers were mispaired."""
-        found = _PUSH
+        found, shifted = _PUSH, []
         for rule in self._rules.values():
-            if not rule.fits(message):
+            if rule.since_ns > at_ns or not rule.fits(message):
                 continue
             if rule.specific is False:
-                self.doubts.append((Doubt.UNASKED, rule.names))
+                shifted.append(rule)
                 continue
-            rule.suspicious = rule.specific is None
-            if message == rule.answer:
+            rule.suspicious = True
+            if message in rule.answers:
                 found = Found(Kind.DUPLICATE, name=rule.name)
+        if shifted:
+            self._doubt(shifted)
         return found
 
     def _take_from_queue(self, request: Request) -> None:

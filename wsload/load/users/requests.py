@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
-from wsload.load.users import pairing
+from wsload.load.users import findings
+from wsload.load.users.findings import Request
 from wsload.load.users.here import current_due, left_out
 from wsload.load.users.keeping import KeptConnection
-from wsload.load.users.pairing import Pairing, Request
+from wsload.load.users.pairing import Pairing
 from wsload.load.users.process import ProcessContext
 from wsload.load.users.rules import Match
 from wsload.load.users.states import State
@@ -139,13 +140,14 @@ class RequestingConnection(KeptConnection):
             try:
                 key = self.key_of(message)
                 if key is not None:
-                    request = pairing.answered(key)
+                    request = pairing.answered(key, at_ns)
             except BaseException as error:
                 self.owner._raised("key_of", error)
                 key = None
         elif (
             (waiting := pairing.in_order)
             and waiting[0].match is None
+            and waiting[0].sent_ns <= at_ns
             and pairing.overlap is None
             and not pairing.given_up
         ):
@@ -185,18 +187,18 @@ class RequestingConnection(KeptConnection):
 
     def _receive_other(self, key: Hashable, message: str | bytes, at_ns: int, size: int) -> None:
         """Handles a message that is not obviously the answer to a request."""
-        recorder, found = self.recorder, self._pairing.receive(message, key)
+        recorder, found = self.recorder, self._pairing.receive(message, key, at_ns)
         self._look_into_doubts()
         if found.request is not None:
             if found.overlapped:
                 recorder.add(f"{found.request.figures.name}.overlapped")
             self._answer(found.request, message, at_ns, size)
-        elif found.kind is pairing.Kind.LATE:
+        elif found.kind is findings.Kind.LATE:
             recorder.count.late += 1
             recorder.add(f"{found.name}.late")
             if found.mixed_up:
                 self.recycle()
-        elif found.kind is pairing.Kind.DUPLICATE:
+        elif found.kind is findings.Kind.DUPLICATE:
             recorder.count.duplicates += 1
             recorder.add(f"{found.name}.duplicates")
         else:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
-from wsload.load.users.extra import ExtraSocket
+from wsload.load.users.extra import NO_KEY, ExtraSocket
 from wsload.load.users.http import Http
 from wsload.load.users.opening import Opening
 from wsload.load.users.rules import Match
@@ -78,9 +78,7 @@ class WebSocketUser(DeclaredUser):
                 "message answers; without keys use round_trip()"
             )
         if key is None:
-            raise UsageError(
-                "a request's key can't be None, which key_of returns for messages that answer no request"
-            )
+            raise UsageError(NO_KEY)
         socket: Socket = self._socket
         return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
