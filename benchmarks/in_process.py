@@ -20,7 +20,7 @@ from websockets.utils import accept_key
 from wsload import ChatUser, WebSocketUser
 from wsload.load.engine.engine import Engine
 from wsload.load.options.settings import Settings
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.ws import opening
 from wsload.load.ws.opening import Opener, OpenOptions
 from wsload.load.ws.upgrading import Upgrade

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
         UsageError,
         WorkloadError,
     )
-    from wsload.load.users.feed import feed
-    from wsload.load.users.opening import Opening
+    from wsload.load.users.context.feed import feed
+    from wsload.load.users.sockets.opening import Opening
     from wsload.load.users.tasks import task
     from wsload.load.users.waits import constant_rate, poisson_rate
     from wsload.load.users.websocket import WebSocketUser
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "ChatUser": "wsload.protocols.chat.user",
-    "Opening": "wsload.load.users.opening",
+    "Opening": "wsload.load.users.sockets.opening",
     "WebSocketUser": "wsload.load.users.websocket",
     "constant_rate": "wsload.load.users.waits",
     "embedded_server": "wsload.server.embedded",
-    "feed": "wsload.load.users.feed",
+    "feed": "wsload.load.users.context.feed",
     "poisson_rate": "wsload.load.users.waits",
     "task": "wsload.load.users.tasks",
 } | dict.fromkeys(

@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from world import World, echo, world
 
 from wsload import WebSocketUser, constant_rate, task
-from wsload.load.users.requests import LONG_LOOK_NS
+from wsload.load.users.sockets.requests import LONG_LOOK_NS
 from wsload.measure.names import UNLAGGED
 
 MS = 1_000_000

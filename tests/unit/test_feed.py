@@ -16,7 +16,7 @@ from locust.exception import StopUser
 from world import World, world
 
 from wsload import UsageError, WebSocketUser, feed
-from wsload.load.users.feed import Rows
+from wsload.load.users.context.feed import Rows
 
 
 def guest(found: list[Any], **feeds: Any) -> type[WebSocketUser]:
@@ -94,7 +94,7 @@ def test_a_feed_is_the_same_wherever_its_files_are_and_no_other(
 ) -> None:
     found = []
     for checkout in ("a", "b"):
-        monkeypatch.setattr("wsload.load.users.feed._numbers", itertools.count(1))
+        monkeypatch.setattr("wsload.load.users.context.feed._numbers", itertools.count(1))
         (tmp_path / checkout).mkdir()
         path = tmp_path / checkout / "rows.json"
         path.write_text("[1]")

@@ -26,9 +26,9 @@ from wsload import (
     WebSocketUser,
     WorkloadError,
 )
-from wsload.load.users.socket import Socket
-from wsload.load.users.states import CONNECTED, State
-from wsload.load.users.tally import PAUSE_NS
+from wsload.load.users.sockets.socket import Socket
+from wsload.load.users.sockets.states import CONNECTED, State
+from wsload.load.users.sockets.tally import PAUSE_NS
 from wsload.load.ws.states import State as ConnectionState
 
 

@@ -29,7 +29,7 @@ from wsload.judge.run.trust import Bounds
 from wsload.load.users import due_tasks
 from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
-from wsload.load.users.states import State
+from wsload.load.users.sockets.states import State
 from wsload.load.users.steps import UNFINISHED
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.names import TOO_LATE

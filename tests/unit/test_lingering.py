@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.here import Lingering, left_out
+from wsload.load.users.context.here import Lingering, left_out
 from wsload.measure.lateness import Lateness
 
 OWN = 1

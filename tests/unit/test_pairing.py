@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.findings import Doubt, Kind, Request
-from wsload.load.users.pairing import Pairing
-from wsload.load.users.recent import REMEMBERED
-from wsload.load.users.rules import LONG
-from wsload.load.users.rules import REMEMBERED as REMEMBERED_ANSWERS
+from wsload.load.users.matching.findings import Doubt, Kind, Request
+from wsload.load.users.matching.pairing import Pairing
+from wsload.load.users.matching.recent import REMEMBERED
+from wsload.load.users.matching.rules import LONG
+from wsload.load.users.matching.rules import REMEMBERED as REMEMBERED_ANSWERS
 from wsload.measure.names import Figures
 
 NAME = Figures.of("ask")

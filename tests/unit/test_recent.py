@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.recent import REMEMBERED, Recent
+from wsload.load.users.matching.recent import REMEMBERED, Recent
 
 
 @given(st.lists(st.integers(0, 3 * REMEMBERED), max_size=6 * REMEMBERED))

@@ -17,9 +17,9 @@ from websockets.exceptions import ConnectionClosed
 from world import World, echo, mute, world
 
 from wsload import ConnectionLost, MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError
-from wsload.load.users import inbox
-from wsload.load.users.requests import LINGER_NS, LONG_LOOK_NS
-from wsload.load.users.states import State
+from wsload.load.users.sockets import inbox
+from wsload.load.users.sockets.requests import LINGER_NS, LONG_LOOK_NS
+from wsload.load.users.sockets.states import State
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from wsload.load.users import life, states
+from wsload.load.users import life
 from wsload.load.users.life import ON_KILL, ON_STOP, Life, Phase
-from wsload.load.users.states import CONNECTED, TRANSITIONS, UNSETTLED, Event, State, after
+from wsload.load.users.sockets import states
+from wsload.load.users.sockets.states import CONNECTED, TRANSITIONS, UNSETTLED, Event, State, after
 
 EVERY = list(itertools.product(State, Event))
 

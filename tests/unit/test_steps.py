@@ -14,8 +14,8 @@ from websockets.asyncio.server import ServerConnection
 from world import World, echo, world
 
 from wsload import UsageError, WebSocketUser, WorkloadError
-from wsload.load.users import tally
-from wsload.load.users.requests import LONG_LOOK_NS
+from wsload.load.users.sockets import tally
+from wsload.load.users.sockets.requests import LONG_LOOK_NS
 from wsload.measure.names import LAGGED, UNLAGGED
 
 MS = 1_000_000

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.load.users.here import Due
+from wsload.load.users.context.here import Due
 from wsload.load.users.turns import Turns
 from wsload.measure.lateness import Lateness
 

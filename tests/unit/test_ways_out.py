@@ -14,8 +14,8 @@ from locust.exception import InterruptTaskSet, StopTest, StopUser
 from world import World, mute, world
 
 from wsload import MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError, constant_rate
+from wsload.load.users.context.ways_out import WAYS_OUT, parts
 from wsload.load.users.steps import UNFINISHED
-from wsload.load.users.ways_out import WAYS_OUT, parts
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from wsload.load.engine.engine import Engine
 from wsload.load.engine.pacer import Pacer
 from wsload.load.options.settings import Settings
-from wsload.load.users.feed import Rows
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.feed import Rows
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.ws.opening import Opener
 from wsload.measure.interval import Totals

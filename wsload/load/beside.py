@@ -32,7 +32,7 @@ from wsload.load.locust.compat import (
     replace_start,
 )
 from wsload.load.locust.statistics_compat import CHART_FILES
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.process import ProcessContext
 
 NOT_ITS_OWN: Final = {
     "ws_beside": "",

@@ -32,7 +32,7 @@ from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import OwnOptions, add_options
-from wsload.load.users.process import ProcessContext, newcomers
+from wsload.load.users.context.process import ProcessContext, newcomers
 from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside

@@ -32,7 +32,7 @@ from wsload.load.options.settings import Settings
 from wsload.load.pair import Pair
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
 

@@ -20,8 +20,8 @@ from wsload.load.locust.statistics import StatisticsFeed, only_aggregates_are_wa
 from wsload.load.locust.stragglers import Stragglers
 from wsload.load.locust.watchdog import Watchdog
 from wsload.load.run.run import CUT_SHORT
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.forgotten import Forgotten
-from wsload.load.users.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
 from wsload.measure.names import FORGOTTEN

@@ -31,7 +31,7 @@ from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import Run, target
 from wsload.load.run.steady import SteadyClock
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
 from wsload.redact import redact_url

@@ -19,7 +19,7 @@ from typing import Any
 from locust import SequentialTaskSet, TaskSet, constant, events
 
 from wsload import WebSocketUser, WorkloadError, constant_rate, poisson_rate, task
-from wsload.load.users.here import current_due
+from wsload.load.users.context.here import current_due
 
 BEHAVIOUR = os.environ["TRUTH_BEHAVIOUR"]
 USERS = 2

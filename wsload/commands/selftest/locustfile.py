@@ -8,7 +8,7 @@ from pathlib import Path
 import wsload
 from wsload.commands.selftest.settings import LINGER_S
 from wsload.commands.selftest.trial import DUE_TIMES
-from wsload.load.users.here import current_due
+from wsload.load.users.context.here import current_due
 
 _due_ns: list[int] = []
 

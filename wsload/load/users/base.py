@@ -12,16 +12,16 @@ from locust.exception import StopTest, StopUser
 
 from wsload.errors import UsageError, WorkloadError, WsloadError
 from wsload.load.locust.handle import UserHandle
+from wsload.load.users.context.feed import Feed, Order, feeds_of
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.context.ways_out import parts
 from wsload.load.users.declared import check_class
-from wsload.load.users.feed import Feed, Order, feeds_of
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life
 from wsload.load.users.locust_compat import LocustUser
-from wsload.load.users.opening import Opening, Pairs
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.socket import Socket
+from wsload.load.users.sockets.opening import Opening, Pairs
+from wsload.load.users.sockets.socket import Socket
 from wsload.load.users.waits import OpenWait
-from wsload.load.users.ways_out import parts
 
 LAST_WORDS_NS: Final = 10_000_000
 """A user that can't continue is cancelled this long after its tasks were told why."""

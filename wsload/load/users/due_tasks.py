@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
 
-from wsload.load.users.here import Due, current_due, this_task
-from wsload.load.users.process import ProcessContext
+from wsload.load.users.context.here import Due, current_due, this_task
+from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.turns import Turns
 from wsload.measure.names import TOO_LATE, TOO_MANY
 

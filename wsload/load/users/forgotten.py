@@ -8,14 +8,14 @@ from types import CoroutineType
 from typing import Any, Final
 
 from wsload.load.users.compat import notice_forgotten
-from wsload.load.users.process import ProcessContext, logger
+from wsload.load.users.context.process import ProcessContext, logger
 from wsload.measure.names import FORGOTTEN
 
 OURS: Final = "wsload."
 CALLED: Final = frozenset(
     (
         "wsload.load.users.websocket",
-        "wsload.load.users.extra",
+        "wsload.load.users.sockets.extra",
         "wsload.load.users.http",
         "wsload.load.users.base",
     )

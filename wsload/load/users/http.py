@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from wsload.errors import HttpError, UsageError
 from wsload.load.users.compat import http_library
-from wsload.load.users.here import current_due, left_out
-from wsload.load.users.tally import Tally, cut
+from wsload.load.users.context.here import current_due, left_out
+from wsload.load.users.sockets.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import split, unix_target
 from wsload.measure.names import CANCELLED, TIMEOUT, UNANSWERED, Figures, Kind

@@ -20,11 +20,11 @@ from typing import Any, Final
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from wsload.errors import WorkloadError
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.context.ways_out import of_user_class, parts
 from wsload.load.users.due_tasks import DueTasks
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.states import State
+from wsload.load.users.sockets.states import State
 from wsload.load.users.tasks import TaskStack
-from wsload.load.users.ways_out import of_user_class, parts
 from wsload.measure.schedule import backoff
 
 _now_ns = time.monotonic_ns

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
-from wsload.load.users.here import Lingering, current_due, current_lingering, this_task
-from wsload.load.users.tally import cut
-from wsload.load.users.ways_out import WAYS_OUT, parts
+from wsload.load.users.context.here import Lingering, current_due, current_lingering, this_task
+from wsload.load.users.context.ways_out import WAYS_OUT, parts
+from wsload.load.users.sockets.tally import cut
 from wsload.measure.joined import joined
 from wsload.measure.names import Kind
 

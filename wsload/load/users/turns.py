@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsload.load.users.here import Due
+from wsload.load.users.context.here import Due
 from wsload.measure.lateness import Lateness
 
 

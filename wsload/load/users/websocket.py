@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
-from wsload.load.users.extra import NO_KEY, ExtraSocket
 from wsload.load.users.http import Http
-from wsload.load.users.opening import Opening
-from wsload.load.users.rules import Match
-from wsload.load.users.socket import Socket
+from wsload.load.users.matching.rules import Match
+from wsload.load.users.sockets.extra import NO_KEY, ExtraSocket
+from wsload.load.users.sockets.opening import Opening
+from wsload.load.users.sockets.socket import Socket
+from wsload.load.users.sockets.tally import Check
 from wsload.load.users.steps import Step
-from wsload.load.users.tally import Check
 from wsload.measure.names import Kind
 
 MOST_AT_ONCE: Final = 10**15

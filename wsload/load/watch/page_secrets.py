@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from flask import Response
 
-from wsload.load.users.opening import pairs
+from wsload.load.users.sockets.opening import pairs
 from wsload.redact import HIDDEN, SECRET_OPTIONS, redact_url
 
 URL_OPTIONS: Final = ("host", "ws_url")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from flask import Response, jsonify, request
 
 from wsload.errors import UsageError
-from wsload.load.users.opening import pairs
+from wsload.load.users.sockets.opening import pairs
 from wsload.load.watch.page_secrets import URL_OPTIONS, shown
 from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, fields_in_the_form
 from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS

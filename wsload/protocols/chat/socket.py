@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from wsload.errors import ConnectionLost, LoginError, MessageTimeout, NotConnected
-from wsload.load.users.here import current_due
-from wsload.load.users.keeping import KeptConnection
-from wsload.load.users.owner import Owner
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.tally import Draining, record_answer
+from wsload.load.users.context.here import current_due
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.sockets.keeping import KeptConnection
+from wsload.load.users.sockets.owner import Owner
+from wsload.load.users.sockets.tally import Draining, record_answer
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import CANCELLED, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Figures, Kind
 from wsload.protocols.chat.conversation.session import (

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from wsload.errors import ClassError, UsageError
 from wsload.load.options.settings import Settings
-from wsload.load.users.opening import pairs
+from wsload.load.users.sockets.opening import pairs
 from wsload.load.users.websocket import WebSocketUser
 from wsload.load.ws.request import request_headers
 from wsload.protocols.chat.conversation.mdn import ChatSession

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, UsageError
-from wsload.load.users.requests import RequestingConnection
+from wsload.load.users.sockets.requests import RequestingConnection
 from wsload.measure.names import NOT_CONNECTED, TIMEOUT
 
 MOST: Final = 10_000

@@ -8,11 +8,11 @@ from types import TracebackType
 from typing import Any, Final
 
 from wsload.errors import UsageError
-from wsload.load.users.opening import Opening
-from wsload.load.users.rules import Match
-from wsload.load.users.socket import Socket
-from wsload.load.users.states import State
-from wsload.load.users.tally import Check
+from wsload.load.users.matching.rules import Match
+from wsload.load.users.sockets.opening import Opening
+from wsload.load.users.sockets.socket import Socket
+from wsload.load.users.sockets.states import State
+from wsload.load.users.sockets.tally import Check
 from wsload.measure.names import MESSAGE
 
 NO_KEY: Final = "a request's key can't be None, which key_of returns for messages that answer no request"

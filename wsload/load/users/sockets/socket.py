@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import NotConnected, UsageError
-from wsload.load.users.inbox import Inbox
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.requests import RequestingConnection
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.sockets.inbox import Inbox
+from wsload.load.users.sockets.requests import RequestingConnection
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.names import MESSAGE, NOT_CONNECTED
 
 if TYPE_CHECKING:
-    from wsload.load.users.owner import Owner
+    from wsload.load.users.sockets.owner import Owner
 
 BURST: Final = 64
 """A task may send this many messages in a row before it must yield to the event loop."""

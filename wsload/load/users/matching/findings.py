@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from wsload.load.users.rules import Match, Rule, Words, words_of
+from wsload.load.users.matching.rules import Match, Rule, Words, words_of
 from wsload.measure.names import Figures
 
 

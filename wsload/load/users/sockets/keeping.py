@@ -1,6 +1,6 @@
 """Keeps a connection open: opens it with backoff, reopens it when it is dropped, and closes it in order.
 
-The states are those of `wsload.load.users.states`; subclasses handle the messages.
+The states are those of `wsload.load.users.sockets.states`; subclasses handle the messages.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, UsageError, WorkloadError
-from wsload.load.users.here import NEVER_DUE, current_due, greeting, is_here, nothing_due
-from wsload.load.users.opening import USUAL, Opening
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.retries import Retries
-from wsload.load.users.settling import Settling
-from wsload.load.users.states import CONNECTED, UNSETTLED, Event, State
-from wsload.load.users.ways_out import ENDS, of_user_class, parts
+from wsload.load.users.context.here import NEVER_DUE, current_due, greeting, is_here, nothing_due
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.context.ways_out import ENDS, of_user_class, parts
+from wsload.load.users.sockets.opening import USUAL, Opening
+from wsload.load.users.sockets.retries import Retries
+from wsload.load.users.sockets.settling import Settling
+from wsload.load.users.sockets.states import CONNECTED, UNSETTLED, Event, State
 from wsload.load.ws.connection import TimedConnection
 from wsload.load.ws.frames import close_payload
 
 if TYPE_CHECKING:
     from wsload.load.engine.timers import Source
-    from wsload.load.users.owner import Owner
+    from wsload.load.users.sockets.owner import Owner
 
 _now_ns = time.monotonic_ns
 

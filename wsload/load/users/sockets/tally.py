@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wsload.errors import UsageError, WorkloadError
-from wsload.load.users.here import current_due, left_out
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.ways_out import WAYS_OUT
+from wsload.load.users.context.here import current_due, left_out
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.context.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
 from wsload.measure.names import TIMEOUT, Figures, Kind
@@ -19,7 +19,7 @@ from wsload.measure.recorder import Recorder
 if TYPE_CHECKING:
     from wsload.load.engine.engine import Engine
     from wsload.load.engine.timers import Source
-    from wsload.load.users.owner import Owner, Progress
+    from wsload.load.users.sockets.owner import Owner, Progress
 
 PAUSE_NS: Final = 10_000_000
 """The pause before a call fails at once, so that a loop around it does not hog the thread. No step includes it."""

@@ -12,21 +12,21 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
-from wsload.load.users import findings
-from wsload.load.users.findings import Request
-from wsload.load.users.here import current_due, left_out
-from wsload.load.users.keeping import KeptConnection
-from wsload.load.users.pairing import Pairing
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.rules import Match
-from wsload.load.users.states import State
-from wsload.load.users.tally import Check, Draining, cut, lateness_of, record_answer
+from wsload.load.users.context.here import current_due, left_out
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.matching import findings
+from wsload.load.users.matching.findings import Request
+from wsload.load.users.matching.pairing import Pairing
+from wsload.load.users.matching.rules import Match
+from wsload.load.users.sockets.keeping import KeptConnection
+from wsload.load.users.sockets.states import State
+from wsload.load.users.sockets.tally import Check, Draining, cut, lateness_of, record_answer
 from wsload.measure.joined import joined
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind
 
 if TYPE_CHECKING:
-    from wsload.load.users.owner import Owner
+    from wsload.load.users.sockets.owner import Owner
 
 LINGER_NS: Final = 20_000_000
 """Before closing, surplus answers are awaited for as long as the slowest answer took, plus this time."""

@@ -1,21 +1,21 @@
-"""What `wsload.load.users.keeping` builds on: the hooks of its subclasses, and the state, which tasks wait for."""
+"""What `keeping` builds on: the hooks of its subclasses, and the state, which tasks wait for."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from wsload.load.users.process import ProcessContext
-from wsload.load.users.states import UNSETTLED, Event, State, after
-from wsload.load.users.tally import Tally
+from wsload.load.users.context.process import ProcessContext
+from wsload.load.users.sockets.states import UNSETTLED, Event, State, after
+from wsload.load.users.sockets.tally import Tally
 from wsload.load.ws.writing import release
 
 if TYPE_CHECKING:
-    from wsload.load.users.owner import Owner
+    from wsload.load.users.sockets.owner import Owner
 
 
 class Hooks(Tally):
-    """For subclasses of `wsload.load.users.keeping.KeptConnection` to override."""
+    """For subclasses of `wsload.load.users.sockets.keeping.KeptConnection` to override."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class Hooks(Tally):
 
 
 class Settling(Hooks):
-    """A connection in a state of `wsload.load.users.states`; the engine visits it in any but `State.CLOSED`."""
+    """A connection in a state of `wsload.load.users.sockets.states`; the engine visits it in any but `State.CLOSED`."""
 
     __slots__ = ("_settled", "state")
 

@@ -13,9 +13,9 @@ from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from wsload.load.users.findings import Doubt, Found, Kind, Request
-from wsload.load.users.recent import Recent
-from wsload.load.users.rules import COMPARED, Match, Overlap, Rule, accepts, origin_of
+from wsload.load.users.matching.findings import Doubt, Found, Kind, Request
+from wsload.load.users.matching.recent import Recent
+from wsload.load.users.matching.rules import COMPARED, Match, Overlap, Rule, accepts, origin_of
 
 _PUSH: Final = Found(Kind.PUSH)
 

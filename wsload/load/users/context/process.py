@@ -18,7 +18,7 @@ from wsload.load.locust.arrivals import Arrivals, phase_of_worker
 from wsload.load.locust.bridge import Bridge
 from wsload.load.locust.ending import Listeners, end_run
 from wsload.load.options.settings import Settings
-from wsload.load.users.feed import Rows
+from wsload.load.users.context.feed import Rows
 from wsload.load.ws.opening import Opener
 from wsload.measure.profile import Course
 from wsload.results.machine import clock_id

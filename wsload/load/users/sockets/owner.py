@@ -6,7 +6,7 @@ from collections.abc import Callable, Set
 from typing import Any, Protocol
 
 from wsload.errors import WorkloadError
-from wsload.load.users.opening import Opening
+from wsload.load.users.sockets.opening import Opening
 
 
 class Progress(Protocol):

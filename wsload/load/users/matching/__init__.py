@@ -1,0 +1,5 @@
+"""Which message answers which request: pure bookkeeping, without clocks or sockets.
+
+May import: measure.
+Never here: asyncio, recording, connections.
+"""
