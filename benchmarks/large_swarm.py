@@ -34,7 +34,7 @@ RATE: Final = 500
 HOLD_S: Final = 60
 EMPTY_HOLD_S: Final = 10
 WORKERS: Final = 2
-MOST_KIB: Final = 25.0
+MAX_KIB: Final = 25.0
 """Memory per user, over all of wsload's processes."""
 LATE_S: Final = 60
 """How much longer than planned the ramp may take."""
@@ -137,7 +137,7 @@ def main() -> int:
     if rooms > 1:
         print(f"in {rooms} rooms, since a process may not open more than {raise_file_limit():,} files here")
     print(f"memory per user: {kib:.1f} KiB in the load generators, {server_kib:.1f} KiB in the servers")
-    print(f"                 {kib + server_kib:.1f} KiB in total (at most {MOST_KIB:g})")
+    print(f"                 {kib + server_kib:.1f} KiB in total (at most {MAX_KIB:g})")
     print(f"posts: {counters['sent'] - users}, deliveries: {counters.get('deliveries_own_host', 0):,}")
     for metric in SHOWN:
         if metric in figures:
@@ -149,7 +149,7 @@ def main() -> int:
     print(f"failures: {failures or 'none'}; lost: {counters.get('lost', 0)}")
     for warning in full.warnings:
         print(f"warning: {warning}")
-    passed = not failures and kib + server_kib <= MOST_KIB
+    passed = not failures and kib + server_kib <= MAX_KIB
     print("passed" if passed else "NOT passed")
     return ExitCode.OK if passed else ExitCode.FAILED
 

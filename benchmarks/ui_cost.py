@@ -29,8 +29,8 @@ PAIRS: Final = 5
 USERS: Final = 50
 RATE: Final = 1_000
 SECONDS: Final = 10
-MOST_SHARE: Final = 0.10
-MOST_MS: Final = 0.2
+MAX_SHARE: Final = 0.10
+MAX_MS: Final = 0.2
 TAKEN: Final = re.compile(rb'"taken":(\d+)')
 SETUPS: Final = ("headless", "UI in the process", "headless, --processes 1", "UI, --processes 1")
 """The second is compared with the first, and the fourth with the third."""
@@ -113,7 +113,7 @@ def main() -> int:
     for without, with_ui in (SETUPS[:2], SETUPS[2:]):
         base = statistics.median(found[without])
         more = statistics.median(b - a for a, b in zip(found[without], found[with_ui], strict=True))
-        passed = more <= max(MOST_SHARE * base, MOST_MS)
+        passed = more <= max(MAX_SHARE * base, MAX_MS)
         wrong += not passed
         verdict = "passed" if passed else "NOT passed"
         print(f"{with_ui}: p99 {more:+.3f} ms in the median of the pairs, over {base:.3f} ms: {verdict}")

@@ -16,7 +16,7 @@ STALL_MS: Final = (1000, 1500)
 WIDTH, HEIGHT, LEFT = 720, 150, 60
 """Of one panel, in pixels."""
 TOP_MS: Final = 550
-INK, SOFT, OPEN, CLOSED, STALL = "#1b1f24", "#5c6570", "#2f6fb3", "#c2660c", "#b4231822"
+INK, SOFT, OPEN, CLOSED, LAPSE_RATE = "#1b1f24", "#5c6570", "#2f6fb3", "#c2660c", "#b4231822"
 
 Sent = tuple[int, float]
 """When a message was due, and its response time, in ms."""
@@ -65,7 +65,7 @@ def panel(title: str, sent: list[Sent], colour: str, top: int) -> list[str]:
     parts = [
         f'<text x="{LEFT}" y="{top + 16}" fill="{colour}" font-weight="600">{said}</text>',
         f'<rect x="{x(begin):.1f}" y="{y(TOP_MS):.1f}" width="{x(end) - x(begin):.1f}" '
-        f'height="{y(0) - y(TOP_MS):.1f}" fill="{STALL}"/>',
+        f'height="{y(0) - y(TOP_MS):.1f}" fill="{LAPSE_RATE}"/>',
         f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="{SOFT}"/>',
         *(
             f'<text x="{LEFT - 6}" y="{y(ms) + 4:.1f}" fill="{SOFT}" text-anchor="end">{ms}</text>'

@@ -18,7 +18,7 @@ from wsload.server.process import ServerProcess
 
 DOCS = Path(__file__).parent
 WIDTH, HEIGHT = 1280, 1480
-MOST_BYTES = 200_000
+MAX_BYTES = 200_000
 TIME_LIMIT_S = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -54,8 +54,8 @@ def shoot(browser: str, html: Path, png: Path) -> None:
         )
     size = png.stat().st_size
     print(f"{png}: {size / 1000:.0f} kB")
-    if size > MOST_BYTES:
-        sys.exit(f"{png} is larger than {MOST_BYTES / 1000:.0f} kB")
+    if size > MAX_BYTES:
+        sys.exit(f"{png} is larger than {MAX_BYTES / 1000:.0f} kB")
 
 
 def make_run(results: Path) -> Path:

@@ -10,11 +10,11 @@ from support.locust_run import ROOT, Finished
 from support.serving import Serving, echo
 
 README = ROOT / "README.md"
-MOST_LINES = 200
+MAX_LINES = 200
 
 
 def test_it_is_short() -> None:
-    assert len(README.read_text("utf-8").splitlines()) <= MOST_LINES
+    assert len(README.read_text("utf-8").splitlines()) <= MAX_LINES
 
 
 def test_the_example_is_a_locustfile_that_runs(

@@ -63,8 +63,8 @@ UNDOCUMENTED = {
 }
 """Names that are used in compat modules only, such as may be tempting; with ``=`` those that must not be assigned."""
 
-MOST_LINES = 300
-MOST_TOP_FOLDERS = 8
+MAX_LINES = 300
+MAX_TOP_FOLDERS = 8
 
 
 def folder_of(name: str) -> str:
@@ -140,7 +140,7 @@ def test_what_folders_say_goes_down_only() -> None:
     for folder, others in rules().items():
         top = folder.split(".")[0]
         order.setdefault(top, set()).update({each.split(".")[0] for each in others} - {top})
-    assert len(order) <= MOST_TOP_FOLDERS
+    assert len(order) <= MAX_TOP_FOLDERS
     _acyclic(order)
 
 
@@ -298,7 +298,7 @@ def test_each_compat_module_says_where_its_canaries_are_and_they_know_all_it_has
 
 def test_a_file_is_one_room() -> None:
     lengths = {name: len((PACKAGE / name).read_text(encoding="utf-8").splitlines()) for name in TREES}
-    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
+    assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
 def undocumented() -> Iterator[str]:

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from benchmarks.capacity.worlds import HIGH, LOW, Server, World
-from wsload.judge.capacity.contrast import CapacityContrast, Contrast, contrast
-from wsload.judge.capacity.search import Look, Outcome, SearchPlan, State, Step, look
+from wsload.judge.capacity.comparison import CapacityComparison, CapacityVerdict, contrast
+from wsload.judge.capacity.search import Outcome, SearchPlan, SearchStatus, State, Step, look
 
 PLAN: Final = SearchPlan(low=LOW, high=HIGH)
 SERVERS: Final = 1_000
@@ -49,7 +49,7 @@ def answer(server: Server, rate: float, number: int) -> Step:
     return Step(rate=rate, outcome=Outcome.HOLDS if server.step(rate) else Outcome.FAILS, number=number)
 
 
-def search(server: Server, plan: SearchPlan = PLAN) -> tuple[list[Step], Look]:
+def search(server: Server, plan: SearchPlan = PLAN) -> tuple[list[Step], SearchStatus]:
     """All steps of a search, and what it found."""
     steps: list[Step] = []
     found = look(plan, steps)
@@ -83,7 +83,7 @@ def searched(world: World, servers: int = SERVERS, seed: int = 11) -> Searched:
     )
 
 
-def compare(a: Server, b: Server, plan: SearchPlan = PLAN) -> CapacityContrast:
+def compare(a: Server, b: Server, plan: SearchPlan = PLAN) -> CapacityComparison:
     """Both searches, a step of each in turn: A B, B A, …."""
     sides: tuple[list[Step], list[Step]] = ([], [])
     number = 0
@@ -112,8 +112,8 @@ def contrasted(world: World, less: float, servers: int = SERVERS, seed: int = 12
         verdicts.append(found.verdict)
         covered += found.low <= truth <= found.high
     return Contrasted(
-        less=verdicts.count(Contrast.LESS) / servers,
-        more=verdicts.count(Contrast.MORE) / servers,
-        not_less=verdicts.count(Contrast.NOT_LESS) / servers,
+        less=verdicts.count(CapacityVerdict.LESS) / servers,
+        more=verdicts.count(CapacityVerdict.MORE) / servers,
+        not_less=verdicts.count(CapacityVerdict.NOT_LESS) / servers,
         covered=covered / servers,
     )

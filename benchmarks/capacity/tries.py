@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
-LEAST_S: Final = 0.018
+MIN_S: Final = 0.018
 """The p99 of a queue at its capacity is no less: the server's timers are exact to 1 ms."""
 
 
@@ -55,8 +55,8 @@ class Kind:
 
 
 def _to_spare(capacity: float) -> float:
-    """How much more than its capacity a queue serves a second: a quarter, or less, so that p99 is `LEAST_S` there."""
-    return min(capacity / 4, math.log(100) / LEAST_S)
+    """How much more than its capacity a queue serves a second: a quarter, or less, so that p99 is `MIN_S` there."""
+    return min(capacity / 4, math.log(100) / MIN_S)
 
 
 KINDS: Final = {

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 
-MOST_GROWTH: Final = 0.01
+MAX_GROWTH: Final = 0.01
 """Of the memory, from when the run has settled to its end."""
-MOST_DESCRIPTORS: Final = 2
+MAX_DESCRIPTORS: Final = 2
 """By so many the medians may differ: connections come and go all the time."""
 STRETCH_S: Final = 600.0
 """Medians are taken over so long, after settling and at the end: within minutes memory varies by some percent."""
@@ -58,12 +58,12 @@ def growth(samples: Sequence[Sample], settled_s: float) -> list[Finding]:
         Finding(
             what="memory",
             figures=f"{memory[0] / 1e6:.1f} MB, then {memory[1] / 1e6:.1f} MB ({grown:+.2%})",
-            holds=grown <= MOST_GROWTH,
+            holds=grown <= MAX_GROWTH,
         ),
         Finding(
             what="descriptors",
             figures=f"{descriptors[0]:g}, then {descriptors[1]:g}",
-            holds=abs(descriptors[1] - descriptors[0]) <= MOST_DESCRIPTORS,
+            holds=abs(descriptors[1] - descriptors[0]) <= MAX_DESCRIPTORS,
         ),
         Finding(
             what="threads", figures=f"{threads[0]:g}, then {threads[1]:g}", holds=threads[0] == threads[1]

@@ -21,7 +21,7 @@ from benchmarks.nuisances import CORE, NUISANCES
 from wsload.children import isolated_environment
 from wsload.commands.selftest.trial import read_posts
 from wsload.commands.selftest.truth import percentiles
-from wsload.judge.run.trust import RUNGS, SHARE, TOLERANCE_NS
+from wsload.judge.run.trust import SHARE, TOLERANCE_NS, TRUST_PERCENTILES
 from wsload.measure.interval import Totals
 from wsload.results.reader import find_runs, open_run
 from wsload.results.trust import ALL, Trust
@@ -36,10 +36,10 @@ BEGINNING: Final = 10
 RUNNING: Final = 30
 SERVING: Final = 40
 """Real-time priorities: one that begins does not hold up another that runs."""
-MOST_ABSENT_S: Final = 0.01
-MOST_ATTEMPTS: Final = 5
+MAX_ABSENT_S: Final = 0.01
+MAX_ATTEMPTS: Final = 5
 """A run during which the server was late by more is made again, so often at most."""
-MOST_UNDER_WAY_NS: Final = 20_000_000
+MAX_UNDER_WAY_NS: Final = 20_000_000
 """The server has priority, so a post that took longer than this was held up between its timestamp and the write."""
 CHECKED: Final = ("message", "message.service")
 
@@ -64,7 +64,7 @@ KINDS: Final = {
     "stopped": Kind(about="SIGSTOP for 30 to 300 ms", nuisance="stop"),
     "descheduled": Kind(about="a real-time process takes the core for 20 ms", nuisance="deschedule"),
 }
-LEAST_OFTEN: Final = 0.01
+MIN_OFTEN: Final = 0.01
 MOST_OFTEN: Final = 0.2
 """How often a run is held up, as a share of its tasks or of its time, is drawn at random between these."""
 WORKLOADS: Final = {"closed": {}, "open": {"HELD_UP_RATE": "20"}}
@@ -88,16 +88,16 @@ class Result:
 
 def run(kind: Kind, workload: str, *, seconds: int = 4) -> Result:
     """Makes one run, again if the server's core was taken from it. Raises `AssertionError` if it left no results."""
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         absent_s, found = _run(kind, workload, seconds=seconds)
-        if absent_s < MOST_ABSENT_S:
+        if absent_s < MAX_ABSENT_S:
             break
     return found
 
 
 def _run(kind: Kind, workload: str, *, seconds: int) -> tuple[float, Result]:
     """For how long at most the server's core was taken from it, and what came out."""
-    often = math.exp(random.uniform(math.log(LEAST_OFTEN), math.log(MOST_OFTEN)))
+    often = math.exp(random.uniform(math.log(MIN_OFTEN), math.log(MOST_OFTEN)))
     with tempfile.TemporaryDirectory(prefix="wsload-trust-") as name:
         directory = Path(name)
         account = directory / "account.jsonl"
@@ -110,7 +110,7 @@ def _run(kind: Kind, workload: str, *, seconds: int) -> tuple[float, Result]:
         posts = read_posts(account)
         answered = posts.where(posts.answered > 0)
         assert run.info.trust is not None
-        held_up = answered.received - answered.sent > MOST_UNDER_WAY_NS
+        held_up = answered.received - answered.sent > MAX_UNDER_WAY_NS
         sent = np.where(held_up, answered.received, answered.sent)
         return absent_s(), compare(run.info.trust, run.totals(), answered.answered - sent)
 
@@ -119,7 +119,7 @@ def compare(trust: Trust, totals: Totals, truth_ns: np.ndarray) -> Result:
     """Compares a run's percentiles with the true times from each post's sending to its answer's."""
     trusted, hidden, wrong = 0, 0, []
     for metric in CHECKED:
-        for rung, true_ns in zip(RUNGS, percentiles(truth_ns, RUNGS), strict=True):
+        for rung, true_ns in zip(TRUST_PERCENTILES, percentiles(truth_ns, TRUST_PERCENTILES), strict=True):
             found_ns = totals.histograms[metric].percentile(rung)
             off = abs(found_ns - true_ns) > max(TOLERANCE_NS, SHARE * true_ns)
             if not trust.covers(metric, rung):

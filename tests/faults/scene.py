@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 SECRET = "5ecret-of-the-tests-0123456789"
 """Every run of these tests sends it as its bearer token."""
-MOST_LINES = 200
+MAX_LINES = 200
 """So much a run may say, whatever happens to it."""
 
 USERS = """
@@ -77,7 +77,7 @@ class Row:
 def assert_sound(finished: Finished, *, code: int) -> None:
     """What holds whatever happened: the verdict's exit code, results, few words, no traceback, and no secret."""
     assert finished.returncode == code, (finished.returncode, finished.stdout, finished.stderr)
-    assert finished.stderr.count("\n") < MOST_LINES, finished.stderr
+    assert finished.stderr.count("\n") < MAX_LINES, finished.stderr
     for said in (finished.stdout, finished.stderr):
         assert "Traceback" not in said, said
         assert SECRET not in said

@@ -8,7 +8,7 @@ from typing import Final
 
 LONGEST: Final = 4096
 """Bytes; what is longer is cut."""
-MOST_CHANGES: Final = 6
+MAX_CHANGES: Final = 6
 TROUBLE: Final = (
     *(text.encode("utf-8", "surrogatepass") for text in (
         "", "\0", "\n", "\r\n", " ", "\t", '"', "'", "\\", "/", "//", "://", ":", ";", ",", "#", "?", "@", "%", "%00",
@@ -35,7 +35,7 @@ class Mutator:
     def next(self) -> bytes:
         """Another input."""
         data = bytearray(self._random.choice(self._seeds))
-        for _ in range(self._random.randint(0, MOST_CHANGES)):
+        for _ in range(self._random.randint(0, MAX_CHANGES)):
             self._random.choice(self._ways)(data)
         return bytes(data[:LONGEST])
 

@@ -9,7 +9,7 @@ import pytest
 from support.devtools import CHROMIUM, Page, browser
 from support.made_runs import STARTED_AT, make_run, second
 
-from wsload.judge.capacity.contrast import contrast
+from wsload.judge.capacity.comparison import contrast
 from wsload.judge.capacity.search import Outcome, SearchPlan, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.measure.names import Kind

@@ -39,7 +39,7 @@ class Guest(ChatUser):
         wait_time = constant_rate(20)
     else:
         def wait_time(self):
-            return random.uniform(0.005, float(os.environ["MOST_WAIT"]))
+            return random.uniform(0.005, float(os.environ["MAX_WAIT"]))
 
     @task
     async def post(self):
@@ -71,12 +71,12 @@ def trust(finished: Finished) -> dict[str, Any]:
 def holding_up(
     run: Callable[..., Finished], habit: str, workload: str, *options: str, **env: str
 ) -> Finished:
-    about = {"EVERY": "1", "SECONDS": "0.01" if workload == "open" else "0.05", "MOST_WAIT": "0.015", **env}
+    about = {"EVERY": "1", "SECONDS": "0.01" if workload == "open" else "0.05", "MAX_WAIT": "0.015", **env}
     users = 4
     if workload == "closed" and habit != "behaves" and about["EVERY"] == "1":
         # Users that wait for less than a block lasts get in step: they all send and read at once, before the first
         # of them blocks, and their figures are right.
-        users, about["MOST_WAIT"] = 8, "0.2"
+        users, about["MAX_WAIT"] = 8, "0.2"
     return run(HOLDING_UP, *options, users=users, HABIT=habit, WORKLOAD=workload, **about)
 
 

@@ -25,7 +25,7 @@ from wsload.judge.compare.sequential import LookPlan
 from wsload.judge.compare.verdict import Gate, Verdict, decide
 
 pytestmark = pytest.mark.xdist_group("gate")  # the rates are computed once, in one process
-MOST_WRONG = 0.05
+MAX_WRONG = 0.05
 TOLERANCE = 0.02
 """What another version of numpy, with other random numbers, may change in a rate."""
 LOSING = tuple(row.name for row in ROWS if row.name.startswith("only B loses"))
@@ -44,13 +44,13 @@ names = pytest.mark.parametrize("name", [row.name for row in ROWS])
 def test_a_build_that_is_no_slower_is_hardly_ever_called_slower_or_faster(name: str) -> None:
     equal = rows()[name][0]
     if name not in LOSING:
-        assert equal.worse + equal.better <= MOST_WRONG
+        assert equal.worse + equal.better <= MAX_WRONG
 
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS if row.name.startswith("side by side")])
 def test_side_by_side_the_machine_hardly_matters(name: str) -> None:
     equal, everything, _ = rows()[name]
-    assert equal.worse + equal.better <= MOST_WRONG / 2
+    assert equal.worse + equal.better <= MAX_WRONG / 2
     assert equal.passed >= 0.85
     assert everything.worse >= (0.4 if "compete" in name else 0.99)  # what competes scatters
 
@@ -58,7 +58,7 @@ def test_side_by_side_the_machine_hardly_matters(name: str) -> None:
 def test_a_side_that_is_slower_by_itself_deceives_only_without_calibration() -> None:
     name = "calibrated: B’s side is 5 % slower, whatever runs there"
     equal, everything, _ = rows()[name]
-    assert equal.worse + equal.better <= MOST_WRONG / 2
+    assert equal.worse + equal.better <= MAX_WRONG / 2
     assert everything.worse >= 0.99  # what is beyond the bias is still found
     unseen = once(side_by_side(common=0.20, restart=0.005, place=0.05), np.zeros(len(NAMES)), 1_000)
     assert unseen.worse >= 0.95
@@ -67,8 +67,8 @@ def test_a_side_that_is_slower_by_itself_deceives_only_without_calibration() -> 
 @names
 def test_a_build_that_is_ten_percent_slower_hardly_ever_passes(name: str) -> None:
     _, everything, alone = rows()[name]
-    assert everything.passed <= MOST_WRONG
-    assert alone.passed <= MOST_WRONG
+    assert everything.passed <= MAX_WRONG
+    assert alone.passed <= MAX_WRONG
     assert everything.better <= 0.01
 
 
@@ -185,7 +185,7 @@ def test_a_scatter_that_is_assumed_and_wrong_deceives() -> None:
         wrong[scatter] = float(np.mean((p[0] < 0.025) | (p[1] < 0.025)))
     assert levels["baseline"].shape == (2_000,)
     assert wrong[0.049] > 0.4
-    assert wrong[0.2] <= MOST_WRONG
+    assert wrong[0.2] <= MAX_WRONG
 
 
 def test_looking_after_every_pair_without_a_rule_deceives() -> None:
@@ -215,7 +215,7 @@ def test_adding_pairs_without_a_rule_deceives() -> None:
 
 def test_at_the_gate_itself_false_alarms_stay_in_bounds() -> None:
     for effects in (np.full(6, math.log1p(GATE.ratio)), np.array([0.0] * 5 + [math.log1p(GATE.ratio)])):
-        assert 0 < once(scattered(0.05), effects).worse <= MOST_WRONG
+        assert 0 < once(scattered(0.05), effects).worse <= MAX_WRONG
 
 
 def test_power_grows_with_the_effect_and_mirrors_for_faster_builds() -> None:

@@ -21,7 +21,7 @@ from wsload.commands.selftest.showing import results_view
 
 pytestmark = pytest.mark.xdist_group("timing")
 
-LEAST_POSTS = 300
+MIN_POSTS = 300
 """Fewer would mean that hardly anything ran."""
 
 
@@ -49,7 +49,7 @@ def test_the_figures_are_true(setting: Setting) -> None:
     show(result)
     assert result.passed
     assert result.percentiles
-    assert fact(result, "answered") >= LEAST_POSTS
+    assert fact(result, "answered") >= MIN_POSTS
     if setting.judged != "delays":
         assert fact(result, "out of order") == 0, "a stall, or the same delay for all, keeps the order"
 

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif("WSLOAD_MATRIX" not in os.environ, reason="make matrix runs it: two quiet minutes"),
 ]
 
-LEAST_REQUESTS = 10
+MIN_REQUESTS = 10
 """Fewer would mean that hardly anything ran."""
 
 
@@ -32,7 +32,7 @@ def test_no_cell_is_wrong_and_trusted(behaviour: str) -> None:
     proof = prove(behaviour)
     cells = proof.cells
     assert {(cell.kind, cell.workload) for cell in cells} == {(k, w) for k in KINDS for w in WORKLOADS}
-    assert min(cell.requests for cell in cells) >= LEAST_REQUESTS
+    assert min(cell.requests for cell in cells) >= MIN_REQUESTS
     assert [cell for cell in cells if cell.verdict == "WRONG"] == []
     # What names its answers is right whatever the server does, and no mark is an excuse.
     assert [cell for cell in cells if cell.kind in PROVABLE and cell.verdict != "right"] == []

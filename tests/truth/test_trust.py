@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.trust.run import KINDS, WORKLOADS, compare, run
-from wsload.judge.run.trust import RUNGS
+from wsload.judge.run.trust import TRUST_PERCENTILES
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.results.trust import Standing, Trust
@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="processes are bound to cores"),
 ]
 
-LEAST_POSTS = 30
+MIN_POSTS = 30
 """Fewer would mean that hardly anything ran."""
 
 
@@ -34,7 +34,7 @@ def test_every_trusted_percentile_is_within_a_tenth_or_a_millisecond_of_the_serv
     result = run(KINDS[kind], workload)
     print(f"{kind}, {workload}: {result.verdict}; {result.trusted} trusted, {result.hidden} wrong hidden")
     assert result.wrong == ()
-    assert result.posts >= LEAST_POSTS
+    assert result.posts >= MIN_POSTS
 
 
 def test_the_comparison_finds_what_is_wrong_and_what_was_hidden() -> None:
@@ -42,9 +42,9 @@ def test_the_comparison_finds_what_is_wrong_and_what_was_hidden() -> None:
     found = Histogram.of([5_000_000] * 980 + [50_000_000] * 20)
     totals = Totals.of([Interval(length_s=1.0, histograms={"message": found, "message.service": found})])
     blind = compare(Trust(standing=Standing.TRUSTED, verdict=""), totals, truth)
-    beyond = [rung for rung in RUNGS if rung > 98]
+    beyond = [rung for rung in TRUST_PERCENTILES if rung > 98]
     assert len(blind.wrong) == 2 * len(beyond) and blind.hidden == 0
     levels = {"message": 95.0, "message.service": 95.0}
     seeing = compare(Trust(standing=Standing.PARTLY, verdict="", up_to=levels), totals, truth)
     assert seeing.wrong == () and seeing.hidden == 2 * len(beyond)
-    assert seeing.trusted == 2 * (len(RUNGS) - len(beyond))
+    assert seeing.trusted == 2 * (len(TRUST_PERCENTILES) - len(beyond))

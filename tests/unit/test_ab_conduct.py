@@ -15,7 +15,7 @@ from support.serving import Serving
 from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
 
-from wsload.commands.ab.conduct import MOST_INVALID, Conductor
+from wsload.commands.ab.conduct import MAX_INVALID, Conductor
 from wsload.commands.ab.experiment import CALIBRATION, DISCARDED, Experiment, Outcome, StopReason, load
 from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
@@ -582,7 +582,7 @@ def test_attempts_that_are_all_not_valid_end_the_experiment(
     with pytest.raises(Untrusted, match=f"6 attempts in a row were not valid.*{LATE}") as caught:
         conductor.go_on()
     assert caught.value.exit_code == ExitCode.UNTRUSTED
-    assert len(loader.made) == MOST_INVALID
+    assert len(loader.made) == MAX_INVALID
     assert len(load(tmp_path).done) == done
     assert load(tmp_path).ended is None  # it can be resumed, when the machine is quieter
 

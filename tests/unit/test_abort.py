@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from wsload.errors import UsageError
-from wsload.judge.run.abort import Sentry, aborted, parse_condition
+from wsload.judge.run.abort import AbortMonitor, aborted, parse_condition
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import LAGGED, LOST, UNLAGGED, Kind
@@ -36,7 +36,7 @@ def second(at: int, times_ms: float | None, *, lost: int = 0, late: bool = False
 
 
 def met_at(text: str, seconds: Iterable[Interval]) -> int | None:
-    sentry = Sentry(parse_condition(text))
+    sentry = AbortMonitor(parse_condition(text))
     return next((at for at, each in enumerate(seconds) if sentry.add(each) is not None), None)
 
 
@@ -137,12 +137,12 @@ def test_counts_and_rates_may_be_asked_for_too() -> None:
 def test_the_load_generators_own_lateness_ends_no_run() -> None:
     late = [second(at, 1_500, late=True) for at in range(6)]
     assert met_at(SLOW, late) is None
-    sentry = Sentry(parse_condition(SLOW), None)
+    sentry = AbortMonitor(parse_condition(SLOW), None)
     assert any(sentry.add(each) for each in late)
 
 
 def test_what_ended_a_run_is_a_failed_check_that_says_when_and_why() -> None:
-    sentry = Sentry(parse_condition(SLOW))
+    sentry = AbortMonitor(parse_condition(SLOW))
     found = [outcome for at in range(4) if (outcome := sentry.add(second(at, 1_500))) is not None]
     outcome = aborted(found[0], sentry.condition, 62)
     assert (outcome.expression, outcome.state) == ("message.p99 <= 1s", CheckState.FAILED)

@@ -12,7 +12,7 @@ import pytest
 from support.made_runs import make_run, second
 
 from wsload.exit_codes import ExitCode
-from wsload.judge.capacity.contrast import contrast
+from wsload.judge.capacity.comparison import contrast
 from wsload.judge.capacity.search import Outcome, SearchPlan, State, look
 from wsload.judge.capacity.step import StepFigures
 from wsload.measure.names import Kind

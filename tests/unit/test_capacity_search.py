@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
-from wsload.judge.capacity.belief import Answer, belief, ratio
-from wsload.judge.capacity.contrast import Contrast, contrast
-from wsload.judge.capacity.search import Look, Outcome, SearchPlan, State, Step, look
+from wsload.judge.capacity.comparison import CapacityVerdict, contrast
+from wsload.judge.capacity.posterior import Answer, posterior, ratio
+from wsload.judge.capacity.search import Outcome, SearchPlan, SearchStatus, State, Step, look
 
 PLAN = SearchPlan(low=100, high=20_000)
 
 
-def search(server: Callable[[float], Outcome], plan: SearchPlan = PLAN) -> tuple[list[Step], Look]:
+def search(server: Callable[[float], Outcome], plan: SearchPlan = PLAN) -> tuple[list[Step], SearchStatus]:
     steps: list[Step] = []
     while (rate := look(plan, steps).next_rate) is not None:
         steps.append(Step(rate=rate, outcome=server(rate), number=len(steps) + 1))
@@ -72,7 +72,7 @@ def test_the_belief_is_a_distribution_and_its_intervals_are_nested(
     answers = [
         Answer(rate=rate, holds=holds, number=number) for number, (rate, holds) in enumerate(given_, 1)
     ]
-    found = belief(answers, 100, 20_000, now=len(answers))
+    found = posterior(answers, 100, 20_000, now=len(answers))
     assert found.shares.sum() == pytest.approx(1)
     low, high = found.interval(level)
     inner = found.interval(level / 2)
@@ -80,9 +80,9 @@ def test_the_belief_is_a_distribution_and_its_intervals_are_nested(
 
 
 def test_a_step_that_holds_makes_higher_capacities_likelier_and_one_that_fails_lower_ones() -> None:
-    before = belief([], 100, 20_000, now=0).above(1_000)
+    before = posterior([], 100, 20_000, now=0).above(1_000)
     for holds in (True, False):
-        after = belief([Answer(rate=1_000, holds=holds, number=1)], 100, 20_000, now=1).above(1_000)
+        after = posterior([Answer(rate=1_000, holds=holds, number=1)], 100, 20_000, now=1).above(1_000)
         assert (after > before) is holds
 
 
@@ -92,7 +92,7 @@ def test_older_steps_say_less_precisely_where_the_border_is() -> None:
     ]
 
     def width(now: int) -> float:
-        low, high = belief(answers, 100, 20_000, now=now).interval(0.9)
+        low, high = posterior(answers, 100, 20_000, now=now).interval(0.9)
         return high / low
 
     assert width(1) < width(5) < width(20)
@@ -175,9 +175,10 @@ def both(a: float, b: float) -> tuple[list[Step], list[Step]]:
 
 
 @pytest.mark.parametrize(
-    ("b", "verdict"), [(4_000, Contrast.LESS), (5_000, Contrast.NOT_LESS), (6_250, Contrast.MORE)]
+    ("b", "verdict"),
+    [(4_000, CapacityVerdict.LESS), (5_000, CapacityVerdict.NOT_LESS), (6_250, CapacityVerdict.MORE)],
 )
-def test_two_capacities_are_compared(b: float, verdict: Contrast) -> None:
+def test_two_capacities_are_compared(b: float, verdict: CapacityVerdict) -> None:
     found = contrast(PLAN, *both(5_000, b))
     assert found.verdict is verdict
     assert found.low <= b / 5_000 <= found.high
@@ -191,14 +192,14 @@ def test_the_interval_of_the_ratio_is_the_others_turned_over(a: float, b: float)
 
 
 def test_a_side_that_was_not_searched_leaves_it_open() -> None:
-    assert contrast(PLAN, both(5_000, 5_000)[0], []).verdict is Contrast.INCONCLUSIVE
+    assert contrast(PLAN, both(5_000, 5_000)[0], []).verdict is CapacityVerdict.INCONCLUSIVE
 
 
 def test_where_both_are_beyond_the_range_nothing_can_be_told() -> None:
-    assert contrast(PLAN, *both(50_000, 90_000)).verdict is Contrast.INCONCLUSIVE
+    assert contrast(PLAN, *both(50_000, 90_000)).verdict is CapacityVerdict.INCONCLUSIVE
 
 
 def test_the_ratio_of_a_belief_to_itself_is_around_one() -> None:
-    found = look(PLAN, search(holding(3_000))[0]).belief
+    found = look(PLAN, search(holding(3_000))[0]).posterior
     of_itself = ratio(found, found)
     assert of_itself.quantile(0.5) == pytest.approx(1, abs=0.01)

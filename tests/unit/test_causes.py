@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from wsload.judge.run.causes import Cause, cause_of
-from wsload.judge.run.watch import Watch, standouts
+from wsload.judge.run.processes import ProcessFigures, standouts
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import LATE_IN, TOO_LATE, Kind
@@ -18,9 +18,9 @@ SECOND = 10**9
 
 def watched(
     seconds: int = 4, *, name: str = "", cpu: float = 0.1, lag_ms: int = 400, **counters: int
-) -> Watch:
+) -> ProcessFigures:
     """A process of so many seconds, in each of which these were counted."""
-    watch = Watch(name)
+    watch = ProcessFigures(name)
     for number in range(seconds):
         watch.add(
             Interval(
@@ -33,7 +33,7 @@ def watched(
     return watch
 
 
-def cause(*watches: Watch, ui: bool = False) -> Cause:
+def cause(*watches: ProcessFigures, ui: bool = False) -> Cause:
     found = cause_of(watches, ui_in_process=ui)
     assert found is not None
     return found
@@ -129,7 +129,7 @@ def test_the_process_that_was_late_for_longest_is_named() -> None:
 
 
 def test_seconds_cut_short_say_nothing_about_the_cpu() -> None:
-    watch = Watch("")
+    watch = ProcessFigures("")
     for _ in range(10):
         watch.add(Interval(length_s=0.4, counters={"cpu_ns": SECOND}))
     assert (watch.seconds, watch.busy, watch.peak) == (0, 0, 0.0)
@@ -138,8 +138,8 @@ def test_seconds_cut_short_say_nothing_about_the_cpu() -> None:
 # Processes beside each other
 
 
-def measured(name: str, p99_ms: int, count: int = 1_000) -> Watch:
-    watch = Watch(name)
+def measured(name: str, p99_ms: int, count: int = 1_000) -> ProcessFigures:
+    watch = ProcessFigures(name)
     watch.add(Interval(length_s=1.0, histograms={"message": Histogram.of([p99_ms * MS] * count)}))
     return watch
 
@@ -159,7 +159,9 @@ def test_a_process_whose_p99_is_twice_the_others_is_named() -> None:
         [measured("worker b", 30, count=999)],
     ],
 )
-def test_one_process_or_small_differences_or_few_messages_stand_out_from_nobody(others: list[Watch]) -> None:
+def test_one_process_or_small_differences_or_few_messages_stand_out_from_nobody(
+    others: list[ProcessFigures],
+) -> None:
     assert standouts([measured("worker a", 10), *others]) == []
 
 
@@ -171,14 +173,14 @@ def test_standing_out_is_more_than_twice_and_a_millisecond_above_the_others() ->
     )
     (warning,) = standouts([measured("worker a", 10), measured("worker b", 21)])
     assert (warning.name, warning.remedy) == ("standout", "look at that machine first")
-    slowest = Watch("worker c")
+    slowest = ProcessFigures("worker c")
     messages = Histogram.of([10 * MS] * 999 + [500 * MS])  # the maximum is no p99
     slowest.add(Interval(length_s=1.0, histograms={"message": messages}))
     assert standouts([measured("worker a", 10), slowest]) == []
 
 
 def test_differences_below_a_millisecond_stand_out_from_nobody() -> None:
-    fast, slow = Watch("worker a"), Watch("worker b")
+    fast, slow = ProcessFigures("worker a"), ProcessFigures("worker b")
     for watch, value_ns in ((fast, 200_000), (slow, 900_000)):
         watch.add(Interval(length_s=1.0, histograms={"message": Histogram.of([value_ns] * 1_000)}))
     assert standouts([fast, slow]) == []
@@ -192,7 +194,7 @@ def test_a_processs_own_figures() -> None:
 
 
 def test_a_process_is_shown_by_its_busiest_name() -> None:
-    watch = Watch("")
+    watch = ProcessFigures("")
     assert (watch.figures()["leading"], watch.figures()["trusted_up_to"]) == (None, None)
     histograms = {"buy": Histogram.of([10 * MS] * 90), "look": Histogram.of([MS] * 9)}
     names, failures = dict.fromkeys(histograms, Kind.REQUEST), {("buy", TOO_LATE): 10}
@@ -221,7 +223,7 @@ def test_causes_and_remedies_word_for_word() -> None:
 
 
 def test_a_late_run_without_any_length_or_lag_says_so() -> None:
-    watch = Watch("")
+    watch = ProcessFigures("")
     watch.add(Interval(counters={"late_ns": MS, "late_waiting_ns": MS}))
     assert (
         cause(watch).text
@@ -230,7 +232,7 @@ def test_a_late_run_without_any_length_or_lag_says_so() -> None:
 
 
 def test_the_figures_of_a_process() -> None:
-    watch = Watch("worker 1")
+    watch = ProcessFigures("worker 1")
     for busy in (0.1234, 0.9, 0.5):
         watch.add(
             Interval(
@@ -259,4 +261,4 @@ def test_the_figures_of_a_process() -> None:
         "loop_lag": {"count": 300, "p50_ns": p50, "p99_ns": p99},
     }
     assert watch.figures(100 * MS)["trusted_up_to"] == 100.0
-    assert Watch("").figures()["cpu_peak"] == 0.0
+    assert ProcessFigures("").figures()["cpu_peak"] == 0.0

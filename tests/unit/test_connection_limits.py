@@ -10,7 +10,7 @@ import pytest
 from pair import Listener, Pair, frame, on_loop
 from websockets.frames import Frame, Opcode
 
-from wsload.load.ws.limits import IDLE_PER_S, MOST_DISCARDED, MOST_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard
+from wsload.load.ws.limits import IDLE_PER_S, MAX_DISCARDED, MAX_EARLY, PER_TURN, SUSPICIOUS_PER_S, Guard
 from wsload.load.ws.rules import Violation
 from wsload.load.ws.states import State
 
@@ -136,9 +136,9 @@ def test_before_anybody_attaches_only_so_much_is_kept() -> None:
         while pair.wire.reading:
             pair.arrive(MESSAGE)
             sent += 1
-            assert sent <= MOST_EARLY
+            assert sent <= MAX_EARLY
         pair.client.attach(pair.listener)
-        assert pair.wire.reading and len(pair.listener.messages) == sent == MOST_EARLY
+        assert pair.wire.reading and len(pair.listener.messages) == sent == MAX_EARLY
 
     on_loop(body)
 
@@ -226,7 +226,7 @@ def test_a_server_that_goes_on_and_on_after_the_end_is_dropped(ending: bytes) ->
     async def body() -> None:
         pair = Pair.open()
         pair.arrive(ending)
-        pair.arrive(bytes(MOST_DISCARDED))
+        pair.arrive(bytes(MAX_DISCARDED))
         assert not pair.wire.closing
         pair.arrive(b"x")
         assert pair.wire.aborted.is_set()

@@ -43,7 +43,7 @@ busy = st.builds(
 @pytest.fixture(autouse=True, scope="module")
 def limit() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(name_limit, "MOST_NAMES", LIMIT)
+        patch.setattr(name_limit, "MAX_NAMES", LIMIT)
         yield
 
 

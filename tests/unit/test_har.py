@@ -283,12 +283,12 @@ def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes | None, 
 
 
 def test_a_recording_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "MOST_MESSAGES", 3)
+    monkeypatch.setattr(recording, "MAX_MESSAGES", 3)
     text = code(tmp_path, *(told("send", f"text {n}", n) for n in range(5)))
     assert "2 further messages were left out" in text and "text 3" not in text
-    monkeypatch.setattr(recording, "MOST_SENT_BYTES", 10)
+    monkeypatch.setattr(recording, "MAX_SENT_BYTES", 10)
     assert "text 1" not in code(tmp_path, *(told("send", f"text {n}", n) for n in range(5)))
-    monkeypatch.setattr(recording, "MOST_BYTES", 100)
+    monkeypatch.setattr(recording, "MAX_BYTES", 100)
     with pytest.raises(UsageError, match="larger than 0 MiB"):
         code(tmp_path, told("send", "x" * 100))
 

@@ -10,7 +10,7 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wsload.commands.harness.handshake import NoHandshake, shake
+from wsload.commands.harness.handshake import NoHandshake, check_handshake
 
 
 class Visitors:
@@ -34,7 +34,7 @@ def test_a_server_that_answers_is_left_in_order(
 ) -> None:
     visitors = Visitors()
     port = serving.websocket(visitors, subprotocols=spoken)
-    shake(f"ws://127.0.0.1:{port}/chat?x=1", subprotocols=("json", "chat"), timeout_s=20)
+    check_handshake(f"ws://127.0.0.1:{port}/chat?x=1", subprotocols=("json", "chat"), timeout_s=20)
     until(lambda: visitors.codes, what="the close")
     assert visitors.codes == [1005]  # a close frame without a code: the connection was not dropped
     assert visitors.subprotocols == [agreed]
@@ -43,17 +43,17 @@ def test_a_server_that_answers_is_left_in_order(
 def test_a_server_that_wants_another_subprotocol_is_quoted(serving: Serving) -> None:
     port = serving.websocket(Visitors(), subprotocols=["soap"])
     with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* .offered subprotocols: json"):
-        shake(f"ws://127.0.0.1:{port}/", subprotocols=("json",), timeout_s=20)
+        check_handshake(f"ws://127.0.0.1:{port}/", subprotocols=("json",), timeout_s=20)
 
 
 def test_a_certificate_of_its_own_is_no_obstacle(serving: Serving, certificates: Certificates) -> None:
     port = serving.websocket(Visitors(), ssl=certificates.server_context())
-    shake(f"wss://127.0.0.1:{port}/", timeout_s=20)
+    check_handshake(f"wss://127.0.0.1:{port}/", timeout_s=20)
 
 
 @pytest.mark.parametrize("code", [401, 403])
 def test_one_that_asks_who_is_there_is_up(serving: Serving, code: int) -> None:
-    shake(f"ws://127.0.0.1:{serving.tcp(hostile.status(code))}/", timeout_s=20)
+    check_handshake(f"ws://127.0.0.1:{serving.tcp(hostile.status(code))}/", timeout_s=20)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_one_that_asks_who_is_there_is_up(serving: Serving, code: int) -> None:
 )
 def test_what_else_a_server_does_is_named(serving: Serving, handler: TcpHandler, said: str) -> None:
     with pytest.raises(NoHandshake, match=said):
-        shake(f"ws://127.0.0.1:{serving.tcp(handler)}/", timeout_s=20)
+        check_handshake(f"ws://127.0.0.1:{serving.tcp(handler)}/", timeout_s=20)
 
 
 def test_a_port_that_only_listens_is_not_ready() -> None:
@@ -77,11 +77,11 @@ def test_a_port_that_only_listens_is_not_ready() -> None:
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(NoHandshake, match="no answer in time"),
     ):
-        shake(f"ws://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
+        check_handshake(f"ws://127.0.0.1:{silent.getsockname()[1]}/", timeout_s=0.05)
 
 
 def test_a_port_that_nobody_listens_on_is_refused() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(NoHandshake, match="refused"):
-            shake(f"ws://127.0.0.1:{taken.getsockname()[1]}/", timeout_s=20)
+            check_handshake(f"ws://127.0.0.1:{taken.getsockname()[1]}/", timeout_s=20)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.judge.figures.heat import MOST_COLUMNS, ROWS_PER_DECADE, heat_map
+from wsload.judge.figures.heat import MAX_COLUMNS, ROWS_PER_DECADE, heat_map
 from wsload.measure.histogram import Histogram
 
 latencies = st.integers(1_000, 60_000_000_000)
@@ -32,7 +32,7 @@ def test_every_value_is_in_the_row_that_holds_its_bucket(values: list[int]) -> N
 def test_columns_are_few_and_hold_all_values(slots: list[list[int] | None]) -> None:
     at_s = [float(at) for at in range(len(slots))]
     heat = heat_map([values and Histogram.of(values).buckets() for values in slots], at_s, 1.0)
-    assert len(heat.at_s) == len(heat.cells) <= MOST_COLUMNS
+    assert len(heat.at_s) == len(heat.cells) <= MAX_COLUMNS
     assert sum(count for column in heat.cells for _, count in column) == sum(
         len(values) for values in slots if values
     )

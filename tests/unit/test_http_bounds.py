@@ -28,7 +28,7 @@ ENDLESS = {
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setattr("wsload.load.users.http_bounds.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("wsload.load.users.http_bounds.MAX_BYTES", 1 << 20)
     with world(ws_message_timeout="20s") as made:
         made.serve()
         yield made

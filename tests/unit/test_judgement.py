@@ -12,10 +12,10 @@ import pytest
 
 from wsload.judge.run import doubts as doubts_module
 from wsload.judge.run import watch as watch_module
-from wsload.judge.run.anew import judge_anew
 from wsload.judge.run.doubts import doubts
+from wsload.judge.run.processes import ProcessFigures
+from wsload.judge.run.rejudge import rejudge
 from wsload.judge.run.verdict import judge
-from wsload.judge.run.watch import Watch
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import FORGOTTEN, LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
@@ -62,7 +62,7 @@ def second(
 
 
 def judged(interval: Interval, *beside: RunWarning) -> Trust:
-    watch = Watch("")
+    watch = ProcessFigures("")
     watch.add(interval)
     return judge(watch.totals, [watch], beside=beside).trust
 
@@ -263,12 +263,12 @@ def test_a_login_that_some_managed_is_no_failure_at_the_start() -> None:
 
 
 def test_a_part_of_a_stored_run_is_judged_with_the_run_s_tolerance() -> None:
-    watch = Watch("")
+    watch = ProcessFigures("")
     watch.add(second({"message": 90}, late={"message": 10}))
     info = RunInfo(build="", target="", started_at=0.0)
     given = replace(info, trust=replace(judged(second({"message": 9})), tolerance_ns=50 * MS))
-    assert judge_anew(info, watch).trust.up_to == {"message": 90.0}
-    found = judge_anew(given, watch).trust
+    assert rejudge(info, watch).trust.up_to == {"message": 90.0}
+    found = rejudge(given, watch).trust
     assert (found.up_to, found.tolerance_ns) == ({}, 50 * MS)
 
 
@@ -440,7 +440,7 @@ def test_connections_that_were_open_count_though_none_was_opened_meanwhile() -> 
 
 
 def test_the_web_ui_is_named_only_where_it_shares_the_process() -> None:
-    watch = Watch("")
+    watch = ProcessFigures("")
     watch.add(second({"message": 10}, late={"message": 90}, counters={"late_ns": MS}))
     assert "web UI" not in judge(watch.totals, [watch]).trust.remedy
     assert "web UI" in judge(watch.totals, [watch], ui_in_process=True).trust.remedy

@@ -13,7 +13,7 @@ from support.shop import BUY, NAMES, STEP, VALUE, shop_seconds
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run import live
 from wsload.judge.run.live import RECENT_S, LiveView, point
-from wsload.judge.run.watch import Watch
+from wsload.judge.run.processes import ProcessFigures
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 
@@ -97,12 +97,12 @@ def test_who_asks_for_what_is_new_gets_every_point_once(run: list[Interval], dat
 
 
 def test_of_a_long_run_the_latest_points_are_kept() -> None:
-    run = [second(at) for at in range(live.MOST_POINTS + 3)]
+    run = [second(at) for at in range(live.MAX_POINTS + 3)]
     found = followed(run).snapshot(0, [])
-    assert len(found["points"]) == live.MOST_POINTS
+    assert len(found["points"]) == live.MAX_POINTS
     assert found["points"][0] == point(run[3]).plain(None)
-    assert found["taken"] == live.MOST_POINTS + 3
-    assert followed(run).snapshot(live.MOST_POINTS + 2, [])["points"] == [point(run[-1]).plain(None)]
+    assert found["taken"] == live.MAX_POINTS + 3
+    assert followed(run).snapshot(live.MAX_POINTS + 2, [])["points"] == [point(run[-1]).plain(None)]
 
 
 def test_a_run_of_many_names_keeps_fewer_points_and_counts_them_all() -> None:
@@ -110,7 +110,7 @@ def test_a_run_of_many_names_keeps_fewer_points_and_counts_them_all() -> None:
     run = [replace(second(at), histograms=histograms) for at in range(600)]
     view = followed(run)
     found = view.snapshot(0, [], "item 7")
-    assert len(found["points"]) == live.MOST_NAMED // 200
+    assert len(found["points"]) == live.MAX_NAMED // 200
     assert found["taken"] == 600
     assert {each["rate"] for each in found["points"]} == {2.0}
 
@@ -128,7 +128,7 @@ def test_one_name_is_looked_at_and_the_one_that_stands_for_the_run_by_default() 
 
 @given(st.lists(intervals(), max_size=4), st.integers(0, 9))
 def test_figures_are_those_of_the_summary_and_plain_json(run: list[Interval], since: int) -> None:
-    watch = Watch("worker 1")
+    watch = ProcessFigures("worker 1")
     for interval in run:
         watch.add(interval)
     found = followed(run).snapshot(since, [watch])
@@ -163,7 +163,7 @@ def test_figures_are_made_anew_only_after_the_next_interval() -> None:
 
 
 def test_a_process_without_due_times_is_late_by_its_loop() -> None:
-    lagging, sending = Watch("a"), Watch("")
+    lagging, sending = ProcessFigures("a"), ProcessFigures("")
     lagging.add(Interval(length_s=1.0, histograms={"loop_lag": Histogram.of([5_000_000] * 100)}))
     lags = {"loop_lag": Histogram.of([5_000_000] * 100), "send_lag": Histogram.of([1_000_000] * 100)}
     sending.add(Interval(length_s=1.0, histograms=lags, counters={"cpu_ns": 500_000_000}))

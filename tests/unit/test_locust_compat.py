@@ -206,7 +206,7 @@ def test_a_runner_that_has_stopped_heeds_stops_again(environment: Environment) -
     with needed("locust", "Runner.state and .update_state", "to heed a stop before the users are there"):
         runner = environment.create_local_runner()
         runner.update_state("stopped")
-        compat.heed_stops(runner)
+        compat.allow_stop(runner)
         said = []
         environment.events.test_stopping.add_listener(lambda **_: said.append(runner.state))
         runner.stop()

@@ -19,7 +19,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.judge.run.history import builds, run_line
 from wsload.measure.interval import Totals
-from wsload.measure.joined import joined
+from wsload.measure.keys import join_key
 from wsload.measure.names import Kind
 from wsload.report.history import builds_table, history_page, runs_table
 from wsload.report.html import render
@@ -120,7 +120,7 @@ def test_a_name_is_not_told_what_was_counted_of_a_longer_one(tmp_path: Path) -> 
     from wsload.measure.interval import Interval
 
     names = ("shop", "shop: buy")
-    counted = {"shop: buy.late": 3, joined("shop: buy", "unfinished"): 2, joined("shop", "unfinished"): 1}
+    counted = {"shop: buy.late": 3, join_key("shop: buy", "unfinished"): 2, join_key("shop", "unfinished"): 1}
     run = Interval(
         start_s=1.8e9, length_s=1.0, counters=counted, names=dict.fromkeys(names, Kind.REQUEST),
         histograms={name: Histogram.of([1_000_000] * 50) for name in names},

@@ -17,8 +17,8 @@ from support.shop import BUY, NAMES, REQUESTS, STEP, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.live import point
+from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.verdict import Judgement
-from wsload.judge.run.watch import Watch
 from wsload.load.run.run import Ended
 from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.opentelemetry import observe_with_opentelemetry
@@ -34,7 +34,7 @@ prometheus_client = pytest.importorskip("prometheus_client")
 
 def run_of(totals: Totals, *, trust: Trust = TRUSTED, **more: Any) -> Any:
     """As much of a `Run` as observers look at."""
-    watch = Watch("worker 1")
+    watch = ProcessFigures("worker 1")
     watch.last = 0.25
     return SimpleNamespace(
         writer=SimpleNamespace(

@@ -10,7 +10,7 @@ import pytest
 from wsload.load.locust.other_requests import LONGEST_KIND, OtherRequests
 from wsload.load.locust.statistics import TYPE
 from wsload.measure.interval import Interval
-from wsload.measure.names import MOST_KINDS, OTHER, Kind
+from wsload.measure.names import MAX_KINDS, OTHER, Kind
 from wsload.measure.recorder import Recorder
 
 
@@ -121,7 +121,7 @@ def test_names_and_kinds_are_bounded(engine: Engine, requests: OtherRequests) ->
     interval = engine.interval()
     assert len(interval.histograms) < 250 and count(interval, OTHER) > 750
     kinds = [kind for what, kind in interval.failures]
-    assert len(kinds) == MOST_KINDS + 1
+    assert len(kinds) == MAX_KINDS + 1
     assert max(map(len, kinds)) <= LONGEST_KIND
     assert sum(interval.failures.values()) == 1000
 

@@ -72,7 +72,7 @@ def test_a_reader_that_is_given_up_is_complained_of(
 def test_beyond_a_bound_what_is_printed_is_dropped(
     pipe: tuple[int, io.TextIOWrapper], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "MOST_WAITING", 20_000)
+    monkeypatch.setattr(output, "MAX_WAITING", 20_000)
     monkeypatch.setattr(output, "PATIENCE_S", 0.1)
     _, stream = pipe
     complaints = io.StringIO()

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.judge.compare.pairs import Basis, Excluded, RunFigures, Side, design, pair_up, unlike
+from wsload.judge.compare.pairs import (
+    Basis,
+    Excluded,
+    RunFigures,
+    Side,
+    design,
+    differing_conditions,
+    pair_up,
+)
 
 SIDES = {"A": Side.BASELINE, "B": Side.CANDIDATE}
 
@@ -121,13 +129,13 @@ def test_conditions_that_differ_are_named_with_their_runs() -> None:
     def run(name: str, side: Side = Side.BASELINE, **conditions: str) -> RunFigures:
         return RunFigures(name=name, side=side, started_s=0.0, conditions=conditions)
 
-    assert unlike([run("a", users="50"), run("b", users="50")]) == ()
-    assert unlike([run("a", users="50", rate="9"), run("b", users="100", rate="9"), run("c", rate="9")]) == (
-        "the runs differ in users: 50 in a; 100 in b; not known in c",
-    )
+    assert differing_conditions([run("a", users="50"), run("b", users="50")]) == ()
+    assert differing_conditions(
+        [run("a", users="50", rate="9"), run("b", users="100", rate="9"), run("c", rate="9")]
+    ) == ("the runs differ in users: 50 in a; 100 in b; not known in c",)
     sides = [run(str(at), side, load=f"{side} load") for at in range(9) for side in Side]
-    assert unlike(sides) == (
+    assert differing_conditions(sides) == (
         "the runs differ in load: baseline load in the baseline; candidate load in the candidate",
     )
     many = [run(str(at), users="50" if at else "9") for at in range(6)]
-    assert unlike(many) == ("the runs differ in users: 9 in 0; 50 in 1, 2, 3 and 2 more",)
+    assert differing_conditions(many) == ("the runs differ in users: 9 in 0; 50 in 1, 2, 3 and 2 more",)

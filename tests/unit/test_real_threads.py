@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from wsload.load.locust.threads import MOST_THREADS, RealThreadPool
+from wsload.load.locust.threads import MAX_THREADS, RealThreadPool
 
 
 def on_a_loop(scene: Callable[[RealThreadPool], Coroutine[Any, Any, Any]]) -> Any:
@@ -42,7 +42,7 @@ def test_what_a_thread_returns_or_raises_is_what_awaiting_gives() -> None:
 
 def test_each_call_has_a_thread_while_there_are_any_left() -> None:
     at_work = threading.Semaphore(0)
-    together = threading.Barrier(MOST_THREADS)
+    together = threading.Barrier(MAX_THREADS)
 
     async def scene(pool: RealThreadPool) -> None:
         def work() -> int:
@@ -50,13 +50,13 @@ def test_each_call_has_a_thread_while_there_are_any_left() -> None:
             together.wait(20)
             return threading.get_ident()
 
-        calls = [asyncio.to_thread(work) for _ in range(MOST_THREADS)]
-        assert len(set(await asyncio.gather(*calls))) == MOST_THREADS
+        calls = [asyncio.to_thread(work) for _ in range(MAX_THREADS)]
+        assert len(set(await asyncio.gather(*calls))) == MAX_THREADS
         # Those that have ended serve again; more calls than threads wait for their turn.
         idents = await asyncio.gather(
-            *(asyncio.to_thread(threading.get_ident) for _ in range(3 * MOST_THREADS))
+            *(asyncio.to_thread(threading.get_ident) for _ in range(3 * MAX_THREADS))
         )
-        assert len(set(idents)) <= MOST_THREADS
+        assert len(set(idents)) <= MAX_THREADS
 
     on_a_loop(scene)
 

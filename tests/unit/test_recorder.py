@@ -16,8 +16,8 @@ from wsload.measure.interval import Interval
 from wsload.measure.layout import TRACKABLE_NS
 from wsload.measure.names import (
     LATE_IN,
-    MOST_KINDS,
-    MOST_NAMES,
+    MAX_KINDS,
+    MAX_NAMES,
     OTHER,
     OTHER_KINDS,
     OWN_FAULTS,
@@ -205,11 +205,11 @@ def test_a_counter_that_wsload_keeps_itself_is_refused(name: str) -> None:
 
 def test_counters_beyond_the_limit_are_gathered_and_counted() -> None:
     recorder = Recorder()
-    for number in range(MOST_NAMES + 3):
+    for number in range(MAX_NAMES + 3):
         for _ in range(2):
             recorder.add(recorder.counter(f"counter {number}"))
     found = freeze(recorder).counters
-    assert (found[OTHER], found["names_gathered"], len(found)) == (6, 3, MOST_NAMES + 2)
+    assert (found[OTHER], found["names_gathered"], len(found)) == (6, 3, MAX_NAMES + 2)
 
 
 def test_a_name_is_declared_once_and_told_in_the_interval_in_which_it_came() -> None:
@@ -227,7 +227,7 @@ def test_a_name_is_declared_once_and_told_in_the_interval_in_which_it_came() -> 
 
 def test_names_beyond_the_limit_are_gathered_and_counted() -> None:
     recorder = Recorder()
-    for number in range(MOST_NAMES):
+    for number in range(MAX_NAMES):
         recorder.declare(f"name {number}", Kind.VALUE)
     for number in range(3):
         figures = recorder.declare(f"one too many {number}", Kind.VALUE)
@@ -236,7 +236,7 @@ def test_names_beyond_the_limit_are_gathered_and_counted() -> None:
     interval = freeze(recorder)
     assert interval.histograms[OTHER].total == 3
     assert interval.counters == {"names_gathered": 3}
-    assert len(interval.names) == MOST_NAMES + 1
+    assert len(interval.names) == MAX_NAMES + 1
 
 
 @pytest.mark.parametrize("name", ["", " \n", "open", "buy.service", "send_lag"])
@@ -268,15 +268,15 @@ def test_so_many_kinds_of_failures_are_told_apart_and_the_rest_counted_in_one_of
     for number in range(60_000):
         recorder.failed(("buy", "sell")[number % 2], f"order {number} failed")
     failures = freeze(recorder).failures
-    assert len(failures) == MOST_KINDS + 2
-    assert failures["buy", OTHER_KINDS] == failures["sell", OTHER_KINDS] == (60_000 - MOST_KINDS) / 2
+    assert len(failures) == MAX_KINDS + 2
+    assert failures["buy", OTHER_KINDS] == failures["sell", OTHER_KINDS] == (60_000 - MAX_KINDS) / 2
     assert sum(failures.values()) == len(shown.seen) == 60_000
-    assert len({(what, kind) for what, kind, _ in shown.seen}) == MOST_KINDS + 2
+    assert len({(what, kind) for what, kind, _ in shown.seen}) == MAX_KINDS + 2
 
 
 def test_kinds_that_were_told_apart_stay_so_and_those_that_the_verdict_looks_at_always_are() -> None:
     recorder = Recorder()
-    for number in range(MOST_KINDS + 1):
+    for number in range(MAX_KINDS + 1):
         recorder.failed("buy", f"order {number} failed")
     freeze(recorder)
     for kind in ("order 0 failed", *OWN_FAULTS):
@@ -287,7 +287,7 @@ def test_kinds_that_were_told_apart_stay_so_and_those_that_the_verdict_looks_at_
 
 def test_a_new_run_tells_its_own_kinds_apart() -> None:
     recorder = Recorder()
-    for number in range(MOST_KINDS + 1):
+    for number in range(MAX_KINDS + 1):
         recorder.failed("buy", f"order {number} failed")
     recorder.begin()
     recorder.failed("buy", "sold out")
@@ -296,10 +296,10 @@ def test_a_new_run_tells_its_own_kinds_apart() -> None:
 
 def test_what_wsload_counts_for_its_own_use_takes_none_of_the_names_of_a_user_class() -> None:
     recorder = Recorder()
-    for number in range(2 * MOST_NAMES):
+    for number in range(2 * MAX_NAMES):
         recorder.add(f"{LATE_IN}User.task, line {number}")
-    assert [recorder.counter(f"own {number}") for number in range(MOST_NAMES)] == [
-        f"own {number}" for number in range(MOST_NAMES)
+    assert [recorder.counter(f"own {number}") for number in range(MAX_NAMES)] == [
+        f"own {number}" for number in range(MAX_NAMES)
     ]
     with pytest.raises(ValueError, match="is reserved by wsload"):
         recorder.counter(f"{LATE_IN}time")

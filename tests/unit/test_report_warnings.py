@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsload.report.warnings import MOST_ALIKE, collapsed, told_once
+from wsload.report.warnings import MAX_ALIKE, collapsed, told_once
 from wsload.results.run import RunWarning
 
 warnings = st.builds(
@@ -26,7 +26,7 @@ def test_of_each_kind_few_are_shown_and_all_are_counted(given_: list[RunWarning]
         for bad in (True, False):
             alike = [each for each in given_ if (each.name, each.invalidates) == (name, bad)]
             shown = [each.text for each in found if (each.name, each.invalidates) == (name, bad)]
-            assert len(shown) == min(len(alike), MOST_ALIKE)
+            assert len(shown) == min(len(alike), MAX_ALIKE)
             counts = [int(more[1]) for text in shown if (more := re.match(r"… and (\d+) more", text))]
             assert len(shown) - len(counts) + sum(counts) == len(alike)
 

@@ -843,7 +843,7 @@ def test_what_nobody_reads_is_dropped_and_counted(
         await connection.wait_closed()
 
     w.serve(push)
-    kept = 400 if asked else inbox.MOST_UNASKED
+    kept = 400 if asked else inbox.MAX_UNASKED
 
     async def body(user: Any) -> None:
         if asked:
@@ -860,7 +860,7 @@ def test_what_nobody_reads_is_dropped_and_counted(
 def test_messages_are_dropped_by_their_size_too_but_never_the_last(
     w: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(inbox, "MAX_BYTES", 1_000)
     w.serve()
 
     async def body(user: Any) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from intervals import intervals
 from support.made_runs import MS, STARTED_AT, second
 
-from wsload.judge.figures.series import FEWEST_SLOTS, MOST_PIECES, Level, Series, SeriesBuilder, is_tracked
+from wsload.judge.figures.series import MAX_PIECES, MIN_SLOTS, Level, Series, SeriesBuilder, is_tracked
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 
@@ -131,7 +131,7 @@ def test_a_run_with_many_names_has_fewer_slots_and_loses_nothing() -> None:
         return second(at, histograms={name: Histogram.of([MS]) for name in names[: 1 + at]})
 
     series = series_of(*map(busy, range(300)))
-    assert FEWEST_SLOTS <= len(series.at_s) <= MOST_PIECES // len(names)
+    assert MIN_SLOTS <= len(series.at_s) <= MAX_PIECES // len(names)
     assert sum(series.tracks[names[0]].count) == 300
     assert sum(series.tracks[names[149]].count) == 300 - 149
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.judge.run.trust import (
-    RUNGS,
     SHARE,
     TOLERANCE_NS,
+    TRUST_PERCENTILES,
     UNSEEN_NS,
     Bounds,
     doubt_of,
@@ -21,7 +21,7 @@ from wsload.judge.run.trust import (
 )
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.joined import joined
+from wsload.measure.keys import join_key
 from wsload.measure.names import FAILED, LAGGED, LOST, SERVICE, TOO_LATE, UNLAGGED, Kind
 
 MS = 1_000_000
@@ -126,7 +126,7 @@ def test_percentiles_between_the_rungs_are_looked_at_themselves() -> None:
         st.tuples(st.integers(1, 2_000_000_000), st.integers(0, 2_000_000_000)), min_size=1, max_size=80
     ),
     st.lists(st.floats(0, 1), min_size=80, max_size=80),
-    st.sampled_from(RUNGS),
+    st.sampled_from(TRUST_PERCENTILES),
 )
 def test_the_truth_lies_between_the_bounds_whatever_lateness_had_to_do_with_it(
     times: list[tuple[int, int]], shares: list[float], percentile: float
@@ -143,7 +143,7 @@ def test_the_truth_lies_between_the_bounds_whatever_lateness_had_to_do_with_it(
 @given(
     st.lists(st.integers(1, 10**9), min_size=1, max_size=60),
     st.lists(st.integers(1, 10**9), max_size=20),
-    st.sampled_from(RUNGS),
+    st.sampled_from(TRUST_PERCENTILES),
 )
 def test_what_was_never_begun_may_rank_anywhere(
     begun: list[int], missed: list[int], percentile: float
@@ -217,9 +217,9 @@ def test_a_name_whose_answers_cannot_be_told_apart_is_not_trusted_whatever_its_l
     assert not trusted("buy", 50, totals)
     assert doubt_of("buy", totals).endswith("a message came that no request was waiting for")
     assert doubt_of("sell", totals) == ""
-    of_another = {"buy.unpaired": 1, joined("buy: book", "why of another"): 1, "buy": 2}
+    of_another = {"buy.unpaired": 1, join_key("buy: book", "why of another"): 1, "buy": 2}
     assert doubt_of("buy", recorded([MS], counters=of_another)).endswith("their order does not show it")
-    its_own = {"buy: book.unpaired": 1, joined("buy: book", "why"): 1, joined("buy", "why of another"): 1}
+    its_own = {"buy: book.unpaired": 1, join_key("buy: book", "why"): 1, join_key("buy", "why of another"): 1}
     assert doubt_of("buy: book", recorded([MS], counters=its_own)).endswith("to which request: why")
     alone = recorded([MS], counters={"buy.unpaired": 1})
     assert doubt_of("buy" + SERVICE, alone) == (

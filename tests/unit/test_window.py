@@ -15,10 +15,10 @@ from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 from wsload.commands.cli import main
 from wsload.commands.cli.window import window_of
 from wsload.errors import UsageError
-from wsload.judge.run.anew import watch_of
 from wsload.judge.run.causes import cause_of
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
+from wsload.judge.run.rejudge import process_figures_of
 from wsload.load.run.measured import Measured
 from wsload.load.run.workload import workload
 from wsload.load.users.waits import constant_rate
@@ -361,7 +361,7 @@ def test_of_several_processes_together_none_is_called_saturated(
     summary["processes"] = [{"name": f"worker {number}"} for number in range(processes)]
     (path / "summary.json").write_text(json.dumps(summary))
     run = open_run(path)
-    watch = watch_of(run)
+    watch = process_figures_of(run)
     for interval in run.measured(Window(from_s=1.0)):
         watch.add(interval)
     cause = cause_of([watch])

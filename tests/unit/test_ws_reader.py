@@ -15,7 +15,7 @@ from websockets.frames import Opcode
 
 from wsload.load.ws.frames import CLOSE, PING, TEXT
 from wsload.load.ws.reader import Reader, parse_close
-from wsload.load.ws.rules import LEAST_FRAGMENT, MOST_FRAGMENTS, Rule, Violation
+from wsload.load.ws.rules import MAX_FRAGMENTS, MIN_FRAGMENT, Rule, Violation
 
 
 def read(stream: Iterable[bytes], limit: int = MAX_SIZE) -> Understood:
@@ -65,13 +65,13 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_it_is() -> None:
         assert len(violation.kind) <= 25 and "\n" not in violation.detail
 
 
-@pytest.mark.parametrize("fragment", [0, 1, LEAST_FRAGMENT])
+@pytest.mark.parametrize("fragment", [0, 1, MIN_FRAGMENT])
 def test_a_message_has_no_endless_fragments_unless_they_carry_something(fragment: int) -> None:
-    number = MOST_FRAGMENTS + 100
+    number = MAX_FRAGMENTS + 100
     part = frame(Opcode.CONT, b"x" * fragment, fin=False)
     stream = [frame(Opcode.TEXT, b"", fin=False), *[part] * number, frame(Opcode.CONT, b"")]
     said = read(stream, limit=1 << 30)
-    if fragment < LEAST_FRAGMENT:
+    if fragment < MIN_FRAGMENT:
         assert said.broken == {"too many fragments"}
     else:
         assert said.messages == [(1, b"x" * fragment * number)]

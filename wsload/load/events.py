@@ -32,7 +32,7 @@ from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import OwnOptions, add_options
-from wsload.load.users.context.process import ProcessContext, newcomers
+from wsload.load.users.context.process import ProcessContext, context_listeners
 from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
 from wsload.load.watch.observers import watch_from_outside
@@ -106,7 +106,7 @@ def _on_init(environment: Any, **_: Any) -> None:
     _signals.take()
     _update_clock()
     lifecycle = _of(environment)
-    fire_once(events, functools.partial(_before_quitting, lifecycle), lifecycle.conclude)
+    fire_once(events, functools.partial(_before_quitting, lifecycle), lifecycle.set_exit_code)
     if getattr(environment.parsed_options, "ws_beside", ""):
         try:
             partner = add_other_side(lifecycle, _listen_for)
@@ -227,5 +227,5 @@ def install() -> None:
     events.init.add_listener(_on_init)
     _listen(events, _of_global_events)
     events.quit.add_listener(_on_quit)
-    newcomers.append(_adopt)
+    context_listeners.append(_adopt)
     _update_clock()

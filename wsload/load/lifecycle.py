@@ -25,7 +25,7 @@ from locust.runners import LocalRunner, WorkerRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
-from wsload.load.locust.compat import heed_stops
+from wsload.load.locust.compat import allow_stop
 from wsload.load.locust.ending import end_run, stop_run
 from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.options.settings import Settings
@@ -110,7 +110,7 @@ class Lifecycle:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
         self.settle()  # started again while users still stop
         if isinstance(self.runner, LocalRunner):
-            heed_stops(self.runner)
+            allow_stop(self.runner)
         environment = self.environment
         gc.collect()  # now, before users have to wait for it
         try:
@@ -160,7 +160,7 @@ class Lifecycle:
         if self._pair is not None and self._pair.first is self:
             self._pair.quitting()
 
-    def conclude(self) -> None:
+    def set_exit_code(self) -> None:
         """Called after all listeners of ``quitting``: the exit code of a failed run overrides theirs."""
         code = self.exit_code()
         if self._pair is not None:

@@ -35,7 +35,7 @@ GRACE_S: Final = 8.0
 """How long users have to close their connections, in addition to ``--stop-timeout`` and draining."""
 SAID: Final = (FORGOTTEN, "feed ")
 """Prefixes of failures already logged in more detail; so are a user class's exceptions, whose kind is a class name."""
-MOST_BLOCKS: Final = 3
+MAX_BLOCKS: Final = 3
 """At most this many blocking places are named."""
 
 
@@ -128,7 +128,7 @@ class Recording:
         found: defaultdict[str, list[float]] = defaultdict(list)
         for block in self._watchdog.blocks:
             found[block.place.text].append(block.seconds)
-        for place, times in sorted(found.items(), key=lambda item: -sum(item[1]))[:MOST_BLOCKS]:
+        for place, times in sorted(found.items(), key=lambda item: -sum(item[1]))[:MAX_BLOCKS]:
             often = (
                 f"{len(times)} times, {sum(times):.1f} s in all"
                 if len(times) > 1

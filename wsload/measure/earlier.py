@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wsload.measure.interval import Interval, added, named
-from wsload.measure.joined import apart
+from wsload.measure.keys import split_key
 from wsload.measure.names import COUNTED, LATE_IN, Kind, counters
 
 
@@ -23,7 +23,7 @@ class Earlier:
         if interval.names:
             self._names = named((self._names, interval.names))
         for counter in interval.counters.keys() - set(counters()):
-            what, said = apart(counter)
+            what, said = split_key(counter)
             of_a_request = counter.endswith(COUNTED) or (said and what in self._names)
             if not of_a_request and not counter.startswith(LATE_IN):
                 self._counters[counter] = 0

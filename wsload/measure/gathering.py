@@ -1,6 +1,6 @@
 """The limit on names, applied to a whole run.
 
-Each process admits its first `wsload.measure.names.MOST_NAMES` names, but several processes together may bring
+Each process admits its first `wsload.measure.names.MAX_NAMES` names, but several processes together may bring
 more. The limit is applied again where their intervals are merged.
 """
 

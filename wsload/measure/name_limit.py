@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from wsload.measure.names import MOST_GATHERED, MOST_NAMES, OTHER
+from wsload.measure.names import MAX_GATHERED, MAX_NAMES, OTHER
 
 
 class NameLimit:
-    """Admits the first `MOST_NAMES` names; later ones become `OTHER`."""
+    """Admits the first `MAX_NAMES` names; later ones become `OTHER`."""
 
     __slots__ = ("_admitted", "_gathered")
 
@@ -18,10 +18,10 @@ class NameLimit:
         """The name, or `OTHER`."""
         if name in self._admitted:
             return name
-        if len(self._admitted) < MOST_NAMES and name != OTHER:
+        if len(self._admitted) < MAX_NAMES and name != OTHER:
             self._admitted.add(name)
             return name
-        if name != OTHER and len(self._gathered) < MOST_GATHERED:
+        if name != OTHER and len(self._gathered) < MAX_GATHERED:
             self._gathered.add(name)
         return OTHER
 
@@ -30,5 +30,5 @@ class NameLimit:
 
     @property
     def gathered(self) -> int:
-        """How many distinct names became `OTHER`, up to `MOST_GATHERED`."""
+        """How many distinct names became `OTHER`, up to `MAX_GATHERED`."""
         return len(self._gathered)

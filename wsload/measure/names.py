@@ -35,12 +35,12 @@ LATE_IN: Final = "late in "
 FORGOTTEN: Final = "forgotten await"
 """The name under which coroutines that were never awaited are counted as failures."""
 
-MOST_NAMES: Final = 200
+MAX_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones become `OTHER`."""
 LONGEST_NAME: Final = 100
 """Longer names are cut to this many characters."""
 OTHER: Final = "other"
-MOST_KINDS: Final = 200
+MAX_KINDS: Final = 200
 """Distinct (name, kind) pairs of failures in a run; further ones are counted as `OTHER_KINDS` of their name."""
 OTHER_KINDS: Final = "other failures"
 TOO_LATE: Final = "load generator too late"
@@ -57,7 +57,7 @@ NO_FILES: Final = "too many open files"
 NO_PORT: Final = "no free port"
 OWN_FAULTS: Final = frozenset((TOO_LATE, NO_FILES, NO_PORT))
 """Kinds of failure that are the load generator's or its machine's fault, not the server's; exempt from the limit."""
-MOST_GATHERED: Final = 10_000
+MAX_GATHERED: Final = 10_000
 """At most this many distinct names beyond the limit are counted."""
 GATHERED: Final = "names_gathered"
 """The counter of names beyond the limit."""

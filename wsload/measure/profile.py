@@ -24,14 +24,14 @@ from typing import Final
 from wsload.measure.schedule import SECOND_NS
 from wsload.words import duration_ns
 
-MOST_POINTS: Final = 1_000
+MAX_POINTS: Final = 1_000
 _HIGHEST: Final = 1e6
 _NUMBER: Final = r"\d+(?:\.\d+)?"
 _POINT: Final = re.compile(
     rf"(?P<at>[^:\s]+):(?P<low>{_NUMBER})(\.\.(?P<high>{_NUMBER}))?(/s)?(~(?P<period>\S+))?"
 )
 _CLOSE_S: Final = 1e-9
-_MOST_STEPS: Final = 60
+_MAX_STEPS: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Segment:
         middle = (self.start + self.end) / 2
         low, high = 0.0, min(self.to_s - self.from_s, amount / middle + self.period_s)
         at = min(amount / middle, high)
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             over = self.passed(at) - amount
             if not over:
                 return at
@@ -172,8 +172,8 @@ def parse_profile(text: str) -> Profile:
     points = [_point(word) for word in words[poisson:]]
     if not points or points[0][0] != 0:
         raise ValueError("a profile must start at 0, such as '0:100/s 60s:1000/s'")
-    if len(points) > MOST_POINTS:
-        raise ValueError(f"at most {MOST_POINTS} points are allowed")
+    if len(points) > MAX_POINTS:
+        raise ValueError(f"at most {MAX_POINTS} points are allowed")
     segments = []
     for (at, low, high, period), (until, then, _, _) in itertools.pairwise(points):
         if until < at:

@@ -20,7 +20,7 @@ from wsload.measure.lateness import Lateness
 from wsload.measure.name_limit import NameLimit
 from wsload.measure.names import (
     LAGGED,
-    MOST_KINDS,
+    MAX_KINDS,
     OTHER_KINDS,
     OWN,
     OWN_FAULTS,
@@ -229,11 +229,11 @@ class Recorder:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
         ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` equal failures reach the listener as
-        one. Only the first ``detail`` of each kind is kept. Beyond `wsload.measure.names.MOST_KINDS` the kind is
+        one. Only the first ``detail`` of each kind is kept. Beyond `wsload.measure.names.MAX_KINDS` the kind is
         `OTHER_KINDS`.
         """
         if (what, kind) not in self._failure_kinds:
-            if len(self._failure_kinds) >= MOST_KINDS and kind not in OWN_FAULTS:
+            if len(self._failure_kinds) >= MAX_KINDS and kind not in OWN_FAULTS:
                 kind = OTHER_KINDS
             else:
                 self._failure_kinds.add((what, kind))

@@ -13,9 +13,9 @@ from wsload.report.drawn import curve, in_ms, short
 from wsload.report.run_report import RunReport
 from wsload.report.tables import OWN_TIMES
 
-MOST_KINDS: Final = 5
+MAX_KINDS: Final = 5
 """How many kinds of failure are drawn separately over time; the others are added up."""
-MOST_CHARTED: Final = 40
+MAX_CHARTED: Final = 40
 """How many names have charts: the busiest. The tables have all."""
 
 
@@ -67,7 +67,7 @@ def _outside(report: RunReport) -> list[list[float]]:
 def charted(report: RunReport) -> list[str]:
     """The names that have charts, in the order of the tables."""
     found = _values(report)
-    busiest = sorted(found, key=lambda name: (name != report.summary.leading, -found[name]))[:MOST_CHARTED]
+    busiest = sorted(found, key=lambda name: (name != report.summary.leading, -found[name]))[:MAX_CHARTED]
     return [name for name in found if name in busiest]
 
 
@@ -159,7 +159,7 @@ def _profile(report: RunReport) -> list[float] | None:
 
 def _failures(series: Series) -> list[dict[str, Any]]:
     found = [(f"{what}: {kind}", counts) for (what, kind), counts in series.failures.items()]
-    shown, rest = found[:MOST_KINDS], found[MOST_KINDS:]
+    shown, rest = found[:MAX_KINDS], found[MAX_KINDS:]
     if rest:
         shown.append(("others", tuple(map(sum, zip(*(counts for _, counts in rest), strict=True)))))
     return [{"kind": kind, "counts": _counts(counts)} for kind, counts in shown]

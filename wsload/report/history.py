@@ -13,7 +13,7 @@ from wsload.results.trust import Standing
 from wsload.words import ms, number, printable, rate, when
 
 HISTORY: Final = "history.html"
-MOST_COLUMNS: Final = 6
+MAX_COLUMNS: Final = 6
 """How many metrics the table of builds has; the chart has them all."""
 _TRUSTED: Final = {Standing.TRUSTED: "yes", Standing.PARTLY: "partly"}
 
@@ -66,7 +66,7 @@ def _ms(figures: Mapping[str, float], metric: str | None) -> str:
 
 def builds_table(found: Sequence[BuildLine]) -> Table:
     """One row per build: the medians over its runs that can be trusted."""
-    metrics = followed(each.p50_ns for each in found)[:MOST_COLUMNS]
+    metrics = followed(each.p50_ns for each in found)[:MAX_COLUMNS]
     columns = [
         Column(title=f"{metric} {percentile}", unit="ms")
         for metric in metrics

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.judge.figures.summary import Summary
-from wsload.measure.joined import apart
+from wsload.measure.keys import split_key
 from wsload.measure.names import COUNTED, FAILED, LOST, OWN, SERVICE, Kind, split
 from wsload.report.tables import Table, metrics_table
 from wsload.results.trust import Trust
@@ -79,5 +79,5 @@ def _own(counter: str, name: str) -> str:
     """What a counter counts of this name: ``late`` of ``buy.late``; empty for all others."""
     if counter.startswith(f"{name}."):
         return counter.removeprefix(f"{name}.")
-    what, said = apart(counter)
+    what, said = split_key(counter)
     return said if what == name and not counter.endswith(COUNTED) else ""

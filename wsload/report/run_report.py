@@ -13,7 +13,7 @@ from wsload.judge.figures.interruptions import Interruption, interruptions
 from wsload.judge.figures.series import Series, SeriesBuilder
 from wsload.judge.figures.shape import Opening, Shape, opening, shape
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.anew import judge_anew, judged_anew, watch_of
+from wsload.judge.run.rejudge import process_figures_of, rejudge, rejudged
 from wsload.judge.run.standing import standing, verdict_of
 from wsload.measure.interval import Interval
 from wsload.results.reader import open_run
@@ -90,7 +90,7 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
     run = open_run(path.resolve())
     problems = [*run.problems]
     info = run.info if window is None else replace(run.info, window=window)
-    watch, builder = watch_of(run), SeriesBuilder()
+    watch, builder = process_figures_of(run), SeriesBuilder()
 
     def drawn() -> Iterator[Interval]:
         for interval in run.intervals():
@@ -110,8 +110,8 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
         problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
     if window is not None and info.trust is not None:
-        info = judged_anew(info, watch)
-    trust = info.trust or judge_anew(info, watch).trust
+        info = rejudged(info, watch)
+    trust = info.trust or rejudge(info, watch).trust
     return RunReport(
         path=run.path,
         info=info,

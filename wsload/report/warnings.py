@@ -11,23 +11,23 @@ from typing import Final
 from wsload.results.run import RunWarning
 from wsload.words import counted, number
 
-MOST_ALIKE: Final = 3
+MAX_ALIKE: Final = 3
 """How many warnings of one name are shown; what exceeds it is counted."""
 _FIGURE: Final = re.compile(r"[0-9][0-9.,]*")
 
 
 def collapsed(warnings: Sequence[RunWarning]) -> list[RunWarning]:
-    """At most `MOST_ALIKE` warnings of each name and weight, in their order; what helps against them is said once."""
+    """At most `MAX_ALIKE` warnings of each name and weight, in their order; what helps against them is said once."""
     alike = Counter(map(_kind, warnings))
     seen: Counter[tuple[str, bool]] = Counter()
     found: list[RunWarning] = []
     for warning in warnings:
         kind = _kind(warning)
         seen[kind] += 1
-        if alike[kind] <= MOST_ALIKE or seen[kind] < MOST_ALIKE:
+        if alike[kind] <= MAX_ALIKE or seen[kind] < MAX_ALIKE:
             found.append(warning)
-        elif seen[kind] == MOST_ALIKE:
-            more = alike[kind] - MOST_ALIKE + 1
+        elif seen[kind] == MAX_ALIKE:
+            more = alike[kind] - MAX_ALIKE + 1
             found.append(replace(warning, text=f"… and {number(more)} more like this"))
     for place in range(len(found) - 1):
         if found[place].remedy == found[place + 1].remedy:

@@ -8,7 +8,7 @@
 lines that the same interval has in histograms.hlog, with the same time and length. ``names`` holds the
 requests, steps and values that were first named in that interval, ``details`` the particulars of one
 failure of each kind that first occurred in it; older files lack them. For a failure's key see
-`wsload.measure.joined`.
+`wsload.measure.keys`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import orjson
 
 from wsload.errors import ResultsError
 from wsload.measure.interval import Interval
-from wsload.measure.joined import apart, joined
+from wsload.measure.keys import join_key, split_key
 from wsload.measure.names import Kind
 from wsload.results.hlog import whole_lines
 
@@ -48,8 +48,8 @@ def line(interval: Interval, histograms: int) -> bytes:
             "histograms": histograms,
             "counters": interval.counters,
             "gauges": interval.gauges,
-            "failures": {joined(what, kind): number for (what, kind), number in interval.failures.items()},
-            "details": {joined(what, kind): detail for (what, kind), detail in interval.details.items()},
+            "failures": {join_key(what, kind): number for (what, kind), number in interval.failures.items()},
+            "details": {join_key(what, kind): detail for (what, kind), detail in interval.details.items()},
             "closes": {str(code): number for code, number in interval.closes.items()},
             "names": interval.names,
         },
@@ -80,8 +80,8 @@ def _parsed(found: Any) -> CountsLine:
         length_s=_seconds(found, "length_s"),
         counters=_counts(found, "counters"),
         gauges=_counts(found, "gauges"),
-        failures={apart(key): number for key, number in _counts(found, "failures").items()},
-        details={apart(key): detail for key, detail in _texts(found, "details").items()},
+        failures={split_key(key): number for key, number in _counts(found, "failures").items()},
+        details={split_key(key): detail for key, detail in _texts(found, "details").items()},
         closes={int(code): number for code, number in _counts(found, "closes").items()},
         names=_names(found),
     )

@@ -13,7 +13,7 @@ from wsload.errors import ResultsError, WsloadError
 
 MAX_JSON_BYTES: Final = 8 << 20
 """A longer JSON file in a results directory is refused."""
-MOST_DEEP: Final = 32
+MAX_DEEP: Final = 32
 """Levels of lists and objects in a file of wsload's."""
 
 
@@ -43,7 +43,7 @@ def whole(value: Any) -> int:
 def _refuse_deep(found: object) -> None:
     """Refuses what is nested too deeply to be written again: orjson supports 254 levels."""
     level = [found]
-    for _ in range(MOST_DEEP):
+    for _ in range(MAX_DEEP):
         level = [
             inner
             for each in level
@@ -51,7 +51,7 @@ def _refuse_deep(found: object) -> None:
         ]
         if not level:
             return
-    raise ValueError(f"nested more than {MOST_DEEP} deep")
+    raise ValueError(f"nested more than {MAX_DEEP} deep")
 
 
 def read_json_file(path: Path) -> bytes:

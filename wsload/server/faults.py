@@ -47,8 +47,8 @@ EXAMPLES: Final = (
     "duplicate=1%, reorder=1%, garbage=1%, refuse=10%, slow-handshake=1s, close=1011@30s"
 )
 
-_LEAST_CAPACITY: Final = 0.1
-_MOST_CAPACITY: Final = 1e6
+_MIN_CAPACITY: Final = 0.1
+_MAX_CAPACITY: Final = 1e6
 _CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1006, 1015), *range(3000, 5000)})
 
 
@@ -252,7 +252,7 @@ def _capacity(text: str) -> dict[str, Any]:
         posts = float(count) if per and not nothing else math.nan
     except ValueError:
         posts = math.nan
-    if not _LEAST_CAPACITY <= posts <= _MOST_CAPACITY:
+    if not _MIN_CAPACITY <= posts <= _MAX_CAPACITY:
         raise ValueError("a capacity is posts a second, 0.1/s to 1,000,000/s, such as 500/s")
     return {"service_ns": 1e9 / posts, "exponential_service": rate != text}
 

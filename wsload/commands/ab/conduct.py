@@ -24,7 +24,7 @@ from wsload.commands.ab.plan import Slot
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, put_in_place, terminable
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_signals, put_in_place
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
@@ -36,7 +36,7 @@ from wsload.words import listed
 
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
-MOST_INVALID: Final = 6
+MAX_INVALID: Final = 6
 """After this many attempts in a row that were not valid the experiment ends: the next would be no better."""
 TOO_MUCH: Final = "; if one process can't load both sides, reduce the load or use --one-at-a-time"
 
@@ -88,7 +88,7 @@ class Conductor:
         The experiment is saved after each run, so it may be interrupted at any time: by Ctrl-C or SIGTERM
         (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
         """
-        with terminable(), Guard() as guard:
+        with interrupt_on_signals(), Guard() as guard:
             self._tidy()
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
@@ -126,10 +126,10 @@ class Conductor:
             attempts -= 1
             bad = {slot: load for slot, load in loads.items() if load.problem}
             self._invalid = self._invalid + 1 if any(load.run is not None for load in bad.values()) else 0
-            if self._invalid == MOST_INVALID:
+            if self._invalid == MAX_INVALID:
                 self._discard(slots)
                 raise Untrusted(
-                    f"{MOST_INVALID} attempts in a row were not valid, so the experiment was stopped: "
+                    f"{MAX_INVALID} attempts in a row were not valid, so the experiment was stopped: "
                     f"{next(iter(bad.values())).problem}" + (TOO_MUCH if len(slots) > 1 else "")
                 )
             if not bad or (not attempts and all(load.run is not None for load in loads.values())):

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
-from wsload.commands.ab.plan import MOST_PAIRS, ExperimentPlan, Slot, calibration_slots, order
+from wsload.commands.ab.plan import MAX_PAIRS, ExperimentPlan, Slot, calibration_slots, order
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.stored import made, moment, read, utf8
 from wsload.errors import UsageError
@@ -108,8 +108,8 @@ class Experiment:
             raise UsageError("--more: the experiment stopped early with a clear verdict: start a new one")
         if self.ended is None:
             raise UsageError(f"--more: the experiment is not finished: resume it first ({self.missing()})")
-        if not 2 <= pairs <= MOST_PAIRS - self.pairs:
-            raise UsageError(f"--more {pairs}: from 2 to {MOST_PAIRS - self.pairs} pairs can be added")
+        if not 2 <= pairs <= MAX_PAIRS - self.pairs:
+            raise UsageError(f"--more {pairs}: from 2 to {MAX_PAIRS - self.pairs} pairs can be added")
         return replace(self, more=(*self.more, pairs), ended=None)
 
     @property
@@ -230,7 +230,7 @@ class Experiment:
             raise ValueError("names a run outside its own directory")
         if [outcome.slot for outcome in experiment.done] != list(range(1, len(names) + 1)):
             raise ValueError("the numbers of its runs don't match its plan")
-        if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MOST_PAIRS:
+        if any(pairs < 2 for pairs in experiment.more) or experiment.pairs > MAX_PAIRS:
             raise ValueError("too many pairs")
         if experiment.ended is StopReason.EARLY and not experiment.plan.looks.early_looks:
             raise ValueError("marked as stopped early, but its plan has no stopping rule")

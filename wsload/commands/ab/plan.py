@@ -23,7 +23,7 @@ from wsload.judge.compare.verdict import Gate
 RUN_OVERHEAD_S: Final = 2.5
 """About how long a run takes besides its load: server, Locust and the last answers. Only for forecasts."""
 WARM_UP_OVERHEAD_S: Final = 1.5
-MOST_PAIRS: Final = 200
+MAX_PAIRS: Final = 200
 _PROCESSES: Final = re.compile(r"--(processes|expect-workers)(=|$)")
 
 
@@ -85,8 +85,8 @@ class ExperimentPlan:
             ("--spawn-rate", self.spawn_rate, 0.01, 1_000_000),
             ("--run-time", self.run_time_s, 1, 86_400),
             ("--warm-up", self.warm_up_s, 0, 3_600),
-            ("--pairs", self.pairs, 2, MOST_PAIRS),
-            ("--calibrate", self.calibrations, 0, MOST_PAIRS),
+            ("--pairs", self.pairs, 2, MAX_PAIRS),
+            ("--calibrate", self.calibrations, 0, MAX_PAIRS),
             ("--repeat", self.repeats, 0, 10),
             ("--ready-timeout", self.ready_timeout_s, 0.1, 3_600),
         ):

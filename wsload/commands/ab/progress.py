@@ -24,10 +24,10 @@ from wsload.judge.compare.power import (
     power_of,
 )
 from wsload.judge.compare.selection import PERCENTILE, SHARE
-from wsload.measure.joined import apart
+from wsload.measure.keys import split_key
 from wsload.words import build_name, counted, listed, milliseconds, percent, span
 
-_MOST_NAMES = 10
+_MAX_NAMES = 10
 _SHOWN = 6
 """Runs of the order that are listed."""
 
@@ -88,7 +88,7 @@ def left_s(experiment: Experiment) -> float:
 
 def unknown(judged: Sequence[str], summary: Summary) -> list[str]:
     """The names to judge that the run doesn't have; reported after the first run rather than hours later."""
-    failed = {apart(key)[0] for key in summary.get("failures", {})}
+    failed = {split_key(key)[0] for key in summary.get("failures", {})}
     names = {*summary.get("metrics", {}), *failed}
     parts = {name: PERCENTILE.fullmatch(name) or SHARE.fullmatch(name) for name in judged}
     return [
@@ -155,7 +155,7 @@ class ProgressDisplay(RunsDisplay):
             text += f"; about {span(math.ceil(left_s(experiment)))} left"
         self._say(text, style="" if outcome.valid else "yellow")
         if slot.number == 1 and (missing := unknown(experiment.plan.gate.judged, summary)):
-            has = listed(sorted(summary["metrics"])[:_MOST_NAMES])
+            has = listed(sorted(summary["metrics"])[:_MAX_NAMES])
             self._say(
                 f"--judge {listed(missing)}: the first run has no such name; it has {has}", style="yellow"
             )

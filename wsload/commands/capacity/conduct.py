@@ -14,7 +14,7 @@ from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, put_in_place, terminable
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_signals, put_in_place
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, ServerFailed
@@ -69,7 +69,7 @@ class Searcher:
         The search is saved after each, so it may be interrupted at any time: by Ctrl-C or SIGTERM
         (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
         """
-        with terminable(), Guard() as guard:
+        with interrupt_on_signals(), Guard() as guard:
             self._set_aside()
             save(self.path, self.search)
             with Worktrees(self.search.plan, logs=self.path, guard=guard) as trees:

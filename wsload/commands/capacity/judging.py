@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wsload.commands.capacity.plan import CapacityPlan, Search
-from wsload.judge.capacity.contrast import contrast
+from wsload.judge.capacity.comparison import contrast
 from wsload.judge.capacity.search import look
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
 from wsload.words import counted, rate, span

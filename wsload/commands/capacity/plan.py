@@ -18,7 +18,7 @@ from wsload.judge.run.grammar import parse_check
 STEP_OVERHEAD_S: Final = 6.0
 """About how long a step takes besides its load. Only for forecasts."""
 MORE_OURS: Final = ("--ws-rate", "--ws-check", "--ws-checks", "--ws-warm-up", "--ws-profile")
-MOST_USERS: Final = 1_000_000
+MAX_USERS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class CapacityPlan:
 
     def __post_init__(self) -> None:
         for name, value, least, most in (
-            ("--users", self.users, 1, MOST_USERS),
+            ("--users", self.users, 1, MAX_USERS),
             ("--run-time", self.run_time_s, 1, 3_600),
             ("--warm-up", self.warm_up_s, 0, 600),
             ("--ramp", self.ramp_s, 1, 600),

@@ -50,10 +50,10 @@ def check(
     Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the run can't be trusted or is incomplete, or a check
     could not be judged, 5 nothing was measured.
     """
-    from wsload.judge.run.anew import checked_anew, judged_anew, watch_of
     from wsload.judge.run.check_file import read_checks
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
+    from wsload.judge.run.rejudge import process_figures_of, rechecked, rejudged
     from wsload.judge.run.standing import standing, verdict_of
     from wsload.judge.run.trust import TOLERANCE_NS
     from wsload.report.terminal import CHECKS
@@ -73,17 +73,17 @@ def check(
     known = stored.info.labels
     if not checks and not stored.info.checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
-    info, window, watch = stored.info, window_of(from_, to), watch_of(stored)
+    info, window, watch = stored.info, window_of(from_, to), process_figures_of(stored)
     for interval in stored.measured(window):
         watch.add(interval)
     if window is not None and info.trust is not None:
-        info = judged_anew(replace(info, window=window), watch)
+        info = rejudged(replace(info, window=window), watch)
     totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     if checks:
         outcomes = [evaluate(each, totals, known, tolerance_ns) for each in checks]
     else:
-        outcomes = [checked_anew(each, info, totals, tolerance_ns) for each in stored.info.checks]
+        outcomes = [rechecked(each, info, totals, tolerance_ns) for each in stored.info.checks]
     width = max(len(outcome.expression) for outcome in outcomes)
     longest = max(len(CHECKS[outcome.state][0]) for outcome in outcomes)
     for outcome in outcomes:

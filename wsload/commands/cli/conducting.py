@@ -64,11 +64,11 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
 
 def _pairs_to_add(report: ComparisonReport) -> int | None:
     """How many more pairs would settle everything that is open; None if that can't be advised."""
-    from wsload.report.comparison.sentences import MOST_MORE
+    from wsload.report.comparison.sentences import MAX_MORE
 
     open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
     needed = [pairs for pairs in open_ if pairs is not None]
-    return max(2, *needed) if needed and len(needed) == len(open_) and max(needed) <= MOST_MORE else None
+    return max(2, *needed) if needed and len(needed) == len(open_) and max(needed) <= MAX_MORE else None
 
 
 def print_plan(plan: ExperimentPlan, effect: float | None) -> None:

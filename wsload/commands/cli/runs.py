@@ -83,8 +83,8 @@ def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLin
     Raises `ResultsError` when the directory can't be read.
     """
     from wsload.judge.figures.summary import summarize
-    from wsload.judge.run.anew import judged_anew, watch_of
     from wsload.judge.run.history import run_line
+    from wsload.judge.run.rejudge import process_figures_of, rejudged
     from wsload.results.reader import find_runs, open_run
 
     lines, problems = [], []
@@ -93,12 +93,12 @@ def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLin
             run = open_run(path)
             info, summary = run.info, run.summary() if window is None else None
             if summary is None:
-                watch = watch_of(run)
+                watch = process_figures_of(run)
                 for interval in run.measured(window):
                     watch.add(interval)
                 summary = summarize(watch.totals).to_json()
                 if info.trust is not None:
-                    info = judged_anew(info, watch)
+                    info = rejudged(info, watch)
         except ResultsError as error:
             problems.append(str(error))
         else:

@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 Scalar = str | int | float
 
 DEEPEST: Final = 12
-MOST_LEAVES: Final = 300
+MAX_LEAVES: Final = 300
 _KINDS: Final = ("type", "event", "method", "op", "action", "cmd", "command", "kind", "msg", "messageType")
 """Keys whose value says what a message is."""
 RECORD_END: Final = "\x1e"
@@ -72,7 +72,7 @@ class Frame:
         """Every text and number in it, with its path; a few hundred at most."""
         if self.is_json:
             for number, leaf in enumerate(_leaves(self.value, ())):
-                if number >= MOST_LEAVES:
+                if number >= MAX_LEAVES:
                     return
                 yield leaf
 

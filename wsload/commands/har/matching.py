@@ -28,10 +28,10 @@ _FREE_TEXT: Final = re.compile(
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _QUOTING: Final = 0.8
 """A value that is not an id counts as a key if answers quote it for at least this share of the requests."""
-MOST_QUOTES: Final = 50
+MAX_QUOTES: Final = 50
 """Messages that are looked at for one value."""
 _DAY_S: Final = 86_400
-_LEAST_STEM: Final = 4
+_MIN_STEM: Final = 4
 """Letters that the kinds of a request and its answer have in common, at the beginning."""
 
 
@@ -129,7 +129,7 @@ def _quoted(frames: Sequence[Frame], places: set[int]) -> dict[int, Answer]:
         else:
             for path, value in frame.leaves():
                 there = received[isinstance(value, str), value]
-                if len(there) < MOST_QUOTES:
+                if len(there) < MAX_QUOTES:
                     there.append((place, path))
     found: dict[int, Answer] = {}
     for group in groups.values():
@@ -225,9 +225,7 @@ def _of_their_kind(frames: Sequence[Frame], known: Mapping[int, Answer]) -> dict
         if len(places) > 1 or places[0] in known:
             continue
         for other, later in received.items():
-            alike = (
-                kind != other[1] and kind[:_LEAST_STEM] == other[1][:_LEAST_STEM] and len(kind) >= _LEAST_STEM
-            )
+            alike = kind != other[1] and kind[:_MIN_STEM] == other[1][:_MIN_STEM] and len(kind) >= _MIN_STEM
             if alike and len(later) == 1 and later[0] > places[0]:
                 found[places[0]] = Answer(how=How.KIND, at_s=frames[later[0]].at_s, kind=other)
                 break

@@ -20,12 +20,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from wsload.errors import UsageError
 
-MOST_BYTES: Final = 200 << 20
+MAX_BYTES: Final = 200 << 20
 """A larger file is refused; even recordings with all the images of their pages stay far below."""
-MOST_CONNECTIONS: Final = 20
-MOST_MESSAGES: Final = 2_000
+MAX_CONNECTIONS: Final = 20
+MAX_MESSAGES: Final = 2_000
 """Of a connection; what came later is left out."""
-MOST_SENT_BYTES: Final = 1 << 20
+MAX_SENT_BYTES: Final = 1 << 20
 """The limit for what one connection sends, since all of it goes into the locustfile."""
 
 LATEST_S: Final = 1e11
@@ -77,8 +77,8 @@ def read(path: Path) -> tuple[Connection, ...]:
     Raises `UsageError` for a file that is no recording, is too large, or has none.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UsageError(f"{path}: larger than {MOST_BYTES >> 20} MiB: record the WebSocket's page alone")
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{path}: larger than {MAX_BYTES >> 20} MiB: record the WebSocket's page alone")
         log = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: can't be read ({error.strerror})") from None
@@ -94,7 +94,7 @@ def read(path: Path) -> tuple[Connection, ...]:
         if (connection := _connection(entry, url, entries)) is not None and connection.messages
     )
     if connections:
-        return connections[:MOST_CONNECTIONS]
+        return connections[:MAX_CONNECTIONS]
     if found:
         raise UsageError(
             f"{path}: has the opening of a WebSocket, but no messages: Firefox leaves them out; "
@@ -158,7 +158,7 @@ def _messages(found: Any) -> tuple[tuple[Message, ...], int]:
     size = 0
     for place, message in enumerate(messages):
         size += len(message.data) if message.sent else 0
-        if place >= MOST_MESSAGES or size > MOST_SENT_BYTES:
+        if place >= MAX_MESSAGES or size > MAX_SENT_BYTES:
             return tuple(messages[:place]), len(messages) - place
     return tuple(messages), 0
 

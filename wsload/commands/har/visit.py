@@ -16,7 +16,7 @@ from wsload.measure.names import OWN, split
 
 GRAPHQL: Final = ("graphql-transport-ws", "graphql-ws")
 _OPERATION: Final = re.compile(r"\{\s*(?:\w+\s*:\s*)?(\w+)")
-_LEAST_PAUSE_S: Final = 0.02
+_MIN_PAUSE_S: Final = 0.02
 """Shorter pauses come from the browser itself and are not think time."""
 _TOGETHER_S: Final = 0.1
 """Requests that follow each other so closely, without waiting for an answer, are sent together."""
@@ -146,7 +146,7 @@ class _Maker:
                 check=self._check(each, answer),
                 before=tuple(changes.before),
                 notes=tuple(changes.notes),
-                pause_s=round(pause_s, 2) if pause_s >= _LEAST_PAUSE_S else 0.0,
+                pause_s=round(pause_s, 2) if pause_s >= _MIN_PAUSE_S else 0.0,
                 together=may and waits and each.at_s - sent_s < _TOGETHER_S and each.at_s < self.free_at_s,
             )
             before = each.at_s, may

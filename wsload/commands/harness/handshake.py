@@ -27,7 +27,9 @@ class NoHandshake(WsloadError):
     """The server did not answer as a WebSocket server; the message says what it did instead."""
 
 
-def shake(url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeout_s: float) -> None:
+def check_handshake(
+    url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeout_s: float
+) -> None:
     """Opens a WebSocket (RFC 6455 section 4.1) at this absolute ``ws`` or ``wss`` URL, and closes it.
 
     The subprotocols are offered; the server may choose any of them, or none. ``timeout_s`` limits each wait for the

@@ -11,7 +11,7 @@ import psutil
 from wsload.results.server_figures import Sample, ServerFigures
 
 EVERY_S: Final = 1.0
-MOST_SAMPLES: Final = 600
+MAX_SAMPLES: Final = 600
 _GONE: Final = (psutil.NoSuchProcess, psutil.AccessDenied)
 
 
@@ -20,7 +20,7 @@ class Meter:
 
     def __init__(self, pid: int, *, expected_s: float) -> None:
         """``expected_s`` is the expected duration: long runs are sampled less often."""
-        self._every_s = max(EVERY_S, expected_s / MOST_SAMPLES)
+        self._every_s = max(EVERY_S, expected_s / MAX_SAMPLES)
         self._root = psutil.Process(pid)
         self._samples: list[Sample] = []
         self._processes = 0

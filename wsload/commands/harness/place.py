@@ -47,7 +47,7 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
+def interrupt_on_signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end the experiment as Ctrl-C does."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]

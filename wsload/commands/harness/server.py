@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from wsload.children import Command, Guard, words_of
 from wsload.commands.harness.builds import PORT, Build, HandshakeOptions
-from wsload.commands.harness.handshake import NoHandshake, shake
+from wsload.commands.harness.handshake import NoHandshake, check_handshake
 from wsload.commands.harness.meter import Meter
 from wsload.commands.harness.pinning import Cores
 from wsload.errors import ServerFailed, WsloadError
@@ -109,7 +109,7 @@ class Server:
                     self._child.tail() if self._child is not None else "",
                 )
             try:
-                shake(
+                check_handshake(
                     url,
                     subprotocols=handshake.subprotocols,
                     origin=handshake.origin,

@@ -1,8 +1,8 @@
 """The search for a capacity: at which rate to make the next step, when to end, and what is known by then.
 
-It begins at the lowest rate and goes up by doubling, or by more where that would take more than `CLIMBS` steps, until a
-step fails. From there each step is made at the rate at which holding and failing are equally likely
-(`wsload.judge.capacity.belief`), so that later steps correct one with a wrong outcome.
+It begins at the lowest rate and goes up by doubling, or by more where that would take more than `MAX_CLIMB_STEPS`
+steps, until a step fails. From there each step is made at the rate at which holding and failing are equally likely
+(`wsload.judge.capacity.posterior`), so that later steps correct one with a wrong outcome.
 
 A step in which the load generator can't be trusted says nothing about the server, and is not counted. It is repeated;
 if that does not help, and no step at that rate or above was trusted, its rate is the ceiling. One step is made above
@@ -20,13 +20,13 @@ from typing import Final
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
-from wsload.judge.capacity.belief import Answer, Belief, belief
+from wsload.judge.capacity.posterior import Answer, Posterior, posterior
 
 LEVEL: Final = 0.95
 """The probability with which the interval is to cover the capacity."""
-CAUTION: Final = 0.96
+SHOWN_LEVEL: Final = 0.96
 """The probability of the interval that is shown: a little above, for what the model leaves out."""
-CLIMBS: Final = 4
+MAX_CLIMB_STEPS: Final = 4
 """Most steps from the lowest rate to the highest while nothing fails; each step at least doubles the rate."""
 NEAR: Final = 1.5
 """If the load generator reaches its limit at up to this many times the highest rate that holds, the search ends."""
@@ -99,7 +99,7 @@ class SearchPlan:
     @property
     def growth(self) -> float:
         """By how much the rate grows while nothing fails."""
-        return max(2.0, float((self.high / self.low) ** (1 / CLIMBS)))
+        return max(2.0, float((self.high / self.low) ** (1 / MAX_CLIMB_STEPS)))
 
     def rounded(self, rate: float) -> float:
         """The rate rounded to `DIGITS` and kept within the range; close to the upper end, that end."""
@@ -120,11 +120,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class SearchStatus:
     """What is known after some steps."""
 
     state: State
-    belief: Belief
+    posterior: Posterior
     estimate: float
     """The rate at which a step holds as often as not."""
     low: float
@@ -136,20 +136,20 @@ class Look:
     """The lowest rate at which the load generator gave out."""
 
 
-def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> Look:
+def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> SearchStatus:
     """What these steps say as of a round, by default that of the last step."""
     answers = [
         Answer(rate=step.rate, holds=step.outcome is Outcome.HOLDS, number=step.number)
         for step in steps
         if step.outcome is not Outcome.UNTRUSTED
     ]
-    found = belief(answers, plan.low, plan.high, now or max((step.number for step in steps), default=0))
-    low, high = found.interval(CAUTION)
+    found = posterior(answers, plan.low, plan.high, now or max((step.number for step in steps), default=0))
+    low, high = found.interval(SHOWN_LEVEL)
     ceiling = _ceiling(steps)
     state = _state(plan, steps, found, ceiling)
-    return Look(
+    return SearchStatus(
         state=state,
-        belief=found,
+        posterior=found,
         estimate=found.quantile(0.5),
         low=low,
         high=high,
@@ -174,7 +174,7 @@ def _looked_above(plan: SearchPlan, steps: Iterable[Step], ceiling: float) -> bo
     return ceiling >= plan.high or any(step.outcome is Outcome.FAILS or step.rate > ceiling for step in steps)
 
 
-def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> State:
+def _state(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: float | None) -> State:
     trusted = [step for step in steps if step.outcome is not Outcome.UNTRUSTED]
     if len(steps) >= IN_A_ROW and not set(trusted) & set(steps[-IN_A_ROW:]):
         return State.GAVE_OUT
@@ -187,7 +187,7 @@ def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: floa
         return State.ABOVE
     if found.above(plan.low) <= 1 - LEVEL:
         return State.BELOW
-    low, high = found.interval(CAUTION)
+    low, high = found.interval(SHOWN_LEVEL)
     if high <= low * (1 + plan.precision) ** 2:
         return State.FOUND
     if len(trusted) < plan.most_steps:
@@ -196,7 +196,7 @@ def _state(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: floa
     return State.GAVE_OUT if beyond else State.IMPRECISE
 
 
-def _next(plan: SearchPlan, steps: Sequence[Step], found: Belief, ceiling: float | None) -> float:
+def _next(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: float | None) -> float:
     if not steps:
         return plan.low
     if steps[-1].outcome is Outcome.UNTRUSTED and (ceiling is None or steps[-1].rate < ceiling):

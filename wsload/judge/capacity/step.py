@@ -21,9 +21,9 @@ from wsload.results.run import CheckOutcome, CheckState, RunInfo
 from wsload.results.trust import ALL, Standing
 from wsload.words import percent, rate
 
-KEEPS_UP: Final = 0.9
+MIN_ANSWERED_SHARE: Final = 0.9
 """A server that answers less than this share of an open load does not hold it, however quick its answers are."""
-IN_TIME: Final = 99.0
+REQUIRED_TRUST: Final = 99.0
 """Unless figures are trusted up to this percentile, the load generator itself may be the cause."""
 LONGER: Final = 10.0
 """A step is extended to at most this many times its length to get enough values for its checks."""
@@ -109,9 +109,13 @@ def judged(
         if check.state is CheckState.UNJUDGED and not _passes_late(check, totals, info):
             return Outcome.UNTRUSTED, f"{_subject(check.expression)}: {_plain(check.reason)}", remedy
     achieved = answered(summary)
-    if info.workload.get("kind") == "open" and per_offer and achieved < KEEPS_UP * per_offer * offered:
+    if (
+        info.workload.get("kind") == "open"
+        and per_offer
+        and achieved < MIN_ANSWERED_SHARE * per_offer * offered
+    ):
         reason = f"answered {rate(achieved)}/s, {percent(achieved / per_offer / offered)} of the load"
-        in_time = info.trust is not None and info.trust.covers(summary.leading or "", IN_TIME)
+        in_time = info.trust is not None and info.trust.covers(summary.leading or "", REQUIRED_TRUST)
         return (Outcome.FAILS, reason, "") if in_time else (Outcome.UNTRUSTED, reason, remedy)
     return Outcome.HOLDS, "", ""
 

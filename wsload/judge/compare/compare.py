@@ -17,14 +17,22 @@ import numpy as np
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.estimates import Measured, measure
 from wsload.judge.compare.inference import as_ratio
-from wsload.judge.compare.pairs import Basis, Design, Excluded, RunFigures, design, pair_up, unlike
+from wsload.judge.compare.pairs import (
+    Basis,
+    Design,
+    Excluded,
+    RunFigures,
+    design,
+    differing_conditions,
+    pair_up,
+)
 from wsload.judge.compare.power import NextStage, more_pairs
 from wsload.judge.compare.selection import Unjudged
 from wsload.judge.compare.verdict import Gate, Judgement, Verdict, decide, margins
 from wsload.words import listed, percent
 
 DEFAULT_GATE: Final = Gate()
-_MOST_NAMED: Final = 6
+_MAX_NAMED: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +80,7 @@ def compare(
     ``calibration`` are runs of A on both sides, made between the others; see `wsload.judge.compare.estimates`.
 
     With one run per side nothing is judged unless the gate states how runs scatter. Differing conditions
-    become warnings; the caller decides whether to use such runs (see `unlike`).
+    become warnings; the caller decides whether to use such runs (see `differing_conditions`).
 
     ``extension`` is the share of the gate's alpha that pairs would get that are added later, as a stage of their own;
     None if they would be judged as if they had been planned. It matters only to the advice on how many to add.
@@ -86,7 +94,7 @@ def compare(
             pairs=(),
             used=(),
             excluded=pair_up(runs).excluded,
-            warnings=unlike(runs),
+            warnings=differing_conditions(runs),
             basis=Basis.NONE,
             gate=gate,
         )
@@ -99,7 +107,11 @@ def compare(
         pairs=tuple((a.name, b.name) for a, b in chosen.pairs),
         used=tuple(run.name for run in chosen.runs),
         excluded=chosen.excluded,
-        warnings=(*unlike(chosen.runs), *_order_warning(chosen, gate), *_bias_warnings(measured)),
+        warnings=(
+            *differing_conditions(chosen.runs),
+            *_order_warning(chosen, gate),
+            *_bias_warnings(measured),
+        ),
         basis=chosen.basis,
         gate=gate,
     )
@@ -196,7 +208,7 @@ def _bias_warnings(measured: Measured) -> list[str]:
     found = [f"{name} by {percent(math.expm1(extra))}" for name, extra, timed in seen if extra and timed]
     if not measured.bias.any():
         return []
-    which = f" ({listed(found) if len(found) <= _MOST_NAMED else ', '.join([*found[:_MOST_NAMED], '…'])})"
+    which = f" ({listed(found) if len(found) <= _MAX_NAMED else ', '.join([*found[:_MAX_NAMED], '…'])})"
     return [
         "with A on both sides, the sides differed by more than chance explains, so the bounds of each statistic are "
         f"widened by its difference{which if found else ''}"

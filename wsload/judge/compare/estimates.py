@@ -24,7 +24,15 @@ import numpy as np
 
 from wsload.judge.compare.inference import KNOWN, Bools, Estimate, Evidence, Floats, Ints, t_quantile
 from wsload.judge.compare.pairs import Basis, Design, RunFigures
-from wsload.judge.compare.selection import Quantile, Unjudged, counted, hindrance, quantiles, shares, trusted
+from wsload.judge.compare.selection import (
+    Quantile,
+    Unjudged,
+    counted,
+    quantiles,
+    shares,
+    trusted,
+    why_unjudged,
+)
 from wsload.judge.compare.verdict import Gate
 
 RESOLUTION: Final = 0.001
@@ -149,7 +157,7 @@ def as_stated(
 
 def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
     asked = bool(gate.judged)
-    if problem := hindrance(quantile, design.runs, asked=asked):
+    if problem := why_unjudged(quantile, design.runs, asked=asked):
         return problem
     if not _trusted(quantile, design):
         reason = "in most runs it is not trusted; their reports say why"

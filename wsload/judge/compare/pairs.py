@@ -14,7 +14,7 @@ from typing import Final
 
 from wsload.judge.compare.outcomes import Outcomes
 
-_MOST_NAMES: Final = 3
+_MAX_NAMES: Final = 3
 
 
 class Side(StrEnum):
@@ -171,7 +171,7 @@ def design(runs: Sequence[RunFigures], *, stated: bool = False, paired: bool = F
     )
 
 
-def unlike(runs: Sequence[RunFigures]) -> tuple[str, ...]:
+def differing_conditions(runs: Sequence[RunFigures]) -> tuple[str, ...]:
     """A sentence for each condition in which the runs differ."""
     found = []
     for name in sorted({name for run in runs for name in run.conditions}):
@@ -189,5 +189,5 @@ def _which(some: Sequence[RunFigures], runs: Sequence[RunFigures]) -> str:
     for side in Side:
         if some == [run for run in runs if run.side is side]:
             return f"the {side}"
-    names = [run.name for run in some[:_MOST_NAMES]]
+    names = [run.name for run in some[:_MAX_NAMES]]
     return ", ".join(names) + (f" and {len(some) - len(names)} more" if len(some) > len(names) else "")

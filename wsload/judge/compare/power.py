@@ -34,7 +34,7 @@ neighbour on two cores (`python -m benchmarks.duet scatter --at-once`). Slower s
 STATISTICS: Final = len(PERCENTILES) * (len(ALWAYS) + 1)
 """How many statistics are assumed to be judged together unless the plan names them: p50 and p99 of opening,
 logging in and one request."""
-MOST_PAIRS: Final = 10_000
+MAX_PAIRS: Final = 10_000
 """Plans that need more are refused."""
 POWER: Final = 0.8
 
@@ -76,9 +76,9 @@ def pairs_about(distance: float, score: float, *, power: float, deviation: float
 
 
 def pairs_needed(distance: float, *, power: float, deviation: float, level: float) -> int | None:
-    """The smallest number of pairs whose `chance` reaches ``power``; None above `MOST_PAIRS`."""
+    """The smallest number of pairs whose `chance` reaches ``power``; None above `MAX_PAIRS`."""
     guess = pairs_about(distance, NORMAL.inv_cdf(1 - level), power=power, deviation=deviation)
-    if guess > MOST_PAIRS:
+    if guess > MAX_PAIRS:
         return None
     pairs = max(math.ceil(guess), 2)
     while pairs > 2 and chance(distance, pairs - 1, deviation, level) >= power:
@@ -101,7 +101,7 @@ def pairs_for_power(
 ) -> int:
     """The number of pairs that detects a true slow-down of ``effect`` with probability ``power``.
 
-    Raises `UsageError` if the effect does not exceed the gate, or needs more than `MOST_PAIRS`.
+    Raises `UsageError` if the effect does not exceed the gate, or needs more than `MAX_PAIRS`.
     """
     if not 0 < power < 1:
         raise UsageError(f"a power must lie between 0 and 100 %, not at {percent(power)}")
@@ -113,7 +113,7 @@ def pairs_for_power(
     pairs = pairs_needed(_distance(effect, gate), power=power, deviation=deviation, level=_level(gate))
     if pairs is None:
         raise UsageError(
-            f"a change of {percent(effect)} would take more than {MOST_PAIRS:,} pairs of runs: "
+            f"a change of {percent(effect)} would take more than {MAX_PAIRS:,} pairs of runs: "
             "ask for a larger change, lower --min-ratio or make the runs longer"
         )
     return pairs
@@ -162,7 +162,7 @@ def more_pairs(judgement: Judgement, gate: Gate, stage: NextStage | None = None)
         )
         for distance, level, known in goals
     )
-    return max(math.ceil(needed) - before, fewest) if needed <= MOST_PAIRS else None
+    return max(math.ceil(needed) - before, fewest) if needed <= MAX_PAIRS else None
 
 
 def _score_to_reach(level: float, stage: NextStage | None) -> float:

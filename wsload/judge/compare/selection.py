@@ -18,7 +18,7 @@ from wsload.judge.compare.pairs import RunFigures, Side
 PERCENTILES: Final = (50.0, 99.0)
 """The default percentiles. p99.9 of a one-minute run is too uncertain (at 1,000 messages a second its 95 %
 interval covers the truth in 50–90 % of cases)."""
-FEWEST_BEYOND: Final = 10
+MIN_BEYOND: Final = 10
 """A percentile is judged only if each run has this many attempts beyond it. With fewer it depends on a few
 messages, and its scatter can't be estimated from ten runs."""
 ALWAYS: Final = ("open", "login")
@@ -50,8 +50,8 @@ class Quantile:
 
     @property
     def fewest(self) -> int:
-        """How many attempts a run needs to have `FEWEST_BEYOND` beyond the percentile."""
-        return math.ceil(round(100 * FEWEST_BEYOND / (100 - self.percentile), 6))
+        """How many attempts a run needs to have `MIN_BEYOND` beyond the percentile."""
+        return math.ceil(round(100 * MIN_BEYOND / (100 - self.percentile), 6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def quantiles(runs: Sequence[RunFigures], asked: Sequence[str]) -> tuple[list[Qu
     return list(found), unknown
 
 
-def hindrance(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool) -> Unjudged | None:
+def why_unjudged(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool) -> Unjudged | None:
     """Why this percentile can't be judged with these runs of both sides; None if it can.
 
     `trusted` tells for each run whether the percentile is trusted.
@@ -108,7 +108,7 @@ def hindrance(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool) ->
     there = [(run, each) for run, each in found if each is not None and each.attempts]
     name = quantile.name
     if not all(_enough(each, quantile) for _, each in there) or not there:
-        reason = f"a run has fewer than {quantile.fewest:,} values, so fewer than {FEWEST_BEYOND} beyond it"
+        reason = f"a run has fewer than {quantile.fewest:,} values, so fewer than {MIN_BEYOND} beyond it"
         return Unjudged(name=name, reason=reason, blocks=asked)
     if len(there) < len(found):
         sides = {run.side for run in runs} - {run.side for run, _ in there}
@@ -138,7 +138,7 @@ def _among_the_lost(quantile: Quantile, runs: Sequence[RunFigures]) -> Unjudged:
 
 
 def _enough(outcomes: Outcomes, quantile: Quantile) -> bool:
-    return outcomes.beyond(quantile.percentile) >= FEWEST_BEYOND
+    return outcomes.beyond(quantile.percentile) >= MIN_BEYOND
 
 
 def trusted(run: RunFigures, quantile: Quantile) -> bool:

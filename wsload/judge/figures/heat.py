@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_COLUMNS: Final = 200
+MAX_COLUMNS: Final = 200
 ROWS_PER_DECADE: Final = 16
 """The upper edge of a row is 15 % above its lower edge."""
 
@@ -35,7 +35,7 @@ def heat_map(slots: Sequence[Buckets | None], at_s: Sequence[float], width_s: fl
     ``at_s`` holds each slot's start, ``width_s`` the length of a slot.
     """
     merge = 1
-    while len({at // (width_s * merge) for at in at_s}) > MOST_COLUMNS:
+    while len({at // (width_s * merge) for at in at_s}) > MAX_COLUMNS:
         merge += 1
     column_s = width_s * merge
     columns: dict[float, dict[int, int]] = {}

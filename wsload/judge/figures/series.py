@@ -23,13 +23,13 @@ from wsload.measure.interval import Interval, added
 from wsload.measure.layout import HIGH
 from wsload.measure.names import FAILED, LOST, SERVICE, in_order, split
 
-MOST_SLOTS: Final = 600
-FEWEST_SLOTS: Final = 60
+MAX_SLOTS: Final = 600
+MIN_SLOTS: Final = 60
 """Even a run with very many metrics has this many."""
-MOST_PIECES: Final = 20_000
+MAX_PIECES: Final = 20_000
 """Limit of slots times metrics: with many metrics there are fewer slots, so that memory and report stay small."""
 SECOND_S: Final = 1.0
-LEAST_COVERED: Final = 0.25
+MIN_COVERED: Final = 0.25
 """A rate needs this share of its slot to be recorded; the last slot is often very short."""
 _UNTRACKED: Final = (*PHASES, "close", "gc_pause")
 """Metrics that are only of interest over the whole run."""
@@ -89,7 +89,7 @@ class Series:
 
     def rates(self, counts: tuple[int, ...]) -> tuple[float | None, ...]:
         """The counts per second; None for a slot of which too little was recorded."""
-        least_s = LEAST_COVERED * self.width_s
+        least_s = MIN_COVERED * self.width_s
         return tuple(
             count / covered if covered >= least_s else None
             for count, covered in zip(counts, self.covered_s, strict=True)
@@ -164,7 +164,7 @@ class _Slot:
 class SeriesBuilder:
     """Builds a `Series` from a run's intervals, without keeping them."""
 
-    def __init__(self, most_slots: int = MOST_SLOTS) -> None:
+    def __init__(self, most_slots: int = MAX_SLOTS) -> None:
         """``most_slots`` is at least 2."""
         self._most = most_slots
         self._metrics: set[str] = set()
@@ -188,8 +188,8 @@ class SeriesBuilder:
             self._origin_s = end_s - SECOND_S
         place = self._place((interval.start_s + end_s) / 2)
         self._metrics.update(filter(is_tracked, interval.histograms))
-        fewest = min(FEWEST_SLOTS, self._most)
-        self._most = min(self._most, max(MOST_PIECES // max(len(self._metrics), 1), fewest))
+        fewest = min(MIN_SLOTS, self._most)
+        self._most = min(self._most, max(MAX_PIECES // max(len(self._metrics), 1), fewest))
         if len(self._slots) + (place not in self._slots) > self._most:
             self._widen()
             place = self._place((interval.start_s + end_s) / 2)

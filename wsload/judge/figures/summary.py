@@ -11,7 +11,7 @@ from typing import Final
 
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.joined import joined
+from wsload.measure.keys import join_key
 from wsload.measure.names import (
     GAUGES,
     Kind,
@@ -89,8 +89,8 @@ class Summary:
             "metrics": {metric: asdict(figures) for metric, figures in self.metrics.items()},
             "counters": dict(self.counters),
             "peaks": dict(self.peaks),
-            "failures": {joined(what, kind): number for (what, kind), number in self.failures.items()},
-            "details": {joined(what, kind): detail for (what, kind), detail in self.details.items()},
+            "failures": {join_key(what, kind): number for (what, kind), number in self.failures.items()},
+            "details": {join_key(what, kind): detail for (what, kind), detail in self.details.items()},
             "closes": {str(code): number for code, number in self.closes.items()},
             "names": dict(self.names),
         }

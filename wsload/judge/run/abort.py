@@ -63,7 +63,7 @@ def parse_condition(text: str) -> Condition:
     )
 
 
-class Sentry:
+class AbortMonitor:
     """Watches a run for one condition, an interval at a time."""
 
     def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from wsload.judge.run.watch import BUSY, Watch
+from wsload.judge.run.processes import BUSY, ProcessFigures
 from wsload.measure.names import LATE_IN
 from wsload.words import milliseconds, percent
 
@@ -27,7 +27,7 @@ class Cause:
     remedy: str
 
 
-def cause_of(processes: Iterable[Watch], *, ui_in_process: bool = False) -> Cause | None:
+def cause_of(processes: Iterable[ProcessFigures], *, ui_in_process: bool = False) -> Cause | None:
     """What held up the process that was late for longest; None if none was.
 
     ``ui_in_process`` says that Locust's web UI shared the measuring process.
@@ -47,12 +47,12 @@ def cause_of(processes: Iterable[Watch], *, ui_in_process: bool = False) -> Caus
     return Cause(text=text, remedy=found.remedy)
 
 
-def _longest(watch: Watch) -> str:
+def _longest(watch: ProcessFigures) -> str:
     lag = watch.totals.histograms.get("loop_lag")
     return milliseconds(lag.max_ns) if lag is not None else "an unknown time"
 
 
-def _blocked(watch: Watch) -> Cause | None:
+def _blocked(watch: ProcessFigures) -> Cause | None:
     """A place in the user class at which the late loop was sampled repeatedly."""
     counters = watch.totals.counters
     places = {
@@ -69,7 +69,7 @@ def _blocked(watch: Watch) -> Cause | None:
     )
 
 
-def _waited(watch: Watch) -> Cause | None:
+def _waited(watch: ProcessFigures) -> Cause | None:
     counters, duration_s = watch.totals.counters, watch.totals.duration_s
     if counters["late_waiting_ns"] < MOST * counters["late_ns"]:
         return None
@@ -81,7 +81,7 @@ def _waited(watch: Watch) -> Cause | None:
     )
 
 
-def _full(watch: Watch, processes: int) -> Cause | None:
+def _full(watch: ProcessFigures, processes: int) -> Cause | None:
     if watch.busy < 2 or watch.busy <= FULL_SECONDS * watch.seconds:
         return None
     more = max(processes + 1, math.ceil(processes * watch.peak / 0.6))
@@ -92,7 +92,7 @@ def _full(watch: Watch, processes: int) -> Cause | None:
     )
 
 
-def _held_up(watch: Watch) -> Cause:
+def _held_up(watch: ProcessFigures) -> Cause:
     counters = watch.totals.counters
     longest = _longest(watch)
     if counters["late_working_ns"] >= MOST * counters["late_ns"]:

@@ -15,7 +15,7 @@ from wsload.measure.names import (
     FORGOTTEN,
     GATHERED,
     LOST,
-    MOST_NAMES,
+    MAX_NAMES,
     NOT_CONNECTED,
     OTHER,
     TOO_LATE,
@@ -27,14 +27,14 @@ from wsload.words import counted, listed, milliseconds, number, percent
 
 SHORTFALL: Final = "shortfall"
 """The name of the warning that the load generator did not start everything that was due."""
-MOST_MISSED: Final = 0.01
+MAX_MISSED: Final = 0.01
 """If it failed to start more than this share of what was due, the load is not the one that was asked for."""
 DERIVED: Final = frozenset(
     f"{SHORTFALL} too-many-open-files no-free-port forgotten-await unpaired lost unsent out-of-range unread "
     "users-ended names standout".split()
 )
 """The names of the warnings that follow from a run's figures; all others were raised during the run."""
-MOST_NAMED: Final = 3
+MAX_NAMED: Final = 3
 _EXHAUSTED: Final = {
     "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
     "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
@@ -76,7 +76,7 @@ def _never_begun(totals: Totals) -> int:
 
 def _shortfall(totals: Totals) -> Iterator[RunWarning]:
     missed, due = _never_begun(totals), _due(totals)
-    if missed > MOST_MISSED * due:
+    if missed > MAX_MISSED * due:
         yield RunWarning(
             name=SHORTFALL,
             text=f"{number(missed)} of {number(due)} due requests ({percent(missed / due)}) were never started "
@@ -103,7 +103,7 @@ def _forgotten(totals: Totals) -> Iterator[RunWarning]:
     found = {kind: count for (what, kind), count in totals.failures.items() if what == FORGOTTEN}
     if found:
         number_of = sum(found.values())
-        calls = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
+        calls = sorted(found, key=lambda kind: (-found[kind], kind))[:MAX_NAMED]
         yield RunWarning(
             name="forgotten-await",
             text=f"{counted(number_of, 'call')} in the user classes had no await, so nothing was done "
@@ -168,7 +168,7 @@ def _counted(totals: Totals) -> Iterator[RunWarning]:
         yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")
     if gathered := counters.get(GATHERED, 0):
         text = (
-            f"{number(gathered)} names beyond a run's limit of {MOST_NAMES} were grouped under '{OTHER}': "
+            f"{number(gathered)} names beyond a run's limit of {MAX_NAMES} were grouped under '{OTHER}': "
             "their figures can't be told apart"
         )
         yield RunWarning(

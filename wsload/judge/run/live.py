@@ -10,16 +10,16 @@ from typing import Any, Final, NamedTuple
 from wsload.judge.figures.samples import can_be_shown, number_of
 from wsload.judge.figures.shape import Shape, shape
 from wsload.judge.figures.summary import MetricSummary, summarize
-from wsload.judge.run.watch import Watch, answered_in
+from wsload.judge.run.processes import ProcessFigures, answered_in
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import FAILED, LOST, OWN, Kind, split
 
 RECENT_S: Final = 10
 """How many of the latest one-second intervals make the recent curve."""
-MOST_POINTS: Final = 7_200
+MAX_POINTS: Final = 7_200
 """Two hours; older points are only in the report."""
-MOST_NAMED: Final = 100_000
+MAX_NAMED: Final = 100_000
 """Limit of points times names: a run with many names has fewer points."""
 PERCENTILES: Final = (50, 99, 99.9)
 
@@ -122,7 +122,7 @@ class LiveView:
     def __init__(self, totals: Callable[[], Totals], *, charted: bool = True) -> None:
         """``totals`` gives the run's figures so far."""
         self._totals = totals
-        most = MOST_POINTS if charted else RECENT_S
+        most = MAX_POINTS if charted else RECENT_S
         self._points: collections.deque[Point] = collections.deque(maxlen=most)
         self.taken = 0
         """How many intervals were added."""
@@ -141,11 +141,11 @@ class LiveView:
             )
         self.taken += 1
         self._points.append(point(interval, self._totals().names))
-        while len(self._points) * len(self._points[-1].names) > MOST_NAMED and len(self._points) > RECENT_S:
+        while len(self._points) * len(self._points[-1].names) > MAX_NAMED and len(self._points) > RECENT_S:
             self._points.popleft()
         return self._points[-1]
 
-    def snapshot(self, since: int, processes: Iterable[Watch], name: str = "") -> dict[str, Any]:
+    def snapshot(self, since: int, processes: Iterable[ProcessFigures], name: str = "") -> dict[str, Any]:
         """Everything so far as plain values, but only the points after the first ``since``. Times are in ms.
 
         Points and curves are those of one name; if the run doesn't have it, of the one that represents the run.
@@ -172,7 +172,7 @@ class LiveView:
         recent = merged(found[name] for found in self._recent if name is not None and name in found)
         return {"whole run": _curve(shape(whole)), "last 10 s": _curve(shape(recent))}
 
-    def _now(self, processes: Iterable[Watch]) -> dict[str, Any]:
+    def _now(self, processes: Iterable[ProcessFigures]) -> dict[str, Any]:
         summary = summarize(self._totals())
         names = [name for name in dict.fromkeys([*summary.metrics, *summary.names]) if _is_name(name)]
         return {
@@ -212,7 +212,7 @@ def _curve(found: Shape) -> dict[str, list[float]]:
     return {"at": list(found.percentiles), "ms": [value / 1e6 for value in found.values_ns]}
 
 
-def _process(watch: Watch) -> dict[str, Any]:
+def _process(watch: ProcessFigures) -> dict[str, Any]:
     """One process; ``p99`` is that of the name that represents it."""
     totals = watch.totals
     lag = totals.histograms.get("send_lag") or totals.histograms.get("loop_lag") or Histogram()

@@ -2,7 +2,7 @@
 
 The rule. A percentile is trusted if the load generator's lateness can have raised it by no more than `SHARE` (10 %) of
 its true value, or by the tolerance (``--ws-tolerance``, 1 ms), and the same is true of every lower percentile of
-`RUNGS`. So "trusted up to p95" covers everything up to p95.
+`TRUST_PERCENTILES`. So "trusted up to p95" covers everything up to p95.
 
 The formula. Let *R_i* be the recorded time of request *i*, and *B_i* an upper bound of the load generator's
 own delay in it: in starting its task, in sending and in reading (`wsload.measure.lateness`). The server's part
@@ -43,14 +43,14 @@ from typing import Final
 
 from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
-from wsload.measure.joined import apart
+from wsload.measure.keys import split_key
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import LAGGED, SUFFIXES, TOO_LATE, UNLAGGED, Kind, for_people, split
 from wsload.results.trust import ALL, NONE
 
 SHARE: Final = 0.1
 TOLERANCE_NS: Final = 1_000_000
-RUNGS: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, ALL)
+TRUST_PERCENTILES: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, ALL)
 """The percentiles that are checked; 100 is the maximum."""
 UNSEEN_NS: Final = BEAT_NS // 2
 """Wherever lateness was detected, this much more may have gone undetected."""
@@ -110,12 +110,12 @@ class Bounds:
 def trusted(metric: str, percentile: float, totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> bool:
     """Whether this percentile (above 0; 100 is the maximum) of a metric is trusted, and all below it."""
     holds = _rule(metric, totals, tolerance_ns)
-    return all(holds(rung) for rung in RUNGS if rung < percentile) and holds(percentile)
+    return all(holds(rung) for rung in TRUST_PERCENTILES if rung < percentile) and holds(percentile)
 
 
 def trusted_up_to(metric: str, totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> float:
-    """The highest of `RUNGS` up to which a metric is trusted; 0 for none."""
-    return max((NONE, *itertools.takewhile(_rule(metric, totals, tolerance_ns), RUNGS)))
+    """The highest of `TRUST_PERCENTILES` up to which a metric is trusted; 0 for none."""
+    return max((NONE, *itertools.takewhile(_rule(metric, totals, tolerance_ns), TRUST_PERCENTILES)))
 
 
 def levels(totals: Totals, tolerance_ns: float = TOLERANCE_NS) -> dict[str, float]:
@@ -139,7 +139,7 @@ def doubt_of(metric: str, totals: Totals) -> str:
     """Why nothing of this metric is trusted, regardless of lateness; empty if there is no such reason."""
     name, _ = split(metric)
     if totals.counters.get(name + UNPAIRED):
-        why = (said for what, said in map(apart, totals.counters) if what == name and said)
+        why = (said for what, said in map(split_key, totals.counters) if what == name and said)
         return f"{UNPROVED}: {next(why, 'their order does not show it')}"
     if totals.counters.get(name + OVERLAPPED):
         return f"{UNPROVED}: several requests were outstanding at once, and the answers quote none of them"

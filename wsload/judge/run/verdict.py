@@ -9,8 +9,8 @@ from typing import Final
 from wsload.judge.figures.samples import BEYOND, needed
 from wsload.judge.run.causes import Cause, cause_of
 from wsload.judge.run.doubts import KEYS, SHORTFALL, doubts
+from wsload.judge.run.processes import ProcessFigures, standouts
 from wsload.judge.run.trust import TO_PROVE, TOLERANCE_NS, doubt_of, levels
-from wsload.judge.run.watch import Watch, standouts
 from wsload.measure.interval import Totals
 from wsload.measure.names import SERVICE, Kind
 from wsload.results.run import RunWarning
@@ -19,7 +19,7 @@ from wsload.words import counted, listed, number
 
 SOUND: Final = 99.0
 """A run is trusted if every request is, up to this percentile."""
-MOST_NAMED: Final = 3
+MAX_NAMED: Final = 3
 """At most this many names are in the sentence."""
 
 
@@ -34,7 +34,7 @@ class Judgement:
 
 def judge(
     totals: Totals,
-    processes: Iterable[Watch],
+    processes: Iterable[ProcessFigures],
     *,
     tolerance_ns: int = TOLERANCE_NS,
     ui_in_process: bool = False,
@@ -140,12 +140,12 @@ def _way_in(totals: Totals) -> str:
 def _by_kind(totals: Totals, what: str) -> str:
     """The kinds of failures, most frequent first: ``528 attempts failed (refused, timeout)``."""
     found = _kinds(totals, what)
-    kinds = sorted(found, key=lambda kind: (-found[kind], kind))[:MOST_NAMED]
+    kinds = sorted(found, key=lambda kind: (-found[kind], kind))[:MAX_NAMED]
     return f"{counted(sum(found.values()), 'attempt')} failed ({listed(kinds)})" if found else ""
 
 
 def _with_failures(text: str, totals: Totals) -> str:
-    most = sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))[:MOST_NAMED]
+    most = sorted(totals.failures.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMED]
     said = listed([f"{what}: {kind} ({number(count)})" for (what, kind), count in most])
     return f"{text}; {said}" if said else text
 
@@ -211,6 +211,6 @@ def _percentile(rung: float) -> str:
 
 
 def _names(names: list[str]) -> str:
-    if len(names) > MOST_NAMED:
-        names = [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
+    if len(names) > MAX_NAMED:
+        names = [*names[:MAX_NAMED], f"{len(names) - MAX_NAMED} more"]
     return listed(names)

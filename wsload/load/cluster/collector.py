@@ -23,7 +23,7 @@ from typing import Final
 import gevent
 import gevent.event
 
-from wsload.judge.run.watch import Kinds, Watch, answered_in, judged
+from wsload.judge.run.processes import Kinds, ProcessFigures, answered_in, judged
 from wsload.measure.interval import Interval, Merger, named
 from wsload.results.run import RunWarning
 from wsload.results.window import BORDER_S
@@ -41,7 +41,7 @@ SKEW_S: Final = 1.0
 """Clocks that differ by more get a warning."""
 
 
-class WorkerLog(Watch):
+class WorkerLog(ProcessFigures):
     """What one worker has sent."""
 
     def __init__(self, name: str) -> None:

@@ -22,7 +22,7 @@ COARSE_SLACK_NS: Final = 1_500_000
 LONG_NS: Final = 5_000_000
 STEADY_BEATS: Final = 8
 """After this many beats on time, a late one is an exception."""
-MOST_AT_ONCE: Final = 100_000
+MAX_AT_ONCE: Final = 100_000
 """At most this many missed beats of a late spell are recorded."""
 
 _SCHEDSTAT: Final = "/proc/thread-self/schedstat"
@@ -126,7 +126,7 @@ class Heartbeat:
         late_ns = self.lateness.catch_up(now_ns)
         working_ns, waiting_ns = self._causes.divide(late_ns.start)
         for recorder in self._recorders:
-            recorder.values["loop_lag"].extend(late_ns[:MOST_AT_ONCE])
+            recorder.values["loop_lag"].extend(late_ns[:MAX_AT_ONCE])
             recorder.count.late_ns += late_ns.start
             recorder.count.late_working_ns += working_ns
             recorder.count.late_waiting_ns += waiting_ns

@@ -12,7 +12,7 @@ from wsload.measure.schedule import Course, SwarmRate
 
 PER_TURN: Final = 1_000
 """Due times handed out in one iteration of the loop; the rest waits until the sockets were served."""
-MOST_OVERDUE: Final = 10_000
+MAX_OVERDUE: Final = 10_000
 """Arrivals that may be overdue at once; older ones are counted as missed, in constant time."""
 
 
@@ -36,7 +36,7 @@ class Pacer:
     ramps up with the swarm. All methods take constant time.
 
     Arrivals that became due while the loop was busy are handed out late, each with its own due time, up
-    to `PER_TURN` in an iteration of the loop. If more than `MOST_OVERDUE` are overdue, the oldest are shed:
+    to `PER_TURN` in an iteration of the loop. If more than `MAX_OVERDUE` are overdue, the oldest are shed:
     one worker gets them in a single `Worker.take_missed`.
     """
 
@@ -58,24 +58,24 @@ class Pacer:
 
     def join(self, worker: Worker) -> None:
         """Adds a worker that is ready."""
-        now_ns = self._hand_out(MOST_OVERDUE)
+        now_ns = self._hand_out(MAX_OVERDUE)
         self._ready[worker] = None
         self._change(now_ns)
 
     def leave(self, worker: Worker) -> None:
         """Removes a worker, after handing out what was overdue."""
         if worker in self._ready:
-            now_ns = self._hand_out(MOST_OVERDUE)
+            now_ns = self._hand_out(MAX_OVERDUE)
             del self._ready[worker]
             self._change(now_ns)
 
     def update(self) -> None:
         """Call it when ``rate_for`` returns another rate."""
-        self._change(self._hand_out(MOST_OVERDUE))
+        self._change(self._hand_out(MAX_OVERDUE))
 
     def interleave(self, other: Pacer) -> None:
         """Makes the next arrival fall in the middle between two of the other's; at the same, even rate all do."""
-        now_ns = self._hand_out(MOST_OVERDUE)
+        now_ns = self._hand_out(MAX_OVERDUE)
         self._rate.move_next(now_ns, other._rate.middle_ns(now_ns))
         self._change(now_ns)
 
@@ -86,7 +86,7 @@ class Pacer:
         due_ns = rate.next_ns()
         if due_ns is None or due_ns > now_ns:
             return now_ns
-        if missed := rate.shed(now_ns, MOST_OVERDUE):
+        if missed := rate.shed(now_ns, MAX_OVERDUE):
             self._next_worker().take_missed(missed)
         for _ in range(most):
             due_ns = rate.next_ns()

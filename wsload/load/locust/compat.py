@@ -46,7 +46,7 @@ def is_ending(runner: Runner) -> bool:
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
 
 
-def heed_stops(runner: Runner) -> None:
+def allow_stop(runner: Runner) -> None:
     """Makes a runner that begins its next run obey a stop, which it would ignore while its ``state`` is stopped."""
     if runner.state == STATE_STOPPED:
         runner.update_state(STATE_INIT)

@@ -24,7 +24,7 @@ from wsload.words import size
 
 PIECE: Final = select.PIPE_BUF
 """Bytes that a pipe accepts without blocking if it polls as writable."""
-MOST_WAITING: Final = 16 << 20
+MAX_WAITING: Final = 16 << 20
 """Bytes that may wait for the reader; further output is dropped."""
 TICK_S: Final = 0.25
 PATIENCE_S: Final = 5.0
@@ -71,7 +71,7 @@ class NonBlockingStream(io.TextIOBase):
     def write(self, text: str) -> int:
         data = text.encode(self.encoding, self.errors)
         with self._lock:
-            if self._size + len(data) > MOST_WAITING or self._broken:
+            if self._size + len(data) > MAX_WAITING or self._broken:
                 self._dropped += len(data)
             else:
                 self._waiting.extend(data[start : start + PIECE] for start in range(0, len(data), PIECE))

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import gevent.monkey
 
-MOST_THREADS: Final = 32
+MAX_THREADS: Final = 32
 """Further jobs wait for one to end. asyncio's own executor never has more threads, either."""
 
 start_real_thread: Final = gevent.monkey.get_original("_thread", "start_new_thread")
@@ -42,7 +42,7 @@ class RealThreadPool(ThreadPoolExecutor):
         future: asyncio.Future[Any] = self._loop.create_future()
         self._unfinished += 1
         self._jobs.put((future, partial(function, *args, **kwargs)))
-        if self._threads_started < min(self._unfinished, MOST_THREADS):
+        if self._threads_started < min(self._unfinished, MAX_THREADS):
             self._threads_started += 1
             start_real_thread(self._work, ())
         return future

@@ -19,7 +19,7 @@ NOTED_S: Final = 1.0
 """A loop that has not flushed for this long is blocked; the place is noted."""
 REPORTED_S: Final = 5.0
 """A block that lasts this long is logged."""
-MOST_NOTED: Final = 1_000
+MAX_NOTED: Final = 1_000
 """At most this many blocks are noted in a run."""
 
 
@@ -71,7 +71,7 @@ class Watchdog:
                 if self.block.seconds >= REPORTED_S and not reported:
                     reported = True
                     self._report(self.block)
-            elif now_s - flushed_s >= NOTED_S and len(self.blocks) < MOST_NOTED:
+            elif now_s - flushed_s >= NOTED_S and len(self.blocks) < MAX_NOTED:
                 self._note(flushed_s, now_s)
 
     def _note(self, began_s: float, now_s: float) -> None:

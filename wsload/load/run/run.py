@@ -16,11 +16,11 @@ from locust.runners import LocalRunner
 from wsload.errors import ResultsError, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.abort import Sentry, aborted
+from wsload.judge.run.abort import AbortMonitor, aborted
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
+from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.verdict import Judgement, judge
-from wsload.judge.run.watch import Watch
 from wsload.load.options.settings import Settings
 from wsload.load.run.measured import Measured
 from wsload.load.run.steady import SteadyClock
@@ -90,8 +90,8 @@ class Run:
         """Warnings raised during the run; `judgement` adds those that follow from the figures."""
         self.ended: Ended | None = None
         # A probe's figures are the run's, but not this process's.
-        self._own = Watch("") if settings.probe else Watch("", lambda: self.measured.totals)
-        self.processes: Callable[[], Iterable[Watch]] = lambda: [self._own]
+        self._own = ProcessFigures("") if settings.probe else ProcessFigures("", lambda: self.measured.totals)
+        self.processes: Callable[[], Iterable[ProcessFigures]] = lambda: [self._own]
         """The processes that make the load: this one, unless a master replaces it."""
         self._ui_in_process = environment.web_ui is not None and isinstance(environment.runner, LocalRunner)
         self.clock = SteadyClock()
@@ -108,7 +108,7 @@ class Run:
         """The figures of the window so far."""
         self._live = LiveView(lambda: self.measured.totals, charted=environment.web_ui is not None)
         self._shown: tuple[object, dict[str, Any]] = None, {}
-        self._sentries = [Sentry(each, self._tolerance_ns) for each in settings.abort_on]
+        self._sentries = [AbortMonitor(each, self._tolerance_ns) for each in settings.abort_on]
         self._aborted: CheckOutcome | None = None
         self.on_abort: Callable[[str], object] = lambda _: None
         """Called with the reason when a condition of ``--ws-abort-on`` ends the run."""

@@ -12,9 +12,9 @@ from locust.exception import StopTest, StopUser
 
 from wsload.errors import UsageError, WorkloadError, WsloadError
 from wsload.load.locust.handle import UserHandle
+from wsload.load.users.context.control_flow import parts
 from wsload.load.users.context.feed import Feed, Order, feeds_of
 from wsload.load.users.context.process import ProcessContext
-from wsload.load.users.context.ways_out import parts
 from wsload.load.users.declared import check_class
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life

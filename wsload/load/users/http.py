@@ -223,10 +223,10 @@ def _kind_of(error: Exception) -> tuple[str, str]:
     """The kind of failure and its detail: those of the underlying OS or TLS error, if there is one."""
     import httpx2
 
-    from wsload.load.users.http_bounds import MOST_BYTES, TooLarge
+    from wsload.load.users.http_bounds import MAX_BYTES, TooLarge
 
     if isinstance(error, TooLarge):
-        return "too large", f"more than {MOST_BYTES >> 20} MiB"
+        return "too large", f"more than {MAX_BYTES >> 20} MiB"
     if isinstance(error, TimeoutError | httpx2.TimeoutException):
         return TIMEOUT, "no answer in time"
     if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | TypeError | ValueError):

@@ -8,17 +8,17 @@ from typing import Final
 
 import httpx2
 
-MOST_BYTES: Final = 64 << 20
+MAX_BYTES: Final = 64 << 20
 """An answer, or a redirect's body, may have at most this many bytes, once decompressed."""
 _OF_THE_WIRE: Final = (b"content-encoding", b"transfer-encoding", b"content-length")
 
 
 class TooLarge(Exception):
-    """An answer has more than `MOST_BYTES`."""
+    """An answer has more than `MAX_BYTES`."""
 
 
 class BoundedTransport(httpx2.AsyncBaseTransport):
-    """Reads each answer whole, decompressed, up to `MOST_BYTES`; raises `TooLarge` beyond."""
+    """Reads each answer whole, decompressed, up to `MAX_BYTES`; raises `TooLarge` beyond."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -32,7 +32,7 @@ class BoundedTransport(httpx2.AsyncBaseTransport):
         try:
             async for part in response.aiter_bytes():
                 body += part
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_BYTES:
                     raise TooLarge
         finally:
             await response.aclose()

@@ -20,8 +20,8 @@ from typing import Any, Final
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from wsload.errors import WorkloadError
+from wsload.load.users.context.control_flow import of_user_class, parts
 from wsload.load.users.context.process import ProcessContext
-from wsload.load.users.context.ways_out import of_user_class, parts
 from wsload.load.users.due_tasks import DueTasks
 from wsload.load.users.sockets.states import State
 from wsload.load.users.tasks import TaskStack

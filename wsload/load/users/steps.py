@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from wsload.errors import WorkloadError
+from wsload.load.users.context.control_flow import CONTROL_FLOW, parts
 from wsload.load.users.context.here import Lingering, current_due, current_lingering, this_task
-from wsload.load.users.context.ways_out import WAYS_OUT, parts
 from wsload.load.users.sockets.tally import cut
-from wsload.measure.joined import joined
+from wsload.measure.keys import join_key
 from wsload.measure.names import Kind
 
 UNFINISHED: Final = "unfinished at the end"
@@ -55,8 +55,8 @@ class Step:
         if kind is None and error is not None:
             error = parts(error)[-1]
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
-            if isinstance(error, WAYS_OUT) or (cancelled and self._user._life.cut_short):
-                recorder.add(joined(self._figures.name, UNFINISHED))
+            if isinstance(error, CONTROL_FLOW) or (cancelled and self._user._life.cut_short):
+                recorder.add(join_key(self._figures.name, UNFINISHED))
                 return
             kind = error.kind if isinstance(error, WorkloadError) else type(error).__name__
             detail = error.detail if isinstance(error, WorkloadError) else str(error)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, overload
 from locust import task as locusts_task
 
 from wsload.errors import UsageError
-from wsload.load.users.context.ways_out import of_user_class
+from wsload.load.users.context.control_flow import of_user_class
 from wsload.load.users.locust_compat import new_task_set, next_task, scheduled_task
 
 NO_DOOR: Final = nullcontext()

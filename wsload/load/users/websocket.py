@@ -18,7 +18,7 @@ from wsload.load.users.sockets.tally import Check
 from wsload.load.users.steps import Step
 from wsload.measure.names import Kind
 
-MOST_AT_ONCE: Final = 10**15
+MAX_AT_ONCE: Final = 10**15
 """What a user class may add to a counter in one call."""
 FARTHEST_S: Final = 1e9
 """Times that a user class records are taken to be no farther than this from 0: in ns they fit into 64 bits."""
@@ -186,8 +186,8 @@ class WebSocketUser(DeclaredUser):
         Raises `UsageError` for a reserved name, and for a number below 0 or above 10¹⁵.
         """
         added = index(number)
-        if not 0 <= added <= MOST_AT_ONCE:
-            raise UsageError(f"count({name!r}, {added}): a number from 0 to {MOST_AT_ONCE:,} can be added")
+        if not 0 <= added <= MAX_AT_ONCE:
+            raise UsageError(f"count({name!r}, {added}): a number from 0 to {MAX_AT_ONCE:,} can be added")
         recorder = self._context.engine.recorder
         try:
             recorder.add(recorder.counter(name), added)

@@ -23,9 +23,9 @@ from wsload.load.ws.deflate import MEMORY_LEVEL, Deflate
 from wsload.load.ws.logger import QuietLogger
 from wsload.load.ws.ordinary import ordinary
 
-MOST_HEAD: Final = 64 << 10
+MAX_HEAD: Final = 64 << 10
 """An answer with a longer header section (bytes) fails the opening."""
-MOST_BODY: Final = 1 << 10
+MAX_BODY: Final = 1 << 10
 """At most this many bytes of a refusal's body are waited for."""
 KEY: Final = "Sec-WebSocket-Key"
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([^\r\n]*))?\r?\n")
@@ -42,7 +42,7 @@ class Refused(Exception):  # an answer
     headers: dict[str, str] = field(repr=False)
     """By lower-case name; of repeated headers the last."""
     body: bytes = field(default=b"", repr=False)
-    """Up to `MOST_BODY` bytes of it."""
+    """Up to `MAX_BODY` bytes of it."""
 
     @property
     def first_line(self) -> str:
@@ -106,8 +106,8 @@ class Handshake:
             raise InvalidHandshake(f"the answer is not HTTP/1.1: it begins with {self._answer[:40]!r}")
         end = self._answer.find(b"\r\n\r\n", start)
         if end < 0:
-            if len(self._answer) > MOST_HEAD:
-                raise InvalidHandshake(f"the answer's header section is longer than {MOST_HEAD >> 10} KiB")
+            if len(self._answer) > MAX_HEAD:
+                raise InvalidHandshake(f"the answer's header section is longer than {MAX_HEAD >> 10} KiB")
             return None
         head, tail = self._answer[: end + 4], self._answer[end + 4 :]
         self._answer = b""
@@ -155,9 +155,9 @@ class Handshake:
 
     def _read_body(self, data: bytes) -> None:
         assert self._refused is not None
-        self._refused.body = (self._refused.body + data)[:MOST_BODY]
+        self._refused.body = (self._refused.body + data)[:MAX_BODY]
         length = self._refused.headers.get("content-length", "")
-        wanted = min(int(length), MOST_BODY) if length.isdecimal() else MOST_BODY
+        wanted = min(int(length), MAX_BODY) if length.isdecimal() else MAX_BODY
         if len(self._refused.body) >= wanted or self._refused.status in (204, 304):
             raise self._refused
 

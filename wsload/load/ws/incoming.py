@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from wsload.load.ws.frames import BINARY, TEXT
 from wsload.load.ws.limits import (
     IDLE_PER_S,
-    MOST_DISCARDED,
-    MOST_EARLY,
+    MAX_DISCARDED,
+    MAX_EARLY,
     PER_TURN,
     SUSPICIOUS_PER_S,
     Guard,
@@ -87,7 +87,7 @@ class Incoming:
         early, self._early = self._early, _NONE
         for data, text, at_ns in early:
             self._hand(receive, data, text, at_ns)
-        if len(early) >= MOST_EARLY and not self.deferred:
+        if len(early) >= MAX_EARLY and not self.deferred:
             self._resume()
 
     def receive(self, data: bytes, at_ns: int) -> None:
@@ -114,7 +114,7 @@ class Incoming:
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > MOST_DISCARDED and not self._owner.transport.is_closing():
+        if self._discarded > MAX_DISCARDED and not self._owner.transport.is_closing():
             self._owner.transport.abort()
 
     def _read(self) -> None:
@@ -219,11 +219,11 @@ class Incoming:
 
     def _keep(self, data: bytes, text: bool, at_ns: int) -> None:
         self._early.append((data, text, at_ns))
-        if len(self._early) == MOST_EARLY and not self._owner.transport.is_closing():
+        if len(self._early) == MAX_EARLY and not self._owner.transport.is_closing():
             self._owner.transport.pause_reading()
 
     def _resume(self) -> None:
-        if not self._owner.transport.is_closing() and len(self._early) < MOST_EARLY:
+        if not self._owner.transport.is_closing() and len(self._early) < MAX_EARLY:
             self._owner.transport.resume_reading()
 
     def _check(self, reader: Reader) -> None:

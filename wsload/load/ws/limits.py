@@ -12,13 +12,13 @@ PER_TURN: Final = 100
 
 That is a fraction of a millisecond. `wsload.load.ws.incoming` reads the rest in the next iterations.
 """
-MOST_DISCARDED: Final = 1 << 20
+MAX_DISCARDED: Final = 1 << 20
 """Bytes that a server may still send after the connection has failed or closed, before it is dropped."""
 IDLE_PER_S: Final = 10_000
 """Control frames and empty fragments; more than this fail the connection."""
 SUSPICIOUS_PER_S: Final = 16 << 20
 """Bytes of messages that inflated more than 200-fold, in addition to one message of maximal size per message sent."""
-MOST_EARLY: Final = 1_000
+MAX_EARLY: Final = 1_000
 """Messages kept before a sink is attached; then reading pauses."""
 
 

@@ -19,7 +19,7 @@ from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.handshake import Handshake, Refused
 from wsload.load.ws.keepalive import Keepalive
 from wsload.load.ws.redirects import (
-    MOST_REDIRECTS,
+    MAX_REDIRECTS,
     BadRedirect,
     headers_for_another_host,
     origin_of,
@@ -157,7 +157,7 @@ class Opener:
     async def _open(self, asked: _Asked) -> TimedConnection:
         """Opens the connection, following redirects."""
         url, headers, began_ns = asked.url, asked.headers, time.monotonic_ns()
-        for hop in range(MOST_REDIRECTS + 1):
+        for hop in range(MAX_REDIRECTS + 1):
             redirected_ns = time.monotonic_ns()
             try:
                 connection = await self._open_one(asked, url, headers)
@@ -176,7 +176,7 @@ class Opener:
                 if hop:
                     self._record(f"{asked.metric}.redirect", began_ns, redirected_ns)
                 return connection
-        raise BadRedirect(f"more than {MOST_REDIRECTS} redirects, the last to {origin_of(url)}")
+        raise BadRedirect(f"more than {MAX_REDIRECTS} redirects, the last to {origin_of(url)}")
 
     async def _open_one(self, asked: _Asked, url: str, headers: Headers) -> TimedConnection:
         options, recorder = self._options, self._recorder

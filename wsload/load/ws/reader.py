@@ -12,7 +12,7 @@ from typing import Final
 
 from wsload.load.ws.deflate import Deflate
 from wsload.load.ws.frames import CLOSE_CODES, FIN, PONG, RSV1, TEXT
-from wsload.load.ws.rules import LEAST_FRAGMENT, MOST_FRAGMENTS, Rule, Violation
+from wsload.load.ws.rules import MAX_FRAGMENTS, MIN_FRAGMENT, Rule, Violation
 
 BOMB_RATIO: Final = 200
 """Inflated bytes per received byte beyond which a message is suspicious (the default of Apache's mod_deflate)."""
@@ -155,7 +155,7 @@ class Reader:
         else:
             self._fragments += 1
             size = self._message.tell()
-            if self._fragments > MOST_FRAGMENTS + size // LEAST_FRAGMENT:
+            if self._fragments > MAX_FRAGMENTS + size // MIN_FRAGMENT:
                 raise Violation(Rule.FRAGMENTS, f"{self._fragments} fragments hold {size} bytes")
         if length > self.limit - size:
             raise Violation(Rule.TOO_BIG, f"{size + length} bytes")

@@ -13,7 +13,7 @@ from wsload.load.ws.handshake import Refused
 from wsload.load.ws.url import resolve_url
 from wsload.redact import redact_url
 
-MOST_REDIRECTS: Final = 10
+MAX_REDIRECTS: Final = 10
 _STATUSES: Final = frozenset({300, 301, 302, 303, 307, 308})
 _KEPT: Final = frozenset({"user-agent", "origin", "accept", "accept-language", "accept-encoding"})
 """Headers that are sent to another host too, since they hold no secrets."""

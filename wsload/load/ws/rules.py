@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-MOST_FRAGMENTS: Final = 4_096
-"""A message may have this many fragments, plus one for every `LEAST_FRAGMENT` bytes."""
-LEAST_FRAGMENT: Final = 64
+MAX_FRAGMENTS: Final = 4_096
+"""A message may have this many fragments, plus one for every `MIN_FRAGMENT` bytes."""
+MIN_FRAGMENT: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Rule(Enum):
     FRAGMENTS = Broken(
         kind="too many fragments",
         code=1009,
-        says=f"more than {MOST_FRAGMENTS} fragments, plus one for every {LEAST_FRAGMENT} bytes",
+        says=f"more than {MAX_FRAGMENTS} fragments, plus one for every {MIN_FRAGMENT} bytes",
     )
     DEFLATE = Broken(kind="bad compression", code=1002, says="it can't be inflated (RFC 7692 section 6)")
     BOMB = Broken(kind="compression bomb", code=1009, says="a small payload inflates to too much data")

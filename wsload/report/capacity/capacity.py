@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsload.exit_codes import ExitCode
-from wsload.judge.capacity.contrast import CapacityContrast
-from wsload.judge.capacity.search import EXIT_CODES, Look, Outcome, SearchPlan
+from wsload.judge.capacity.comparison import CapacityComparison
+from wsload.judge.capacity.search import EXIT_CODES, Outcome, SearchPlan, SearchStatus
 from wsload.judge.capacity.step import StepFigures
 from wsload.words import build_name
 
@@ -20,7 +20,7 @@ class SearchedSide:
     name: str
     how: str
     """The command that starts its server, or its URL."""
-    look: Look
+    look: SearchStatus
     steps: tuple[StepFigures, ...]
 
     @property
@@ -67,7 +67,7 @@ class CapacityReport:
     """What was loaded, and how, in a few words."""
     sides: tuple[SearchedSide, ...]
     """One or two."""
-    contrast: CapacityContrast | None = None
+    contrast: CapacityComparison | None = None
     """Of two sides."""
 
     @property

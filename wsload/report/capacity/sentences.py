@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wsload.judge.capacity.contrast import CapacityContrast, Contrast
+from wsload.judge.capacity.comparison import CapacityComparison, CapacityVerdict
 from wsload.judge.capacity.search import SearchPlan, State
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
@@ -79,20 +79,20 @@ def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
-def contrast_sentence(found: CapacityContrast, a: SearchedSide, b: SearchedSide) -> str:
+def contrast_sentence(found: CapacityComparison, a: SearchedSide, b: SearchedSide) -> str:
     """``B (v2) holds 12 % to 19 % less than A (v1)``."""
     match found.verdict:
-        case Contrast.LESS:
+        case CapacityVerdict.LESS:
             return (
                 f"{b.called} holds {percent(1 - found.high)} to {percent(1 - found.low)} less than {a.called}"
             )
-        case Contrast.MORE:
+        case CapacityVerdict.MORE:
             return (
                 f"{b.called} holds {percent(found.low - 1)} to {percent(found.high - 1)} more than {a.called}"
             )
-        case Contrast.NOT_LESS:
+        case CapacityVerdict.NOT_LESS:
             return f"{b.called} holds at least as much as {a.called}, or at most {_share(1 - found.low)} less"
-        case Contrast.INCONCLUSIVE:
+        case CapacityVerdict.INCONCLUSIVE:
             return (
                 f"Can't tell which holds more: {b.called} holds between {_share(1 - found.low)} less and "
                 f"{_share(found.high - 1)} more than {a.called}"

@@ -12,7 +12,7 @@ from typing import Final
 from wsload.errors import UsageError
 from wsload.judge.compare.compare import Comparison, compare
 from wsload.judge.compare.curve import CurvePoint, ratio_curve
-from wsload.judge.compare.pairs import RunFigures, Side, unlike
+from wsload.judge.compare.pairs import RunFigures, Side, differing_conditions
 from wsload.judge.compare.selection import metrics_of, quantiles
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
@@ -22,7 +22,7 @@ from wsload.words import build_name, listed, printable, rate
 
 RATES_APART: Final = 0.05
 """Sides whose message rates differ by more than this get a warning."""
-MOST_CURVES: Final = 20
+MAX_CURVES: Final = 20
 """How many metrics are drawn."""
 _LONGEST_NAME: Final = 60
 
@@ -83,7 +83,7 @@ def make_report(
             raise UsageError(f"side {letter} has no runs")
     runs = read_runs(baseline, candidate, force=force, stages=stages, window=window)
     figures = [run.figures for run in runs]
-    differences = unlike(figures)
+    differences = differing_conditions(figures)
     if differences and not (force or mixed):
         raise UsageError(f"{_refusal(differences)}; --force compares them anyway")
     if not mixed:
@@ -102,7 +102,7 @@ def make_report(
         *_rates_apart(used[Side.BASELINE], used[Side.CANDIDATE]),
     ]
     judged = [each.metric for each in quantiles(figures, gate.judged)[0]]
-    metrics = tuple(dict.fromkeys([*judged, *metrics_of(figures)]))[:MOST_CURVES]
+    metrics = tuple(dict.fromkeys([*judged, *metrics_of(figures)]))[:MAX_CURVES]
     return ComparisonReport(
         comparison=comparison,
         names=_side_names(runs, names),

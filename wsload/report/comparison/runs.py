@@ -12,7 +12,7 @@ from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.outcomes import outcomes_of
 from wsload.judge.compare.pairs import RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
-from wsload.judge.run.anew import judge_anew, watch_of
+from wsload.judge.run.rejudge import process_figures_of, rejudge
 from wsload.judge.run.standing import unusable
 from wsload.measure.interval import Totals
 from wsload.measure.names import Kind
@@ -124,7 +124,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _read(
     run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
 ) -> ComparedRun:
-    watch, info, server, damage = watch_of(run), run.info, None, ""
+    watch, info, server, damage = process_figures_of(run), run.info, None, ""
     length_s = info.options.get("run_time")  # the same for both sides of a pair
     by_second = BySecond(length_s if isinstance(length_s, int | float) else 0.0)
     try:
@@ -139,7 +139,7 @@ def _read(
         damage = f"damaged: {error}"
     totals = watch.totals
     if window is not None and info.trust is not None:
-        info = replace(info, window=window, trust=judge_anew(info, watch).trust)
+        info = replace(info, window=window, trust=rejudge(info, watch).trust)
     doubt = unusable(info, run.problems) or damage
     return ComparedRun(
         figures=RunFigures(

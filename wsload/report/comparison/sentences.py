@@ -12,10 +12,10 @@ from wsload.judge.compare.verdict import Judgement, Verdict
 from wsload.report.comparison.comparison import ComparisonReport
 from wsload.words import change, changes, counted, listed, milliseconds, ms, percent, percent_up, span
 
-MOST_MORE: Final = 200
+MAX_MORE: Final = 200
 """More pairs than this are not suggested."""
-_MOST_NAMED: Final = 4
-_MOST_CALIBRATED: Final = 6
+_MAX_NAMED: Final = 4
+_MAX_CALIBRATED: Final = 6
 
 
 def headline(report: ComparisonReport) -> str:
@@ -106,8 +106,8 @@ def named(judgements: Iterable[Judgement], verdict: Verdict) -> str:
 
 def shortened(names: Sequence[str]) -> str:
     """The names, or the first few and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return ", ".join([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)
+    more = len(names) - _MAX_NAMED
+    return ", ".join([*names[:_MAX_NAMED], f"{more} more"] if more > 0 else names)
 
 
 def verdict_words(judgement: Judgement, same_within: float, shift_ns: int) -> str:
@@ -115,7 +115,7 @@ def verdict_words(judgement: Judgement, same_within: float, shift_ns: int) -> st
     match judgement.verdict:
         case Verdict.INCONCLUSIVE if judgement.low is None:
             return "–"
-        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MOST_MORE:
+        case Verdict.INCONCLUSIVE if judgement.more_pairs is not None and judgement.more_pairs <= MAX_MORE:
             return f"inconclusive (+{judgement.more_pairs})"
         case Verdict.INCONCLUSIVE:
             return "inconclusive"
@@ -195,8 +195,8 @@ def calibration_sentences(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     ]
     if not found:
         return ()
-    more = f" and {len(found) - _MOST_CALIBRATED} more" if len(found) > _MOST_CALIBRATED else ""
-    shown = f"{', '.join(found[:_MOST_CALIBRATED])}{more}"
+    more = f" and {len(found) - _MAX_CALIBRATED} more" if len(found) > _MAX_CALIBRATED else ""
+    shown = f"{', '.join(found[:_MAX_CALIBRATED])}{more}"
     return (
         f"With A on both sides, the change was: {shown}. The bounds are widened only if one of these is more "
         "than chance explains.",

@@ -25,12 +25,12 @@ from wsload.results.machine import clock_id
 
 logger = logging.getLogger("wsload")
 
-newcomers: Final[list[Callable[[Any], object]]] = []
+context_listeners: Final[list[Callable[[Any], object]]] = []
 """Called with each Locust environment when its first user is created."""
 
 LONG_LOOKS: Final = 3
 """This many of a run's connections wait longer for surplus answers before they are closed."""
-MOST_REPORTED: Final = 1_000
+MAX_REPORTED: Final = 1_000
 """At most this many different errors of user classes are logged in a run."""
 
 
@@ -79,7 +79,7 @@ class ProcessContext:
         """The context of this environment."""
         if environment not in cls._of:
             cls._of[environment] = cls(environment)
-            for told in newcomers:
+            for told in context_listeners:
                 told(environment)
         return cls._of[environment]
 
@@ -160,7 +160,7 @@ class ProcessContext:
 
     def report_user_error(self, user: Any, error: BaseException, text: str) -> None:
         """Reports a bug in a user class to Locust, and logs the first of each kind; called on the loop."""
-        first = (type(user), text) not in self._reported and len(self._reported) < MOST_REPORTED
+        first = (type(user), text) not in self._reported and len(self._reported) < MAX_REPORTED
         if first:
             self._reported.add((type(user), text))
         self.bridge.to_listeners(self._tell_user_error, user, error, text if first else "")

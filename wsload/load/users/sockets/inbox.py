@@ -16,9 +16,9 @@ from wsload.measure.names import NOT_CONNECTED, TIMEOUT
 
 MOST: Final = 10_000
 """At most this many messages wait; then the oldest are dropped, and counted as unread."""
-MOST_UNASKED: Final = 256
+MAX_UNASKED: Final = 256
 """The same as long as no task has asked for one; many user classes never do."""
-MOST_BYTES: Final = 16 << 20
+MAX_BYTES: Final = 16 << 20
 RECEIVE: Final = "receive"
 """The name under which failures to receive are counted."""
 _now_ns = time.monotonic_ns
@@ -73,8 +73,8 @@ class Inbox:
         """Adds a message."""
         self._messages.append((message, at_ns, size))
         self._bytes += size
-        most = MOST if self._asked else MOST_UNASKED
-        while len(self._messages) > most or (self._bytes > MOST_BYTES and len(self._messages) > 1):
+        most = MOST if self._asked else MAX_UNASKED
+        while len(self._messages) > most or (self._bytes > MAX_BYTES and len(self._messages) > 1):
             self._bytes -= self._messages.popleft()[2]
             self._socket.recorder.count.unread += 1
         if self._waiter is not None and not self._waiter.done():

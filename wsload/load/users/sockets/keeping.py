@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wsload.errors import AlreadyConnected, ConnectionLost, OpenError, UsageError, WorkloadError
+from wsload.load.users.context.control_flow import STOPS, of_user_class, parts
 from wsload.load.users.context.here import NEVER_DUE, current_due, greeting, is_here, nothing_due
 from wsload.load.users.context.process import ProcessContext
-from wsload.load.users.context.ways_out import ENDS, of_user_class, parts
 from wsload.load.users.sockets.opening import USUAL, Opening
 from wsload.load.users.sockets.retries import Retries
 from wsload.load.users.sockets.settling import Settling
@@ -101,7 +101,7 @@ class KeptConnection(Settling):
                     if not of_user_class(error):
                         raise
                     for each in parts(error):
-                        if isinstance(each, ENDS):
+                        if isinstance(each, STOPS):
                             raise each from None
                         if not isinstance(each, WorkloadError):
                             self.owner._report(stage, each)
@@ -192,7 +192,7 @@ class KeptConnection(Settling):
         try:
             await self.open_persistently(due_ns)
             self.recorder.count.reconnects += self.state is State.OPEN
-        except ENDS as error:
+        except STOPS as error:
             self.owner._raised("on_connect", error)
         finally:
             if self._keeper is asyncio.current_task():

@@ -21,7 +21,7 @@ from wsload.load.users.matching.rules import Match
 from wsload.load.users.sockets.keeping import KeptConnection
 from wsload.load.users.sockets.states import State
 from wsload.load.users.sockets.tally import Check, Draining, cut, lateness_of, record_answer
-from wsload.measure.joined import joined
+from wsload.measure.keys import join_key
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind
 
@@ -220,7 +220,7 @@ class RequestingConnection(KeptConnection):
             recorder.count.unpaired += 1
             for name in names:
                 recorder.add(f"{name}.unpaired")
-                recorder.add(joined(name, doubt))
+                recorder.add(join_key(name, doubt))
         pairing.doubts.clear()
 
     # Giving up

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from wsload.errors import UsageError, WorkloadError
+from wsload.load.users.context.control_flow import CONTROL_FLOW
 from wsload.load.users.context.here import current_due, left_out
 from wsload.load.users.context.process import ProcessContext
-from wsload.load.users.context.ways_out import WAYS_OUT
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
 from wsload.measure.names import TIMEOUT, Figures, Kind
@@ -139,7 +139,7 @@ class Tally:
                 raise UsageError(f"check returns None or the kind of failure as a str, not {found!r:.40}")
         except BaseException as error:
             self.owner._raised("check", error)
-            return None if isinstance(error, WAYS_OUT) else type(error).__name__
+            return None if isinstance(error, CONTROL_FLOW) else type(error).__name__
         return found
 
     def declare(self, name: str, kind: Kind) -> Figures:

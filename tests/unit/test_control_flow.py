@@ -14,7 +14,7 @@ from locust.exception import InterruptTaskSet, StopTest, StopUser
 from world import World, mute, world
 
 from wsload import MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError, constant_rate
-from wsload.load.users.context.ways_out import WAYS_OUT, parts
+from wsload.load.users.context.control_flow import CONTROL_FLOW, parts
 from wsload.load.users.steps import UNFINISHED
 
 
@@ -58,7 +58,7 @@ def leaves(error: BaseException) -> list[BaseException]:
 def test_of_a_group_nothing_is_left_out_and_what_decides_comes_last(error: BaseException) -> None:
     found = parts(error)
     assert sorted(map(id, found)) == sorted(map(id, leaves(error)))
-    order = [2 if isinstance(each, WAYS_OUT) else not isinstance(each, WorkloadError) for each in found]
+    order = [2 if isinstance(each, CONTROL_FLOW) else not isinstance(each, WorkloadError) for each in found]
     assert order == sorted(order)
 
 

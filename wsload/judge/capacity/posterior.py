@@ -10,9 +10,9 @@ Perception & Psychophysics 33, 1983; L. Kontsevich and C. Tyler, "Bayesian adapt
 and threshold", Vision Research 39, 1999). A step at the rate *r* holds, if the border is at *c*, with the
 probability
 
-    LUCK + (1 − LUCK − STALL) · Φ((ln c − ln r) / σ).
+    GUESS_RATE + (1 − GUESS_RATE − LAPSE_RATE) · Φ((ln c − ln r) / σ).
 
-How blurred the border is, σ, is not known: it is one of `BLURS`, each as likely as the other, and is summed out. A
+How blurred the border is, σ, is not known: it is one of `SPREADS`, each as likely as the other, and is summed out. A
 step that was made *k* rounds ago may be off by k · `DRIFT` more: its variance is σ² + (k · DRIFT)². So the
 distribution is of the capacity now. What this is worth on servers that keep to none of it is simulated:
 docs/inside/capacity-simulation.md.
@@ -31,11 +31,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-BLURS: Final = np.array([0.01, 0.04])
+SPREADS: Final = np.array([0.01, 0.04])
 """Standard deviations of the border from step to step, in the logarithm of the rate."""
-STALL: Final = 0.02
+LAPSE_RATE: Final = 0.02
 """How often a step fails whatever the rate: the machine paused, the server collected its garbage."""
-LUCK: Final = 0.01
+GUESS_RATE: Final = 0.01
 """How often a step holds whatever the rate."""
 DRIFT: Final = 0.01
 """By how much a capacity may change from round to round."""
@@ -59,7 +59,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
+class Posterior:
     """A distribution over the border."""
 
     logs: Floats
@@ -81,24 +81,24 @@ class Belief:
         return float(self.shares[self.logs > math.log(rate) + GRID / 2].sum())
 
 
-def belief(answers: Sequence[Answer], low: float, high: float, now: int) -> Belief:
+def posterior(answers: Sequence[Answer], low: float, high: float, now: int) -> Posterior:
     """The distribution after these answers, as of the round ``now``; without any, all of the range is as likely.
 
     ``low`` and ``high`` are the range of the search.
     """
     logs = np.arange(math.log(low) - MARGIN, math.log(high) + MARGIN + GRID, GRID)
-    likely = np.zeros((len(BLURS), len(logs)))
+    likely = np.zeros((len(SPREADS), len(logs)))
     for answer in answers:
-        blur = np.hypot(BLURS, DRIFT * (now - answer.number))[:, None]
+        blur = np.hypot(SPREADS, DRIFT * (now - answer.number))[:, None]
         clear = np.interp((logs[None, :] - math.log(answer.rate)) / blur, _AT, _PHI)
-        holds = LUCK + (1 - LUCK - STALL) * clear
+        holds = GUESS_RATE + (1 - GUESS_RATE - LAPSE_RATE) * clear
         likely += np.log(holds if answer.holds else 1 - holds)
     shares = np.exp(likely - likely.max()).sum(axis=0)
-    return Belief(logs=logs, shares=shares / shares.sum())
+    return Posterior(logs=logs, shares=shares / shares.sum())
 
 
-def ratio(candidate: Belief, baseline: Belief) -> Belief:
+def ratio(candidate: Posterior, baseline: Posterior) -> Posterior:
     """The distribution of candidate over baseline, whose errors are independent."""
     shares = np.convolve(candidate.shares, baseline.shares[::-1])
     first = candidate.logs[0] - baseline.logs[-1]
-    return Belief(logs=first + GRID * np.arange(len(shares)), shares=shares / shares.sum())
+    return Posterior(logs=first + GRID * np.arange(len(shares)), shares=shares / shares.sum())

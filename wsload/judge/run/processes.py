@@ -40,7 +40,7 @@ def judged(interval: Interval) -> Interval:
     return replace(interval, histograms=histograms)
 
 
-class Watch:
+class ProcessFigures:
     """Adds up the intervals of one process."""
 
     def __init__(self, name: str, of: Callable[[], Totals] | None = None, *, together: bool = False) -> None:
@@ -112,7 +112,7 @@ class Watch:
         return figures
 
 
-def standouts(processes: Iterable[Watch]) -> list[RunWarning]:
+def standouts(processes: Iterable[ProcessFigures]) -> list[RunWarning]:
     """Warns of processes whose message p99 is more than twice the median of the others, and 1 ms above it.
 
     One slow process would go unnoticed among many.

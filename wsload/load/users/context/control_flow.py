@@ -9,21 +9,23 @@ from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImm
 
 from wsload.errors import WorkloadError
 
-ENDS: Final = (StopUser, StopTest, SystemExit, KeyboardInterrupt)
+STOPS: Final = (StopUser, StopTest, SystemExit, KeyboardInterrupt)
 """Exceptions that end a user or a run."""
-WAYS_OUT: Final = (*ENDS, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)
+CONTROL_FLOW: Final = (*STOPS, InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately)
 """Exceptions that leave a task, a user or a run; they are not failures."""
 
 
 def parts(error: BaseException) -> list[BaseException]:
     """The exceptions in a group (as an `asyncio.TaskGroup` raises it), or this one alone; the last one decides.
 
-    Sorted: `WorkloadError` first, which were counted already; then the user class's own; then `WAYS_OUT`.
+    Sorted: `WorkloadError` first, which were counted already; then the user class's own; then `CONTROL_FLOW`.
     """
     if not isinstance(error, BaseExceptionGroup):
         return [error]
     found = (part for each in error.exceptions for part in parts(each))
-    return sorted(found, key=lambda each: (isinstance(each, WAYS_OUT), not isinstance(each, WorkloadError)))
+    return sorted(
+        found, key=lambda each: (isinstance(each, CONTROL_FLOW), not isinstance(each, WorkloadError))
+    )
 
 
 def of_user_class(error: BaseException) -> bool:

@@ -10,38 +10,38 @@ from wsload.judge.run.abort import is_abort
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.doubts import DERIVED
 from wsload.judge.run.grammar import parse_check
+from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.trust import TOLERANCE_NS
 from wsload.judge.run.verdict import Judgement, judge
-from wsload.judge.run.watch import Watch
 from wsload.measure.interval import Totals
 from wsload.results.reader import StoredRun
 from wsload.results.run import CheckOutcome, CheckState, RunInfo
 
 
-def watch_of(run: StoredRun) -> Watch:
+def process_figures_of(run: StoredRun) -> ProcessFigures:
     """Adds up a stored run's intervals, which are those of all its processes together."""
     processes: object = None
     with suppress(ResultsError):
         processes = (run.summary() or {}).get("processes")
-    return Watch("", together=isinstance(processes, list) and len(processes) > 1)
+    return ProcessFigures("", together=isinstance(processes, list) and len(processes) > 1)
 
 
-def judge_anew(info: RunInfo, watch: Watch) -> Judgement:
+def rejudge(info: RunInfo, watch: ProcessFigures) -> Judgement:
     """The verdict on the part of a stored run in ``watch``; warnings raised during the run are kept."""
     tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
     noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
     return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
 
 
-def judged_anew(info: RunInfo, watch: Watch) -> RunInfo:
+def rejudged(info: RunInfo, watch: ProcessFigures) -> RunInfo:
     """The run with the trust, warnings and checks of the part of it in ``watch``."""
-    found = judge_anew(info, watch)
+    found = rejudge(info, watch)
     tolerance_ns = None if info.options.get("ws_allow_invalid") else found.trust.tolerance_ns
-    checks = tuple(checked_anew(check, info, watch.totals, tolerance_ns) for check in info.checks)
+    checks = tuple(rechecked(check, info, watch.totals, tolerance_ns) for check in info.checks)
     return replace(info, trust=found.trust, warnings=found.warnings, checks=checks)
 
 
-def checked_anew(
+def rechecked(
     before: CheckOutcome, info: RunInfo, totals: Totals, tolerance_ns: float | None
 ) -> CheckOutcome:
     """A run's own check on these figures of it; one that ended the run stays as it is."""

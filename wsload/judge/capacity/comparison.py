@@ -13,14 +13,14 @@ from enum import StrEnum
 from typing import Final
 
 from wsload.exit_codes import ExitCode
-from wsload.judge.capacity.belief import ratio
-from wsload.judge.capacity.search import CAUTION, Look, SearchPlan, State, Step, look
+from wsload.judge.capacity.posterior import ratio
+from wsload.judge.capacity.search import SHOWN_LEVEL, SearchPlan, SearchStatus, State, Step, look
 
 SAME_WITHIN: Final = 0.1
 """*Not less* allows B to hold less by up to this share."""
 
 
-class Contrast(StrEnum):
+class CapacityVerdict(StrEnum):
     """How B's capacity compares with A's."""
 
     LESS = "less"
@@ -31,36 +31,36 @@ class Contrast(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapacityContrast:
+class CapacityComparison:
     """Two capacities side by side."""
 
-    verdict: Contrast
-    a: Look
-    b: Look
+    verdict: CapacityVerdict
+    a: SearchStatus
+    b: SearchStatus
     low: float
     """B's capacity is between this and ``high`` times A's."""
     high: float
 
     @property
     def exit_code(self) -> ExitCode:
-        if self.verdict is not Contrast.INCONCLUSIVE:
-            return ExitCode.FAILED if self.verdict is Contrast.LESS else ExitCode.OK
+        if self.verdict is not CapacityVerdict.INCONCLUSIVE:
+            return ExitCode.FAILED if self.verdict is CapacityVerdict.LESS else ExitCode.OK
         gave_out = State.GAVE_OUT in (self.a.state, self.b.state)
         return ExitCode.UNTRUSTED if gave_out else ExitCode.INCONCLUSIVE
 
 
-def contrast(plan: SearchPlan, a: Sequence[Step], b: Sequence[Step]) -> CapacityContrast:
+def contrast(plan: SearchPlan, a: Sequence[Step], b: Sequence[Step]) -> CapacityComparison:
     """The verdict on these steps of two searches, as of the last round."""
     now = max((step.number for step in (*a, *b)), default=0)
     looks = look(plan, a, now), look(plan, b, now)
-    found = ratio(looks[1].belief, looks[0].belief)
-    low, high = found.interval(CAUTION)
-    return CapacityContrast(verdict=_verdict(low, high), a=looks[0], b=looks[1], low=low, high=high)
+    found = ratio(looks[1].posterior, looks[0].posterior)
+    low, high = found.interval(SHOWN_LEVEL)
+    return CapacityComparison(verdict=_verdict(low, high), a=looks[0], b=looks[1], low=low, high=high)
 
 
-def _verdict(low: float, high: float) -> Contrast:
+def _verdict(low: float, high: float) -> CapacityVerdict:
     if high < 1:
-        return Contrast.LESS
+        return CapacityVerdict.LESS
     if low > 1:
-        return Contrast.MORE
-    return Contrast.NOT_LESS if low >= 1 - SAME_WITHIN else Contrast.INCONCLUSIVE
+        return CapacityVerdict.MORE
+    return CapacityVerdict.NOT_LESS if low >= 1 - SAME_WITHIN else CapacityVerdict.INCONCLUSIVE

@@ -17,13 +17,13 @@ _WITHIN: Final = re.compile(r":(\\*) ")
 _WRITTEN: Final = re.compile(r":\\(\\*) ")
 
 
-def joined(what: str, said: str) -> str:
+def join_key(what: str, said: str) -> str:
     """The key of a name and what is said of it: ``open: refused``."""
     return f"{_WITHIN.sub(_one_more, what)}{BETWEEN}{said}"
 
 
-def apart(key: str) -> tuple[str, str]:
-    """What `joined` put together; a key without a separator is a name of which nothing is said."""
+def split_key(key: str) -> tuple[str, str]:
+    """What `join_key` put together; a key without a separator is a name of which nothing is said."""
     what, _, said = key.partition(BETWEEN)
     return _WRITTEN.sub(r":\1 ", what), said
 
