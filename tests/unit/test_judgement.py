@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from wsload.judge.run import doubts as doubts_module
-from wsload.judge.run import watch as watch_module
+from wsload.judge.run import processes
 from wsload.judge.run.doubts import doubts
 from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.rejudge import rejudge
@@ -357,7 +357,7 @@ def test_what_was_left_out_is_said(counter: str) -> None:
 def test_every_warning_that_follows_from_the_figures_is_known_as_such_and_no_other() -> None:
     """Stored ones of these names are replaced when a run is judged anew."""
     found = set()
-    for module in (doubts_module, watch_module):
+    for module in (doubts_module, processes):
         for call in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "RunWarning":
                 (name,) = (each.value for each in call.keywords if each.arg == "name")
