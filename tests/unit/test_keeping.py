@@ -306,7 +306,7 @@ def test_a_slow_close_is_recorded_whether_or_not_its_task_still_waits(w: World, 
 
     w.live(User)
     assert w.count("close") == 1 and w.record().closes == {1000: 1}
-    assert w.totals.histograms["close"].min_ns >= 99_000_000
+    assert w.totals.histograms["close"].min_ns >= 95_000_000  # uvloop's timers may be early
 
 
 def test_a_second_close_does_not_cut_short_what_the_first_waits_for(
