@@ -104,7 +104,7 @@ def test_escaped_text_is_one_line_without_markup(text: str) -> None:
     ],
 )
 def test_nobody_is_mentioned_by_foreign_text(text: str, shown: str) -> None:
-    """GitHub notifies whoever stands behind an @ in the page, escaped or not."""
+    """GitHub notifies the user named after an @ in the page, escaped or not."""
     assert escaped(text) == shown
 
 

@@ -10,8 +10,11 @@ from support.truth.expectations import Entry, expected, mispaired
 from support.truth.judging import Cell, Difference, differences
 from support.truth.kinds import PROVABLE
 from support.truth.trial import CHECKED, Trial, run_trial
+from wsload.judge.figures.samples import of_all
+from wsload.judge.run.trust import trusted
+from wsload.measure.interval import Totals
 from wsload.measure.names import split
-from wsload.results.trust import NONE
+from wsload.results.trust import ALL, NONE
 
 REPEATS: Final = 4
 """How often a trial is repeated at most in which the load generator itself says that it was late."""
@@ -25,7 +28,7 @@ class Proof:
     returncode: int
     """Of the locust command."""
     checked_is_marked: bool
-    """Whether the run vouches for nothing of the cell that had a check."""
+    """Whether the run does not vouch for the figure that had a check."""
 
 
 def prove(behaviour: str) -> Proof:
@@ -52,8 +55,14 @@ def judge(trial: Trial) -> Proof:
     return Proof(
         cells=cells,
         returncode=trial.returncode,
-        checked_is_marked=trial.info.trust.up_to.get(CHECKED) == NONE,
+        checked_is_marked=trial.info.trust.up_to.get(CHECKED) == NONE or not _median_is_trusted(trial.totals),
     )
+
+
+def _median_is_trusted(totals: Totals) -> bool:
+    """Whether the run vouches for p50 of the cell that had a check, where the lost rank above the answered."""
+    answered = totals.histograms[CHECKED].total
+    return trusted(CHECKED, min(50 * of_all(CHECKED, totals.histograms).total / answered, ALL), totals)
 
 
 def _judged(trial: Trial, name: str, attempts: list[Entry]) -> Cell:
