@@ -16,7 +16,7 @@ three times as long, so there it is half the pairs, with runs as long as side by
 three and a half minutes. 40 of each take 14 hours one by one. An experiment keeps a fifth of a core busy, so
 ``--together`` makes several at the same time: to each, the others are more noise beside the one neighbour. ``--keep``
 adds each to a file of JSON lines, so that they can be made bit by bit, and `KEPT` is what has been made so far
-(``--count 0`` prints its table).
+(``--count 0`` prints its table). In the lines with ``"tests": true`` this repository's tests ran at the same time.
 """
 
 from __future__ import annotations
@@ -244,17 +244,15 @@ def counted(found: list[dict[str, Any]]) -> Table:
         "each took",
         box=MARKDOWN,
     )
-    for row, way, beside in itertools.product(ROWS, WAYS, (False, True)):
-        tries = [
-            each for each in found if (each["row"], each["way"], each["beside"] > 0) == (row, way, beside)
-        ]
+    for row, way, beside in itertools.product(ROWS, WAYS, sorted({company(each) for each in found})):
+        tries = [each for each in found if (each["row"], each["way"], company(each)) == (row, way, beside)]
         if tries:
             codes = [each["code"] for each in tries]
             faster = sum(each["verdict"] == "faster" for each in tries)
             shown.add_row(
                 row,
                 way,
-                "others" if beside else "–",
+                beside or "–",
                 str(len(tries)),
                 str(codes.count(ExitCode.OK) - faster),
                 str(codes.count(ExitCode.FAILED)),
@@ -265,6 +263,12 @@ def counted(found: list[dict[str, Any]]) -> Table:
                 span(mean(each["took_s"] for each in tries)),
             )
     return shown
+
+
+def company(found: dict[str, Any]) -> str:
+    """What ran beside an experiment, apart from the noisy neighbour."""
+    others = f"{found['beside']} more" if found["beside"] else ""
+    return "2 to 4 more, tests" if found.get("tests") else others
 
 
 def called(tries: list[dict[str, Any]], at: str) -> int:

@@ -249,5 +249,9 @@ def test_experiments_are_counted_by_how_they_ended(tmp_path: Path) -> None:
     lines = duet.as_text(duet.counted(found)).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
     assert cells[0][:9] == ["p50", "side-by-side", "–", "4", "0", "2", "1", "1", "p50 in 1, p99 in 0"]
-    assert cells[1][:8] == ["p50", "one-at-a-time", "others", "1", "1", "0", "0", "0"]
+    assert cells[1][:8] == ["p50", "one-at-a-time", "3 more", "1", "1", "0", "0", "0"]
+    assert [duet.company({"beside": 2, **tests}) for tests in ({}, {"tests": True})] == [
+        "2 more",
+        "2 to 4 more, tests",
+    ]
     assert duet.biases(found) == [pytest.approx(0.02)] * 5
