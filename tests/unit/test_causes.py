@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from wsload.judge.run.causes import Cause, cause_of
+from wsload.judge.run.causes import Cause, cause_of, own_wait
 from wsload.judge.run.processes import ProcessFigures, standouts
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval
-from wsload.measure.names import LATE_IN, TOO_LATE, Kind
+from wsload.measure.interval import Interval, Totals
+from wsload.measure.names import LAGGED, LATE_IN, TOO_LATE, UNLAGGED, Kind, OwnWait
 
 MS = 1_000_000
 SECOND = 10**9
@@ -133,6 +133,65 @@ def test_seconds_cut_short_say_nothing_about_the_cpu() -> None:
     for _ in range(10):
         watch.add(Interval(length_s=0.4, counters={"cpu_ns": SECOND}))
     assert (watch.seconds, watch.busy, watch.peak) == (0, 0, 0.0)
+
+
+# wsload's own waits
+
+
+def waited(lag_ms: int = 100, tasks: int = 50, read_late_ms: int = 0, **waits_ms: int) -> Totals:
+    """So many due tasks, each late by so much in starting, and in reading its answer; the waits are sums."""
+    histograms = {"send_lag": Histogram.of([lag_ms * MS] * tasks)}
+    if read_late_ms:
+        histograms["buy.service" + LAGGED] = Histogram.of([(5 + read_late_ms) * MS] * tasks)
+        histograms["buy.service" + UNLAGGED] = Histogram.of([5 * MS] * tasks)
+    counters = {OwnWait[why].value: each * MS for why, each in waits_ms.items()}
+    names = {"buy": Kind.REQUEST}
+    return Totals.of([Interval(length_s=1.0, histograms=histograms, counters=counters, names=names)])
+
+
+def test_waits_for_surplus_answers_are_named_word_for_word() -> None:
+    assert own_wait(waited(SURPLUS=4_500)) == Cause(
+        text="due tasks had to wait while wsload itself waited for surplus answers, before it closed connections "
+        "(90 % of the lateness)",
+        remedy="give each request a key of its own (request()), or keep connections open from one task to the next",
+    )
+
+
+@pytest.mark.parametrize(
+    ("why", "text", "remedy"),
+    [
+        ("PAUSE", "pauses after calls that had failed at once", "see the failures by kind"),
+        ("HTTP", "made or closed the client of self.http", "make the first call of self.http in on_start"),
+    ],
+)
+def test_its_other_waits_are_named_too(why: str, text: str, remedy: str) -> None:
+    found = own_wait(waited(**{why: 5_000}))
+    assert found is not None and text in found.text and "100 % of the lateness" in found.text
+    assert remedy in found.remedy
+
+
+def test_without_such_a_wait_there_is_no_such_cause() -> None:
+    assert own_wait(Totals()) is None
+    assert own_wait(waited()) is None, "as in results from before it was counted"
+    assert own_wait(waited(tasks=0)) is None
+
+
+@pytest.mark.parametrize(("surplus_ms", "named"), [(2_400, False), (2_600, True)])
+def test_a_wait_is_named_if_it_explains_most_of_the_lateness(surplus_ms: int, named: bool) -> None:
+    assert (own_wait(waited(SURPLUS=surplus_ms)) is not None) == named
+    assert own_wait(waited(SURPLUS=surplus_ms, read_late_ms=20)) is None, "answers were read late as well"
+
+
+def test_of_several_waits_the_longest_has_to_explain_it() -> None:
+    found = own_wait(waited(SURPLUS=3_000, PAUSE=2_000))
+    assert found is not None and "surplus" in found.text and "60 %" in found.text
+    assert own_wait(waited(SURPLUS=2_000, PAUSE=2_000)) is None
+
+
+def test_bucket_middles_never_make_more_than_all_of_the_lateness() -> None:
+    for lag_ms in range(100, 200, 7):
+        found = own_wait(waited(lag_ms, 1, SURPLUS=lag_ms))
+        assert found is not None and "(100 % of" in found.text
 
 
 # Processes beside each other

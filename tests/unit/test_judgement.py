@@ -113,6 +113,32 @@ def test_lateness_in_everything_is_not_trusted_and_who_blocked_is_named() -> Non
     assert "asyncio.to_thread" in trust.remedy
 
 
+def test_waits_for_surplus_answers_are_not_put_down_to_an_idle_load_generators_work() -> None:
+    counters = {"late_ns": 2 * MS, "late_working_ns": 2 * MS}
+    late = second({"message": 10}, late={"message": 90}, counters=counters)
+    late.histograms["send_lag"] = Histogram.of([0] * 10 + [4 * MS] * 90)
+    before = judged(late)
+    assert "busy with work of its own" in before.verdict
+    late.counters["late_surplus_ns"] = 350 * MS
+    trust = judged(late)
+    assert trust.verdict.startswith(
+        "Not trusted: the load generator's own lateness shows: due tasks had to wait while wsload itself waited for "
+        "surplus answers"
+    )
+    assert "--processes" not in trust.remedy and "key" in trust.remedy
+    assert (trust.standing, trust.up_to) == (before.standing, before.up_to)
+
+
+def test_tasks_never_started_because_of_such_waits_are_put_down_to_them() -> None:
+    late = second({"message": 90}, counters={"unsent": 10, "late_ns": MS, "late_surplus_ns": 90 * MS},
+                  failures={("task", TOO_LATE): 10})  # fmt: skip
+    late.histograms["send_lag"] = Histogram.of([MS] * 90)
+    trust = judged(late)
+    assert "never started by the load generator: due tasks had to wait while wsload itself" in trust.verdict
+    (warning,) = [each for each in doubts(Totals.of([late])) if each.name == "shortfall"]
+    assert warning.remedy == trust.remedy and "key" in trust.remedy
+
+
 def test_names_of_different_levels_are_told_apart() -> None:
     trust = judged(
         second({"buy": 980, "sell": 1_000, "look": 10, "pay": 1_000}, late={"buy": 20, "look": 90})

@@ -25,7 +25,9 @@ from wsload import (
     constant_rate,
     task,
 )
+from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.trust import Bounds
+from wsload.judge.run.verdict import judge
 from wsload.load.users import due_tasks
 from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
@@ -440,6 +442,61 @@ def test_tasks_that_wait_for_one_that_lingers_are_marked_and_those_left_at_the_e
     assert found.low.percentile(50) < 250e6, "no more than the server and a late loop take"
     missed = {kind for kind in w.failures() if kind.startswith("task")}
     assert missed <= {f"task: {TOO_LATE}"}
+    waited_ns, lag = w.counter("late_surplus_ns"), w.record().histograms["send_lag"]
+    assert 0.5 * lag.mean_ns * lag.total < waited_ns < 1.01 * lag.mean_ns * lag.total
+    assert verdict_of(w).count("waited for surplus answers") == 1
+
+
+def verdict_of(w: World) -> str:
+    """What the run would have said."""
+    watch = ProcessFigures("", of=lambda: w.totals)
+    return judge(w.record(), [watch]).trust.verdict
+
+
+def test_tasks_that_wait_for_a_late_loop_or_the_server_have_not_waited_for_surplus_answers(w: World) -> None:
+    w.serve(delayed_echo)
+
+    class User(Due):
+        wait_time = constant_rate(20)
+        overlap = False
+        number = 0
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            await self.round_trip("30")
+            time.sleep(0.05)  # noqa: ASYNC251  # that is what is tested
+            if self.number == 12:
+                self._life.stop()
+
+    w.live(User)
+    assert w.record().histograms["send_lag"].max_ns > 50e6
+    assert w.counter("late_surplus_ns") == 0
+    assert "held it up" in verdict_of(w) and "surplus answers" not in verdict_of(w)
+
+
+def test_tasks_that_wait_for_the_pause_of_a_failed_call_are_told_from_those_that_wait_for_surplus_answers(
+    w: World,
+) -> None:
+    w.serve(delayed_echo)
+
+    class User(Due):
+        wait_time = constant_rate(200)
+        overlap = False
+        number = 0
+
+        @task
+        async def talk(self) -> None:
+            self.number += 1
+            with contextlib.suppress(UsageError):
+                await self.connect()  # it is connected
+            if self.number == 20:
+                self._life.stop()
+
+    w.live(User)
+    lag = w.record().histograms["send_lag"]
+    assert 0.2 * lag.mean_ns * lag.total < w.counter("late_pause_ns") < 1.01 * lag.mean_ns * lag.total
+    assert w.counter("late_surplus_ns") == 0
 
 
 def test_what_would_exceed_the_most_in_flight_is_unsent_and_the_rest_goes_on() -> None:

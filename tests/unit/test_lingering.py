@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from wsload.load.users.context.here import Lingering, left_out
 from wsload.measure.lateness import Lateness
+from wsload.measure.names import OwnWait
 
 OWN = 1
+SURPLUS = OwnWait.SURPLUS
 END = 100
 waits = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, END), st.integers(0, 2 * END)).filter(
@@ -37,9 +39,9 @@ def test_own_waits_are_left_out_and_those_of_others_are_doubtful_each_moment_onc
     happens += [(end, 0, task, start) for task, start, end in found if end <= END]
     for at, begins, task, start in sorted(happens):
         if begins:
-            lingering.begin(task, at)
+            lingering.begin(task, at, SURPLUS)
         else:
-            lingering.end(task, start, at)
+            lingering.end(task, start, at, SURPLUS)
     own = {at for task, start, end in found if task == OWN for at in range(start, end)}
     beside = {at for task, start, end in found if task != OWN for at in range(start, min(end, END))}
     time_ns, late_ns = lingering.rest(0, END, lag, Lateness())
@@ -50,14 +52,14 @@ def test_own_waits_are_left_out_and_those_of_others_are_doubtful_each_moment_onc
 def test_what_is_left_of_a_step_when_another_task_lingered_before_its_own_one_did() -> None:
     """From 0 to 50 beside it, from 50 to 100 in it."""
     lingering = Lingering(None, OWN)
-    lingering.begin(2, 0)
-    lingering.begin(OWN, 50)
-    lingering.end(2, 0, 50)
-    lingering.end(OWN, 50, 100)
+    lingering.begin(2, 0, SURPLUS)
+    lingering.begin(OWN, 50, SURPLUS)
+    lingering.end(2, 0, 50, SURPLUS)
+    lingering.end(OWN, 50, 100, SURPLUS)
     assert lingering.rest(0, 200, 0, Lateness()) == (150, 50)
 
 
 def test_waits_may_be_noted_where_no_task_runs() -> None:
     """As in a thread, where a step may be measured too."""
-    with left_out():
+    with left_out(SURPLUS):
         pass

@@ -74,6 +74,17 @@ class Kind(StrEnum):
     """Times that the user class records itself."""
 
 
+class OwnWait(StrEnum):
+    """What wsload itself waits for, each with its counter: how much later due tasks began because of that, in all."""
+
+    SURPLUS = "late_surplus_ns"
+    """For surplus answers, before a connection is closed."""
+    PAUSE = "late_pause_ns"
+    """Before a call fails at once."""
+    HTTP = "late_http_ns"
+    """For the client of ``self.http`` to be made or closed."""
+
+
 PARTS: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.REQUEST: ("", *SUFFIXES),
     Kind.STEP: ("", FAILED),
@@ -146,6 +157,9 @@ _COUNTERS: dict[str, str] = {
     "late_working_ns": "late: while it was working",
     "late_waiting_ns": "late: while it waited for a core",
     "late_samples": "late: samples of what it was doing",
+    OwnWait.SURPLUS.value: "late: due tasks, by waits for surplus answers",
+    OwnWait.PAUSE.value: "late: due tasks, by pauses after failed calls",
+    OwnWait.HTTP.value: "late: due tasks, by making HTTP clients",
 }
 _CORE: Final = (dict(_METRICS), dict(_COUNTERS))
 OWN: Final = frozenset(_METRICS)

@@ -99,7 +99,7 @@ class Recorder:
     """Collects samples, counters and failures of one process; all values in ns.
 
     ``values[metric]`` is the list to append to; each flush replaces it, so don't keep a reference.
-    ``count`` has an attribute for each registered counter; `add` counts the others. `declare` makes the lists of a
+    ``count`` has an attribute for each registered counter; `add` counts the others, too. `declare` makes the lists of a
     name given by a user class.
     """
 
@@ -211,7 +211,7 @@ class Recorder:
         self._new = dict(self.kinds)
 
     def add(self, counter: str, number: int = 1) -> None:
-        """Adds to a counter that is not registered; adding 0 declares it."""
+        """Adds to a counter by its name; adding 0 declares one that is not registered."""
         self._counters[counter] += number
 
     def counter(self, name: str) -> str:

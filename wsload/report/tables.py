@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from wsload.judge.figures.samples import can_be_shown
 from wsload.judge.figures.summary import MetricSummary, Summary
-from wsload.measure.names import GAUGES, Labels, labels
+from wsload.measure.names import GAUGES, Labels, OwnWait, labels
 from wsload.results.trust import Trust
 from wsload.words import ms, number, rate, size, span
 
@@ -64,7 +64,16 @@ _PERCENTILES: Final = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.
 _MS: Final = tuple(Column(title=title, unit="ms") for title in _PERCENTILES)
 _FIRST_MS: Final = 3
 OWN_TIMES: Final = frozenset(("send_lag", "loop_lag", "gc_pause"))
-_OWN_COUNTERS: Final = frozenset(("cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples"))
+_OWN_COUNTERS: Final = frozenset(
+    (
+        "cpu_ns",
+        "late_ns",
+        "late_working_ns",
+        "late_waiting_ns",
+        "late_samples",
+        *(why.value for why in OwnWait),
+    )
+)
 """What tells of the load generator, and not of the server."""
 _COUNTED: Final = (Column(title="counter", align="left"), Column(title="value"))
 NOTHING: Final = "–"

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsload.judge.run.processes import BUSY, ProcessFigures
-from wsload.measure.names import LATE_IN
+from wsload.measure.histogram import Histogram
+from wsload.measure.interval import Totals
+from wsload.measure.names import LAGGED, LATE_IN, SERVICE, UNLAGGED, OwnWait
 from wsload.words import milliseconds, percent
 
 MOST: Final = 0.5
@@ -25,6 +27,53 @@ class Cause:
 
     text: str
     remedy: str
+
+
+_OWN_WAITS: Final = {
+    OwnWait.SURPLUS: Cause(
+        text="due tasks had to wait while wsload itself waited for surplus answers, before it closed connections",
+        remedy="give each request a key of its own (request()), or keep connections open from one task to the next",
+    ),
+    OwnWait.PAUSE: Cause(
+        text="due tasks had to wait for wsload's own pauses after calls that had failed at once",
+        remedy="see the failures by kind",
+    ),
+    OwnWait.HTTP: Cause(
+        text="due tasks had to wait while wsload made or closed the client of self.http",
+        remedy="make the first call of self.http in on_start, and keep the connection open",
+    ),
+}
+
+
+def own_wait(totals: Totals) -> Cause | None:
+    """The wait of wsload's own that explains most of the lateness of requests; None if none does.
+
+    It delays tasks that wait for their turn, without any work for the load generator.
+    """
+    why = max(OwnWait, key=lambda each: totals.counters[each.value])
+    waited_ns = totals.counters[why.value]
+    if not waited_ns:
+        return None
+    late_ns = max(_late_ns(totals), waited_ns)
+    if waited_ns < MOST * late_ns:
+        return None
+    found = _OWN_WAITS[why]
+    share = round(waited_ns / late_ns, 2)  # of sums over histograms, which are no more exact
+    return Cause(text=f"{found.text} ({percent(share)} of the lateness)", remedy=found.remedy)
+
+
+def _late_ns(totals: Totals) -> float:
+    """How late all due tasks began, and all requests were written and answers read."""
+    histograms = totals.histograms
+    found = _sum_ns(histograms.get("send_lag"))
+    for name in totals.names:
+        lagged, unlagged = (histograms.get(name + SERVICE + suffix) for suffix in (LAGGED, UNLAGGED))
+        found += _sum_ns(lagged) - _sum_ns(unlagged)
+    return found
+
+
+def _sum_ns(found: Histogram | None) -> float:
+    return 0.0 if found is None else found.mean_ns * found.total
 
 
 def cause_of(processes: Iterable[ProcessFigures], *, ui_in_process: bool = False) -> Cause | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wsload.judge.figures.samples import SLOWEST_NS, number_of, of_all
+from wsload.judge.run.causes import own_wait
 from wsload.judge.run.trust import TO_PROVE, doubt_of
 from wsload.measure.interval import Totals
 from wsload.measure.names import (
@@ -77,11 +78,12 @@ def _never_begun(totals: Totals) -> int:
 def _shortfall(totals: Totals) -> Iterator[RunWarning]:
     missed, due = _never_begun(totals), _due(totals)
     if missed > MAX_MISSED * due:
+        cause = own_wait(totals)
         yield RunWarning(
             name=SHORTFALL,
             text=f"{number(missed)} of {number(due)} due requests ({percent(missed / due)}) were never started "
             "by the load generator",
-            remedy="lower the rate, or use --processes",
+            remedy=cause.remedy if cause else "lower the rate, or use --processes",
             invalidates=True,
         )
 

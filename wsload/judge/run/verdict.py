@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wsload.judge.figures.samples import BEYOND, needed
-from wsload.judge.run.causes import Cause, cause_of
+from wsload.judge.run.causes import Cause, cause_of, own_wait
 from wsload.judge.run.doubts import KEYS, SHORTFALL, doubts
 from wsload.judge.run.processes import ProcessFigures, standouts
 from wsload.judge.run.trust import TO_PROVE, TOLERANCE_NS, doubt_of, levels
@@ -48,7 +48,7 @@ def judge(
     watches = list(processes)
     found = [*beside, *doubts(totals), *standouts(watches)]
     up_to = levels(totals, tolerance_ns)
-    cause = cause_of(watches, ui_in_process=ui_in_process)
+    cause = own_wait(totals) or cause_of(watches, ui_in_process=ui_in_process)
     standing, verdict, remedy = (
         _nothing(totals)
         or _invalid(found, cause)

@@ -141,9 +141,13 @@ class DueTasks:
 
     async def _run_due(self, due: Due) -> None:
         now_ns = _now_ns()
-        due.lag_ns = now_ns - due.due_ns if self._turns is None else self._turns.begin(due.due_ns, now_ns)
+        recorder, turns = self.context.engine.recorder, self._turns
+        due.lag_ns = now_ns - due.due_ns if turns is None else turns.begin(due.due_ns, now_ns)
         due.task = this_task()
-        self.context.engine.recorder.values["send_lag"].append(due.lag_ns)
+        recorder.values["send_lag"].append(due.lag_ns)
+        if turns is not None:
+            for why, time_ns in turns.waited(due.lag_ns):
+                recorder.add(why.value, time_ns)
         current_due.set(due)
         await self._step()
 

@@ -15,7 +15,7 @@ from wsload.load.users.context.here import current_due, left_out
 from wsload.load.users.sockets.tally import Tally, cut
 from wsload.load.ws.failures import failure_kind
 from wsload.load.ws.url import split, unix_target
-from wsload.measure.names import CANCELLED, TIMEOUT, UNANSWERED, Figures, Kind
+from wsload.measure.names import CANCELLED, TIMEOUT, UNANSWERED, Figures, Kind, OwnWait
 from wsload.redact import redact_url
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Http(Tally):
         client = self._client
         if client is None:
             lag_ns += self.recorder.lateness.within(due_ns + lag_ns, sent_ns)
-            with left_out():
+            with left_out(OwnWait.HTTP):
                 client = await self._made()
             began_ns, sent_ns = sent_ns, _now_ns()
             due_ns += sent_ns - began_ns  # making the client is no part of the call
@@ -144,7 +144,7 @@ class Http(Tally):
         if self._client is not None and not self._calls:
             client, self._client = self._client, None
             self._cookies = client.cookies
-            with contextlib.suppress(Exception), left_out():
+            with contextlib.suppress(Exception), left_out(OwnWait.HTTP):
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
 

@@ -6,7 +6,8 @@
   const CURVES = ["whole run", "last 10 s"];
   const DASH = [6, 5];
   const OWN = ["send_lag", "loop_lag", "gc_pause"];
-  const OWN_COUNTERS = ["cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples"];
+  const OWN_COUNTERS = ["cpu_ns", "late_ns", "late_working_ns", "late_waiting_ns", "late_samples",
+    "late_surplus_ns", "late_pause_ns", "late_http_ns"];
   const SECONDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
   const wholeAxis = (unit) => zeroAxis(unit, { incrs: WHOLE });
 

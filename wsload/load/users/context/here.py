@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Final
 
 from wsload.measure.lateness import Lateness
+from wsload.measure.names import OwnWait
 
 _now_ns = time.monotonic_ns
 
@@ -32,7 +34,7 @@ def this_task() -> int:
 class Lingering:
     """The waits during a step or due task, in its own task and in those that it started; times are monotonic, in ns."""
 
-    __slots__ = ("_at_once", "_beside", "_since_ns", "outer", "periods", "task")
+    __slots__ = ("_at_once", "_beside", "_since_ns", "_times", "_why", "outer", "periods", "task")
 
     def __init__(self, outer: Lingering | None, task: int) -> None:
         self.outer = outer
@@ -45,22 +47,35 @@ class Lingering:
         """Start and end of the times in which other tasks lingered. They don't overlap."""
         self._at_once = 0
         self._since_ns = 0
+        self._why = OwnWait.SURPLUS
+        """Of the waits at once in other tasks, what the first is for."""
+        self._times: Counter[OwnWait] = Counter()
+        """How long the waits have taken that are over."""
 
-    def begin(self, task: int, now_ns: int) -> None:
+    def begin(self, task: int, now_ns: int, why: OwnWait) -> None:
         """A wait begins in this task."""
         if task != self.task:
             if not self._at_once:
-                self._since_ns = now_ns
+                self._since_ns, self._why = now_ns, why
             self._at_once += 1
 
-    def end(self, task: int, began_ns: int, now_ns: int) -> None:
+    def end(self, task: int, began_ns: int, now_ns: int, why: OwnWait) -> None:
         """A wait in this task has ended."""
         if task == self.task:
             self.periods.append((began_ns, now_ns))
+            self._times[why] += now_ns - began_ns
         else:
             self._at_once -= 1
             if not self._at_once:
                 self._beside.append((self._since_ns, now_ns))
+                self._times[self._why] += now_ns - self._since_ns
+
+    def times(self, now_ns: int) -> Counter[OwnWait]:
+        """How long the waits have taken by now. Those of other tasks at once count once, as the first of them."""
+        found = self._times.copy()
+        if self._at_once:
+            found[self._why] += now_ns - self._since_ns
+        return found
 
     def rest(self, from_ns: int, to_ns: int, lag_ns: int, lateness: Lateness) -> tuple[int, int]:
         """How long the step or task has taken without the waits, and by how much of that it was late, at most.
@@ -150,6 +165,10 @@ class Due:
         time_ns, late_ns = self._waits.rest(from_ns, now_ns, 0, self._lateness)
         return now_ns - from_ns - time_ns + late_ns
 
+    def waited(self, now_ns: int) -> Mapping[OwnWait, int]:
+        """See `Lingering.times`."""
+        return {} if self._waits is None else self._waits.times(now_ns)
+
 
 NEVER_DUE: Final = Due(0, Lateness())
 current_due: ContextVar[Due] = ContextVar("current_due", default=NEVER_DUE)
@@ -181,17 +200,17 @@ def _around_here() -> list[Lingering]:
 
 
 @contextlib.contextmanager
-def left_out() -> Iterator[None]:
+def left_out(why: OwnWait) -> Iterator[None]:
     """The time in this block is wsload's own doing, not part of any time that is measured around it."""
     waits, task, began_ns = _around_here(), this_task(), _now_ns()
     for each in waits:
-        each.begin(task, began_ns)
+        each.begin(task, began_ns, why)
     try:
         yield
     finally:
         ended_ns = _now_ns()
         for each in waits:
-            each.end(task, began_ns, ended_ns)
+            each.end(task, began_ns, ended_ns, why)
 
 
 _here: ContextVar[object] = ContextVar("_here", default=None)

@@ -23,7 +23,7 @@ from wsload.load.users.sockets.states import State
 from wsload.load.users.sockets.tally import Check, Draining, cut, lateness_of, record_answer
 from wsload.measure.keys import join_key
 from wsload.measure.lateness import BEAT_NS
-from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind
+from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind, OwnWait
 
 if TYPE_CHECKING:
     from wsload.load.users.sockets.owner import Owner
@@ -279,5 +279,5 @@ class RequestingConnection(KeptConnection):
                 self.context.long_looks -= 1
                 wait_ns += LONG_LOOK_NS
             wait_ns = min(wait_ns, int(self.context.settings.drain_s * 1e9))
-            with left_out():
+            with left_out(OwnWait.SURPLUS):
                 await self.engine.timers.sleep_until(began_ns + wait_ns)

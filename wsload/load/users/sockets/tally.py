@@ -13,7 +13,7 @@ from wsload.load.users.context.here import current_due, left_out
 from wsload.load.users.context.process import ProcessContext
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
-from wsload.measure.names import TIMEOUT, Figures, Kind
+from wsload.measure.names import TIMEOUT, Figures, Kind, OwnWait
 from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Unsent(asyncio.Future[Any]):
     """The result of a request that was not sent. It fails after a pause; see `PAUSE_NS`."""
 
     def __await__(self) -> Generator[Any, None, Any]:
-        with left_out():
+        with left_out(OwnWait.PAUSE):
             return (yield from super().__await__())
 
     def fail(self, error: WorkloadError) -> None:
@@ -151,7 +151,7 @@ class Tally:
 
     async def pause(self, since_ns: int = 0) -> None:
         """Waits before a call fails at once, or which has waited itself since then; see `PAUSE_NS`."""
-        with left_out():
+        with left_out(OwnWait.PAUSE):
             await self.engine.timers.sleep_until((since_ns or _now_ns()) + PAUSE_NS)
 
 
