@@ -29,9 +29,12 @@ class Reader(WebSocketUser):
 
     def key_of(self, message: str) -> Any:
         found = json.loads(message)
-        if found["type"] in ("complete", "ping") or found.get("id") in self.streams:
+        if found["type"] == "connection_ack":
+            return "connection_ack"
+        number = found.get("id")  # pings, which may come before on_connect, have none
+        if number is None or found["type"] == "complete" or number in self.streams:
             return None
-        return found.get("id", found["type"])
+        return number
 
     def on_message(self, message: str) -> None:
         found = json.loads(message)

@@ -25,11 +25,14 @@ class Trader(WebSocketUser):
     ids = itertools.count(1)
 
     def key_of(self, message: str) -> Any:
-        return json.loads(message).get("id")
+        found = json.loads(message)
+        return None if "method" in found else found.get("id")  # the server may ask, too
 
     def on_message(self, message: str) -> None:
-        price = json.loads(message)["params"]
-        self.record("age of prices", seconds=time.time() - price["at"] / 1000)
+        found = json.loads(message)
+        if found.get("method") == "price":
+            seconds = time.time() - found["params"]["at"] / 1000
+            self.record("age of prices", seconds=seconds)
 
     async def call(self, method: str, **params: Any) -> Any:
         """The result; None if the call was refused, which check has counted."""

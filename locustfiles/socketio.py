@@ -3,8 +3,8 @@
     locust -f locustfiles/socketio.py --host ws://127.0.0.1:3000
 
 An event that the server acknowledges is a request. The digits at the start of a frame are
-its type: ``0`` is the server's hello, ``2`` its ping, ``40`` connected, ``42`` an event,
-and ``43N`` the acknowledgement of event N.
+its type: ``0`` is the server's hello, ``2`` its ping, ``40`` connected, ``44`` refused,
+``42`` an event, and ``43N`` the acknowledgement of event N.
 """
 
 import itertools
@@ -14,6 +14,11 @@ import time
 from typing import Any
 
 from wsload import WebSocketUser, constant_rate, task
+
+
+def refused(message: str) -> str | None:
+    """The kind of failure if the server does not let the client connect."""
+    return "refused" if message.startswith("44") else None
 
 
 def not_ok(message: str) -> str | None:
@@ -27,7 +32,9 @@ class Customer(WebSocketUser):
     ids = itertools.count(1)
 
     def key_of(self, message: str) -> str | None:
-        found = re.match(r"40|43\d+", message)
+        if message.startswith(("40", "44")):
+            return "40"
+        found = re.match(r"43\d+", message)
         return found[0] if found else None
 
     def on_message(self, message: str) -> None:
@@ -38,7 +45,7 @@ class Customer(WebSocketUser):
             self.record(event, seconds=time.time() - data["at"] / 1000)
 
     async def on_connect(self) -> None:
-        await self.request("40", key="40", name="connect")
+        await self.request("40", key="40", name="connect", check=refused)
 
     async def emit(self, event: str, data: Any) -> Any:
         number = next(self.ids)

@@ -20,8 +20,8 @@ def frame(command: str, body: str = "", **headers: object) -> str:
 
 
 def parsed(message: str) -> tuple[str, dict[str, str], str]:
-    """A frame's command, headers and body."""
-    head, _, body = message.partition("\n\n")
+    """A frame's command, headers and body; a heart-beat, which is a line break, has none."""
+    head, _, body = message.lstrip("\r\n").partition("\n\n")
     command, *lines = head.split("\n")
     return command, dict(line.split(":", 1) for line in lines), body.rstrip("\0\n")
 
@@ -40,7 +40,8 @@ class Publisher(WebSocketUser):
 
     def key_of(self, message: str) -> str | None:
         command, headers, _ = parsed(message)
-        return command if command == "CONNECTED" else headers.get("receipt-id")
+        connects = command in ("CONNECTED", "ERROR")
+        return headers.get("receipt-id", "CONNECTED" if connects else None)
 
     def on_message(self, message: str) -> None:
         command, _, body = parsed(message)

@@ -168,6 +168,12 @@ def test_without_a_check_there_is_nothing_to_hold(tmp_path: Path) -> None:
     assert code == ExitCode.USAGE and "--check is missing" in err
 
 
+def test_a_check_on_what_a_metric_does_not_have_is_refused(tmp_path: Path) -> None:
+    words = ("-f", LOAD, "--host", "ws://127.0.0.1:1", "--rate", "1..2", "--check", "open.lost < 1")
+    code, _, err = capacity(tmp_path, *words)
+    assert code == ExitCode.USAGE and "open has no 'lost': use p50, " in err
+
+
 def test_the_plan_is_shown_without_making_a_step(tmp_path: Path) -> None:
     code, _, err = capacity(tmp_path, *QUICK, "--serve", f"{SERVE} 60", "--rate", "20..320", "--plan")
     assert code == 0 and "at most 14 steps" in err

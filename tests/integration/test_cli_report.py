@@ -102,6 +102,13 @@ def test_markdown_is_appended_to_githubs_step_summary(wsload: Wsload, run: Path,
     assert "GITHUB_STEP_SUMMARY" in told.stderr and "Traceback" not in told.stderr
 
 
+def test_a_check_on_what_a_metric_does_not_have_is_refused(wsload: Wsload, results: Path) -> None:
+    run = make_run(results, [second(0, [7])])
+    done = wsload("check", run, "open.lost < 1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "check 'open.lost < 1': open has no 'lost': use p50, " in done.stderr
+
+
 def test_a_killed_run_is_rebuilt(wsload: Wsload, results: Path) -> None:
     killed = make_run(results, [second(0, [7])], trust=None)
     shown = wsload("report", killed, "--format", "markdown")

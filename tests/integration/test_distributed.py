@@ -365,3 +365,58 @@ def test_a_worker_that_refuses_a_run_is_named_by_its_master(
     assert finished.run["trust"]["standing"] == "not trusted"
     assert "worker-lost" not in [warning["name"] for warning in finished.run["warnings"]]
     assert finished.count("message") > 0
+
+
+FAILING = """
+
+from wsload.load.recording import Recording
+
+
+@events.init.add_listener
+def fail(environment, **_):
+    if __import__("os").environ.get("TEST_FAILS"):
+
+        def failing(*_):
+            raise KeyError("a bug")
+
+        Recording.{where} = failing
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "warning", "said"),
+    [
+        ("start", "worker-refused", "its part of the load is missing: a bug of wsload, KeyError: 'a bug'"),
+        ("stop", "worker-failed", "the run's figures are incomplete: KeyError: 'a bug'"),
+    ],
+)
+def test_a_bug_on_a_worker_is_said_in_one_line_there_and_by_its_master(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    tmp_path: Path,
+    where: str,
+    warning: str,
+    said: str,
+) -> None:
+    port, host = str(free_port()), f"ws://127.0.0.1:{serving.websocket(echo)}"
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text((LOCUSTFILES / "owing.py").read_text() + FAILING.replace("{where}", where))
+    master = start_locust(
+        *("-f", locustfile, "--headless", "--master", "--expect-workers", "2", "-u", "4", "-r", "4"),
+        *("-t", "4s", "--host", host, "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+    )
+    worker = ("-f", locustfile, "--worker", "--master-port", port)
+    failing, other = start_locust(*worker, env={"TEST_FAILS": "1"}), start_locust(*worker)
+    finished, failed = master.finish(), failing.finish()
+    other.finish()
+    found = {each["name"]: each for each in finished.run["warnings"]}
+    assert said in found[warning]["text"] and found[warning]["invalidates"] and "worker-lost" not in found
+    assert finished.run["trust"]["standing"] == "not trusted" and finished.count("message") > 0
+    log = failed.stderr
+    assert log.count("Traceback") == 1
+    line = (
+        "The run was not started: a bug of wsload, KeyError"
+        if where == "start"
+        else "figures are incomplete: KeyError"
+    )
+    assert log.rindex(line) > log.index("Traceback")

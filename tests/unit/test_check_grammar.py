@@ -9,7 +9,7 @@ from intervals import COUNTERS, METRICS
 
 from wsload.errors import UsageError
 from wsload.judge.run.grammar import Check, parse_check
-from wsload.measure.names import Labels
+from wsload.measure.names import FAILING, FREE, OWN, Labels
 
 MS = 1_000_000
 
@@ -81,6 +81,15 @@ def test_what_the_grammar_allows(text: str, name: str, statistic: str, sign: str
         ('"sub first.p99 < 50ms', "the name has no closing quote", '"sub'),
         ("'' < 5", "the name has no closing quote", "''"),
         ("buy.service < 50ms", "which figure of buy.service?", " < 50ms"),
+        (
+            "open.lost < 1",
+            "open has no 'lost': use p50, p90, p95, p99, p99.9, p99.99, min, mean, max",
+            "lost",
+        ),
+        ("open.lost.rate < 1%", "count, rate, failed, failed.count, failed.rate", "lost.rate"),
+        ("close.failed.p99 < 1s", "close has no 'failed.p99': use p50", "failed.p99"),
+        ("open.service.p50 < 1s", "open has no 'service.p50'", "service"),
+        ('"open".lost.count < 1', "open has no 'lost.count'", "lost"),
         ("message.lost.rate < 5ms", "not measured in 'ms': write /s, %", "ms"),
         ("gaps.rate < 5%", "not measured in '%': write /s", "%"),
         ("message < 3ms", "which figure of message? Add one, as in message.p99", " < 3ms"),
@@ -158,6 +167,24 @@ names = st.text(
     min_size=1,
     max_size=30,
 )
+
+
+@pytest.mark.parametrize("metric", sorted(OWN - FREE))
+def test_a_part_that_a_metric_of_the_core_does_not_have_is_refused_with_what_it_has(metric: str) -> None:
+    for part in ("lost", "failed"):
+        for statistic in ("", ".count", ".rate"):
+            text = f"{metric}.{part}{statistic} < 1{'/s' if statistic == '.rate' else ''}"
+            if part == "failed" and metric in FAILING:
+                assert parse_check(text).name == f"{metric}.failed"
+            else:
+                with pytest.raises(UsageError, match=rf"has no '{part}{statistic}': use .*max, count, rate"):
+                    parse_check(text)
+
+
+@pytest.mark.parametrize("name", [*sorted(FREE), "buy", '"open it"', '"pings"'])
+def test_parts_of_what_may_be_a_request_are_accepted(name: str) -> None:
+    for part in (".lost", ".failed.count", ".lost.rate", ".service.p99"):
+        parse_check(f"{name}{part} < 1{'/s' if part == '.lost.rate' else 'ms' if 'p99' in part else ''}")
 
 
 @given(names, st.sampled_from(("", ".service", ".lost", ".failed")), st.sampled_from("\"'"))

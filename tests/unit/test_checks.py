@@ -16,7 +16,7 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import LAGGED, LATE_IN, LOST, OWN, TOO_LATE, UNLAGGED, Kind, Labels
+from wsload.measure.names import FREE, LAGGED, LATE_IN, LOST, OWN, TOO_LATE, UNLAGGED, Kind, Labels
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.words import percent
 
@@ -90,8 +90,7 @@ def test_a_run_is_judged(text: str, state: CheckState, wanted: str, got: str) ->
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        *((name, "lost") for name in sorted(OWN)),
-        *((name, "failed") for name in sorted(OWN - {"open", "close"})),
+        *((name, part) for name in sorted(FREE) for part in ("lost", "failed")),
         ("check out", "lost"),
         ("tick", "lost"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,22 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from locust import SequentialTaskSet, constant, task
 from locust.exception import InterruptTaskSet, StopTest, StopUser
-from world import World, mute, world
+from world import Hooked, Quiet, World, mute
 
-from wsload import MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError, constant_rate
+from wsload import MessageTimeout, NotConnected, UsageError, WorkloadError, constant_rate
 from wsload.load.users.context.control_flow import CONTROL_FLOW, parts
 from wsload.load.users.steps import UNFINISHED
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
-
-
-class Quiet(WebSocketUser):
-    abstract = True
-    wait_time = constant(0)
 
 
 async def all_at_once(*errors: BaseException) -> None:
@@ -111,19 +99,11 @@ def test_a_way_out_is_one_from_within_a_group_too(w: World, where: str, way: typ
         async def talk(self) -> None:
             await leave("TaskSet")
 
-    class User(Quiet):
-        async def on_opening(self) -> None:
-            await leave("on_opening")
-
-        async def on_connect(self) -> None:
-            await leave("on_connect")
-
-        async def on_start(self) -> None:
-            await leave("on_start")
-
-        async def on_stop(self) -> None:
-            stopped.append(True)
-            await leave("on_stop")
+    class User(Hooked):
+        async def at(self, where: str) -> None:
+            if where == "on_stop":
+                stopped.append(True)
+            await leave(where)
 
         @task
         async def talk(self) -> None:

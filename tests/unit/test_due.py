@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
-from world import World, echo, world
+from world import World, echo
 
 from wsload import WebSocketUser, constant_rate, task
 from wsload.load.users.sockets.requests import LONG_LOOK_NS
@@ -16,12 +16,6 @@ from wsload.measure.names import UNLAGGED
 
 MS = 1_000_000
 LONG_LOOK_S = LONG_LOOK_NS / 1e9
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def live(w: World, body: Callable[[Any], Awaitable[None]], **attributes: Any) -> None:

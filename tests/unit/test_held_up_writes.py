@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ import pytest
 from locust import constant, task
 from pair import Pair, on_loop
 from websockets.asyncio.server import ServerConnection
-from world import World, world
+from world import World
 
 from wsload import ChatUser, WebSocketUser
 from wsload.load.ws.connection import TimedConnection
@@ -27,12 +26,6 @@ from wsload.server.process import ServerProcess
 
 HELD_NS = 200_000_000
 """For so long a write is held up; no server here takes half of it."""
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def hold_up(monkeypatch: pytest.MonkeyPatch, what: type, method: str, *, at: int) -> None:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from locust import constant, task
 from websockets.asyncio.server import ServerConnection
-from world import World, world
+from world import World
 
 from wsload import ConnectionLost, MessageTimeout, WebSocketUser
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def live(w: World, body: Callable[[Any], Awaitable[None]]) -> None:

@@ -21,6 +21,7 @@ from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import FORGOTTEN, LAGGED, LATE_IN, LOST, TOO_LATE, UNLAGGED, Kind
 from wsload.results.run import RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
+from wsload.results.window import Window
 
 MS = 1_000_000
 
@@ -56,8 +57,7 @@ def second(
             **(counters or {}),
         },
         names=kinds or dict.fromkeys((*answered, *lost), Kind.REQUEST),
-        gauges={"users": 5},
-        **parts,
+        **{"gauges": {"users": 5}, **parts},
     )
 
 
@@ -231,7 +231,12 @@ def test_the_remedy_fits_what_kept_everybody_out(most: str, helps: str) -> None:
             "task post: ZeroDivisionError (4)",
         ),
         (Interval(length_s=1.0), Standing.NOTHING, "Nothing was measured: no user arrived"),
-        (Interval(), Standing.NOTHING, "Nothing was measured: no user arrived"),
+        (Interval(), Standing.NOTHING, "Nothing was measured: nothing was recorded"),
+        (
+            second(opened=0, gauges={"users": 0}, counters={"users_ended": 2}),
+            Standing.FAILED,
+            "Failed at start: no connection was opened",
+        ),
     ],
 )
 def test_a_run_that_measured_nothing_is_neither_good_nor_late(
@@ -268,7 +273,11 @@ def test_a_run_that_measured_nothing_is_neither_good_nor_late(
             "no connection was opened; on_start: KeyError (1)",
             "see Locust's log for errors of the user class",
         ),
-        (Interval(), "no user arrived", "see -u, and Locust's log for errors of the user class"),
+        (
+            Interval(length_s=1.0),
+            "no user arrived",
+            "see -u, and Locust's log for errors of the user class",
+        ),
     ],
 )
 def test_what_helps_a_run_that_measured_nothing(interval: Interval, said: str, remedy: str) -> None:
@@ -296,6 +305,22 @@ def test_a_part_of_a_stored_run_is_judged_with_the_run_s_tolerance() -> None:
     assert rejudge(info, watch).trust.up_to == {"message": 90.0}
     found = rejudge(given, watch).trust
     assert (found.up_to, found.tolerance_ns) == ({}, 50 * MS)
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        (Interval(), "nothing was recorded in the measured stretch"),
+        (Interval(start_s=9.0, length_s=1.0), "no user was running in the measured stretch"),
+    ],
+)
+def test_an_empty_stretch_says_nothing_of_users_outside_it(interval: Interval, said: str) -> None:
+    watch = ProcessFigures("")
+    watch.add(interval)
+    info = RunInfo(build="", target="", started_at=0.0, window=Window(from_s=9.0))
+    trust = rejudge(info, watch).trust
+    assert (trust.standing, trust.verdict) == (Standing.NOTHING, f"Nothing was measured: {said}")
+    assert trust.remedy == "measure a stretch in which users are running"
 
 
 def test_connections_alone_are_measured_and_said_to_be_all() -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 import gevent
 import pytest
-from locust import constant, task
+from locust import task
 from locust.exception import StopTest, StopUser
 from websockets.asyncio.server import ServerConnection
-from world import World, echo, mute, world
+from world import Hooked, Quiet, World, echo, mute
 
 from wsload import (
     AlreadyConnected,
@@ -23,24 +22,12 @@ from wsload import (
     OpenError,
     Opening,
     UsageError,
-    WebSocketUser,
     WorkloadError,
 )
 from wsload.load.users.sockets.socket import Socket
 from wsload.load.users.sockets.states import CONNECTED, State
 from wsload.load.users.sockets.tally import PAUSE_NS
 from wsload.load.ws.states import State as ConnectionState
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
-
-
-class Quiet(WebSocketUser):
-    abstract = True
-    wait_time = constant(0)
 
 
 class Bare(Quiet):
@@ -846,19 +833,11 @@ def test_there_is_a_way_out_of_everywhere(w: World, where: str, way: str, when: 
                 "interrupt": KeyboardInterrupt(),
             }[way]
 
-    class User(Quiet):
-        async def on_opening(self) -> None:
-            leave("on_opening")
-
-        async def on_connect(self) -> None:
-            leave("on_connect")
-
-        async def on_start(self) -> None:
-            leave("on_start")
-
-        async def on_stop(self) -> None:
-            stopped.append(True)
-            leave("on_stop")
+    class User(Hooked):
+        async def at(self, where: str) -> None:
+            if where == "on_stop":
+                stopped.append(True)
+            leave(where)
 
         @task
         async def talk(self) -> None:
@@ -956,20 +935,11 @@ def test_whatever_user_code_raises_is_a_failure_of_that_code_and_ends_no_user_si
             await awaits_what_it_cancelled()
         leave(here)
 
-    class User(Quiet):
+    class User(Hooked):
         done = 0
 
-        async def on_opening(self) -> None:
-            await leave_from_coroutine("on_opening")
-
-        async def on_connect(self) -> None:
-            await leave_from_coroutine("on_connect")
-
-        async def on_start(self) -> None:
-            await leave_from_coroutine("on_start")
-
-        async def on_stop(self) -> None:
-            await leave_from_coroutine("on_stop")
+        async def at(self, where: str) -> None:
+            await leave_from_coroutine(where)
 
         def on_message(self, message: Any) -> None:
             leave("on_message")

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from locust import SequentialTaskSet, TaskSet, constant
 from locust.exception import StopTest, StopUser
 from websockets.asyncio.server import ServerConnection
-from world import World, world
+from world import Quiet, World, world
 
 from wsload import (
     ConnectionLost,
@@ -35,17 +35,6 @@ from wsload.load.users.sockets.states import State
 from wsload.load.users.steps import UNFINISHED
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.names import TOO_LATE
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
-
-
-class Quiet(WebSocketUser):
-    abstract = True
-    wait_time = constant(0)
 
 
 def run(

@@ -245,6 +245,14 @@ def test_a_check_that_can_not_be_read_is_pointed_at() -> None:
     assert any("^" in line for line in rest)
 
 
+def test_a_check_on_a_part_that_its_metric_does_not_have_is_refused_before_the_run() -> None:
+    with pytest.raises(UsageError, match=r"--ws-check:\s+.*open has no 'lost': use p50, .*rate, failed"):
+        settings_of(ws_check=["open.lost < 1"])
+    with pytest.raises(UsageError, match=r"--ws-abort-on:\s+.*ping has no 'failed'"):
+        settings_of(ws_abort_on=["ping.failed > 1 for 5s"])
+    assert len(settings_of(ws_check=["buy.lost < 1", "login.lost < 1", "open.failed < 1"]).checks) == 3
+
+
 def test_pings_are_turned_off() -> None:
     opening = settings_of(ws_ping="off", ws_ping_timeout="OFF").opening
     assert (opening.ping_interval_s, opening.ping_timeout_s) == (None, None)

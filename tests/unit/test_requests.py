@@ -7,30 +7,18 @@ import contextlib
 import json
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from locust import constant
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
-from world import World, echo, mute, world
+from world import Quiet, World, echo, mute, world
 
 from wsload import ConnectionLost, MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError
 from wsload.load.users.sockets import inbox
 from wsload.load.users.sockets.requests import LINGER_NS, LONG_LOOK_NS
 from wsload.load.users.sockets.states import State
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
-
-
-class Quiet(WebSocketUser):
-    abstract = True
-    wait_time = constant(0)
 
 
 class Keyed(Quiet):

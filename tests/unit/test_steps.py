@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from locust import constant, task
 from websockets.asyncio.server import ServerConnection
-from world import World, echo, world
+from world import World, echo
 
 from wsload import UsageError, WebSocketUser, WorkloadError
 from wsload.load.users.sockets import tally
@@ -19,12 +19,6 @@ from wsload.load.users.sockets.requests import LONG_LOOK_NS
 from wsload.measure.names import LAGGED, UNLAGGED
 
 MS = 1_000_000
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 def live(w: World, body: Callable[[Any], Awaitable[None]]) -> None:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from locust import MarkovTaskSet, SequentialTaskSet, TaskSet, constant, transition
 from locust.exception import InterruptTaskSet, StopTest, StopUser
-from world import World, world
+from world import World
 
 from wsload import NotConnected, WebSocketUser, constant_rate, poisson_rate, task
 from wsload.errors import ClassError
-
-
-@pytest.fixture
-def w() -> Iterator[World]:
-    with world() as made:
-        yield made
 
 
 class Someone(WebSocketUser):

@@ -107,7 +107,7 @@ def test_before_the_window_begins_all_is_shown_and_from_then_on_only_what_is_in_
     assert measured.everything.intervals == 3
     assert totals(measured) == (1, 3)
     assert measured.totals.names == {"message": Kind.REQUEST}
-    assert measured.finish() is None and measured.window == Window(from_s=2.0)
+    assert measured.part and measured.finish() is None and measured.window == Window(from_s=2.0)
 
 
 def test_a_window_that_begins_anew_forgets_what_was_before() -> None:

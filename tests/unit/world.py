@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
+from locust import constant
 from locust.env import Environment
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -42,6 +43,35 @@ async def mute(connection: ServerConnection) -> None:
     """Answers nothing."""
     async for _ in connection:
         pass
+
+
+class Quiet(WebSocketUser):
+    """One that never waits between tasks."""
+
+    abstract = True
+    wait_time = constant(0)
+
+
+class Hooked(Quiet):
+    """One whose hooks all call `at`."""
+
+    abstract = True
+
+    async def at(self, where: str) -> None:
+        """``where`` is the hook's name."""
+        raise NotImplementedError
+
+    async def on_opening(self) -> None:
+        await self.at("on_opening")
+
+    async def on_connect(self) -> None:
+        await self.at("on_connect")
+
+    async def on_start(self) -> None:
+        await self.at("on_start")
+
+    async def on_stop(self) -> None:
+        await self.at("on_stop")
 
 
 class World:

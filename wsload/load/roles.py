@@ -16,6 +16,7 @@ from locust.exception import StopTest
 from locust.runners import MasterRunner, WorkerRunner
 
 from wsload.errors import UsageError
+from wsload.load import bugs
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire, to_wire
 from wsload.load.locust.compat import (
@@ -148,12 +149,13 @@ class Worker:
     def begin(self, settings: Settings) -> None:
         context = ProcessContext.of(self._environment)
         context.rows.ask = lambda feed, count: context.bridge.to_hub(self._ask_for_rows, feed, count)
-        self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
+        with bugs.refused():
+            self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
         self._sent = 0
         self._tell("wsload_started", at_s=time.time())
 
     def end(self) -> list[RunWarning]:
-        found = self._recording.stop()
+        found = bugs.warned(self._recording.stop)
         try:
             send_last_statistics(self._runner)
         finally:

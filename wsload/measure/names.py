@@ -165,6 +165,9 @@ _CORE: Final = (dict(_METRICS), dict(_COUNTERS))
 OWN: Final = frozenset(_METRICS)
 """The core's own metrics. Requests, steps and values can't take these names, except ``login`` and ``delivery``."""
 FREE: Final = frozenset(("login", "delivery"))
+FAILING: Final = ("open", "close")
+"""The core's own metrics whose failures are counted; a protocol's has a counter, such as ``login_failures``. The others
+of `OWN` have no parts, except those in `FREE`, which may be names of requests."""
 _KINDS: Final = {
     Kind.REQUEST: "response time: from when the request was due until its own answer arrived",
     Kind.STEP: "from the start of the step until its end",

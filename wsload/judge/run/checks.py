@@ -21,8 +21,8 @@ In ``%`` a rate is a share:
 - ``cpu_ns.rate``: of one core.
 
 ``open.failed``, ``close.failed`` and the chat's ``login.failed`` count failures, as does ``tick.failed`` of a value
-``tick``, such as an HTTP request that Locust measured. Openings and steps are never lost, and a ping has no failures of
-its own: a check on such a part fails and says so.
+``tick``, such as an HTTP request that Locust measured. Openings and pings are never lost, and pings never fail: a check
+on such a part is refused. Steps are never lost either, which only shows after the run: such a check fails and says so.
 
 A percentile, a mean or a maximum that the load generator's own lateness may have moved is not judged
 (`wsload.judge.run.trust`), nor is a minimum either where it can't be proved which answer belongs to which request.

@@ -19,7 +19,8 @@ may be put in single or double quotes (``"sub first".p99 < 50ms``), in which a b
 character. Without quotes it must not contain quotes or ``< > = !``, nor look like a total, a misspelt metric, or
 a name with its statistic.
 
-Names are only known after the run, so an unknown one is refused here only if it resembles one of wsload's own.
+Names are only known after the run, so an unknown one is refused here only if it resembles one of wsload's own. So is
+a part that one of wsload's own metrics does not have, such as ``open.lost``.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from itertools import chain
 from typing import Final, NoReturn
 
 from wsload.errors import UsageError
+from wsload.judge.run.own_parts import STATISTICS, missing
 from wsload.measure.names import FAILED, LOST, MESSAGE, SUFFIXES, Labels, labels, split
 from wsload.words import percent, rate, significant
 
@@ -51,7 +53,6 @@ _STATISTIC: Final = re.compile(r"p\d{1,2}(\.\d{1,6})?|min|mean|max|count|rate")
 _SUBJECT: Final = re.compile(rf"(?P<name>.+)\.(?P<statistic>{_STATISTIC.pattern})")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 _QUOTED: Final = re.compile(r"""(?P<quote>["'])(?P<name>(?:\\.|(?!(?P=quote))[^\\])+)(?P=quote)""")
-_STATISTICS: Final = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "min", "mean", "max", "count", "rate")
 _OTHER_NAMES: Final = {"avg": "mean", "average": "mean", "med": "p50", "median": "p50", "p100": "max",
                        "p999": "p99.9", "p9999": "p99.99"}  # fmt: skip
 _LONGEST: Final = 300
@@ -189,6 +190,9 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
         written, place = written + tail, len(tail)
     else:
         subject, place = names.unquoted(written), len(written)
+    asked, problem = missing(subject.name, subject.statistic)
+    if problem:
+        reader.refuse(problem, place - len(asked))
     reader.at += place
     sign = reader.take(r"[<>=!]+")
     if sign not in _OPERATORS:
@@ -210,13 +214,12 @@ def parse_check(text: str, known: Labels | None = None) -> Check:
         problem = f"{written} is not measured in '{unit}'" if unit else f"{written} needs a unit"
         rule = "it takes a bare number" if allowed == ("",) else f"write {', '.join(allowed)}"
         reader.refuse(f"{problem}: {rule}")
-    bound = float(Decimal(number) * UNITS[unit])
     return Check(
         expression=reader.text,
         name=subject.name,
         statistic=subject.statistic,
         operator=sign,
-        bound=bound,
+        bound=float(Decimal(number) * UNITS[unit]),
         unit=unit,
     )
 
@@ -288,8 +291,8 @@ class _Names:
             )
 
     def _no_statistic(self, tail: str, place: int) -> NoReturn:
-        near = get_close_matches(_OTHER_NAMES.get(tail, tail), _STATISTICS, n=3)
-        hint = f": did you mean {' or '.join(near)}?" if near else f": use {', '.join(_STATISTICS)}"
+        near = get_close_matches(_OTHER_NAMES.get(tail, tail), STATISTICS, n=3)
+        hint = f": did you mean {' or '.join(near)}?" if near else f": use {', '.join(STATISTICS)}"
         self._reader.refuse(f"'{tail}' is not a statistic{hint}", place)
 
     def _above_zero(self, statistic: str, place: int) -> None:

@@ -27,10 +27,11 @@ def process_figures_of(run: StoredRun) -> ProcessFigures:
 
 
 def rejudge(info: RunInfo, watch: ProcessFigures) -> Judgement:
-    """The verdict on the part of a stored run in ``watch``; warnings raised during the run are kept."""
+    """The verdict on the window of a stored run, whose figures are in ``watch``; its other warnings are kept."""
     tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
     noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
-    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed)
+    part = not info.window.whole
+    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed, part=part)
 
 
 def rejudged(info: RunInfo, watch: ProcessFigures) -> RunInfo:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, OWN, PARTS, SERVICE, Kind, Labels, split
-
-_FAILING: Final = ("open", "close")
-"""The core's own metrics whose failures are counted; a protocol's has a counter, such as ``login_failures``."""
+from wsload.measure.names import FAILED, FAILING, OWN, PARTS, SERVICE, Kind, Labels, split
 
 
 def numbers_of(name: str, totals: Totals, known: Labels) -> dict[str, int]:
@@ -17,7 +12,7 @@ def numbers_of(name: str, totals: Totals, known: Labels) -> dict[str, int]:
     kind = totals.names.get(name, None if name in OWN else Kind.REQUEST)
     parts = ("",) if kind is None else PARTS[kind]
     numbers = {part: _total(totals, name + part) for part in parts if part != SERVICE}
-    counted_apart = name in _FAILING or f"{name}_failures" in known.counters
+    counted_apart = name in FAILING or f"{name}_failures" in known.counters
     if kind is Kind.VALUE or (kind is None and counted_apart):
         numbers[FAILED] = sum(number for (what, _), number in totals.failures.items() if what == name)
     return numbers

@@ -39,18 +39,20 @@ def judge(
     tolerance_ns: int = TOLERANCE_NS,
     ui_in_process: bool = False,
     beside: Iterable[RunWarning] = (),
+    part: bool = False,
 ) -> Judgement:
     """The verdict on these figures.
 
     ``processes`` are those that made the load; ``ui_in_process`` says that Locust's web UI shared the measuring
-    process; ``beside`` are the warnings raised during the run.
+    process; ``beside`` are the warnings raised during the run; ``part`` says that the figures are those of a stretch of
+    the run, so that users may have arrived outside it.
     """
     watches = list(processes)
     found = [*beside, *doubts(totals), *standouts(watches)]
     up_to = levels(totals, tolerance_ns)
     cause = own_wait(totals) or cause_of(watches, ui_in_process=ui_in_process)
     standing, verdict, remedy = (
-        _nothing(totals)
+        _nothing(totals, part=part)
         or _invalid(found, cause)
         or _few(totals)
         or _graded(totals, up_to, cause or _UNKNOWN)
@@ -81,6 +83,8 @@ _WAYS_IN: Final = {
     "proxy": "see the proxy's answer among the failures, and --ws-proxy",
 }
 """By the kind of failure to open."""
+_ABSENT: Final = "no user was running"
+_UNRECORDED: Final = "nothing was recorded"
 _UNKNOWN: Final = Cause(
     text="more messages came at once than it could read in time", remedy="use --processes"
 )
@@ -93,7 +97,7 @@ def _measured(totals: Totals) -> list[str]:
     return sorted(named) or ["open"]
 
 
-def _nothing(totals: Totals) -> _Verdict | None:
+def _nothing(totals: Totals, *, part: bool) -> _Verdict | None:
     """The verdict on a run without any figure for a name; None if there is one."""
     if any(name in totals.histograms and totals.histograms[name].total for name in totals.names):
         return None
@@ -103,10 +107,13 @@ def _nothing(totals: Totals) -> _Verdict | None:
     if failures := _by_kind(totals, "open"):
         text = f"Failed at start: nobody could connect; {failures}"
         return Standing.FAILED, text, _way_in(totals)
-    if totals.peaks.get("users", 0) or totals.failures:
+    if totals.peaks.get("users", 0) or counters["users_ended"] or totals.failures:
         text = "Failed at start: no connection was opened"
         return Standing.FAILED, _with_failures(text, totals), "see Locust's log for errors of the user class"
-    text = "Nothing was measured: no user arrived"
+    if part:
+        text = f"Nothing was measured: {_ABSENT if totals.intervals else _UNRECORDED} in the measured stretch"
+        return Standing.NOTHING, text, "measure a stretch in which users are running"
+    text = f"Nothing was measured: {'no user arrived' if totals.intervals else _UNRECORDED}"
     return Standing.NOTHING, text, "see -u, and Locust's log for errors of the user class"
 
 

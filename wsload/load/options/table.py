@@ -40,7 +40,7 @@ OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("--ws-probe", {"action": "store_true", "help": "Start a probe: a small separate process that logs in to the chat, posts 20 times a second, and takes the kernel's timestamps."}),
     ("--ws-prometheus", {"default": "", "metavar": "[HOST:]PORT", "help": "Serve the run's figures to Prometheus at http://HOST:PORT/metrics, from the process that has the results; HOST is 127.0.0.1 by default, port 0 means any free port. Needs wsload[prometheus]."}),
     ("--ws-json-progress", {"action": "store_true", "help": "Print the live figures on standard output, one line of JSON per second; the table at the end goes to standard error."}),
-    ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp: once all users have started for the first time. The logs keep everything. Default: no warm-up."}),
+    ("--ws-warm-up", {"metavar": "TIME|ramp", "default": "", "help": "Measure only what comes after this time, or after the ramp: once all users have started for the first time; with a load shape, those of its first stage. The logs keep everything. Default: no warm-up."}),
     ("--ws-tolerance", {"metavar": "TIME", "default": "1ms", "help": "A percentile is trusted if the load generator's own lateness can have moved it by no more than this, or by a tenth of its value. Default: 1ms."}),
     ("--ws-allow-invalid", {"action": "store_true", "help": "Judge and exit as if all figures were trusted; those that are not remain marked."}),
     ("--ws-results", {"default": "results", "metavar": "DIR", "help": "Where to create results directories. Default: results."}),

@@ -63,6 +63,11 @@ class Measured:
         return first
 
     @property
+    def part(self) -> bool:
+        """Whether `totals` are those of a part of the run."""
+        return not self._summed.whole
+
+    @property
     def _empty(self) -> bool:
         """Whether the window has no interval yet."""
         return self._summed is not self.window

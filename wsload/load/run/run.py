@@ -189,6 +189,7 @@ class Run:
             tolerance_ns=self._settings.tolerance_ns,
             ui_in_process=self._ui_in_process,
             beside=self.warnings,
+            part=self.measured.part,
         )
 
     @property

@@ -139,7 +139,8 @@ def _read(
         damage = f"damaged: {error}"
     totals = watch.totals
     if window is not None and info.trust is not None:
-        info = replace(info, window=window, trust=rejudge(info, watch).trust)
+        info = replace(info, window=window)
+        info = replace(info, trust=rejudge(info, watch).trust)
     doubt = unusable(info, run.problems) or damage
     return ComparedRun(
         figures=RunFigures(
