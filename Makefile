@@ -11,7 +11,7 @@ QUICK := tests/unit $(wildcard tests/test_*.py) tests/integration/test_main_job.
 
 # On a busy machine a test can fail for want of time: what failed runs once more, alone, and must fail there too.
 define pytest
-$(or $(2),$(BIN))/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(or $(2),$(BIN))/pytest -n 0 --last-failed $(1); }
+$(or $(2),$(BIN))/pytest $(1) || { [ $$? = 1 ] && echo "Once more, alone:" && $(or $(2),$(BIN))/pytest --last-failed $(1) -n 0; }
 endef
 
 .PHONY: demo test integration truth lowest pythons matrix fuzz simulation lint types docs bench mutants clean

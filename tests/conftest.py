@@ -28,6 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker("faults")
 
 
+@pytest.hookimpl(tryfirst=True)  # before a failure is kept for --last-failed
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Takes a test's group off its name: without processes it has none, and would not run again."""
+    name, _, group = report.nodeid.rpartition("@")
+    if "PYTEST_XDIST_WORKER" not in os.environ and name and "]" not in group:
+        report.nodeid = name
+
+
 @pytest.fixture
 def start_locust(tmp_path: Path) -> Iterator[Callable[..., LocustRun]]:
     """Starts ``locust ARGUMENTS`` in the test's own directory; what still runs at the end is killed."""
@@ -63,5 +71,5 @@ def serving() -> Iterator[Serving]:
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The npm packages, installed once; tests that use it belong to the group "npm"."""
+    """The npm packages, installed once; tests that use it belong to the group "timing"."""
     return install(tmp_path_factory.mktemp("npm"))

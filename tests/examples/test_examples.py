@@ -14,6 +14,8 @@ from support.locust_run import ROOT, Finished
 from support.services import mosquitto, node, rabbitmq, token_chat
 from support.undisturbed import undisturbed
 
+pytestmark = pytest.mark.xdist_group("timing")
+
 LOCUSTFILES = ROOT / "locustfiles"
 USERS = 5
 
@@ -48,7 +50,6 @@ def assert_judged(finished: Finished, returncode: int = 0) -> None:
     assert finished.counter("lost") == finished.counter("duplicates") == finished.counter("late") == 0
 
 
-@pytest.mark.xdist_group("npm")
 def test_json_rpc(run: Run, node_modules: Path) -> None:
     with node("jsonrpc.js", node_modules) as port:
         finished = run("jsonrpc", port, "getBook.p50 < 20ms", "getBook.p50 > 10ms", "placeOrder.p50 < 20ms")
@@ -60,7 +61,6 @@ def test_json_rpc(run: Run, node_modules: Path) -> None:
     assert finished.count("age of prices") > 400
 
 
-@pytest.mark.xdist_group("npm")
 def test_socket_io(run: Run, node_modules: Path) -> None:
     with node("socketio.js", node_modules) as port:
         finished = run("socketio", port, "order.p50 > 20ms", "order.p50 < 30ms", "news.p50 < 20ms")
@@ -72,7 +72,6 @@ def test_socket_io(run: Run, node_modules: Path) -> None:
     assert finished.count("news") > 200
 
 
-@pytest.mark.xdist_group("npm")
 def test_graphql(run: Run, node_modules: Path) -> None:
     with node("graphql.js", node_modules) as port:
         finished = run(
@@ -127,7 +126,6 @@ def test_a_chat_in_another_format(run: Run) -> None:
     ]
 
 
-@pytest.mark.xdist_group("timing")
 def test_a_slower_method_is_found_by_its_name(node_modules: Path, tmp_path: Path) -> None:
     server = Path(__file__).parent / "servers" / "jsonrpc.js"
     serving = f"node {server} {{port}}"

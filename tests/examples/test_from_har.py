@@ -52,7 +52,7 @@ def service(name: str, request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"ws://127.0.0.1:{port}"
 
 
-@pytest.mark.xdist_group("npm")
+@pytest.mark.xdist_group("timing")
 @pytest.mark.parametrize("name", VISITS)
 def test_a_recording_is_repeated(
     name: str, run_locust: Callable[..., Finished], tmp_path: Path, request: pytest.FixtureRequest

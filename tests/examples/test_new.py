@@ -42,17 +42,19 @@ def assert_runs(run_locust: RunLocust, directory: Path, protocol: str, port: int
     assert finished.count(EXPECTED[protocol].name) > 3
 
 
+@pytest.mark.xdist_group("timing")
 def test_the_chat_needs_no_server(run_locust: RunLocust, tmp_path: Path) -> None:
     assert_runs(run_locust, tmp_path, "chat", None)
 
 
-@pytest.mark.xdist_group("npm")
+@pytest.mark.xdist_group("timing")
 @pytest.mark.parametrize("protocol", ["jsonrpc", "socketio", "graphql"])
 def test_services_on_node(run_locust: RunLocust, tmp_path: Path, node_modules: Path, protocol: str) -> None:
     with node(f"{protocol}.js", node_modules) as port:
         assert_runs(run_locust, tmp_path, protocol, port)
 
 
+@pytest.mark.xdist_group("timing")
 @pytest.mark.parametrize("protocol", ["mqtt", "room-chat", "stomp", "token-chat"])
 def test_other_services(run_locust: RunLocust, tmp_path: Path, protocol: str) -> None:
     broker = tmp_path / "broker"

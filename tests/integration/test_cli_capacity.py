@@ -22,7 +22,7 @@ CHECKS = ("--check", "message.p99 < 300ms", "--check", "lost < 1")
 """Far from what a busy machine does to a message that is answered at once."""
 QUICK = ("-f", LOAD, "-u", "10", "-t", "3s", "--warm-up", "1s", *CHECKS)
 TIME_LIMIT_S = 300.0
-pytestmark = pytest.mark.xdist_group("timing")
+pytestmark = pytest.mark.xdist_group("capacity")
 
 
 def start(cwd: Path, *words: str | Path) -> subprocess.Popen[bytes]:

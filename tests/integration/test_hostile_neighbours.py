@@ -31,7 +31,7 @@ def chat(directory: Path, server: str, victims: dict[str, str]) -> Finished:
     ).finish()
 
 
-@pytest.mark.xdist_group("hostile neighbours")
+@pytest.mark.xdist_group("timing")
 def test_hostile_servers_are_named_and_the_others_figures_stay(tmp_path: Path, serving: Serving) -> None:
     urls = {name: f"ws://127.0.0.1:{serving.tcp(handler)}/" for name, (handler, _) in HOSTILE.items()}
     for part in ("alone", "beside"):

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 USERS = 20
 STOP_TIMEOUT_S = 10
 
-pytestmark = pytest.mark.xdist_group("npm")
+pytestmark = pytest.mark.xdist_group("timing")
 
 
 class JsServer:

@@ -2,7 +2,8 @@
 
 For tests of what is measured on time: how a busy machine divides itself between these runs and its
 other work is not what they ask about. Two that have precedence would only disturb each other, so
-they take turns, also where several test runs go on at once.
+they take turns, also where several test runs go on at once. Tests that use it belong to the group
+"timing", which one process runs: in several, all but one would only wait for their turn.
 """
 
 from __future__ import annotations
