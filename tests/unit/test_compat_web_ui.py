@@ -144,3 +144,15 @@ def test_a_web_ui_says_where_it_listens_and_whether(
         monkeypatch.setattr(web_ui, "start_server", lambda: None)
         web_ui.start()
         assert compat.is_serving(web_ui)
+
+
+@pytest.mark.parametrize("earlier", [None, [], [{"title": "Theirs", "key": "theirs", "href": "/theirs"}]])
+def test_what_another_plugin_has_added_to_the_page_stays(environment: Environment, earlier: Any) -> None:
+    web_ui: Any = environment.web_ui
+    for name in ("extended_tabs", "extended_csv_files"):
+        web_ui.template_args[name] = earlier
+    compat.add_element_tab(web_ui, "Ours", "ours", "ours-page")
+    compat.add_downloads(web_ui, {"/ours": "Ours"})
+    for name in ("extended_tabs", "extended_csv_files"):
+        *first, last = web_ui.template_args[name]
+        assert first == (earlier or []) and last["title"] == "Ours"

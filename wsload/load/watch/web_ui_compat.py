@@ -56,13 +56,18 @@ def add_element_tab(web_ui: WebUI, title: str, key: str, element: str) -> None:
     Locust's page renders a tab's ``component`` with React, which takes a string as the name of an element. Locust's
     documentation mentions only tables.
     """
-    web_ui.template_args["extended_tabs"] = [{"title": title, "key": key, "component": element}]
+    _extend(web_ui, "extended_tabs", [{"title": title, "key": key, "component": element}])
 
 
 def add_downloads(web_ui: WebUI, titles: Mapping[str, str]) -> None:
     """Adds links to the page's downloads, by address."""
     links = [{"href": href, "title": title} for href, title in titles.items()]
-    web_ui.template_args["extended_csv_files"] = links
+    _extend(web_ui, "extended_csv_files", links)
+
+
+def _extend(web_ui: WebUI, name: str, items: list[dict[str, str]]) -> None:
+    # Another plugin may have added its own, perhaps as None or a tuple.
+    web_ui.template_args[name] = [*(web_ui.template_args.get(name) or ()), *items]
 
 
 def is_serving(web_ui: WebUI) -> bool:
