@@ -16,6 +16,7 @@ from wsload.load.users.locust_compat import (
     LocustUser,
     new_task_set,
     next_task,
+    restart_pacing,
     scheduled_task,
     wait_time_text,
 )
@@ -179,6 +180,17 @@ def test_wait_can_be_refused(environment: Environment) -> None:
             with pytest.raises(UsageError, match="use await"):
                 holder.wait()
         assert new_task_set(Own, user).wait() == "mine"
+
+
+def test_pacing_counts_from_a_time_of_ones_own(environment: Environment) -> None:
+    with needed("locust", "User._cp_last_run and ._cp_last_wait_time", "so that users don't go on in step"):
+        user, wait = Someone(environment), constant_pacing(1_000)
+        wait(user)
+        restart_pacing(user)
+        assert 999 < wait(user) <= 1_000
+        gevent.sleep(0.05)
+        restart_pacing(user)
+        assert wait(user) > 999.96
 
 
 def test_a_wait_time_says_how_it_was_made() -> None:

@@ -74,6 +74,19 @@ def test_the_page_and_its_figures_tell_the_state(environment: Environment, state
         environment.runner.state = "ready"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("names", [["Other"], ["Someone"], ["Someone", "Other"], []])
+def test_a_run_has_the_classes_that_were_chosen(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    with needed("locust", "the picker of user classes", "to check the classes that a run will have"):
+        web_ui: Any = environment.web_ui
+        monkeypatch.setattr(environment.runner, "start", lambda *_: None)
+        chosen = compat.chosen_classes(web_ui, names)
+        posted = {"user_count": "1", "spawn_rate": "1", "user_classes": names}
+        web_ui.app.test_client().post(compat.SWARM, data=posted)
+        assert chosen == environment.user_classes
+
+
 def test_the_form_has_these_fields(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     with needed("locust", "the fields of its start form", "to take only what the start form has"):
         orders: list[tuple[int, float]] = []
@@ -131,3 +144,15 @@ def test_a_web_ui_says_where_it_listens_and_whether(
         monkeypatch.setattr(web_ui, "start_server", lambda: None)
         web_ui.start()
         assert compat.is_serving(web_ui)
+
+
+@pytest.mark.parametrize("earlier", [None, [], [{"title": "Theirs", "key": "theirs", "href": "/theirs"}]])
+def test_what_another_plugin_has_added_to_the_page_stays(environment: Environment, earlier: Any) -> None:
+    web_ui: Any = environment.web_ui
+    for name in ("extended_tabs", "extended_csv_files"):
+        web_ui.template_args[name] = earlier
+    compat.add_element_tab(web_ui, "Ours", "ours", "ours-page")
+    compat.add_downloads(web_ui, {"/ours": "Ours"})
+    for name in ("extended_tabs", "extended_csv_files"):
+        *first, last = web_ui.template_args[name]
+        assert first == (earlier or []) and last["title"] == "Ours"

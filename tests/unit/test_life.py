@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from locust import SequentialTaskSet, TaskSet, constant
+from locust import SequentialTaskSet, TaskSet, constant, constant_pacing, constant_throughput
 from locust.exception import StopTest, StopUser
 from websockets.asyncio.server import ServerConnection
 from world import Quiet, World, world
@@ -72,6 +72,45 @@ async def closes_when_told(connection: ServerConnection) -> None:
 
 
 # Before the first task
+
+
+PACING_S = 0.2
+
+
+@pytest.mark.parametrize(
+    "wait_time", [constant_pacing(PACING_S), constant_throughput(1 / PACING_S)], ids=["pacing", "throughput"]
+)
+@pytest.mark.parametrize("in_a_set", [False, True])
+@pytest.mark.parametrize("held_up_by", ["its arrival", "its opening", "on_start", "a second on_start"])
+def test_pacing_counts_from_the_users_own_start(
+    w: World, wait_time: Any, in_a_set: bool, held_up_by: str
+) -> None:
+    """Locust's counts from when the user was created, so all users that it creates at once would be in step."""
+    w.serve()
+    began: list[float] = []
+    starts = 0
+
+    async def only(self: Any) -> None:
+        began.append(time.monotonic())
+        if len(began) == 2:
+            getattr(self, "user", self)._life.stop()
+
+    class User(WebSocketUser):
+        async def on_opening(self) -> None:
+            await asyncio.sleep(PACING_S * (held_up_by == "its opening"))
+
+        async def on_start(self) -> None:
+            nonlocal starts
+            starts += 1
+            await asyncio.sleep(PACING_S * (held_up_by == "on_start"))
+            if held_up_by == "a second on_start" and starts == 1:
+                raise WorkloadError("once")
+
+    job = type("Room", (TaskSet,), {"tasks": [only]}) if in_a_set else only
+    user = w.user(type("Paced", (User,), {"tasks": [job], "wait_time": wait_time}))
+    w.run(user._life.live(time.monotonic_ns() + int(PACING_S * 1e9) * (held_up_by == "its arrival")))
+    first, second = began
+    assert second - first >= PACING_S - 0.02
 
 
 def test_a_user_that_is_stopped_before_it_is_due_never_comes(w: World) -> None:

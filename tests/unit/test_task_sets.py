@@ -381,3 +381,14 @@ def test_a_task_set_that_can_not_be_is_refused_where_its_user_is_defined(
     with pytest.raises(ClassError) as refused:
         type("User", (Someone,), {"tasks": [outer]})
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_wait_time_that_an_open_workload_would_ignore_is_refused(nested: bool) -> None:
+    async def ask(_: Any) -> None: ...
+
+    waiting: Any = type("Room", (TaskSet,), {"tasks": [ask], "wait_time": constant(1)})
+    tasks = [type("Hall", (TaskSet,), {"tasks": [waiting]}) if nested else waiting]
+    type("Closed", (WebSocketUser,), {"tasks": tasks, "wait_time": constant(1)})
+    with pytest.raises(ClassError, match="TaskSet Room would have no effect"):
+        type("Open", (WebSocketUser,), {"tasks": tasks, "wait_time": constant_rate(1)})

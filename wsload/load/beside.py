@@ -20,7 +20,7 @@ from locust.event import Events
 from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
-from wsload.load.lifecycle import Lifecycle, settings_of, targets_of
+from wsload.load.lifecycle import Lifecycle
 from wsload.load.locust.compat import (
     event_hook,
     event_hooks,
@@ -29,9 +29,11 @@ from wsload.load.locust.compat import (
     is_loading,
     is_the_locustfiles,
     listeners,
+    replace_fire,
     replace_start,
 )
 from wsload.load.locust.statistics_compat import CHART_FILES
+from wsload.load.targets import settings_of, targets_of
 from wsload.load.users.context.process import ProcessContext
 
 NOT_ITS_OWN: Final = {
@@ -146,9 +148,14 @@ def _start_together(first: LocalRunner, other: LocalRunner) -> None:
         else:
             order()
 
-    def follow(**_: Any) -> None:
+    test_start = first.environment.events.test_start
+    begin = test_start.fire
+
+    @functools.wraps(begin)
+    def begin_and_follow(**arguments: Any) -> None:
+        begin(**arguments)
         while initial:
             initial.pop()()
 
     replace_start(first, start_both)
-    first.environment.events.test_start.add_listener(follow)
+    replace_fire(test_start, begin_and_follow)

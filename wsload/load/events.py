@@ -18,7 +18,7 @@ from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.beside import add_other_side
 from wsload.load.engine.limits import raise_file_limit
-from wsload.load.lifecycle import Lifecycle, refuse, settings_of, targets_of
+from wsload.load.lifecycle import Lifecycle, refuse
 from wsload.load.locust import output
 from wsload.load.locust.compat import (
     cache_option_defaults,
@@ -30,8 +30,10 @@ from wsload.load.locust.exit import remember_exit_code
 from wsload.load.locust.mistakes import show_in_one_line
 from wsload.load.locust.quitting import fire_once
 from wsload.load.locust.signals import EndSignals
+from wsload.load.locust.starting import fire_around
 from wsload.load.options.settings import Settings
 from wsload.load.options.table import OwnOptions, add_options
+from wsload.load.targets import settings_of, targets_of
 from wsload.load.users.context.process import ProcessContext, context_listeners
 from wsload.load.watch.ending_page import keep_polling
 from wsload.load.watch.live_page import add_live_page
@@ -62,7 +64,7 @@ def _end() -> None:
     """Ends the process at a signal that Locust doesn't handle."""
     if any(lifecycle.is_ending for lifecycle in _lifecycles.values()):
         return
-    begun = any(lifecycle.is_running for lifecycle in _lifecycles.values())
+    begun = any(lifecycle.is_running or lifecycle.is_starting for lifecycle in _lifecycles.values())
     if begun or not is_in_locusts_main():
         raise_in_main_greenlet(KeyboardInterrupt())
         return
@@ -76,7 +78,7 @@ def _end() -> None:
 
 
 def _is_unjudged() -> bool:
-    return any(lifecycle.is_running or lifecycle.is_ending for lifecycle in _lifecycles.values())
+    return any(each.is_starting or each.is_running or each.is_ending for each in _lifecycles.values())
 
 
 _signals = EndSignals(on_unhandled=_end, on_again=_hurry, is_unjudged=_is_unjudged)
@@ -131,9 +133,9 @@ def _before_quitting(lifecycle: Lifecycle) -> None:
     lifecycle.settle()
 
 
-def _test_start(lifecycle: Lifecycle) -> None:
+def _before_test_start(lifecycle: Lifecycle) -> None:
     _own_options.restore(lifecycle.environment.parsed_options)
-    lifecycle.test_start()
+    lifecycle.before_test_start()
 
 
 def _ramped_up(lifecycle: Lifecycle) -> None:
@@ -169,6 +171,7 @@ def _adopt(environment: Any) -> None:
         _listen(environment.events, lambda _: [own()])
         environment.events.quit.add_listener(lambda exit_code=1, **_: own().quit(exit_code))
         if environment.runner is not None and is_loading(environment.runner):
+            own().before_test_start()
             own().test_start()
 
 
@@ -197,14 +200,17 @@ def _of_global_events(environment: Any) -> list[Lifecycle]:
 def _listen(to: Events, concerned: Callable[[Any], list[Lifecycle]]) -> None:
     """``concerned`` says which lifecycles an event is about, given its environment; some events don't name one."""
 
-    def tell(hook: EventHook, what: Callable[[Lifecycle], object]) -> None:
-        def listener(environment: Any = None, **_: Any) -> None:
+    def listener(what: Callable[[Lifecycle], object]) -> Callable[..., None]:
+        def listen(environment: Any = None, **_: Any) -> None:
             for lifecycle in concerned(environment):
                 what(lifecycle)
 
-        hook.add_listener(listener)
+        return listen
 
-    tell(to.test_start, _test_start)
+    def tell(hook: EventHook, what: Callable[[Lifecycle], object]) -> None:
+        hook.add_listener(listener(what))
+
+    fire_around(to.test_start, listener(_before_test_start), listener(Lifecycle.test_start))
     tell(to.test_stopping, Lifecycle.test_stopping)
     tell(to.test_stop, Lifecycle.test_stop)
     tell(to.quitting, Lifecycle.quitting)

@@ -14,26 +14,24 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from argparse import Namespace
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final, NoReturn
 
 import gevent
 from locust.exception import StopTest
-from locust.runners import LocalRunner, WorkerRunner
+from locust.runners import LocalRunner
 
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import allow_stop
 from wsload.load.locust.ending import end_run, stop_run
 from wsload.load.locust.statistics_compat import forget_unread
-from wsload.load.options.settings import Settings
 from wsload.load.pair import Pair
 from wsload.load.roles import role_of
 from wsload.load.run.run import Run
+from wsload.load.targets import settings_of
 from wsload.load.users.context.process import ProcessContext
-from wsload.load.users.websocket import WebSocketUser
 from wsload.load.watch.observers import JsonProgress
 
 logger = logging.getLogger("wsload")
@@ -59,6 +57,8 @@ class Phase(Enum):
     """The state of a process, in a cycle."""
 
     BETWEEN_RUNS = auto()
+    STARTING = auto()
+    """The locustfile's listeners of ``test_start`` are at work."""
     RUNNING = auto()
     STOPPING = auto()
     """Users have been told to stop."""
@@ -89,12 +89,31 @@ class Lifecycle:
         """Makes the two begin and end together; this one is the first."""
         self._pair = other._pair = Pair(self, other)
 
+    def before_test_start(self) -> None:
+        """Called before all listeners of ``test_start``, which may set hosts and take their time."""
+        if self._is_second:
+            return  # it began with the first one
+        self.settle()  # started again while users still stop
+        if isinstance(self.runner, LocalRunner):
+            allow_stop(self.runner)
+        self._phase = Phase.STARTING
+
     def test_start(self) -> None:
-        """Begins a run, and that of the other side before either has users."""
+        """Begins a run, and that of the other side before either has users, unless it has begun.
+
+        Called after all listeners of ``test_start``, or when the run is told to end before they have returned.
+        """
+        if not self.is_starting:
+            return
         if self._pair is None:
             self.begin()
         elif self._pair.first is self:
             self._pair.begin()
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a run is about to begin."""
+        return self._phase is Phase.STARTING
 
     @property
     def is_running(self) -> bool:
@@ -108,10 +127,7 @@ class Lifecycle:
 
     def begin(self) -> None:
         """Begins a run. Raises `SystemExit` if that is refused before the first user."""
-        self.settle()  # started again while users still stop
-        if isinstance(self.runner, LocalRunner):
-            allow_stop(self.runner)
-        environment = self.environment
+        self._phase, environment = Phase.BETWEEN_RUNS, self.environment
         gc.collect()  # now, before users have to wait for it
         try:
             settings = settings_of(environment, host_known=True)
@@ -141,6 +157,7 @@ class Lifecycle:
         self._wait_for_end()
 
     def test_stopping(self) -> None:
+        self.test_start()
         # When one worker quits, a master may still move its users to another that is stopping. They would not be
         # recorded, so they are not admitted.
         if self._phase is Phase.RUNNING:
@@ -154,6 +171,7 @@ class Lifecycle:
         self._wait_for_end()
 
     def quitting(self) -> None:
+        self.test_start()
         if self.is_running and isinstance(self.runner, LocalRunner):
             self.runner.stop()
         self.test_stop()
@@ -269,27 +287,6 @@ class Lifecycle:
             self._role.retarget()
             forget_unread(self.environment.stats, self.environment.parsed_options)
             gevent.sleep(0.5)
-
-
-def settings_of(environment: Any, *, host_known: bool) -> Settings:
-    """The options, checked; if the host is known, so are the URLs of the user classes. Raises `UsageError`."""
-    judges = not isinstance(environment.runner, WorkerRunner)
-    settings = Settings.of(environment.parsed_options or Namespace(), judges=judges)
-    targets_of(environment, settings, host_known=host_known)
-    return settings
-
-
-def targets_of(
-    environment: Any, settings: Settings, *, host_known: bool = True, form_host: str = ""
-) -> list[str]:
-    """The URLs that the user classes would open, as far as hosts are known. Raises `UsageError`."""
-    hosts = {each: form_host or environment.host or each.host for each in environment.user_classes}
-    return [
-        settings.target(user_class.url, host)
-        for user_class, host in hosts.items()
-        if issubclass(user_class, WebSocketUser)
-        and (host or host_known or "://" in (settings.url or user_class.url))
-    ]
 
 
 def refuse(error: UsageError) -> NoReturn:

@@ -235,7 +235,9 @@ class Master:
 
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
-        self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        options = self._environment.parsed_options
+        options.ws_run_id = secrets.token_hex(8)
+        options.ws_user_classes = [each.__name__ for each in self._environment.user_classes]
         self._drain_s = settings.drain_s
         self._rows.clear()
         self._collector, self._clock = Collector(run.append), run.clock

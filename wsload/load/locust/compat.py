@@ -42,7 +42,7 @@ def is_loading(runner: Runner) -> bool:
 
 
 def is_ending(runner: Runner) -> bool:
-    """Whether the runner is stopping its users, or has stopped them."""
+    """Whether a local or worker's runner is stopping its users, or has stopped them; a master's has another state."""
     return runner.state in (STATE_CLEANUP, STATE_STOPPED)
 
 

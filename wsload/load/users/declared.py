@@ -57,6 +57,11 @@ def _check_wait_time(cls: type, task_set: Any) -> None:
             f"{cls.__name__}: wait_time = {task_set.wait_time} is for users, not for the TaskSet "
             f"{task_set.__name__}: set it on {cls.__name__}, and it holds in all its TaskSets"
         )
+    if isinstance(getattr(cls, "wait_time", None), OpenWait) and task_set.wait_time is not TaskSet.wait_time:
+        raise ClassError(
+            f"{cls.__name__}: the wait_time of the TaskSet {task_set.__name__} would have no effect, since "
+            f"wait_time = {cls.wait_time} says when tasks are due: leave it out"  # type: ignore[attr-defined]
+        )
 
 
 def _check_async(cls: type, name: str, function: Any, what: str = "") -> None:

@@ -23,6 +23,7 @@ from wsload.errors import WorkloadError
 from wsload.load.users.context.control_flow import of_user_class, parts
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.due_tasks import DueTasks
+from wsload.load.users.locust_compat import restart_pacing
 from wsload.load.users.sockets.states import State
 from wsload.load.users.tasks import TaskStack
 from wsload.measure.schedule import backoff
@@ -188,8 +189,8 @@ class Life:
                 await self.context.engine.timers.sleep_until(_now_ns() + int(next(delays) * 1e9))
                 await user._socket.when_settled()
             else:
-                self._go_on(Phase.BUSY)
-                return
+                restart_pacing(user)  # or all users that Locust created at once would go on in step
+                return self._go_on(Phase.BUSY)
 
     def _go_on(self, phase: Phase) -> None:
         if self.cut_short or self.phase is Phase.FINISHING:

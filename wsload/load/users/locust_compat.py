@@ -6,6 +6,7 @@ Each item has a canary in tests/unit/test_compat_users.py, which names the versi
 from __future__ import annotations
 
 from operator import methodcaller
+from time import perf_counter
 from typing import Any, Final, NoReturn
 
 from locust import TaskSet, User
@@ -43,6 +44,14 @@ def wait_time_text(wait: Any) -> str:
         return name
     values = {key: cell.cell_contents for key, cell in zip(code.co_freevars, cells, strict=True)}
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in values.items())})"
+
+
+def restart_pacing(user: Any) -> None:
+    """Makes `constant_pacing` and `constant_throughput` count from now, as for a user that was just created.
+
+    Their first wait counts from the user's creation, and Locust creates a second's worth of users at once.
+    """
+    user._cp_last_run, user._cp_last_wait_time = perf_counter(), 0
 
 
 def new_task_set(task_set: Any, parent: Any) -> Any:

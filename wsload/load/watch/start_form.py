@@ -10,7 +10,7 @@ import errno
 import logging
 import socket
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from socket import AF_INET, AF_INET6
 from typing import Any, Final, Protocol
@@ -21,7 +21,7 @@ from flask import Response, jsonify, request
 from wsload.errors import UsageError
 from wsload.load.users.sockets.opening import pairs
 from wsload.load.watch.page_secrets import URL_OPTIONS, shown
-from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, fields_in_the_form
+from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, chosen_classes, fields_in_the_form
 from wsload.redact import NAMED_SECRETS, SECRET_OPTIONS
 from wsload.words import listed
 
@@ -71,7 +71,13 @@ class Targets(Protocol):
     """The URLs that users would open with these options and the host of the form. Raises `UsageError`."""
 
     def __call__(
-        self, options: Namespace, /, *, host_known: bool = True, form_host: str = ""
+        self,
+        options: Namespace,
+        /,
+        *,
+        host_known: bool = True,
+        form_host: str = "",
+        user_classes: Collection[Any] | None = None,
     ) -> list[str]: ...
 
 
@@ -140,7 +146,10 @@ class StartForm:
             if name.startswith("ws_"):
                 ticked = text == "true"
                 setattr(options, name, ticked if isinstance(configured.get(name), bool) else text)
-        self._bind(options, self._targets(options, form_host=posted.get("host", "")))
+        # Locust has not taken them over yet.
+        chosen = chosen_classes(self._environment.web_ui, request.form.getlist("user_classes"))
+        targets = self._targets(options, form_host=posted.get("host", ""), user_classes=chosen)
+        self._bind(options, targets, chosen)
 
     def _restored(self, configured: dict[str, Any]) -> dict[str, str]:
         """The posted fields, with redacted secrets replaced by the real ones, for Locust too."""
@@ -153,15 +162,17 @@ class StartForm:
         request.form = type(request.form)(texts)
         return {name: text for name, (text, *_) in texts.items()}
 
-    def _secrets(self, options: dict[str, Any]) -> set[str]:
+    def _secrets(self, options: dict[str, Any], user_classes: Collection[Any] | None = None) -> set[str]:
         """The secrets that would be sent to a server."""
         found = {str(options[name]) for name in SENT if options.get(name)}
-        for user_class in self._environment.user_classes:
+        for user_class in self._environment.user_classes if user_classes is None else user_classes:
             for given in (getattr(user_class, "headers", ()), getattr(user_class, "cookies", ())):
                 found |= {value for _, value in pairs(given)}
         return found
 
-    def _bind(self, options: Namespace, targets: list[str]) -> None:
+    def _bind(
+        self, options: Namespace, targets: list[str], user_classes: Collection[Any] | None = None
+    ) -> None:
         """Raises `UsageError` if a secret would be sent to another server than it was given for."""
         if not targets:
             return
@@ -170,7 +181,7 @@ class StartForm:
             proxy=getattr(options, "ws_proxy", None) or "",
             verified=not getattr(options, "ws_insecure", False),
         )
-        secrets = self._secrets(vars(options))
+        secrets = self._secrets(vars(options), user_classes)
         for secret in secrets:
             if (given_for := self._given_for.get(secret)) and not reach.is_within(given_for):
                 raise UsageError(

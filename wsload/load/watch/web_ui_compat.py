@@ -5,10 +5,10 @@ Each item has a canary in tests/unit/test_compat_web_ui.py, which names the vers
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
-from locust import argument_parser
+from locust import User, argument_parser
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_STOPPING
 from locust.web import WebUI
 
@@ -37,19 +37,37 @@ def fields_in_the_form() -> frozenset[str]:
     return OWN_FIELDS | argument_parser.ui_extra_args_dict().keys()
 
 
+def chosen_classes(web_ui: WebUI, names: Collection[str]) -> list[type[User]]:
+    """The user classes that a run has for which these were chosen in the start form; without the picker, all."""
+    environment = web_ui.environment
+    available: dict[str, Any] = environment.available_user_classes or {}
+    if not web_ui.userclass_picker_is_active:
+        return list(environment.user_classes)
+    if names:
+        return [each for name, each in available.items() if name in names and each.weight]
+    if environment.runner is not None and environment.runner.state == STATE_RUNNING:
+        return list(environment.user_classes)
+    return [each for each in available.values() if each.weight]
+
+
 def add_element_tab(web_ui: WebUI, title: str, key: str, element: str) -> None:
     """Adds a tab that shows an HTML element.
 
     Locust's page renders a tab's ``component`` with React, which takes a string as the name of an element. Locust's
     documentation mentions only tables.
     """
-    web_ui.template_args["extended_tabs"] = [{"title": title, "key": key, "component": element}]
+    _extend(web_ui, "extended_tabs", [{"title": title, "key": key, "component": element}])
 
 
 def add_downloads(web_ui: WebUI, titles: Mapping[str, str]) -> None:
     """Adds links to the page's downloads, by address."""
     links = [{"href": href, "title": title} for href, title in titles.items()]
-    web_ui.template_args["extended_csv_files"] = links
+    _extend(web_ui, "extended_csv_files", links)
+
+
+def _extend(web_ui: WebUI, name: str, items: list[dict[str, str]]) -> None:
+    # Another plugin may have added its own, perhaps as None or a tuple.
+    web_ui.template_args[name] = [*(web_ui.template_args.get(name) or ()), *items]
 
 
 def is_serving(web_ui: WebUI) -> bool:
