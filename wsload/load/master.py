@@ -16,6 +16,7 @@ from wsload.load.cluster.wire import from_wire
 from wsload.load.locust.compat import sender_of, wanted_users, worker_is_gone
 from wsload.load.locust.ending import STOP_TEST, end_run
 from wsload.load.locust.exit import kill_children_at_exit
+from wsload.load.locust.ramps import RampEnded, Ramps
 from wsload.load.options.settings import Settings
 from wsload.load.run.run import Run
 from wsload.load.run.steady import SteadyClock
@@ -34,6 +35,7 @@ class Master:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
+        Ramps(environment)
         self._collector: Collector | None = None
         """For the run in progress."""
         self._clock = SteadyClock()
@@ -71,7 +73,7 @@ class Master:
         return found
 
     def refused(self, error: UsageError) -> None:
-        """There is no run to warn of."""
+        raise RampEnded
 
     def admit(self, admitted: bool) -> None:
         """A master has no users."""

@@ -33,7 +33,10 @@ class Role(Protocol):
         """Ends a run once everything recorded has reached the results or the master; returns warnings."""
 
     def refused(self, error: UsageError) -> None:
-        """Called instead of a run: its options or files can't be used in this process."""
+        """Called instead of a run: its options or files can't be used in this process.
+
+        A master starts no worker then: raises `RampEnded`.
+        """
 
     def admit(self, admitted: bool) -> None:
         """Sets whether users that Locust starts from now on take part; if not, the present ones are told to stop."""

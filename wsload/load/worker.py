@@ -14,6 +14,7 @@ import gevent
 from wsload.errors import UsageError
 from wsload.load.cluster.wire import to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics
+from wsload.load.locust.ramps_compat import drop_orders
 from wsload.load.options.settings import Settings
 from wsload.load.recording import Recording
 from wsload.load.run.run import target
@@ -49,6 +50,8 @@ class Worker:
         """What the master has said last."""
         self._follows = False
         """Whether this run's users know it."""
+        self._admits = False
+        drop_orders(self._runner, lambda: not self._admits)
         self._runner.register_message("wsload_target", self._on_target)
         self._runner.register_message("wsload_finish", self._on_finish, concurrent=True)
         self._runner.register_message("wsload_rows", self._on_rows)
@@ -89,6 +92,7 @@ class Worker:
         self._tell("wsload_done", intervals=0, warnings=[asdict(refusal)])
 
     def admit(self, admitted: bool) -> None:
+        self._admits = admitted
         self._recording.admit(admitted)
 
     def hurry(self) -> None:
