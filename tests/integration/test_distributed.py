@@ -473,3 +473,32 @@ def test_a_worker_that_refuses_a_run_is_named_by_its_master(
     assert finished.run["trust"]["standing"] == "not trusted"
     assert "worker-lost" not in [warning["name"] for warning in finished.run["warnings"]]
     assert finished.count("message") > 0
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["refuses", "too old to ask"])
+def test_a_worker_of_another_version_is_named_on_both_sides(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path, asks: bool
+) -> None:
+    other = tmp_path / "other.py"
+    patch = "import wsload.load.worker as worker\nworker.own_version = lambda: '9.9.9'\n"
+    if not asks:
+        patch = (
+            "import wsload.load.worker as worker\ntell = worker.Worker._tell\n"
+            "def told(self, message, **data):\n    data.pop('version', None)\n    tell(self, message, **data)\n"
+            "worker.Worker._tell = told\n"
+        )
+    other.write_text(patch + ECHO.read_text())
+    host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", processes(2)[2:]
+    master = start_locust(
+        *("-f", ECHO, "--headless", "--master", "--expect-workers", "2", "-u", "4", "-r", "4", "-t", "4s"),
+        *("--host", host, *ports),
+    )
+    workers = [start_locust("-f", each, "--worker", *ports[-2:]) for each in (other, ECHO)]
+    finished = master.finish()
+    ends = [worker.finish() for worker in workers]
+    name, version = ("worker-refused", "9.9.9") if asks else ("worker-version", "an earlier version")
+    (found,) = [warning for warning in finished.run["warnings"] if warning["name"] == name]
+    assert found["invalidates"] and f"has wsload {version}, its master 0." in found["text"]
+    assert f"has wsload {version}, its master 0." in finished.stderr
+    if asks:
+        assert "has wsload 9.9.9, its master 0." in ends[0].stderr

@@ -21,6 +21,7 @@ from wsload.load.options.settings import Settings
 from wsload.load.run.run import Run
 from wsload.load.run.steady import SteadyClock
 from wsload.load.users.websocket import WebSocketUser
+from wsload.results.machine import own_version
 from wsload.results.run import RunWarning
 
 logger = logging.getLogger("wsload")
@@ -43,6 +44,8 @@ class Master:
         self._began_s = 0.0
         """When the run began, by the monotonic clock."""
         self._drain_s = 0.0
+        self._strangers: list[RunWarning] = []
+        """Workers of another version that take part all the same, as those do which are too old to ask."""
         self._rows: Counter[str] = Counter()
         """How many rows of each feed were handed out to the workers."""
         if environment.parsed_options.processes:
@@ -56,6 +59,8 @@ class Master:
     def begin(self, settings: Settings) -> Run:
         run = Run(self._environment, settings)
         self._environment.parsed_options.ws_run_id = secrets.token_hex(8)
+        self._environment.parsed_options.ws_run_version = own_version()
+        self._strangers.clear()
         self._drain_s = settings.drain_s
         self._rows.clear()
         self._collector, self._clock = Collector(run.append), run.clock
@@ -70,7 +75,7 @@ class Master:
         patience_s = self._drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None
-        return found
+        return [*found, *self._strangers]
 
     def refused(self, error: UsageError) -> None:
         raise RampEnded
@@ -100,7 +105,15 @@ class Master:
     def _on_started(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
             collector.started(sender_of(msg), msg.data["at_s"], now_s=self._clock.now())
+            if (version := msg.data.get("version", "an earlier version")) != own_version():
+                self._meet_stranger(sender_of(msg), version)
             self._tell_target(sender_of(msg))  # a worker that joins late has not heard it yet
+
+    def _meet_stranger(self, worker: str, version: str) -> None:
+        text = f"worker {worker} has wsload {version}, its master {own_version()}: they may not mean the same figures"
+        remedy = "install the same version on all hosts"
+        self._strangers.append(RunWarning(name="worker-version", text=text, remedy=remedy, invalidates=True))
+        logger.error("%s; %s", text, remedy)
 
     def _on_interval(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
@@ -126,4 +139,7 @@ class Master:
     def _on_done(self, environment: Any, msg: Any) -> None:
         if collector := self._collector_for(msg):
             found = [RunWarning(**warning) for warning in msg.data["warnings"]]
+            for refusal in found:
+                if refusal.name == "worker-refused":
+                    logger.error("Worker %s: %s", sender_of(msg), refusal.text)
             collector.done(sender_of(msg), msg.data["intervals"], found)

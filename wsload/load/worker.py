@@ -22,6 +22,7 @@ from wsload.load.users.context.process import ProcessContext
 from wsload.measure.interval import Interval
 from wsload.measure.schedule import SECOND_NS
 from wsload.redact import redact_url
+from wsload.results.machine import own_version
 from wsload.results.run import RunWarning
 
 logger = logging.getLogger("wsload")
@@ -66,13 +67,18 @@ class Worker:
         return Recording(self._environment)
 
     def begin(self, settings: Settings) -> None:
+        masters = getattr(self._environment.parsed_options, "ws_run_version", "an earlier version")
+        if masters != own_version():
+            raise UsageError(
+                f"this worker has wsload {own_version()}, its master {masters}: install the same on all hosts"
+            )
         context = ProcessContext.of(self._environment)
         context.rows.ask = lambda feed, count: context.bridge.to_hub(self._ask_for_rows, feed, count)
         self._recording.start(self._send_interval, redact_url(target(self._environment, settings)))
         self._sent = 0
         context.target_users, self._follows = 0, False
         self._follow()
-        self._tell("wsload_started", at_s=time.time())
+        self._tell("wsload_started", at_s=time.time(), version=own_version())
 
     def end(self) -> list[RunWarning]:
         found = self._recording.stop()
