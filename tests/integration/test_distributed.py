@@ -502,3 +502,18 @@ def test_a_worker_of_another_version_is_named_on_both_sides(
     assert f"has wsload {version}, its master 0." in finished.stderr
     if asks:
         assert "has wsload 9.9.9, its master 0." in ends[0].stderr
+
+
+def test_a_worker_whose_parent_is_killed_does_not_blame_its_master(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", processes(2)[2:]
+    master = start_locust(
+        *("-f", ECHO, "--headless", "--master", "--expect-workers", "1", "-u", "2", "-r", "2", "-t", "30s"),
+        *("--host", host, *ports),
+    )
+    parent = start_locust("-f", ECHO, "--worker", "--processes", "1", *ports[-2:])
+    master.wait_for_intervals(2)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait_for(rf"The process that started this worker \(pid {parent.pid}\) is gone")
+    assert master.finish().run["ended_at"] is not None

@@ -107,11 +107,14 @@ class Worker:
     def retarget(self) -> None:
         """Left to the master."""
 
-    def _end_with(self, master: int) -> None:
-        """Ends this worker, forked for ``--processes``, when its master is gone; otherwise the load would go on."""
-        while os.getppid() == master:
+    def _end_with(self, parent: int) -> None:
+        """Ends this worker, forked for ``--processes``, when its parent is gone; otherwise the load would go on.
+
+        That is the master, or with ``--worker`` a process that has no part in the run.
+        """
+        while os.getppid() == parent:
             gevent.sleep(0.5)
-        logger.error("The master (pid %d) is gone: stopping this worker", master)
+        logger.error("The process that started this worker (pid %d) is gone: stopping the worker", parent)
         self._runner.quit()
 
     @property
