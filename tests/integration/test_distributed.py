@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 from collections import Counter
@@ -14,11 +15,12 @@ from typing import Any
 import pytest
 import requests
 from support.certificates import Certificates
-from support.locust_run import CHAT, ECHO, LOCUSTFILES, Finished, LocustRun
+from support.locust_run import CHAT, ECHO, LOCUSTFILES, Finished, LocustRun, processes
 from support.serving import Serving, echo
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
+from wsload.exit_codes import ExitCode
 from wsload.server.process import ServerProcess
 
 USERS = 20
@@ -266,6 +268,112 @@ def test_a_run_of_the_web_ui_that_is_refused_has_no_users(
     assert server.account["posts"] == 0
 
 
+COUNTING = """
+
+import os
+from locust.exception import StopTest
+from locust.runners import MasterRunner
+
+def count(event):
+    getattr(events, event).add_listener(
+        lambda environment, **_: os.write(1, f"{type(environment.runner).__name__} {event}\\n".encode())
+    )
+for each in ("test_start", "test_stop"):
+    count(each)
+"""
+
+
+def free_web_port() -> tuple[str, ...]:
+    return "--web-host", "127.0.0.1", "--web-port", str(free_port())
+
+
+@pytest.mark.parametrize(
+    "way", [("--headless",), ("--autostart", "--autoquit", "0")], ids=["headless", "autostart"]
+)
+@pytest.mark.parametrize("ending", ["abort", "run time", "Ctrl-C"])
+def test_a_run_that_ends_in_its_ramp_ends_once_everywhere(
+    start_locust: Callable[..., LocustRun],
+    serving: Serving,
+    tmp_path: Path,
+    way: tuple[str, ...],
+    ending: str,
+) -> None:
+    """Ten users a second, 400 of them: what orders them would go on, and begin the run again on each worker."""
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text("from locust import events\n" + ECHO.read_text() + COUNTING)
+    how = {"abort": ("--ws-abort-on", "message.p50 > 1ns for 2s"), "run time": ("-t", "5s"), "Ctrl-C": ()}
+    master = start_locust(
+        *("-f", locustfile, *way, *(() if "--headless" in way else free_web_port()), *processes(2)),
+        *("-u", "400", "-r", "10", "--host", f"ws://127.0.0.1:{serving.websocket(echo)}", *how[ending]),
+    )
+    master.wait_for_intervals(3)
+    if ending == "Ctrl-C":
+        master.signal(signal.SIGINT)
+    elif way[0] == "--autostart" and ending == "abort":
+        master.wait_for("Stopping the run: --ws-abort-on")
+        directory = master.wait_for_intervals(1)
+        until(lambda: (directory / "summary.json").is_file())
+        master.signal(signal.SIGINT)
+    finished = master.finish()
+    assert Counter(re.findall(r"\w+Runner test_\w+", finished.stdout)) == {
+        "MasterRunner test_start": 1, "MasterRunner test_stop": 1,
+        "WorkerRunner test_start": 2, "WorkerRunner test_stop": 2,
+    }  # fmt: skip
+    assert "arrived twice" not in finished.stderr and "Traceback" not in finished.stderr
+    assert "Timeout" not in finished.stderr
+    assert finished.summary["peaks"]["users"] < 300
+
+
+def test_a_run_refused_with_autostart_loads_nothing(
+    start_locust: Callable[..., LocustRun], server: ServerProcess
+) -> None:
+    web = free_web_port()
+    master = start_locust(
+        *("-f", CHAT, "--autostart", *web, *processes(2), "-u", "100", "-r", "1"),
+        *("--host", server.url, "--ws-results", "/dev/null/results"),
+    )
+    master.wait_for("The run was not started")
+    until(
+        lambda: (
+            requests.get(f"http://127.0.0.1:{web[-1]}/stats/requests", timeout=10).json()["state"]
+            == "stopped"
+        )
+    )
+    master.signal(signal.SIGINT)
+    finished = master.finish()
+    assert "Timeout" not in finished.stderr and "Traceback" not in finished.stderr
+    server.stop()
+    assert server.account is not None
+    assert server.account["opens"] == 0
+
+
+@pytest.mark.parametrize("how", ["StopTest('enough')", "SystemExit(7)"])
+@pytest.mark.parametrize("shape", ["", "shape"])
+def test_a_master_whose_test_start_fails_ends_its_run(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path, how: str, shape: str
+) -> None:
+    locustfile = tmp_path / "locustfile.py"
+    failing = (
+        "\n@events.test_start.add_listener\ndef fail(environment, **_):\n"
+        f"    if isinstance(environment.runner, MasterRunner):\n        raise {how}\n"
+    )
+    shaped = (
+        "\nfrom locust import LoadTestShape\n"
+        "class Shape(LoadTestShape):\n    def tick(self):\n        return 5, 5\n"
+    )
+    text = "from locust import events\n" + ECHO.read_text() + COUNTING + failing
+    locustfile.write_text(text + (shaped if shape else ""))
+    master = start_locust(
+        *("-f", locustfile, "--headless", *processes(2), "-u", "5", "-r", "5"),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}"),
+    )
+    finished = master.finish()
+    assert finished.returncode == ExitCode.NOTHING_MEASURED
+    assert finished.run["ended_at"] is not None
+    assert "WorkerRunner test_start" not in finished.stdout
+    assert finished.stdout.count("MasterRunner test_stop") == 1
+
+
 def test_checks_are_the_masters_and_those_of_the_runs_start(
     start_locust: Callable[..., LocustRun], server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -420,3 +528,47 @@ def test_a_bug_on_a_worker_is_said_in_one_line_there_and_by_its_master(
         else "figures are incomplete: KeyError"
     )
     assert log.rindex(line) > log.index("Traceback")
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["refuses", "too old to ask"])
+def test_a_worker_of_another_version_is_named_on_both_sides(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path, asks: bool
+) -> None:
+    other = tmp_path / "other.py"
+    patch = "import wsload.load.worker as worker\nworker.own_version = lambda: '9.9.9'\n"
+    if not asks:
+        patch = (
+            "import wsload.load.worker as worker\ntell = worker.Worker._tell\n"
+            "def told(self, message, **data):\n    data.pop('version', None)\n    tell(self, message, **data)\n"
+            "worker.Worker._tell = told\n"
+        )
+    other.write_text(patch + ECHO.read_text())
+    host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", processes(2)[2:]
+    master = start_locust(
+        *("-f", ECHO, "--headless", "--master", "--expect-workers", "2", "-u", "4", "-r", "4", "-t", "4s"),
+        *("--host", host, *ports),
+    )
+    workers = [start_locust("-f", each, "--worker", *ports[-2:]) for each in (other, ECHO)]
+    finished = master.finish()
+    ends = [worker.finish() for worker in workers]
+    name, version = ("worker-refused", "9.9.9") if asks else ("worker-version", "an earlier version")
+    (found,) = [warning for warning in finished.run["warnings"] if warning["name"] == name]
+    assert found["invalidates"] and f"has wsload {version}, its master 0." in found["text"]
+    assert f"has wsload {version}, its master 0." in finished.stderr
+    if asks:
+        assert "has wsload 9.9.9, its master 0." in ends[0].stderr
+
+
+def test_a_worker_whose_parent_is_killed_does_not_blame_its_master(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", processes(2)[2:]
+    master = start_locust(
+        *("-f", ECHO, "--headless", "--master", "--expect-workers", "1", "-u", "2", "-r", "2", "-t", "30s"),
+        *("--host", host, *ports),
+    )
+    parent = start_locust("-f", ECHO, "--worker", "--processes", "1", *ports[-2:])
+    master.wait_for_intervals(2)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait_for(rf"The process that started this worker \(pid {parent.pid}\) is gone")
+    assert master.finish().run["ended_at"] is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.locust_run import CHAT, Finished
+from support.locust_run import CHAT, Finished, LocustRun, own_ports
 from support.serving import Serving, echo
 from websockets.asyncio.server import ServerConnection
 
@@ -81,3 +81,25 @@ def test_a_run_ends_when_a_condition_lasts_and_says_when_and_why(
     check = finished.run["checks"][0]
     assert (check["expression"], check["passed"]) == ("lost <= 3", False)
     assert "so the run was ended at 0:" in check["reason"]
+
+
+@pytest.mark.xdist_group("distributed")
+def test_a_worker_that_joins_late_is_where_the_run_is(
+    start_locust: Callable[..., LocustRun], serving: Serving
+) -> None:
+    """It joins in the pause: what the others have done is not repeated, and what is left is not late."""
+    common = ("-f", CHAT.parent / "echo.py")
+    host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", own_ports()
+    master = start_locust(
+        *(*common, *RUN, "--master", "--expect-workers", "1", *ports, "--host", host, "-t", "22s"),
+        *("--ws-profile", "0:0 1s:0 1s:100/s 4s:100/s 4s:0 17s:0 17s:100/s 19s:100/s 19s:0"),
+    )
+    workers = [start_locust(*common, "--worker", *ports[-2:])]
+    master.wait_for_intervals(4)
+    workers.append(start_locust(*common, "--worker", *ports[-2:]))
+    finished = master.finish()
+    for worker in workers:
+        worker.finish()
+    made = finished.counter("requests") + finished.counter("unsent")
+    assert 496 <= made <= 504, finished.stderr
+    assert len(finished.summary["processes"]) == 2

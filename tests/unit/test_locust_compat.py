@@ -345,24 +345,6 @@ def test_an_exception_reaches_the_main_greenlet() -> None:
             gevent.sleep(5)
 
 
-def test_the_web_ui_starts_users_in_a_greenlet_of_its_own(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with needed("locust", "WebUI._swarm_greenlet", "to end a ramp when a run is aborted"):
-        monkeypatch.setattr(sys, "argv", ["locust"])
-        environment.parsed_options = argument_parser.get_parser().parse_args([])
-        runner = environment.create_local_runner()
-        compat.replace_start(runner, lambda *_: gevent.sleep(60))
-        web_ui = environment.create_web_ui("127.0.0.1", 8089, delayed_start=True)
-        compat.end_ramp(None)
-        compat.end_ramp(web_ui)
-        web_ui.app.test_client().post("/swarm", data={"user_count": 1, "spawn_rate": 1})
-        greenlet = web_ui._swarm_greenlet
-        assert greenlet is not None and not greenlet.dead
-        compat.end_ramp(web_ui)
-        assert greenlet.dead
-
-
 def test_how_far_locusts_main_has_come_is_known() -> None:
     with needed(
         "locust", "main.main and its sig_term_handler", "so that SIGTERM ends a run before Locust heeds it"

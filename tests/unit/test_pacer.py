@@ -13,6 +13,7 @@ import uvloop
 
 from wsload.load.engine.pacer import PER_TURN, Pacer
 from wsload.load.engine.timers import TimerQueue
+from wsload.measure.profile import Course, parse_profile
 
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -230,5 +231,27 @@ def test_a_swarm_leaves_in_linear_time() -> None:
             stage.pacer.leave(taker)
         assert time.process_time() - began < 1
         assert not stage.log
+
+    run(body)
+
+
+def test_a_course_begun_earlier_is_joined_where_it_is() -> None:
+    """Whatever passed of it before counts for others; none of it is caught up on, and none is repeated."""
+    profile = parse_profile("0:1000/s 10s:1000/s 10s:0 11s:0 11s:200/s")
+
+    async def body(timers: TimerQueue) -> None:
+        began = time.monotonic_ns()
+        rates = [0.0]
+        stage = Stage(timers, lambda _: rates[-1], course=Course(profile=profile, start_ns=began))
+        stage.new_taker()
+        late = Course(profile=profile, start_ns=began - 11 * SECOND)
+        stage.pacer.follow(late)
+        assert not stage.log
+        joined = time.monotonic_ns()
+        rates.append(0.5)
+        stage.pacer.update()
+        await stage.until(10)
+        assert stage.dues[0] >= joined + 10 * MS - MS
+        assert all(abs(gap - 10 * MS) < MS for gap in gaps(stage.dues))
 
     run(body)

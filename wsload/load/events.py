@@ -48,6 +48,7 @@ ALONE: Final = (
     "wsload as a library only generates load from its own process, with create_local_runner(): "
     "for a master and workers, use the locust command"
 )
+INIT_STEP_S: Final = 0.01
 _own_options: Final = OwnOptions()
 _refused: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 _lifecycles: dict[int, Lifecycle] = {}
@@ -191,8 +192,15 @@ def _can_be_loaded(environment: Any) -> bool:
     return False
 
 
+def _await_init(environment: Any) -> None:
+    """Waits until a worker is complete: one that joins a run gets its users' number while its runner is being made."""
+    while id(environment) not in _lifecycles and getattr(environment.parsed_options, "worker", False):
+        gevent.sleep(INIT_STEP_S)
+
+
 def _of_global_events(environment: Any) -> list[Lifecycle]:
     if environment is not None:
+        _await_init(environment)
         return [_of(environment)] if id(environment) in _lifecycles or _can_be_loaded(environment) else []
     return [each for each in _lifecycles.values() if each.environment.events is events]
 

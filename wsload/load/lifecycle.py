@@ -25,7 +25,7 @@ from locust.runners import LocalRunner
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import allow_stop
-from wsload.load.locust.ending import end_run, stop_run
+from wsload.load.locust.ending import end_run
 from wsload.load.locust.statistics_compat import forget_unread
 from wsload.load.pair import Pair
 from wsload.load.roles import role_of
@@ -273,14 +273,14 @@ class Lifecycle:
         if self.runner is None or (headless and isinstance(self.runner, LocalRunner)):
             refuse(error)  # before the first user
         logger.error("The run was not started: %s", error)
-        self._role.refused(error)
         self._role.admit(False)
         if headless:
             environment.process_exit_code = ExitCode.USAGE
         if headless:
             gevent.spawn(self.runner.quit)
         else:
-            gevent.spawn(stop_run, environment)
+            gevent.spawn(self.runner.stop)
+        self._role.refused(error)
 
     def _follow_target(self) -> None:
         while self.is_running:

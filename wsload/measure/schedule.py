@@ -134,6 +134,10 @@ class SwarmRate:
         self._at_ns = now_ns
         self.rate = rate
 
+    def follow(self, course: Course) -> None:
+        """Replaces the course; what has passed of the earlier one until the last `change` counts."""
+        self._course = course
+
     def next_ns(self) -> int | None:
         """When the next arrival is due at the current rate; None while the rate is 0, or where none comes."""
         if not self.rate:

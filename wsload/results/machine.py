@@ -20,6 +20,11 @@ _CLOCK_OFFSETS: Final = Path("/proc/self/timens_offsets")
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+def own_version() -> str:
+    """The installed version of wsload; empty if it was not installed."""
+    return versions().get("wsload", "")
+
+
 def versions() -> dict[str, str]:
     """The installed versions by package, read from metadata without importing anything."""
     found = {}

@@ -73,6 +73,12 @@ class Pacer:
         """Call it when ``rate_for`` returns another rate."""
         self._change(self._hand_out(MAX_OVERDUE))
 
+    def follow(self, course: Course) -> None:
+        """Goes on along another course, from now on."""
+        self.update()
+        self._rate.follow(course)
+        self._arm()
+
     def interleave(self, other: Pacer) -> None:
         """Makes the next arrival fall in the middle between two of the other's; at the same, even rate all do."""
         now_ns = self._hand_out(MAX_OVERDUE)

@@ -31,7 +31,6 @@ from locust.runners import (
     Runner,
     WorkerRunner,
 )
-from locust.web import WebUI
 
 # Locust's runners
 
@@ -159,14 +158,7 @@ def replace_fire(event: EventHook, fire: Callable[..., None]) -> None:
     event.fire = fire  # type: ignore[method-assign]
 
 
-# Locust's web UI and main function
-
-
-def end_ramp(web_ui: WebUI | None) -> None:
-    """Ends the greenlet in which the web UI has a master start users, which goes on when the runner is stopped."""
-    if web_ui is not None and web_ui._swarm_greenlet is not None:
-        web_ui._swarm_greenlet.kill()
-        gevent.sleep(0.01)  # what it has just ordered is sent before the stop
+# Locust's main function
 
 
 def is_in_locusts_main() -> bool:

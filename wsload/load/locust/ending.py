@@ -11,7 +11,7 @@ import gevent
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from locust.runners import WorkerRunner
 
-from wsload.load.locust.compat import end_ramp, is_ending
+from wsload.load.locust.compat import is_ending
 
 logger = logging.getLogger("wsload")
 
@@ -53,13 +53,7 @@ def _end(environment: Any, leaves: bool) -> None:
         if environment.web_ui is not None:
             environment.web_ui.stop()
     else:
-        stop_run(environment)
-
-
-def stop_run(environment: Any) -> None:
-    """Stops the run, although it may still be starting users."""
-    end_ramp(environment.web_ui)
-    environment.runner.stop()
+        environment.runner.stop()
 
 
 def _ask_master(environment: Any, reason: str) -> None:

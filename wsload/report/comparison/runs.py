@@ -27,7 +27,7 @@ from wsload.words import counted, size
 NOT_GIVEN: Final = "not given"
 _MAY_DIFFER: Final = frozenset(
     {
-        *("host", "ws_url", "ws_build", "ws_results", "ws_run_id", "ws_user_classes"),
+        *("host", "ws_url", "ws_build", "ws_results", "ws_run_id", "ws_run_version", "ws_user_classes"),
         *("ws_beside", "ws_beside_build", "ws_beside_results"),
         *("ws_check", "ws_checks", "ws_allow_invalid", "ws_ca_file", "ws_client_cert"),
         *("ws_prometheus", "ws_json_progress"),

@@ -108,14 +108,17 @@ class ProcessContext:
     def pacer(self) -> Pacer:
         """The pacer of this run; on the loop's thread."""
         if self._pacer is None:
-            profile = self.settings.profile
             self._pacer = Pacer(
                 self.bridge.engine.timers,
                 self._rate_for,
                 poisson=self.settings.poisson,
-                course=Course(profile=profile, start_ns=self._began_ns) if profile else None,
+                course=self._course(),
             )
         return self._pacer
+
+    def _course(self) -> Course | None:
+        profile = self.settings.profile
+        return Course(profile=profile, start_ns=self._began_ns) if profile else None
 
     @property
     def opener(self) -> Opener:
@@ -129,6 +132,18 @@ class ProcessContext:
         # While the total number of users is unknown, the rate is 0. With a profile, this is a share of its rate.
         rate = self.settings.rate or 1.0
         return rate * ready / max(self.target_users, ready) if self.target_users else 0.0
+
+    def began(self, at_ns: int) -> None:
+        """Sets when the run began, by the monotonic clock (ns): earlier than here, on a worker that joined late.
+
+        Called on the hub, while the number of users wanted is 0, so that nothing is due.
+        """
+        self.bridge.engine.call(self._began, at_ns)
+
+    def _began(self, at_ns: int) -> None:
+        self._began_ns = at_ns
+        if self._pacer is not None and (course := self._course()) is not None:
+            self._pacer.follow(course)
 
     def retarget(self, users: int) -> None:
         """Sets the number of users wanted over all processes; called on the hub."""
