@@ -69,7 +69,8 @@ def swarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Swarm]:
 @pytest.mark.parametrize("how", ["stop", "quit"])
 def test_a_ramp_ends_with_its_run_and_its_greenlet_goes_on(swarm: Swarm, how: str) -> None:
     """It may be that of the web UI, of --autostart, or the one that receives the workers' messages."""
-    Ramps(swarm.master)
+    ramps = Ramps(swarm.master)
+    swarm.master.events.test_stopping.add_listener(lambda **_: ramps.end())
     done: list[str] = []
 
     def receive() -> None:
@@ -123,19 +124,6 @@ def test_the_state_of_a_master_is_known_to_allow_a_stop(swarm: Swarm) -> None:
         ramps_compat.heed_stop(swarm.runner)
         swarm.runner.stop()
         assert swarm.fired["master test_stop"] == 1
-
-
-def test_a_replaced_stop_is_called_by_quit(swarm: Swarm) -> None:
-    with needed("locust", "Runner.stop", "to end a ramp with its run"):
-        stop, called = swarm.runner.stop, []
-
-        def noted(*args: Any, **settings: Any) -> None:
-            called.append(settings)
-            stop(*args, **settings)
-
-        ramps_compat.replace_stop(swarm.runner, noted)
-        swarm.runner.quit()
-        assert called == [{"send_stop_to_client": False}]
 
 
 @pytest.mark.parametrize("unwanted", [False, True])

@@ -174,6 +174,8 @@ class Lifecycle:
         self.test_start()
         if self.is_running and isinstance(self.runner, LocalRunner):
             self.runner.stop()
+        elif self.is_running:
+            self.test_stopping()  # a master would go on to order users
         self.test_stop()
         if self._pair is not None and self._pair.first is self:
             self._pair.quitting()

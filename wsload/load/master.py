@@ -36,7 +36,7 @@ class Master:
     def __init__(self, environment: Any) -> None:
         self._environment = environment
         self._runner = environment.runner
-        Ramps(environment)
+        self._ramps = Ramps(environment)
         self._collector: Collector | None = None
         """For the run in progress."""
         self._clock = SteadyClock()
@@ -82,7 +82,9 @@ class Master:
         raise RampEnded
 
     def admit(self, admitted: bool) -> None:
-        """A master has no users."""
+        """If not, no more users are ordered from the workers."""
+        if not admitted:
+            self._ramps.end()
 
     def hurry(self) -> None:
         if self._collector is not None:

@@ -14,9 +14,9 @@ import gevent
 from locust.exception import StopTest
 from locust.runners import MasterRunner
 
-from wsload.load.locust.compat import is_loading, replace_start
+from wsload.load.locust.compat import replace_start
 from wsload.load.locust.ending import end_run
-from wsload.load.locust.ramps_compat import heed_stop, replace_stop
+from wsload.load.locust.ramps_compat import heed_stop
 
 logger = logging.getLogger("wsload")
 
@@ -36,9 +36,17 @@ class Ramps:
         self._runner: Final[MasterRunner] = environment.runner
         self._at_work: Final[list[Any]] = []
         """Their greenlets."""
-        self._start, self._stop = self._runner.start, self._runner.stop
+        self._start = self._runner.start
         replace_start(self._runner, self._checked_start)
-        replace_stop(self._runner, self._checked_stop)
+
+    def end(self) -> None:
+        """Ends those that are at work, except the caller's own, and waits until their last orders are sent."""
+        here = gevent.getcurrent()
+        others = [each for each in self._at_work if each is not here]
+        for each in others:
+            gevent.get_hub().loop.run_callback(self._end, each)
+        if others:
+            gevent.sleep(SENDING_S)
 
     def _checked_start(self, *args: Any, **settings: Any) -> None:
         here = gevent.getcurrent()
@@ -64,15 +72,6 @@ class Ramps:
     def _give_up(self) -> bool:
         """Whether the ramp ended before its first user; then a stop is heeded, although nothing was started."""
         return heed_stop(self._runner)
-
-    def _checked_stop(self, *args: Any, **settings: Any) -> None:
-        if is_loading(self._runner):
-            here = gevent.getcurrent()
-            for each in self._at_work:
-                if each is not here:
-                    gevent.get_hub().loop.run_callback(self._end, each)
-            gevent.sleep(SENDING_S)
-        self._stop(*args, **settings)
 
     def _end(self, ramp: Any) -> None:
         # On the hub, where it can't have been left meanwhile.

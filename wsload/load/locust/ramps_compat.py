@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, MasterRunner, Runner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, MasterRunner, WorkerRunner
 
 
 def heed_stop(runner: MasterRunner) -> bool:
@@ -20,11 +20,6 @@ def heed_stop(runner: MasterRunner) -> bool:
         return False
     runner.update_state(STATE_SPAWNING)
     return True
-
-
-def replace_stop(runner: Runner, stop: Callable[..., None]) -> None:
-    """Replaces the runner's ``stop``, which ``quit`` calls, too."""
-    runner.stop = stop  # type: ignore[method-assign]
 
 
 def drop_orders(runner: WorkerRunner, unwanted: Callable[[], bool]) -> None:
