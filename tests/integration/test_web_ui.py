@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -15,8 +16,8 @@ import psutil
 import pytest
 import requests
 from support import devtools
-from support.locust_run import CHAT, FILES, LOCUSTFILES, Finished, LocustRun
-from support.serving import Serving
+from support.locust_run import CHAT, FILES, LOCUSTFILES, Finished, LocustRun, own_ports
+from support.serving import Serving, echo
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 
@@ -283,3 +284,64 @@ def test_the_page_starts_where_only_other_classes_have_a_host(start_locust: Call
     finished = run.finish()
     assert finished.returncode == 0, finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+PICKED = """
+from locust import constant, task
+from wsload import WebSocketUser
+
+
+class First(WebSocketUser):
+    host = "{host}"
+    wait_time = constant(0.1)
+
+    @task
+    async def talk(self):
+        await self.round_trip("hello")
+
+
+class Other(First):
+    host = None
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_user_classes_are_chosen_for_a_run_and_not_changed_during_it(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path, workers: int
+) -> None:
+    """A class without a host is nothing to a run without it, and a change that Locust fails at loses no figures."""
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(PICKED.format(host=f"ws://127.0.0.1:{serving.websocket(echo)}"))
+    ports, port = own_ports(), own_ports()[-1]
+    run = start_locust(
+        *("-f", locustfile, "--class-picker", "--web-host", "127.0.0.1", "--web-port", port),
+        *(["--master", *ports] if workers else []),
+    )
+    url = f"http://127.0.0.1:{port}/"
+
+    def serves() -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            return requests.get(url, timeout=10).ok
+        return False
+
+    until(serves)
+    others = [start_locust("-f", locustfile, "--worker", *ports) for _ in range(workers)]
+    if workers:
+        run.wait_for("1 workers connected")
+
+    def swarm(name: str) -> str:
+        data = {"user_count": 2, "spawn_rate": 2, "user_classes": name}
+        answer = requests.post(f"{url}swarm", data=data, timeout=20).json()
+        return "" if answer["success"] else str(answer["message"])
+
+    assert "names no host" in swarm("Other")
+    assert swarm("First") == ""
+    run.wait_for_intervals(2)
+    assert swarm("Other") == "user classes can't be changed during a run: stop it first"
+    requests.post(f"{url}stop", timeout=30)
+    run.signal(signal.SIGTERM)
+    finished = run.finish()
+    ends = [each.finish() for each in others]
+    assert finished.returncode == 0, finished.stderr
+    assert not any("Traceback" in each.stderr for each in [finished, *ends])
+    assert finished.count("message") > 0 and finished.run["ended_at"] is not None

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from flask import Response, jsonify, request
 
 from wsload.errors import UsageError
+from wsload.load.locust.compat import is_loading
 from wsload.load.users.sockets.opening import pairs
 from wsload.load.watch.page_secrets import URL_OPTIONS, shown
 from wsload.load.watch.web_ui_compat import SWARM, USER, address_of, chosen_classes, fields_in_the_form
@@ -148,6 +149,8 @@ class StartForm:
                 setattr(options, name, ticked if isinstance(configured.get(name), bool) else text)
         # Locust has not taken them over yet.
         chosen = chosen_classes(self._environment.web_ui, request.form.getlist("user_classes"))
+        if is_loading(self._environment.runner) and set(chosen) != set(self._environment.user_classes):
+            raise UsageError("user classes can't be changed during a run: stop it first")  # Locust would fail
         targets = self._targets(options, form_host=posted.get("host", ""), user_classes=chosen)
         self._bind(options, targets, chosen)
 
