@@ -94,7 +94,7 @@ def test_a_ramp_ends_with_its_run_and_its_greenlet_goes_on(swarm: Swarm, how: st
 def test_a_start_that_fails_before_its_first_user_can_be_stopped(swarm: Swarm, error: BaseException) -> None:
     Ramps(swarm.master)
     quits: list[Any] = []
-    if isinstance(error, RampEnded):  # whoever raises it sees to the end
+    if isinstance(error, RampEnded):  # the code that raises it also ends the run
         gevent.spawn_later(0.1, swarm.runner.quit)
     swarm.master.events.quitting.add_listener(lambda **_: quits.append(1))
 

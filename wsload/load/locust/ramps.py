@@ -54,9 +54,9 @@ class Ramps:
         try:
             self._start(*args, **settings)
         except RampEnded:
-            self._give_up()
+            heed_stop(self._runner)
         except (Exception, SystemExit) as error:
-            if not self._give_up():
+            if not heed_stop(self._runner):  # it failed after its first user
                 raise
             if isinstance(error, StopTest):
                 end_run(self._environment, "a listener of test_start raised StopTest", error)
@@ -68,10 +68,6 @@ class Ramps:
                 raise
         finally:
             self._at_work.remove(here)
-
-    def _give_up(self) -> bool:
-        """Whether the ramp ended before its first user; then a stop is heeded, although nothing was started."""
-        return heed_stop(self._runner)
 
     def _end(self, ramp: Any) -> None:
         # On the hub, where it can't have been left meanwhile.
