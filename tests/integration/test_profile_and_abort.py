@@ -91,11 +91,11 @@ def test_a_worker_that_joins_late_is_where_the_run_is(
     common = ("-f", CHAT.parent / "echo.py")
     host, ports = f"ws://127.0.0.1:{serving.websocket(echo)}", own_ports()
     master = start_locust(
-        *(*common, *RUN, "--master", "--expect-workers", "1", *ports, "--host", host, "-t", "22s"),
-        *("--ws-profile", "0:0 1s:0 1s:100/s 4s:100/s 4s:0 17s:0 17s:100/s 19s:100/s 19s:0"),
+        *(*common, *RUN, "--master", "--expect-workers", "1", *ports, "--host", host, "-t", "25s"),
+        *("--ws-profile", "0:0 4s:0 4s:100/s 7s:100/s 7s:0 20s:0 20s:100/s 22s:100/s 22s:0"),
     )
     workers = [start_locust(*common, "--worker", *ports[-2:])]
-    master.wait_for_intervals(4)
+    master.wait_for_intervals(7)
     workers.append(start_locust(*common, "--worker", *ports[-2:]))
     finished = master.finish()
     for worker in workers:

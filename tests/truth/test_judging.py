@@ -110,6 +110,20 @@ def test_figures_that_are_not_are_found(wrong: Callable[[Totals], None]) -> None
     assert found(totals)
 
 
+@pytest.mark.parametrize(("places", "late_ms", "wrong"), [(1, 12, 0), (1, 14, 1), (2, 12, 1)])
+def test_a_time_slice_may_lie_in_the_highest_value_and_in_no_other(
+    places: int, late_ms: int, wrong: int
+) -> None:
+    """Of 20 values p99 and p95 are the two highest."""
+    times = [number * MS for number in range(1, 21)]
+    totals = Totals()
+    totals.histograms = {
+        NAME: Histogram.of([*times[:-places], *((20 + late_ms) * MS for _ in range(places))])
+    }
+    account_of_it = Expected(NAME, exactly(times))
+    assert len(list(differences(account_of_it, totals))) == wrong
+
+
 def test_lost_and_not_sent_are_told_apart_by_their_names() -> None:
     totals = true_totals()
     of(f"{NAME}.lost", [1000 * MS] * (DROPPED - 2))(totals)

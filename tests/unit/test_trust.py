@@ -241,7 +241,23 @@ def own_values(values: list[int], beats: list[int]) -> Totals:
 def test_own_values_are_trusted_as_far_as_seldom_late_beats_allow(late_beats: int, level: float) -> None:
     """A tenth of what lies beyond the percentile, by the union bound."""
     beats = [50 * US] * (10_000 - late_beats) + [5 * MS] * late_beats
-    assert trusted_up_to("tick", own_values([2 * MS] * 100, beats)) == level
+    assert trusted_up_to("tick", own_values([2 * MS] * 10_000, beats)) == level
+
+
+@pytest.mark.parametrize(
+    ("count", "level"), [(1, 100), (100, 100), (101, 99), (500, 99), (1_000, 99.9), (1_001, 99)]
+)
+def test_few_own_values_are_trusted_where_hardly_any_can_have_been_late(count: int, level: float) -> None:
+    """One beat of 10,000 is late: no more than one in a hundred times would it have hit one of a hundred values."""
+    one_late = [50 * US] * 9_999 + [5 * MS]
+    assert trusted_up_to("tick", own_values([2 * MS] * count, one_late)) == level
+
+
+def test_a_percentile_that_is_the_highest_own_value_is_trusted_no_more_than_the_maximum() -> None:
+    """Ten of 10,000 beats are late: p99 of ninety values has none beyond it that could be late in its place."""
+    ten_late = [50 * US] * 9_990 + [5 * MS] * 10
+    assert trusted_up_to("tick", own_values([2 * MS] * 90, ten_late)) == 95
+    assert trusted_up_to("tick", own_values([2 * MS] * 9_000, ten_late)) == 99
 
 
 def test_own_values_so_large_that_late_beats_do_not_matter_are_trusted() -> None:

@@ -22,8 +22,10 @@ smallest of R − B, and the ⌈q(N+m)⌉-th smallest of R, which is unbounded f
 
 Times that a user class records itself (``record``) have no *B_i*. Instead the heartbeat is used, which samples
 the loop's lateness L a thousand times a second. By the union bound P(T + L > x + y) ≤ P(T > x) + P(L > y), the quantile
-q moves by at most y, and by a tenth of the ranks beyond it, if at most a tenth of 1 − q of the beats were late by more
-than y. This assumes that lateness is equally likely at any time.
+q moves by at most y, and by a tenth of the ranks beyond it, if the share of beats that were late by more than y is at
+most a tenth of the share of values beyond q. Where q is the highest of the values (p99 of fewer than 100), there are
+none beyond it, and the chance that any value at all was late by more than y may be one in a hundred. This assumes that
+lateness is equally likely at any time.
 
 docs/inside/trust.md shows measurements of how reliable this is, with load generators that are held up.
 
@@ -55,6 +57,8 @@ TRUST_PERCENTILES: Final = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 99.99, ALL)
 UNSEEN_NS: Final = BEAT_NS // 2
 """Wherever lateness was detected, this much more may have gone undetected."""
 TENTH: Final = 0.1
+CHANCE: Final = 0.01
+"""How likely it may be that any of a user class's own values was late."""
 ANY_TASK: Final = "task"
 """The name of a `TOO_LATE` failure if no request's name was known yet."""
 UNPAIRED: Final = ".unpaired"
@@ -163,5 +167,6 @@ def _seldom_late(values: Histogram, beats: Histogram | None, tolerance_ns: float
     if beats is None:
         return False
     allowed_ns = max(tolerance_ns, values.percentile(percentile) * SHARE / (1 + SHARE))
-    seldom = round(TENTH * (100 - percentile) / 100 * beats.total, 6)
+    beyond = values.total - rank(percentile, values.total)
+    seldom = round(max(TENTH * beyond, CHANCE) / values.total * beats.total, 6)
     return beats.count_above(int(allowed_ns)) <= seldom
