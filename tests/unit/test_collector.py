@@ -277,13 +277,13 @@ def test_a_worker_whose_first_messages_were_all_late_is_named() -> None:
     starts, (warning,) = placed([2.0, 2.0, 2.0, 0.01, 0.01], told_late_s=2.0)
     assert starts == [2, 3, 4, 5, 6]
     assert warning.name == "clock-skew"
-    assert "the first messages of worker one came late, so its figures stand 2.0 s too late" in warning.text
+    assert "the first messages of worker one came late, so its figures are 2.0 s later than" in warning.text
 
 
 def test_a_clock_that_is_ahead_is_named_though_the_first_message_hid_it() -> None:
     starts, (warning,) = placed([0.9, 0.01, 0.01, 0.01], ahead_s=1.5)
     assert starts == [1.5, 2.5, 3.5, 4.5]
-    assert "1.5 s too late" in warning.text
+    assert "1.5 s later than" in warning.text
 
 
 def test_a_clock_that_differs_is_named_and_its_seconds_are_moved() -> None:

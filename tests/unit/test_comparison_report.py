@@ -176,7 +176,7 @@ def where_a_loses(tmp_path: Path, gate: Gate, lost: int, **settings: int) -> Com
 def test_where_only_losses_are_judged_the_verdict_is_about_them(tmp_path: Path, lost: int) -> None:
     report = where_a_loses(tmp_path, Gate(judged=("message.lost",)), lost)
     assert report.comparison.exit_code == 0
-    assert headline(report) == "B (vB) does not fail more than A (vA); no time was to be judged"
+    assert headline(report) == "B (vB) does not fail more than A (vA); no times were judged"
     assert rows(report)["message.lost"][-1] == "no more"
 
 

@@ -513,7 +513,7 @@ def test_the_web_ui_is_named_only_where_it_shares_the_process() -> None:
             RunWarning(
                 name="unread",
                 text="2 messages that answered no request were never received by the user class",
-                remedy="receive them, or define on_message, which is given each",
+                remedy="read them with receive(), or define on_message to handle them",
             ),
         ),
         (

@@ -65,7 +65,7 @@ def test_markdown_tells_the_verdict_the_checks_and_the_tables(good: RunReport) -
 
 def test_markdown_of_a_run_that_is_not_valid_is_an_alert(bad: RunReport, killed: RunReport) -> None:
     text = markdown(bad)
-    assert "> [!SHOWN_LEVEL]\n> **Not trusted: late.** Remedy: use --processes 4." in text
+    assert "> [!CAUTION]\n> **Not trusted: late.** Remedy: use --processes 4." in text
     assert "1 of 2 checks failed." in text
     assert "- **CPU 96 % of one core** (use --processes 4)" in text
     assert "> [!WARNING]\n> **Incomplete: these figures were rebuilt" in markdown(killed)

@@ -94,7 +94,7 @@ class Worker:
         refusal = RunWarning(
             name="worker-refused",
             text=f"it refused the run, so its part of the load is missing: {error}",
-            remedy="mend that on its host, and run again",
+            remedy="fix that on its host, then run again",
             invalidates=True,
         )
         self._tell("wsload_done", intervals=0, warnings=[asdict(refusal)])

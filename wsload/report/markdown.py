@@ -14,7 +14,7 @@ from wsload.words import printable, when
 _SPECIAL: Final = re.compile(r"[\\`*\[\]|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _MENTION: Final = re.compile(r"(?<![A-Za-z0-9_])@(?=[A-Za-z0-9])")
 """What GitHub would notify somebody of, wherever it shows the text."""
-_ALERTS: Final = {"bad": "SHOWN_LEVEL", "doubtful": "WARNING"}
+_ALERTS: Final = {"bad": "CAUTION", "doubtful": "WARNING"}
 
 
 def markdown(report: RunReport) -> str:

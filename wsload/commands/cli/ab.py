@@ -153,7 +153,7 @@ def ab(
     ] = None,
     plan_only: Annotated[bool, only_plan("runs")] = False,
     repeat: Annotated[
-        int, typer.Option(metavar="N", help="How often to repeat a run that is not valid.")
+        int, typer.Option(metavar="N", help="How many times to repeat a run that is not valid.")
     ] = 2,
     ready_timeout: ReadyTimeout = "30s",
     resume: Annotated[Path | None, to_resume("experiment")] = None,
@@ -189,8 +189,8 @@ def ab(
     Each run gets its own server, and starts once that server answers a WebSocket handshake. The two runs of a pair
     are made at the same time by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so that other
     activity on the machine affects both builds equally. Only percentiles that can be trusted are used. A run with
-    none is repeated (side by side, with its partner), and left out if it still has none. After six such attempts in
-    a row the experiment ends, and the verdict is based on the runs made so far.
+    none is not valid: it is repeated (side by side, with its partner), and left out if it still has none. After six
+    such attempts in a row the experiment ends, and the verdict is based on the runs made so far.
     Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 

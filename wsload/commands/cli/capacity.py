@@ -154,15 +154,17 @@ def capacity(
     docs/inside/capacity-simulation.md says how often it covers the capacity. Two builds are searched in turn, so
     that drift affects both.
 
-    A step that can't be trusted, because the load generator itself was late, is repeated; if that does not help,
-    the search stops below its load and says so: that limit is the load generator's, not the server's.
+        A step that can't be trusted, because the load generator itself was late, is repeated. If that does not help,
+    one step is made at a higher load, where an overloaded server shows despite the lateness. If that can't be
+    trusted either, the result is the highest load that passed: a lower bound, since the load generator was the limit.
+
 
     Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps the steps
     made so far, and --resume continues.
 
     Exit codes: 0 found, or B shown to sustain at most a tenth less; 1 the checks fail at LOW, or B sustains less;
     2 usage; 3 the load generator reached its limit first; 4 less precise than requested, inconclusive or
-    interrupted; 5 nothing was answered; 6 a server did not start.
+    interrupted; 5 nothing was answered; 6 a server did not start, or exited in the first step.
     """
     from wsload.commands.capacity.plan import CapacityPlan, Search
     from wsload.commands.capacity.record import load

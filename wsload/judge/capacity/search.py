@@ -61,7 +61,7 @@ class State(StrEnum):
     """The highest rate holds."""
     BELOW = "below the range"
     """The lowest rate fails."""
-    GAVE_OUT = "the load generator gave out first"
+    GAVE_OUT = "the load generator reached its limit first"
 
 
 EXIT_CODES: Final = {
@@ -133,7 +133,7 @@ class SearchStatus:
     next_rate: float | None
     """Where to make the next step; None where the search has ended."""
     ceiling: float | None
-    """The lowest rate at which the load generator gave out."""
+    """The lowest rate at which the load generator reached its limit."""
 
 
 def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> SearchStatus:

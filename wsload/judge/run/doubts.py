@@ -163,7 +163,7 @@ def _counted(totals: Totals) -> Iterator[RunWarning]:
     if unread := counters.get("unread", 0):
         text = f"{counted(unread, 'message')} that answered no request were never received by the user class"
         yield RunWarning(
-            name="unread", text=text, remedy="receive them, or define on_message, which is given each"
+            name="unread", text=text, remedy="read them with receive(), or define on_message to handle them"
         )
     if ended := counters.get("users_ended", 0):
         text = f"{counted(ended, 'user')} ended early (--no-ws-reconnect, or an error in the user class)"

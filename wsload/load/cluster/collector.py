@@ -197,8 +197,8 @@ def _doubts(log: WorkerLog) -> Iterator[RunWarning]:
     if (off_s := (log.shift_s or 0) - log.behind_s) > SKEW_S:
         yield RunWarning(
             name="clock-skew",
-            text=f"the first messages of {log.name} came late, so its figures stand {off_s:.1f} s too late "
-            "beside those of other workers",
+            text=f"the first messages of {log.name} came late, so its figures are {off_s:.1f} s later "
+            "than those of other workers",
             remedy="see what held up the network, that worker or the master; synchronize the hosts' clocks (NTP)",
         )
     elif SKEW_S < abs(log.behind_s) < math.inf:

@@ -175,7 +175,7 @@ class WebSocketUser(DeclaredUser):
         request or a step, and for NaN.
         """
         if seconds != seconds:
-            raise UsageError(f"record({name!r}, {seconds}): that is no number of seconds")
+            raise UsageError(f"record({name!r}, {seconds}): that is not a number of seconds")
         within = min(max(seconds, -FARTHEST_S), FARTHEST_S)
         socket: Socket = self._socket
         socket.recorder.values[socket.declare(name, Kind.VALUE).name].append(round(within * 1e9))

@@ -50,7 +50,7 @@ def resolve_url(url: str, host: str | None = None) -> str:
             raise UsageError(f"the URL {redact_url(given)!r} has a fragment (#…): a WebSocket URL has none")
         if "\\" in given:
             raise UsageError(
-                f"the URL {redact_url(given)!r} has a backslash in it, which browsers take for a '/'"
+                f"the URL {redact_url(given)!r} has a backslash in it, which browsers treat as '/'"
             )
     if unix := _UNIX.fullmatch(base or url):
         return _resolve_unix(unix, base and url)

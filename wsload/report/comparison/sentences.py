@@ -37,7 +37,7 @@ def headline(report: ComparisonReport) -> str:
             return f"{b} is {verdict} than {a}: " + (f"{named(judged, verdict)}; {by}" if more else by)
         case Verdict.NOT_SLOWER:
             if all(each.is_share for each in judged):
-                return f"{b} does not fail more than {a}; no time was to be judged"
+                return f"{b} does not fail more than {a}; no times were judged"
             return f"{b} is not slower than {a}: {_widest(report)}"
         case Verdict.INCONCLUSIVE:
             return _open_questions(report, a, b)
