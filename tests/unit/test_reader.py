@@ -17,7 +17,8 @@ from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
 from wsload.results import counters, hlog
 from wsload.results.reader import find_runs, open_run
-from wsload.results.window import Window
+from wsload.results.trust import Standing
+from wsload.results.window import Stretch
 from wsload.results.writer import RunWriter
 
 START = 1732278960.0
@@ -61,7 +62,7 @@ def test_the_only_request_of_a_run_of_the_first_schema_is_named_where_it_was_tri
     (path / "run.json").write_text(json.dumps(valid | {"schema": 1}))
     named = {"message": Kind.REQUEST}
     assert [each.names for each in open_run(path).intervals()] == [{}, named, named, named]
-    assert open_run(path).totals(Window(from_s=2.0)).names == named
+    assert open_run(path).totals(Stretch(from_s=2.0)).names == named
 
 
 def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> None:

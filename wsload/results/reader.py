@@ -9,16 +9,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from wsload.errors import ResultsError
+from wsload.errors import ResultsError, UsageError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import MESSAGE, Kind, split
 from wsload.results import counters, hlog
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
-from wsload.results.window import Window
+from wsload.results.window import Stretch, Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
 
+from wsload.words import clock
 _NAME: Final = re.compile(r"\d{8}T\d{6}Z-")
 """How the name of a run's directory begins."""
 NAMED: Final = 2
@@ -44,13 +45,25 @@ class StoredRun:
         found = _joined(lines, counts)
         return found if self.info.schema >= NAMED else map(_with_name, found)
 
-    def measured(self, window: Window | None = None) -> Iterator[Interval]:
-        """The intervals in a window, by default the run's own; raises `ResultsError` like `intervals`."""
-        return (window or self.info.window).of(self.intervals(), self.info.started_at)
+    def window(self, stretch: Stretch | None = None) -> Window:
+        """The window that is asked for, by default the run's own. Raises `UsageError` if it ends before it starts."""
+        if stretch is None:
+            return self.info.window
+        found = stretch.of(self.info.window)
+        if found.to_s is not None and found.to_s <= found.from_s:
+            raise UsageError(
+                f"{self.path.name} was measured from {clock(found.from_s)} on, and --to {clock(found.to_s)} lies "
+                "before that: add --from"
+            )
+        return found
 
-    def totals(self, window: Window | None = None) -> Totals:
-        """The sum over a window, by default the run's own; raises `ResultsError` like `intervals`."""
-        return Totals.of(self.measured(window))
+    def measured(self, stretch: Stretch | None = None) -> Iterator[Interval]:
+        """The intervals in a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""
+        return self.window(stretch).of(self.intervals(), self.info.started_at)
+
+    def totals(self, stretch: Stretch | None = None) -> Totals:
+        """The sum over a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""
+        return Totals.of(self.measured(stretch))
 
     def summary(self) -> dict[str, Any] | None:
         """summary.json, or None if there is none.

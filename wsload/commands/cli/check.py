@@ -11,7 +11,7 @@ import typer
 
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, WHICH_RUN, Results, find_run
-from wsload.commands.cli.window import From, To, window_of
+from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
@@ -73,11 +73,11 @@ def check(
     known = stored.info.labels
     if not checks and not stored.info.checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
-    info, window, watch = stored.info, window_of(from_, to), process_figures_of(stored)
-    for interval in stored.measured(window):
+    info, stretch, watch = stored.info, stretch_of(from_, to), process_figures_of(stored)
+    for interval in stored.measured(stretch):
         watch.add(interval)
-    if window is not None and info.trust is not None:
-        info = rejudged(replace(info, window=window), watch)
+    if stretch is not None and info.trust is not None:
+        info = rejudged(replace(info, window=stored.window(stretch)), watch)
     totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     if checks:
