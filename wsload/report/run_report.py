@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -104,10 +105,8 @@ def read_report(path: Path, stretch: Stretch | None = None) -> RunReport:
         problems.append(f"{error}: what follows is left out")
     totals = watch.totals
     stored: Mapping[str, Any] = {}
-    try:
+    with suppress(ResultsError):  # which is among the problems
         stored = run.summary() or {}
-    except ResultsError as error:
-        problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
     if stretch is not None and info.trust is not None:
         info = rejudged(info, watch)

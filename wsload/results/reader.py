@@ -14,12 +14,13 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import MESSAGE, Kind, split
 from wsload.results import counters, hlog
+from wsload.results.ending import ends_differ
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
 from wsload.results.window import Stretch, Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
-
 from wsload.words import clock
+
 _NAME: Final = re.compile(r"\d{8}T\d{6}Z-")
 """How the name of a run's directory begins."""
 NAMED: Final = 2
@@ -110,12 +111,34 @@ def _is_run(path: Path) -> bool:
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
         yield f"{RUN}: the run has not ended: it is still in progress, or was killed"
-    yield from (warning.text for warning in info.warnings if warning.name == UNWRITTEN)
-    for name in (HISTOGRAMS, COUNTS, SUMMARY):
-        if not (path / name).is_file():
-            yield f"{name} is missing"
-        elif hlog.is_cut(path / name):
-            yield f"{name}: the last line is cut off and was ignored"
+    unwritten = [warning.text for warning in info.warnings if warning.name == UNWRITTEN]
+    yield from unwritten
+    measured = info.trust is not None and info.trust.standing.usable
+    damaged = [
+        problem
+        for name, filled in ((HISTOGRAMS, True), (COUNTS, measured))
+        if (problem := _damage(path / name, filled=filled))
+    ]
+    yield from damaged
+    whole = info.ended_at is not None and not unwritten and not damaged
+    if whole and ends_differ(path / HISTOGRAMS, path / COUNTS, started_at=info.started_at):
+        yield f"{HISTOGRAMS} and {COUNTS} don't end with the same interval: one of them lacks its end"
+    if not (path / SUMMARY).is_file():
+        yield f"{SUMMARY} is missing"
+    else:
+        try:
+            _loaded(path / SUMMARY)
+        except ResultsError as error:
+            yield str(error)
+
+
+def _damage(log: Path, *, filled: bool) -> str:
+    """What can be seen of a log without reading it, in one sentence; ``filled`` says that it can't be empty."""
+    if not log.is_file():
+        return f"{log.name} is missing"
+    if hlog.is_cut(log):
+        return f"{log.name}: the last line is cut off and was ignored"
+    return f"{log.name} is empty" if filled and not log.stat().st_size else ""
 
 
 def _loaded(path: Path) -> dict[str, Any]:
