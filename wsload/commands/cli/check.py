@@ -54,7 +54,7 @@ def check(
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
     from wsload.judge.run.rejudge import process_figures_of, rechecked, rejudged
-    from wsload.judge.run.standing import standing, verdict_of
+    from wsload.judge.run.standing import cut_short, standing, verdict_of
     from wsload.judge.run.trust import TOLERANCE_NS
     from wsload.report.terminal import CHECKS
     from wsload.results.reader import open_run
@@ -96,7 +96,7 @@ def check(
         say(f"wsload check: {stored.path.name}: {why}")
         if found in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
-        if not allow_invalid:
+        if not allow_invalid or cut_short(info.warnings):
             return ExitCode.UNTRUSTED
     states = {outcome.state for outcome in outcomes}
     if CheckState.FAILED in states:
