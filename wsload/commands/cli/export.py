@@ -14,7 +14,7 @@ from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
-from wsload.results.files import store
+from wsload.results.files import put_out
 from wsload.results.reader import open_run
 from wsload.words import printable
 
@@ -67,4 +67,4 @@ def export(
     if output is None:
         sys.stdout.write(text)
         return
-    store(output, text.encode(), what=f"--output {str(output)!r}:", error=UsageError)
+    put_out(output, text.encode(), what=f"--output {str(output)!r}:")

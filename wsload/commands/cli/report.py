@@ -85,14 +85,14 @@ def report(
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:
     """Writes to the file, or to standard output; ``told`` prints the file's name."""
-    from wsload.results.files import store
+    from wsload.results.files import put_out
 
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
-    store(output, data, hint="; name a file with --output", error=UsageError)
-    if told:
+    put_out(output, data, hint="; name a file with --output")
+    if told and output.is_file():
         print(output)
 
 
