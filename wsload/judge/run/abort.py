@@ -21,7 +21,7 @@ from wsload.judge.run.sliding import RunningSum
 from wsload.judge.run.trust import BEATS, TOLERANCE_NS
 from wsload.measure.earlier import Earlier
 from wsload.measure.interval import Interval
-from wsload.measure.names import LATENESS, PARTS, Kind, split
+from wsload.measure.names import FAILED, LATENESS, LOST, split
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.results.window import BORDER_S
 from wsload.words import clock, duration_ns, span
@@ -66,19 +66,17 @@ def parse_condition(text: str) -> Condition:
 
 
 class AbortMonitor:
-    """Watches a run for one condition, an interval at a time.
-
-    An interval costs the same however long the condition's time is, but for a sum of the lengths of those in it.
-    """
+    """Watches a run for one condition, an interval at a time, however long its time is at the same cost."""
 
     def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:
         """``tolerance_ns`` as in `wsload.judge.run.checks.evaluate`."""
         self.condition = condition
         self._tolerance_ns = tolerance_ns
         name, (own, part) = condition.wanted.name, split(condition.wanted.name)
-        self._metrics = {BEATS, name, *(name + suffix for suffix in LATENESS)}
-        self._metrics |= {own + suffix for suffix in PARTS[Kind.REQUEST]}
-        """Those that the check reads: the name's own, with its lateness."""
+        self._metrics = {name, *(name + suffix for suffix in LATENESS), own, own + LOST, own + FAILED}
+        """Those that the check reads."""
+        if condition.wanted.statistic not in ("", "count", "rate"):
+            self._metrics.add(BEATS)  # by which times are judged that a user class recorded itself
         self._of_all = condition.wanted.unit == "%" and not part
         """Whether it is a share of all requests, or of everything tried."""
         self._earlier = Earlier()

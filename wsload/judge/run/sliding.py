@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import math
+from bisect import bisect_right
 from collections import Counter
 
 from wsload.measure.earlier import Earlier
@@ -16,13 +17,21 @@ class RunningSum:
     def __init__(self) -> None:
         self._held: list[Interval] = []
         """By their middles."""
+        self._reached_s: list[float] = []
+        """For each, the latest end of it and those before it."""
+        self._added_s: list[float] = []
+        """For each, the time that it covers and those before it don't."""
         self._histograms: dict[str, Histogram] = {}
         self._counters: Counter[str] = Counter()
         self._failures: Counter[tuple[str, str]] = Counter()
 
     def add(self, interval: Interval) -> None:
         """Adds an interval, in whatever order they come; it is kept until it is taken."""
-        insort(self._held, interval, key=_middle_s)
+        place = bisect_right(self._held, _middle_s(interval), key=_middle_s)
+        self._held.insert(place, interval)
+        self._reached_s.insert(place, math.nan)
+        self._added_s.insert(place, 0.0)
+        self._measure(place)
         for metric, histogram in interval.histograms.items():
             self._histograms.setdefault(metric, Histogram()).add(histogram)
         self._counters.update(interval.counters)
@@ -31,7 +40,11 @@ class RunningSum:
     def take(self, until_s: float) -> list[Interval]:
         """Takes out the intervals whose middle is not after this time (seconds since the epoch), and returns them."""
         taken = self._held[: bisect_right(self._held, until_s, key=_middle_s)]
-        del self._held[: len(taken)]
+        if not taken:
+            return []
+        for column in (self._held, self._reached_s, self._added_s):
+            del column[: len(taken)]
+        self._measure(0)
         for interval in taken:
             for metric, histogram in interval.histograms.items():
                 rest = self._histograms[metric]
@@ -47,22 +60,24 @@ class RunningSum:
         if not self._held:
             return Totals()
         whole = Interval(
-            length_s=self._covered_s(),
+            length_s=sum(self._added_s),
             histograms=self._histograms,
             counters=+self._counters,  # those at zero are known from earlier, or absent
             failures=+self._failures,
         )
         return Totals.of([earlier.known_to(whole)])
 
-    def _covered_s(self) -> float:
-        """The time covered, as `Totals` counts it."""
-        covered_s = 0.0
-        end_s = self._held[0].start_s
-        for interval in self._held:
-            ends_s = interval.start_s + interval.length_s
-            covered_s += min(interval.length_s, max(ends_s - end_s, 0.0))
-            end_s = max(end_s, ends_s)
-        return covered_s
+    def _measure(self, place: int) -> None:
+        """Measures what time the intervals cover, as `Totals` does, from this place on until nothing changes."""
+        for at in range(place, len(self._held)):
+            interval = self._held[at]
+            end_s = interval.start_s + interval.length_s
+            before_s = self._reached_s[at - 1] if at else interval.start_s
+            self._added_s[at] = min(interval.length_s, max(end_s - before_s, 0.0))
+            reached_s = max(before_s, end_s)
+            if self._reached_s[at] == reached_s:
+                return
+            self._reached_s[at] = reached_s
 
 
 def _middle_s(interval: Interval) -> float:
