@@ -66,7 +66,7 @@ def parse_condition(text: str) -> Condition:
 
 
 class AbortMonitor:
-    """Watches a run for one condition, an interval at a time, however long its time is at the same cost."""
+    """Watches a run for one condition, an interval at a time; the cost is the same however long its time is."""
 
     def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:
         """``tolerance_ns`` as in `wsload.judge.run.checks.evaluate`."""
