@@ -34,7 +34,7 @@ from wsload.report.comparison.tables import judgements_table
 from wsload.report.comparison.text import as_text
 from wsload.results.reader import open_run
 from wsload.results.server_figures import SERVER, ServerFigures
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 
 LATE = "Not trusted: sends were late: p99 12 ms"
 
@@ -335,7 +335,7 @@ def test_what_is_left_of_an_experiment_that_stopped_early_can_be_compared(
     assert (experiment.ended, experiment.whole_pairs) == (StopReason.EARLY, 3)
     (tmp_path / experiment.done[0].run / "summary.json").unlink()
     assert len(report_of(tmp_path, experiment).comparison.pairs) == 2
-    none = report_of(tmp_path, experiment, window=Window(from_s=3600.0))
+    none = report_of(tmp_path, experiment, stretch=Stretch(from_s=3600.0))
     assert none.comparison.exit_code == ExitCode.UNTRUSTED
     assert "Nothing can be compared" in as_text(none)
 

@@ -18,7 +18,7 @@ from wsload.report.comparison.runs import NOT_GIVEN, conditions_of, has_workload
 from wsload.results.reader import open_run
 from wsload.results.server_figures import SERVER, read_server
 from wsload.results.trust import Standing
-from wsload.results.window import Window
+from wsload.results.window import Stretch, Window
 from wsload.results.writer import RUN
 
 OLD_RUN = next((Path(__file__).parents[1] / "data").glob("schema-1/**/run.json")).parent
@@ -237,7 +237,7 @@ def test_another_window_is_compared_and_judged_by_what_lies_in_it(tmp_path: Path
     partly(baseline[0], message=50.0)
     gate = Gate(judged=("message.p50",))
     whole = make_report(baseline, candidate, gate=gate)
-    half = make_report(baseline, candidate, gate=gate, window=Window(from_s=6))
+    half = make_report(baseline, candidate, gate=gate, stretch=Stretch(from_s=6))
     (all_,), (later,) = whole.comparison.judgements, half.comparison.judgements
     assert all_.verdict == later.verdict == "slower"
     assert [run.figures.outcomes["message"].attempts for run in whole.runs] == [2_400] * 4

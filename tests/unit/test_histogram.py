@@ -136,6 +136,19 @@ def test_merging_is_associative_and_commutative_with_the_empty_one_as_identity(
     assert merged([]) == Histogram()
 
 
+@given(st.lists(values, max_size=20), st.lists(values, max_size=20), st.booleans())
+def test_what_is_taken_away_again_leaves_the_rest(rest: list[int], part: list[int], slim: bool) -> None:
+    """However the part is held: with its empty buckets or without, and with values out of range."""
+    taken = Histogram.of([*part, -1])
+    taken = taken.slim() if slim else taken
+    whole = Histogram.of([*rest, -1])
+    whole.add(taken)
+    whole.subtract(taken)
+    assert whole == Histogram.of([*rest, -1])
+    assert (whole.total, whole.overflow) == (len(rest), 1)
+    assert not (slim and len(taken._counts)), "it stays slim"
+
+
 def test_merging_and_copying_leave_the_parts_as_they_were() -> None:
     a, b = Histogram.of([MS]), Histogram.of([2 * MS])
     merged([a, b])

@@ -73,10 +73,13 @@ def test_whatever_a_foreign_summary_holds_makes_a_line(summary: object) -> None:
     assert all(type(value) is int for value in found.p50_ns.values())
 
 
-def test_a_build_is_the_median_of_its_usable_runs() -> None:
+@pytest.mark.parametrize(
+    "standing", [each for each in Standing if each not in (Standing.TRUSTED, Standing.PARTLY)]
+)
+def test_a_build_is_the_median_of_its_trusted_runs(standing: Standing) -> None:
     lines = [line("a", at, p50) for at, p50 in enumerate((10, 30, 20))]
-    (found,) = builds([*lines, line("a", 9, 999, standing=Standing.UNTRUSTED)])
-    assert (found.p50_ns, found.p99_ns, found.usable, len(found.runs)) == (
+    (found,) = builds([*lines, line("a", 9, 999, standing=standing)])
+    assert (found.p50_ns, found.p99_ns, found.trusted, len(found.runs)) == (
         {"message": 20},
         {"message": 40},
         3,
@@ -89,7 +92,7 @@ def test_builds_come_in_the_order_of_their_first_runs_even_when_they_alternate()
     assert [(each.build, len(each.runs)) for each in builds(lines)] == [("a", 3), ("b", 2)]
 
 
-def test_a_build_without_a_usable_run_has_no_figures() -> None:
+def test_a_build_without_a_trusted_run_has_no_figures() -> None:
     (found,) = builds([line("a", 0, 1, standing=Standing.INCOMPLETE)])
     assert found.p50_ns == {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import LATE_IN, OWN, PARTS, split
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
-from wsload.results.trust import Trust
+from wsload.results.trust import Standing, Trust
 
 prometheus_client = pytest.importorskip("prometheus_client")
 
@@ -121,6 +122,12 @@ def test_prometheus_is_told_of_the_run_itself() -> None:
     assert found["wsload_messages_in_flight", ()] == 2
     assert found["wsload_connections", ()] == 0
     assert found["wsload_process_cpu_ratio", (("process", "worker 1"),)] == 0.25
+
+
+@pytest.mark.parametrize("standing", Standing)
+def test_prometheus_is_told_of_trust_only_where_there_is_any(standing: Standing) -> None:
+    found = exposed(run_of(Totals(), trust=replace(TRUSTED, standing=standing)))
+    assert found["wsload_run_trusted", ()] == (standing in (Standing.TRUSTED, Standing.PARTLY))
 
 
 def test_before_the_first_run_there_is_nothing_to_tell() -> None:

@@ -12,12 +12,15 @@ from intervals import intervals
 from support.made_runs import TRUSTED
 
 from wsload.errors import ResultsError
+from wsload.judge.run.standing import standing
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
 from wsload.results import counters, hlog
+from wsload.results.ending import backwards
 from wsload.results.reader import find_runs, open_run
-from wsload.results.window import Window
+from wsload.results.trust import Standing
+from wsload.results.window import Stretch
 from wsload.results.writer import RunWriter
 
 START = 1732278960.0
@@ -42,6 +45,13 @@ def second(number: int, *metrics: str) -> Interval:
     )
 
 
+def of_the_first_schema(path: Path) -> None:
+    stored = json.loads((path / "run.json").read_bytes())
+    later = ("labels", "window", "workload", "trust")
+    first = {key: value for key, value in stored.items() if key not in later}
+    (path / "run.json").write_text(json.dumps(first | {"schema": 1, "valid": True}))
+
+
 @settings(max_examples=30)
 @given(st.lists(intervals(st.integers(0, 80).map(lambda eighths: START + eighths / 8)), max_size=4))
 def test_intervals_come_back_as_they_were_appended_in_whatever_order(
@@ -56,12 +66,10 @@ def test_the_only_request_of_a_run_of_the_first_schema_is_named_where_it_was_tri
     path = run_of(
         tmp_path, second(0, "open"), second(1, "message.lost"), unsent, second(3, "open", "message")
     )
-    stored = json.loads((path / "run.json").read_bytes())
-    valid = {key: value for key, value in stored.items() if key not in ("labels", "window", "workload")}
-    (path / "run.json").write_text(json.dumps(valid | {"schema": 1}))
+    of_the_first_schema(path)
     named = {"message": Kind.REQUEST}
     assert [each.names for each in open_run(path).intervals()] == [{}, named, named, named]
-    assert open_run(path).totals(Window(from_s=2.0)).names == named
+    assert open_run(path).totals(Stretch(from_s=2.0)).names == named
 
 
 def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> None:
@@ -76,6 +84,93 @@ def test_a_killed_writers_half_lines_are_dropped_and_named(tmp_path: Path) -> No
     first, rest = run.intervals()
     assert first == second(0, "open", "message")
     assert (rest.start_s, set(rest.histograms), rest.counters) == (START + 1, {"message"}, {})
+
+
+def cut_after(file: Path, lines: int) -> None:
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:lines]))
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("name", ["histograms.hlog", "counters.jsonl"])
+def test_a_log_that_lost_its_end_between_two_lines_is_noticed_wherever_that_was(
+    tmp_path: Path, name: str, schema: int
+) -> None:
+    path = run_of(tmp_path, *(second(number, "open", "message", "message.lost") for number in range(3)))
+    if schema == 1:
+        of_the_first_schema(path)
+    assert open_run(path).problems == ()
+    found = []
+    for lines in reversed(range(len((path / name).read_bytes().splitlines()))):
+        cut_after(path / name, lines)
+        run = open_run(path)
+        assert standing(run.info, run.problems) is Standing.INCOMPLETE
+        found += run.problems
+        sum(each.length_s for each in run.intervals())  # the rest can be read
+    differ = "histograms.hlog and counters.jsonl don't end with the same interval: one of them lacks its end"
+    assert found == [*[differ] * (len(found) - 1), f"{name} is empty"]
+
+
+def test_the_last_seconds_may_have_no_histograms(tmp_path: Path) -> None:
+    path = run_of(tmp_path, second(0, "open"), second(1, "open", "message"), second(2), second(3))
+    assert open_run(path).problems == ()
+    both = ("histograms.hlog", "counters.jsonl")
+    for name in both:
+        (path / name).write_bytes(hlog.header(round(START * 1000)) if name == both[0] else b"")
+    assert open_run(path).problems == ("counters.jsonl is empty",)
+
+
+def test_a_run_that_recorded_nothing_lacks_nothing(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path, build="v1", target="", options={}, started_at=START)
+    writer.finish({"schema": 1}, ended_at=START, trust=replace(TRUSTED, standing=Standing.NOTHING))
+    assert open_run(writer.path).problems == ()
+
+
+def test_a_killed_run_may_have_histograms_without_their_counts(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path, build="v1", target="", options={}, started_at=START)
+    for number in range(2):
+        writer.append(second(number, "open"))
+    writer.close()
+    cut_after(writer.path / "counters.jsonl", 1)
+    assert open_run(writer.path).problems == (
+        "run.json: the run has not ended: it is still in progress, or was killed",
+        "summary.json is missing",
+    )
+
+
+@pytest.mark.parametrize("bytes_left", [False, True])
+def test_a_json_file_that_lost_its_end_is_damaged(tmp_path: Path, bytes_left: bool) -> None:
+    path = run_of(tmp_path, second(0, "open"))
+    for name in ("summary.json", "run.json"):
+        whole = (path / name).read_bytes()
+        for lines in range(len(whole.splitlines())):
+            cut_after(path / name, lines)
+            if bytes_left:
+                (path / name).write_bytes((path / name).read_bytes() + b" ")
+            if name == "run.json":
+                with pytest.raises(ResultsError, match=r"run\.json: not JSON"):
+                    open_run(path)
+            else:
+                (problem,) = open_run(path).problems
+                assert problem.startswith(f"{path / name}: not JSON")
+            (path / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\n", b"a", b"a\n", b"a\nb", b"\n\na\n\nb\n", b"x" * 70_000 + b"\ny\nz"], ids=len
+)
+def test_a_file_is_read_backwards_as_it_is_forwards(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "file").write_bytes(text)
+    assert [*backwards(tmp_path / "file", 80_000)][::-1] == [*hlog.whole_lines(tmp_path / "file", 80_000)]
+
+
+def test_a_last_line_that_is_too_long_or_damaged_is_left_to_the_reader_of_the_whole(tmp_path: Path) -> None:
+    path = run_of(tmp_path, second(0, "open"))
+    whole = (path / "counters.jsonl").read_bytes()
+    for last in (b"x" * (counters.MAX_LINE_BYTES + 70_000), b"null", b"{}"):
+        (path / "counters.jsonl").write_bytes(whole + last + b"\n")
+        assert open_run(path).problems == ()
+        with pytest.raises(ResultsError, match=r"counters\.jsonl, line 2"):
+            open_run(path).totals()
 
 
 @pytest.mark.parametrize("missing", ["histograms.hlog", "counters.jsonl", "summary.json"])

@@ -7,9 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from support.made_runs import TRUSTED, make_run, second
+from support.made_runs import TRUSTED, UNTRUSTED, make_run, second
 
 from wsload.commands.cli import main
+from wsload.judge.run.standing import CUT_SHORT
+from wsload.measure.names import Kind
 from wsload.report.comparison.runs import read_runs
 from wsload.report.html import render
 from wsload.report.junit import junit
@@ -76,3 +78,37 @@ def test_a_run_of_which_not_all_could_be_written_is_incomplete_everywhere(
     assert code == 3 and lacking.text in said
     (compared, _) = read_runs([path], [make_run(tmp_path, [second(0, [1.0] * 600)])])
     assert compared.doubt == f"incomplete: {lacking.text}" and not compared.figures.valid
+
+
+@pytest.mark.parametrize("name", ["histograms.hlog", "counters.jsonl", "summary.json"])
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_run_that_was_copied_to_a_full_disk_is_incomplete_everywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, emptied: bool
+) -> None:
+    """A check of what is left would pass: the losses may be in what is missing."""
+    path = make_run(tmp_path, [second(at, [1.0] * 600) for at in range(3)])
+    lines = (path / name).read_bytes().splitlines(keepends=True)
+    (path / name).write_bytes(b"" if emptied else b"".join(lines[:-1]))
+    report = read_report(path)
+    assert report.standing is Standing.INCOMPLETE
+    assert len(report.doubts) == 1 and name in report.doubts[0].text, "said once"
+    code, said = told(capsys, "check", str(path), "lost < 1")
+    assert code == 3 and report.doubts[0].text in said
+    assert told(capsys, "check", str(path), "lost < 1", "--allow-invalid")[0] == 0
+    assert ("INCOMPLETE" if name != "summary.json" else name) in told(
+        capsys, "list", "--results", str(tmp_path)
+    )[1]
+    (compared, _) = read_runs([path], [make_run(tmp_path, [second(0, [1.0] * 600)])])
+    assert compared.doubt.startswith("incomplete: ") and not compared.figures.valid
+
+
+@pytest.mark.parametrize(("name", "code"), [(CUT_SHORT, 3), ("cpu", 0)])
+@pytest.mark.parametrize("stretch", [(), ("--from", "1s")])
+def test_a_run_that_was_cut_short_is_judged_by_no_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, stretch: tuple[str, ...]
+) -> None:
+    warning = RunWarning(name=name, text="3 users did not stop in time and were dropped", invalidates=True)
+    seconds = [second(at, [1.0] * 600, names={"message": Kind.REQUEST}) for at in range(3)]
+    path = make_run(tmp_path, seconds, trust=UNTRUSTED, warnings=(warning,))
+    assert told(capsys, "check", str(path), "lost < 1", *stretch)[0] == 3
+    assert told(capsys, "check", str(path), "lost < 1", "--allow-invalid", *stretch)[0] == code

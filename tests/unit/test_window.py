@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 
 from wsload.commands.cli import main
-from wsload.commands.cli.window import window_of
+from wsload.commands.cli.runs import read_lines
+from wsload.commands.cli.window import stretch_of
 from wsload.errors import UsageError
 from wsload.judge.run.causes import cause_of
 from wsload.judge.run.checks import evaluate
@@ -26,13 +28,14 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind
 from wsload.report.chart_data import chart_data
+from wsload.report.comparison.runs import read_runs
 from wsload.report.conditions import facts
 from wsload.report.html import render
 from wsload.report.junit import junit
 from wsload.report.run_report import read_report
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
-from wsload.results.window import WHOLE, Window
+from wsload.results.window import WHOLE, Stretch, Window
 
 windows = st.builds(
     Window, from_s=st.integers(0, 12).map(float), to_s=st.none() | st.integers(1, 12).map(float)
@@ -227,14 +230,18 @@ def test_a_reset_that_is_earlier_than_the_window_restarts_nothing() -> None:
 @pytest.mark.parametrize(
     ("begin", "end", "window"),
     [
-        (None, None, None),
         ("2s", None, Window(from_s=2)),
-        (None, "500ms", Window(to_s=0.5)),
+        ("0s", None, WHOLE),
+        (None, "2m", Window(from_s=30, to_s=120)),
+        ("0s", "500ms", Window(to_s=0.5)),
         ("1m", "1.5m", Window(from_s=60, to_s=90)),
     ],
 )
-def test_a_window_is_asked_for_by_two_options(begin: str, end: str, window: Window | None) -> None:
-    assert window_of(begin, end) == window
+def test_a_window_is_asked_for_by_two_options(begin: str, end: str, window: Window) -> None:
+    """Without a start, it is the start of the run's own window: the warm-up stays left out."""
+    stretch = stretch_of(begin, end)
+    assert stretch is not None and stretch.of(Window(from_s=30)) == window
+    assert stretch_of(None, None) is None
 
 
 @pytest.mark.parametrize(
@@ -242,15 +249,68 @@ def test_a_window_is_asked_for_by_two_options(begin: str, end: str, window: Wind
 )
 def test_a_mistake_in_them_is_said(begin: str, end: str | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        window_of(begin, end)
+        stretch_of(begin, end)
+
+
+def warmed_up(results: Path) -> Path:
+    """A run whose first three seconds, its warm-up, are slow."""
+    path = make_run(
+        results,
+        [second(at, [900.0 if at < 3 else 1.0] * 200, names={"message": Kind.REQUEST}) for at in range(10)],
+    )
+    run = json.loads((path / "run.json").read_bytes())
+    (path / "run.json").write_text(json.dumps({**run, "window": {"from_s": 3.0, "to_s": None}}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "count", "slowest"),
+    [
+        ((), 1_400, 1),
+        (("--to=8s",), 1_000, 1),
+        (("--from=0s", "--to=8s"), 1_600, 900),
+        (("--from=2s",), 1_600, 900),
+    ],
+)
+def test_an_end_alone_leaves_the_warm_up_out_as_the_run_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], count: int, slowest: int
+) -> None:
+    path = warmed_up(tmp_path)
+    stretch = stretch_of(
+        *(dict(each[2:].split("=") for each in options).get(name) for name in ("from", "to"))
+    )
+    report = read_report(path, stretch)
+    (line,), _ = read_lines(tmp_path, stretch)
+    (compared,) = read_runs([path], [], stretch=stretch)
+    assert report.summary.metrics["message"].count == compared.summary.metrics["message"].count == count
+    assert line.p50_ns["message"] == report.summary.metrics["message"].p50_ns
+    checks = (f"message.count >= {count}", f"message.count <= {count}", f"message.max < {slowest + 1}ms")
+    for command in (["check", str(path), *checks], ["export", str(path)]):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, *options])
+        assert not ended.value.code
+    assert re.search(rf"Total count += +{count}\]", capsys.readouterr().out)
+
+
+def test_an_end_before_the_runs_own_window_is_refused_by_the_runs_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = warmed_up(tmp_path)
+    history = ["report", "--history", "--results", str(tmp_path)]
+    for words in (["check", str(path), "lost < 1"], ["report", str(path)], ["export", str(path)], history):
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--to=2s"])
+        said = capsys.readouterr().err
+        assert ended.value.code == 2 and said.count("\n") == 1, said
+        assert f"{path.name} was measured from 0:03 on, and --to 0:02 lies before that: add --from" in said
 
 
 def test_another_window_of_a_stored_run_is_judged_anew(tmp_path: Path) -> None:
     noticed = RunWarning(name="worker-clock", text="a clock was wrong")
     path = make_run(tmp_path, run_of(10), warnings=(noticed, RunWarning(name="lost", text="3 were lost")))
     assert open_run(path).totals().counters["requests"] == 55
-    assert open_run(path).totals(Window(from_s=8)).counters["requests"] == 19
-    found = read_report(path, Window(from_s=3, to_s=5))
+    assert open_run(path).totals(Stretch(from_s=8)).counters["requests"] == 19
+    found = read_report(path, Stretch(from_s=3, to_s=5))
     assert found.summary.metrics["message"].count == 4 + 5
     assert found.trust.standing == "too few to judge"
     assert [warning.name for warning in found.info.warnings] == ["worker-clock"]
@@ -294,7 +354,7 @@ def test_the_checks_of_another_window_are_those_of_its_figures(tmp_path: Path) -
     path = checked_run(tmp_path)
     states = [check.state for check in read_report(path).info.checks]
     assert states == [CheckState.FAILED, CheckState.FAILED, CheckState.PASSED, CheckState.FAILED]
-    anew = read_report(path, Window(from_s=2.0))
+    anew = read_report(path, Stretch(from_s=2.0))
     abort, *others = anew.info.checks
     assert abort == read_report(path).info.checks[0]  # it is about its own seconds
     assert [check.state for check in others] == [CheckState.PASSED, CheckState.FAILED, CheckState.UNJUDGED]
@@ -362,12 +422,12 @@ def test_of_several_processes_together_none_is_called_saturated(
     (path / "summary.json").write_text(json.dumps(summary))
     run = open_run(path)
     watch = process_figures_of(run)
-    for interval in run.measured(Window(from_s=1.0)):
+    for interval in run.measured(Stretch(from_s=1.0)):
         watch.add(interval)
     cause = cause_of([watch])
     assert cause is not None
     assert ("saturated" in cause.text) is full
-    trust = read_report(path, Window(from_s=1.0)).trust
+    trust = read_report(path, Stretch(from_s=1.0)).trust
     assert ("saturated" in trust.verdict, "--processes 2" in trust.remedy) == (full, full)
 
 

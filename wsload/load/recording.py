@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from locust.runners import WorkerRunner
 
+from wsload.judge.run.standing import CUT_SHORT
 from wsload.load.locust.bridge import LISTENERS_TIMEOUT_S
 from wsload.load.locust.compat import wanted_users
 from wsload.load.locust.ending import end_run
@@ -19,7 +20,6 @@ from wsload.load.locust.sampler import Sampler
 from wsload.load.locust.statistics import StatisticsFeed, only_aggregates_are_wanted
 from wsload.load.locust.stragglers import Stragglers
 from wsload.load.locust.watchdog import Watchdog
-from wsload.load.run.run import CUT_SHORT
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.forgotten import Forgotten
 from wsload.load.users.websocket import WebSocketUser

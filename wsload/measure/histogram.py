@@ -82,6 +82,12 @@ class Histogram:
         places = (self._counts != 0).nonzero()[0]  # five times as fast as on the counts themselves
         return places, self._counts[places]
 
+    def slim(self) -> Histogram:
+        """A copy that keeps only the buckets that are not empty."""
+        twin = Histogram.at(*self.filled())
+        twin.overflow = self.overflow
+        return twin
+
     def reach(self, length: int) -> NDArray[np.int64]:
         """The counts, made to hold at least this many buckets."""
         counts = self.counts
@@ -115,9 +121,14 @@ class Histogram:
         self.overflow += other.overflow
 
     def subtract(self, part: Histogram) -> None:
-        """Takes away the counts of values that this one holds."""
-        self.reach(len(part.counts))[: len(part.counts)] -= part.counts
+        """Takes away values that this one holds."""
+        if part._few is not None:
+            places, counts = part._few
+            self.reach(int(places[-1]) + 1)[places] -= counts
+        else:
+            self.reach(len(part._counts))[: len(part._counts)] -= part._counts
         self.total -= part.total
+        self.overflow -= part.overflow
 
     def copy(self) -> Histogram:
         twin = Histogram()

@@ -84,7 +84,7 @@ def builds_table(found: Sequence[BuildLine]) -> Table:
             (
                 each.build,
                 when(each.runs[0].started_at)[:10],
-                f"{each.usable} of {len(each.runs)}",
+                f"{each.trusted} of {len(each.runs)}",
                 *(_ms(figures, metric) for metric in metrics for figures in (each.p50_ns, each.p99_ns)),
             )
             for each in found
@@ -128,7 +128,7 @@ def _build_data(build: BuildLine) -> dict[str, object]:
         "runs": [
             {
                 "when": when(run.started_at),
-                "usable": run.standing.usable,
+                "trusted": run.standing.trusted,
                 "standing": run.standing,
                 "p50": _in_ms(run.p50_ns),
                 "p99": _in_ms(run.p99_ns),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from wsload.measure.interval import Interval
 from wsload.results.reader import open_run
 from wsload.results.run import CheckState, RunInfo, RunWarning
 from wsload.results.trust import Standing, Trust
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 from wsload.words import counted
 
 
@@ -79,17 +80,17 @@ class RunReport:
         return (*warnings, *found)
 
 
-def read_report(path: Path, window: Window | None = None) -> RunReport:
+def read_report(path: Path, stretch: Stretch | None = None) -> RunReport:
     """The report of a run's directory, including one that was killed or is still going on.
 
-    ``window`` is another stretch than the one that the run was measured in: then it is judged anew, its checks too.
+    ``stretch`` is another part of the run than its own window: then it is judged anew, its checks too.
 
     What follows a damaged line is left out, and named among the problems. Raises `ResultsError` when run.json is
     missing or damaged, or was written by a newer wsload.
     """
     run = open_run(path.resolve())
     problems = [*run.problems]
-    info = run.info if window is None else replace(run.info, window=window)
+    info = replace(run.info, window=run.window(stretch))
     watch, builder = process_figures_of(run), SeriesBuilder()
 
     def drawn() -> Iterator[Interval]:
@@ -104,12 +105,10 @@ def read_report(path: Path, window: Window | None = None) -> RunReport:
         problems.append(f"{error}: what follows is left out")
     totals = watch.totals
     stored: Mapping[str, Any] = {}
-    try:
+    with suppress(ResultsError):  # which is among the problems
         stored = run.summary() or {}
-    except ResultsError as error:
-        problems.append(str(error))
     summary, series = summarize(totals, run.info.labels), builder.series()
-    if window is not None and info.trust is not None:
+    if stretch is not None and info.trust is not None:
         info = rejudged(info, watch)
     trust = info.trust or rejudge(info, watch).trust
     return RunReport(

@@ -64,12 +64,14 @@ def read(path: Path) -> Iterator[CountsLine]:
     """
     for number, data in enumerate(whole_lines(path, MAX_LINE_BYTES), start=1):
         try:
-            yield _parsed(orjson.loads(data))
+            yield parse(data)
         except ValueError as error:
             raise ResultsError(f"{path}, line {number}: not a line of counters ({error})") from error
 
 
-def _parsed(found: Any) -> CountsLine:
+def parse(data: bytes) -> CountsLine:
+    """One line, without its line break; raises `ValueError` for anything else."""
+    found = orjson.loads(data)
     if not isinstance(found, dict):
         raise ValueError("not an object")
     histograms = found.get("histograms")

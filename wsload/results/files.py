@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from wsload.errors import ResultsError, WsloadError
+from wsload.errors import ResultsError, UsageError
 
 MAX_JSON_BYTES: Final = 8 << 20
 """A longer JSON file in a results directory is refused."""
@@ -82,17 +82,33 @@ def replace_file(path: Path, data: bytes) -> None:
         raise
 
 
-def store(
-    path: Path, data: bytes, *, what: str = "", hint: str = "", error: type[WsloadError] = ResultsError
-) -> None:
-    """Writes the file as `replace_file` does; raises ``error`` in one line when it can't be written.
+def store(path: Path, data: bytes, *, what: str = "") -> None:
+    """Writes the file as `replace_file` does; raises `ResultsError` in one line when it can't be written.
 
     ``what`` says what can't be, by default the path with a colon.
     """
     try:
         replace_file(path, data)
     except OSError as problem:
-        raise error(f"{what or f'{path}:'} can't be written ({problem.strerror}){hint}") from problem
+        raise ResultsError(_unwritten(what or f"{path}:", problem)) from problem
+
+
+def put_out(path: Path, data: bytes, *, what: str = "", hint: str = "") -> None:
+    """Writes a file that the user named, as `store` does, but raises `UsageError`.
+
+    A link stays one: the file is written where it leads. A device or pipe is written to, not replaced.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            replace_file(Path(os.path.realpath(path)), data)
+    except OSError as problem:
+        raise UsageError(_unwritten(what or f"{path}:", problem) + hint) from problem
+
+
+def _unwritten(what: str, problem: OSError) -> str:
+    return f"{what} can't be written ({problem.strerror})"
 
 
 def new_directory(parent: Path, name: str) -> Path:

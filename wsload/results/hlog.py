@@ -138,6 +138,18 @@ def _parsed(text: str, base_ms: int, default: str) -> LogLine:
     )
 
 
+def times_ms(data: bytes) -> tuple[int, int] | None:
+    """The start, relative to the base time, and length of a line of the log; None for a header or comment.
+
+    Raises `ValueError` for anything else.
+    """
+    text = data.decode("ascii").rstrip("\r")
+    if not text or text.startswith(("#", '"')):
+        return None
+    found = _parsed(text, 0, UNTAGGED)
+    return found.start_ms, found.length_ms
+
+
 @lru_cache(1024)  # a few names in thousands of lines
 def _unquoted(tag: str) -> str:
     return unquote(tag, errors="strict")

@@ -9,15 +9,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from wsload.errors import ResultsError
+from wsload.errors import ResultsError, UsageError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import MESSAGE, Kind, split
 from wsload.results import counters, hlog
+from wsload.results.ending import ends_differ
 from wsload.results.files import read_json_file
 from wsload.results.run import RunInfo, load
-from wsload.results.window import Window
+from wsload.results.window import Stretch, Window
 from wsload.results.writer import COUNTS, HISTOGRAMS, RUN, SUMMARY, UNWRITTEN
+from wsload.words import clock
 
 _NAME: Final = re.compile(r"\d{8}T\d{6}Z-")
 """How the name of a run's directory begins."""
@@ -44,13 +46,25 @@ class StoredRun:
         found = _joined(lines, counts)
         return found if self.info.schema >= NAMED else map(_with_name, found)
 
-    def measured(self, window: Window | None = None) -> Iterator[Interval]:
-        """The intervals in a window, by default the run's own; raises `ResultsError` like `intervals`."""
-        return (window or self.info.window).of(self.intervals(), self.info.started_at)
+    def window(self, stretch: Stretch | None = None) -> Window:
+        """The window that is asked for, by default the run's own. Raises `UsageError` if it ends before it starts."""
+        if stretch is None:
+            return self.info.window
+        found = stretch.of(self.info.window)
+        if found.to_s is not None and found.to_s <= found.from_s:
+            raise UsageError(
+                f"{self.path.name} was measured from {clock(found.from_s)} on, and --to {clock(found.to_s)} lies "
+                "before that: add --from"
+            )
+        return found
 
-    def totals(self, window: Window | None = None) -> Totals:
-        """The sum over a window, by default the run's own; raises `ResultsError` like `intervals`."""
-        return Totals.of(self.measured(window))
+    def measured(self, stretch: Stretch | None = None) -> Iterator[Interval]:
+        """The intervals in a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""
+        return self.window(stretch).of(self.intervals(), self.info.started_at)
+
+    def totals(self, stretch: Stretch | None = None) -> Totals:
+        """The sum over a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""
+        return Totals.of(self.measured(stretch))
 
     def summary(self) -> dict[str, Any] | None:
         """summary.json, or None if there is none.
@@ -97,12 +111,34 @@ def _is_run(path: Path) -> bool:
 def _problems(path: Path, info: RunInfo) -> Iterator[str]:
     if info.ended_at is None:
         yield f"{RUN}: the run has not ended: it is still in progress, or was killed"
-    yield from (warning.text for warning in info.warnings if warning.name == UNWRITTEN)
-    for name in (HISTOGRAMS, COUNTS, SUMMARY):
-        if not (path / name).is_file():
-            yield f"{name} is missing"
-        elif hlog.is_cut(path / name):
-            yield f"{name}: the last line is cut off and was ignored"
+    unwritten = [warning.text for warning in info.warnings if warning.name == UNWRITTEN]
+    yield from unwritten
+    measured = info.trust is not None and info.trust.standing.usable
+    damaged = [
+        problem
+        for name, filled in ((HISTOGRAMS, True), (COUNTS, measured))
+        if (problem := _damage(path / name, filled=filled))
+    ]
+    yield from damaged
+    whole = info.ended_at is not None and not unwritten and not damaged
+    if whole and ends_differ(path / HISTOGRAMS, path / COUNTS, started_at=info.started_at):
+        yield f"{HISTOGRAMS} and {COUNTS} don't end with the same interval: one of them lacks its end"
+    if not (path / SUMMARY).is_file():
+        yield f"{SUMMARY} is missing"
+    else:
+        try:
+            _loaded(path / SUMMARY)
+        except ResultsError as error:
+            yield str(error)
+
+
+def _damage(log: Path, *, filled: bool) -> str:
+    """What can be seen of a log without reading it, in one sentence; ``filled`` says that it can't be empty."""
+    if not log.is_file():
+        return f"{log.name} is missing"
+    if hlog.is_cut(log):
+        return f"{log.name}: the last line is cut off and was ignored"
+    return f"{log.name} is empty" if filled and not log.stat().st_size else ""
 
 
 def _loaded(path: Path) -> dict[str, Any]:

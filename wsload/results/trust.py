@@ -40,8 +40,13 @@ class Standing(StrEnum):
 
     @property
     def usable(self) -> bool:
-        """Whether at least some figures can be trusted."""
-        return self in (Standing.TRUSTED, Standing.PARTLY, Standing.FEW)
+        """Whether the run's figures may be judged: nothing says that they are wrong, but they may be too few."""
+        return self.trusted or self is Standing.FEW
+
+    @property
+    def trusted(self) -> bool:
+        """Whether at least some figures are trusted."""
+        return self in (Standing.TRUSTED, Standing.PARTLY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

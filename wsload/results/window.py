@@ -58,3 +58,17 @@ class Window:
 
 
 WHOLE: Final = Window()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The part of a run that a user asks for, in seconds since its start."""
+
+    from_s: float | None = None
+    """None for where the run's own window starts."""
+    to_s: float | None = None
+    """None for the run's end."""
+
+    def of(self, own: Window) -> Window:
+        """The window that it is of a run whose own window is this one."""
+        return Window(from_s=own.from_s if self.from_s is None else self.from_s, to_s=self.to_s)

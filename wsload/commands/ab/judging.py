@@ -15,7 +15,7 @@ from wsload.judge.compare.sequential import CLEAR, judged, look
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.comparison import ComparisonReport, make_report
 from wsload.report.comparison.runs import ComparedRun, read_runs
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 from wsload.words import percent
 
 CROWDED: Final = 0.8
@@ -28,15 +28,15 @@ def report_of(
     *,
     gate: Gate | None = None,
     force: bool = False,
-    window: Window | None = None,
+    stretch: Stretch | None = None,
 ) -> ComparisonReport:
-    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's, ``window`` the runs'.
+    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's, ``stretch`` the runs' windows.
 
     Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
     """
     plan = experiment.plan
     baseline, candidate = (_paths(path, experiment, side) for side in Side)
-    calibration = _calibration(path, experiment, force=force, window=window)
+    calibration = _calibration(path, experiment, force=force, stretch=stretch)
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
         early = experiment.ended is StopReason.EARLY
@@ -51,7 +51,7 @@ def report_of(
         judge=judge,
         names=(plan.a.name, plan.b.name),
         stages=_stages(path, experiment),
-        window=window,
+        stretch=stretch,
     )
     more = [
         f"run {outcome.slot} ({outcome.run}) was repeated: {reason}"
@@ -103,13 +103,13 @@ def _paths(path: Path, experiment: Experiment, wanted: Side) -> list[Path]:
 
 
 def _calibration(
-    path: Path, experiment: Experiment, *, force: bool = False, window: Window | None = None
+    path: Path, experiment: Experiment, *, force: bool = False, stretch: Stretch | None = None
 ) -> list[RunFigures]:
     """The figures of the runs of A on both sides."""
     pairs = [each for each in experiment.calibrated if each.valid or force]
     place = path / CALIBRATION
     a, b = [place / each.a for each in pairs], [place / each.b for each in pairs]
-    return [run.figures for run in read_runs(a, b, force=force, window=window)]
+    return [run.figures for run in read_runs(a, b, force=force, stretch=stretch)]
 
 
 def _stages(path: Path, experiment: Experiment) -> dict[Path, int]:

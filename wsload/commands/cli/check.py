@@ -11,7 +11,7 @@ import typer
 
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, WHICH_RUN, Results, find_run
-from wsload.commands.cli.window import From, To, window_of
+from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
 
@@ -54,7 +54,7 @@ def check(
     from wsload.judge.run.checks import evaluate
     from wsload.judge.run.grammar import parse_check
     from wsload.judge.run.rejudge import process_figures_of, rechecked, rejudged
-    from wsload.judge.run.standing import standing, verdict_of
+    from wsload.judge.run.standing import cut_short, standing, verdict_of
     from wsload.judge.run.trust import TOLERANCE_NS
     from wsload.report.terminal import CHECKS
     from wsload.results.reader import open_run
@@ -73,11 +73,11 @@ def check(
     known = stored.info.labels
     if not checks and not stored.info.checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
-    info, window, watch = stored.info, window_of(from_, to), process_figures_of(stored)
-    for interval in stored.measured(window):
+    info, stretch, watch = stored.info, stretch_of(from_, to), process_figures_of(stored)
+    for interval in stored.measured(stretch):
         watch.add(interval)
-    if window is not None and info.trust is not None:
-        info = rejudged(replace(info, window=window), watch)
+    if stretch is not None and info.trust is not None:
+        info = rejudged(replace(info, window=stored.window(stretch)), watch)
     totals, trust = watch.totals, info.trust
     tolerance_ns = None if allow_invalid else trust.tolerance_ns if trust is not None else TOLERANCE_NS
     if checks:
@@ -96,7 +96,7 @@ def check(
         say(f"wsload check: {stored.path.name}: {why}")
         if found in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
-        if not allow_invalid:
+        if not allow_invalid or cut_short(info.warnings):
             return ExitCode.UNTRUSTED
     states = {outcome.state for outcome in outcomes}
     if CheckState.FAILED in states:

@@ -20,7 +20,7 @@ from wsload.commands.cli.gate import (
 from wsload.commands.cli.output import add_to_job_summary, say, write, write_text
 from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
-from wsload.commands.cli.window import From, To, window_of
+from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def compare(
             scatter=scatter,
         )
 
-    asked, window = gate(Gate()), window_of(from_, to)
+    asked, stretch = gate(Gate()), stretch_of(from_, to)
     words = runs or []
     ways = [bool(words), bool(a or b), bool(baseline or candidate)]
     if sum(ways) != 1:
@@ -145,7 +145,7 @@ def compare(
                 "experiment"
             )
         experiment = load(path)
-        report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force, window=window)
+        report = report_of(path, experiment, gate=gate(experiment.plan.gate), force=force, stretch=stretch)
     else:
         from wsload.report.comparison.comparison import make_report
 
@@ -155,7 +155,7 @@ def compare(
             sides = matching("--a", a, results), matching("--b", b, results)
         else:
             sides = selected("--baseline", baseline, results), selected("--candidate", candidate, results)
-        report = make_report(*sides, gate=asked, force=force, window=window)
+        report = make_report(*sides, gate=asked, force=force, stretch=stretch)
     tell(report, html=html, format_=format_)
     return report.comparison.exit_code
 

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
-from wsload.commands.cli.window import From, To, window_of
+from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 from wsload.measure.names import for_people, in_order, leading
 from wsload.report.hgrm import distribution
-from wsload.results.files import store
+from wsload.results.files import put_out
 from wsload.results.reader import open_run
 from wsload.words import printable
 
@@ -56,7 +56,7 @@ def export(
     """Write one metric's percentile distribution, in ms, for HdrHistogram's plotters or a spreadsheet."""
     path = find_run(run, results)
     stored = open_run(path)
-    totals = stored.totals(window_of(from_, to))
+    totals = stored.totals(stretch_of(from_, to))
     histograms = totals.histograms
     counts = {name: histogram.total for name, histogram in histograms.items()}
     metric = metric or leading(counts, totals.names) or "message"
@@ -67,4 +67,4 @@ def export(
     if output is None:
         sys.stdout.write(text)
         return
-    store(output, text.encode(), what=f"--output {str(output)!r}:", error=UsageError)
+    put_out(output, text.encode(), what=f"--output {str(output)!r}:")

@@ -15,12 +15,12 @@ import typer
 
 from wsload.commands.cli.output import add_to_job_summary
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
-from wsload.commands.cli.window import From, To, window_of
+from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
     from wsload.report.run_report import RunReport
-    from wsload.results.window import Window
+    from wsload.results.window import Stretch
 
 
 class Format(StrEnum):
@@ -65,13 +65,13 @@ def report(
     If GITHUB_STEP_SUMMARY is set, Markdown is also appended to the file that it names.
     """
     if history:
-        _history(run, format_, output, results, window_of(from_, to))
+        _history(run, format_, output, results, stretch_of(from_, to))
         return
     from wsload.report.html import REPORT
     from wsload.report.run_report import read_report
 
     path = find_run(run, results)
-    found = read_report(path, window_of(from_, to))
+    found = read_report(path, stretch_of(from_, to))
     if format_ is Format.TERMINAL and output is None:
         _show(found, sys.stdout)
         return
@@ -85,14 +85,14 @@ def report(
 
 def _put(data: bytes, output: Path | None, *, told: bool) -> None:
     """Writes to the file, or to standard output; ``told`` prints the file's name."""
-    from wsload.results.files import store
+    from wsload.results.files import put_out
 
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
-    store(output, data, hint="; name a file with --output", error=UsageError)
-    if told:
+    put_out(output, data, hint="; name a file with --output")
+    if told and output.is_file():
         print(output)
 
 
@@ -133,7 +133,7 @@ def _show(found: RunReport, stream: IO[str]) -> None:
 
 
 def _history(
-    run: str | None, format_: Format, output: Path | None, results: Path, window: Window | None
+    run: str | None, format_: Format, output: Path | None, results: Path, stretch: Stretch | None
 ) -> None:
     from wsload.commands.cli.runs import read_lines
     from wsload.report.history import HISTORY, history_page
@@ -141,7 +141,7 @@ def _history(
 
     if run is not None or format_ is not Format.HTML:
         raise UsageError("--history is one page of all runs: it takes no RUN and no other --format")
-    lines, problems = read_lines(results, window)
+    lines, problems = read_lines(results, stretch)
     if not lines:
         raise UsageError(f"there are no runs in {results}: name another directory with --results")
     page = output or results / HISTORY

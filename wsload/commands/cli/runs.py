@@ -13,7 +13,7 @@ from wsload.errors import ResultsError, UsageError
 
 if TYPE_CHECKING:
     from wsload.judge.run.history import RunLine
-    from wsload.results.window import Window
+    from wsload.results.window import Stretch
 
 LATEST: Final = "latest"
 
@@ -76,10 +76,10 @@ def runs_of(word: str, results: Path) -> list[Path]:
     return labelled
 
 
-def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLine], list[str]]:
+def read_lines(results: Path, stretch: Stretch | None = None) -> tuple[list[RunLine], list[str]]:
     """A line for each run in the directory, oldest first, and the problems of those that can't be read.
 
-    A run without a summary, such as a killed one, is added up from its logs; so are all for another window.
+    A run without a summary, such as a killed one, is added up from its logs; so are all for another stretch.
     Raises `ResultsError` when the directory can't be read.
     """
     from wsload.judge.figures.summary import summarize
@@ -91,10 +91,10 @@ def read_lines(results: Path, window: Window | None = None) -> tuple[list[RunLin
     for path in find_runs(results) if results.is_dir() else ():
         try:
             run = open_run(path)
-            info, summary = run.info, run.summary() if window is None else None
+            info, summary = run.info, run.summary() if stretch is None else None
             if summary is None:
                 watch = process_figures_of(run)
-                for interval in run.measured(window):
+                for interval in run.measured(stretch):
                     watch.add(interval)
                 summary = summarize(watch.totals).to_json()
                 if info.trust is not None:

@@ -10,14 +10,14 @@ from wsload.commands.cli.gate import duration_s
 from wsload.errors import UsageError
 
 if TYPE_CHECKING:
-    from wsload.results.window import Window
+    from wsload.results.window import Stretch
 
 From = Annotated[
     str | None,
     typer.Option(
         "--from",
         metavar="TIME",
-        help="Measure from this long after the start, such as 10s. Default: the run's own window.",
+        help="Measure from this long after the start, such as 10s. Default: the start of the run's own window.",
         show_default=False,
     ),
 ]
@@ -32,14 +32,14 @@ To = Annotated[
 ]
 
 
-def window_of(begin: str | None, end: str | None) -> Window | None:
-    """The window that the options ask for; None for neither. Raises `UsageError`."""
-    from wsload.results.window import Window
+def stretch_of(begin: str | None, end: str | None) -> Stretch | None:
+    """The part of a run that the options ask for; None for neither. Raises `UsageError`."""
+    from wsload.results.window import Stretch
 
     if begin is None and end is None:
         return None
-    from_s = duration_s("--from", begin) if begin is not None else 0.0
+    from_s = duration_s("--from", begin) if begin is not None else None
     to_s = duration_s("--to", end) if end is not None else None
-    if to_s is not None and to_s <= from_s:
+    if to_s is not None and to_s <= (from_s or 0.0):
         raise UsageError(f"--to {end!r}: it must lie after --from")
-    return Window(from_s=from_s, to_s=to_s)
+    return Stretch(from_s=from_s, to_s=to_s)

@@ -10,16 +10,18 @@ without samples, or that can't be trusted, never end a run.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.errors import UsageError
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import Check, parse_check
-from wsload.judge.run.trust import TOLERANCE_NS
-from wsload.measure.interval import Interval, Totals
-from wsload.measure.names import Kind, split
+from wsload.judge.run.shares import sizes_of
+from wsload.judge.run.sliding import RunningSum
+from wsload.judge.run.trust import BEATS, TOLERANCE_NS
+from wsload.measure.earlier import Earlier
+from wsload.measure.interval import Interval
+from wsload.measure.names import FAILED, LATENESS, LOST, split
 from wsload.results.run import CheckOutcome, CheckState
 from wsload.results.window import BORDER_S
 from wsload.words import clock, duration_ns, span
@@ -64,55 +66,69 @@ def parse_condition(text: str) -> Condition:
 
 
 class AbortMonitor:
-    """Watches a run for one condition, an interval at a time."""
+    """Watches a run for one condition, an interval at a time; the cost is the same however long its time is."""
 
     def __init__(self, condition: Condition, tolerance_ns: float | None = TOLERANCE_NS) -> None:
         """``tolerance_ns`` as in `wsload.judge.run.checks.evaluate`."""
         self.condition = condition
         self._tolerance_ns = tolerance_ns
-        self._name = split(condition.wanted.name)[0]
-        self._names: dict[str, Kind] = {}
+        name, (own, part) = condition.wanted.name, split(condition.wanted.name)
+        self._metrics = {name, *(name + suffix for suffix in LATENESS), own, own + LOST, own + FAILED}
+        """Those that the check reads."""
+        if condition.wanted.statistic not in ("", "count", "rate"):
+            self._metrics.add(BEATS)  # by which times are judged that a user class recorded itself
+        self._of_all = condition.wanted.unit == "%" and not part
+        """Whether it is a share of all requests, or of everything tried."""
+        self._earlier = Earlier()
         self._began_s = math.inf
         """When the first interval began."""
-        self._latest: list[Interval] = []
-        """Those of the condition's time, up to now."""
+        self._end_s = -math.inf
+        """When the latest ended."""
+        self._whole, self._first, self._second = RunningSum(), RunningSum(), RunningSum()
+        """The condition's time up to now, and its halves."""
 
     def add(self, interval: Interval) -> CheckOutcome | None:
         """Takes the next interval; returns the failed check if the condition is met.
 
         Usually it is a second's, but a second may come in parts, when a worker's share of it came late.
         """
-        self._names |= interval.names
-        kept = {key: found for key, found in interval.histograms.items() if split(key)[0] == self._name}
-        self._latest.append(replace(interval, histograms=kept, names=self._names))
+        self._earlier.add(interval)
         self._began_s = min(self._began_s, interval.start_s)
-        end_s = max(each.start_s + each.length_s for each in self._latest)
-        from_s = end_s - self.condition.for_s
+        self._end_s = max(self._end_s, interval.start_s + interval.length_s)
+        from_s = self._end_s - self.condition.for_s
+        kept = self._kept(interval)
+        self._whole.add(kept)
+        self._whole.take(from_s)
+        self._second.add(kept)
+        for each in self._second.take(from_s + self.condition.for_s // 2):
+            self._first.add(each)
+        self._first.take(from_s)
         if from_s < self._began_s - BORDER_S:
             return None
-        self._latest = [each for each in self._latest if _middle_s(each) > from_s]
-        whole = self._outcome(self._latest)
-        if not self._met(whole):
-            return None
-        if self.condition.for_s >= _HALVED_S:
-            middle_s = from_s + self.condition.for_s // 2
-            first = [each for each in self._latest if _middle_s(each) <= middle_s]
-            second = [each for each in self._latest if _middle_s(each) > middle_s]
-            if not (self._met(self._outcome(first)) and self._met(self._outcome(second))):
-                return None
-        return whole
+        outcome = self._outcome(self._whole)
+        halves = (self._first, self._second) if self.condition.for_s >= _HALVED_S else ()
+        met = self._met(outcome) and all(self._met(self._outcome(half)) for half in halves)
+        return outcome if met else None
 
-    def _outcome(self, intervals: Iterable[Interval]) -> CheckOutcome:
-        return evaluate(self.condition.wanted, Totals.of(intervals), tolerance_ns=self._tolerance_ns)
+    def _kept(self, interval: Interval) -> Interval:
+        """What the condition needs of an interval, small enough to be kept for an hour."""
+        found = interval.histograms
+        histograms = sizes_of(found) if self._of_all else {}
+        histograms |= {metric: found[metric].slim() for metric in self._metrics & found.keys()}
+        return Interval(
+            start_s=interval.start_s,
+            length_s=interval.length_s,
+            histograms=histograms,
+            counters=interval.counters,
+            failures=interval.failures,
+        )
+
+    def _outcome(self, summed: RunningSum) -> CheckOutcome:
+        return evaluate(self.condition.wanted, summed.totals(self._earlier), tolerance_ns=self._tolerance_ns)
 
     @staticmethod
     def _met(outcome: CheckOutcome) -> bool:
         return outcome.state is CheckState.FAILED and outcome.got != "no samples"
-
-
-def _middle_s(interval: Interval) -> float:
-    """The middle of an interval, by which it belongs to one of two times that share a border."""
-    return interval.start_s + interval.length_s / 2
 
 
 def is_abort(outcome: CheckOutcome) -> bool:

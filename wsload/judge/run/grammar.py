@@ -48,7 +48,7 @@ TIMES: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_
 UNITS: Final = {**TIMES, "%": 1, "/s": 1, "": 1}
 OF_REQUESTS: Final = ("lost", "timeouts", "late", "duplicates", "out_of_order", "refused")
 """Counters whose rates may be shares of all requests."""
-_SHARES: Final = (FAILURES, "open_failures", "login_failures", *OF_REQUESTS, "unsent", TIMED)
+SHARES: Final = (FAILURES, "open_failures", "login_failures", *OF_REQUESTS, "unsent", TIMED)
 _STATISTIC: Final = re.compile(r"p\d{1,2}(\.\d{1,6})?|min|mean|max|count|rate")
 _SUBJECT: Final = re.compile(rf"(?P<name>.+)\.(?P<statistic>{_STATISTIC.pattern})")
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
@@ -133,7 +133,7 @@ class _Subject:
         if self.statistic == "rate":
             if self.name == TIMED:
                 return ("%",)
-            share = self.name in _SHARES or split(self.name)[1] in (LOST, FAILED)
+            share = self.name in SHARES or split(self.name)[1] in (LOST, FAILED)
             return ("/s", "%") if share else ("/s",)
         if self.statistic == "count" or (not self.statistic and self.name != TIMED):
             return ("",)

@@ -48,10 +48,10 @@ class BuildLine:
     build: str
     runs: tuple[RunLine, ...]
     """In the order in which they were made."""
-    usable: int
+    trusted: int
     """How many of them have trusted figures."""
     p50_ns: Mapping[str, float]
-    """Medians by metric; absent if no usable run has it."""
+    """Medians by metric; absent if no trusted run has it."""
     p99_ns: Mapping[str, float]
 
 
@@ -86,13 +86,13 @@ def builds(lines: Iterable[RunLine]) -> tuple[BuildLine, ...]:
 
 
 def _build(build: str, runs: list[RunLine]) -> BuildLine:
-    usable = [run for run in runs if run.standing.usable]
+    trusted = [run for run in runs if run.standing.trusted]
     return BuildLine(
         build=build,
         runs=tuple(runs),
-        usable=len(usable),
-        p50_ns=_medians([run.p50_ns for run in usable]),
-        p99_ns=_medians([run.p99_ns for run in usable]),
+        trusted=len(trusted),
+        p50_ns=_medians([run.p50_ns for run in trusted]),
+        p99_ns=_medians([run.p99_ns for run in trusted]),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED
+from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, FAILING, OWN, PARTS, SERVICE, Kind, Labels, split
+from wsload.measure.names import FAILED, FAILING, FREE, OWN, PARTS, SERVICE, Kind, Labels, split
 
 
 def numbers_of(name: str, totals: Totals, known: Labels) -> dict[str, int]:
@@ -37,6 +40,17 @@ def whole(name: str, totals: Totals, known: Labels) -> float:
         _total(totals, each) + _total(totals, each + FAILED) for each in requests
     )
     return of_requests if name in OF_REQUESTS else of_requests + count["unsent"]
+
+
+def sizes_of(histograms: Mapping[str, Histogram]) -> dict[str, Histogram]:
+    """All that `whole` needs of histograms, which is how many values they have: those values, in no bucket."""
+    found = {}
+    for metric, histogram in histograms.items():
+        name, part = split(metric)
+        if part in ("", FAILED) and name not in OWN - FREE:
+            found[metric] = Histogram()
+            found[metric].overflow = histogram.total + histogram.overflow
+    return found
 
 
 def _total(totals: Totals, metric: str) -> int:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from wsload.results.run import RunInfo
+from wsload.results.run import RunInfo, RunWarning
 from wsload.results.trust import Standing
+
+CUT_SHORT: Final = "cut-short"
+"""The name of the warning that users did not stop and were dropped."""
+
+
+def cut_short(warnings: Iterable[RunWarning]) -> bool:
+    """Whether a run with these warnings was cut short. Its figures are never trusted, nor judged by any option."""
+    return any(warning.name == CUT_SHORT for warning in warnings)
 
 
 def standing(info: RunInfo, problems: Sequence[str]) -> Standing:

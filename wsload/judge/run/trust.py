@@ -61,6 +61,8 @@ CHANCE: Final = 0.01
 """How likely it may be that any of a user class's own values was late."""
 ANY_TASK: Final = "task"
 """The name of a `TOO_LATE` failure if no request's name was known yet."""
+BEATS: Final = "loop_lag"
+"""The metric of the heartbeat."""
 UNPAIRED: Final = ".unpaired"
 OVERLAPPED: Final = ".overlapped"
 TO_PROVE: Final = (
@@ -158,7 +160,7 @@ def _rule(metric: str, totals: Totals, tolerance_ns: float) -> Callable[[float],
     if doubt_of(metric, totals):
         return lambda _: False
     if totals.names.get(metric) is Kind.VALUE:
-        return partial(_seldom_late, histogram, totals.histograms.get("loop_lag"), tolerance_ns)
+        return partial(_seldom_late, histogram, totals.histograms.get(BEATS), tolerance_ns)
     return partial(Bounds.of(metric, totals).close, tolerance_ns=tolerance_ns)
 
 

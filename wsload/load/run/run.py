@@ -20,6 +20,7 @@ from wsload.judge.run.abort import AbortMonitor, aborted
 from wsload.judge.run.checks import evaluate
 from wsload.judge.run.live import LiveView, Point
 from wsload.judge.run.processes import ProcessFigures
+from wsload.judge.run.standing import cut_short
 from wsload.judge.run.verdict import Judgement, judge
 from wsload.load.options.settings import Settings
 from wsload.load.run.measured import Measured
@@ -39,8 +40,6 @@ logger = logging.getLogger("wsload")
 
 ARRIVAL_S: Final = 1.0
 """The last user arrives within this time after Locust has started it."""
-CUT_SHORT: Final = "cut-short"
-"""The name of the warning that users did not stop and were dropped. Such a run is never trusted, by any option."""
 
 
 class RunListener(Protocol):
@@ -267,8 +266,8 @@ class Run:
         standing, states = self.trust.standing, {check.state for check in self.checks}
         if standing in (Standing.NOTHING, Standing.FAILED):
             return ExitCode.NOTHING_MEASURED
-        cut_short = any(warning.name == CUT_SHORT for warning in self.judgement.warnings)
-        if cut_short or (standing is Standing.UNTRUSTED and not self.allow_invalid):
+        untrusted = standing is Standing.UNTRUSTED and not self.allow_invalid
+        if untrusted or cut_short(self.judgement.warnings):
             return ExitCode.UNTRUSTED
         if CheckState.FAILED in states:
             return ExitCode.FAILED

@@ -102,8 +102,8 @@ def _families(run: Run) -> Iterator[Any]:
     info, totals = run.writer.info, run.writer.totals
     about = {"run": run.writer.path.name, "build": info.build, "target": info.target}
     yield InfoMetricFamily("wsload_run", "The run that these metrics describe.", value=about)
-    usable = run.trust.standing.usable
-    yield GaugeMetricFamily("wsload_run_trusted", "1 if the figures can be trusted, else 0.", value=usable)
+    trusted = run.trust.standing.trusted
+    yield GaugeMetricFamily("wsload_run_trusted", "1 if the figures can be trusted, else 0.", value=trusted)
     for metric in filter(OWN.__contains__, metrics()):
         yield _histograms(metric, labels().meaning(metric), {(): totals.histograms.get(metric)})
     for (named, suffix), found in _named(totals).items():

@@ -54,15 +54,15 @@
     ctx.restore();
   }
 
-  function points(statistic, usable) {
+  function points(statistic, trusted) {
     const name = COLOURS[statistic];
-    const [label, kind] = usable ? [statistic, ""] : [`${statistic}, not trusted`, "-hollow"];
-    return dots(label, name, figure, kind, { size: 7, width: 1.5, fill: stroke(usable ? name : "ground") });
+    const [label, kind] = trusted ? [statistic, ""] : [`${statistic}, not trusted`, "-hollow"];
+    return dots(label, name, figure, kind, { size: 7, width: 1.5, fill: stroke(trusted ? name : "ground") });
   }
-  const column = (statistic, usable) => runs.map((run) => (run.usable === usable ? run[statistic][metric] || null : null));
+  const column = (statistic, trusted) => runs.map((run) => (run.trusted === trusted ? run[statistic][metric] || null : null));
 
   function history() {
-    const doubtful = runs.some((run) => !run.usable);
+    const doubtful = runs.some((run) => !run.trusted);
     const series = [points("p50", true), points("p99", true)];
     const columns = [column("p50", true), column("p99", true)];
     if (doubtful) {

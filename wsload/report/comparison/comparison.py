@@ -17,7 +17,7 @@ from wsload.judge.compare.selection import metrics_of, quantiles
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
 from wsload.report.warnings import told_once
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 from wsload.words import build_name, listed, printable, rate
 
 RATES_APART: Final = 0.05
@@ -68,12 +68,12 @@ def make_report(
     judge: Judge | None = None,
     names: tuple[str, str] | None = None,
     stages: Mapping[Path, int] | None = None,
-    window: Window | None = None,
+    stretch: Stretch | None = None,
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
     ``mixed`` turns different conditions, and statistics that no run has, into warnings; ``force`` does the former, and
-    also uses runs that are not valid; ``window`` is another stretch than the runs' own.
+    also uses runs that are not valid; ``stretch`` is another part of each run than its own window.
 
     Raises `UsageError` for sides without runs, runs made under different conditions and statistics that no run has;
     `ResultsError` for runs that can't be read.
@@ -81,7 +81,7 @@ def make_report(
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
             raise UsageError(f"side {letter} has no runs")
-    runs = read_runs(baseline, candidate, force=force, stages=stages, window=window)
+    runs = read_runs(baseline, candidate, force=force, stages=stages, stretch=stretch)
     figures = [run.figures for run in runs]
     differences = differing_conditions(figures)
     if differences and not (force or mixed):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from wsload.errors import UsageError
 from wsload.judge.compare.curve import CurvePoint
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.selection import PERCENTILES
@@ -21,7 +20,7 @@ from wsload.report.comparison.tables import (
 )
 from wsload.report.drawn import in_ms, short
 from wsload.report.page import page
-from wsload.results.files import store
+from wsload.results.files import put_out
 from wsload.words import when
 
 DIGITS: Final = 5
@@ -30,7 +29,7 @@ DIGITS: Final = 5
 
 def write_page(report: ComparisonReport, path: Path) -> None:
     """Writes the page; raises `UsageError` if it can't be written."""
-    store(path, render(report), what=f"--html {str(path)!r}:", error=UsageError)
+    put_out(path, render(report), what=f"--html {str(path)!r}:")
 
 
 def render(report: ComparisonReport) -> bytes:

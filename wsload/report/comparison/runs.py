@@ -21,7 +21,7 @@ from wsload.report.conditions import shown
 from wsload.results.reader import StoredRun, open_run
 from wsload.results.run import RunInfo
 from wsload.results.server_figures import ServerFigures, read_server
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 from wsload.words import counted, size
 
 NOT_GIVEN: Final = "not given"
@@ -87,20 +87,20 @@ def read_runs(
     *,
     force: bool = False,
     stages: Mapping[Path, int] | None = None,
-    window: Window | None = None,
+    stretch: Stretch | None = None,
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
     A run of which nothing is trusted, that has no end or is damaged has a ``doubt`` and is not used; with ``force`` it
     is used as far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of
-    an experiment; ``window`` is another stretch than the runs' own, for which they are judged anew.
+    an experiment; ``stretch`` is another part of each run than its own window: then it is judged anew.
 
     Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
     found = [
-        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0), window=window)
+        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0), stretch=stretch)
         for (path, side), name in zip(sides.items(), names, strict=True)
     ]
     conditions = conditions_of([(run.info, run.summary) for run in found])
@@ -122,13 +122,13 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _read(
-    run: StoredRun, name: str, side: Side, *, force: bool, stage: int, window: Window | None
+    run: StoredRun, name: str, side: Side, *, force: bool, stage: int, stretch: Stretch | None
 ) -> ComparedRun:
     watch, info, server, damage = process_figures_of(run), run.info, None, ""
     length_s = info.options.get("run_time")  # the same for both sides of a pair
     by_second = BySecond(length_s if isinstance(length_s, int | float) else 0.0)
     try:
-        for interval in run.measured(window):
+        for interval in run.measured(stretch):
             watch.add(interval)
             if info.partner:
                 by_second.add(interval)
@@ -138,8 +138,8 @@ def _read(
             raise
         damage = f"damaged: {error}"
     totals = watch.totals
-    if window is not None and info.trust is not None:
-        info = replace(info, window=window)
+    if stretch is not None and info.trust is not None:
+        info = replace(info, window=run.window(stretch))
         info = replace(info, trust=rejudge(info, watch).trust)
     doubt = unusable(info, run.problems) or damage
     return ComparedRun(
