@@ -30,7 +30,9 @@ def report_of(
     force: bool = False,
     window: Window | None = None,
 ) -> ComparisonReport:
-    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's, ``window`` the runs'.
+    """The comparison of an experiment; ``gate`` replaces the plan's, ``window`` the runs'.
+
+    One that has not ended shows at most that B is slower or fails more (`Comparison.so_far`).
 
     Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
     """
@@ -40,7 +42,8 @@ def report_of(
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
         early = experiment.ended is StopReason.EARLY
-        return judged(runs, plan.looks, gate or plan.gate, calibration=calibration, early=early)
+        found = judged(runs, plan.looks, gate or plan.gate, calibration=calibration, early=early)
+        return found if experiment.ended else found.so_far()
 
     report = make_report(
         baseline,
