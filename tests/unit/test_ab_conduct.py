@@ -722,6 +722,23 @@ def test_what_was_shown_before_attempts_were_all_not_valid_is_said(
     assert load(tmp_path).valid_pairs == 4
 
 
+@pytest.mark.parametrize(("judged", "advised"), [(("message",), True), (("message", "message.p99.9"), False)])
+def test_more_pairs_are_advised_only_where_they_can_settle_it(
+    plan: ExperimentPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    judged: tuple[str, ...],
+    advised: bool,
+) -> None:
+    """No number of pairs gives a run the 10,000 values that a p99.9 takes."""
+    monkeypatch.setattr(Conductor.__init__, "__kwdefaults__", {"load": Loader()})
+    gate = Gate(judged=judged, same_within=0.03, shift_ns=0)
+    experiment = Experiment(plan=replace(plan, pairs=2, gate=gate), created_at=1732278960.0)
+    assert conduct_and_tell(tmp_path, experiment, format_=Format.TERMINAL) == ExitCode.INCONCLUSIVE
+    assert ("More pairs may settle it" in capsys.readouterr().err) == advised
+
+
 def test_one_that_is_valid_in_between_keeps_it_going(plan: ExperimentPlan, conduct: Conduct) -> None:
     loader = Loader(told={1: False, 2: False, 4: False, 5: False, 7: False, 8: False})
     conduct(plan, loader).go_on()
