@@ -286,6 +286,18 @@ def test_runs_that_are_never_valid_are_3(ab: Start, tmp_path: Path) -> None:
     assert f"To continue: wsload ab --resume {place.relative_to(tmp_path)}" in done.err
 
 
+def test_a_build_that_answers_nothing_is_named_and_no_run_to_be_repeated(ab: Start, tmp_path: Path) -> None:
+    """It was 3 after six attempts, which the CI recipes let pass."""
+    words = ("--b", f"{SERVE} --fault drop=100%", "--b-name", "deaf", *QUICK, "--pairs", "2")
+    done = ab("--a", SERVE, *words).wait(ExitCode.NOTHING_MEASURED)
+    assert done.out == ""
+    last = done.err.splitlines()[-1]
+    said = "wsload: the load got no answer from B (deaf): Nothing was measured: not one request was answered; message: "
+    assert last.startswith(said)
+    place, plan = experiment(tmp_path)
+    assert plan["runs"] == [] and len(list((place / "discarded").glob("run-02-B*"))) == 1
+
+
 def test_a_server_that_dies_under_load_ends_the_experiment(ab: Start, tmp_path: Path) -> None:
     (tmp_path / "dying.py").write_text(DYING)
     dying = f"{sys.executable} dying.py {{port}}"

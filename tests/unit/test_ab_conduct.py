@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.made_runs import make_run, second
 from support.serving import Serving
 from support.stored_runs import store_run
 from websockets.asyncio.server import ServerConnection
@@ -25,15 +27,18 @@ from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, Target
 from wsload.commands.harness.place import LOCUST_LOG, STAGE
-from wsload.errors import Untrusted, UsageError, WsloadError
+from wsload.errors import NothingMeasured, Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
+from wsload.measure.names import NO_FILES
 from wsload.report.comparison.html import render
+from wsload.report.comparison.sentences import headline
 from wsload.report.comparison.tables import judgements_table
 from wsload.report.comparison.text import as_text
 from wsload.results.reader import open_run
 from wsload.results.server_figures import SERVER, ServerFigures
+from wsload.results.trust import Standing, Trust
 from wsload.results.window import Stretch
 
 LATE = "Not trusted: sends were late: p99 12 ms"
@@ -241,14 +246,129 @@ def test_what_a_killed_one_left_half_done_is_set_aside(
     assert (tmp_path / DISCARDED / "cut-short").is_dir()
 
 
-def test_a_load_that_gets_no_answer_ends_the_experiment(plan: ExperimentPlan, conduct: Conduct) -> None:
-    class Deaf(Loader):
-        def _load(self, target: Target) -> Load:
-            path = store_run(target.results, target.name, metrics=("send_lag",))
-            return Load(run=open_run(path), problem="")
+NO_ANSWER = Trust(standing=Standing.NOTHING, verdict="Nothing was measured: not one request was answered")
 
-    with pytest.raises(WsloadError, match="got no answer from A: no user opened a connection"):
-        conduct(plan, Deaf()).go_on()
+
+class Silent(Loader):
+    """Some builds answer nothing in the first ``loads`` loads."""
+
+    def __init__(self, *names: str, failure: tuple[str, str] | None = None, loads: int = 99) -> None:
+        super().__init__()
+        self.names = names
+        self.failures = {} if failure is None else {failure: 9}
+        self.loads = loads
+
+    def _load(self, target: Target) -> Load:
+        if target.name not in self.names or len(self.made) >= self.loads:
+            return super()._load(target)
+        self.made.append((target.name, target.results.name))
+        made = make_run(
+            target.results, [second(0, failures=self.failures)], build=target.name, trust=NO_ANSWER
+        )
+        return Load(run=open_run(made), problem=NO_ANSWER.verdict)
+
+
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_build_that_answers_nothing_ends_the_experiment_at_once(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, side_by_side: bool
+) -> None:
+    """It was repeated as not valid, and after six attempts ended with 3, which a CI job may let pass."""
+    loader = Silent("v2", failure=("message", "timeout"))
+    with pytest.raises(NothingMeasured) as caught:
+        conduct(replace(plan, side_by_side=side_by_side), loader).go_on()
+    assert str(caught.value) == f"the load got no answer from B (v2): {NO_ANSWER.verdict}"
+    assert caught.value.exit_code == ExitCode.NOTHING_MEASURED
+    assert [name for name, _ in loader.made] == ["v1", "v2"]
+    assert (tmp_path / DISCARDED / "run-02-B").is_dir()
+    assert load(tmp_path).ended is None
+
+
+@pytest.mark.parametrize(("side_by_side", "said"), [(False, r"A \(v1\)"), (True, r"A \(v1\) and B \(v2\)")])
+def test_a_load_that_gets_no_answer_at_all_ends_the_experiment(
+    plan: ExperimentPlan, conduct: Conduct, side_by_side: bool, said: str
+) -> None:
+    with pytest.raises(NothingMeasured, match=f"the load got no answer from {said}: Nothing was measured"):
+        conduct(replace(plan, side_by_side=side_by_side), Silent("v1", "v2")).go_on()
+
+
+@pytest.mark.parametrize(
+    ("failure", "valid"), [(None, False), (("open", NO_FILES), False), (("open", NO_FILES), True)]
+)
+def test_one_of_two_sides_on_which_the_load_generator_may_have_opened_nothing_is_made_again(
+    plan: ExperimentPlan, conduct: Conduct, failure: tuple[str, str] | None, valid: bool
+) -> None:
+    loader = Silent("v2", failure=failure, loads=2)
+    loader.told = {1: valid}
+    conductor = conduct(replace(plan, side_by_side=True), loader)
+    conductor.go_on()
+    assert conductor.experiment.ended is StopReason.PLANNED
+    assert conductor.experiment.done[1].repeated == (NO_ANSWER.verdict,)
+
+
+def test_a_side_that_opens_nothing_while_the_other_is_served_is_not(
+    plan: ExperimentPlan, conduct: Conduct
+) -> None:
+    loader = Silent("v2")
+    with pytest.raises(NothingMeasured, match=r"got no answer from B \(v2\)"):
+        conduct(replace(plan, side_by_side=True), loader).go_on()
+    assert len(loader.made) == 2
+
+
+def test_a_load_generator_that_is_always_too_busy_for_both_sides_can_not_be_trusted(
+    plan: ExperimentPlan, conduct: Conduct
+) -> None:
+    loader = Silent("v2")
+    loader.told = dict.fromkeys(range(1, 99), False)
+    with pytest.raises(Untrusted, match="6 attempts in a row were not valid"):
+        conduct(replace(plan, side_by_side=True, repeats=10), loader).go_on()
+    assert len(loader.made) == 2 * MAX_INVALID
+
+
+# An experiment that is not finished
+
+
+@pytest.mark.parametrize(
+    ("slower", "verdict", "code", "said"),
+    [
+        (1.0, Verdict.INCONCLUSIVE, 4, "is slower than A (v1): the experiment is not finished"),
+        (2.0, Verdict.SLOWER, 1, "B (v2) is slower than A (v1)"),
+    ],
+)
+def test_an_experiment_that_is_not_finished_may_show_b_to_be_slower_but_not_to_be_no_slower(
+    plan: ExperimentPlan,
+    conduct: Conduct,
+    tmp_path: Path,
+    slower: float,
+    verdict: Verdict,
+    code: int,
+    said: str,
+) -> None:
+    """`wsload ab` ended with 4 when it was interrupted, and `wsload compare` with 0 afterwards."""
+    loader = Loader(slower=slower, told={17: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        conduct(replace(plan, pairs=10), loader).go_on()
+    report = report_of(tmp_path, load(tmp_path))
+    assert (report.comparison.verdict, report.comparison.exit_code) == (verdict, code)
+    assert said in headline(report)
+    each = {judgement.verdict for judgement in report.comparison.judgements}
+    assert each == {Verdict.SLOWER if code == 1 else Verdict.NOT_SLOWER}
+
+
+def test_a_clock_that_is_set_back_meanwhile_does_not_mix_up_the_pairs(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path
+) -> None:
+    conductor = conduct(plan, Loader())
+    conductor.go_on()
+    names = [outcome.run for outcome in conductor.experiment.done]
+    for name in names[1:]:
+        info = open_run(tmp_path / name).info
+        (tmp_path / name / "run.json").write_bytes(replace(info, started_at=info.started_at - 3600).to_json())
+        counts = tmp_path / name / "counters.jsonl"
+        lines = [json.loads(line) for line in counts.read_text("utf-8").splitlines()]
+        counts.write_text("".join(json.dumps(line | {"t": line["t"] - 3600}) + "\n" for line in lines))
+    report = report_of(tmp_path, load(tmp_path))
+    assert report.comparison.pairs == ((names[0], names[1]), (names[3], names[2]), (names[4], names[5]))
+    assert [run.name for run in report.runs] == names
 
 
 # Stopping early
@@ -604,6 +724,23 @@ def test_what_was_shown_before_attempts_were_all_not_valid_is_said(
     assert "6 attempts in a row were not valid" in said.err and "To continue: wsload ab --resume" in said.err
     assert "4 pairs of runs" in said.out
     assert load(tmp_path).valid_pairs == 4
+
+
+@pytest.mark.parametrize(("judged", "advised"), [(("message",), True), (("message", "message.p99.9"), False)])
+def test_more_pairs_are_advised_only_where_they_can_settle_it(
+    plan: ExperimentPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    judged: tuple[str, ...],
+    advised: bool,
+) -> None:
+    """No number of pairs gives a run the 10,000 values that a p99.9 takes."""
+    monkeypatch.setattr(Conductor.__init__, "__kwdefaults__", {"load": Loader()})
+    gate = Gate(judged=judged, same_within=0.03, shift_ns=0)
+    experiment = Experiment(plan=replace(plan, pairs=2, gate=gate), created_at=1732278960.0)
+    assert conduct_and_tell(tmp_path, experiment, format_=Format.TERMINAL) == ExitCode.INCONCLUSIVE
+    assert ("More pairs may settle it" in capsys.readouterr().err) == advised
 
 
 def test_one_that_is_valid_in_between_keeps_it_going(plan: ExperimentPlan, conduct: Conduct) -> None:

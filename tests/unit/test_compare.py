@@ -308,6 +308,88 @@ def test_runs_that_agree_to_the_bucket_are_still_not_infinitely_sure() -> None:
     assert 0.98 < found.low < 1 < found.high < 1.02
 
 
+# What the load is about must be judged
+
+
+def with_message(
+    runs: list[RunFigures], answered: Callable[[RunFigures], int], metric: str = "message"
+) -> list[RunFigures]:
+    """The runs with so many answers of one metric."""
+    return [
+        replace(run, outcomes={**run.outcomes, metric: outcomes(20, answered=answered(run))}) for run in runs
+    ]
+
+
+def blocking(comparison: Comparison) -> list[str]:
+    return [each.name for each in comparison.unjudged if each.blocks]
+
+
+def test_how_fast_connections_open_says_nothing_about_requests() -> None:
+    """Requests of which a run had 15 were judged by nothing, and `open.p50` alone called B *not slower*."""
+    runs = with_message(made(ABBA), lambda run: 15)
+    comparison = compare(runs)
+    assert (comparison.verdict, comparison.exit_code) == (Verdict.INCONCLUSIVE, 4)
+    assert blocking(comparison) == ["message.p50", "message.p99"]
+    assert set(verdicts(comparison).values()) == {Verdict.NOT_SLOWER}
+    assert compare(runs, Gate(judged=("open",))).exit_code == 0
+
+
+def test_where_nothing_but_connections_is_made_they_are_enough() -> None:
+    assert compare(made(ABBA, metrics=("open",))).exit_code == 0
+    assert compare(made(ABBA, metrics=("open", "login"), answered=100)).exit_code == 0
+
+
+def test_requests_of_which_no_time_is_trusted_block() -> None:
+    comparison = compare(made(ABBA, trusted=lambda letter, at: {"message": 0.0}))
+    assert (comparison.exit_code, blocking(comparison)) == (4, ["message.p50", "message.p99"])
+
+
+def test_one_of_several_requests_that_is_judged_is_enough() -> None:
+    runs = made(ABBA, metrics=("message", "buy", "open"), requests=("message", "buy"))
+    comparison = compare(with_message(runs, lambda run: 15, "buy"))
+    assert (comparison.exit_code, blocking(comparison)) == (0, [])
+
+
+def test_values_that_only_b_lacks_are_not_passed_over() -> None:
+    """A slow build answers less in the same time, so its p99 dropped out of the comparison."""
+
+    def answered(few: set[str], letter: str = "B") -> Callable[[RunFigures], int]:
+        return lambda run: 730 if run.side.letter == letter and run.name in few else 1_020
+
+    every = {f"{letter}{number}" for letter in "AB" for number in range(1, 9)}
+    runs = made(ABBA)
+    comparison = compare(with_message(runs, answered(every)))
+    assert (comparison.exit_code, blocking(comparison)) == (4, ["message.p99"])
+    (reason,) = (each.reason for each in comparison.unjudged)
+    assert reason == "the candidate’s runs have fewer than 1,000 values, unlike the baseline’s"
+    for one_run in (answered({"B3"}), answered(every, "A")):
+        by_chance = compare(with_message(runs, one_run))
+        assert (by_chance.exit_code, blocking(by_chance)) == (0, [])
+        assert [each.name for each in by_chance.unjudged] == ["message.p99"]
+
+
+def test_fewer_openings_of_a_build_that_drops_fewer_connections_do_not_block() -> None:
+    comparison = compare(
+        with_message(made(ABBA), lambda run: 1_020 if run.side is Side.BASELINE else 730, "open")
+    )
+    assert (comparison.exit_code, blocking(comparison)) == (0, [])
+    assert [each.name for each in comparison.unjudged] == ["open.p99"]
+
+
+@pytest.mark.parametrize(("level", "code"), [(0.0, 4), (50.0, 0)])
+def test_a_request_of_which_only_bs_runs_vouch_for_nothing_blocks(level: float, code: int) -> None:
+    """As where B's answers overlap, so that it can't be proved which belongs to which request."""
+    runs = made(
+        ABBA,
+        metrics=("message", "buy", "open"),
+        requests=("message", "buy"),
+        trusted=lambda letter, at: {"buy": level} if letter == "B" else {},
+    )
+    comparison = compare(runs)
+    assert comparison.exit_code == code
+    assert blocking(comparison) == (["buy.p50", "buy.p99"] if code else [])
+
+
 # Which runs
 
 

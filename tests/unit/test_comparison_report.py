@@ -87,6 +87,13 @@ def test_what_can_not_be_told_is_said_and_what_it_would_take(tmp_path: Path) -> 
     assert "In brackets: about how many more pairs" in str(judgements_table(report).notes)
 
 
+def test_what_more_pairs_could_settle_and_what_they_can_not_are_both_said(tmp_path: Path) -> None:
+    gate = Gate(judged=("message", "message.p99.9"), same_within=0.01, shift_ns=0)
+    assert headline(compared(tmp_path, gate, pairs=2)) == (
+        "Can't tell yet whether B (v2) is slower than A (v1); undecided: message; message.p99.9 could not be judged"
+    )
+
+
 def test_what_may_fail_more_is_named_too(tmp_path: Path) -> None:
     a = [store_run(tmp_path, "v1", at=at) for at in (0, 3, 4)]
     b = [store_run(tmp_path, "v2", at=at, lost=5 * (at == 1)) for at in (1, 2, 5)]

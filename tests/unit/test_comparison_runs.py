@@ -10,7 +10,7 @@ from support.made_runs import TRUSTED
 from support.stored_runs import LATE, OPTIONS, SERVED, store_run, store_sides
 
 from wsload.errors import ResultsError, UsageError
-from wsload.judge.compare.pairs import Side
+from wsload.judge.compare.pairs import Place, Side
 from wsload.judge.compare.verdict import Gate
 from wsload.judge.figures.summary import Summary
 from wsload.report.comparison.comparison import make_report
@@ -48,9 +48,10 @@ def test_what_was_lost_and_refused_is_read_with_its_name(tmp_path: Path) -> None
     assert (opening.answered, opening.lost, opening.failed) == (2_400, 0, 24)
 
 
-def test_runs_know_their_stage(tmp_path: Path) -> None:
+def test_runs_know_their_place_in_an_experiment(tmp_path: Path) -> None:
     a, b = store_run(tmp_path, "v1"), store_run(tmp_path, "v2", at=1)
-    assert [run.figures.stage for run in read_runs([a], [b], stages={b: 2})] == [0, 2]
+    found = read_runs([a], [b], places={b: Place(slot=3, stage=2)})
+    assert [(run.figures.slot, run.figures.stage) for run in found] == [(0, 0), (3, 2)]
 
 
 def test_of_runs_that_do_not_vouch_for_their_figures_the_reason_is_kept(tmp_path: Path) -> None:

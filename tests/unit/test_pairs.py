@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +141,14 @@ def test_conditions_that_differ_are_named_with_their_runs() -> None:
     )
     many = [run(str(at), users="50" if at else "9") for at in range(6)]
     assert differing_conditions(many) == ("the runs differ in users: 9 in 0; 50 in 1, 2, 3 and 2 more",)
+
+
+def test_an_experiments_runs_are_paired_by_their_slots_even_if_the_clock_was_set_back() -> None:
+    order = made("ABBAAB")
+    runs = [
+        replace(run, slot=at + 1, started_s=run.started_s - (3600 if at else 0))
+        for at, run in enumerate(order)
+    ]
+    assert names(runs) == [("A1", "B1"), ("A2", "B2"), ("A3", "B3")]
+    assert pair_up(runs).offset == pair_up(order).offset
+    assert names([replace(run, slot=0) for run in runs]) == [("A2", "B1"), ("A3", "B2"), ("A1", "B3")]

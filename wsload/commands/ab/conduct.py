@@ -21,6 +21,7 @@ from wsload.commands.ab.experiment import (
     save,
 )
 from wsload.commands.ab.plan import Slot
+from wsload.commands.ab.silence import silence
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
@@ -32,7 +33,6 @@ from wsload.judge.compare.pairs import Side
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
 from wsload.results.server_figures import SERVER, SERVER_LOG
-from wsload.words import listed
 
 Summary = Mapping[str, Any]
 """The contents of a run's summary.json."""
@@ -126,6 +126,9 @@ class Conductor:
             attempts -= 1
             bad = {slot: load for slot, load in loads.items() if load.problem}
             self._invalid = self._invalid + 1 if any(load.run is not None for load in bad.values()) else 0
+            if silent := silence(self.experiment.plan, loads):
+                self._discard(slots)
+                raise NothingMeasured(silent)
             if self._invalid == MAX_INVALID:
                 self._discard(slots)
                 raise Untrusted(
@@ -145,9 +148,10 @@ class Conductor:
         if slots[0].calibrates:
             self._keep_calibration(loads, took_s)
             return
-        summaries, made = _summaries(loads), []
+        made = []
         for slot, load in loads.items():
             assert load.run is not None
+            summary = load.run.summary() or {}
             outcome = Outcome(
                 slot=slot.number,
                 run=self._put_in_place(slot, load.run, self.path),
@@ -155,7 +159,7 @@ class Conductor:
                 repeated=tuple(reasons[slot]),
                 took_s=took_s,
             )
-            made.append((slot, outcome, summaries[slot]))
+            made.append((slot, outcome, summary))
         (self.path / STAGE).rmdir()
         experiment = self.experiment
         for _, outcome, _ in made:
@@ -268,21 +272,3 @@ class Conductor:
         (self.path / DISCARDED).mkdir(exist_ok=True)
         if what.exists():
             what.rename(free(self.path / DISCARDED / name))
-
-
-def _summaries(loads: Mapping[Slot, Load]) -> dict[Slot, Summary]:
-    """The runs' summaries; empty for one that left none.
-
-    Raises `NothingMeasured` if a server gave no answer: the next would be no better. Where a process that was too busy
-    opened nothing on one of two sides, the run is merely not valid.
-    """
-    found: dict[Slot, Summary] = {
-        slot: (load.run.summary() if load.run is not None else None) or {} for slot, load in loads.items()
-    }
-    told = {slot.letter: each for slot, each in found.items() if each}
-    silent = {side: each for side, each in told.items() if not each["metrics"].keys() & {"open", "message"}}
-    failures = {kind: number for each in silent.values() for kind, number in each["failures"].items()}
-    if silent and (failures or len(silent) == len(found)):
-        most = max(failures, key=failures.__getitem__, default="no user opened a connection")
-        raise NothingMeasured(f"the load got no answer from {listed(list(silent), 'and')}: {most}")
-    return found

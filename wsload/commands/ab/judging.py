@@ -10,7 +10,7 @@ from typing import Final
 
 from wsload.commands.ab.experiment import CALIBRATION, Experiment, StopReason
 from wsload.judge.compare.compare import Comparison
-from wsload.judge.compare.pairs import RunFigures, Side
+from wsload.judge.compare.pairs import Place, RunFigures, Side
 from wsload.judge.compare.sequential import CLEAR, judged, look
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.comparison import ComparisonReport, make_report
@@ -30,7 +30,9 @@ def report_of(
     force: bool = False,
     stretch: Stretch | None = None,
 ) -> ComparisonReport:
-    """The comparison of an experiment, complete or not; ``gate`` replaces the plan's, ``stretch`` the runs' windows.
+    """The comparison of an experiment; ``gate`` replaces the plan's, ``stretch`` the runs' windows.
+
+    One that has not ended shows at most that B is slower or fails more (`Comparison.so_far`).
 
     Raises `UsageError` when a side has no run yet, `ResultsError` for runs that can't be read.
     """
@@ -40,7 +42,8 @@ def report_of(
 
     def judge(runs: Sequence[RunFigures]) -> Comparison:
         early = experiment.ended is StopReason.EARLY
-        return judged(runs, plan.looks, gate or plan.gate, calibration=calibration, early=early)
+        found = judged(runs, plan.looks, gate or plan.gate, calibration=calibration, early=early)
+        return found if experiment.ended else found.so_far()
 
     report = make_report(
         baseline,
@@ -50,7 +53,7 @@ def report_of(
         mixed=True,  # it may have been resumed elsewhere, or after an upgrade, but never within a pair
         judge=judge,
         names=(plan.a.name, plan.b.name),
-        stages=_stages(path, experiment),
+        places=_places(path, experiment),
         stretch=stretch,
     )
     more = [
@@ -86,7 +89,7 @@ def clear_in(path: Path) -> Callable[[Experiment], bool]:
 
     def is_clear(experiment: Experiment) -> bool:
         sides = (_paths(path, experiment, side) for side in Side)
-        runs = read_runs(*sides, stages=_stages(path, experiment))
+        runs = read_runs(*sides, places=_places(path, experiment))
         found = look(
             [run.figures for run in runs],
             experiment.plan.looks,
@@ -109,8 +112,12 @@ def _calibration(
     pairs = [each for each in experiment.calibrated if each.valid or force]
     place = path / CALIBRATION
     a, b = [place / each.a for each in pairs], [place / each.b for each in pairs]
-    return [run.figures for run in read_runs(a, b, force=force, stretch=stretch)]
+    places = {run: Place(slot=number) for side in (a, b) for number, run in enumerate(side, start=1)}
+    return [run.figures for run in read_runs(a, b, force=force, places=places, stretch=stretch)]
 
 
-def _stages(path: Path, experiment: Experiment) -> dict[Path, int]:
-    return {path / outcome.run: experiment.stage(outcome.slot) for _, outcome in experiment.runs()}
+def _places(path: Path, experiment: Experiment) -> dict[Path, Place]:
+    return {
+        path / outcome.run: Place(slot=outcome.slot, stage=experiment.stage(outcome.slot))
+        for _, outcome in experiment.runs()
+    }

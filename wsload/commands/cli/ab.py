@@ -190,7 +190,8 @@ def ab(
     are made at the same time by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so that other
     activity on the machine affects both builds equally. Only percentiles that can be trusted are used. A run with
     none is not valid: it is repeated (side by side, with its partner), and left out if it still has none. After six
-    such attempts in a row the experiment ends, and the verdict is based on the runs made so far.
+    such attempts in a row the experiment ends, and the verdict is based on the runs made so far. A build that answers
+    nothing at all in a run is broken: that ends the experiment at once.
     Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 
@@ -200,8 +201,8 @@ def ab(
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
     or to fail more; 2 usage; 3 no valid runs, or ended after six invalid attempts without B shown to be
-    slower; 4 inconclusive or interrupted; 5 nothing was answered; 6 a server did not start, or exited
-    during the load; 7 wsload itself failed.
+    slower; 4 inconclusive or interrupted; 5 a build answered nothing in a run; 6 a server did not start, or
+    exited during the load; 7 wsload itself failed.
     """
     from wsload.commands.ab.experiment import Experiment, load
     from wsload.commands.ab.plan import ExperimentPlan, fit_together

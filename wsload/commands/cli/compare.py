@@ -108,8 +108,9 @@ def compare(
     faster, and is called not slower only if the increase is within --failures-within.
 
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
-    or to fail more; 2 usage; 3 no valid runs; 4 inconclusive. If GITHUB_STEP_SUMMARY is set, Markdown is
-    also appended to the file that it names.
+    or to fail more; 2 usage; 3 no valid runs; 4 inconclusive, also where an experiment is not finished and does
+    not show B to be slower or to fail more. If GITHUB_STEP_SUMMARY is set, Markdown is also appended to the
+    file that it names.
     """
     from wsload.judge.compare.verdict import Gate
 

@@ -55,7 +55,7 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     if cut_short:
         return ExitCode.INCONCLUSIVE
     code = report.comparison.exit_code
-    if untrusted:  # that B is slower may be shown by then; that it is not takes the whole experiment
+    if untrusted:
         return code if code == ExitCode.FAILED else ExitCode.UNTRUSTED
     if code == ExitCode.INCONCLUSIVE and (pairs := _pairs_to_add(report)):
         say(f"More pairs may settle it: wsload ab --resume {path} --more {pairs}")
@@ -63,9 +63,11 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
 
 
 def _pairs_to_add(report: ComparisonReport) -> int | None:
-    """How many more pairs would settle everything that is open; None if that can't be advised."""
+    """How many more pairs would settle everything that is open; None if that can't be advised, or is not enough."""
     from wsload.report.comparison.sentences import MAX_MORE
 
+    if any(each.blocks for each in report.comparison.unjudged):
+        return None
     open_ = [each.more_pairs for each in report.comparison.judgements if each.verdict == "inconclusive"]
     needed = [pairs for pairs in open_ if pairs is not None]
     return max(2, *needed) if needed and len(needed) == len(open_) and max(needed) <= MAX_MORE else None

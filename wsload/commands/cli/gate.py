@@ -54,7 +54,8 @@ Judged = Annotated[
         "--judge",
         metavar="NAME[.pNN]",
         help="Judge only this (repeatable): p50 and p99 of a metric (message), or one percentile (message.p95, "
-        "'log in.p99'). Default: all requests and steps, open and login. Losses and failures are always judged.",
+        "'log in.p99'). Default: all requests and steps, open and login; inconclusive if no request or step can be "
+        "judged. Losses and failures are always judged.",
         show_default=False,
     ),
 ]

@@ -40,9 +40,9 @@ class Comparison:
     """The candidate's runs against the baseline's."""
 
     verdict: Verdict
-    """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is or could not
-    be judged, or if no time was judged, unless only shares were asked for; else *faster* if any is; else *not slower*.
-    """
+    """The overall verdict: *fails more* or *slower* if any statistic is; else *inconclusive* if any is, if one that is
+    needed could not be judged (`Unjudged.blocks`), or if no time was judged, unless only shares were asked for; else
+    *faster* if any is; else *not slower*."""
     judgements: tuple[Judgement, ...]
     """First times, then the shares of lost and failed attempts that are not 0 in every run, or were asked for."""
     unjudged: tuple[Unjudged, ...]
@@ -55,6 +55,8 @@ class Comparison:
     warnings: tuple[str, ...]
     basis: Basis
     gate: Gate
+    finished: bool = True
+    """Whether all runs of the experiment were made; see `so_far`."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -65,6 +67,14 @@ class Comparison:
             Verdict.NO_VALID_RUNS: ExitCode.UNTRUSTED,
             Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
         }.get(self.verdict, ExitCode.OK)
+
+    def so_far(self) -> Comparison:
+        """The comparison of an experiment that has not ended: B may be shown to be slower, but not to be no slower.
+
+        For that all planned runs are needed: else whoever stops at a good moment gets the verdict they like.
+        """
+        good = self.verdict in (Verdict.NOT_SLOWER, Verdict.FASTER)
+        return replace(self, finished=False, verdict=Verdict.INCONCLUSIVE if good else self.verdict)
 
 
 def compare(

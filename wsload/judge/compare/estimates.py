@@ -28,12 +28,15 @@ from wsload.judge.compare.selection import (
     Quantile,
     Unjudged,
     counted,
+    needed,
+    only_baseline,
     quantiles,
     shares,
     trusted,
     why_unjudged,
 )
 from wsload.judge.compare.verdict import Gate
+from wsload.results.trust import ALL, NONE
 
 RESOLUTION: Final = 0.001
 """Percentiles are rounded to a histogram's buckets, 0.1 %, so runs are assumed to scatter at least that much."""
@@ -74,6 +77,8 @@ def measure(
     found = [(each, _problem(each, design, gate)) for each in wanted]
     unjudged += [problem for _, problem in found if problem is not None]
     times = [each for each, problem in found if problem is None]
+    if not gate.judged:
+        unjudged = needed(unjudged, times, design.runs)
     others = shares(design.runs, gate.judged)
     a, b = (_matrix(side, times, others, design.runs) for side in (design.baseline, design.candidate))
     if design.basis is Basis.PAIRS:  # a pair counts as a whole
@@ -161,7 +166,13 @@ def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
         return problem
     if not _trusted(quantile, design):
         reason = "in most runs it is not trusted; their reports say why"
-        return Unjudged(name=quantile.name, reason=reason, blocks=asked)
+        metric = quantile.metric
+        doubted = only_baseline(metric, design.runs, lambda run: run.trusted.get(metric, ALL) > NONE)
+        if doubted:
+            reason = (
+                "the candidate’s runs vouch for nothing of it, unlike the baseline’s; their reports say why"
+            )
+        return Unjudged(name=quantile.name, reason=reason, blocks=asked or doubted)
     if design.basis is Basis.STATED and gate.scatter_of(quantile.name) is None:
         return Unjudged(name=quantile.name, reason="its scatter between runs is not stated")
     return None

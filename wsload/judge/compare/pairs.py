@@ -2,7 +2,8 @@
 
 Latencies drift: the machine warms up, neighbours come and go. Runs in the order A B B A, compared pair by pair,
 cancel a steady drift; with all A first, then all B, it would look like a difference between the builds. So runs are
-paired in the order in which they were made, and any imbalance of that order is measured.
+paired in the order in which they were made, and any imbalance of that order is measured. An experiment knows the
+order of its runs; that of others follows from when they started.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from wsload.judge.compare.outcomes import Outcomes
 
@@ -29,6 +30,15 @@ class Side(StrEnum):
         return "A" if self is Side.BASELINE else "B"
 
 
+class Place(NamedTuple):
+    """A run's place in an experiment."""
+
+    slot: int = 0
+    """Its number in the order in which the runs are made, from 1; 0 for a run of no experiment."""
+    stage: int = 0
+    """0 for the planned runs, 1 for the first extension …"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
     """What a comparison needs of a run."""
@@ -37,7 +47,7 @@ class RunFigures:
     """The name of its directory."""
     side: Side
     started_s: float
-    """Its start, in seconds since the epoch; gives the order."""
+    """Its start, in seconds since the epoch; gives the order of runs of no experiment."""
     outcomes: Mapping[str, Outcomes] = field(default_factory=dict)
     """By name: ``open``, ``message``, and everything else that the run timed or failed at."""
     requests: frozenset[str] = frozenset()
@@ -48,8 +58,15 @@ class RunFigures:
     """Whether any of the run's figures is trusted."""
     conditions: Mapping[str, str] = field(default_factory=dict)
     """Conditions that must be the same in all runs, by name: ``users``, ``rate``, ``machine`` …"""
+    slot: int = 0
+    """See `Place`."""
     stage: int = 0
-    """The stage of an experiment that it belongs to: 0 for the planned runs, 1 for the first extension …"""
+    """See `Place`."""
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Sorts runs in the order in which they were made; an experiment's even if the clock was set back."""
+        return self.slot, self.started_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +129,9 @@ def pair_up(runs: Iterable[RunFigures]) -> Pairing:
     """Pairs the i-th baseline run with the i-th candidate run, both in the order they ran.
 
     Runs that are not valid are paired too, and then dropped with their partner: dropping them first would shift all
-    later pairs. Runs with the same start time keep the given order.
+    later pairs. Runs of no experiment with the same start time keep the given order.
     """
-    ordered = sorted(runs, key=lambda run: run.started_s)
+    ordered = sorted(runs, key=lambda run: run.order)
     place = {id(run): number for number, run in enumerate(ordered)}
     a_runs = [run for run in ordered if run.side is Side.BASELINE]
     b_runs = [run for run in ordered if run.side is Side.CANDIDATE]
@@ -145,7 +162,7 @@ def design(runs: Sequence[RunFigures], *, stated: bool = False, paired: bool = F
     the user states the scatter, for one run per side.
     """
     pairing = pair_up(runs)
-    ordered = sorted((run for run in runs if run.valid), key=lambda run: run.started_s)
+    ordered = sorted((run for run in runs if run.valid), key=lambda run: run.order)
     places: dict[Side, list[int]] = {side: [] for side in Side}
     for place, run in enumerate(ordered):
         places[run.side].append(place)

@@ -2,14 +2,15 @@
 
 By default these are p50 and p99 of opening, of logging in, and of every request and step in the runs. Lost and
 failed attempts are always judged, so that no selection of statistics makes a build that drops messages look good.
+Where runs have requests or steps, a time of one must be judged: how fast connections open tells nothing about them.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wsload.judge.compare.outcomes import Outcomes
@@ -62,7 +63,8 @@ class Unjudged:
     reason: str
     """Shown after a colon; without names of runs, so that statistics can share it."""
     blocks: bool = True
-    """Whether the comparison is inconclusive without it: it was asked for, or only one build has it."""
+    """Whether the comparison is inconclusive without it: it was asked for, only one build has it, or no time of any
+    request or step could be judged."""
     baseline: float | None = None
     """The geometric mean over the runs, in ns, if there is one to show; see ``more``."""
     candidate: float | None = None
@@ -108,8 +110,14 @@ def why_unjudged(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool)
     there = [(run, each) for run, each in found if each is not None and each.attempts]
     name = quantile.name
     if not all(_enough(each, quantile) for _, each in there) or not there:
-        reason = f"a run has fewer than {quantile.fewest:,} values, so fewer than {MIN_BEYOND} beyond it"
-        return Unjudged(name=name, reason=reason, blocks=asked)
+        few = f"fewer than {quantile.fewest:,} values"
+        reason = f"a run has {few}, so fewer than {MIN_BEYOND} beyond it"
+        only = only_baseline(
+            quantile.metric, runs, lambda run: _enough(run.outcomes.get(quantile.metric), quantile)
+        )
+        if only:
+            reason = f"the candidate’s runs have {few}, unlike the baseline’s"
+        return Unjudged(name=name, reason=reason, blocks=asked or only)
     if len(there) < len(found):
         sides = {run.side for run in runs} - {run.side for run, _ in there}
         where = f"the {sides.pop()}’s runs" if sides else "some of the runs"
@@ -117,6 +125,31 @@ def why_unjudged(quantile: Quantile, runs: Sequence[RunFigures], *, asked: bool)
     if any(math.isinf(each.percentile(quantile.percentile)) for _, each in there):
         return _among_the_lost(quantile, runs)
     return None
+
+
+def subjects(runs: Iterable[RunFigures]) -> frozenset[str]:
+    """The metrics that a verdict can't do without: requests and steps; where runs have none, all that are judged."""
+    known = frozenset(metrics_of(runs))
+    return known.difference(ALWAYS) or known
+
+
+def needed(
+    unjudged: Sequence[Unjudged], times: Sequence[Quantile], runs: Sequence[RunFigures]
+) -> list[Unjudged]:
+    """What could not be judged, blocking where it is of the `subjects` and none of their ``times`` could be judged."""
+    wanted = subjects(runs)
+    if any(each.metric in wanted for each in times):
+        return list(unjudged)
+    return [replace(each, blocks=each.blocks or parts_of(each.name)[0] in wanted) for each in unjudged]
+
+
+def only_baseline(metric: str, runs: Sequence[RunFigures], has: Callable[[RunFigures], bool]) -> bool:
+    """Whether all of the baseline's runs have something of a subject that at least half of the candidate's lack.
+
+    Between builds that are alike that is hardly ever chance: a slow build answers less in the same time.
+    """
+    a, b = ([has(run) for run in runs if run.side is side] for side in Side)
+    return metric in subjects(runs) and all(a) and 2 * sum(b) <= len(b)
 
 
 def _among_the_lost(quantile: Quantile, runs: Sequence[RunFigures]) -> Unjudged:
@@ -137,8 +170,8 @@ def _among_the_lost(quantile: Quantile, runs: Sequence[RunFigures]) -> Unjudged:
     )
 
 
-def _enough(outcomes: Outcomes, quantile: Quantile) -> bool:
-    return outcomes.beyond(quantile.percentile) >= MIN_BEYOND
+def _enough(outcomes: Outcomes | None, quantile: Quantile) -> bool:
+    return outcomes is not None and outcomes.beyond(quantile.percentile) >= MIN_BEYOND
 
 
 def trusted(run: RunFigures, quantile: Quantile) -> bool:

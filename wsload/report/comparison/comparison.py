@@ -12,7 +12,7 @@ from typing import Final
 from wsload.errors import UsageError
 from wsload.judge.compare.compare import Comparison, compare
 from wsload.judge.compare.curve import CurvePoint, ratio_curve
-from wsload.judge.compare.pairs import RunFigures, Side, differing_conditions
+from wsload.judge.compare.pairs import Place, RunFigures, Side, differing_conditions
 from wsload.judge.compare.selection import metrics_of, quantiles
 from wsload.judge.compare.verdict import Gate
 from wsload.report.comparison.runs import ComparedRun, has_workload, read_runs
@@ -67,13 +67,14 @@ def make_report(
     mixed: bool = False,
     judge: Judge | None = None,
     names: tuple[str, str] | None = None,
-    stages: Mapping[Path, int] | None = None,
+    places: Mapping[Path, Place] | None = None,
     stretch: Stretch | None = None,
 ) -> ComparisonReport:
     """Reads the runs and judges them; ``judge`` replaces the plain `compare` under the gate.
 
     ``mixed`` turns different conditions, and statistics that no run has, into warnings; ``force`` does the former, and
-    also uses runs that are not valid; ``stretch`` is another part of each run than its own window.
+    also uses runs that are not valid; ``places`` gives each run's place in an experiment; ``stretch`` is another
+    part of each run than its own window.
 
     Raises `UsageError` for sides without runs, runs made under different conditions and statistics that no run has;
     `ResultsError` for runs that can't be read.
@@ -81,7 +82,7 @@ def make_report(
     for letter, paths in (("A", baseline), ("B", candidate)):
         if not paths:
             raise UsageError(f"side {letter} has no runs")
-    runs = read_runs(baseline, candidate, force=force, stages=stages, stretch=stretch)
+    runs = read_runs(baseline, candidate, force=force, places=places, stretch=stretch)
     figures = [run.figures for run in runs]
     differences = differing_conditions(figures)
     if differences and not (force or mixed):

@@ -55,8 +55,8 @@ def render(report: ComparisonReport) -> bytes:
 
 
 def _span(report: ComparisonReport) -> str:
-    first, last = report.runs[0].figures.started_s, report.runs[-1].figures.started_s
-    return f"{when(first)} to {when(last)}"
+    starts = [run.figures.started_s for run in report.runs]
+    return f"{when(min(starts))} to {when(max(starts))}"
 
 
 def _figures(report: ComparisonReport) -> list[tuple[str, str, str]]:

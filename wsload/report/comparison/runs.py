@@ -10,7 +10,7 @@ from typing import Final
 
 from wsload.errors import ResultsError, UsageError
 from wsload.judge.compare.outcomes import outcomes_of
-from wsload.judge.compare.pairs import RunFigures, Side
+from wsload.judge.compare.pairs import Place, RunFigures, Side
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.rejudge import process_figures_of, rejudge
 from wsload.judge.run.standing import unusable
@@ -86,21 +86,23 @@ def read_runs(
     candidate: Sequence[Path],
     *,
     force: bool = False,
-    stages: Mapping[Path, int] | None = None,
+    places: Mapping[Path, Place] | None = None,
     stretch: Stretch | None = None,
 ) -> tuple[ComparedRun, ...]:
     """The runs of both sides in the order in which they were made.
 
     A run of which nothing is trusted, that has no end or is damaged has a ``doubt`` and is not used; with ``force`` it
-    is used as far as it can be read, and so are percentiles that are not trusted. ``stages`` gives each run's stage of
-    an experiment; ``stretch`` is another part of each run than its own window: then it is judged anew.
+    is used as far as it can be read, and so are percentiles that are not trusted. ``places`` gives each run's place
+    in an experiment; ``stretch`` is another part of each run than its own window: then it is judged anew.
 
     Raises `UsageError` for a run that is named twice, and `ResultsError` for one that can't be read.
     """
     sides = dict.fromkeys(baseline, Side.BASELINE) | dict.fromkeys(candidate, Side.CANDIDATE)
     names = _names([*baseline, *candidate])
     found = [
-        _read(open_run(path), name, side, force=force, stage=(stages or {}).get(path, 0), stretch=stretch)
+        _read(
+            open_run(path), name, side, force=force, place=(places or {}).get(path, Place()), stretch=stretch
+        )
         for (path, side), name in zip(sides.items(), names, strict=True)
     ]
     conditions = conditions_of([(run.info, run.summary) for run in found])
@@ -108,7 +110,7 @@ def read_runs(
         replace(run, figures=replace(run.figures, conditions=each))
         for run, each in zip(found, conditions, strict=True)
     ]
-    return tuple(sorted(alike, key=lambda run: run.figures.started_s))
+    return tuple(sorted(alike, key=lambda run: run.figures.order))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -122,7 +124,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _read(
-    run: StoredRun, name: str, side: Side, *, force: bool, stage: int, stretch: Stretch | None
+    run: StoredRun, name: str, side: Side, *, force: bool, place: Place, stretch: Stretch | None
 ) -> ComparedRun:
     watch, info, server, damage = process_figures_of(run), run.info, None, ""
     length_s = info.options.get("run_time")  # the same for both sides of a pair
@@ -151,7 +153,8 @@ def _read(
             requests=_requests(totals),
             trusted={} if force else _trust(info),
             valid=force or not doubt,
-            stage=stage,
+            slot=place.slot,
+            stage=place.stage,
         ),
         path=run.path,
         info=info,

@@ -76,17 +76,19 @@ def _open_questions(report: ComparisonReport, a: str, b: str) -> str:
             f"One run per side can't tell whether {b} is slower than {a}, because even two runs of the same "
             f"build differ{seen}: make several of each (wsload ab), or state how much they differ (--scatter 5%)"
         )
+    blocking = [each.name for each in comparison.unjudged if each.blocks]
     if names := named(comparison.judgements, Verdict.INCONCLUSIVE):
         open_shares = [
             each for each in comparison.judgements if each.is_share and each.verdict is Verdict.INCONCLUSIVE
         ]
         worse = f"is slower than {a}" + (" or fails more" if open_shares else "")
-        return f"Can't tell yet whether {b} {worse}; undecided: {names}"
+        also = f"; {shortened(blocking)} could not be judged" if blocking else ""
+        return f"Can't tell yet whether {b} {worse}; undecided: {names}{also}"
+    if not (blocking or comparison.finished):
+        return f"Can't tell yet whether {b} is slower than {a}: the experiment is not finished"
     if not comparison.unjudged:
         return "The runs recorded no times that could be judged"
-    blocking = [each.name for each in comparison.unjudged if each.blocks] or [
-        each.name for each in comparison.unjudged
-    ]
+    blocking = blocking or [each.name for each in comparison.unjudged]
     return f"Can't tell whether {b} is slower than {a}: {shortened(blocking)} could not be judged"
 
 
