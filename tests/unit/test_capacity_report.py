@@ -149,6 +149,18 @@ def test_two_builds_are_told_apart_with_an_interval(b: float, said: str, code: E
     assert json.loads(as_json(made))["contrast"]["verdict"]
 
 
+@pytest.mark.parametrize(
+    ("capacity", "said", "code"),
+    [
+        (9_000, "A (vA) and B (vB) both hold 1,600/s, the top of the range", ExitCode.OK),
+        (5, "Neither A (vA) nor B (vB) holds 100/s, the bottom of the range", ExitCode.FAILED),
+    ],
+)
+def test_two_builds_beyond_the_range(capacity: float, said: str, code: ExitCode) -> None:
+    made = report(side(holding(capacity)), side(holding(capacity), letter="B"))
+    assert (headline(made), made.exit_code) == (said, code)
+
+
 def test_where_the_load_generator_gave_out_two_builds_are_not_told_apart() -> None:
     made = report(side(holding(9_000, trusted_to=500)), side(holding(9_000, trusted_to=500), letter="B"))
     assert made.exit_code is ExitCode.UNTRUSTED

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.comparison import CapacityVerdict, contrast
 from wsload.judge.capacity.posterior import Answer, posterior, ratio
 from wsload.judge.capacity.search import Outcome, SearchPlan, SearchStatus, State, Step, look
@@ -195,8 +196,27 @@ def test_a_side_that_was_not_searched_leaves_it_open() -> None:
     assert contrast(PLAN, both(5_000, 5_000)[0], []).verdict is CapacityVerdict.INCONCLUSIVE
 
 
-def test_where_both_are_beyond_the_range_nothing_can_be_told() -> None:
-    assert contrast(PLAN, *both(50_000, 90_000)).verdict is CapacityVerdict.INCONCLUSIVE
+@pytest.mark.parametrize(
+    ("a", "b", "verdict", "code"),
+    [
+        (50_000, 90_000, CapacityVerdict.BOTH_ABOVE, ExitCode.OK),
+        (20, 30, CapacityVerdict.BOTH_BELOW, ExitCode.FAILED),
+        (20, 5_000, CapacityVerdict.MORE, ExitCode.OK),
+        (50_000, 5_000, CapacityVerdict.LESS, ExitCode.FAILED),
+    ],
+)
+def test_beyond_the_range_two_builds_end_as_one_does(
+    a: float, b: float, verdict: CapacityVerdict, code: ExitCode
+) -> None:
+    found = contrast(PLAN, *both(a, b))
+    assert (found.verdict, found.exit_code) == (verdict, code)
+
+
+def test_a_build_that_ended_long_before_the_other_is_still_beyond_the_range() -> None:
+    """Its capacity may have drifted since, but that is how its search ended."""
+    early, late = both(50_000, 50_000)
+    late = [Step(rate=step.rate, outcome=step.outcome, number=step.number + 100) for step in late]
+    assert contrast(PLAN, early, late).verdict is CapacityVerdict.BOTH_ABOVE
 
 
 def test_the_ratio_of_a_belief_to_itself_is_around_one() -> None:

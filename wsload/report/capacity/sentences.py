@@ -21,7 +21,7 @@ def headline(report: CapacityReport) -> str:
     if report.contrast is None:
         found = finding(report.sides[0], report.plan)
         return found[0].upper() + found[1:]
-    return contrast_sentence(report.contrast, *report.sides)
+    return contrast_sentence(report.contrast, report.plan, *report.sides)
 
 
 def findings(report: CapacityReport) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
     return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
-def contrast_sentence(found: CapacityComparison, a: SearchedSide, b: SearchedSide) -> str:
+def contrast_sentence(found: CapacityComparison, plan: SearchPlan, a: SearchedSide, b: SearchedSide) -> str:
     """``B (v2) holds 12 % to 19 % less than A (v1)``."""
     match found.verdict:
         case CapacityVerdict.LESS:
@@ -92,6 +92,10 @@ def contrast_sentence(found: CapacityComparison, a: SearchedSide, b: SearchedSid
             )
         case CapacityVerdict.NOT_LESS:
             return f"{b.called} holds at least as much as {a.called}, or at most {_share(1 - found.low)} less"
+        case CapacityVerdict.BOTH_ABOVE:
+            return f"{a.called} and {b.called} both hold {shown(plan.high, plan)}, the top of the range"
+        case CapacityVerdict.BOTH_BELOW:
+            return f"Neither {a.called} nor {b.called} holds {shown(plan.low, plan)}, the bottom of the range"
         case CapacityVerdict.INCONCLUSIVE:
             return (
                 f"Can't tell which holds more: {b.called} holds between {_share(1 - found.low)} less and "
