@@ -44,10 +44,14 @@ def side(server: Server, *, letter: str = "A", plan: SearchPlan = PLAN, most: in
                 rate=rate,
                 number=len(steps) + 1,
                 outcome=outcome,
-                reason={Outcome.FAILS: "message.p99 212 ms", Outcome.UNTRUSTED: "it was late"}.get(
+                reason={
+                    Outcome.FAILS: "message.p99 212 ms",
+                    Outcome.UNTRUSTED: "it was late",
+                    Outcome.FEW: "message.p99: 9 values",
+                }.get(outcome, ""),
+                remedy={Outcome.UNTRUSTED: "use --processes 2", Outcome.FEW: "use a longer -t"}.get(
                     outcome, ""
                 ),
-                remedy="use --processes 2" if outcome is Outcome.UNTRUSTED else "",
                 achieved=rate,
                 p50_ns=1_000_000,
                 p99_ns=2_000_000,
@@ -99,6 +103,18 @@ def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
             State.GAVE_OUT,
             "Has no known capacity: the load generator reached its limit first, at 200/s: it was late",
             ExitCode.UNTRUSTED,
+        ),
+        (
+            side(lambda rate: Outcome.FEW),
+            State.FEW,
+            r"Has no known capacity: too few values, at 1,600/s: message.p99: 9 values \(use a longer -t\)",
+            ExitCode.INCONCLUSIVE,
+        ),
+        (
+            side(lambda rate: Outcome.FEW if rate > 300 else Outcome.HOLDS),
+            State.FEW,
+            "Holds at least 200/s: too few values, at 400/s: ",
+            ExitCode.INCONCLUSIVE,
         ),
         (
             side(holding(700), most=3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsload.judge.capacity.comparison import CapacityComparison, CapacityVerdict
-from wsload.judge.capacity.search import SearchPlan, State
+from wsload.judge.capacity.search import Outcome, SearchPlan, State
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
 from wsload.words import counted, number, percent, rate
@@ -50,6 +50,8 @@ def finding(side: SearchedSide, plan: SearchPlan) -> str:
             return f"does not hold {shown(plan.low, plan)}, the bottom of the range{_why(side.steps[-1])}"
         case State.GAVE_OUT:
             return _gave_out(side, plan)
+        case State.FEW:
+            return _few(side, plan)
         case State.SEARCHING:
             if not side.steps:
                 return "has not been searched yet"
@@ -66,17 +68,22 @@ def _why(step: StepFigures) -> str:
 
 
 def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
-    step, held = side.gave_out, side.highest
-    known = (
-        "has no known capacity"
-        if held is None
-        else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
-    )
+    how = "reached its limit first" if side.look.ceiling is not None else "repeatedly could not be trusted"
+    return _cut_off(side, plan, f"the load generator {how}", side.latest(Outcome.UNTRUSTED))
+
+
+def _few(side: SearchedSide, plan: SearchPlan) -> str:
+    return _cut_off(side, plan, "too few values", side.latest(Outcome.FEW))
+
+
+def _cut_off(side: SearchedSide, plan: SearchPlan, what: str, step: StepFigures | None) -> str:
+    """What is known of a search that could not go on."""
+    held = side.highest
+    known = "has no known capacity" if held is None else f"holds at least {shown(held.rate, plan)}"
+    then = ";" if side.fails_at is not None else ":"
     assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
-    how = "reached its limit first" if side.look.ceiling is not None else "repeatedly could not be trusted"
-    then = ";" if side.fails_at is not None else ":"
-    return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
+    return f"{known}{_fails(side, plan)}{then} {what}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
 def contrast_sentence(found: CapacityComparison, plan: SearchPlan, a: SearchedSide, b: SearchedSide) -> str:
