@@ -112,7 +112,9 @@ class Notes:
         self.outcomes.append(figures.outcome)
 
 
-def searcher(path: Path, plan: CapacityPlan | Search, loader: Loader, notes: Notes | None = None) -> Searcher:
+def searcher(
+    path: Path, plan: CapacityPlan | Search, loader: Callable[..., list[Load]], notes: Notes | None = None
+) -> Searcher:
     search = Search(plan=plan, created_at=1732278960.0) if isinstance(plan, CapacityPlan) else plan
     return Searcher(path, search, listener=notes or Notes(), environment={}, load=loader)
 
@@ -219,6 +221,50 @@ def test_two_builds_are_searched_in_turn(plan: CapacityPlan, tmp_path: Path) -> 
     assert "B (v2) holds" in headline(report) and "less than A (v1)" in headline(report)
 
 
+def test_a_server_that_admits_only_some_users_does_not_hold_more(plan: CapacityPlan, tmp_path: Path) -> None:
+    """Its answers to these are as quick as ever, at a part of the rate."""
+    users = replace(plan, search=SearchPlan(low=100, high=1_600, whole=True))
+    asked: list[int] = []
+
+    def loader(load: LoadPlan, targets: Sequence[Target], *, log: Path, **_: Any) -> list[Load]:
+        asked.append(load.users)
+        inside = min(load.users, 1_000)
+        log.write_text("")
+        opened: Any = {"counters": {"opens": inside, "open_failures": 5 * (load.users - inside)}}
+        level: Any = {"gauges": {"users": load.users, "connections": inside}}
+        path = make_run(
+            targets[0].results,
+            [
+                second(60 * len(asked) + at, [5] * inside, names={"message": Kind.REQUEST}, **opened, **level)
+                for at in range(2)
+            ],
+            started_at=STARTED_AT + 60 * len(asked),
+            checks=(CheckOutcome(expression=CHECK, state=CheckState.PASSED, wanted="< 50 ms", got="5 ms"),),
+        )
+        return [Load(run=open_run(path), problem="")]
+
+    found = searcher(tmp_path, users, loader)
+    found.go_on()
+    look = report_of(tmp_path, found.search).sides[0].look
+    assert look.state is State.FOUND and look.low <= 1_000 <= look.high
+    failed = [step for step in found.search.of(Side.BASELINE) if step.outcome is Outcome.FAILS]
+    assert failed and all(" users connected: " in step.reason for step in failed)
+
+
+def test_answers_are_counted_while_the_load_is_due(plan: CapacityPlan, tmp_path: Path) -> None:
+    """The second after the run time waits for outstanding answers: it is no part of the rate."""
+    answers = [[5] * 100, [5] * 100, [5] * 40]
+    seconds = [second(11 + at, each, names={"message": Kind.REQUEST}) for at, each in enumerate(answers)]
+    (tmp_path / "search").mkdir()
+    run = open_run(make_run(tmp_path / "runs", seconds))
+    found = searcher(
+        tmp_path / "search", plan, Loader({1: Load(run=run, problem=""), 2: KeyboardInterrupt()})
+    )
+    with pytest.raises(KeyboardInterrupt):
+        found.go_on()
+    assert found.search.of(Side.BASELINE)[0].achieved == 100
+
+
 # What a step is
 
 
@@ -242,6 +288,29 @@ def test_users_are_searched_at_a_rate_of_each_or_at_their_own_pace(plan: Capacit
     assert (users.load(40).users, users.load(40).options[1]) == (40, "--ws-rate=20")
     assert not any("--ws-rate" in word for word in replace(users, rate_per_user=0).load(40).options)
     assert replace(users, rate_per_user=0).measured_s(10) == users.run_time_s
+
+
+def test_after_too_few_values_a_step_is_as_long_as_they_took(plan: CapacityPlan) -> None:
+    """Of users at their own pace how many values they have is not known before."""
+    users = replace(plan, search=SearchPlan(low=1, high=1_000, whole=True))
+    few = StepFigures(rate=1, number=1, outcome=Outcome.FEW, enough_s=600)
+    search = Search(plan=users, created_at=1.0).with_step(Side.BASELINE, few)
+    lengths = [search.run_time_of(Turn(side=Side.BASELINE, number=2, rate=rate)) for rate in (1, 6, 20, 300)]
+    assert lengths == [103, 103, 33, 13]  # ten times as long as planned at most, with ramp and warm-up
+    assert Search(plan=users, created_at=1.0).run_time_of(Turn(side=Side.BASELINE, number=1, rate=1)) == 13
+
+
+def test_the_time_left_allows_for_steps_that_say_nothing(plan: CapacityPlan) -> None:
+    search = Search(plan=plan, created_at=1.0)
+    assert search.left_s() == 14 * (13 + 6)
+    for number, outcome in enumerate((Outcome.HOLDS, Outcome.UNTRUSTED, Outcome.HOLDS), 1):
+        step = StepFigures(rate=100 * number, number=number, outcome=outcome, took_s=10)
+        search = search.with_step(Side.BASELINE, step)
+    assert search.left_s() == pytest.approx(12 * 1.5 * 10)
+    late = StepFigures(rate=800, number=4, outcome=Outcome.UNTRUSTED, took_s=10)
+    for _ in range(6):
+        search = search.with_step(Side.BASELINE, late)
+    assert search.left_s() == pytest.approx((28 - 9) * 10)
 
 
 @pytest.mark.parametrize(

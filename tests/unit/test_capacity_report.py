@@ -44,10 +44,14 @@ def side(server: Server, *, letter: str = "A", plan: SearchPlan = PLAN, most: in
                 rate=rate,
                 number=len(steps) + 1,
                 outcome=outcome,
-                reason={Outcome.FAILS: "message.p99 212 ms", Outcome.UNTRUSTED: "it was late"}.get(
+                reason={
+                    Outcome.FAILS: "message.p99 212 ms",
+                    Outcome.UNTRUSTED: "it was late",
+                    Outcome.FEW: "message.p99: 9 values",
+                }.get(outcome, ""),
+                remedy={Outcome.UNTRUSTED: "use --processes 2", Outcome.FEW: "use a longer -t"}.get(
                     outcome, ""
                 ),
-                remedy="use --processes 2" if outcome is Outcome.UNTRUSTED else "",
                 achieved=rate,
                 p50_ns=1_000_000,
                 p99_ns=2_000_000,
@@ -101,6 +105,18 @@ def report(*sides: SearchedSide, plan: SearchPlan = PLAN) -> CapacityReport:
             ExitCode.UNTRUSTED,
         ),
         (
+            side(lambda rate: Outcome.FEW),
+            State.FEW,
+            r"Has no known capacity: too few values, at 1,600/s: message.p99: 9 values \(use a longer -t\)",
+            ExitCode.INCONCLUSIVE,
+        ),
+        (
+            side(lambda rate: Outcome.FEW if rate > 300 else Outcome.HOLDS),
+            State.FEW,
+            "Holds at least 200/s: too few values, at 400/s: ",
+            ExitCode.INCONCLUSIVE,
+        ),
+        (
             side(holding(700), most=3),
             State.SEARCHING,
             r"Holds between \d+/s and [\d,]+/s, by 3 steps of a search that was not finished",
@@ -147,6 +163,18 @@ def test_two_builds_are_told_apart_with_an_interval(b: float, said: str, code: E
     assert made.exit_code is code
     assert [each[:7] for each in findings(made)] == ["A (vA) ", "B (vB) "]
     assert json.loads(as_json(made))["contrast"]["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "said", "code"),
+    [
+        (9_000, "A (vA) and B (vB) both hold 1,600/s, the top of the range", ExitCode.OK),
+        (5, "Neither A (vA) nor B (vB) holds 100/s, the bottom of the range", ExitCode.FAILED),
+    ],
+)
+def test_two_builds_beyond_the_range(capacity: float, said: str, code: ExitCode) -> None:
+    made = report(side(holding(capacity)), side(holding(capacity), letter="B"))
+    assert (headline(made), made.exit_code) == (said, code)
 
 
 def test_where_the_load_generator_gave_out_two_builds_are_not_told_apart() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsload.errors import UsageError
+from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.comparison import CapacityVerdict, contrast
 from wsload.judge.capacity.posterior import Answer, posterior, ratio
 from wsload.judge.capacity.search import Outcome, SearchPlan, SearchStatus, State, Step, look
@@ -147,6 +148,71 @@ def test_a_load_generator_that_can_not_even_make_the_lowest_rate() -> None:
     assert found.state is State.GAVE_OUT and len(steps) == 3
 
 
+def with_few(capacity: float, *, below: float) -> Callable[[float], Outcome]:
+    """A server whose steps have too few values at rates below this."""
+    return lambda rate: Outcome.FEW if rate < below else holding(capacity)(rate)
+
+
+def test_too_few_values_at_low_rates_leave_the_capacity_to_be_found() -> None:
+    plan = SearchPlan(low=1, high=1_000, whole=True)
+    steps, found = search(with_few(300, below=5), plan)
+    assert [step.rate for step in steps[:2]] == [1, 6] and steps[0].outcome is Outcome.FEW
+    assert found.state is State.FOUND and found.ceiling is None
+    assert found.low <= 300 <= found.high
+
+
+@pytest.mark.parametrize("capacity", [30, 50_000])
+def test_too_few_values_at_every_rate_end_the_search(capacity: float) -> None:
+    steps, found = search(with_few(capacity, below=1e9))
+    assert (found.state, found.ceiling) == (State.FEW, None)
+    assert steps[-1].rate == PLAN.high and len(steps) == 5
+
+
+def test_too_few_values_above_a_rate_that_holds_are_tried_twice_and_end_the_search() -> None:
+    steps, found = search(lambda rate: Outcome.FEW if rate > 1_000 else Outcome.HOLDS)
+    assert found.state is State.FEW
+    assert [step.outcome for step in steps] == [Outcome.HOLDS, Outcome.HOLDS, Outcome.FEW, Outcome.FEW]
+
+
+def test_too_few_values_below_a_rate_that_fails_end_the_search() -> None:
+    steps, found = search(with_few(30, below=1_000))
+    assert found.state is State.FEW
+    assert [step.outcome for step in steps[-3:]] == [Outcome.FAILS, Outcome.FEW, Outcome.FEW]
+
+
+def test_too_few_values_say_nothing_of_the_capacity() -> None:
+    steps = [Step(rate=100, outcome=Outcome.FEW, number=1)]
+    before, after = look(PLAN, [], 1), look(PLAN, steps)
+    assert (after.low, after.estimate, after.high) == (before.low, before.estimate, before.high)
+
+
+@given(st.lists(st.sampled_from(Outcome), min_size=60, max_size=60), st.integers(3, 20))
+def test_whatever_comes_out_the_steps_are_bounded(outcomes: list[Outcome], most: int) -> None:
+    """Those that say nothing about the server are, too."""
+    left = iter(outcomes)
+    steps, found = search(lambda _: next(left), SearchPlan(low=100, high=20_000, most_steps=most))
+    assert sum(step.outcome.counts for step in steps) <= most and len(steps) <= 2 * most
+    assert found.ceiling is None or Outcome.UNTRUSTED in {step.outcome for step in steps}
+    if found.state is State.GAVE_OUT:
+        assert any(step.outcome is Outcome.UNTRUSTED for step in steps)
+    if found.state is State.FEW:
+        assert any(step.outcome is Outcome.FEW for step in steps)
+
+
+def test_a_busy_machine_ends_the_search_with_what_is_known() -> None:
+    """Two of three steps are not trusted: none are made beyond twice those that count."""
+    made = 0
+
+    def server(rate: float) -> Outcome:
+        nonlocal made
+        made += 1
+        return holding(2_000)(rate) if made % 3 == 0 else Outcome.UNTRUSTED
+
+    steps, found = search(server, SearchPlan(low=100, high=20_000, most_steps=6))
+    assert len(steps) == 12 and found.state is State.IMPRECISE
+    assert found.low <= 2_000 <= found.high
+
+
 def test_numbers_of_users_are_whole() -> None:
     steps, found = search(holding(37.5), SearchPlan(low=10, high=400, whole=True))
     assert all(step.rate == int(step.rate) for step in steps)
@@ -195,8 +261,27 @@ def test_a_side_that_was_not_searched_leaves_it_open() -> None:
     assert contrast(PLAN, both(5_000, 5_000)[0], []).verdict is CapacityVerdict.INCONCLUSIVE
 
 
-def test_where_both_are_beyond_the_range_nothing_can_be_told() -> None:
-    assert contrast(PLAN, *both(50_000, 90_000)).verdict is CapacityVerdict.INCONCLUSIVE
+@pytest.mark.parametrize(
+    ("a", "b", "verdict", "code"),
+    [
+        (50_000, 90_000, CapacityVerdict.BOTH_ABOVE, ExitCode.OK),
+        (20, 30, CapacityVerdict.BOTH_BELOW, ExitCode.FAILED),
+        (20, 5_000, CapacityVerdict.MORE, ExitCode.OK),
+        (50_000, 5_000, CapacityVerdict.LESS, ExitCode.FAILED),
+    ],
+)
+def test_beyond_the_range_two_builds_end_as_one_does(
+    a: float, b: float, verdict: CapacityVerdict, code: ExitCode
+) -> None:
+    found = contrast(PLAN, *both(a, b))
+    assert (found.verdict, found.exit_code) == (verdict, code)
+
+
+def test_a_build_that_ended_long_before_the_other_is_still_beyond_the_range() -> None:
+    """Its capacity may have drifted since, but that is how its search ended."""
+    early, late = both(50_000, 50_000)
+    late = [Step(rate=step.rate, outcome=step.outcome, number=step.number + 100) for step in late]
+    assert contrast(PLAN, early, late).verdict is CapacityVerdict.BOTH_ABOVE
 
 
 def test_the_ratio_of_a_belief_to_itself_is_around_one() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from support.made_runs import MS, TRUSTED, UNTRUSTED, make_run, second
 
+from wsload.judge.capacity.offered import Made, Wanted
 from wsload.judge.capacity.search import Outcome
-from wsload.judge.capacity.step import judged
-from wsload.judge.figures.summary import summarize
+from wsload.judge.capacity.step import enough_s, judged
 from wsload.measure.histogram import Histogram
 from wsload.measure.names import LAGGED, UNLAGGED, Kind
 from wsload.results.reader import open_run
@@ -26,34 +26,23 @@ def checked(state: CheckState, expression: str = "message.p99 < 50ms", reason: s
     return CheckOutcome(expression=expression, state=state, wanted="< 50 ms", got="42 ms", reason=reason)
 
 
-def judge(
-    place: Path,
-    *,
-    took_ms: float = 30,
-    late: bool = False,
-    open_load: bool = True,
-    per_offer: float | None = 1.0,
-    **run: Any,
-) -> tuple[Outcome, str, str]:
-    """The outcome of a run of a second, offered 600 and answered 600."""
+def judge(place: Path, *, took_ms: float = 30, late: bool = False, **run: Any) -> tuple[Outcome, str, str]:
+    """The outcome of a closed run of a second, in which 600 requests were answered."""
     values = Histogram.of([round(took_ms * MS)] * 600)
     histograms = {"message": values}
     if late:
         histograms |= {"message" + LAGGED: values, "message" + UNLAGGED: Histogram.of([MS] * 600)}
-    offered = run.pop("offered", 600)
     plan = run.pop("plan", [check.expression for check in run.get("checks", ())])
     path = make_run(place, [second(0, histograms=histograms, names={"message": Kind.REQUEST})], **run)
     found = open_run(path)
-    info = replace(found.info, workload={"kind": "open" if open_load else "closed"})
     totals = found.totals()
     return judged(
-        info,
+        replace(found.info, workload={"kind": "closed"}),
         found.problems,
-        totals,
-        summarize(totals),
+        Made(whole=totals, window=totals, steady=totals),
+        leading="message",
         checks=plan,
-        offered=offered,
-        per_offer=per_offer,
+        wanted=Wanted(users=50),
     )
 
 
@@ -87,7 +76,6 @@ def test_a_load_that_was_not_what_was_asked_says_nothing_of_the_server(tmp_path:
         (70, "message.p99 < 50ms", Outcome.UNTRUSTED),  # 1 ms without, 70 ms with
         (70, "message.p99 > 50ms", Outcome.UNTRUSTED),
         (30, "message.mean < 50ms", Outcome.UNTRUSTED),
-        (30, "message.p99.9 < 50ms", Outcome.UNTRUSTED),  # of too few values
     ],
 )
 def test_a_percentile_that_is_low_enough_with_the_lateness_in_it_holds(
@@ -99,19 +87,26 @@ def test_a_percentile_that_is_low_enough_with_the_lateness_in_it_holds(
     assert reason == "" or ": it includes the load generator's own lateness" in reason
 
 
-def test_an_open_load_of_which_a_part_is_not_answered_is_not_held(tmp_path: Path) -> None:
-    outcome, reason, _ = judge(tmp_path, offered=700)
-    assert (outcome, reason) == (Outcome.FAILS, "answered 600/s, 85.7 % of the load")
-    assert judge(tmp_path, offered=650)[0] is Outcome.HOLDS
-    assert judge(tmp_path, offered=700, per_offer=0.85)[0] is Outcome.HOLDS  # not every task asks
-    assert judge(tmp_path, offered=700, per_offer=None)[0] is Outcome.HOLDS
-    assert judge(tmp_path, offered=700, open_load=False)[0] is Outcome.HOLDS
+@pytest.mark.parametrize(("values", "standing"), [(10, Standing.FEW), (298, Standing.TRUSTED)])
+def test_too_few_values_are_no_fault_of_the_load_generator(
+    tmp_path: Path, values: int, standing: Standing
+) -> None:
+    reason = "too few to judge p99; 500 are enough"
+    check = replace(checked(CheckState.UNJUDGED, reason=reason), got=f"{values} values")
+    run = [second(0, [1.0] * values, names={"message": Kind.REQUEST})]
+    found = open_run(make_run(tmp_path, run, checks=(check,), trust=replace(TRUSTED, standing=standing)))
+    totals = found.totals()
+    made = Made(whole=totals, window=totals, steady=totals)
+    asked: Any = {"leading": "message", "checks": ["message.p99 < 50ms"], "wanted": Wanted(users=1)}
+    said = f"message.p99: {values} values, {reason}"
+    assert judged(found.info, found.problems, made, **asked) == (Outcome.FEW, said, "use a longer -t")
+    assert enough_s(found.info, totals, asked["checks"]) == pytest.approx(1.2 * 500 / values, abs=0.1)
 
 
-def test_a_part_that_a_late_load_generator_may_have_kept_says_nothing_of_the_server(tmp_path: Path) -> None:
-    trust = replace(TRUSTED, standing=Standing.PARTLY, up_to={"message": 90.0}, remedy="use --processes 4")
-    found = judge(tmp_path, offered=700, trust=trust)
-    assert found == (Outcome.UNTRUSTED, "answered 600/s, 85.7 % of the load", "use --processes 4")
+def test_too_few_values_of_a_load_generator_that_was_late_are_not_trusted(tmp_path: Path) -> None:
+    check = checked(CheckState.UNJUDGED, "message.p99.9 < 50ms", "too few to judge p99.9; 5,000 are enough")
+    found = judge(tmp_path, checks=(check,), trust=UNTRUSTED)
+    assert found == (Outcome.UNTRUSTED, "message.p99.9: late", "use --processes 4")
 
 
 def test_a_server_that_lets_nobody_in_does_not_hold_the_load(tmp_path: Path) -> None:

@@ -417,7 +417,7 @@ def test_every_warning_that_follows_from_the_figures_is_known_as_such_and_no_oth
                 elif isinstance(name, ast.Name):
                     found.add(getattr(module, name.id))
                 else:
-                    found |= {kind.replace(" ", "-") for kind in doubts_module._EXHAUSTED}
+                    found |= {kind.replace(" ", "-") for kind in doubts_module.EXHAUSTED}
     assert found == doubts_module.DERIVED
 
 

@@ -29,12 +29,11 @@ from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.trust import Bounds
 from wsload.judge.run.verdict import judge
 from wsload.load.users import due_tasks
-from wsload.load.users.due_tasks import WAITED
 from wsload.load.users.life import Phase
 from wsload.load.users.sockets.states import State
 from wsload.load.users.steps import UNFINISHED
 from wsload.load.ws.connection import TimedConnection
-from wsload.measure.names import TOO_LATE
+from wsload.measure.names import TOO_LATE, WAITED
 
 
 def run(

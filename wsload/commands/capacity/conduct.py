@@ -18,18 +18,22 @@ from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, ServerFailed
+from wsload.judge.capacity.offered import Made, Wanted, per_offer
 from wsload.judge.capacity.search import Outcome
-from wsload.judge.capacity.step import StepFigures, answered, judged, percentiles
-from wsload.judge.compare.pairs import Side
+from wsload.judge.capacity.step import StepFigures, enough_s, judged, percentiles
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.standing import verdict_of
+from wsload.measure.interval import Totals
 from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
 from wsload.results.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.trust import ALL, Standing
+from wsload.results.window import Window
 
 UNFINISHED: Final = "unfinished"
 """Name of what a break left behind."""
+LEAST_STEADY_S: Final = 0.9
+"""A rate is only judged over about a second at least: runs are recorded by the second."""
 
 
 class SearchListener(Protocol):
@@ -99,7 +103,7 @@ class Searcher:
                 cores=places.server,
             ) as server:
                 self._listener.step(self.search, turn, "measuring")
-                run_time_s = plan.run_time_of(turn.rate)
+                run_time_s = self.search.run_time_of(turn)
                 server.measure(run_time_s)
                 try:
                     (found,) = self._load(
@@ -119,7 +123,7 @@ class Searcher:
         except BaseException:
             self._set_aside()
             raise
-        figures = self._crashed(turn, crashed) if crashed else self._figures(turn, found, served)
+        figures = self._crashed(turn, crashed) if crashed else self._figures(turn, found, served, run_time_s)
         name = self._put_in_place(found.run, served)
         return replace(figures, run=name, took_s=round(time.monotonic() - began_s, 1))
 
@@ -127,22 +131,24 @@ class Searcher:
         """A server that ends under a load does not hold it."""
         return StepFigures(rate=turn.rate, number=turn.number, outcome=Outcome.FAILS, reason=how)
 
-    def _figures(self, turn: Turn, found: Load, served: ServerFigures | None) -> StepFigures:
+    def _figures(
+        self, turn: Turn, found: Load, served: ServerFigures | None, run_time_s: float
+    ) -> StepFigures:
         if found.run is None:
             return StepFigures(
                 rate=turn.rate, number=turn.number, outcome=Outcome.UNTRUSTED, reason=found.problem
             )
-        info, totals = found.run.info, found.run.totals()
-        summary = summarize(totals)
+        info, made = found.run.info, _made(found.run, run_time_s)
+        summary = summarize(made.window)
         self._refuse_nothing(info.trust.standing if info.trust else Standing.INCOMPLETE, found.run)
+        checks = self.search.plan.checks
         outcome, reason, remedy = judged(
             info,
             found.run.problems,
-            totals,
-            summary,
-            checks=self.search.plan.checks,
-            offered=self.search.plan.per_second(turn.rate) or turn.rate,
-            per_offer=self._per_offer(turn.side),
+            made,
+            leading=summary.leading or "",
+            checks=checks,
+            wanted=self._wanted(turn),
         )
         p50_ns, p99_ns, p99_9_ns = percentiles(summary)
         return StepFigures(
@@ -151,7 +157,8 @@ class Searcher:
             outcome=outcome,
             reason=reason,
             remedy=remedy,
-            achieved=round(answered(summary), 3),
+            enough_s=enough_s(info, made.window, checks) if outcome is Outcome.FEW else 0.0,
+            achieved=round(made.answered, 3),
             p50_ns=p50_ns,
             p99_ns=p99_ns,
             p99_9_ns=p99_9_ns,
@@ -171,11 +178,19 @@ class Searcher:
                 f"the first step got no answer from the server: {verdict_of(run.info, standing)}"
             )
 
-    def _per_offer(self, side: Side) -> float | None:
-        """Answers for each request offered, in that step of this side which held with the fewest."""
+    def _wanted(self, turn: Turn) -> Wanted:
+        """The load of a step, and what the steps of this side that held had of theirs."""
         plan = self.search.plan
-        held = [step for step in self.search.of(side) if step.outcome is Outcome.HOLDS]
-        return min((step.achieved / (plan.per_second(step.rate) or step.rate) for step in held), default=None)
+        return Wanted(
+            users=plan.load(turn.rate).users,
+            per_second=plan.per_second(turn.rate),
+            poisson=plan.poisson,
+            per_offer=per_offer(
+                (step.achieved, plan.per_second(step.rate) or step.rate, plan.measured_s(step.rate))
+                for step in self.search.of(turn.side)
+                if step.outcome is Outcome.HOLDS
+            ),
+        )
 
     def _put_in_place(self, run: StoredRun | None, served: ServerFigures | None) -> str:
         """Moves the staged run, with its logs, beside capacity.json; returns its name there."""
@@ -191,3 +206,14 @@ class Searcher:
         """Moves what is not part of the search to where it can be inspected."""
         if (self.path / STAGE).exists():
             (self.path / STAGE).rename(free(self.path / UNFINISHED))
+
+
+def _made(run: StoredRun, run_time_s: float) -> Made:
+    """What a run recorded. After its run time no more tasks come due, and outstanding answers are waited for."""
+    window = run.info.window
+    steady = run.totals(Window(from_s=window.from_s, to_s=run_time_s))
+    return Made(
+        whole=Totals.of(run.intervals()),
+        window=run.totals(),
+        steady=steady if steady.duration_s >= LEAST_STEADY_S else None,
+    )

@@ -10,8 +10,8 @@ from typing import Final
 from wsload.commands.harness.builds import Build, check_options
 from wsload.commands.harness.pinning import check_pin
 from wsload.errors import UsageError
-from wsload.judge.capacity.search import Outcome, SearchPlan, look
-from wsload.judge.capacity.step import StepFigures, length_s
+from wsload.judge.capacity.search import SearchPlan, look
+from wsload.judge.capacity.step import LONGER, StepFigures, length_s
 from wsload.judge.compare.pairs import Side
 from wsload.judge.run.grammar import parse_check
 
@@ -106,9 +106,13 @@ class CapacityPlan:
             options=(*options, *self.options),
         )
 
-    def run_time_of(self, rate: float) -> float:
-        """How long the step's Locust run is, in whole seconds."""
-        return math.ceil(self.ramp_s + self.warm_up_s + self.measured_s(rate))
+    def run_time_of(self, rate: float, enough_s: float = 0.0) -> float:
+        """How long the step's Locust run is, in whole seconds.
+
+        ``enough_s`` is how long it takes to get the values that its checks need, if an earlier step shows that.
+        """
+        enough_s = min(enough_s, LONGER * self.run_time_s)
+        return math.ceil(self.ramp_s + self.warm_up_s + max(self.measured_s(rate), enough_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +162,13 @@ class Search:
     def made(self) -> int:
         return sum(map(len, self.steps.values()))
 
+    def run_time_of(self, turn: Turn) -> float:
+        """How long a step's Locust run is, in whole seconds: longer if the one nearest to it had too few values."""
+        few = [step for step in self.of(turn.side) if step.enough_s]
+        nearest = min(few, key=lambda step: abs(math.log(step.rate / turn.rate)), default=None)
+        enough_s = 0.0 if nearest is None else nearest.enough_s * nearest.rate / turn.rate
+        return self.plan.run_time_of(turn.rate, enough_s)
+
     def turn(self) -> Turn | None:
         """The next step: in rounds of one of each side that has not ended, A B, B A, …; None at the end."""
         latest = max((step.number for side in self.plan.sides for step in self.of(side)), default=1)
@@ -172,12 +183,17 @@ class Search:
         return None
 
     def left_s(self) -> float:
-        """How long the remaining steps take at most, judging by those made so far."""
+        """About how long the remaining steps take at most, judging by those made so far."""
         took = [step.took_s for steps in self.steps.values() for step in steps]
         plan = self.plan
         each_s = sum(took) / len(took) if took else plan.run_time_of(plan.search.low) + STEP_OVERHEAD_S
-        return each_s * sum(
-            plan.search.most_steps - sum(step.outcome is not Outcome.UNTRUSTED for step in self.of(side))
-            for side in plan.sides
-            if look(plan.search, [step.step for step in self.of(side)]).next_rate is not None
-        )
+        return each_s * sum(map(self._left, plan.sides))
+
+    def _left(self, side: Side) -> float:
+        """How many steps remain, if as many as so far say nothing about the server."""
+        steps, search = self.of(side), self.plan.search
+        if look(search, [step.step for step in steps]).next_rate is None:
+            return 0
+        counted = sum(step.outcome.counts for step in steps)
+        each = len(steps) / max(counted, 1) if steps else 1.0
+        return min((search.most_steps - counted) * each, search.most_made - len(steps))

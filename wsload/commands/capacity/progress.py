@@ -17,8 +17,6 @@ from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.sentences import shown
 from wsload.words import build_name, listed, milliseconds, percent, span
 
-_STYLES = {Outcome.HOLDS: "", Outcome.FAILS: "", Outcome.UNTRUSTED: "yellow"}
-
 
 def forecast(plan: CapacityPlan) -> Iterator[str]:
     """The plan in a few lines."""
@@ -33,7 +31,10 @@ def forecast(plan: CapacityPlan) -> Iterator[str]:
         f"The highest load between {shown(search.low, search)} and {shown(search.high, search)} at which "
         f"{listed(plan.checks)} hold{'s' if len(plan.checks) == 1 else ''}, to ±{percent(search.precision)}"
     )
-    yield f"{load_of(plan)}; at most {steps} steps, about {span(steps * each_s)}"
+    yield (
+        f"{load_of(plan)}; at most {steps} steps, about {span(steps * each_s)}; up to twice as many if some "
+        "say nothing about the server"
+    )
     yield from Pinning(plan.pin, available(), at_once=False).for_people()
 
 
@@ -71,7 +72,7 @@ class ProgressDisplay(RunsDisplay):
             text += f"; {_by_now(search, turn)}"
             if not self._console.is_terminal:
                 text += f"; {_left(search)}"
-        self._say(text, style=_STYLES[figures.outcome])
+        self._say(text, style="" if figures.outcome.counts else "yellow")
 
 
 def _by_now(search: Search, turn: Turn) -> str:
@@ -86,7 +87,7 @@ def _by_now(search: Search, turn: Turn) -> str:
 
 
 def _left(search: Search) -> str:
-    return f"at most {span(math.ceil(max(search.left_s(), 1.0)))} left"
+    return f"at most about {span(math.ceil(max(search.left_s(), 1.0)))} left"
 
 
 def _side(search: Search, turn: Turn) -> str:

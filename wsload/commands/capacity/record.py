@@ -1,7 +1,7 @@
 """capacity.json: the plan of a search, and the steps made so far. Written atomically after each step.
 
 Schema history:
-    1   created_at, plan, steps.
+    1   created_at, plan, steps. Optional in a step: enough_s.
 
 A file of a newer schema is refused; keys that this version does not know are ignored.
 """

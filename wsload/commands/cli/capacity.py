@@ -93,7 +93,14 @@ def capacity(
         str,
         typer.Option(metavar="PERCENT", help="End when the capacity is known to within this, up or down."),
     ] = "5%",
-    steps: Annotated[int, typer.Option(metavar="N", help="At most this many steps of each build.")] = 14,
+    steps: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="At most this many steps of each build, or twice as many with those that say nothing about the "
+            "server.",
+        ),
+    ] = 14,
     run_time: Annotated[
         str,
         typer.Option(
@@ -154,17 +161,20 @@ def capacity(
     docs/inside/capacity-simulation.md says how often it covers the capacity. Two builds are searched in turn, so
     that drift affects both.
 
-        A step that can't be trusted, because the load generator itself was late, is repeated. If that does not help,
+    A step also fails when the server answers less than 90 % of the load, or turns users away.
+
+    A step that can't be trusted, because the load generator itself was late, is repeated. If that does not help,
     one step is made at a higher load, where an overloaded server shows despite the lateness. If that can't be
     trusted either, the result is the highest load that passed: a lower bound, since the load generator was the limit.
-
+    A step with too few values for its checks is repeated at a higher load or for longer.
 
     Everything goes into one directory, results/capacity-<time>: the runs, and capacity.html. Ctrl-C keeps the steps
     made so far, and --resume continues.
 
-    Exit codes: 0 found, or B shown to sustain at most a tenth less; 1 the checks fail at LOW, or B sustains less;
-    2 usage; 3 the load generator reached its limit first; 4 less precise than requested, inconclusive or
-    interrupted; 5 nothing was answered; 6 a server did not start, or exited in the first step.
+    Exit codes: 0 found, the checks pass at HIGH, or B shown to sustain at most a tenth less; 1 the checks fail at LOW
+    (with two builds: of both), or B sustains less; 2 usage; 3 the load generator reached its limit first; 4 less
+    precise than requested, too few values, inconclusive or interrupted; 5 nothing was answered; 6 a server did not
+    start, or exited in the first step.
     """
     from wsload.commands.capacity.plan import CapacityPlan, Search
     from wsload.commands.capacity.record import load

@@ -27,6 +27,8 @@ class CapacityVerdict(StrEnum):
     MORE = "more"
     NOT_LESS = "not less"
     """By no more than `SAME_WITHIN`."""
+    BOTH_ABOVE = "both hold the top of the range"
+    BOTH_BELOW = "neither holds the bottom of the range"
     INCONCLUSIVE = "inconclusive"
 
 
@@ -43,8 +45,11 @@ class CapacityComparison:
 
     @property
     def exit_code(self) -> ExitCode:
+        """As of one build where both are beyond the same end of the range."""
+        if self.verdict in (CapacityVerdict.LESS, CapacityVerdict.BOTH_BELOW):
+            return ExitCode.FAILED
         if self.verdict is not CapacityVerdict.INCONCLUSIVE:
-            return ExitCode.FAILED if self.verdict is CapacityVerdict.LESS else ExitCode.OK
+            return ExitCode.OK
         gave_out = State.GAVE_OUT in (self.a.state, self.b.state)
         return ExitCode.UNTRUSTED if gave_out else ExitCode.INCONCLUSIVE
 
@@ -55,7 +60,15 @@ def contrast(plan: SearchPlan, a: Sequence[Step], b: Sequence[Step]) -> Capacity
     looks = look(plan, a, now), look(plan, b, now)
     found = ratio(looks[1].posterior, looks[0].posterior)
     low, high = found.interval(SHOWN_LEVEL)
-    return CapacityComparison(verdict=_verdict(low, high), a=looks[0], b=looks[1], low=low, high=high)
+    ends = look(plan, a).state, look(plan, b).state
+    verdict = _BEYOND.get(ends) or _verdict(low, high)
+    return CapacityComparison(verdict=verdict, a=looks[0], b=looks[1], low=low, high=high)
+
+
+_BEYOND: Final = {
+    (State.ABOVE, State.ABOVE): CapacityVerdict.BOTH_ABOVE,
+    (State.BELOW, State.BELOW): CapacityVerdict.BOTH_BELOW,
+}
 
 
 def _verdict(low: float, high: float) -> CapacityVerdict:

@@ -8,6 +8,10 @@ A step in which the load generator can't be trusted says nothing about the serve
 if that does not help, and no step at that rate or above was trusted, its rate is the ceiling. One step is made above
 it, because a clearly overloaded server is visible despite some lateness. Then the search continues below, and ends when
 the highest rate that holds is `NEAR` the ceiling. It also ends after `IN_A_ROW` untrusted steps in a row, at any rate.
+
+A step with too few values for its checks says nothing about the server either, and nothing about the load generator:
+it is no ceiling. While no step held, the search goes up from it, since a higher rate has more values. Else it is
+repeated, for longer (`wsload.commands.capacity.plan`), and the search ends if that does not help.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Final
 
 from wsload.errors import UsageError
@@ -31,9 +36,11 @@ MAX_CLIMB_STEPS: Final = 4
 NEAR: Final = 1.5
 """If the load generator reaches its limit at up to this many times the highest rate that holds, the search ends."""
 TRIES: Final = 2
-"""How often to try a rate at which the load generator can't be trusted."""
+"""How often to try a rate at which the load generator can't be trusted, or values are too few."""
 IN_A_ROW: Final = 8
 """The search ends after this many untrusted steps in a row: another would be no better."""
+MOST_MADE: Final = 2
+"""At most so many times the steps that count are made, including those that say nothing about the server."""
 DIGITS: Final = 3
 """Significant digits of rates."""
 AT_END: Final = 0.02
@@ -47,6 +54,13 @@ class Outcome(StrEnum):
     FAILS = "fails"
     UNTRUSTED = "not trusted"
     """The load generator's own lateness is in its figures."""
+    FEW = "too few values"
+    """Its checks need more values than there were."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something about the server."""
+        return self in (Outcome.HOLDS, Outcome.FAILS)
 
 
 class State(StrEnum):
@@ -62,6 +76,7 @@ class State(StrEnum):
     BELOW = "below the range"
     """The lowest rate fails."""
     GAVE_OUT = "the load generator reached its limit first"
+    FEW = "too few values"
 
 
 EXIT_CODES: Final = {
@@ -71,6 +86,7 @@ EXIT_CODES: Final = {
     State.ABOVE: ExitCode.OK,
     State.BELOW: ExitCode.FAILED,
     State.GAVE_OUT: ExitCode.UNTRUSTED,
+    State.FEW: ExitCode.INCONCLUSIVE,
 }
 
 
@@ -83,6 +99,7 @@ class SearchPlan:
     precision: float = 0.05
     """The half-width of the interval to aim for, as a share of the capacity."""
     most_steps: int = 14
+    """Of those that count; `most_made` in all."""
     whole: bool = False
     """Whether rates are whole numbers, as of users."""
 
@@ -95,6 +112,11 @@ class SearchPlan:
             raise UsageError(f"--precision {100 * self.precision:g}%: from 1% to 50% is allowed")
         if not 3 <= self.most_steps <= 100:
             raise UsageError(f"--steps {self.most_steps}: from 3 to 100 is allowed")
+
+    @property
+    def most_made(self) -> int:
+        """Most steps in all."""
+        return MOST_MADE * self.most_steps
 
     @property
     def growth(self) -> float:
@@ -141,7 +163,7 @@ def look(plan: SearchPlan, steps: Sequence[Step], now: int | None = None) -> Sea
     answers = [
         Answer(rate=step.rate, holds=step.outcome is Outcome.HOLDS, number=step.number)
         for step in steps
-        if step.outcome is not Outcome.UNTRUSTED
+        if step.outcome.counts
     ]
     found = posterior(answers, plan.low, plan.high, now or max((step.number for step in steps), default=0))
     low, high = found.interval(SHOWN_LEVEL)
@@ -165,23 +187,29 @@ def _ceiling(steps: Iterable[Step]) -> float | None:
     return min((rate for rate in late if late.count(rate) >= TRIES and rate > made), default=None)
 
 
-def _highest(steps: Iterable[Step]) -> float | None:
-    return max((step.rate for step in steps if step.outcome is Outcome.HOLDS), default=None)
+def _highest(steps: Sequence[Step]) -> float | None:
+    """The highest rate that holds; while none does, the highest with too few values."""
+    for outcome in (Outcome.HOLDS, Outcome.FEW):
+        if rates := [step.rate for step in steps if step.outcome is outcome]:
+            return max(rates)
+    return None
+
+
+def _failed(steps: Iterable[Step]) -> bool:
+    return any(step.outcome is Outcome.FAILS for step in steps)
 
 
 def _looked_above(plan: SearchPlan, steps: Iterable[Step], ceiling: float) -> bool:
     """Whether all was done to find a failure: there is one, or nothing higher is left to try."""
-    return ceiling >= plan.high or any(step.outcome is Outcome.FAILS or step.rate > ceiling for step in steps)
+    return ceiling >= plan.high or _failed(steps) or any(step.rate > ceiling for step in steps)
 
 
 def _state(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: float | None) -> State:
-    trusted = [step for step in steps if step.outcome is not Outcome.UNTRUSTED]
-    if len(steps) >= IN_A_ROW and not set(trusted) & set(steps[-IN_A_ROW:]):
+    if len(steps) >= IN_A_ROW and all(step.outcome is Outcome.UNTRUSTED for step in steps[-IN_A_ROW:]):
         return State.GAVE_OUT
-    if ceiling is not None and _looked_above(plan, steps, ceiling):
-        holds = _highest(steps)
-        failed = any(step.outcome is Outcome.FAILS for step in steps)
-        if not failed and (ceiling <= plan.low or (holds is not None and ceiling <= NEAR * holds)):
+    if ceiling is not None and _looked_above(plan, steps, ceiling) and not _failed(steps):
+        highest = _highest(steps)
+        if ceiling <= plan.low or (highest is not None and ceiling <= NEAR * highest):
             return State.GAVE_OUT
     if found.above(plan.high) >= LEVEL:
         return State.ABOVE
@@ -190,10 +218,22 @@ def _state(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: f
     low, high = found.interval(SHOWN_LEVEL)
     if high <= low * (1 + plan.precision) ** 2:
         return State.FOUND
-    if len(trusted) < plan.most_steps:
+    if _few_again(plan, steps, found, ceiling):
+        return State.FEW
+    counted = sum(step.outcome.counts for step in steps)
+    if counted < plan.most_steps and len(steps) < plan.most_made:
         return State.SEARCHING
+    if not counted:
+        return State.FEW if steps[-1].outcome is Outcome.FEW else State.GAVE_OUT
     beyond = ceiling is not None and found.above(ceiling) > 0.5
     return State.GAVE_OUT if beyond else State.IMPRECISE
+
+
+def _few_again(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: float | None) -> bool:
+    """Whether the latest steps had too few values, and the next would be no higher on the way up."""
+    latest = takewhile(lambda step: not step.outcome.counts, reversed(steps))
+    few = [step.rate for step in latest if step.outcome is Outcome.FEW]
+    return len(few) >= TRIES and (_failed(steps) or _next(plan, steps, found, ceiling) <= max(few))
 
 
 def _next(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: float | None) -> float:
@@ -203,12 +243,12 @@ def _next(plan: SearchPlan, steps: Sequence[Step], found: Posterior, ceiling: fl
         return steps[-1].rate  # again
     if ceiling is not None and not _looked_above(plan, steps, ceiling):
         return plan.rounded(plan.growth * ceiling)
-    holds = _highest(steps)
-    climbing = all(step.outcome is not Outcome.FAILS for step in steps)
-    if holds is None:
+    highest = _highest(steps)
+    if highest is None:
         wanted = found.quantile(0.5)
     else:
-        wanted = plan.growth * holds if climbing else min(found.quantile(0.5), plan.growth * holds)
+        above = plan.growth * highest
+        wanted = min(found.quantile(0.5), above) if _failed(steps) else above
     if ceiling is not None and plan.rounded(wanted) >= ceiling:
-        wanted = math.sqrt(ceiling * (holds or plan.low))
+        wanted = math.sqrt(ceiling * (highest or plan.low))
     return plan.rounded(wanted)

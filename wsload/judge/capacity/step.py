@@ -7,28 +7,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from wsload.judge.capacity.offered import Made, Wanted, shortfall
 from wsload.judge.capacity.search import Outcome, Step
 from wsload.judge.figures.samples import BEYOND, can_be_shown, needed, of_all
 from wsload.judge.figures.summary import Summary
 from wsload.judge.run.abort import is_abort
-from wsload.judge.run.checks import holds
+from wsload.judge.run.checks import holds, too_few
 from wsload.judge.run.grammar import Check, parse_check
 from wsload.judge.run.standing import standing, verdict_of
 from wsload.judge.run.trust import Bounds, doubt_of
 from wsload.measure.interval import Totals
-from wsload.measure.names import Kind
 from wsload.results.run import CheckOutcome, CheckState, RunInfo
 from wsload.results.trust import ALL, Standing
-from wsload.words import percent, rate
 
-MIN_ANSWERED_SHARE: Final = 0.9
-"""A server that answers less than this share of an open load does not hold it, however quick its answers are."""
 REQUIRED_TRUST: Final = 99.0
 """Unless figures are trusted up to this percentile, the load generator itself may be the cause."""
 LONGER: Final = 10.0
 """A step is extended to at most this many times its length to get enough values for its checks."""
 SPARE: Final = 1.2
 """Aim for this many times the values that its checks need."""
+MORE_VALUES: Final = "use a longer -t"
+"""The remedy for `Outcome.FEW`."""
 _PERCENTILE: Final = re.compile(r"p(\d.*)")
 
 
@@ -44,9 +43,11 @@ class StepFigures:
     reason: str = ""
     """Why it does not hold, in a few words."""
     remedy: str = ""
-    """What to do about a load generator that is not to be trusted."""
+    """What to do about a load generator that is not to be trusted, or about too few values."""
+    enough_s: float = 0.0
+    """How long it would have to be measured for the values that its checks need; 0 if it had them."""
     achieved: float = 0.0
-    """Answers a second."""
+    """Answers a second, while the load was due."""
     p50_ns: int | None = None
     """Percentiles are those of the name that represents the run; None if there are too few values."""
     p99_ns: int | None = None
@@ -77,12 +78,11 @@ class StepFigures:
 def judged(
     info: RunInfo,
     problems: Iterable[str],
-    totals: Totals,
-    summary: Summary,
+    made: Made,
     *,
+    leading: str,
     checks: Iterable[str],
-    offered: float,
-    per_offer: float | None,
+    wanted: Wanted,
 ) -> tuple[Outcome, str, str]:
     """The outcome of a step's run, why, and what to do about it.
 
@@ -90,9 +90,9 @@ def judged(
     in it: without the lateness it would be lower. Such a check never fails, because a load generator that sends late,
     and then in a burst, may itself have slowed the server down.
     ``checks`` are the plan's: a run may have others, as of pyproject.toml, which the search is not about.
-    ``per_offer`` is how many answers a step that held had for each request that was offered; None while that is
-    not known.
+    ``leading`` is the name that represents the run.
     """
+    totals = made.window
     found = standing(info, tuple(problems))
     said = verdict_of(info, found)
     if found in (Standing.FAILED, Standing.NOTHING):
@@ -100,24 +100,49 @@ def judged(
     remedy = info.trust.remedy if info.trust is not None else ""
     if found is Standing.INCOMPLETE or any(warning.invalidates for warning in info.warnings):
         return Outcome.UNTRUSTED, _plain(said), remedy
-    asked = {parse_check(text).expression for text in checks}
-    outcomes = [check for check in info.checks if check.expression in asked or is_abort(check)]
+    outcomes = _outcomes(info, checks)
     for check in outcomes:
         if check.state is CheckState.FAILED:
             return Outcome.FAILS, f"{_subject(check.expression)} {check.got}", ""
-    for check in outcomes:
-        if check.state is CheckState.UNJUDGED and not _passes_late(check, totals, info):
-            return Outcome.UNTRUSTED, f"{_subject(check.expression)}: {_plain(check.reason)}", remedy
-    achieved = answered(summary)
-    if (
-        info.workload.get("kind") == "open"
-        and per_offer
-        and achieved < MIN_ANSWERED_SHARE * per_offer * offered
-    ):
-        reason = f"answered {rate(achieved)}/s, {percent(achieved / per_offer / offered)} of the load"
-        in_time = info.trust is not None and info.trust.covers(summary.leading or "", REQUIRED_TRUST)
-        return (Outcome.FAILS, reason, "") if in_time else (Outcome.UNTRUSTED, reason, remedy)
+    if (short := shortfall(info.workload.get("kind"), wanted, made)) is not None:
+        in_time = info.trust is not None and info.trust.covers(leading, REQUIRED_TRUST)
+        if short.by_server and (short.certain or in_time):
+            return Outcome.FAILS, short.reason, ""
+        return Outcome.UNTRUSTED, short.reason, short.remedy or remedy
+    unjudged = [each for each in outcomes if each.state is CheckState.UNJUDGED]
+    few = [each for each in unjudged if found.usable and _is_few(each, totals, info)]
+    for check in unjudged:
+        if check not in few and not _passes_late(check, totals, info):
+            why = _plain(said) if _is_few(check, totals, info) else _plain(check.reason)
+            return Outcome.UNTRUSTED, f"{_subject(check.expression)}: {why}", remedy
+    for check in few:
+        return Outcome.FEW, f"{_subject(check.expression)}: {check.got}, {check.reason}", MORE_VALUES
     return Outcome.HOLDS, "", ""
+
+
+def _outcomes(info: RunInfo, checks: Iterable[str]) -> list[CheckOutcome]:
+    """Those of the plan's checks, and what ended the run."""
+    asked = {parse_check(text).expression for text in checks}
+    return [check for check in info.checks if check.expression in asked or is_abort(check)]
+
+
+def _is_few(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
+    """Whether a check was left open by too few values."""
+    check = parse_check(found.expression, info.labels)
+    return _PERCENTILE.fullmatch(check.statistic) is not None and too_few(
+        check, of_all(check.name, totals.histograms)
+    )
+
+
+def enough_s(info: RunInfo, totals: Totals, checks: Iterable[str]) -> float:
+    """How long the step would have to be measured for the values that its checks need."""
+    wanted = [0.0]
+    for found in _outcomes(info, checks):
+        if _is_few(found, totals, info):
+            check = parse_check(found.expression, info.labels)
+            values = of_all(check.name, totals.histograms).total
+            wanted.append(needed(float(check.statistic[1:]), BEYOND) / max(values, 1))
+    return round(SPARE * max(wanted) * totals.duration_s, 1)
 
 
 def _passes_late(found: CheckOutcome, totals: Totals, info: RunInfo) -> bool:
@@ -147,15 +172,6 @@ def _plain(reason: str) -> str:
 def _subject(expression: str) -> str:
     """What a check is about: ``message.p99`` of ``message.p99 < 50ms``."""
     return re.split(r"\s*[<>]", expression, maxsplit=1)[0]
-
-
-def answered(summary: Summary) -> float:
-    """Answers a second, over all requests."""
-    return sum(
-        found.rate
-        for name, found in summary.metrics.items()
-        if name in summary.names and summary.kind(name) is Kind.REQUEST
-    )
 
 
 def percentiles(summary: Summary) -> tuple[int | None, int | None, int | None]:

@@ -213,15 +213,20 @@ def _of_metric(check: Check, totals: Totals, known: Labels) -> _Got:
 def _percentile(check: Check, answered: Histogram, ranked: Histogram) -> _Got:
     percentile = float(check.statistic[1:])
     value_ns = ranked.percentile(percentile)
-    wanted = needed(percentile, BEYOND)
-    if ranked.total < wanted:
-        state = _by_few(check, ranked, percentile)
-        if state is CheckState.UNJUDGED:
-            reason = f"too few to judge {check.statistic}; {wanted:,} are enough"
-            return _Got(counted(ranked.total, "value"), state, reason)
+    if too_few(check, ranked):
+        reason = f"too few to judge {check.statistic}; {needed(percentile, BEYOND):,} are enough"
+        return _Got(counted(ranked.total, "value"), CheckState.UNJUDGED, reason)
     if ranked.total > answered.total and value_ns >= SLOWEST_NS:
         return _more_than(check, answered)
     return _judged(check, value_ns)
+
+
+def too_few(check: Check, ranked: Histogram) -> bool:
+    """Whether a check on a percentile is left open by too few values; ``ranked`` are those of all requests."""
+    percentile = float(check.statistic[1:])
+    if ranked.total >= needed(percentile, BEYOND):
+        return False
+    return _by_few(check, ranked, percentile) is CheckState.UNJUDGED
 
 
 def _by_few(check: Check, ranked: Histogram, percentile: float) -> CheckState:

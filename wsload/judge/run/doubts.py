@@ -36,7 +36,7 @@ DERIVED: Final = frozenset(
 )
 """The names of the warnings that follow from a run's figures; all others were raised during the run."""
 MAX_NAMED: Final = 3
-_EXHAUSTED: Final = {
+EXHAUSTED: Final = {
     "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
     "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
     "such as 127.0.0.2, or widen net.ipv4.ip_local_port_range",
@@ -91,12 +91,12 @@ def _shortfall(totals: Totals) -> Iterator[RunWarning]:
 def _exhausted(totals: Totals) -> Iterator[RunWarning]:
     """Openings that failed because this machine ran out of something."""
     for (what, kind), count in sorted(totals.failures.items()):
-        if what == "open" and kind in _EXHAUSTED:
+        if what == "open" and kind in EXHAUSTED:
             yield RunWarning(
                 name=kind.replace(" ", "-"),
                 text=f"{number(count)} openings failed on this machine's side: {kind}, with at most "
                 f"{number(totals.peaks.get('connections', 0))} connections open",
-                remedy=_EXHAUSTED[kind],
+                remedy=EXHAUSTED[kind],
                 invalidates=True,
             )
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from wsload.load.users.context.here import Due, current_due, this_task
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.turns import Turns
-from wsload.measure.names import TOO_LATE, TOO_MANY
+from wsload.measure.names import TOO_LATE, TOO_MANY, WAITED
 
 GRACE_NS: Final = 50_000_000
 """Tasks that were due less than this before their user was stopped are not counted as missed."""
@@ -20,8 +20,6 @@ PER_TURN: Final = 1_000
 """At most this many tasks of a user start in one iteration of the loop."""
 OVERDUE_NS: Final = 2_000_000_000
 """Remaining tasks that are overdue by more than this are counted as missed, and not started."""
-WAITED: Final = "waited for the task before"
-"""The kind of failure of a due task that did not start before the end, because its class allows no overlap."""
 _now_ns = time.monotonic_ns
 
 

@@ -46,11 +46,9 @@ class SearchedSide:
         held = [step for step in self.steps if step.outcome is Outcome.HOLDS]
         return max(held, key=lambda step: step.rate, default=None)
 
-    @property
-    def gave_out(self) -> StepFigures | None:
-        """The last step in which the load generator was not to be trusted."""
-        late = [step for step in self.steps if step.outcome is Outcome.UNTRUSTED]
-        return late[-1] if late else None
+    def latest(self, outcome: Outcome) -> StepFigures | None:
+        """The last step with this outcome."""
+        return next((step for step in reversed(self.steps) if step.outcome is outcome), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

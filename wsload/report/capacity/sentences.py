@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wsload.judge.capacity.comparison import CapacityComparison, CapacityVerdict
-from wsload.judge.capacity.search import SearchPlan, State
+from wsload.judge.capacity.search import Outcome, SearchPlan, State
 from wsload.judge.capacity.step import StepFigures
 from wsload.report.capacity.capacity import CapacityReport, SearchedSide
 from wsload.words import counted, number, percent, rate
@@ -21,7 +21,7 @@ def headline(report: CapacityReport) -> str:
     if report.contrast is None:
         found = finding(report.sides[0], report.plan)
         return found[0].upper() + found[1:]
-    return contrast_sentence(report.contrast, *report.sides)
+    return contrast_sentence(report.contrast, report.plan, *report.sides)
 
 
 def findings(report: CapacityReport) -> Iterator[str]:
@@ -50,6 +50,8 @@ def finding(side: SearchedSide, plan: SearchPlan) -> str:
             return f"does not hold {shown(plan.low, plan)}, the bottom of the range{_why(side.steps[-1])}"
         case State.GAVE_OUT:
             return _gave_out(side, plan)
+        case State.FEW:
+            return _few(side, plan)
         case State.SEARCHING:
             if not side.steps:
                 return "has not been searched yet"
@@ -66,20 +68,25 @@ def _why(step: StepFigures) -> str:
 
 
 def _gave_out(side: SearchedSide, plan: SearchPlan) -> str:
-    step, held = side.gave_out, side.highest
-    known = (
-        "has no known capacity"
-        if held is None
-        else f"holds at least {shown(held.rate, plan)}{_fails(side, plan)}"
-    )
+    how = "reached its limit first" if side.look.ceiling is not None else "repeatedly could not be trusted"
+    return _cut_off(side, plan, f"the load generator {how}", side.latest(Outcome.UNTRUSTED))
+
+
+def _few(side: SearchedSide, plan: SearchPlan) -> str:
+    return _cut_off(side, plan, "too few values", side.latest(Outcome.FEW))
+
+
+def _cut_off(side: SearchedSide, plan: SearchPlan, what: str, step: StepFigures | None) -> str:
+    """What is known of a search that could not go on."""
+    held = side.highest
+    known = "has no known capacity" if held is None else f"holds at least {shown(held.rate, plan)}"
+    then = ";" if side.fails_at is not None else ":"
     assert step is not None
     remedy = f" ({step.remedy})" if step.remedy else ""
-    how = "reached its limit first" if side.look.ceiling is not None else "repeatedly could not be trusted"
-    then = ";" if side.fails_at is not None else ":"
-    return f"{known}{then} the load generator {how}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
+    return f"{known}{_fails(side, plan)}{then} {what}, at {shown(step.rate, plan)}{_why(step)}{remedy}"
 
 
-def contrast_sentence(found: CapacityComparison, a: SearchedSide, b: SearchedSide) -> str:
+def contrast_sentence(found: CapacityComparison, plan: SearchPlan, a: SearchedSide, b: SearchedSide) -> str:
     """``B (v2) holds 12 % to 19 % less than A (v1)``."""
     match found.verdict:
         case CapacityVerdict.LESS:
@@ -92,6 +99,10 @@ def contrast_sentence(found: CapacityComparison, a: SearchedSide, b: SearchedSid
             )
         case CapacityVerdict.NOT_LESS:
             return f"{b.called} holds at least as much as {a.called}, or at most {_share(1 - found.low)} less"
+        case CapacityVerdict.BOTH_ABOVE:
+            return f"{a.called} and {b.called} both hold {shown(plan.high, plan)}, the top of the range"
+        case CapacityVerdict.BOTH_BELOW:
+            return f"Neither {a.called} nor {b.called} holds {shown(plan.low, plan)}, the bottom of the range"
         case CapacityVerdict.INCONCLUSIVE:
             return (
                 f"Can't tell which holds more: {b.called} holds between {_share(1 - found.low)} less and "
