@@ -115,8 +115,9 @@ def test_the_stopping_rule_is_made_for_the_plans_pairs() -> None:
 # What the first handshake has to do as the load will
 
 
-def test_a_handshake_offers_json_unless_told_otherwise() -> None:
-    assert handshake_options(("--ws-rate", "100"), {}).subprotocols == ("json",)
+def test_a_handshake_leaves_to_the_user_classes_what_is_not_given() -> None:
+    found = handshake_options(("--ws-rate", "100"), {})
+    assert (found.subprotocols, found.url) == ((), "")
     found = handshake_options(
         ("--ws-subprotocol", "a", "--ws-subprotocol=b", "--ws-url", "/chat", "--ws-origin", "https://x"), {}
     )

@@ -186,7 +186,9 @@ def ab(
     Two servers:   wsload ab --a wss://old.test --b wss://new.test \\
                      -f locustfiles/chat.py
 
-    Each run gets its own server, and starts once that server answers a WebSocket handshake. The two runs of a pair
+    Each run gets its own server, and starts once that server answers a WebSocket handshake. If the user class sets
+    the URL or subprotocols, a server that refuses the handshake at --url counts as ready too, unless it answers with
+    500 or above; give -- --ws-url and --ws-subprotocol to wait for that very handshake. The two runs of a pair
     are made at the same time by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so that other
     activity on the machine affects both builds equally. Only percentiles that can be trusted are used. A run with
     none is not valid: it is repeated (side by side, with its partner), and left out if it still has none. After six
