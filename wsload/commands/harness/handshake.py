@@ -81,11 +81,11 @@ def check_handshake(
     with contextlib.closing(connection):
         try:
             connection.request("GET", path, headers=request)
-            response = connection.getresponse()
-            _check(response, key, subprotocols)
-            with contextlib.suppress(OSError):
-                # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
-                connection.sock.sendall(b"\x88\x80" + os.urandom(4))
+            with connection.getresponse() as response:
+                _check(response, key, subprotocols)
+                with contextlib.suppress(OSError):
+                    # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
+                    connection.sock.sendall(b"\x88\x80" + os.urandom(4))
         except OSError as error:
             raise NoHandshake(_reason(error)) from None
         except http.client.HTTPException as error:
