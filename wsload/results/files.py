@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from wsload.errors import ResultsError, WsloadError
+from wsload.errors import NotWritten, ResultsError, WsloadError, unwritten
 
 MAX_JSON_BYTES: Final = 8 << 20
 """A longer JSON file in a results directory is refused."""
@@ -83,16 +83,18 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def store(
-    path: Path, data: bytes, *, what: str = "", hint: str = "", error: type[WsloadError] = ResultsError
+    path: Path, data: bytes, *, what: str = "", hint: str = "", error: type[WsloadError] = NotWritten
 ) -> None:
     """Writes the file as `replace_file` does; raises ``error`` in one line when it can't be written.
 
-    ``what`` says what can't be, by default the path with a colon.
+    For a full disk that is `NotWritten` in any case. ``what`` says what can't be written, by default the path with
+    a colon.
     """
     try:
         replace_file(path, data)
     except OSError as problem:
-        raise error(f"{what or f'{path}:'} can't be written ({problem.strerror}){hint}") from problem
+        text = f"{what or f'{path}:'} can't be written ({problem.strerror}){hint}"
+        raise unwritten(problem, text, error) from problem
 
 
 def new_directory(parent: Path, name: str) -> Path:

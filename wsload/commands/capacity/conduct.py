@@ -14,7 +14,7 @@ from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_signals, put_in_place
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, conducted, free, put_in_place
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, ServerFailed
@@ -67,16 +67,17 @@ class Searcher:
         """Makes the remaining steps.
 
         The search is saved after each, so it may be interrupted at any time: by Ctrl-C or SIGTERM
-        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
+        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails, Locust does not start or the disk is full.
         """
-        with interrupt_on_signals(), Guard() as guard:
+        with conducted(self.path), Guard() as guard:
             self._set_aside()
             save(self.path, self.search)
             with Worktrees(self.search.plan, logs=self.path, guard=guard) as trees:
                 while (turn := self.search.turn()) is not None:
                     figures = self._make(turn, guard, trees.cwd(turn.side))
-                    self.search = self.search.with_step(turn.side, figures)
-                    save(self.path, self.search)
+                    search = self.search.with_step(turn.side, figures)
+                    save(self.path, search)
+                    self.search = search
                     self._listener.made(self.search, turn, figures)
 
     def _make(self, turn: Turn, guard: Guard, cwd: Path | None) -> StepFigures:

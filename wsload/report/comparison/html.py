@@ -29,7 +29,7 @@ DIGITS: Final = 5
 
 
 def write_page(report: ComparisonReport, path: Path) -> None:
-    """Writes the page; raises `UsageError` if it can't be written."""
+    """Writes the page; raises `UsageError` if it can't be written, `NotWritten` if the disk is full."""
     store(path, render(report), what=f"--html {str(path)!r}:", error=UsageError)
 
 
