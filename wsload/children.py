@@ -185,7 +185,7 @@ class Guard:
 class Command:
     """A running command whose output goes to a file; call `stop` in the end.
 
-    Raises `UsageError`, naming ``what``, if the program can't be run.
+    Raises `UsageError`, naming ``what``, if the program can't be run, and `OSError` if the file can't be opened.
     """
 
     def __init__(
@@ -203,21 +203,22 @@ class Command:
         self.log = log
         """The file with its stdout and stderr."""
         self._guard = guard
-        try:
-            with log.open("ab") as output, _on(cores):
-                self._child = subprocess.Popen(
-                    list(words),
-                    cwd=cwd,
-                    env=env,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # Ctrl-C in the terminal reaches only this process, which ends the children in order.
-                    start_new_session=True,
-                )
-        except (OSError, ValueError) as error:  # ValueError: a null byte
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"{what}: can't run {words[0]!r} ({reason})") from None
+        with log.open("ab") as output:
+            try:
+                with _on(cores):
+                    self._child = subprocess.Popen(
+                        list(words),
+                        cwd=cwd,
+                        env=env,
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        # Ctrl-C in the terminal reaches only this process, which ends the children in order.
+                        start_new_session=True,
+                    )
+            except (OSError, ValueError) as error:  # ValueError: a null byte
+                reason = getattr(error, "strerror", None) or str(error)
+                raise UsageError(f"{what}: can't run {words[0]!r} ({reason})") from None
         self.pid: int = self._child.pid
         """Also the id of its process group."""
         guard.watch(self.pid)

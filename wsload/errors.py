@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import errno
+from typing import Any, ClassVar, Final
 
 from wsload.exit_codes import ExitCode
+
+_DISK: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""Errors of a disk, a quota or a limit on file sizes: no other name or permission would help."""
 
 
 class WsloadError(Exception):
@@ -34,6 +38,15 @@ class ResultsError(WsloadError):
     exit_code = ExitCode.USAGE
 
 
+class NotWritten(WsloadError):
+    """Results could not be written, through no mistake of the user's: the disk is full, for instance."""
+
+    def __init__(self, message: str, tail: str = "") -> None:
+        super().__init__(message)
+        self.tail = tail
+        """The last lines of the output of the process that failed to write; empty for this one."""
+
+
 class NothingMeasured(WsloadError):
     """The load ran, but there is no figure to judge."""
 
@@ -55,6 +68,16 @@ class ServerFailed(WsloadError):
         super().__init__(message)
         self.tail = tail
         """The last lines of its output."""
+
+
+def disk_failed(error: OSError) -> bool:
+    """Whether the disk is full, or fails."""
+    return error.errno in _DISK
+
+
+def unwritten(error: OSError, message: str, otherwise: type[WsloadError] = UsageError) -> WsloadError:
+    """The error to raise for a failed write: `NotWritten` if the disk is full or fails, or else ``otherwise``."""
+    return (NotWritten if disk_failed(error) else otherwise)(message)
 
 
 class WorkloadError(WsloadError):

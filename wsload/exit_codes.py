@@ -9,7 +9,7 @@
 | 4 | `ExitCode.INCONCLUSIVE` | a comparison or search has no clear result, or was cut short |
 | 5 | `ExitCode.NOTHING_MEASURED` | the load ran, but there is no figure to judge |
 | 6 | `ExitCode.SERVER_FAILED` | the server under test did not start, or ended while it was loaded |
-| 7 | `ExitCode.BROKEN` | wsload could not do its work, or has a bug |
+| 7 | `ExitCode.BROKEN` | wsload could not do its work, such as storing results on a full disk, or has a bug |
 
 Locust itself ends with 1 when requests failed (``--exit-code-on-error``) and with 2 for most mistakes in its options.
 """

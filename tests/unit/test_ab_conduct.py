@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import itertools
 import json
 import os
 import sys
@@ -23,11 +25,12 @@ from wsload.commands.ab.judging import clear_in, report_of
 from wsload.commands.ab.plan import ExperimentPlan, Slot
 from wsload.commands.ab.progress import ProgressDisplay, unknown
 from wsload.commands.cli.compare import Format
+from wsload.commands.cli.conducting import COMPARISON
 from wsload.commands.cli.conducting import conduct as conduct_and_tell
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, Target
 from wsload.commands.harness.place import LOCUST_LOG, STAGE
-from wsload.errors import NothingMeasured, Untrusted, UsageError, WsloadError
+from wsload.errors import NothingMeasured, NotWritten, Untrusted, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.judge.compare.sequential import PLANNED
 from wsload.judge.compare.verdict import Gate, Verdict
@@ -36,6 +39,7 @@ from wsload.report.comparison.html import render
 from wsload.report.comparison.sentences import headline
 from wsload.report.comparison.tables import judgements_table
 from wsload.report.comparison.text import as_text
+from wsload.results import files
 from wsload.results.reader import open_run
 from wsload.results.server_figures import SERVER, ServerFigures
 from wsload.results.trust import Standing, Trust
@@ -369,6 +373,100 @@ def test_a_clock_that_is_set_back_meanwhile_does_not_mix_up_the_pairs(
     report = report_of(tmp_path, load(tmp_path))
     assert report.comparison.pairs == ((names[0], names[1]), (names[3], names[2]), (names[4], names[5]))
     assert [run.name for run in report.runs] == names
+
+
+# A full disk
+
+
+def full_disk() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+def full(*_: object, **__: object) -> None:
+    raise full_disk()
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch, is_full: Callable[[Path], bool]) -> None:
+    """Fails the writes for which this is true."""
+    replace_file = files.replace_file
+
+    def write(path: Path, data: bytes) -> None:
+        if is_full(path):
+            full()
+        replace_file(path, data)
+
+    monkeypatch.setattr(files, "replace_file", write)
+
+
+def test_a_full_disk_ends_the_experiment_and_it_can_be_continued(
+    plan: ExperimentPlan, conduct: Conduct, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = itertools.count()
+    fill_the_disk(monkeypatch, lambda _: next(count) > 3)
+    conductor = conduct(plan, Loader())
+    with pytest.raises(NotWritten, match=r"the experiment can't be written \(No space left") as caught:
+        conductor.go_on()
+    assert caught.value.exit_code == ExitCode.BROKEN
+    assert conductor.experiment == load(tmp_path)  # what is said to be kept is what is stored
+    assert len(conductor.experiment.done) == 3
+    monkeypatch.undo()
+    conductor = conduct(load(tmp_path), Loader())
+    conductor.go_on()
+    assert len(conductor.experiment.done) == 6
+
+
+@pytest.mark.parametrize(
+    ("place", "kept"), [("shutil.copyfile", 2), ("pathlib.Path.rename", 2), ("pathlib.Path.mkdir", 4)]
+)
+def test_it_is_one_line_wherever_it_is_met(
+    plan: ExperimentPlan,
+    conduct: Conduct,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    kept: int,
+) -> None:
+    class Filling(Loader):
+        def __call__(self, *args: Any, **settings: Any) -> list[Load]:
+            made = super().__call__(*args, **settings)
+            if len(self.made) > 2:
+                monkeypatch.setattr(place, full)
+            return made
+
+    conductor = conduct(replace(plan, side_by_side=True), Filling())
+    with pytest.raises(NotWritten, match=r"can't be written \(No space left on device\)"):
+        conductor.go_on()
+    monkeypatch.undo()
+    assert len(load(tmp_path).done) == kept
+
+
+def test_how_to_go_on_is_said(
+    plan: ExperimentPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Conductor.__init__, "__kwdefaults__", {"load": Loader(told={4: full_disk()})})
+    experiment = Experiment(plan=plan, created_at=1732278960.0)
+    with pytest.raises(NotWritten):
+        conduct_and_tell(tmp_path, experiment, format_=Format.TERMINAL)
+    said = capsys.readouterr().err
+    assert f"To continue: wsload ab --resume {tmp_path}" in said and "3 of 6 runs were made" in said
+
+
+def test_a_page_that_can_not_be_written_costs_no_runs(
+    plan: ExperimentPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Conductor.__init__, "__kwdefaults__", {"load": Loader()})
+    fill_the_disk(monkeypatch, lambda path: path.name == COMPARISON)
+    experiment = Experiment(plan=plan, created_at=1732278960.0)
+    with pytest.raises(NotWritten, match=r"comparison\.html.*No space left"):
+        conduct_and_tell(tmp_path, experiment, format_=Format.TERMINAL)
+    assert f"All runs are kept. To compare them: wsload compare {tmp_path}" in capsys.readouterr().err
+    assert len(load(tmp_path).done) == 6
 
 
 # Stopping early

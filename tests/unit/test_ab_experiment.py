@@ -239,6 +239,14 @@ def test_two_at_once_on_one_experiment_are_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_one_that_can_not_be_written_to_is_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(UsageError, match="can't be written to"), alone(tmp_path):
+        pass
+
+
 def test_an_experiment_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere: can't be opened"), alone(tmp_path / "nowhere"):
         pass

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.locust_run import CHAT
 
+from wsload.commands import cli
 from wsload.commands.ab.plan import ExperimentPlan, order
 from wsload.commands.ab.progress import forecast, power_lines
+from wsload.commands.cli.options import check_options
 from wsload.commands.harness.builds import Build, build_of, handshake_options
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
@@ -115,8 +120,9 @@ def test_the_stopping_rule_is_made_for_the_plans_pairs() -> None:
 # What the first handshake has to do as the load will
 
 
-def test_a_handshake_offers_json_unless_told_otherwise() -> None:
-    assert handshake_options(("--ws-rate", "100"), {}).subprotocols == ("json",)
+def test_a_handshake_leaves_to_the_user_classes_what_is_not_given() -> None:
+    found = handshake_options(("--ws-rate", "100"), {})
+    assert (found.subprotocols, found.url) == ((), "")
     found = handshake_options(
         ("--ws-subprotocol", "a", "--ws-subprotocol=b", "--ws-url", "/chat", "--ws-origin", "https://x"), {}
     )
@@ -131,6 +137,55 @@ def test_or_by_the_variables_that_locust_reads() -> None:
 def test_an_option_without_its_value_is_the_users_mistake() -> None:
     with pytest.raises(UsageError, match="after --: argument --ws-url: expected one argument"):
         handshake_options(("--ws-url",), {})
+
+
+# What every run would refuse
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--ws-check", "message.p99 <"), "argument --ws-check:"),
+        (("--ws-check=message.p99 < 1s", "--ws-check", "nonsense"), "argument --ws-check:.*nonsense"),
+        (("--ws-abort-on", "never"), "argument --ws-abort-on: 'never'"),
+        (("--ws-checks", "nowhere.txt"), r"argument --ws-checks: 'nowhere.txt': can't be read"),
+        (("--ws-rate", "many"), "argument --ws-rate: 'many': "),
+        (("--ws-rate", "5", "--ws-profile", "0:1/s 9s:2/s"), "leave out --ws-rate"),
+        (("--ws-rate",), "argument --ws-rate: expected one argument"),
+    ],
+)
+def test_what_every_run_would_refuse_is_refused_beforehand(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UsageError, match=re.compile(said, re.DOTALL)):
+        check_options(words)
+
+
+def test_locusts_own_options_are_left_to_locust() -> None:
+    check_options(("--processes", "4", "--tags", "a", "b", "--ws-check", "lost < 1", "--ws-url=/chat"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ab", "--a", "touch {port}", "--b", "touch b{port}", "--", "--ws-check", "nonsense"),
+        (
+            *("capacity", "--serve", "touch {port}", "--rate", "1..9", "--check", "lost < 1"),
+            *("--", "--ws-tolerance", "nonsense"),
+        ),
+    ],
+)
+def test_nothing_is_started_before(
+    words: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, *others = words
+    with pytest.raises(SystemExit) as caught:
+        cli.main([command, "-f", str(CHAT), *others])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith(f"wsload: argument {words[-2]}:")
+    assert list(tmp_path.iterdir()) == []
 
 
 # What is said beforehand

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from wsload.commands.capacity.record import CAPACITY, from_json, load, save, to_
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, LoadPlan, Target
 from wsload.commands.harness.place import LOCUST_LOG, STAGE
-from wsload.errors import NothingMeasured, ResultsError, ServerFailed, UsageError
+from wsload.errors import NothingMeasured, NotWritten, ResultsError, ServerFailed, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.capacity.search import Outcome, SearchPlan, State
 from wsload.judge.capacity.step import StepFigures
@@ -367,6 +368,39 @@ def test_a_file_that_is_none_is_refused(
     (tmp_path / CAPACITY).write_text(json.dumps(change(json.loads((tmp_path / CAPACITY).read_bytes()))))
     with pytest.raises(ResultsError, match=said):
         load(tmp_path)
+
+
+# A full disk
+
+
+def test_a_full_disk_ends_the_search_and_it_can_be_continued(plan: CapacityPlan, tmp_path: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(NotWritten, match=r"can't be written \(No space left on device\)") as caught:
+        searcher(tmp_path, plan, Loader({3: full})).go_on()
+    assert caught.value.exit_code == ExitCode.BROKEN
+    assert load(tmp_path).made == 2
+    found = searcher(tmp_path, load(tmp_path), Loader())
+    found.go_on()
+    assert found.search.made > 3
+
+
+def test_a_step_that_could_not_be_saved_is_not_said_to_be_made(
+    plan: CapacityPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Filling(Loader):
+        def __call__(self, *args: Any, **settings: Any) -> list[Load]:
+            made = super().__call__(*args, **settings)
+            if len(self.rates) == 3:
+                monkeypatch.setattr("wsload.results.files.replace_file", full)
+            return made
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    found = searcher(tmp_path, plan, Filling())
+    with pytest.raises(NotWritten, match=r"the search can't be written \(No space left"):
+        found.go_on()
+    assert found.search.made == load(tmp_path).made == 2
 
 
 # What the user is told

@@ -104,6 +104,11 @@ def test_a_program_that_is_not_there_is_the_users_mistake(tmp_path: Path, guard:
         Command(["no-such-program"], what="server A", log=tmp_path / "log", guard=guard)
 
 
+def test_a_log_that_can_not_be_opened_is_not_blamed_on_the_program(tmp_path: Path, guard: Guard) -> None:
+    with pytest.raises(FileNotFoundError, match="no/log"):
+        Command([sys.executable], what="server A", log=tmp_path / "no" / "log", guard=guard)
+
+
 def test_stopping_ends_what_the_child_started_too(tmp_path: Path, guard: Guard) -> None:
     child = Command([sys.executable, "-c", FAMILY], what="A", log=tmp_path / "log", guard=guard)
     grandchild = family(tmp_path / "log")

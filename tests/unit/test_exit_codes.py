@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 import pytest
 
 from wsload import exit_codes
 from wsload.commands import cli
-from wsload.errors import NothingMeasured, ResultsError, ServerFailed, UsageError, WsloadError
+from wsload.errors import (
+    NothingMeasured,
+    NotWritten,
+    ResultsError,
+    ServerFailed,
+    UsageError,
+    WsloadError,
+    unwritten,
+)
 from wsload.exit_codes import ExitCode
 
 
@@ -26,6 +36,7 @@ def test_every_code_is_in_the_table() -> None:
         (NothingMeasured("no answer"), 5),
         (ServerFailed("out of memory"), 6),
         (WsloadError("no free port"), 7),
+        (NotWritten("no space left"), 7),
     ],
 )
 def test_what_stops_a_command_is_one_line_and_its_code(
@@ -33,6 +44,23 @@ def test_what_stops_a_command_is_one_line_and_its_code(
 ) -> None:
     assert ended_with(error, monkeypatch) == code
     assert capsys.readouterr().err == f"wsload: {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (errno.ENOSPC, 7),
+        (errno.EDQUOT, 7),
+        (errno.EFBIG, 7),
+        (errno.EIO, 7),
+        (errno.EACCES, 2),
+        (errno.EROFS, 2),
+        (errno.EISDIR, 2),
+        (errno.ENOENT, 2),
+    ],
+)
+def test_a_failed_write_is_the_users_mistake_unless_the_disk_failed(number: int, code: int) -> None:
+    assert unwritten(OSError(number, os.strerror(number)), "x: can't be written").exit_code == code
 
 
 def test_a_bug_is_a_traceback_and_no_verdict(

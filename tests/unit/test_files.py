@@ -10,7 +10,7 @@ import pytest
 from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.commands.cli import main
-from wsload.errors import ResultsError, UsageError
+from wsload.errors import NotWritten, UsageError
 from wsload.results.files import put_out, store
 
 
@@ -53,7 +53,7 @@ def test_what_can_not_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^--html: can't be written \(Is a directory\); name another$"):
         put_out(tmp_path, b"", what="--html:", hint="; name another")
     nowhere = tmp_path / "no" / "file"
-    for write, error in ((put_out, UsageError), (store, ResultsError)):
+    for write, error in ((put_out, UsageError), (store, NotWritten)):
         with pytest.raises(error, match=rf"^{nowhere}: can't be written \(No such file or directory\)$"):
             write(nowhere, b"")
     (tmp_path / "round").symlink_to("round")

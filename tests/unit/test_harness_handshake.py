@@ -10,7 +10,7 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wsload.commands.harness.handshake import NoHandshake, check_handshake
+from wsload.commands.harness.handshake import SETTLED_S, NoHandshake, check_handshake, settled_s
 
 
 class Visitors:
@@ -42,8 +42,9 @@ def test_a_server_that_answers_is_left_in_order(
 
 def test_a_server_that_wants_another_subprotocol_is_quoted(serving: Serving) -> None:
     port = serving.websocket(Visitors(), subprotocols=["soap"])
-    with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* .offered subprotocols: json"):
+    with pytest.raises(NoHandshake, match=r"'400 Bad Request' .* .offered subprotocols: json") as caught:
         check_handshake(f"ws://127.0.0.1:{port}/", subprotocols=("json",), timeout_s=20)
+    assert caught.value.status == 400
 
 
 def test_a_certificate_of_its_own_is_no_obstacle(serving: Serving, certificates: Certificates) -> None:
@@ -57,19 +58,45 @@ def test_one_that_asks_who_is_there_is_up(serving: Serving, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handler", "said"),
+    ("handler", "said", "status"),
     [
-        (hostile.status(503), "it answered '503 Whatever' instead of 101"),
-        (hostile.status(200), "it answered '200 Whatever'"),
-        (hostile.raw_garbage, "no HTTP response"),
-        (hostile.wrong_accept, "Sec-WebSocket-Accept does not match our key"),
-        (hostile.cut_response, "Sec-WebSocket-Accept does not match"),
-        (hostile.hang_up, "closed connection without response"),
+        (hostile.status(503), "it answered '503 Whatever' instead of 101", 503),
+        (hostile.status(200), "it answered '200 Whatever'", 200),
+        (hostile.raw_garbage, "no HTTP response", 0),
+        (hostile.wrong_accept, "Sec-WebSocket-Accept does not match our key", 0),
+        (hostile.cut_response, "Sec-WebSocket-Accept does not match", 0),
+        (hostile.hang_up, "closed connection without response", 0),
     ],
 )
-def test_what_else_a_server_does_is_named(serving: Serving, handler: TcpHandler, said: str) -> None:
-    with pytest.raises(NoHandshake, match=said):
+def test_what_else_a_server_does_is_named(
+    serving: Serving, handler: TcpHandler, said: str, status: int
+) -> None:
+    with pytest.raises(NoHandshake, match=said) as caught:
         check_handshake(f"ws://127.0.0.1:{serving.tcp(handler)}/", timeout_s=20)
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "url_known", "subprotocols_known", "wanted"),
+    [
+        (400, False, False, 0.0),
+        (400, False, True, 0.0),
+        (400, True, False, 0.0),  # the subprotocols are the user class's
+        (400, True, True, None),
+        (404, False, False, SETTLED_S),
+        (404, False, True, SETTLED_S),
+        (404, True, False, None),
+        (200, False, False, SETTLED_S),
+        (301, False, False, SETTLED_S),
+        (502, False, False, None),  # a proxy, say, before a server that is still starting
+        (503, False, False, None),
+        (0, False, False, None),  # no HTTP response
+    ],
+)
+def test_a_refusal_counts_where_what_is_not_known_may_be_the_reason(
+    status: int, url_known: bool, subprotocols_known: bool, wanted: float | None
+) -> None:
+    assert settled_s(status, url_known=url_known, subprotocols_known=subprotocols_known) == wanted
 
 
 def test_a_port_that_only_listens_is_not_ready() -> None:

@@ -15,7 +15,7 @@ from wsload.children import Guard
 from wsload.commands.ab.plan import ExperimentPlan
 from wsload.commands.harness.builds import Build
 from wsload.commands.harness.load import Load, LoadRefused, Target, _problem, command, make_load
-from wsload.errors import WsloadError
+from wsload.errors import NotWritten, WsloadError
 from wsload.results.reader import open_run
 from wsload.results.trust import Standing, Trust
 
@@ -96,6 +96,13 @@ def test_a_locust_that_hangs_is_killed(tmp_path: Path, guard: Guard) -> None:
 def test_a_locust_that_dies_is_said_so(tmp_path: Path, guard: Guard) -> None:
     plan = locustfile(tmp_path, "import os\nos._exit(9)\n")
     assert made(tmp_path, guard, plan).problem == "locust ended with exit code 9 and left no results"
+
+
+def test_a_locust_that_could_not_store_its_results_ends_the_experiment(tmp_path: Path, guard: Guard) -> None:
+    plan = locustfile(tmp_path, "import os\nprint('no space', flush=True)\nos._exit(7)\n")
+    with pytest.raises(NotWritten, match="exit code 7: its results could not be stored") as caught:
+        made(tmp_path, guard, plan)
+    assert caught.value.tail == "no space"
 
 
 def test_a_server_that_dies_ends_the_load(tmp_path: Path, guard: Guard) -> None:

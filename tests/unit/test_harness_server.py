@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from support import hostile
 from support.serving import Serving
 from support.waiting import until
 from websockets.asyncio.server import ServerConnection
@@ -20,7 +23,7 @@ from wsload.errors import ServerFailed, UsageError
 from wsload.results.server_figures import SERVER, ServerFigures, read_server
 
 URL = "ws://127.0.0.1:{port}"
-HANDSHAKE = HandshakeOptions(url="", subprotocols=("json",), origin="")
+HANDSHAKE = HandshakeOptions(url="", subprotocols=(), origin="")
 CHAT = f"{sys.executable} -m wsload serve --port {{port}} --quiet-roster"
 
 Start = Callable[..., Server]
@@ -108,6 +111,63 @@ def test_the_handshake_goes_where_the_load_will_go(start: Start) -> None:
     with pytest.raises(ServerFailed, match=r"at ws://127.0.0.1:\d+/chat within 0.1 s: .*refused"):
         start(
             python(code), timeout_s=0.1, handshake=HandshakeOptions(url="/chat", subprotocols=(), origin="")
+        )
+
+
+# A server whose URL and subprotocols are the user class's (`locustfiles/graphql.py`)
+
+
+@pytest.mark.parametrize("subprotocols", [(), ("json",)])
+def test_one_that_refuses_the_root_is_up(
+    serving: Serving, start: Start, subprotocols: tuple[str, ...]
+) -> None:
+    url = f"ws://127.0.0.1:{serving.tcp(hostile.status(404))}"
+    start("", url=url, handshake=HandshakeOptions(url="", subprotocols=subprotocols, origin=""))
+
+
+@pytest.mark.parametrize("path", ["", "/chat"])
+def test_one_that_wants_a_subprotocol_is_up(serving: Serving, start: Start, path: str) -> None:
+    port = serving.websocket(stay, subprotocols=["graphql-transport-ws"])
+    start(
+        "",
+        url=f"ws://127.0.0.1:{port}",
+        timeout_s=20,
+        handshake=HandshakeOptions(url=path, subprotocols=(), origin=""),
+    )
+
+
+def test_a_404_counts_only_once_it_is_there_to_stay(serving: Serving, start: Start) -> None:
+    codes = itertools.chain([404, 404, 503, 404], itertools.repeat(404))
+    seen: list[int] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(next(codes))
+        await hostile.status(seen[-1])(reader, writer)
+
+    start("", url=f"ws://127.0.0.1:{serving.tcp(handle)}", timeout_s=20)
+    assert 503 in seen and len(seen) > 5
+
+
+def test_a_proxy_whose_server_is_not_up_is_waited_for_and_the_remedy_named(
+    serving: Serving, start: Start
+) -> None:
+    with pytest.raises(
+        ServerFailed, match=r"'503 Whatever' instead of 101; .*: -- --ws-url URL --ws-subprotocol NAME"
+    ):
+        start("", url=f"ws://127.0.0.1:{serving.tcp(hostile.status(503))}", timeout_s=0.5)
+
+
+@pytest.mark.parametrize(("path", "option"), [("/chat", ""), ("", "/chat")])
+def test_where_the_url_is_given_it_has_to_be_the_right_one(
+    serving: Serving, start: Start, path: str, option: str
+) -> None:
+    url = f"ws://127.0.0.1:{serving.tcp(hostile.status(404))}{path}"
+    with pytest.raises(ServerFailed, match=r"/chat within 0.5 s: it answered '404 Whatever' instead of 101$"):
+        start(
+            "",
+            url=url,
+            timeout_s=0.5,
+            handshake=HandshakeOptions(url=option, subprotocols=(), origin=""),
         )
 
 

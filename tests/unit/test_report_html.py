@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from intervals import METRICS, intervals
 from support.made_runs import STARTED_AT, UNTRUSTED, make_run, second
 
-from wsload.errors import ResultsError
+from wsload.errors import NotWritten, ResultsError
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
@@ -135,7 +135,7 @@ def test_a_run_of_a_newer_wsload_is_refused(tmp_path: Path) -> None:
 def test_a_directory_that_cant_be_written_to_is_named(tmp_path: Path) -> None:
     path = make_run(tmp_path, [second(0, [1])])
     (path / "report.html").mkdir()
-    with pytest.raises(ResultsError, match=r"report\.html: can't be written"):
+    with pytest.raises(NotWritten, match=r"report\.html: can't be written"):
         write_report(path)
 
 

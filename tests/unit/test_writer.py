@@ -15,7 +15,7 @@ import pytest
 from intervals import METRICS
 from support.made_runs import TRUSTED, UNTRUSTED
 
-from wsload.errors import ResultsError, UsageError
+from wsload.errors import NotWritten, UsageError
 from wsload.judge.figures.summary import summarize
 from wsload.judge.run.verdict import judge
 from wsload.measure.histogram import Histogram
@@ -167,7 +167,7 @@ def test_an_end_that_cannot_be_written_is_said(create: Create, tmp_path: Path) -
     for path in writer.path.iterdir():
         path.unlink()
     writer.path.rmdir()
-    with pytest.raises(ResultsError, match=r"the run's end could not be written \(No such file"):
+    with pytest.raises(NotWritten, match=r"the run's end could not be written \(No such file"):
         writer.finish({}, ended_at=START, trust=TRUSTED)
 
 

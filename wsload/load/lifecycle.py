@@ -22,7 +22,7 @@ import gevent
 from locust.exception import StopTest
 from locust.runners import LocalRunner
 
-from wsload.errors import UsageError
+from wsload.errors import NotWritten, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 from wsload.load.locust.compat import allow_stop
 from wsload.load.locust.ending import end_run
@@ -132,7 +132,7 @@ class Lifecycle:
         try:
             settings = settings_of(environment, host_known=True)
             run = self._role.begin(settings)
-        except UsageError as error:
+        except (NotWritten, UsageError) as error:
             self._refuse(error)
             return
         self._drain_s = settings.drain_s
@@ -268,7 +268,7 @@ class Lifecycle:
         if self._end is not None:
             self._end.join()
 
-    def _refuse(self, error: UsageError) -> None:
+    def _refuse(self, error: WsloadError) -> None:
         """Refuses a run without a host or results directory; everything else was checked before."""
         environment = self.environment
         headless = getattr(environment.parsed_options, "headless", False)  # a library's may be partial
@@ -277,7 +277,7 @@ class Lifecycle:
         logger.error("The run was not started: %s", error)
         self._role.admit(False)
         if headless:
-            environment.process_exit_code = ExitCode.USAGE
+            environment.process_exit_code = error.exit_code
         if headless:
             gevent.spawn(self.runner.quit)
         else:
@@ -291,7 +291,7 @@ class Lifecycle:
             gevent.sleep(0.5)
 
 
-def refuse(error: UsageError) -> NoReturn:
-    """Ends the process like Locust does for an invalid option."""
+def refuse(error: WsloadError) -> NoReturn:
+    """Ends the process like Locust does for an invalid option, with the error's exit code."""
     sys.stderr.write(f"locust: error: {error}\n")
-    sys.exit(ExitCode.USAGE)
+    sys.exit(error.exit_code)

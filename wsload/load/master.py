@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from locust.exception import StopTest
 
-from wsload.errors import UsageError
+from wsload.errors import WsloadError
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire
 from wsload.load.locust.compat import sender_of, wanted_users, worker_is_gone
@@ -78,7 +78,7 @@ class Master:
         found, self._collector = self._collector.finish(), None
         return [*found, *self._strangers]
 
-    def refused(self, error: UsageError) -> None:
+    def refused(self, error: WsloadError) -> None:
         raise RampEnded
 
     def admit(self, admitted: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from locust.runners import MasterRunner, WorkerRunner
 
-from wsload.errors import UsageError
+from wsload.errors import WsloadError
 from wsload.load.locust.compat import wanted_users
 from wsload.load.locust.exit import cancel_exit, schedule_exit
 from wsload.load.master import Master
@@ -27,12 +27,12 @@ class Role(Protocol):
     """What a process does for a run."""
 
     def begin(self, settings: Settings) -> Run | None:
-        """Starts a run; returns it in the process that has the results. Raises `UsageError`."""
+        """Starts a run; returns it in the process that has the results. Raises `UsageError` or `NotWritten`."""
 
     def end(self) -> list[RunWarning]:
         """Ends a run once everything recorded has reached the results or the master; returns warnings."""
 
-    def refused(self, error: UsageError) -> None:
+    def refused(self, error: WsloadError) -> None:
         """Called instead of a run: its options or files can't be used in this process.
 
         A master starts no worker then: raises `RampEnded`.
@@ -90,7 +90,7 @@ class Local:
     def end(self) -> list[RunWarning]:
         return self._recording.stop()
 
-    def refused(self, error: UsageError) -> None:
+    def refused(self, error: WsloadError) -> None:
         """There is no run to warn of."""
 
     def admit(self, admitted: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import gevent
 
-from wsload.errors import UsageError
+from wsload.errors import UsageError, WsloadError
 from wsload.load import bugs
 from wsload.load.cluster.wire import to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics
@@ -90,7 +90,7 @@ class Worker:
             self._tell("wsload_done", intervals=self._sent, warnings=[asdict(warning) for warning in found])
         return []
 
-    def refused(self, error: UsageError) -> None:
+    def refused(self, error: WsloadError) -> None:
         refusal = RunWarning(
             name="worker-refused",
             text=f"it refused the run, so its part of the load is missing: {error}",

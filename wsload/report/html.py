@@ -24,7 +24,7 @@ def write_report(run_dir: Path) -> Path:
     """Writes report.html into a run's directory; returns its path.
 
     Works for runs that were killed, measured nothing, or have a damaged log. Raises `ResultsError` when the
-    directory has no run that this version can read, or can't be written to.
+    directory has no run that this version can read, `NotWritten` when it can't be written to.
     """
     path = run_dir / REPORT
     store(path, render(read_report(run_dir)))

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from wsload.errors import ResultsError, UsageError
+from wsload.errors import NotWritten, ResultsError, UsageError, unwritten
 
 MAX_JSON_BYTES: Final = 8 << 20
 """A longer JSON file in a results directory is refused."""
@@ -83,18 +83,18 @@ def replace_file(path: Path, data: bytes) -> None:
 
 
 def store(path: Path, data: bytes, *, what: str = "") -> None:
-    """Writes the file as `replace_file` does; raises `ResultsError` in one line when it can't be written.
+    """Writes the file as `replace_file` does; raises `NotWritten` in one line when it can't be written.
 
     ``what`` says what can't be, by default the path with a colon.
     """
     try:
         replace_file(path, data)
     except OSError as problem:
-        raise ResultsError(_unwritten(what or f"{path}:", problem)) from problem
+        raise NotWritten(_unwritten(what or f"{path}:", problem)) from problem
 
 
 def put_out(path: Path, data: bytes, *, what: str = "", hint: str = "") -> None:
-    """Writes a file that the user named, as `store` does, but raises `UsageError`.
+    """Writes a file that the user named, as `store` does; raises `UsageError`, or `NotWritten` for a full disk.
 
     A link stays one: the file is written where it leads. A device or pipe is written to, not replaced.
     """
@@ -104,7 +104,7 @@ def put_out(path: Path, data: bytes, *, what: str = "", hint: str = "") -> None:
         else:
             replace_file(Path(os.path.realpath(path)), data)
     except OSError as problem:
-        raise UsageError(_unwritten(what or f"{path}:", problem) + hint) from problem
+        raise unwritten(problem, _unwritten(what or f"{path}:", problem) + hint, UsageError) from problem
 
 
 def _unwritten(what: str, problem: OSError) -> str:

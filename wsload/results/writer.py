@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from wsload.errors import ResultsError, UsageError
+from wsload.errors import NotWritten, unwritten
 from wsload.measure.gathering import RunNames
 from wsload.measure.interval import Interval, Totals, added
 from wsload.measure.names import in_order, labels, leading
@@ -102,7 +102,7 @@ class RunWriter:
         """Makes a new directory ``<YYYYMMDDThhmmssZ>-<build>`` in ``results_dir``, with its run.json.
 
         ``started_at`` is wall clock, seconds since the epoch. ``options`` and ``target`` may hold secrets, which
-        are removed. Raises `UsageError` when the directory can't be written.
+        are removed. Raises `UsageError` when the directory can't be written, `NotWritten` when the disk is full.
         """
         info = RunInfo(
             build=plain(build),
@@ -114,12 +114,17 @@ class RunWriter:
             host=describe_host(),
             labels=labels(),
         )
+        path: Path | None = None
         try:
-            return cls(new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}"), info)
+            path = new_directory(results_dir, f"{stamp(info.started_at)}-{_file_safe(build)}")
+            return cls(path, info)
         except OSError as error:
-            raise UsageError(
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)  # otherwise it would pass for a run that was killed
+            raise unwritten(
+                error,
                 f"results directory {str(results_dir)!r}: can't be written to ({error.strerror}); "
-                "name another one"
+                "name another one",
             ) from error
 
     def name_partner(self, partner: str) -> None:
@@ -212,7 +217,7 @@ class RunWriter:
         """Closes the logs, and writes summary.json and the final run.json.
 
         ``summary`` comes from `wsload.judge.figures.summary.Summary.to_json`; ``ended_at`` is wall clock, seconds
-        since the epoch. Raises `ResultsError` when the files can't be written.
+        since the epoch. Raises `NotWritten` when the files can't be written.
         """
         self.close()
         self.info = replace(
@@ -228,9 +233,7 @@ class RunWriter:
             replace_file(self.path / SUMMARY, dump(summary))
             replace_file(self.path / RUN, self.info.to_json())
         except OSError as error:
-            raise ResultsError(
-                f"{self.path}: the run's end could not be written ({error.strerror})"
-            ) from error
+            raise NotWritten(f"{self.path}: the run's end could not be written ({error.strerror})") from error
 
 
 def _file_safe(build: str) -> str:

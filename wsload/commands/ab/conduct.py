@@ -25,7 +25,7 @@ from wsload.commands.ab.silence import silence
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_signals, put_in_place
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, conducted, free, put_in_place
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, Untrusted, WsloadError
@@ -86,9 +86,9 @@ class Conductor:
         """Makes the remaining runs.
 
         The experiment is saved after each run, so it may be interrupted at any time: by Ctrl-C or SIGTERM
-        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
+        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails, Locust does not start or the disk is full.
         """
-        with interrupt_on_signals(), Guard() as guard:
+        with conducted(self.path), Guard() as guard:
             self._tidy()
             self._keep(self.experiment)
             with Worktrees(self.experiment.plan, logs=self.path, guard=guard) as trees:
@@ -105,8 +105,8 @@ class Conductor:
         return self.experiment.plan.stop_early and whole and self._is_clear(self.experiment)
 
     def _keep(self, experiment: Experiment) -> None:
-        self.experiment = experiment
         save(self.path, experiment)
+        self.experiment = experiment
 
     def _tidy(self) -> None:
         """After a break: discards the unfinished run, and the run whose partner is missing."""

@@ -266,5 +266,5 @@ def load(path: Path) -> Experiment:
 
 
 def save(path: Path, experiment: Experiment) -> None:
-    """Replaces the experiment in this directory. Raises `ResultsError` when it can't be written."""
+    """Replaces the experiment in this directory. Raises `NotWritten` when it can't be written."""
     store(path / EXPERIMENT, experiment.to_json(), what=f"{path}: the experiment")

@@ -14,7 +14,7 @@ from wsload.commands.capacity.record import save
 from wsload.commands.harness.builds import handshake_options
 from wsload.commands.harness.load import Load, Target, make_load
 from wsload.commands.harness.pinning import Pinning, available
-from wsload.commands.harness.place import LOCUST_LOG, STAGE, free, interrupt_on_signals, put_in_place
+from wsload.commands.harness.place import LOCUST_LOG, STAGE, conducted, free, put_in_place
 from wsload.commands.harness.server import Server
 from wsload.commands.harness.worktree import Worktrees
 from wsload.errors import NothingMeasured, ServerFailed
@@ -28,7 +28,7 @@ from wsload.results.files import replace_file
 from wsload.results.reader import StoredRun
 from wsload.results.server_figures import SERVER, SERVER_LOG, ServerFigures
 from wsload.results.trust import ALL, Standing
-from wsload.results.window import Window
+from wsload.results.window import Stretch
 
 UNFINISHED: Final = "unfinished"
 """Name of what a break left behind."""
@@ -71,16 +71,17 @@ class Searcher:
         """Makes the remaining steps.
 
         The search is saved after each, so it may be interrupted at any time: by Ctrl-C or SIGTERM
-        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails or Locust does not start.
+        (`KeyboardInterrupt`), or by a `WsloadError` when a server fails, Locust does not start or the disk is full.
         """
-        with interrupt_on_signals(), Guard() as guard:
+        with conducted(self.path), Guard() as guard:
             self._set_aside()
             save(self.path, self.search)
             with Worktrees(self.search.plan, logs=self.path, guard=guard) as trees:
                 while (turn := self.search.turn()) is not None:
                     figures = self._make(turn, guard, trees.cwd(turn.side))
-                    self.search = self.search.with_step(turn.side, figures)
-                    save(self.path, self.search)
+                    search = self.search.with_step(turn.side, figures)
+                    save(self.path, search)
+                    self.search = search
                     self._listener.made(self.search, turn, figures)
 
     def _make(self, turn: Turn, guard: Guard, cwd: Path | None) -> StepFigures:
@@ -210,8 +211,7 @@ class Searcher:
 
 def _made(run: StoredRun, run_time_s: float) -> Made:
     """What a run recorded. After its run time no more tasks come due, and outstanding answers are waited for."""
-    window = run.info.window
-    steady = run.totals(Window(from_s=window.from_s, to_s=run_time_s))
+    steady = run.totals(Stretch(to_s=run_time_s))
     return Made(
         whole=Totals.of(run.intervals()),
         window=run.totals(),

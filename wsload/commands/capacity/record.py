@@ -79,5 +79,5 @@ def load(path: Path) -> Search:
 
 
 def save(path: Path, search: Search) -> None:
-    """Replaces the search in this directory. Raises `ResultsError` when it can't be written."""
+    """Replaces the search in this directory. Raises `NotWritten` when it can't be written."""
     store(path / CAPACITY, to_json(search), what=f"{path}: the search")

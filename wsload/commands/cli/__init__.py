@@ -11,6 +11,7 @@ Never here: the commands' actual work.
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +33,7 @@ from wsload.commands.cli.report import report
 from wsload.commands.cli.selftest import selftest
 from wsload.commands.cli.serve import serve
 from wsload.commands.cli.sides import ManyPaths
-from wsload.errors import WsloadError
+from wsload.errors import WsloadError, disk_failed
 from wsload.exit_codes import ExitCode
 from wsload.protocols.chat import names as chat
 
@@ -91,8 +92,13 @@ def main(arguments: list[str] | None = None) -> None:
         )
         say(f"wsload: {shown}")
         sys.exit(error.exit_code if isinstance(error, WsloadError) else ExitCode.USAGE)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, OSError) and disk_failed(error):
+            say(f"wsload: {error.filename or 'standard output'}: {error.strerror}")
+            # At exit Python would write what is left once more, fail again, and exit with 120.
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        else:
+            traceback.print_exc()
         sys.exit(ExitCode.BROKEN)
     sys.exit(code)
 

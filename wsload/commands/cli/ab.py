@@ -40,6 +40,7 @@ from wsload.commands.cli.gate import (
     gate_of,
     percent,
 )
+from wsload.commands.cli.options import check_options
 from wsload.commands.cli.runs import RESULTS, Results
 from wsload.errors import UsageError
 from wsload.exit_codes import ExitCode
@@ -186,12 +187,16 @@ def ab(
     Two servers:   wsload ab --a wss://old.test --b wss://new.test \\
                      -f locustfiles/chat.py
 
-    Each run gets its own server, and starts once that server answers a WebSocket handshake. The two runs of a pair
-    are made at the same time by one process, or, with --one-at-a-time, in the order A B B A A B B A…, so that other
-    activity on the machine affects both builds equally. Only percentiles that can be trusted are used. A run with
-    none is not valid: it is repeated (side by side, with its partner), and left out if it still has none. After six
-    such attempts in a row the experiment ends, and the verdict is based on the runs made so far. A build that answers
-    nothing at all in a run is broken: that ends the experiment at once.
+    Each run gets its own server, and starts once that server answers a WebSocket handshake at --url. A server that
+    refuses the handshake with a status below 500 counts as ready too, since the user class may set another URL or
+    subprotocol; to wait for the very handshake that the users make, give -- --ws-url URL --ws-subprotocol NAME.
+
+    The two runs of a pair are made at the same time by one process, or, with --one-at-a-time, in the order A B B A
+    A B B A…, so that other activity on the machine affects both builds equally. Only percentiles that can be
+    trusted are used. A run with none is not valid: it is repeated (side by side, with its partner), and left out if
+    it still has none. After six such attempts in a row the experiment ends, and the verdict is based on the runs
+    made so far. A build that answers nothing at all in a run is broken: that ends the experiment at once.
+
     Commands are run without a shell and stored in experiment.json: pass secrets in the
     environment.
 
@@ -202,7 +207,7 @@ def ab(
     Exit codes: 0 shown not to be slower by more than --same-within, nor to fail more; 1 shown to be slower
     or to fail more; 2 usage; 3 no valid runs, or ended after six invalid attempts without B shown to be
     slower; 4 inconclusive or interrupted; 5 a build answered nothing in a run; 6 a server did not start, or
-    exited during the load; 7 wsload itself failed.
+    exited during the load; 7 wsload itself failed, or the disk is full.
     """
     from wsload.commands.ab.experiment import Experiment, load
     from wsload.commands.ab.plan import ExperimentPlan, fit_together
@@ -252,6 +257,7 @@ def ab(
         ),
         directory=str(Path.cwd()),
     )
+    check_options(plan.options)
     print_plan(plan, None if power is None else percent("--power", power))
     if plan_only:
         return ExitCode.OK

@@ -30,6 +30,7 @@ from wsload.commands.cli.experiments import (
     whole_s,
 )
 from wsload.commands.cli.gate import duration_s, percent
+from wsload.commands.cli.options import check_options
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results
 from wsload.commands.cli.searching import conduct, searched
@@ -155,11 +156,11 @@ def capacity(
                   -f locustfiles/chat.py --rate 100..20000 \\
                   --check 'message.p99 < 50ms'
 
-    Each step is a Locust run, with a fresh server if a command starts it. The search starts at LOW and doubles the
-    load (or more, in a wide range) until a check fails. From then on, each step uses the load at which passing and
-    failing are equally likely, so that later steps correct a misleading one. The result is an interval;
-    docs/inside/capacity-simulation.md says how often it covers the capacity. Two builds are searched in turn, so
-    that drift affects both.
+    Each step is a Locust run, with a fresh server if a command starts it, and begins once that server is ready (see
+    wsload ab --help). The search starts at LOW and doubles the load (or more, in a wide range) until a check fails.
+    From then on, each step uses the load at which passing and failing are equally likely, so that later steps
+    correct a misleading one. The result is an interval; docs/inside/capacity-simulation.md says how often it covers
+    the capacity. Two builds are searched in turn, so that drift affects both.
 
     A step also fails when the server answers less than 90 % of the load, or turns users away.
 
@@ -174,7 +175,7 @@ def capacity(
     Exit codes: 0 found, the checks pass at HIGH, or B shown to sustain at most a tenth less; 1 the checks fail at LOW
     (with two builds: of both), or B sustains less; 2 usage; 3 the load generator reached its limit first; 4 less
     precise than requested, too few values, inconclusive or interrupted; 5 nothing was answered; 6 a server did not
-    start, or exited in the first step.
+    start, or exited in the first step; 7 wsload itself failed, or the disk is full.
     """
     from wsload.commands.capacity.plan import CapacityPlan, Search
     from wsload.commands.capacity.record import load
@@ -208,6 +209,7 @@ def capacity(
         directory=str(Path.cwd()),
         **searched(rate, users, percent("--precision", precision), steps),
     )
+    check_options(plan.options)
     from wsload.commands.capacity.progress import forecast
 
     for line in forecast(plan):

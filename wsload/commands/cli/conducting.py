@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wsload.commands.cli.compare import Format, tell
 from wsload.commands.cli.output import say
-from wsload.errors import Untrusted, WsloadError
+from wsload.errors import NotWritten, Untrusted, WsloadError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -51,7 +51,11 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
     from wsload.commands.ab.judging import report_of
 
     report = report_of(path, experiment)
-    tell(report, html=path / COMPARISON, format_=format_)
+    try:
+        tell(report, html=path / COMPARISON, format_=format_)
+    except NotWritten:
+        say(f"All runs are kept. To compare them: wsload compare {path}")
+        raise
     if cut_short:
         return ExitCode.INCONCLUSIVE
     code = report.comparison.exit_code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from wsload.commands.cli.output import write_text
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
@@ -65,6 +65,6 @@ def export(
         raise UsageError(f"--metric {metric!r}: {path} has no such metric; it has: {there}")
     text = distribution(histograms[metric], started_at=stored.info.started_at, csv=format_ is Format.CSV)
     if output is None:
-        sys.stdout.write(text)
+        write_text(text)
         return
     put_out(output, text.encode(), what=f"--output {str(output)!r}:")

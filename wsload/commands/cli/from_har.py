@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from wsload.commands.cli.output import say
-from wsload.errors import UsageError
+from wsload.commands.cli.output import say, write_text
+from wsload.errors import UsageError, disk_failed, unwritten
 
 
 def from_har(
@@ -40,7 +40,7 @@ def from_har(
 
     text, visits, variables = locustfile(read(recording))
     if output is None:
-        sys.stdout.write(text)
+        write_text(text)
     else:
         try:
             with output.open("x", encoding="utf-8") as file:
@@ -48,7 +48,9 @@ def from_har(
         except FileExistsError:
             raise UsageError(f"{output} exists: nothing was written; name another file") from None
         except OSError as error:
-            raise UsageError(f"{output}: can't be written ({error.strerror})") from None
+            if disk_failed(error):
+                output.unlink(missing_ok=True)  # it is ours: one that was there already has another error
+            raise unwritten(error, f"{output}: can't be written ({error.strerror})") from None
     for each in visits:
         names = Counter(step.name for step in each.steps if step.how is not None)
         requests = listed([f"{printable(name)} ({count})" for name, count in names.items()]) or "none"

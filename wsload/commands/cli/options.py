@@ -1,10 +1,12 @@
-"""``wsload options``: the options that wsload adds to Locust, which its ``--help`` can't show."""
+"""``wsload options``: the options that wsload adds to Locust, which its ``--help`` can't show; and their check."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
+from wsload.errors import UsageError
 from wsload.load.options.table import add_options
 
 
@@ -19,8 +21,23 @@ def options() -> None:
     print(parser.format_help().partition("options:\n")[2].rstrip("\n"))
 
 
+def check_options(words: Sequence[str]) -> None:
+    """Raises `UsageError` for what every Locust run with these words would refuse.
+
+    That saves building and starting servers first. Options of Locust's own are left to Locust.
+    """
+    from wsload.load.options.settings import Settings
+
+    parser = _Parser(add_help=False, allow_abbrev=False)
+    add_options(parser)
+    Settings.of(parser.parse_known_args(list(words))[0])
+
+
 class _Parser(argparse.ArgumentParser):
-    """Ignores the settings that only Locust's parser knows."""
+    """Ignores the settings that only Locust's parser knows, and raises `UsageError`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
         for known_to_locust in ("env_var", "include_in_web_ui", "is_secret"):

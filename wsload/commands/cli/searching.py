@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wsload.commands.cli.compare import Format
 from wsload.commands.cli.output import add_to_job_summary, say, write, write_text
-from wsload.errors import UsageError, WsloadError
+from wsload.errors import NotWritten, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ def conduct(path: Path, search: Search, *, format_: Format) -> int:
         write(as_json(report))
     else:
         write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
-    say(f"Charts: {write_page(report)}")
+    try:
+        say(f"Charts: {write_page(report)}")
+    except NotWritten:
+        say(f"All steps are kept. For the page: wsload capacity --resume {path}")
+        raise
     add_to_job_summary(lambda: as_markdown(report))
     return ExitCode.INCONCLUSIVE if cut_short else report.exit_code

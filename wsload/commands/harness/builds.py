@@ -119,9 +119,9 @@ class HandshakeOptions:
     """How the load opens its connections, as far as a first handshake must do the same."""
 
     url: str
-    """Absolute or relative to the host; empty for the host itself."""
+    """Absolute or relative to the host; empty if it is left to the user classes."""
     subprotocols: tuple[str, ...]
-    """Offered."""
+    """Offered; none if they are left to the user classes."""
     origin: str
     """The ``Origin`` header; empty for none."""
 
@@ -133,9 +133,7 @@ def handshake_options(options: Sequence[str], environment: Mapping[str, str]) ->
         parser.add_argument(name, default=environment.get(_variable(name), ""))
     parser.add_argument("--ws-subprotocol", action="append")
     found, _ = parser.parse_known_args(list(options))
-    offered = (
-        found.ws_subprotocol or _variable_list(environment.get(_variable("--ws-subprotocol"), "")) or ["json"]
-    )
+    offered = found.ws_subprotocol or _variable_list(environment.get(_variable("--ws-subprotocol"), ""))
     return HandshakeOptions(url=found.ws_url, subprotocols=tuple(offered), origin=found.ws_origin)
 
 

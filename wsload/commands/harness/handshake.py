@@ -1,6 +1,8 @@
 """Whether a server is ready: one WebSocket opening handshake.
 
 A port that accepts connections is not enough: a proxy or an init process may hold it while the server is starting.
+The load may open another URL, or offer other subprotocols, than is known here, since user classes set both. A server
+that refuses such a handshake is up nevertheless, see `settled_s`.
 """
 
 from __future__ import annotations
@@ -21,10 +23,28 @@ _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
 _GUARDED: Final = (401, 403)
 """The server is up, and wants credentials, which are left to the load, as certificates are."""
+SETTLED_S: Final = 1.0
+"""A server may answer 404, say, until it has set up its routes. If it still does after this time, it is ready."""
 
 
 class NoHandshake(WsloadError):
     """The server did not answer as a WebSocket server; the message says what it did instead."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of the HTTP response that refused the handshake; 0 if there was no response, or another fault in it."""
+
+
+def settled_s(status: int, *, url_known: bool, subprotocols_known: bool) -> float | None:
+    """How long a server must keep refusing with this status to count as ready; None if it never does.
+
+    What is not known may be the reason: the URL for any status below 500, the subprotocols for 400 (Bad Request).
+    From 500 on, a proxy may be answering for a server that is still starting.
+    """
+    if status == http.HTTPStatus.BAD_REQUEST and not (url_known and subprotocols_known):
+        return 0.0
+    return SETTLED_S if 0 < status < 500 and not url_known else None
 
 
 def check_handshake(
@@ -61,11 +81,11 @@ def check_handshake(
     with contextlib.closing(connection):
         try:
             connection.request("GET", path, headers=request)
-            response = connection.getresponse()
-            _check(response, key, subprotocols)
-            with contextlib.suppress(OSError):
-                # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
-                connection.sock.sendall(b"\x88\x80" + os.urandom(4))
+            with connection.getresponse() as response:
+                _check(response, key, subprotocols)
+                with contextlib.suppress(OSError):
+                    # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
+                    connection.sock.sendall(b"\x88\x80" + os.urandom(4))
         except OSError as error:
             raise NoHandshake(_reason(error)) from None
         except http.client.HTTPException as error:
@@ -78,7 +98,7 @@ def _check(response: http.client.HTTPResponse, key: str, subprotocols: Sequence[
     if response.status != 101:
         said = f"{response.status} {response.reason}"[:80]
         offered = f" (offered subprotocols: {', '.join(subprotocols)})" if subprotocols else ""
-        raise NoHandshake(f"it answered {said!r} instead of 101{offered}")
+        raise NoHandshake(f"it answered {said!r} instead of 101{offered}", response.status)
     accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
     if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():
         raise NoHandshake("its Sec-WebSocket-Accept does not match our key")

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from wsload.children import Command, Guard
 from wsload.commands.harness.pinning import Cores
-from wsload.errors import UsageError
+from wsload.errors import NotWritten, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.run.standing import unusable
 from wsload.results.reader import StoredRun, find_runs, open_run
@@ -95,7 +95,8 @@ def make_load(
 ) -> list[Load]:
     """Runs Locust until it ends, or until the time limit; returns what became of each target.
 
-    ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust does not start.
+    ``check`` is called now and then, and may raise. Raises `LoadRefused` when Locust does not start, and `NotWritten`
+    when it could not store its results.
     """
     words = command(plan, targets, run_time_s)
     limit_s = 1.2 * run_time_s + grace_s
@@ -117,7 +118,10 @@ def make_load(
         last = child.tail(1) or "it wrote nothing"
         raise LoadRefused(f"locust did not start: {last}", child.tail())
     how = f"did not end within {span(limit_s)}" if hung else f"ended with exit code {child.returncode}"
-    return [_load(runs, how, child.returncode, hung=hung) for runs in found]
+    loads = [_load(runs, how, child.returncode, hung=hung) for runs in found]
+    if child.returncode == ExitCode.BROKEN and any(load.problem for load in loads):
+        raise NotWritten(f"locust {how}: its results could not be stored", child.tail())
+    return loads
 
 
 def _load(runs: Sequence[Path], how: str, code: int | None, *, hung: bool) -> Load:

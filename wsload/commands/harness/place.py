@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from wsload.errors import UsageError
+from wsload.errors import NotWritten, UsageError, disk_failed, unwritten
 from wsload.results import files
 from wsload.words import stamp
 
@@ -21,20 +21,27 @@ STAGE: Final = ".running"
 
 
 def new_directory(results: Path, at: float, kind: str = "ab") -> Path:
-    """Makes a new ``<kind>-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError`."""
+    """Makes a new ``<kind>-<YYYYMMDDThhmmssZ>`` in the results directory; raises `UsageError` or `NotWritten`."""
     try:
         return files.new_directory(results, f"{kind}-{stamp(at)}")
     except OSError as error:
-        raise UsageError(f"--results {str(results)!r}: can't be written to ({error.strerror})") from None
+        text = f"--results {str(results)!r}: can't be written to ({error.strerror})"
+        raise unwritten(error, text) from None
 
 
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Locks the experiment's directory, so that two commands can't mix their runs. Raises `UsageError`."""
+    """Locks the experiment's directory, so that two commands can't mix their runs.
+
+    Raises `UsageError`, also if the directory can't be written to.
+    """
     try:
         held = os.open(path, os.O_RDONLY)
     except OSError as error:
         raise UsageError(f"{path}: can't be opened ({error.strerror})") from None
+    if not os.access(path, os.W_OK):
+        os.close(held)
+        raise UsageError(f"{path}: can't be written to")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -47,12 +54,19 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def interrupt_on_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the experiment as Ctrl-C does."""
+def conducted(path: Path) -> Iterator[None]:
+    """Around the runs of the experiment in this directory.
+
+    SIGTERM and a closed terminal end it as Ctrl-C does. Raises `NotWritten` if the disk is full, or fails.
+    """
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
+    except OSError as error:
+        if not disk_failed(error):
+            raise
+        raise NotWritten(f"{error.filename or path}: can't be written ({error.strerror})") from error
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

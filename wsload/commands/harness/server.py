@@ -7,10 +7,11 @@ import socket
 import time
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from wsload.children import Command, Guard, words_of
 from wsload.commands.harness.builds import PORT, Build, HandshakeOptions
-from wsload.commands.harness.handshake import NoHandshake, check_handshake
+from wsload.commands.harness.handshake import NoHandshake, check_handshake, settled_s
 from wsload.commands.harness.meter import Meter
 from wsload.commands.harness.pinning import Cores
 from wsload.errors import ServerFailed, WsloadError
@@ -24,14 +25,17 @@ PORTS: Final = range(20_000, 30_000)
 _TRIES: Final = 200
 _ANSWER_S: Final = 2.0
 _STEP_S: Final = 0.05
+_REMEDY: Final = (
+    "; if the load's URL or subprotocols differ, give them to all runs: -- --ws-url URL --ws-subprotocol NAME"
+)
 
 
 class Server:
     """One build's server, ready for load; a context manager.
 
     ``url`` is its address. A server that was already running is not started, measured or stopped. Raises
-    `ServerFailed` when it does not answer within ``timeout_s`` seconds, and `UsageError` for a command that can't
-    be run.
+    `ServerFailed` when it does not answer within ``timeout_s`` seconds, `UsageError` for a command that can't be run,
+    and `OSError` if the log can't be opened.
     """
 
     def __init__(
@@ -96,8 +100,9 @@ class Server:
 
     def _await(self, handshake: HandshakeOptions, timeout_s: float) -> None:
         url = resolve_url(handshake.url, self.url)
+        url_known = bool(handshake.url) or urlsplit(self.url).path not in ("", "/")
         deadline = time.monotonic() + timeout_s
-        problem = "nothing answered"
+        problem, refused, since = "nothing answered", 0, 0.0
         while True:
             if self._child is not None and not self._child.running:
                 raise self._ended("before it answered")
@@ -105,7 +110,7 @@ class Server:
             if left_s <= 0:
                 raise ServerFailed(
                     f"{self._what} did not answer a WebSocket handshake at {redact_url(url)} within "
-                    f"{span(timeout_s)}: {problem}",
+                    f"{span(timeout_s)}: {problem}{'' if url_known or not refused else _REMEDY}",
                     self._child.tail() if self._child is not None else "",
                 )
             try:
@@ -117,6 +122,13 @@ class Server:
                 )
             except NoHandshake as error:
                 problem = str(error)
+                if error.status != refused:
+                    refused, since = error.status, time.monotonic()
+                wait_s = settled_s(
+                    refused, url_known=url_known, subprotocols_known=bool(handshake.subprotocols)
+                )
+                if wait_s is not None and time.monotonic() - since >= min(wait_s, timeout_s / 2):
+                    return
             else:
                 return
             time.sleep(_STEP_S)

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from wsload.errors import UsageError
+from wsload.errors import UsageError, unwritten
 
 DEFAULT: Final = "chat"
 LOAD: Final = "locust -f locustfile.py --headless -u 20 -r 10 -t 30s --ws-checks checks.txt"
@@ -122,18 +122,25 @@ def host_of(locustfile: str) -> str:
 
 
 def write(directory: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Writes them all, or none: raises `UsageError` where one is there already, or can't be written."""
+    """Writes them all, or none.
+
+    Raises `UsageError` where one is there already, or can't be written, and `NotWritten` when the disk is full.
+    """
     paths = [directory / name for name in texts]
     if there := [str(path) for path in paths if path.exists() or path.is_symlink()]:
         verb = "exists" if len(there) == 1 else "exist"
         raise UsageError(f"{', '.join(there)} {verb}: nothing was written; name another directory")
+    written: list[Path] = []
     for path, text in zip(paths, texts.values(), strict=True):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as file:
+                written.append(path)
                 file.write(text)
         except OSError as error:
-            raise UsageError(f"{path}: can't be written ({error.strerror})") from None
+            for each in written:
+                each.unlink(missing_ok=True)
+            raise unwritten(error, f"{path}: can't be written ({error.strerror})") from None
     return paths
 
 

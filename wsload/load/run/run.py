@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from locust.runners import LocalRunner
 
-from wsload.errors import ResultsError, UsageError
+from wsload.errors import NotWritten, ResultsError, UsageError
 from wsload.exit_codes import ExitCode
 from wsload.judge.figures.summary import Summary, summarize
 from wsload.judge.run.abort import AbortMonitor, aborted
@@ -250,7 +250,7 @@ class Run:
                 checks=checks,
             )
             write_report(self.writer.path)
-        except ResultsError as error:
+        except (NotWritten, ResultsError) as error:
             logger.error(error)
             stored = False
         self.ended = Ended(summary, judgement, checks, stored)

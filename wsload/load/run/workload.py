@@ -80,7 +80,7 @@ def _git(path: Path) -> dict[str, object]:
 
     def ask(*words: str) -> str:
         done = subprocess.run(
-            ["git", "-C", str(path.parent), *words],
+            ["git", "--no-optional-locks", "-C", str(path.parent), *words],
             capture_output=True,
             text=True,
             timeout=GIT_TIMEOUT_S,

@@ -28,7 +28,7 @@ DIGITS: Final = 4
 
 
 def write_page(report: CapacityReport) -> Path:
-    """Writes the page into the search's directory. Raises `ResultsError` if it can't be written."""
+    """Writes the page into the search's directory. Raises `NotWritten` if it can't be written."""
     path = report.path / PAGE
     store(path, render(report))
     return path

@@ -28,7 +28,7 @@ DIGITS: Final = 5
 
 
 def write_page(report: ComparisonReport, path: Path) -> None:
-    """Writes the page; raises `UsageError` if it can't be written."""
+    """Writes the page; raises `UsageError` if it can't be written, `NotWritten` if the disk is full."""
     put_out(path, render(report), what=f"--html {str(path)!r}:")
 
 
