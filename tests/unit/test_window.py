@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,8 +20,6 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import parse_check
 from wsload.judge.run.rejudge import process_figures_of
 from wsload.load.run.measured import Measured
-from wsload.load.run.workload import workload
-from wsload.load.users.waits import constant_rate
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind
@@ -326,16 +322,6 @@ def test_another_window_of_a_stored_run_is_judged_anew(tmp_path: Path) -> None:
 # What load it was
 
 
-def settings(**more: Any) -> Any:
-    found = {"rate": 0.0, "poisson": False, "profile": None, "opening": SimpleNamespace(ping_interval_s=20.0)}
-    found["paced"] = bool(more.get("rate"))
-    return SimpleNamespace(**{**found, **more})
-
-
-def user_class(name: str, wait_time: Any) -> Any:
-    return type(name, (), {"weight": 3, "fixed_count": 0, "wait_time": wait_time})
-
-
 def checked_run(results: Path) -> Path:
     """The first two seconds are slow, and fail a check; so does the end of the run by --ws-abort-on."""
     slow = [second(at, [100.0] * 50, names={"message": Kind.REQUEST} if not at else {}) for at in range(2)]
@@ -429,32 +415,3 @@ def test_of_several_processes_together_none_is_called_saturated(
     assert ("saturated" in cause.text) is full
     trust = read_report(path, Stretch(from_s=1.0)).trust
     assert ("saturated" in trust.verdict, "--processes 2" in trust.remedy) == (full, full)
-
-
-def test_a_workload_says_whether_it_is_open_and_how_long_users_wait() -> None:
-    def between(low: float, high: float) -> Any:
-        return lambda _: (low, high)
-
-    closed, opened = user_class("Closed", between(1, 2)), user_class("Opened", constant_rate(5))
-    assert workload([closed], settings())["kind"] == "closed"
-    assert workload([opened], settings())["kind"] == "open"
-    both = workload([opened, closed], settings())
-    assert both["kind"] == "mixed"
-    assert both == workload([closed, opened], settings())
-    assert both["user_classes"]["Opened"]["wait_time"] == "constant_rate(5)"  # type: ignore[index]
-    assert both["user_classes"]["Closed"]["wait_time"].endswith("between(high=2, low=1)")  # type: ignore[index]
-    rated = workload([closed], settings(rate=200.0, poisson=True))
-    assert (rated["kind"], rated["rate"]) == ("open", "poisson:200")
-
-
-def test_the_file_of_a_user_class_is_on_record_with_its_hash() -> None:
-    found = workload([SimpleNamespaceUser], settings())
-    assert list(found["locustfile"]) == ["test_window.py"]  # type: ignore[call-overload]
-
-
-class SimpleNamespaceUser:
-    """A class with a file."""
-
-    weight = 1
-    fixed_count = 0
-    wait_time = None
