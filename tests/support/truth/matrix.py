@@ -30,7 +30,7 @@ each request got, and the percentiles up to p99 within 1 ms and what "trusted" p
 
 - **✓** the figures are those of the account.
 - **!** they are not, and the run says so: it is marked, and a check on them ends with exit code 3.
-- **✗** they are wrong, and the run vouches for them. There is none, or the tests fail.
+- **✗** they are wrong, and marked as trusted. There is none, or the tests fail.
 
 A figure that is right may be marked too, where nothing proves that it is. What names its answers (a key, or a match
 that fits only one) is right and unmarked whatever the server does.

@@ -33,7 +33,7 @@ MIN_SHARE: Final = 0.9
 """A server that answers less than this share of a load does not hold it, however quick its answers are."""
 MIN_INSIDE: Final = 0.98
 """Nor does one that turns users away, so that less than this share of them are inside."""
-MOST_FAILED: Final = 0.1
+MAX_FAILED: Final = 0.1
 """A server turns users away if more than this share of all attempts to get in fail: users that it refuses try again."""
 DEVIATIONS: Final = 3.0
 """So many standard deviations of a random count may be missing by chance."""
@@ -146,7 +146,7 @@ def _failed(whole: Totals, what: str, *, besides: int = 0) -> str:
     """How many attempts to get in failed, if that is no small share of them; those ``besides`` do not count."""
     failed = whole.counters[f"{what}_failures"] - besides
     tried = whole.counters[f"{what}s"] + failed
-    return f"{number(failed)} of {counted(tried, 'attempt')} failed" if failed > MOST_FAILED * tried else ""
+    return f"{number(failed)} of {counted(tried, 'attempt')} failed" if failed > MAX_FAILED * tried else ""
 
 
 def _not_offered(wanted: Wanted, made: Made) -> Shortfall | None:

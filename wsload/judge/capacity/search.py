@@ -39,7 +39,7 @@ TRIES: Final = 2
 """How often to try a rate at which the load generator can't be trusted, or values are too few."""
 IN_A_ROW: Final = 8
 """The search ends after this many untrusted steps in a row: another would be no better."""
-MOST_MADE: Final = 2
+MADE_PER_COUNTED: Final = 2
 """At most so many times the steps that count are made, including those that say nothing about the server."""
 DIGITS: Final = 3
 """Significant digits of rates."""
@@ -116,7 +116,7 @@ class SearchPlan:
     @property
     def most_made(self) -> int:
         """Most steps in all."""
-        return MOST_MADE * self.most_steps
+        return MADE_PER_COUNTED * self.most_steps
 
     @property
     def growth(self) -> float:

@@ -71,7 +71,7 @@ class Comparison:
     def so_far(self) -> Comparison:
         """The comparison of an experiment that has not ended: B may be shown to be slower, but not to be no slower.
 
-        For that all planned runs are needed: else whoever stops at a good moment gets the verdict they like.
+        For that all planned runs are needed, since stopping at a good moment would bias the verdict.
         """
         good = self.verdict in (Verdict.NOT_SLOWER, Verdict.FASTER)
         return replace(self, finished=False, verdict=Verdict.INCONCLUSIVE if good else self.verdict)

@@ -169,9 +169,7 @@ def _problem(quantile: Quantile, design: Design, gate: Gate) -> Unjudged | None:
         metric = quantile.metric
         doubted = only_baseline(metric, design.runs, lambda run: run.trusted.get(metric, ALL) > NONE)
         if doubted:
-            reason = (
-                "the candidate’s runs vouch for nothing of it, unlike the baseline’s; their reports say why"
-            )
+            reason = "the candidate’s runs have no trusted figure of it, unlike the baseline’s; their reports say why"
         return Unjudged(name=quantile.name, reason=reason, blocks=asked or doubted)
     if design.basis is Basis.STATED and gate.scatter_of(quantile.name) is None:
         return Unjudged(name=quantile.name, reason="its scatter between runs is not stated")
