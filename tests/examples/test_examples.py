@@ -129,7 +129,7 @@ def test_a_chat_in_another_format(run: Run) -> None:
 def test_a_slower_method_is_found_by_its_name(node_modules: Path, tmp_path: Path) -> None:
     server = Path(__file__).parent / "servers" / "jsonrpc.js"
     serving = f"node {server} {{port}}"
-    load = ("-f", str(LOCUSTFILES / "jsonrpc.py"), "-u", "5", "-r", "5", "-t", "2s", "--warm-up", "0s")
+    load = ("-f", str(LOCUSTFILES / "jsonrpc.py"), "-u", "5", "-r", "5", "-t", "4s", "--warm-up", "0s")
     judged = ("--pairs", "3", "--judge", "getBook.p50", "--judge", "placeOrder.p50")
     with undisturbed():
         done = subprocess.run(
