@@ -6,7 +6,7 @@ ready, which lowers it. A step is held to three things:
 
 - Its users got in: `MIN_INSIDE` of them. Otherwise, if the server refused openings or logins, the step fails.
 - Its tasks came due: of a rate, `MIN_SHARE`. Every task that began is one value of ``send_lag``, so this needs no
-  other step. If they did not and the server refused nobody, the load generator may be the cause.
+  other step. If they did not and the server refused no connection, the load generator may be the cause.
 - Its requests were answered: `MIN_SHARE` of those that were sent or could not be sent, counted in the step itself,
   so that it does not matter how many requests a task makes, or if it makes any. Of an open workload only. In a closed
   one a request that is not answered holds up the next, which its response time shows; there only the unsent count.
