@@ -32,7 +32,7 @@ from wsload.results.window import Stretch
 
 UNFINISHED: Final = "unfinished"
 """Name of what a break left behind."""
-LEAST_STEADY_S: Final = 0.9
+MIN_STEADY_S: Final = 0.9
 """A rate is only judged over about a second at least: runs are recorded by the second."""
 
 
@@ -215,5 +215,5 @@ def _made(run: StoredRun, run_time_s: float) -> Made:
     return Made(
         whole=Totals.of(run.intervals()),
         window=run.totals(),
-        steady=steady if steady.duration_s >= LEAST_STEADY_S else None,
+        steady=steady if steady.duration_s >= MIN_STEADY_S else None,
     )
