@@ -27,7 +27,7 @@ _KEPT: Final = frozenset(
 )
 SECRET_OPTIONS: Final = ("ws_bearer", "ws_basic", "ws_proxy")
 """Options whose whole value is shown as ``***``."""
-_URLS: Final = frozenset({"host", "ws_proxy", "ws_url", "ws_origin", "ws_connect_to"})
+_URLS: Final = frozenset({"host", "ws_beside", "ws_proxy", "ws_url", "ws_origin", "ws_connect_to"})
 """Options that are URLs, or parts of them, even without ``://``."""
 NAMED_SECRETS: Final = {"ws_header": ":", "ws_cookie": "="}
 """Options that hold a name and a value, with what lies between them; the name may be shown."""
@@ -44,6 +44,8 @@ _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _HOST_AND_PORT: Final = re.compile(r"(\[.*\]|[^:]*)(:[0-9]*)?")
 _TOKEN: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_.~+=%-]{24,}")
 """A path segment or parameter value that looks like a token."""
+_CREDENTIAL: Final = re.compile(r"bearer|token|jwt|auth|secret|passw", re.IGNORECASE)
+"""In a subprotocol, which is how browsers send credentials, for want of headers."""
 
 
 def redacted(options: Mapping[str, object]) -> dict[str, object]:
@@ -68,6 +70,8 @@ def _value(name: str, value: object) -> object:
         return f"{head}{sign}{HIDDEN}" if sign else HIDDEN
     if _SECRET_WORD.search(name):
         return HIDDEN
+    if name == "ws_subprotocol":
+        return public_subprotocol(plain(str(value)))
     if isinstance(value, int | float):
         return value if abs(value) < 2**53 else str(value)
     return text_without_secrets(name, plain(str(value)))
@@ -94,7 +98,7 @@ def redact_url(url: str) -> str:
     rest, has_fragment, _ = rest.partition("#")
     rest, has_query, query = rest.partition("?")
     authority, has_path, path = rest.partition("/")
-    path = "/".join(HIDDEN if _TOKEN.fullmatch(segment) else segment for segment in path.split("/"))
+    path = "/".join(HIDDEN if looks_like_token(segment) else segment for segment in path.split("/"))
     query = "&".join(_parameter(parameter) for parameter in query.split("&"))
     return "".join((scheme, authority, has_path, path, has_query, query, has_fragment and f"#{HIDDEN}"))
 
@@ -102,13 +106,23 @@ def redact_url(url: str) -> str:
 def _parameter(parameter: str) -> str:
     name, equals, value = parameter.partition("=")
     if not equals:
-        return HIDDEN if _TOKEN.fullmatch(name) else name
+        return HIDDEN if looks_like_token(name) else name
     return f"{name}={HIDDEN}" if is_secret(name, value) else parameter
 
 
 def is_secret(name: str, value: str) -> bool:
     """Whether a URL's parameter, a header or a cookie is hidden, by its name or since it looks like a token."""
-    return _SECRET_PARAMETER.search(name) is not None or _TOKEN.fullmatch(value) is not None
+    return _SECRET_PARAMETER.search(name) is not None or looks_like_token(value)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether it is long, and mixes digits and letters as tokens do."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def public_subprotocol(name: str) -> str:
+    """The subprotocol's name, or ``***`` if it is, or speaks of, credentials."""
+    return HIDDEN if _CREDENTIAL.search(name) or any(map(looks_like_token, (name, *name.split(".")))) else name
 
 
 def plain(text: str) -> str:

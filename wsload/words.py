@@ -7,6 +7,7 @@ zero is ``0``. The scripts of the pages follow the same rules in ``report/assets
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -175,6 +176,11 @@ def printable(text: str) -> str:
         character if character.isprintable() else " " if character.isspace() else "\ufffd"
         for character in text
     )
+
+
+def printable_json(text: str) -> str:
+    """A JSON document with the characters that can't be printed escaped (RFC 8259 section 7): terminals obey them."""
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
 
 
 # Parsing; each function raises `ValueError` with a message that says what is allowed

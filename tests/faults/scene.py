@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,10 +82,11 @@ def assert_sound(finished: Finished, *, code: int) -> None:
     for said in (finished.stdout, finished.stderr):
         assert "Traceback" not in said, said
         assert SECRET not in said
+    assert finished.directories
     for directory in finished.directories:
         assert_no_secret(directory)
         assert {path.name for path in directory.iterdir()} >= set(FILES)
-    assert all(finished.run["ended_at"] for _ in finished.directories)
+        assert json.loads((directory / "run.json").read_bytes())["ended_at"]
 
 
 def assert_no_secret(directory: Path) -> None:

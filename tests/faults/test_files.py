@@ -21,7 +21,7 @@ from support.certificates import Certificates
 from support.locust_run import LocustRun
 from support.made_runs import make_run, second
 from support.serving import Serving
-from support.stored_runs import store_run
+from support.stored_runs import SERVED, store_run
 
 from wsload.children import isolated_environment
 from wsload.measure.histogram import Histogram
@@ -42,6 +42,14 @@ def member(**changes: object) -> Callable[[bytes], bytes]:
     return lambda data: json.dumps({**json.loads(data), **changes}).encode()
 
 
+def trusted_up_to(percentile: object) -> Callable[[bytes], bytes]:
+    def edit(data: bytes) -> bytes:
+        trust = json.loads(data)["trust"]
+        return member(trust={**trust, "up_to": {"message": percentile}})(data)
+
+    return edit
+
+
 def nested(depth: int) -> Callable[[bytes], bytes]:
     deep = b"[" * depth + b"]" * depth
     return lambda data: data.replace(b'"options": {', b'"options": {"ws_deep": ' + deep + b", ", 1)
@@ -53,6 +61,13 @@ def fifo(name: str) -> Callable[[Path], None]:
         os.mkfifo(run / name)
 
     return replace
+
+
+def served(edit: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    def add(run: Path) -> None:
+        (run / "server.json").write_bytes(edit(SERVED.to_json()))
+
+    return add
 
 
 def link(name: str, to: str) -> Callable[[Path], None]:
@@ -93,6 +108,11 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
         lambda data: data.replace(b'"sent": 200', b'"sent": null').replace(b'"sent":200', b'"sent":NaN'),
     ),
     "the summary is cut off": damaged("summary.json", lambda data: data[:-20]),
+    "a window that never begins": damaged("run.json", member(window={"from_s": "1e999", "to_s": None})),
+    "a percentile that is none": damaged("run.json", trusted_up_to("nan")),
+    "the server's figures are no numbers": served(member(cpu_share="nan", cpu_s="1e999")),
+    "the report is a link to another file": lambda run: (run / "report.html").symlink_to("../../mine"),
+    "the report is a FIFO": lambda run: os.mkfifo(run / "report.html"),
     "the summary is not one": damaged(
         "summary.json", lambda _: b'{"schema": 2, "metrics": [1], "failures": 3}'
     ),
@@ -101,6 +121,8 @@ COMMANDS = (
     ("report", "--format", "terminal"),
     ("report", "--format", "json"),
     ("report", "--output", "page.html"),
+    ("report",),
+    ("report", "--history", "--results"),
     ("check", "message.p99 < 1s"),
     ("export", "--format", "csv"),
     ("compare", "--force"),
@@ -144,10 +166,11 @@ def test_a_results_directory_that_means_no_good_is_told_of_in_one_line(tmp_path:
     good = store_run(tmp_path / "results", "good", at=0, seconds=3)
     bad = store_run(tmp_path / "results", "bad", at=1, seconds=3)
     HOSTILE[hostile](bad)
+    (tmp_path / "mine").write_text("mine")
     commands = []
     for command, *options in COMMANDS:
-        paths = {"list": [tmp_path / "results"], "compare": [good, bad]}.get(command, [bad])
-        words = [*options, *paths] if command == "list" else [*paths, *options]
+        paths = {"compare": [good, bad]}.get(command, [bad])
+        words = [*options, tmp_path / "results"] if "--results" in options else [*paths, *options]
         commands.append([command, *map(str, words)])
     for (command, *_), (code, printed, said) in zip(commands, wsload(tmp_path, *commands), strict=True):
         what = f"{command}: exit code {code}\n{said[-2000:]}"
@@ -156,6 +179,7 @@ def test_a_results_directory_that_means_no_good_is_told_of_in_one_line(tmp_path:
         assert len(said) < 4000 and said.count("\n") <= 12, what
         if command == "list":
             assert "good" in printed, what
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 @pytest.mark.parametrize("place", ["/sys/kernel/results", "/proc/results", "file in the way"])

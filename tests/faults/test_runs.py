@@ -111,7 +111,7 @@ ROWS = (
         fault="a load generator that is stopped for seconds",
         made=(*HOST, "-u", "4", "-t", "7s"),
         user="    wait_time = constant_rate(20)",
-        seen=("task: load generator too late"),
+        seen=("task: load generator too late",),
         meddle=hold_up,
     ),
 )
@@ -156,7 +156,7 @@ REFUSED = {
     "--ws-max-message": "9" * 400,
     "--ws-header": "a\r\nb: c",
     "--ws-check": "(" * 900,
-    "--ws-client-cert": "\x00",
+    "--ws-client-cert": "nowhere.pem",
     "--ws-ca-file": "\udcff",
     "--ws-subprotocol": "a b",
 }
@@ -170,8 +170,6 @@ def test_an_option_that_can_not_be_used_is_one_line(
     locustfile.write_text(USERS)
     given = {"--host": "ws://127.0.0.1:1", "-t": "1s", option: REFUSED[option]}
     words = [f"{name}={value}" if name.startswith("--") else name + value for name, value in given.items()]
-    if "\0" in REFUSED[option]:
-        pytest.skip("no command can be given this")
     finished = start_locust("-f", locustfile, "--headless", *words, env={"LOCUST_WS_BEARER": SECRET}).finish()
     print(finished.stderr)
     assert finished.returncode == 2

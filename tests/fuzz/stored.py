@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import tempfile
@@ -86,22 +85,31 @@ def _places(document: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def experiment(data: bytes) -> None:
-    with contextlib.suppress(ValueError, UsageError):
+    try:
         found = Experiment.from_json(data)
-        when(found.created_at)
-        Experiment.from_json(found.to_json())
+    except (ValueError, UsageError):
+        return
+    when(found.created_at)
+    assert Experiment.from_json(found.to_json()).to_json() == found.to_json()
 
 
 def capacity(data: bytes) -> None:
-    with contextlib.suppress(ValueError, UsageError):
+    try:
         found = record.from_json(data)
-        when(found.created_at)
-        record.from_json(record.to_json(found))
+    except (ValueError, UsageError):
+        return
+    when(found.created_at)
+    assert record.to_json(record.from_json(record.to_json(found))) == record.to_json(found)
 
 
 def server(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as directory, contextlib.suppress(ResultsError):
-        (Path(directory) / SERVER).write_bytes(data)
-        found = read_server(Path(directory))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / SERVER
+        path.write_bytes(data)
+        try:
+            found = read_server(Path(directory))
+        except ResultsError:
+            return
         assert found is not None
-        found.to_json()
+        path.write_bytes(found.to_json())
+        assert read_server(Path(directory)) == found

@@ -224,7 +224,7 @@ def stored(results: Path, build: str, number: int, scale: float) -> None:
 def test_the_baseline_comes_from_the_artifacts_of_its_branch(
     tmp_path: Path, scale: float, codes: set[str], verdict: int
 ) -> None:
-    runner = Runner(tmp_path, baseline="main", artifact="load")
+    runner = Runner(tmp_path, baseline="main", artifact="load", **{"baseline-runs": "2"})
     stored(tmp_path / "kept", "old", 5, 1.0)
     stored(runner.temp / "wsload-results", "new", 5, scale)
     runner._known |= {
@@ -235,7 +235,9 @@ def test_the_baseline_comes_from_the_artifacts_of_its_branch(
         "gh",
         f"""
         echo "$GH_TOKEN $GH_REPO $*" >>"{tmp_path}/asked"
-        if [ "$2" = list ]; then echo 11; echo 12; fi
+        if [ "$2" = list ]; then
+          echo pull_request 10; echo push 11; echo pull_request_target 9; echo schedule 12; echo push 8
+        fi
         if [ "$2" = download ]; then
           [ "$3" = 11 ] || exit 1  # the second has expired
           mkdir -p "$7" && cp -r "{tmp_path}/kept/." "$7"
@@ -245,9 +247,9 @@ def test_the_baseline_comes_from_the_artifacts_of_its_branch(
     assert done.returncode == 0, done.stderr
     asked = (tmp_path / "asked").read_text().splitlines()
     assert asked[0].startswith(
-        "t0ken me/mine run list --branch main --workflow load --status success --limit 5 "
+        "t0ken me/mine run list --branch main --workflow load --status success --limit 100 "
     )
-    assert [line.split()[4] for line in asked[1:]] == ["11", "12"]
+    assert [line.split()[4] for line in asked[1:]] == ["11", "12"], "of others' branches, or one too many"
     assert "run 12 has no artifact load" in done.stdout
     assert runner.output("compare.outputs.code") in codes, done.stdout + done.stderr
     assert "message" in (runner.temp / "summary").read_text("utf-8")

@@ -19,6 +19,7 @@ from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
 
 URL = "ws://127.0.0.1:{port}"
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9"
 SERVE = "node server.js --port {port}"
 PLAN = ExperimentPlan(
     a=Build(name="v1", url=URL, command=SERVE),
@@ -76,6 +77,10 @@ def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
         (SERVE, "ws://127.0.0.1:{port}/?key=secret", "--url .*the URL holds a token.*LOCUST_WS_URL"),
         (SERVE, "ftp://127.0.0.1:{port}", "--url .*: a URL with ws, wss, http or https is needed"),
         ("ws://host/ --port 1", URL, "has no {port}"),
+        (SERVE, "ws://me:secret@127.0.0.1:80", "--url: the URL holds a password"),
+        (SERVE, "ftp://me:secret@host:{port}", r"--url 'ftp://\*\*\*@host:{port}': a URL with"),
+        ("wsss://me:secret@chat.test", URL, r"--a 'wsss://\*\*\*@chat.test': has no {port}"),
+        ("ws://me:secret@[::1", URL, r"--a 'ws://\*\*\*@\[::1': Invalid IPv6 URL"),
     ],
 )
 def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> None:
@@ -103,13 +108,16 @@ def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> 
         ({"options": ("--ws-build=x",)}, "--ws-build after --"),
         ({"options": ("--ws-url", "/chat?token=abc")}, "after --: '/chat.*the URL holds a token"),
         ({"options": ("--ws-url=wss://x.test/?auth=abc",)}, "the URL holds a token.*LOCUST_WS_URL"),
+        ({"options": ("--ws-url", f"/chat/{TOKEN}")}, "the URL holds a token.*LOCUST_WS_URL"),
+        ({"options": ("--ws-origin=ada:abc@x.test",)}, "the URL holds a token"),
+        ({"options": ("--ws-connect-to", "ada:abc@x.test:80")}, "the URL holds a token"),
         ({"options": ("--ws-bearer", "abc")}, "stored in experiment.json; set LOCUST_WS_BEARER"),
     ],
 )
 def test_a_plan_that_can_not_be_is_refused(changes: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         replace(PLAN, **changes)
-    assert "abc" not in str(caught.value)
+    assert "abc" not in str(caught.value) and TOKEN not in str(caught.value)
 
 
 def test_the_stopping_rule_is_made_for_the_plans_pairs() -> None:
@@ -127,6 +135,9 @@ def test_a_handshake_leaves_to_the_user_classes_what_is_not_given() -> None:
         ("--ws-subprotocol", "a", "--ws-subprotocol=b", "--ws-url", "/chat", "--ws-origin", "https://x"), {}
     )
     assert (found.subprotocols, found.url, found.origin) == (("a", "b"), "/chat", "https://x")
+    found = handshake_options(("--ws-ca-file", "ca.pem"), {"LOCUST_WS_INSECURE": "true"})
+    assert (found.ca_file, found.insecure) == ("ca.pem", True)
+    assert not handshake_options((), {"LOCUST_WS_INSECURE": "false"}).insecure
 
 
 def test_or_by_the_variables_that_locust_reads() -> None:
@@ -157,6 +168,13 @@ def test_an_option_without_its_value_is_the_users_mistake() -> None:
 def test_what_every_run_would_refuse_is_refused_beforehand(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(UsageError, match=re.compile(said, re.DOTALL)):
         check_options(words)
+
+
+@pytest.mark.parametrize("word", ["--ws-bear", "--ws-basi=a:b", "--ws-res", "--ws-u", "--ws-c"])
+def test_an_abbreviation_is_refused_since_names_decide_what_may_be_stored(word: str) -> None:
+    with pytest.raises(UsageError, match=r"after --: is an abbreviation: write --ws-"):
+        check_options((word, "x"))
+    check_options(("--ws-unknown-to-wsload", "x"))
 
 
 def test_locusts_own_options_are_left_to_locust() -> None:

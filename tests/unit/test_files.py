@@ -11,7 +11,7 @@ from support.made_runs import STARTED_AT, make_run, second
 
 from wsload.commands.cli import main
 from wsload.errors import NotWritten, UsageError
-from wsload.results.files import put_out, store
+from wsload.results.files import finite, put_out, store
 
 
 def test_a_file_is_written_anew(tmp_path: Path) -> None:
@@ -80,3 +80,33 @@ def test_every_command_writes_where_a_link_leads(
     with pytest.raises(SystemExit):
         main([*words, str(link)])
     assert link.is_symlink() and file.stat().st_size > 100, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", ["a link to a file", "a link to nowhere", "a pipe", "a link to a pipe"])
+def test_a_file_that_the_user_did_not_name_replaces_what_is_there(tmp_path: Path, there: str) -> None:
+    mine, page, pipe = tmp_path / "mine", tmp_path / "run" / "page", tmp_path / "pipe"
+    page.parent.mkdir()
+    mine.write_bytes(b"mine")
+    os.mkfifo(pipe)
+    if there == "a pipe":
+        pipe.rename(page)
+    else:
+        page.symlink_to({"file": mine, "nowhere": tmp_path / "new", "pipe": pipe}[there.split()[-1]])
+    put_out(page, b"page", named=False)
+    assert page.read_bytes() == b"page" and not page.is_symlink()
+    assert mine.read_bytes() == b"mine" and not (tmp_path / "new").exists()
+
+
+def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    (tmp_path / f".page.{os.getpid()}.tmp").symlink_to(mine)
+    store(tmp_path / "page", b"page")
+    assert mine.read_bytes() == b"mine" and (tmp_path / "page").read_bytes() == b"page"
+
+
+@pytest.mark.parametrize("value", ["1e999", "7", float("inf"), float("nan"), 10**400, True, None, [1]])
+def test_what_is_no_finite_number_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a number"):
+        finite(value)
+    assert (finite(7), finite(-0.5)) == (7.0, -0.5)

@@ -26,7 +26,9 @@ def evil(tmp_path: Path) -> Path:
         failures={(name, EVIL): 3},
         names={name: Kind.REQUEST, "message": Kind.REQUEST},
     )
-    return make_run(tmp_path, [interval], build=EVIL)
+    place = tmp_path / f"results{EVIL}"
+    place.mkdir()
+    return make_run(place, [interval], build=EVIL)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,12 @@ def evil(tmp_path: Path) -> Path:
         ("compare", "RUN", "RUN", "--judge", "nothing"),
         ("compare", f"no{EVIL}", "RUN"),
         ("report", "RUN", "--format", "terminal"),
+        ("report", "RUN"),
+        ("report", "RUN", "--format", "json"),
+        ("list", "--results", "PLACE"),
+        ("list", "--results", "PLACE", "--format", "json"),
+        ("report", "--history", "--results", "PLACE"),
+        ("compare", "RUN", "RUN", "--format", "json"),
         ("report", f"no{EVIL}"),
         (f"no{EVIL}",),
     ],
@@ -50,7 +58,7 @@ def test_no_command_lets_it_through(
     evil: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
     with pytest.raises(SystemExit):
-        main([str(evil) if word == "RUN" else word for word in words])
+        main([{"RUN": str(evil), "PLACE": str(evil.parent)}.get(word, word) for word in words])
     found = capsys.readouterr()
     said = found.out + found.err
     assert said.strip()

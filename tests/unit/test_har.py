@@ -247,6 +247,16 @@ def test_the_opening(tmp_path: Path) -> None:
     assert len(visits) == 2
 
 
+def test_a_token_among_the_subprotocols_is_a_secret(tmp_path: Path) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9"
+    text, _, variables = made(
+        tmp_path,
+        entry(told("send", "a"), headers=[pair("Sec-WebSocket-Protocol", f"v4.json, bearer.{token}")]),
+    )
+    assert token not in text
+    assert "subprotocols = ('v4.json', WS_SUBPROTOCOL)" in text and "WS_SUBPROTOCOL" in variables
+
+
 def test_times_in_milliseconds_and_none_at_all(tmp_path: Path) -> None:
     first, answer, last = (
         told(kind, text) for kind, text in (("send", "a"), ("receive", "b"), ("send", "c"))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 
 import pytest
 from support import hostile
@@ -10,7 +12,7 @@ from support.waiting import until
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from wsload.commands.harness.handshake import SETTLED_S, NoHandshake, check_handshake, settled_s
+from wsload.commands.harness.handshake import SETTLED_S, NoHandshake, check_handshake, settled_s, verifying
 
 
 class Visitors:
@@ -47,9 +49,36 @@ def test_a_server_that_wants_another_subprotocol_is_quoted(serving: Serving) -> 
     assert caught.value.status == 400
 
 
-def test_a_certificate_of_its_own_is_no_obstacle(serving: Serving, certificates: Certificates) -> None:
-    port = serving.websocket(Visitors(), ssl=certificates.server_context())
-    check_handshake(f"wss://127.0.0.1:{port}/", timeout_s=20)
+def test_who_can_not_prove_who_it_is_is_sent_nothing_but_is_up(
+    serving: Serving, certificates: Certificates
+) -> None:
+    heads: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.read(1000))
+        writer.close()
+
+    port = serving.tcp(listen, tls=certificates.server_context())
+    check_handshake(f"wss://127.0.0.1:{port}/?token=s3cret", timeout_s=20)
+    assert heads in ([], [b""])
+    with pytest.raises(NoHandshake):
+        check_handshake(f"wss://127.0.0.1:{port}/", tls=verifying("", insecure=True), timeout_s=20)
+    until(lambda: heads, what="the request")
+
+
+@pytest.mark.parametrize("insecure", [True, False])
+def test_a_certificate_is_verified_as_the_load_will(
+    serving: Serving, certificates: Certificates, insecure: bool
+) -> None:
+    visitors = Visitors()
+    port = serving.websocket(visitors, ssl=certificates.server_context())
+    tls = verifying("nowhere.pem" if insecure else str(certificates.authority), insecure=insecure)
+    check_handshake(f"wss://127.0.0.1:{port}/", tls=tls, timeout_s=20)
+    until(lambda: visitors.codes, what="the close")
+
+
+def test_an_authority_that_can_not_be_read_is_left_to_the_load() -> None:
+    assert verifying("nowhere.pem", insecure=False).verify_mode is ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize("code", [401, 403])

@@ -353,3 +353,31 @@ def test_canary_the_modules_that_the_client_imports_later() -> None:
         f"httpx2 {importlib.metadata.version('httpx2')} imports more; see {LATER}"
     )
     assert http_library() is httpx2
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"json": {"user": "ada", "password": "hunter2"}},
+        {"data": {"token": "hunter2"}},
+        {"headers": {"Authorization": "Bearer hunter2"}},
+        {"headers": [(b"X-Api-Key", b"hunter2")]},
+        {"auth": ("ada", "hunter2")},
+        {"cookies": {"sid": "hunter2"}},
+        {"params": {"key": "hunter2"}},
+    ],
+    ids=str,
+)
+def test_a_server_that_quotes_the_call_makes_no_secret_known(here: World, what: dict[str, Any]) -> None:
+    site = Site(here, lambda *_: "422 Unprocessable\n\nyou sent hunter2")
+    user = here.live(one_task(lambda user: user.http.post(f"{site.url}/?key=s3cret", name="log in", **what)))
+    assert user.found.detail == "you sent ***"
+
+
+def test_a_header_that_can_not_be_sent_is_named_without_its_value(here: World) -> None:
+    site = Site(here, lambda *_: "200 OK\n\n")
+    headers = {"Authorization": "Bearer hunter2\n"}
+    user = here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="a", headers=headers)))
+    assert "hunter2" not in repr(user.found)
+    assert "line break in a header" in user.found.detail
+    assert here.failures() == {"a: invalid request": 1}

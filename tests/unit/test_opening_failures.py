@@ -233,3 +233,55 @@ def test_kinds_of_what_a_test_can_not_provoke(error: Exception, kind: str) -> No
 def test_what_options_hold_is_not_shown() -> None:
     options = OpenOptions(headers=(("Authorization", "Bearer s3cret"),), proxy="http://me:s3cret@proxy")
     assert "s3cret" not in repr(replace(options, timeout_s=1.0))
+
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOjF9"
+
+
+async def quoting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Refuses, and quotes the whole request in one line."""
+    head = (await reader.readuntil(b"\r\n\r\n")).replace(b"\r\n", b" ")
+    writer.write(b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+    await writer.drain()
+
+
+async def echoing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Speaks no HTTP, but sends back what it gets."""
+    writer.write(await reader.readuntil(b"\r\n\r\n"))
+    await writer.drain()
+
+
+@pytest.mark.parametrize("server", [quoting, echoing])
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/?token=hunter2", {}),
+        (f"/{TOKEN}", {}),
+        ("/", {"headers": (("X-Api-Key", "hunter2"),)}),
+        ("/", {"headers": (("Authorization", "Bearer hunter2"),)}),
+        ("/", {"cookies": (("sid", "hunter2"),)}),
+        ("/", {"subprotocols": ("json", f"bearer.{TOKEN}")}),
+    ],
+)
+def test_a_server_that_quotes_the_request_makes_no_secret_known(
+    server: Any, path: str, asked: dict[str, Any]
+) -> None:
+    async def body() -> None:
+        async with served_tcp(server) as port:
+            offered = asked.get("subprotocols", ())
+            more = {name: value for name, value in asked.items() if name != "subprotocols"}
+            error = await Client().failure(f"ws://127.0.0.1:{port}{path}", *offered, **more)
+            assert "GET /" in error.detail, "it is quoted"
+            assert "hunter" not in error.detail and TOKEN[:8] not in error.detail, error.detail
+
+    run(body)
+
+
+def test_nor_do_subprotocols_of_which_none_was_chosen() -> None:
+    async def body() -> None:
+        async with served() as port:
+            error = await Client().failure(f"ws://127.0.0.1:{port}/", "v4", f"bearer.{TOKEN}")
+            assert error.kind == "subprotocol"
+            assert "v4, *** offered" in error.detail
+
+    run(body)

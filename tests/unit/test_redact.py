@@ -68,6 +68,24 @@ def test_no_secret_of_a_url_is_ever_shown(secret: str) -> None:
         assert secret not in redact_url(url)
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["json", "v2.chat.example"], ["json", "v2.chat.example"]),
+        (["v4", "base64url.bearer.authorization.k8s.io.dG9rZW4"], ["v4", "***"]),
+        (["access_token", "a1b2c3d4e5f6a1b2c3d4e5f6a1b2"], ["***", "***"]),
+        (["app.eyJhbGciOiJIUzI1NiJ9x0123456789"], ["***"]),
+    ],
+)
+def test_a_token_among_the_subprotocols_is_not_stored(names: list[str], shown: list[str]) -> None:
+    assert redacted({"ws_subprotocol": names}) == {"ws_subprotocol": shown}
+
+
+def test_every_option_that_is_a_url_is_stored_without_its_password() -> None:
+    for name in ("host", "ws_beside", "ws_proxy", "ws_url", "ws_origin", "ws_connect_to"):
+        assert "hunter2" not in str(redacted({name: "ada:hunter2@10.0.0.7:8000"}))
+
+
 def test_only_what_shapes_the_load_is_stored() -> None:
     options = {
         "ws_rate": 100.0,

@@ -11,6 +11,7 @@ from typing import Final
 from wsload.judge.figures.summary import MetricSummary
 from wsload.report.run_report import RunReport
 from wsload.results.run import SCHEMA
+from wsload.words import printable_json
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a spreadsheet."""
@@ -18,7 +19,7 @@ FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def as_json(report: RunReport) -> str:
     """Standing, problems, and the contents of run.json and of summary.json, rebuilt from the logs."""
-    return json.dumps(
+    text = json.dumps(
         {
             "schema": SCHEMA,
             "name": report.path.name,
@@ -31,7 +32,8 @@ def as_json(report: RunReport) -> str:
         },
         indent=2,
         ensure_ascii=False,
-    ) + "\n"  # fmt: skip
+    )
+    return printable_json(text) + "\n"
 
 
 def as_csv(report: RunReport) -> str:

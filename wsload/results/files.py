@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +41,13 @@ def whole(value: Any) -> int:
     return number
 
 
+def finite(value: Any) -> float:
+    """A number that is neither infinite nor NaN; raises `ValueError` for anything else, such as a text."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"{str(value)[:40]!r} is not a number")
+    return float(value)
+
+
 def _refuse_deep(found: object) -> None:
     """Refuses what is nested too deeply to be written again: orjson supports 254 levels."""
     level = [found]
@@ -72,7 +80,8 @@ def replace_file(path: Path, data: bytes) -> None:
     """Writes the file atomically: readers see either the old or the new contents."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:  # never through a link that somebody put there
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -93,13 +102,16 @@ def store(path: Path, data: bytes, *, what: str = "") -> None:
         raise NotWritten(_unwritten(what or f"{path}:", problem)) from problem
 
 
-def put_out(path: Path, data: bytes, *, what: str = "", hint: str = "") -> None:
-    """Writes a file that the user named, as `store` does; raises `UsageError`, or `NotWritten` for a full disk.
+def put_out(path: Path, data: bytes, *, named: bool = True, what: str = "", hint: str = "") -> None:
+    """Writes a file for the user, as `store` does; raises `UsageError`, or `NotWritten` for a full disk.
 
-    A link stays one: the file is written where it leads. A device or pipe is written to, not replaced.
+    Where the user named the file, a link stays one: the file is written where it leads; and a device or pipe is
+    written to, not replaced. Otherwise these are replaced, since they may be somebody else's, like the directory.
     """
     try:
-        if path.exists() and not path.is_file():
+        if not named:
+            replace_file(path, data)
+        elif path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
             replace_file(Path(os.path.realpath(path)), data)

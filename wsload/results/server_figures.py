@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from wsload.errors import ResultsError
-from wsload.results.files import dump, parse, read_json_file, whole
+from wsload.results.files import dump, finite, parse, read_json_file, whole
 
 SCHEMA: Final = 1
 SERVER: Final = "server.json"
@@ -73,15 +73,15 @@ def read_server(run: Path) -> ServerFigures | None:
             command=str(found["command"]),
             url=str(found["url"]),
             exit_code=None if found["exit_code"] is None else whole(found["exit_code"]),
-            cpu_s=float(found["cpu_s"]),
-            cpu_share=float(found["cpu_share"]),
+            cpu_s=finite(found["cpu_s"]),
+            cpu_share=finite(found["cpu_share"]),
             memory_peak_bytes=whole(found["memory_peak_bytes"]),
             processes=whole(found["processes"]),
-            every_s=float(found["every_s"]),
+            every_s=finite(found["every_s"]),
             samples=tuple(
                 Sample(
-                    at_s=float(each["at_s"]),
-                    cpu_share=float(each["cpu_share"]),
+                    at_s=finite(each["at_s"]),
+                    cpu_share=finite(each["cpu_share"]),
                     memory_bytes=whole(each["memory_bytes"]),
                 )
                 for each in found["samples"]

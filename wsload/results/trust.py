@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from wsload.redact import plain
-from wsload.results.files import whole
+from wsload.results.files import finite, whole
 
 ALL: Final = 100.0
 """Trusted up to the maximum."""
@@ -90,7 +90,7 @@ class Trust:
                 verdict=str(found["verdict"]),
                 remedy=str(found["remedy"]),
                 tolerance_ns=whole(found["tolerance_ns"]),
-                up_to={str(metric): float(rung) for metric, rung in found["up_to"].items()},
+                up_to={str(metric): finite(rung) for metric, rung in found["up_to"].items()},
                 reasons={str(metric): str(reason) for metric, reason in found["reasons"].items()},
             )
         except (TypeError, KeyError, AttributeError) as error:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from wsload.measure.earlier import Earlier
 from wsload.measure.interval import Interval
+from wsload.results.files import finite
 
 BORDER_S: Final = 0.02
 """Intervals begin at full seconds, within this tolerance."""
@@ -52,7 +53,7 @@ class Window:
         """Reads what `to_json` wrote. Raises `ValueError` for anything else."""
         try:
             to_s = found["to_s"]
-            return cls(from_s=float(found["from_s"]), to_s=None if to_s is None else float(to_s))
+            return cls(from_s=finite(found["from_s"]), to_s=None if to_s is None else finite(to_s))
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"'window' is malformed ({error})") from error
 

@@ -23,7 +23,7 @@ from wsload.commands.harness.stored import made, moment, read, utf8
 from wsload.errors import UsageError
 from wsload.judge.compare.pairs import Side
 from wsload.judge.compare.verdict import Gate
-from wsload.results.files import dump, parse, store
+from wsload.results.files import dump, finite, parse, store
 
 SCHEMA: Final = 2
 EXPERIMENT: Final = "experiment.json"
@@ -252,7 +252,7 @@ def _plan(found: dict[str, Any], schema: int) -> ExperimentPlan:
             Gate,
             gate,
             judged=() if schema == 1 and len(judged) == _ALL_JUDGED else judged,
-            scatter=tuple((str(name), float(value)) for name, value in gate.get("scatter", ())),
+            scatter=tuple((str(name), finite(value)) for name, value in gate.get("scatter", ())),
         ),
     )
 

@@ -22,6 +22,7 @@ from wsload.commands.cli.runs import RESULTS, Results, find_run
 from wsload.commands.cli.sides import matching, selected, two
 from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
+from wsload.words import printable_json
 
 if TYPE_CHECKING:
     from wsload.report.comparison.comparison import ComparisonReport
@@ -161,17 +162,20 @@ def compare(
     return report.comparison.exit_code
 
 
-def tell(report: ComparisonReport, *, html: Path | None, format_: Format) -> None:
-    """Writes the page, if asked for, and prints the comparison. Raises `UsageError` if the page can't be written."""
+def tell(report: ComparisonReport, *, html: Path | None, named: bool = True, format_: Format) -> None:
+    """Writes the page, if asked for, and prints the comparison; ``named`` as for `put_out`.
+
+    Raises `UsageError` if the page can't be written.
+    """
     from wsload.report.comparison.text import as_json, as_text
     from wsload.report.comparison.text import markdown as as_markdown
 
     if html is not None:
         from wsload.report.comparison.html import write_page
 
-        write_page(report, html)
+        write_page(report, html, named=named)
     if format_ is Format.JSON:
-        write(as_json(report))
+        write(printable_json(as_json(report).decode()).encode())
     else:
         write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
     if html is not None:

@@ -52,7 +52,7 @@ def conduct(path: Path, experiment: Experiment, *, format_: Format) -> int:
 
     report = report_of(path, experiment)
     try:
-        tell(report, html=path / COMPARISON, format_=format_)
+        tell(report, html=path / COMPARISON, named=False, format_=format_)
     except NotWritten:
         say(f"All runs are kept. To compare them: wsload compare {path}")
         raise

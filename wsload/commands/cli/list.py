@@ -12,6 +12,7 @@ import typer
 from wsload.commands.cli.compare import Format
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
+from wsload.words import printable_json
 
 if TYPE_CHECKING:
     from wsload.judge.run.history import RunLine
@@ -37,13 +38,8 @@ def list_runs(
 
     lines, problems = read_lines(results)
     if format_ is Format.JSON:
-        print(
-            json.dumps(
-                [asdict(replace(line, checks={**line.checks})) for line in lines],
-                indent=2,
-                ensure_ascii=False,
-            )
-        )
+        shown = [asdict(replace(line, checks={**line.checks})) for line in lines]
+        print(printable_json(json.dumps(shown, indent=2, ensure_ascii=False)))
     elif not lines and not problems:
         print(f"There are no runs in {results}.")
     elif format_ is Format.MARKDOWN:

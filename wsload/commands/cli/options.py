@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from wsload.errors import UsageError
-from wsload.load.options.table import add_options
+from wsload.load.options.table import OPTIONS, add_options
+from wsload.words import listed
 
 
 def options() -> None:
@@ -24,10 +25,17 @@ def options() -> None:
 def check_options(words: Sequence[str]) -> None:
     """Raises `UsageError` for what every Locust run with these words would refuse.
 
-    That saves building and starting servers first. Options of Locust's own are left to Locust.
+    That saves building and starting servers first. Options of Locust's own are left to Locust, which also takes
+    abbreviations; those of wsload's options are refused, since what may be stored is decided by their names.
     """
     from wsload.load.options.settings import Settings
 
+    known = [name for name, _ in OPTIONS]
+    for word in words:
+        name = word.partition("=")[0]
+        full = [each for each in known if each.startswith(name)] if name.startswith("--ws-") else []
+        if full and name not in known:
+            raise UsageError(f"{name} after --: is an abbreviation: write {listed(full, 'or')}")
     parser = _Parser(add_help=False, allow_abbrev=False)
     add_options(parser)
     Settings.of(parser.parse_known_args(list(words))[0])

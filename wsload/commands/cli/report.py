@@ -17,6 +17,7 @@ from wsload.commands.cli.output import add_to_job_summary
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
 from wsload.commands.cli.window import From, To, stretch_of
 from wsload.errors import UsageError
+from wsload.words import printable
 
 if TYPE_CHECKING:
     from wsload.report.run_report import RunReport
@@ -76,24 +77,25 @@ def report(
         _show(found, sys.stdout)
         return
     data = _rendered(found, format_)
+    named = output is not None
     if format_ is Format.HTML:
         output = output or path / REPORT
-    _put(data, output, told=format_ is Format.HTML)
+    _put(data, output, named=named, told=format_ is Format.HTML)
     if format_ is Format.MARKDOWN:
         add_to_job_summary(data.decode)
 
 
-def _put(data: bytes, output: Path | None, *, told: bool) -> None:
-    """Writes to the file, or to standard output; ``told`` prints the file's name."""
+def _put(data: bytes, output: Path | None, *, named: bool, told: bool) -> None:
+    """Writes to the file, which the user ``named`` or not, or to standard output; ``told`` prints the file's name."""
     from wsload.results.files import put_out
 
     if output is None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
-    put_out(output, data, hint="; name a file with --output")
+    put_out(output, data, named=named, hint="; name a file with --output")
     if told and output.is_file():
-        print(output)
+        print(printable(str(output)))
 
 
 def _rendered(found: RunReport, format_: Format) -> bytes:
@@ -150,4 +152,4 @@ def _history(
         for line in lines
         if (path := results / line.name / REPORT).is_file()
     }
-    _put(history_page(lines, problems, reports), page, told=True)
+    _put(history_page(lines, problems, reports), page, named=output is not None, told=True)

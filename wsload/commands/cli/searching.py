@@ -10,6 +10,7 @@ from wsload.commands.cli.compare import Format
 from wsload.commands.cli.output import add_to_job_summary, say, write, write_text
 from wsload.errors import NotWritten, UsageError, WsloadError
 from wsload.exit_codes import ExitCode
+from wsload.words import printable_json
 
 if TYPE_CHECKING:
     from wsload.commands.capacity.plan import Search
@@ -80,7 +81,7 @@ def conduct(path: Path, search: Search, *, format_: Format) -> int:
             return ExitCode.INCONCLUSIVE
     report = report_of(path, search)
     if format_ is Format.JSON:
-        write(as_json(report))
+        write(printable_json(as_json(report).decode()).encode())
     else:
         write_text(as_markdown(report) if format_ is Format.MARKDOWN else as_text(report))
     try:

@@ -13,7 +13,7 @@ from wsload.commands.har.frames import Path
 from wsload.commands.har.matching import How
 from wsload.commands.har.recording import Connection
 from wsload.commands.har.visit import Step, Visit, visit
-from wsload.redact import is_secret
+from wsload.redact import HIDDEN, is_secret, public_subprotocol
 
 WIDTH: Final = 90
 """A longer call has an argument a line."""
@@ -77,7 +77,7 @@ def _class(found: Visit, number: int, secrets: Secrets) -> str:
             2, f"    # {connection.left_out} further messages were left out: the recording is too long."
         )
     if connection.subprotocols:
-        lines.append(f"    subprotocols = {connection.subprotocols!r}")
+        lines.append(f"    subprotocols = {_subprotocols(connection.subprotocols, secrets)}")
     lines += _pairs("headers", "header", connection.headers, secrets)
     lines += _pairs("cookies", "cookie", connection.cookies, secrets, always=True)
     lines += [
@@ -104,6 +104,13 @@ def _url(found: Visit, secrets: Secrets) -> str:
             parts += [repr(text), f"urllib.parse.quote({secrets.name(name, value)})"]
             plain = ""
     return " + ".join([*parts, *([repr(plain)] if plain else [])])
+
+
+def _subprotocols(names: Sequence[str], secrets: Secrets) -> str:
+    shown = [
+        secrets.name("subprotocol", name) if public_subprotocol(name) == HIDDEN else repr(name) for name in names
+    ]
+    return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
 
 
 def _pairs(

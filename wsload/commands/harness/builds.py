@@ -21,6 +21,9 @@ _OURS: Final = (
     *("--ws-beside", "--ws-beside-build", "--ws-beside-results"),
 )
 _SECRET: Final = tuple(f"--{name.replace('_', '-')}" for name in (*SECRET_OPTIONS, *NAMED_SECRETS))
+_URLS: Final = ("--ws-url", "--ws-origin", "--ws-connect-to")
+_TRUE: Final = ("true", "yes", "1", "on")
+"""How a switch is set by its variable."""
 _SCHEMES: Final = ("ws", "wss", "http", "https")
 
 
@@ -55,20 +58,24 @@ def build_of(text: str, *, name: str, url: str, option: str) -> Build:
 
 def started(command: str, *, name: str, url: str, option: str, ref: str = "", setup: str = "") -> Build:
     """The build whose server is started by this command. Raises `UsageError` if it has no `PORT`."""
+    public = _public(url, "--url")
     if PORT not in command:
         raise UsageError(
-            f"{option} {command!r}: has no {PORT}; write it where the server takes its port, "
+            f"{option} {redact_url(command)!r}: has no {PORT}; write it where the server takes its port, "
             "or give the URL of a running server"
         )
     if PORT not in url:
         raise UsageError(f"--url {url!r}: has no {PORT}, so the runs could not find their servers")
-    return Build(name=name, url=_public(url, "--url"), command=command, ref=ref, setup=setup)
+    return Build(name=name, url=public, command=command, ref=ref, setup=setup)
 
 
 def _public(url: str, option: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{option} {redact_url(url)!r}: {error}") from None
     if parts.scheme not in _SCHEMES:
-        raise UsageError(f"{option} {url!r}: a URL with {listed(_SCHEMES, 'or')} is needed")
+        raise UsageError(f"{option} {redact_url(url)!r}: a URL with {listed(_SCHEMES, 'or')} is needed")
     if parts.username is not None or parts.password is not None:
         raise UsageError(
             f"{option}: the URL holds a password, which would be stored: set LOCUST_WS_BASIC instead"
@@ -96,6 +103,7 @@ def check_options(
 
     ``more`` are options that it sets beside those that every experiment does.
     """
+    before = ""
     for word in options:
         name = word.split("=", 1)[0]
         short = name[:2] if name[:1] == "-" and name[1:2] != "-" else name
@@ -105,8 +113,9 @@ def check_options(
             variable = "LOCUST_" + name[2:].replace("-", "_").upper()
             raise UsageError(f"{name} after --: it would be stored in {kept}; set {variable} instead")
         value = word.partition("=")[2] if word.startswith("-") else word
-        if "?" in value or "://" in value:
+        if "?" in value or "://" in value or (name if word.startswith("-") else before) in _URLS:
             _refuse_secret("after --:", value)
+        before = word
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,17 +133,28 @@ class HandshakeOptions:
     """Offered; none if they are left to the user classes."""
     origin: str
     """The ``Origin`` header; empty for none."""
+    ca_file: str = ""
+    """The certificate authorities to trust for ``wss``; empty for the system's."""
+    insecure: bool = False
+    """Whether certificates are not verified."""
 
 
 def handshake_options(options: Sequence[str], environment: Mapping[str, str]) -> HandshakeOptions:
     """Reads them from Locust's further options, or their variables. Raises `UsageError`."""
     parser = _Parser(add_help=False, allow_abbrev=False)
-    for name in ("--ws-url", "--ws-origin"):
+    for name in ("--ws-url", "--ws-origin", "--ws-ca-file"):
         parser.add_argument(name, default=environment.get(_variable(name), ""))
     parser.add_argument("--ws-subprotocol", action="append")
+    parser.add_argument("--ws-insecure", action="store_true")
     found, _ = parser.parse_known_args(list(options))
     offered = found.ws_subprotocol or _variable_list(environment.get(_variable("--ws-subprotocol"), ""))
-    return HandshakeOptions(url=found.ws_url, subprotocols=tuple(offered), origin=found.ws_origin)
+    return HandshakeOptions(
+        url=found.ws_url,
+        subprotocols=tuple(offered),
+        origin=found.ws_origin,
+        ca_file=found.ws_ca_file,
+        insecure=found.ws_insecure or environment.get(_variable("--ws-insecure"), "").lower() in _TRUE,
+    )
 
 
 def _variable(name: str) -> str:

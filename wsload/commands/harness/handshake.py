@@ -18,11 +18,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from wsload.errors import WsloadError
+from wsload.redact import public_subprotocol
 
 _GUID: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455 section 1.3."""
 _GUARDED: Final = (401, 403)
-"""The server is up, and wants credentials, which are left to the load, as certificates are."""
+"""The server is up, and wants credentials, which are left to the load."""
 SETTLED_S: Final = 1.0
 """A server may answer 404, say, until it has set up its routes. If it still does after this time, it is ready."""
 
@@ -47,24 +48,38 @@ def settled_s(status: int, *, url_known: bool, subprotocols_known: bool) -> floa
     return SETTLED_S if 0 < status < 500 and not url_known else None
 
 
+def verifying(ca_file: str, *, insecure: bool) -> ssl.SSLContext:
+    """The TLS that the load will use, without its client certificate; what can't be used is left to the load."""
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif ca_file:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # as the load does
+        with contextlib.suppress(OSError):
+            context.load_verify_locations(ca_file)
+    return context
+
+
 def check_handshake(
-    url: str, *, subprotocols: Sequence[str] = (), origin: str = "", timeout_s: float
+    url: str,
+    *,
+    subprotocols: Sequence[str] = (),
+    origin: str = "",
+    tls: ssl.SSLContext | None = None,
+    timeout_s: float,
 ) -> None:
     """Opens a WebSocket (RFC 6455 section 4.1) at this absolute ``ws`` or ``wss`` URL, and closes it.
 
     The subprotocols are offered; the server may choose any of them, or none. ``timeout_s`` limits each wait for the
-    server, in seconds. Raises `NoHandshake`.
+    server, in seconds. A server whose certificate can't be verified (``tls``; by default the system's authorities) is
+    sent nothing, since the URL may hold a token; but it is up. Raises `NoHandshake`.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection: http.client.HTTPConnection
     if parts.scheme == "wss":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=timeout_s, context=context
-        )
+        connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=tls)
     else:
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
     key = base64.b64encode(os.urandom(16)).decode()
@@ -86,6 +101,8 @@ def check_handshake(
                 with contextlib.suppress(OSError):
                     # A masked close frame without a code (sections 5.2 and 5.5.1), for a clean close.
                     connection.sock.sendall(b"\x88\x80" + os.urandom(4))
+        except ssl.SSLCertVerificationError:
+            return
         except OSError as error:
             raise NoHandshake(_reason(error)) from None
         except http.client.HTTPException as error:
@@ -97,7 +114,7 @@ def _check(response: http.client.HTTPResponse, key: str, subprotocols: Sequence[
         return
     if response.status != 101:
         said = f"{response.status} {response.reason}"[:80]
-        offered = f" (offered subprotocols: {', '.join(subprotocols)})" if subprotocols else ""
+        offered = f" (offered subprotocols: {', '.join(map(public_subprotocol, subprotocols))})" if subprotocols else ""
         raise NoHandshake(f"it answered {said!r} instead of 101{offered}", response.status)
     accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
     if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():

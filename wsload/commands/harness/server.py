@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from wsload.children import Command, Guard, words_of
 from wsload.commands.harness.builds import PORT, Build, HandshakeOptions
-from wsload.commands.harness.handshake import NoHandshake, check_handshake, settled_s
+from wsload.commands.harness.handshake import NoHandshake, check_handshake, settled_s, verifying
 from wsload.commands.harness.meter import Meter
 from wsload.commands.harness.pinning import Cores
 from wsload.errors import ServerFailed, WsloadError
@@ -101,6 +101,7 @@ class Server:
     def _await(self, handshake: HandshakeOptions, timeout_s: float) -> None:
         url = resolve_url(handshake.url, self.url)
         url_known = bool(handshake.url) or urlsplit(self.url).path not in ("", "/")
+        tls = verifying(handshake.ca_file, insecure=handshake.insecure) if url.startswith("wss") else None
         deadline = time.monotonic() + timeout_s
         problem, refused, since = "nothing answered", 0, 0.0
         while True:
@@ -118,6 +119,7 @@ class Server:
                     url,
                     subprotocols=handshake.subprotocols,
                     origin=handshake.origin,
+                    tls=tls,
                     timeout_s=min(_ANSWER_S, left_s),
                 )
             except NoHandshake as error:

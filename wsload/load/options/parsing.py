@@ -161,8 +161,14 @@ def proxy(text: str) -> str:
     """Reads a proxy's URL."""
     if text and text.split("://", 1)[0] not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):
         raise ValueError("a proxy is a URL with http, https, socks4(a) or socks5(h)")
-    if text and not _parts(text, "a proxy is a URL").hostname:
-        raise ValueError("a proxy is a URL with a host")
+    if text:
+        parts = _parts(text, "a proxy is a URL")
+        if not parts.hostname:
+            raise ValueError("a proxy is a URL with a host")
+        if parts.username is not None and parts.password is None:
+            raise ValueError("a proxy's URL with a user needs a password too: USER:PASSWORD@HOST")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError("a proxy's URL ends with its port: it has no path or query")
     if text.startswith("socks") and importlib.util.find_spec("python_socks") is None:
         raise ValueError("a SOCKS proxy needs the package python-socks: pip install python-socks")
     return text

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from wsload.echoes import secrets_of_body, secrets_of_headers, secrets_of_url, without_secrets
 from wsload.errors import HttpError, UsageError
 from wsload.load.users.compat import http_library
 from wsload.load.users.context.here import current_due, left_out
@@ -110,6 +111,7 @@ class Http(Tally):
             raise
         except Exception as error:
             kind, detail = _kind_of(error)
+            detail = without_secrets(detail, self._secrets(url, what))
             self.lost(figures, due_ns, kind, detail)
             self.progress.turned = True
             raise HttpError(kind, detail) from None
@@ -123,7 +125,7 @@ class Http(Tally):
             self._refused(figures, type(error).__name__, due_ns, lag_ns, now_ns, response)
             raise
         if refused is not None:
-            detail = _first_line(response)
+            detail = without_secrets(_first_line(response), self._secrets(url, what))
             kind = self._refused(figures, refused, due_ns, lag_ns, now_ns, response, detail)
             raise HttpError(kind, detail, response=response)
         self.recorder.timed(figures.name, due_ns, now_ns, lag_ns)
@@ -147,6 +149,19 @@ class Http(Tally):
             with contextlib.suppress(Exception), left_out(OwnWait.HTTP):
                 async with asyncio.timeout(GOODBYE_S):
                     await client.aclose()
+
+    def _secrets(self, url: str, what: Mapping[str, Any]) -> Iterator[str]:
+        """All that a call holds and that a server may quote."""
+        yield from secrets_of_url(url)
+        for each in ("json", "data", "params"):
+            yield from secrets_of_body(what.get(each))
+        headers = what.get("headers") or ()
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        yield from secrets_of_headers((_text(name), _text(value)) for name, value in pairs)
+        yield from self.cookies.values()
+        if isinstance(cookies := what.get("cookies"), Mapping):
+            yield from cookies.values()
+        yield from secrets_of_body(what.get("auth"), "auth")
 
     def _refused(
         self,
@@ -203,6 +218,10 @@ class Http(Tally):
         return client
 
 
+def _text(part: str | bytes) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
+
+
 def _path_of(url: str) -> str:
     try:
         return split(url).path or "/"
@@ -238,6 +257,8 @@ def _kind_of(error: Exception) -> tuple[str, str]:
         if isinstance(inner, OSError) and inner.errno is not None:
             return failure_kind(inner)
         inner = inner.__cause__ or inner.__context__
+    if isinstance(error, httpx2.LocalProtocolError):  # it quotes a header that can't be sent
+        return "invalid request", "HTTP does not allow it, for instance for a line break in a header"
     if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
         return "hung up", str(error) or "the server closed the connection"
     return failure_kind(error)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from websockets.datastructures import Headers
 
+from wsload.echoes import secrets_of_headers, secrets_of_subprotocols, secrets_of_url, without_secrets
 from wsload.errors import OpenError, UsageError
 from wsload.load.engine.timers import DelayQueue, TimerQueue
 from wsload.load.ws.compat import USER_AGENT
@@ -76,6 +77,15 @@ class _Asked:
     connect_to: str | None
     source_ip: str | None
     metric: str
+    followed: list[str] = field(default_factory=list)
+    """The URLs that were asked for, in order: the first, and those of redirects."""
+
+    def secrets(self, proxy: str | None) -> Iterator[str]:
+        """All that the requests held and that a server may quote."""
+        for url in (*self.followed, proxy or ""):
+            yield from secrets_of_url(url)
+        yield from secrets_of_headers(self.headers.raw_items())
+        yield from secrets_of_subprotocols(self.subprotocols)
 
 
 class Opener:
@@ -135,6 +145,7 @@ class Opener:
             raise
         except Exception as error:
             kind, detail = failure_kind(error)
+            detail = without_secrets(detail, asked.secrets(options.proxy))
             detail = "; ".join((detail, *getattr(error, "__notes__", (f"at {shown(url)}",))))
             self._failed(metric, kind, detail)
             raise OpenError(kind, detail) from None
@@ -159,6 +170,7 @@ class Opener:
         url, headers, began_ns = asked.url, asked.headers, time.monotonic_ns()
         for hop in range(MAX_REDIRECTS + 1):
             redirected_ns = time.monotonic_ns()
+            asked.followed.append(url)
             try:
                 connection = await self._open_one(asked, url, headers)
             except Refused as refusal:

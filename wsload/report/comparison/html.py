@@ -27,9 +27,12 @@ DIGITS: Final = 5
 """Of the charts' figures: as many as a screen can show."""
 
 
-def write_page(report: ComparisonReport, path: Path) -> None:
-    """Writes the page; raises `UsageError` if it can't be written, `NotWritten` if the disk is full."""
-    put_out(path, render(report), what=f"--html {str(path)!r}:")
+def write_page(report: ComparisonReport, path: Path, *, named: bool = True) -> None:
+    """Writes the page; raises `UsageError` if it can't be written, `NotWritten` if the disk is full.
+
+    ``named``: whether the user named this file.
+    """
+    put_out(path, render(report), named=named, what=f"--html {str(path)!r}:")
 
 
 def render(report: ComparisonReport) -> bytes:
