@@ -11,7 +11,7 @@ import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, unquote_plus, urlsplit
 
 from wsload.redact import HIDDEN, is_secret, looks_like_token, public_subprotocol
 
@@ -33,7 +33,7 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
 def _forms(secret: str) -> Iterator[str]:
     """As it stands, and as URLs, HTML and JSON write it; the longest first."""
     forms = {secret}
-    for text in (secret, unquote(secret)):
+    for text in (secret, unquote(secret), unquote_plus(secret)):
         forms |= {text, quote(text), quote(text, safe=""), html.escape(text), json.dumps(text)[1:-1]}
     yield from sorted((form for form in forms if len(form) >= MIN_SECRET), key=len, reverse=True)
 

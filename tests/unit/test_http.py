@@ -363,7 +363,6 @@ def test_canary_the_modules_that_the_client_imports_later() -> None:
         {"headers": {"Authorization": "Bearer hunter2"}},
         {"headers": [(b"X-Api-Key", b"hunter2")]},
         {"auth": ("ada", "hunter2")},
-        {"cookies": {"sid": "hunter2"}},
         {"params": {"key": "hunter2"}},
     ],
     ids=str,
