@@ -29,7 +29,7 @@ def test_every_kind_of_a_request_or_task_is_explained() -> None:
     named = set(re.findall(r"`([^`]+)`", section))
     kinds = {names.TIMEOUT, names.UNANSWERED, names.NOT_CONNECTED, names.TOO_MANY, names.WAITED}
     kinds |= {names.TOO_LATE, names.OTHER_KINDS, names.FORGOTTEN, RECEIVE}
-    chat, user = (Path(module.__file__).read_text("utf-8") for module in (socket, base))
+    chat, user = Path(socket.__file__).read_text("utf-8"), Path(base.__file__).read_text("utf-8")
     for arguments in re.findall(r"failed\(MESSAGE, (.+?)(?:, detail=.+)?\)$", chat, re.MULTILINE):
         kinds |= set(re.findall(r'"([^"]+)"', arguments))
     kinds |= set(re.findall(r'failed\(f"feed {attribute}", "([^"]+)"', user))
