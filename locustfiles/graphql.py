@@ -15,10 +15,15 @@ from wsload import WebSocketUser, constant_rate, task
 
 
 def errors(message: str) -> str | None:
-    """The kind of failure if the result reports errors."""
+    """The kind of failure if the message reports errors."""
     found = json.loads(message)
-    failed = found["type"] == "error" or found["payload"].get("errors")
+    failed = found["type"] == "error" or found.get("payload", {}).get("errors")
     return "GraphQL errors" if failed else None
+
+
+def is_last(message: str) -> bool:
+    """Whether this is an operation's last message."""
+    return json.loads(message)["type"] in ("complete", "error")
 
 
 class Reader(WebSocketUser):
@@ -41,7 +46,7 @@ class Reader(WebSocketUser):
         if found["type"] == "ping":  # the protocol's own: a server may close a connection without a pong
             self.send_nowait('{"type": "pong"}')
         elif found.get("id") in self.streams:
-            self.streams[found["id"]].put_nowait(found["type"])
+            self.streams[found["id"]].put_nowait(message)
 
     async def on_connect(self) -> None:
         self.streams: dict[str, asyncio.Queue[str]] = {}
@@ -63,15 +68,33 @@ class Reader(WebSocketUser):
         data, number = self.operation("{ banned { title } }")
         await self.request(data, key=number, name="banned", check=errors)
 
+    async def watch(self, query: str, name: str) -> None:
+        """A subscription to its end. One that is refused has an answer too, but no event."""
+        data, number = self.operation(query)
+        events = self.streams[number] = asyncio.Queue()
+        try:
+            async with asyncio.timeout(5):
+                with self.measure(f"{name}, to the end") as whole:
+                    with self.measure(f"{name}, to the first") as first:
+                        await self.send(data)
+                        message = await events.get()
+                        failed = errors(message)
+                        if failed is None and is_last(message):
+                            failed = "no event"
+                        if failed is not None:
+                            first.failed(failed)
+                            whole.failed(failed)
+                    while not is_last(message):
+                        message = await events.get()
+                        if (failed := errors(message)) is not None:
+                            whole.failed(failed)
+        finally:
+            self.streams.pop(number, None)
+
     @task
     async def watch_arrivals(self) -> None:
-        data, number = self.operation("subscription { arrival { title } }")
-        events = self.streams[number] = asyncio.Queue()
-        async with asyncio.timeout(5):
-            with self.measure("arrivals, to the end"):
-                with self.measure("arrivals, to the first"):
-                    await self.send(data)
-                    await events.get()
-                while await events.get() != "complete":
-                    pass
-        del self.streams[number]
+        await self.watch("subscription { arrival { title } }", "arrivals")
+
+    @task
+    async def watch_what_is_banned(self) -> None:
+        await self.watch("subscription { bannedArrival { title } }", "banned arrivals")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.documents import DOCS, marked
 from support.documents import PAGES as DOCUMENTS
-from support.documents import marked
 from support.locust_run import Finished
 from support.serving import Serving, echo
+from websockets.asyncio.server import ServerConnection, broadcast
 
 PAGES = [
     (page.name, number, text)
@@ -46,3 +48,33 @@ def test_a_locustfile_of_the_documentation_runs(
     assert finished.counter("opens") >= 2 and finished.counter("sent") >= 1
     assert finished.failures == {}
     assert "Traceback" not in finished.stderr
+
+
+def test_the_fan_out_is_timed_and_its_gaps_are_counted(
+    run_locust: Callable[..., Finished], tmp_path: Path, serving: Serving
+) -> None:
+    (example,) = marked(DOCS / "service" / "fan-out.md", "python", "locustfile")
+    (tmp_path / "example.py").write_text(example, "utf-8")
+    subscribers: set[ServerConnection] = set()
+
+    async def newsroom(connection: ServerConnection) -> None:
+        """Leaves out every fifth message."""
+        try:
+            async for message in connection:
+                if "subscribe" in str(message):
+                    subscribers.add(connection)
+                elif json.loads(message)["number"] % 5:
+                    broadcast(subscribers, message)
+        finally:
+            subscribers.discard(connection)
+
+    host = f"ws://127.0.0.1:{serving.websocket(newsroom)}"
+    load = ["--headless", "--only-summary", "-u", "4", "-r", "4", "-t", "4s", "--ws-allow-invalid"]
+    finished = run_locust("-f", "example.py", "--host", host, *load, "--ws-check", "gaps < 1")
+    assert finished.returncode == 1, finished.stderr
+    assert finished.failures == {}
+    assert finished.counter("opens") == 4
+    news, gaps = finished.count("news"), finished.counter("gaps")
+    assert news > 40
+    assert 0.15 < gaps / news < 0.3
+    assert finished.summary["metrics"]["news"]["max_ns"] < 4e9

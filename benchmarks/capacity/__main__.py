@@ -19,7 +19,7 @@ HEAD: Final = """# What the search of `wsload capacity` is worth: a simulation
 
 <!-- Written by `python -m benchmarks.capacity`; a test checks that the tables are what the rules give. -->
 
-A thousand simulated servers a row, whose capacity is known, searched by the very functions that search real ones:
+Each row stands for a thousand simulated servers of known capacity, searched by the functions that search real ones:
 from 100 to 20,000 a second, with a precision of ±5 %, in at most 14 steps. The capacity of a server lies anywhere
 in the range; it is the rate at which a step holds as often as not. Where it drifts, the capacity at the end is
 meant.

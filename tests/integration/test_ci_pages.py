@@ -131,6 +131,14 @@ def test_the_two_jobs(page: str, job: Job) -> None:
         assert "message" in job.summary.read_text("utf-8")
 
 
+def test_jenkins_is_given_what_gitlab_runs() -> None:
+    limits = pages("gitlab.md")[0]["limits"]
+    ((_, pipeline),) = blocks(DOCS / "howto" / "jenkins.md", "groovy")
+    given = " ".join(pipeline.replace("\\\n", " ").split())
+    for line in (*limits["script"], *limits["after_script"]):
+        assert " ".join(line.split()).replace("$CI_COMMIT_SHORT_SHA", "$GIT_COMMIT") in given, line
+
+
 @pytest.mark.parametrize("page", ["github.md", "gitlab.md"])
 def test_a_stored_baseline(page: str, job: Job) -> None:
     """The first merge has none to be compared with; its own runs are not kept."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -223,6 +224,17 @@ def test_a_server_that_refuses_or_hangs_up_is_named(here: World) -> None:
     here.live(one_task(lambda user: user.http.get(f"{site.url}/", name="b")))
     assert here.failures() == {"a: refused": 1, "b: hung up": 1}
     assert (here.count("a.lost"), here.count("b.lost")) == (1, 1)
+
+
+def test_a_proxy_that_does_not_connect_is_named(here: World) -> None:
+    site = Site(here, lambda *_: "403 Forbidden\n\nnot there")
+    settings = here.context.settings
+    here.context.settings = replace(settings, opening=replace(settings.opening, proxy=site.url))
+    user = here.live(one_task(lambda user: user.http.get("https://127.0.0.1:1/", name="a")))
+    assert site.seen[0].startswith("CONNECT 127.0.0.1:1 ")
+    assert (user.found.kind, user.found.detail) == ("proxy", "403 Forbidden")
+    assert here.failures() == {"a: proxy": 1}
+    assert here.count("a.lost") == 1
 
 
 def test_a_failed_login_is_the_failure_and_the_opening_is_tried_again(here: World) -> None:

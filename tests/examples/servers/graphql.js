@@ -1,4 +1,4 @@
-// A library over GraphQL: a query of 10 ms, one that always fails, and a subscription of five events.
+// A library over GraphQL: a query of 10 ms and a subscription of five events, and one of each that always fails.
 //
 //   node graphql.js PORT
 //
@@ -13,7 +13,7 @@ const { WebSocketServer } = require("ws");
 const schema = buildSchema(`
   type Book { title: String! }
   type Query { book(id: Int!): Book, banned: Book }
-  type Subscription { arrival: Book }
+  type Subscription { arrival: Book, bannedArrival: Book }
 `);
 
 async function* arrival() {
@@ -23,14 +23,16 @@ async function* arrival() {
   }
 }
 
+function refuse() {
+  throw new Error("not for you");
+}
+
 const roots = {
   query: {
     book: async ({ id }) => (await sleep(10), { title: `Book ${id}` }),
-    banned: () => {
-      throw new Error("not for you");
-    },
+    banned: refuse,
   },
-  subscription: { arrival },
+  subscription: { arrival, bannedArrival: refuse },
 };
 
 const server = new WebSocketServer({ host: "127.0.0.1", port: Number(process.argv[2] ?? 0), path: "/graphql" });

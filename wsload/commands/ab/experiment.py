@@ -30,7 +30,7 @@ EXPERIMENT: Final = "experiment.json"
 CALIBRATION: Final = "calibration"
 """Subdirectory for runs of A on both sides."""
 DISCARDED: Final = "discarded"
-"""Subdirectory for warm-ups, and for attempts that were repeated."""
+"""Subdirectory for attempts that were repeated."""
 
 _ALL_JUDGED: Final = 12
 """Names in the gate of schema 1 that stood for everything."""

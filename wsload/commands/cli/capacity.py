@@ -98,8 +98,8 @@ def capacity(
         int,
         typer.Option(
             metavar="N",
-            help="At most this many steps of each build, or twice as many with those that say nothing about the "
-            "server.",
+            help="At most this many steps of each build count; with those that say nothing about the server, at most "
+            "twice as many are made.",
         ),
     ] = 14,
     run_time: Annotated[

@@ -15,7 +15,7 @@ import typer
 
 from wsload.commands.cli.output import add_to_job_summary
 from wsload.commands.cli.runs import RESULTS, Results, Run, find_run
-from wsload.commands.cli.window import From, To, stretch_of
+from wsload.commands.cli.window import ReportFrom, To, stretch_of
 from wsload.errors import UsageError
 from wsload.words import printable
 
@@ -57,7 +57,7 @@ def report(
     history: Annotated[
         bool, typer.Option("--history", help="One page of all runs: p50 and p99 per build over time.")
     ] = False,
-    from_: From = None,
+    from_: ReportFrom = None,
     to: To = None,
     results: Results = RESULTS,
 ) -> None:

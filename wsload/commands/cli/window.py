@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,12 +12,14 @@ from wsload.errors import UsageError
 if TYPE_CHECKING:
     from wsload.results.window import Stretch
 
-From = Annotated[
+_FROM: Final = "Measure from this long after the start, such as 10s. Default: the start of the run's own window."
+From = Annotated[str | None, typer.Option("--from", metavar="TIME", help=_FROM, show_default=False)]
+ReportFrom = Annotated[
     str | None,
     typer.Option(
         "--from",
         metavar="TIME",
-        help="Measure from this long after the start, such as 10s. Default: the start of the run's own window.",
+        help=f"{_FROM} With html, the page replaces report.html, unless --output names another file.",
         show_default=False,
     ),
 ]

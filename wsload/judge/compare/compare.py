@@ -69,7 +69,7 @@ class Comparison:
         }.get(self.verdict, ExitCode.OK)
 
     def so_far(self) -> Comparison:
-        """The comparison of an experiment that has not ended: B may be shown to be slower, but not to be no slower.
+        """The comparison of an experiment that has not ended: it may show that B is slower, but not that it isn't.
 
         For that all planned runs are needed, since stopping at a good moment would bias the verdict.
         """

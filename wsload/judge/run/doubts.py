@@ -37,7 +37,7 @@ DERIVED: Final = frozenset(
 """The names of the warnings that follow from a run's figures; all others were raised during the run."""
 MAX_NAMED: Final = 3
 EXHAUSTED: Final = {
-    "too many open files": "raise the limit of open files (ulimit -n), or use more machines",
+    "too many open files": "raise the hard limit of open files (ulimit -Hn), or use more machines",
     "no free port": "one address has about 28,000 ports per destination: give several --ws-source-ip, "
     "such as 127.0.0.2, or widen net.ipv4.ip_local_port_range",
 }

@@ -252,6 +252,8 @@ def _kind_of(error: Exception) -> tuple[str, str]:
         raise UsageError(f"self.http: {error}") from None
     if isinstance(error, httpx2.TooManyRedirects):
         return "redirect", str(error)
+    if isinstance(error, httpx2.ProxyError):
+        return "proxy", str(error)
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError) and inner.errno is not None:
