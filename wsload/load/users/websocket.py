@@ -70,16 +70,17 @@ class WebSocketUser(DeclaredUser):
         time is recorded as ``name.failed``. ``timeout`` is in seconds (default ``--ws-message-timeout``).
 
         Awaiting raises `NotConnected` (counted as unsent), `MessageTimeout` or `ConnectionLost` (counted as
-        lost), and `UsageError` for a key in flight.
+        lost), and `UsageError` for a key in flight (counted as unsent) or another mistake, for which nothing is sent.
         """
+        socket: Socket = self._socket
         if type(self).key_of is DeclaredUser.key_of:
-            raise UsageError(
+            text = (
                 f"{type(self).__name__}.request() needs key_of(message), which returns the key of the request that a "
                 "message answers; without keys use round_trip()"
             )
+            return socket.refused("request", UsageError(text))
         if key is None:
-            raise UsageError(NO_KEY)
-        socket: Socket = self._socket
+            return socket.refused("request", UsageError(NO_KEY))
         return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(

@@ -101,6 +101,8 @@ class Socket(RequestingConnection):
             self._write(connection, data)
         except NotConnected as error:
             return self.unsent(self.name, error)
+        except Exception as error:
+            return self.refused("send", error)
         if not connection.writable:
             return _Writable(connection)
         self._burst = (self._burst + 1) % BURST
