@@ -164,6 +164,7 @@ class WebSocketUser(DeclaredUser):
 
         The time counts from when the task was due, or else from the start of the block. An exception in the block is
         a failure of that name, and so is ``step.failed("sold out")``; then the time is recorded as ``name.failed``.
+        If answers to requests in the block may have gone to the wrong requests, the step is not trusted either.
         wsload's own waits in the block are left out, such as that of a `close` for surplus answers. If they are in a
         task that the block started, it may have waited for them or not, so the time is marked as perhaps too long.
         """

@@ -126,7 +126,7 @@ class Tally:
 
     def key_in_flight(self, name: str, key: Hashable) -> Awaitable[Any]:
         """Counts a request as unsent because one with this key is in flight; awaiting raises `UsageError`."""
-        text = f"a request with the key {key!r} is still in flight: give each request a key of its own"
+        text = f"a request with the key {key!r:.40} is still in flight: give each request a key of its own"
         self.count_unsent(name, KEY_IN_FLIGHT, detail=text)
         return self._failing(UsageError(text), None)
 
