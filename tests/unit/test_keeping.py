@@ -1039,6 +1039,7 @@ FAILING = {
     "send, closed": "closed send",
     "round_trip, closed": "closed round_trip",
     "messages, closed": "closed messages",
+    "messages, on_message": "hooked messages",
     "request, key in flight": "key in flight",
     "request, no key_of": "no key_of",
     "request, no key": "no key",
@@ -1074,6 +1075,9 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
                     await self.receive()
                 case "hooked":
                     await self.open("/", on_message=print).receive()
+                case "hooked messages":
+                    async for _ in self.open("/", on_message=print).messages():
+                        pass
                 case "send":
                     await self.send("x")
                 case "round_trip":

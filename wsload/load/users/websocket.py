@@ -126,7 +126,7 @@ class WebSocketUser(DeclaredUser):
     def messages(self) -> AsyncIterator[str | bytes]:
         """Iterates over the messages that answer no request, until the connection ends, even if it is then reopened."""
         socket: Socket = self._socket
-        return socket.inbox.messages()
+        return socket.messages()
 
     @property
     def received_at(self) -> float:

@@ -128,7 +128,7 @@ class ExtraSocket:
 
     def messages(self) -> AsyncIterator[str | bytes]:
         """As `WebSocketUser.messages`, on this connection."""
-        return self._socket.inbox.messages()
+        return self._socket.messages()
 
     @property
     def received_at(self) -> float:
