@@ -390,6 +390,13 @@ def test_what_could_not_be_sent_is_said_with_its_reasons() -> None:
     )
 
 
+def test_requests_whose_key_was_in_flight_need_keys_of_their_own() -> None:
+    failures = {("buy", "key in flight"): 9, ("task talk", "UsageError"): 9}
+    (warning,) = doubts(Totals.of([second({"buy": 1}, counters={"unsent": 9}, failures=failures)]))
+    assert warning.text == "9 of 10 requests could not be sent (key in flight): they have no latency"
+    assert warning.remedy.startswith("give each request a key of its own")
+
+
 @pytest.mark.parametrize("kind", ["too many open files", "no free port"])
 def test_a_machine_that_ran_out_of_something_cannot_vouch(kind: str) -> None:
     interval = second({"message": 100}, failures={("open", kind): 7})

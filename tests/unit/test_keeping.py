@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -81,6 +82,50 @@ def test_a_reconnection_opens_what_connect_was_given(w: World) -> None:
     assert [headers["x-key"] for _, headers in seen] == ["k", "k"]
     assert w.counter("reconnects") == 1
     assert w.failures() == {"close: closed 1012": 1}
+
+
+def once() -> dict[str, Any]:
+    """Settings that can be read only once."""
+    return {"headers": iter([("X-Key", "k")]), "cookies": (pair for pair in [("a", "1")])}
+
+
+@pytest.mark.parametrize("where", ["the class", "a base", "connect", "on_opening"])
+def test_what_can_be_read_only_once_is_sent_at_every_opening(w: World, where: str) -> None:
+    seen = asked_of(w)
+
+    class Asking(Bare):
+        abstract = True
+
+        async def on_opening(self) -> Opening:
+            return Opening(**once()) if where == "on_opening" else Opening(headers=iter([("X-Other", "o")]))
+
+        @task
+        async def talk(self) -> None:
+            await self.connect(Opening(url="/room", **(once() if where == "connect" else {})))
+            await self.send("1012")
+            await w.until(lambda: w.opened == 2 and self._socket.state is State.OPEN)
+            raise StopUser
+
+    base = type("Base", (), once() if where == "a base" else {})
+    w.live(type("User", (base, Asking), once() if where == "the class" else {}))
+    assert [path for path, _ in seen] == ["/room"] * 2
+    assert all(headers["x-key"] == "k" and headers["cookie"] == "a=1" for _, headers in seen)
+    assert all(headers.get("x-other") == ("o" if where != "on_opening" else None) for _, headers in seen)
+
+
+def test_classes_share_what_their_base_could_give_only_once() -> None:
+    base = type("Base", (), {**once(), "subprotocols": iter(("v1", "v2"))})
+    for name in ("One", "Other"):
+        found: Any = type(name, (base, Bare), {})
+        assert found.headers == (("X-Key", "k"),) and found.cookies == (("a", "1"),)
+        assert found.subprotocols == ("v1", "v2")
+
+
+def test_an_opening_keeps_what_it_is_given_unless_it_could_be_read_only_once() -> None:
+    headers = {"X-Key": "k"}
+    opening = Opening(headers=headers, cookies=once()["cookies"], subprotocols=iter(("v1", "v2")))
+    assert opening.headers is headers
+    assert opening.cookies == (("a", "1"),) and opening.subprotocols == ("v1", "v2")
 
 
 def test_on_opening_has_its_say_before_every_opening_and_adds_to_what_connect_was_given(w: World) -> None:
@@ -994,7 +1039,22 @@ FAILING = {
     "send, closed": "closed send",
     "round_trip, closed": "closed round_trip",
     "messages, closed": "closed messages",
+    "messages, on_message": "hooked messages",
+    "request, key in flight": "key in flight",
+    "request, no key_of": "no key_of",
+    "request, no key": "no key",
+    "request, further connection": "further",
+    "request, bad time limit": "limit",
+    "round_trip, bad name": "name",
+    "round_trip, no message": "number",
+    "send, no message": "dict",
+    "receive, bad time limit": "receive limit",
+    "http, bad URL": "http",
+    "http, bad name": "http name",
+    "http, bad time limit": "http limit",
 }
+KEYED = ("key in flight", "no key", "limit")
+"""Those that need a key_of in the user class."""
 
 
 @pytest.mark.parametrize("call", FAILING.values(), ids=FAILING)
@@ -1015,6 +1075,9 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
                     await self.receive()
                 case "hooked":
                     await self.open("/", on_message=print).receive()
+                case "hooked messages":
+                    async for _ in self.open("/", on_message=print).messages():
+                        pass
                 case "send":
                     await self.send("x")
                 case "round_trip":
@@ -1022,9 +1085,33 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
                 case "messages":
                     async for _ in self.messages():
                         pass
+                case "key in flight" | "no key_of":
+                    await self.request("x", key=1)
+                case "no key":
+                    await self.request("x", key=None)
+                case "further":
+                    await self.open("/").request("x", key=1)
+                case "limit":
+                    await self.request("x", key=1, timeout=-1)
+                case "name":
+                    await self.round_trip("x", name="open")
+                case "number":
+                    await self.round_trip(7)
+                case "dict":
+                    await self.send({"a": 1})
+                case "receive limit":
+                    await self.receive(timeout=math.inf)
+                case "http":
+                    await self.http.get("http://[")
+                case "http name":
+                    await self.http.get("/", name="open")
+                case "http limit":
+                    await self.http.get("/", timeout=math.nan)
 
         @task
         async def talk(self) -> None:
+            if call == "key in flight":
+                self.request("nobody answers this", key=1)
             other = asyncio.create_task(self.receive(timeout=100))
             await asyncio.sleep(0)
             if call.startswith("closed") or call == "bad":
@@ -1038,7 +1125,10 @@ def test_a_loop_around_a_call_that_fails_leaves_the_thread_to_others(w: World, c
             other.cancel()
             with contextlib.suppress(WorkloadError, asyncio.CancelledError):
                 await other
+            await self.close()  # waits for no answer
             raise StopUser
 
+    if call in KEYED:
+        User.key_of = lambda _, message: None
     w.live(User)
     assert w.reported == []

@@ -782,7 +782,7 @@ def test_a_name_stands_for_one_kind_of_figure(w: World) -> None:
         with pytest.raises(
             UsageError, match="'think' is already used for a value: choose another for the request"
         ):
-            user.round_trip("x", name="think")
+            await user.round_trip("x", name="think")
 
     run(w, body)
     assert w.count("buy") == w.count("think") == 1
@@ -1007,7 +1007,7 @@ def test_requests_on_a_further_connection_need_keys_of_their_own_or_the_classs(w
     async def body(user: Any) -> None:
         async with user.open("/a") as plain:
             with pytest.raises(UsageError, match="needs key_of"):
-                plain.request("1", key="1")
+                await plain.request("1", key="1")
         async with user.open("/b", key_of=lambda message: message) as keyed:
             assert await keyed.request("1", key="1") == "1"
 

@@ -771,3 +771,13 @@ def test_an_answer_that_quotes_anothers_request_is_a_doubt_at_once() -> None:
         client.requests[client.ask()].data = text
     client.take(Message("pears are ordered", 1))
     assert client.pairing.doubts == [(Doubt.QUOTES_ANOTHER, {"ask"})]
+
+
+def test_a_doubt_about_requests_concerns_the_steps_around_them() -> None:
+    pairing = Pairing()
+    assert set(pairing.concerned({"buy"})) == {"buy"}
+    pairing.part_of("buy", ["check out", "visit"])
+    pairing.part_of("buy", ["check out", "return"])
+    pairing.part_of("sell", ["trade"])
+    assert set(pairing.concerned(["buy", "look"])) == {"buy", "look", "check out", "visit", "return"}
+    assert set(pairing.concerned(("look",))) == {"look"}

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import re
 import time
 import warnings
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -15,10 +20,20 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from world import Quiet, World, echo, mute, world
 
-from wsload import ConnectionLost, MessageTimeout, NotConnected, UsageError, WebSocketUser, WorkloadError
+from wsload import (
+    ConnectionLost,
+    MessageTimeout,
+    NotConnected,
+    UsageError,
+    WebSocketUser,
+    WorkloadError,
+    constant_rate,
+    task,
+)
 from wsload.load.users.sockets import inbox
 from wsload.load.users.sockets.requests import LINGER_NS, LONG_LOOK_NS
 from wsload.load.users.sockets.states import State
+from wsload.load.users.sockets.tally import PAUSE_NS
 
 
 class Keyed(Quiet):
@@ -183,7 +198,7 @@ def test_what_is_outstanding_at_the_end_is_waited_for_and_what_has_no_answer_the
 # Mistakes
 
 
-MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = {
+MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], Awaitable[Any]], str]] = {
     "no key_of": (Quiet, lambda user: user.request("x", key=1), r"User\.request\(\) needs key_of"),
     "no key": (Keyed, lambda user: user.request("x", key=None), r"key can't be None"),
     "no key on a second connection": (
@@ -209,21 +224,89 @@ MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], object], str]] = 
         r"a message must be a str or bytes, not dict: use json\.dumps",
     ),
     "a number": (Keyed, lambda user: user.request(7, key=1), r"a str or bytes, not int"),
-    "nothing": (Quiet, lambda user: user.send_nowait(None), r"a str or bytes, not NoneType"),
+    "nothing": (Quiet, lambda user: user.send(None), r"a str or bytes, not NoneType"),
+    "a time limit that is a text": (
+        Keyed,
+        lambda user: user.request("x", key=1, timeout="5"),
+        r"timeout is a number of seconds above 0, not '5'",
+    ),
 }
+"""The user class, the call, and how the mistake is said."""
+NO_LIMITS = (0, -1, -(10**400), math.nan, math.inf, -math.inf, "5", b"5", (1,), timedelta(seconds=1), 1j)
+"""What is no time limit."""
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_said_where_it_is_made_and_sends_nothing(w: World, mistake: str) -> None:
+def test_a_mistake_is_said_where_it_is_awaited_and_sends_nothing(w: World, mistake: str) -> None:
     w.serve()
     base, call, text = MISTAKES[mistake]
 
     async def body(user: Any) -> None:
+        began = time.monotonic()
         with pytest.raises(UsageError, match=text):
-            call(user)
+            await call(user)
+        assert time.monotonic() - began >= PAUSE_NS / 1e9
         assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
 
     run(w, body, base)
+    assert w.counter("sent") == 0 and w.counter("requests") == 0
+    assert w.reported == [] and w.failures() == {}, "who awaits it decides what becomes of it"
+
+
+def test_send_nowait_says_a_mistake_at_once(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        with pytest.raises(UsageError, match="a str or bytes, not NoneType"):
+            user.send_nowait(None)
+
+    run(w, body)
+    assert w.counter("sent") == 0
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_that_nobody_awaits_is_reported(w: World, mistake: str) -> None:
+    w.serve()
+    base, call, text = MISTAKES[mistake]
+
+    async def body(user: Any) -> None:
+        call(user)
+        await w.until(lambda: w.reported)
+
+    run(w, body, base)
+    assert [type(error) for error in w.reported] == [UsageError]
+    assert re.search(text, w.texts[0])
+    assert sum(w.failures().values()) == 1 and w.counter("sent") == 0
+
+
+def test_a_mistake_that_is_gathered_is_raised_there_alone(w: World) -> None:
+    w.serve(numbered)
+
+    async def body(user: Any) -> None:
+        answer, *mistakes = await asyncio.gather(
+            user.ask(), user.request("x", key=None), user.send(7), return_exceptions=True
+        )
+        assert json.loads(answer)["id"] == 1
+        assert [type(each) for each in mistakes] == [UsageError] * 2
+
+    run(w, body, Keyed)
+    assert w.reported == [] and w.failures() == {}
+
+
+@pytest.mark.parametrize("way", ["an unhashable key", "an unhashable name", "a text that is no Unicode"])
+def test_whatever_python_raises_before_the_send_is_raised_where_it_is_awaited(w: World, way: str) -> None:
+    w.serve()
+    data = "\ud800" if "text" in way else "x"
+    key: Any = ["a"] if "key" in way else 1
+    name: Any = ["a"] if "name" in way else "ask"
+
+    async def body(user: Any) -> None:
+        asked = user.request(data, key=key, name=name)
+        with pytest.raises((TypeError, ValueError), match="unhashable|surrogates"):
+            await asked
+        assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
+
+    run(w, body, Keyed)
     assert w.counter("sent") == 0 and w.counter("requests") == 0
 
 
@@ -233,11 +316,95 @@ def test_a_key_in_flight_is_refused_and_the_first_goes_on(w: World) -> None:
     async def body(user: Any) -> None:
         first = user.ask(10, key=1)
         with pytest.raises(UsageError, match="key 1 is still in flight: give each request a key of its own"):
-            user.ask(key=1)
+            await user.ask(key=1)
         await first
 
     run(w, body, Keyed)
-    assert w.counter("requests") == w.count("message") == 1
+    assert w.counter("requests") == w.count("message") == w.counter("unsent") == 1
+    assert w.failures() == {"message: key in flight": 1} and w.reported == []
+
+
+@pytest.mark.parametrize("way", ["awaited", "not awaited"])
+def test_what_is_due_while_its_key_is_in_flight_is_counted_though_the_task_lets_it_pass(
+    w: World, way: str
+) -> None:
+    """An answer that takes as long as many tasks must not hide them."""
+
+    async def stalls(connection: ServerConnection) -> None:
+        async for message in connection:
+            await w.until(lambda: user[0].tries >= 10)
+            await connection.send(message)
+
+    w.serve(stalls)
+    user: list[Any] = []
+
+    class Careless(Keyed):
+        wait_time = constant_rate(50)
+        tries = 0
+
+        @task
+        async def talk(self) -> None:
+            user[:] = [self]
+            self.tries += 1
+            asked = self.request('{"id": 1}', key=1, name="ask")
+            if self.tries >= 10:
+                self._life.stop()
+            if way == "awaited":
+                with contextlib.suppress(Exception):
+                    await asked
+
+    w.live(Careless)
+    failures, requests = w.failures(), w.counter("requests")
+    in_flight = failures.pop("ask: key in flight")
+    assert in_flight >= 9 and in_flight + requests == user[0].tries
+    assert w.counter("unsent") == in_flight + failures.pop("task: load generator too late", 0)
+    assert w.count("ask") == requests and failures == {} and w.reported == []
+
+
+CALLS: dict[str, Callable[[Any, Any], Awaitable[Any]]] = {
+    "request": lambda user, limit: user.request('{"id": 1}', key=1, timeout=limit),
+    "round_trip": lambda user, limit: user.round_trip("{}", timeout=limit),
+    "receive": lambda user, limit: user.receive(limit),
+    "http": lambda user, limit: user.http.get("/", timeout=limit),
+}
+"""Calls with a time limit."""
+
+
+@pytest.mark.parametrize("limit", NO_LIMITS, ids=lambda each: f"{each!r:.8}")
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_no_time_limit_is_refused_before_anything_is_sent(w: World, call: str, limit: Any) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        began = time.monotonic()
+        with pytest.raises(UsageError) as raised:
+            await CALLS[call](user, limit)
+        assert str(raised.value) == f"timeout is a number of seconds above 0, not {limit!r:.40}"
+        assert time.monotonic() - began >= PAUSE_NS / 1e9
+        assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
+
+    run(w, body, Keyed)
+    assert w.counter("sent") == w.counter("requests") == w.counter("lost") == 0 and w.failures() == {}
+
+
+@pytest.mark.parametrize(
+    "limit", [1e300, 10**400, 30, Fraction(30), Decimal(30)], ids=lambda each: f"{each!r:.8}"
+)
+@pytest.mark.parametrize("call", ["request", "round_trip", "receive"])
+def test_a_time_limit_may_be_long_and_any_kind_of_number(w: World, call: str, limit: Any) -> None:
+    async def answers(connection: ServerConnection) -> None:
+        if call == "receive":
+            await connection.send("{}")
+        async for message in connection:
+            await connection.send(message)
+
+    w.serve(answers)
+
+    async def body(user: Any) -> None:
+        assert await CALLS[call](user, limit) in ('{"id": 1}', "{}")
+
+    run(w, body, Keyed)
+    assert w.failures() == {}
 
 
 def test_keys_that_do_not_meet_are_counted(w: World) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from locust import constant, task
 from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 from world import World, echo
 
 from wsload import UsageError, WebSocketUser, WorkloadError
+from wsload.judge.run.trust import doubt_of, trusted
+from wsload.load.users.matching.findings import Doubt
 from wsload.load.users.sockets import tally
 from wsload.load.users.sockets.requests import LONG_LOOK_NS
 from wsload.measure.names import LAGGED, UNLAGGED
@@ -202,6 +205,8 @@ FAILING: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "connect": lambda user: user.connect("ws://127.0.0.1:1/"),
     "open": lambda user: user.open("ws://127.0.0.1:1/").__aenter__(),
     "a bad URL": lambda user: user.connect("http://["),
+    "a bad name": lambda user: user.round_trip("x", name="open"),
+    "a bad time limit": lambda user: user.receive(timeout=-1),
 }
 
 
@@ -290,3 +295,135 @@ def test_an_opening_that_took_its_time_to_fail_does_not_pause(w: World, pause_ns
         assert time.monotonic_ns() - began_ns < 1.5 * pause_ns
 
     live(w, body)
+
+
+# Answers that may have gone to the wrong requests
+
+
+async def ticks(connection: ServerConnection) -> None:
+    """Pushes a tick every 20 ms, and answers each message after 200 ms."""
+
+    async def tick() -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(0.02)
+                await connection.send("tick")
+
+    async with asyncio.TaskGroup() as tasks:
+        beside = tasks.create_task(tick())
+        with contextlib.suppress(ConnectionClosed):
+            async for message in connection:
+                await asyncio.sleep(0.2)
+                await connection.send(message)
+        beside.cancel()
+
+
+async def answers_twice(connection: ServerConnection) -> None:
+    """Answers each message with itself, and the second one once more, 50 ms later."""
+    number = 0
+    async for message in connection:
+        number += 1
+        await connection.send(message)
+        if number == 2:
+            await asyncio.sleep(0.05)
+            await connection.send(message)
+
+
+async def swaps(connection: ServerConnection) -> None:
+    """Answers two messages at once, without a word of theirs."""
+    waiting = 0
+    async for _ in connection:
+        waiting += 1
+        if waiting % 2 == 0:
+            await connection.send("ok")
+            await connection.send("ok")
+
+
+async def a_push_is_taken(connection: Any) -> None:
+    await connection.round_trip("buy", name="buy")
+
+
+async def a_key_is_used_again(connection: Any) -> None:
+    for _ in range(2):
+        await connection.request("buy", key="buy", name="buy")
+
+
+async def requests_overlap(connection: Any) -> None:
+    await asyncio.gather(*(connection.round_trip(f"buy {each}", name="buy") for each in range(2)))
+
+
+DOUBTFUL: dict[str, tuple[Any, Callable[[Any], Awaitable[None]], str]] = {
+    "a push": (ticks, a_push_is_taken, Doubt.UNASKED),
+    "a key that was used before": (answers_twice, a_key_is_used_again, Doubt.KEY_REUSED),
+    "an overlap": (swaps, requests_overlap, "several requests were outstanding at once"),
+}
+"""The server, what is asked, and why its answers are in doubt."""
+
+
+async def as_it_is(ask: Awaitable[None]) -> None:
+    await ask
+
+
+async def in_a_task(ask: Awaitable[None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(as_it_is(ask))
+
+
+@pytest.mark.parametrize("within", [as_it_is, in_a_task])
+@pytest.mark.parametrize("why", DOUBTFUL)
+def test_steps_around_answers_that_can_not_be_proved_are_not_trusted_either(
+    w: World, why: str, within: Callable[[Awaitable[None]], Awaitable[None]]
+) -> None:
+    """The doubt about the first two arises after the step."""
+    server, ask, reason = DOUBTFUL[why]
+    w.serve(server)
+
+    async def body(user: Any) -> None:
+        async with user.open("/", key_of=lambda message: message) as connection:
+            with user.measure("before"):
+                await asyncio.sleep(0)
+            with user.measure("outer"), user.measure("inner"):
+                await within(ask(connection))
+            with user.measure("after"):
+                await asyncio.sleep(0.15)
+
+    live(w, body)
+    totals = w.record()
+    for name in ("buy", "outer", "inner"):
+        assert reason in doubt_of(name, totals), name
+        assert not trusted(name, 50, totals)
+    for name in ("before", "after"):
+        assert doubt_of(name, totals) == ""
+    if why == "a push":
+        assert totals.histograms["outer"].max_ns < 200 * MS, "it ended with a tick"
+
+
+def test_steps_around_other_requests_stay_trusted(w: World) -> None:
+    """With keys of their own, under another name, on another connection, or of a task that outlives the step."""
+    w.serve(ticks)
+
+    def key_of(message: str) -> str | None:
+        return message if message.startswith("key") else None
+
+    async def body(user: Any) -> None:
+        async with user.open("/", key_of=key_of) as doubtful, user.open("/", key_of=key_of) as other:
+            with user.measure("keys of their own"):
+                keys = ("key 1", "key 2")
+                await asyncio.gather(*(doubtful.request(key, key=key, name="keyed") for key in keys))
+            with user.measure("another connection"):
+                await other.request("key 1", key="key 1", name="buy")
+            with user.measure("outlived"):
+                left = asyncio.create_task(a_push_is_taken_later(doubtful))
+                await asyncio.sleep(0)
+            await left
+            await asyncio.sleep(0.3)
+
+    async def a_push_is_taken_later(connection: Any) -> None:
+        await asyncio.sleep(0.01)
+        await a_push_is_taken(connection)
+
+    live(w, body)
+    totals = w.record()
+    assert Doubt.UNASKED in doubt_of("buy", totals)
+    for name in ("keyed", "keys of their own", "another connection", "outlived"):
+        assert doubt_of(name, totals) == "", name

@@ -15,10 +15,11 @@ KINDS: Final = {
     "match-own": "`round_trip(match=…)` that accepts only its own answer",
     "by-hand": "`send`, then `receive` until it is the answer, then `record`",
     "measure": "two requests measured as one step",
+    "measure-turn": "the same with `round_trip` without a match",
     "task-sets": "`request` in nested task sets",
     "two-sockets": "`request` on the user's own connection and on one by `open`",
 }
-PROVABLE: Final = KINDS.keys() - {kind for kind in KINDS if kind.startswith("turn")} - {"match-any"}
+PROVABLE: Final = KINDS.keys() - {kind for kind in KINDS if "turn" in kind} - {"match-any"}
 """Those that say themselves which message answers what: nothing that a server does may make them wrong."""
 WORKLOADS: Final = {
     "closed": "constant wait time",

@@ -219,6 +219,26 @@ class Step(Asking):
             raise
 
 
+class StepByTurn(Cell):
+    """Two requests by `round_trip` without a match, measured as one."""
+
+    abstract = True
+
+    @task
+    async def act(self) -> None:
+        step = self.entry("step", self.cell)
+        try:
+            with self.measure(self.cell):
+                for _ in range(2):
+                    with self.attempt(f"{self.cell} part") as (number, text, entry):
+                        await self.answer(entry, self.round_trip(text, name=entry["name"], check=refused))
+                    step["last"] = number
+                step["outcome"] = "done"
+        except WorkloadError:
+            step["outcome"] = "failed"
+            raise
+
+
 class Serial(Keyed):
     """Requests of an open workload that wait their turn in the user."""
 
@@ -285,6 +305,7 @@ KINDS = {
     "match-own": Exact,
     "by-hand": ByHand,
     "measure": Step,
+    "measure-turn": StepByTurn,
     "task-sets": InSets,
     "two-sockets": Sockets,
 }

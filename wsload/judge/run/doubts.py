@@ -15,6 +15,7 @@ from wsload.measure.interval import Totals
 from wsload.measure.names import (
     FORGOTTEN,
     GATHERED,
+    KEY_IN_FLIGHT,
     LOST,
     MAX_NAMES,
     NOT_CONNECTED,
@@ -47,6 +48,8 @@ KEYS: Final = (
     "messages arrived whose key matches no request: key_of must return the request's exact key (1 is not '1')"
 )
 """The remedy for messages whose keys match no request."""
+OWN_KEYS: Final = "give each request a key of its own, so that any number may be in flight; see the failures"
+"""The remedy for requests whose key was in flight."""
 
 
 def doubts(totals: Totals) -> list[RunWarning]:
@@ -146,12 +149,13 @@ def _unsent(totals: Totals) -> Iterator[RunWarning]:
     unsent = totals.counters.get("unsent", 0) - _never_begun(totals)
     if unsent <= 0:
         return
-    kinds = sorted({kind for _, kind in totals.failures if kind in (NOT_CONNECTED, TOO_MANY)})
+    kinds = sorted({kind for _, kind in totals.failures if kind in (NOT_CONNECTED, TOO_MANY, KEY_IN_FLIGHT)})
+    remedy = "see the failures; --ws-max-in-flight is the bound per user"
     yield RunWarning(
         name="unsent",
         text=f"{number(unsent)} of {number(_due(totals))} requests could not be sent"
         f"{f' ({listed(kinds)})' if kinds else ''}: they have no latency",
-        remedy="see the failures; --ws-max-in-flight is the bound per user",
+        remedy=OWN_KEYS if KEY_IN_FLIGHT in kinds else remedy,
     )
 
 

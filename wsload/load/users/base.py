@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Collection, Hashable, Set
+from collections.abc import Callable, Collection, Hashable, Iterator, Set
 from typing import Any, ClassVar, Final
 
 from locust.exception import StopTest, StopUser
@@ -19,7 +19,7 @@ from wsload.load.users.declared import check_class
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life
 from wsload.load.users.locust_compat import LocustUser
-from wsload.load.users.sockets.opening import Opening, Pairs
+from wsload.load.users.sockets.opening import READ_AGAIN, Opening, Pairs
 from wsload.load.users.sockets.socket import Socket
 from wsload.load.users.waits import OpenWait
 
@@ -61,6 +61,10 @@ class DeclaredUser(LocustUser):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
+        for base in cls.__mro__:
+            for name in READ_AGAIN:
+                if isinstance(given := vars(base).get(name), Iterator):
+                    setattr(base, name, tuple(given))
         if isinstance(cls.subprotocols, str):
             cls.subprotocols = (cls.subprotocols,)
         cls.expected_closes = frozenset(cls.expected_closes)

@@ -89,7 +89,13 @@ class Http(Tally):
         Raises `HttpError`, which was counted, if there was no answer in time, or the answer (its ``response``) is a
         failure.
         """
-        path = _path_of(url)
+        try:
+            path = _path_of(url)
+            figures = self.declare(name or f"{method} {path}", Kind.REQUEST)
+        except Exception:
+            await self.pause()
+            raise
+        allowed_s = await self.limit_ns(timeout) / 1e9
         sent_ns = _now_ns()
         due_ns, lag_ns = current_due.get().take(sent_ns)
         client = self._client
@@ -99,8 +105,6 @@ class Http(Tally):
                 client = await self._made()
             began_ns, sent_ns = sent_ns, _now_ns()
             due_ns += sent_ns - began_ns  # making the client is no part of the call
-        figures = self.declare(name or f"{method} {path}", Kind.REQUEST)
-        allowed_s = self.context.settings.message_timeout_ns / 1e9 if timeout is None else timeout
         self.recorder.count.requests += 1
         self._calls += 1
         try:
@@ -110,7 +114,11 @@ class Http(Tally):
             self.lost(figures, due_ns, UNANSWERED if self._user._life.cut_short else CANCELLED)
             raise
         except Exception as error:
-            kind, detail = _kind_of(error)
+            try:
+                kind, detail = _kind_of(error)
+            except UsageError:
+                await self.pause()
+                raise
             detail = without_secrets(detail, self._secrets(url, what))
             self.lost(figures, due_ns, kind, detail)
             self.progress.turned = True

@@ -36,7 +36,7 @@ class Step:
 
     def __enter__(self) -> Self:
         self._kind = None
-        self._lingering = Lingering(current_lingering.get(), this_task())
+        self._lingering = Lingering(current_lingering.get(), this_task(), self._figures.name)
         current_lingering.set(self._lingering)
         self._began_ns, self._lag_ns = current_due.get().counted(time.monotonic_ns())
         return self

@@ -70,16 +70,17 @@ class WebSocketUser(DeclaredUser):
         time is recorded as ``name.failed``. ``timeout`` is in seconds (default ``--ws-message-timeout``).
 
         Awaiting raises `NotConnected` (counted as unsent), `MessageTimeout` or `ConnectionLost` (counted as
-        lost), and `UsageError` for a key in flight.
+        lost), and `UsageError` for a key in flight (counted as unsent) or another mistake, for which nothing is sent.
         """
+        socket: Socket = self._socket
         if type(self).key_of is DeclaredUser.key_of:
-            raise UsageError(
+            text = (
                 f"{type(self).__name__}.request() needs key_of(message), which returns the key of the request that a "
                 "message answers; without keys use round_trip()"
             )
+            return socket.refused("request", UsageError(text))
         if key is None:
-            raise UsageError(NO_KEY)
-        socket: Socket = self._socket
+            return socket.refused("request", UsageError(NO_KEY))
         return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(
@@ -125,7 +126,7 @@ class WebSocketUser(DeclaredUser):
     def messages(self) -> AsyncIterator[str | bytes]:
         """Iterates over the messages that answer no request, until the connection ends, even if it is then reopened."""
         socket: Socket = self._socket
-        return socket.inbox.messages()
+        return socket.messages()
 
     @property
     def received_at(self) -> float:
@@ -163,6 +164,7 @@ class WebSocketUser(DeclaredUser):
 
         The time counts from when the task was due, or else from the start of the block. An exception in the block is
         a failure of that name, and so is ``step.failed("sold out")``; then the time is recorded as ``name.failed``.
+        If answers to requests in the block may have gone to the wrong requests, the step is not trusted either.
         wsload's own waits in the block are left out, such as that of a `close` for surplus answers. If they are in a
         task that the block started, it may have waited for them or not, so the time is marked as perhaps too long.
         """

@@ -34,11 +34,13 @@ def this_task() -> int:
 class Lingering:
     """The waits during a step or due task, in its own task and in those that it started; times are monotonic, in ns."""
 
-    __slots__ = ("_at_once", "_beside", "_since_ns", "_times", "_why", "outer", "periods", "task")
+    __slots__ = ("_at_once", "_beside", "_since_ns", "_times", "_why", "name", "outer", "periods", "task")
 
-    def __init__(self, outer: Lingering | None, task: int) -> None:
+    def __init__(self, outer: Lingering | None, task: int, name: str = "") -> None:
         self.outer = outer
         """That of the step around this one."""
+        self.name = name
+        """The step's; a due task has none."""
         self.task = task
         """Its own task, see `this_task`; 0 when it is over."""
         self.periods: list[tuple[int, int]] = []
@@ -186,13 +188,23 @@ def nothing_due() -> Iterator[None]:
         current_due.set(before)
 
 
-def _around_here() -> list[Lingering]:
-    """The waits of every step in this context, innermost first, and of the due task."""
-    found, each = [], current_lingering.get()
+def _steps() -> Iterator[Lingering]:
+    """Every step in this context that is not over, innermost first."""
+    each = current_lingering.get()
     while each is not None:
         if each.task:
-            found.append(each)
+            yield each
         each = each.outer
+
+
+def steps_here() -> list[str]:
+    """The names of the steps in this context, innermost first."""
+    return [each.name for each in _steps()]
+
+
+def _around_here() -> list[Lingering]:
+    """The waits of every step in this context, innermost first, and of the due task."""
+    found = list(_steps())
     due = current_due.get()
     if due.task:
         found.append(due.waiting())

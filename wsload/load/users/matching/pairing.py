@@ -24,7 +24,8 @@ class Pairing:
     """The requests of one connection, from its opening to its end."""
 
     __slots__ = ("_answered", "_lost", "_rules", "by_key",
-                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap", "reused")  # fmt: skip
+                 "doubts", "error", "given_up", "in_order", "outstanding", "overlap", "reused",
+                 "steps")  # fmt: skip
 
     def __init__(self) -> None:
         self.outstanding = 0
@@ -43,6 +44,8 @@ class Pairing:
         """New doubts with the names of the requests concerned; the caller removes them."""
         self.error: BaseException | None = None
         """What a match raised last; the caller removes it."""
+        self.steps: dict[str, set[str]] | None = None
+        """By the names of requests, the names of the steps that they were part of; see `part_of`."""
         self._rules: dict[object, Rule] = {}
         self._answered = Recent()
         self._lost = Recent()
@@ -96,6 +99,21 @@ class Pairing:
             self.overlap = Overlap()
         self.in_order.append(request)
         self.outstanding += 1
+
+    def part_of(self, name: str, steps: Iterable[str]) -> None:
+        """Notes the steps around a request of this name that has no key, or one that was used before."""
+        if self.steps is None:
+            self.steps = {}
+        self.steps.setdefault(name, set()).update(steps)
+
+    def concerned(self, names: Iterable[str]) -> Iterable[str]:
+        """The names of requests in doubt, with those of the steps around such requests."""
+        return names if self.steps is None else {*names, *self._around(names)}
+
+    def _around(self, names: Iterable[str]) -> Iterator[str]:
+        assert self.steps is not None
+        for name in names:
+            yield from self.steps.get(name, ())
 
     def _resolve(self, rule: Rule) -> None:
         """Raises the doubts about the rule that had to wait until it was known that its matches prove nothing."""

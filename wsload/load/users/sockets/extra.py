@@ -94,11 +94,13 @@ class ExtraSocket:
         timeout: float | None = None,
     ) -> Awaitable[Any]:
         """As `WebSocketUser.request`, on this connection."""
-        if self._socket.key_of is None:
-            raise UsageError("request() needs key_of: define it in the user class, or pass it to open()")
+        socket = self._socket
+        if socket.key_of is None:
+            text = "request() needs key_of: define it in the user class, or pass it to open()"
+            return socket.refused("request", UsageError(text))
         if key is None:
-            raise UsageError(NO_KEY)
-        return self._socket.request(data, key=key, name=name, check=check, timeout=timeout)
+            return socket.refused("request", UsageError(NO_KEY))
+        return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(
         self,
@@ -126,7 +128,7 @@ class ExtraSocket:
 
     def messages(self) -> AsyncIterator[str | bytes]:
         """As `WebSocketUser.messages`, on this connection."""
-        return self._socket.inbox.messages()
+        return self._socket.messages()
 
     @property
     def received_at(self) -> float:

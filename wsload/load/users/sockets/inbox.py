@@ -90,9 +90,7 @@ class Inbox:
     async def receive(self, timeout: float | None) -> str | bytes:
         """The next message. Raises `MessageTimeout` and `ConnectionLost`, counted as failures of ``receive``."""
         self._asked = True
-        called_ns, limit_ns = _now_ns(), self._socket.context.settings.message_timeout_ns
-        if timeout is not None:
-            limit_ns = int(timeout * 1e9)
+        called_ns, limit_ns = _now_ns(), await self._socket.limit_ns(timeout)
         try:
             # Again if another task has taken the message: it may receive after this one was told, and before it ran.
             while not self._messages:

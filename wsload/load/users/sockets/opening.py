@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]
+
+READ_AGAIN: Final = ("headers", "cookies", "subprotocols")
+"""What every opening reads. An iterator can be read only once, so it is made a tuple beforehand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,11 @@ class Opening:
     """The name sent (SNI) and verified in TLS, instead of the URL's host."""
     connect_to: str | None = None
     """``HOST:PORT`` of the TCP connection, instead of the URL's (curl's ``--connect-to``)."""
+
+    def __post_init__(self) -> None:
+        for name in READ_AGAIN:
+            if isinstance(given := getattr(self, name), Iterator):
+                object.__setattr__(self, name, tuple(given))
 
     def over(self, other: Opening) -> Opening:
         """This opening, with settings that it leaves out taken from the other."""

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
-from wsload.errors import ConnectionLost, MessageTimeout, NotConnected, UsageError
-from wsload.load.users.context.here import current_due, left_out
+from wsload.errors import ConnectionLost, MessageTimeout, NotConnected
+from wsload.load.users.context.here import current_due, current_lingering, left_out, steps_here
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.matching import findings
 from wsload.load.users.matching.findings import Request
@@ -20,7 +20,7 @@ from wsload.load.users.matching.pairing import Pairing
 from wsload.load.users.matching.rules import Match
 from wsload.load.users.sockets.keeping import KeptConnection
 from wsload.load.users.sockets.states import State
-from wsload.load.users.sockets.tally import Check, Draining, cut, lateness_of, record_answer
+from wsload.load.users.sockets.tally import Check, Draining, cut, lateness_of, record_answer, time_limit_ns
 from wsload.measure.keys import join_key
 from wsload.measure.lateness import BEAT_NS
 from wsload.measure.names import MESSAGE, NOT_CONNECTED, TIMEOUT, TOO_MANY, UNANSWERED, Kind, OwnWait
@@ -82,28 +82,29 @@ class RequestingConnection(KeptConnection):
     ) -> Awaitable[Any]:
         """Sends a request; awaiting returns its answer. See `WebSocketUser.request` and `round_trip`."""
         name = name or self.name
-        figures = self.recorder.declared.get(name) or self.declare(name, Kind.REQUEST)
-        connection = self.connection if self.state is _OPEN else self.usable()
-        pairing = self._pairing
-        if connection is None or pairing.outstanding >= self.context.settings.max_in_flight:
-            return self.unsent(figures.name, NotConnected(TOO_MANY if connection else NOT_CONNECTED))
-        due_ns = sent_ns = _now_ns()
-        due = current_due.get()
-        if due.due_ns:
-            due_ns, lag_ns = due.take(sent_ns)
-            request = Request(figures, due_ns, sent_ns)
-            request.lag_ns = lag_ns
-        else:
-            request = Request(figures, sent_ns, sent_ns)
-        if key is not None and key in pairing.by_key:
-            raise UsageError(
-                f"a request with the key {key!r} is still in flight: give each request a key of its own"
-            )
         try:
+            figures = self.recorder.declared.get(name) or self.declare(name, Kind.REQUEST)
+            limit_ns = 0 if timeout is None else time_limit_ns(timeout)
+            connection = self.connection if self.state is _OPEN else self.usable()
+            pairing = self._pairing
+            if connection is None or pairing.outstanding >= self.context.settings.max_in_flight:
+                return self.unsent(figures.name, NotConnected(TOO_MANY if connection else NOT_CONNECTED))
+            if key is not None and key in pairing.by_key:
+                return self.key_in_flight(figures.name, key)
+            due_ns = sent_ns = _now_ns()
+            due = current_due.get()
+            if due.due_ns:
+                due_ns, lag_ns = due.take(sent_ns)
+                request = Request(figures, due_ns, sent_ns)
+                request.lag_ns = lag_ns
+            else:
+                request = Request(figures, sent_ns, sent_ns)
             raw = data.encode() if isinstance(data, str) else data
             connection.send_now(raw, text=raw is not data)
         except NotConnected as error:
             return self.unsent(figures.name, error)
+        except Exception as error:
+            return self.refused("round_trip" if key is None else "request", error)
         if (written_ns := _now_ns()) - sent_ns > BEAT_NS:
             self.recorder.lateness.wrote(sent_ns, written_ns)
         if key is None:
@@ -115,15 +116,16 @@ class RequestingConnection(KeptConnection):
             by_turn = pairing.add(request, key)
         if by_turn:
             self._turns = (*self._turns[-LINGER_TURNS:], sent_ns)
+            if current_lingering.get() is not None:
+                pairing.part_of(figures.name, steps_here())
         if pairing.doubts:
             self._look_into_doubts()
         if check is not None:
             request.check = check
         if timeout is not None:
-            deadline_ns = sent_ns + int(timeout * 1e9)
             source = connection.incoming
             request.timer = self.engine.timers.deadline(
-                deadline_ns, self._give_up, request, TIMEOUT, source=source
+                sent_ns + limit_ns, self._give_up, request, TIMEOUT, source=source
             )
         self.recorder.count.requests += 1
         self.engine.in_flight += 1
@@ -191,7 +193,8 @@ class RequestingConnection(KeptConnection):
         self._look_into_doubts()
         if found.request is not None:
             if found.overlapped:
-                recorder.add(f"{found.request.figures.name}.overlapped")
+                for name in self._pairing.concerned((found.request.figures.name,)):
+                    recorder.add(f"{name}.overlapped")
             self._answer(found.request, message, at_ns, size)
         elif found.kind is findings.Kind.LATE:
             recorder.count.late += 1
@@ -211,14 +214,14 @@ class RequestingConnection(KeptConnection):
         """For subclasses: called with a message that answers no request."""
 
     def _look_into_doubts(self) -> None:
-        """Counts doubts for the names whose answers may have gone to the wrong requests."""
+        """Counts doubts for the names whose answers may have gone to the wrong requests, and the steps around them."""
         pairing, recorder = self._pairing, self.recorder
         if pairing.error is not None:
             error, pairing.error = pairing.error, None
             self.owner._raised("match", error)
         for doubt, names in pairing.doubts:
             recorder.count.unpaired += 1
-            for name in names:
+            for name in pairing.concerned(names):
                 recorder.add(f"{name}.unpaired")
                 recorder.add(join_key(name, doubt))
         pairing.doubts.clear()

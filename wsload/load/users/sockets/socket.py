@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final
 
 from wsload.errors import NotConnected, UsageError
@@ -101,6 +101,8 @@ class Socket(RequestingConnection):
             self._write(connection, data)
         except NotConnected as error:
             return self.unsent(self.name, error)
+        except Exception as error:
+            return self.refused("send", error)
         if not connection.writable:
             return _Writable(connection)
         self._burst = (self._burst + 1) % BURST
@@ -126,6 +128,15 @@ class Socket(RequestingConnection):
         if self._on_message is not None:
             await self.pause()  # before the mistake is refused
         return await self.inbox.receive(timeout)
+
+    def messages(self) -> AsyncIterator[str | bytes]:
+        """The messages that answer no request; see `WebSocketUser.messages`."""
+        return self.inbox.messages() if self._on_message is None else self._no_messages()
+
+    async def _no_messages(self) -> AsyncIterator[str | bytes]:
+        await self.pause()
+        async for message in self.inbox.messages():  # which is refused
+            yield message
 
     def _pushed(self, message: str | bytes, at_ns: int, size: int) -> None:
         if self._on_message is not None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import time
-from collections.abc import Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Generator, Hashable
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from wsload.errors import UsageError, WorkloadError
 from wsload.load.users.context.control_flow import CONTROL_FLOW
@@ -13,7 +17,7 @@ from wsload.load.users.context.here import current_due, left_out
 from wsload.load.users.context.process import ProcessContext
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.lateness import Lateness
-from wsload.measure.names import TIMEOUT, Figures, Kind, OwnWait
+from wsload.measure.names import KEY_IN_FLIGHT, TIMEOUT, Figures, Kind, OwnWait
 from wsload.measure.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 PAUSE_NS: Final = 10_000_000
 """The pause before a call fails at once, so that a loop around it does not hog the thread. No step includes it."""
+LONGEST_S: Final = 1e9
+"""Longer time limits are shortened to this, 31 years."""
 _LONGEST_KIND: Final = 80
 _now_ns = time.monotonic_ns
 
@@ -40,6 +46,14 @@ class Answered(Protocol):
     due_ns: int
     sent_ns: int
     lag_ns: int
+
+
+def time_limit_ns(timeout: Any) -> int:
+    """A call's ``timeout`` in ns. Raises `UsageError` for what is no finite number of seconds above 0."""
+    with contextlib.suppress(TypeError, ValueError, ArithmeticError):
+        if 0 < timeout < math.inf:
+            return int(float(min(timeout, LONGEST_S)) * 1e9)
+    raise UsageError(f"timeout is a number of seconds above 0, not {timeout!r:.40}")
 
 
 def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns: int, size: int) -> None:
@@ -67,16 +81,30 @@ def lateness_of(request: Answered, at_ns: int, lateness: Lateness) -> tuple[int,
     )
 
 
-class _Unsent(asyncio.Future[Any]):
-    """The result of a request that was not sent. It fails after a pause; see `PAUSE_NS`."""
+class _Failing(asyncio.Future[Any]):
+    """The result of a call that failed at once. It fails after a pause; see `PAUSE_NS`."""
+
+    _awaited = False
 
     def __await__(self) -> Generator[Any, None, Any]:
+        self._awaited = True
         with left_out(OwnWait.PAUSE):
             return (yield from super().__await__())
 
-    def fail(self, error: WorkloadError) -> None:
-        if not self.done():
-            self.set_exception(error)
+    def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
+        """Called for whoever waits for it, as `asyncio.gather` does."""
+        self._awaited = True
+        super().add_done_callback(fn, context=context)
+
+    def fail(self, error: Exception, report: Callable[[Exception], object] | None) -> None:
+        """Raises the error where this is awaited. If nobody awaits it, ``report`` is called; None if it was counted."""
+        if self.done():
+            return
+        self.set_exception(error)
+        if report is None or not self._awaited:
+            self.exception()  # or asyncio would complain that nobody has asked for it
+        if report is not None and not self._awaited:
+            report(error)
 
 
 class Tally:
@@ -94,16 +122,31 @@ class Tally:
     def unsent(self, name: str, error: WorkloadError) -> Awaitable[Any]:
         """Counts an unsent request; awaiting the result raises the error after a pause (see `PAUSE_NS`)."""
         self.count_unsent(name, error.kind)
-        result = _Unsent(loop=self.engine.loop)
-        result.add_done_callback(_retrieve)
-        self.engine.timers.at(_now_ns() + PAUSE_NS, result.fail, error)
+        return self._failing(error, None)
+
+    def key_in_flight(self, name: str, key: Hashable) -> Awaitable[Any]:
+        """Counts a request as unsent because one with this key is in flight; awaiting raises `UsageError`."""
+        text = f"a request with the key {key!r:.40} is still in flight: give each request a key of its own"
+        self.count_unsent(name, KEY_IN_FLIGHT, detail=text)
+        return self._failing(UsageError(text), None)
+
+    def refused(self, call: str, error: Exception) -> Awaitable[Any]:
+        """The result of a call that can't be made: awaiting it raises the error after a pause (see `PAUSE_NS`).
+
+        If nobody awaits it, the error is reported as one of ``call``.
+        """
+        return self._failing(error, partial(self.owner._report, call))
+
+    def _failing(self, error: Exception, report: Callable[[Exception], object] | None) -> Awaitable[Any]:
+        result = _Failing(loop=self.engine.loop)
+        self.engine.timers.at(_now_ns() + PAUSE_NS, result.fail, error, report)
         return result
 
-    def count_unsent(self, name: str, kind: str) -> None:
+    def count_unsent(self, name: str, kind: str, *, detail: str = "") -> None:
         """Counts a request that was due but could not be sent."""
         current_due.get().void()
         self.recorder.count.unsent += 1
-        self.recorder.failed(name, kind, self.with_details(-1))
+        self.recorder.failed(name, kind, self.with_details(-1), detail=detail)
 
     def lost(self, figures: Figures, due_ns: int, kind: str, detail: str = "") -> None:
         """Counts a request that was sent but not answered, with its age."""
@@ -148,6 +191,16 @@ class Tally:
             return self.recorder.declare(name, kind)
         except ValueError as error:
             raise UsageError(str(error)) from None
+
+    async def limit_ns(self, timeout: float | None) -> int:
+        """How long a call may take, by default ``--ws-message-timeout``. Raises `UsageError` after a pause."""
+        if timeout is None:
+            return self.context.settings.message_timeout_ns
+        try:
+            return time_limit_ns(timeout)
+        except UsageError:
+            await self.pause()
+            raise
 
     async def pause(self, since_ns: int = 0) -> None:
         """Waits before a call fails at once, or which has waited itself since then; see `PAUSE_NS`."""
