@@ -49,16 +49,30 @@ KEYS: Final = (
 """The remedy for messages whose keys match no request."""
 
 
-def doubts(totals: Totals) -> list[RunWarning]:
-    """The warnings that follow from these figures."""
+def doubts(totals: Totals, load: Totals | None = None) -> list[RunWarning]:
+    """The warnings that follow from the figures of the measured window.
+
+    ``load`` has what was recorded from the run's start to the window's end; None if that is the window. What concerns
+    the load as a whole counts whenever it happened, since the load in the window is not the one that was asked for, or
+    its names are not those of the user classes:
+
+    - calls without an await: no second's load is what the code says;
+    - openings for which this machine had no file or port, and users that ended early: these users may be missing;
+    - names that were grouped: they stay grouped.
+
+    Everything else is about the times and counts of the seconds in which it happened. If that is the warm-up, it is
+    left out with it: what was started too late, not sent, lost, not read, out of range or can't be paired.
+    """
+    load = totals if load is None else load
     return [
         *_shortfall(totals),
-        *_exhausted(totals),
-        *_forgotten(totals),
+        *_exhausted(load),
+        *_forgotten(load),
         *_unpaired(totals),
         *_lost(totals),
         *_unsent(totals),
         *_counted(totals),
+        *_lasting(load),
     ]
 
 
@@ -165,6 +179,11 @@ def _counted(totals: Totals) -> Iterator[RunWarning]:
         yield RunWarning(
             name="unread", text=text, remedy="read them with receive(), or define on_message to handle them"
         )
+
+
+def _lasting(load: Totals) -> Iterator[RunWarning]:
+    """What was counted once and goes on."""
+    counters = load.counters
     if ended := counters.get("users_ended", 0):
         text = f"{counted(ended, 'user')} ended early (--no-ws-reconnect, or an error in the user class)"
         yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")
