@@ -143,7 +143,8 @@ def test_levels_of_a_part_that_comes_too_late_for_its_second_are_not_those_of_al
     for late in (1.0, 2.0, 2.04):  # the latest second's part may begin and end a little later
         part = Interval(start_s=late, length_s=1.0, gauges={"users": 50}, counters={"sent": 3})
         totals = Totals.of([*seconds, part])
-        assert (totals.gauges, totals.peaks, totals.counters) == ({"users": 100}, {"users": 100}, {"sent": 3})
+        assert totals.gauges == totals.peaks == {"users": 100}
+        assert totals.counters == {"sent": 3}
     leaving = Interval(start_s=3.0, length_s=0.2, gauges={"users": 7})
     assert Totals.of([*seconds, leaving]).gauges == {"users": 7}
 
