@@ -192,13 +192,19 @@ def test_a_worker_that_had_no_time_to_begin_and_is_gone_is_named() -> None:
     assert "worker one was lost: it never sent any figures" in warning.text
 
 
-@pytest.mark.parametrize("lasted_s", [0, 10])
-def test_a_run_that_ends_before_its_first_user_misses_no_worker(lasted_s: int) -> None:
+def test_a_run_that_ends_before_its_first_user_misses_no_worker() -> None:
     """A signal while the listeners of test_start are at work: nobody was told to begin."""
     collector = expecting("one", "two")
-    collector.ending(now_s=BEGAN_S + lasted_s)
+    collector.ending(now_s=BEGAN_S + 1)
     collector.wait(lambda _: False, timeout_s=30)
     assert collector.finish() == [] and not collector.workers
+
+
+def test_a_run_in_which_no_worker_began_names_them_all() -> None:
+    collector = expecting("one", "two")
+    collector.ending(now_s=BEGAN_S + 10)
+    collector.wait(lambda _: False, timeout_s=30)
+    assert [warning.text.partition(" was")[0] for warning in collector.finish()] == ["worker one", "worker two"]
 
 
 def test_workers_that_take_part_are_not_missed_nor_is_one_that_refuses_or_joins_late() -> None:

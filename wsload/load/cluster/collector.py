@@ -153,12 +153,13 @@ class Collector:
     def ending(self, *, now_s: float) -> None:
         """The run is told to end. Workers that had the time to begin and have not are missed, and not waited for.
 
-        If none has begun, none was ordered to, since the run ended before its first user, or it ended at once.
+        If none has begun and none had the time to, the run ended at once or before its first user: perhaps none was
+        ordered to begin, and so none is missed.
         """
-        if not any(log.begun for log in self.workers.values()):
-            self.workers.clear()
         for log in self.workers.values():
             log.absent = not log.begun and now_s - log.ordered_s > BEGIN_S
+        if not any(log.begun or log.absent for log in self.workers.values()):
+            self.workers.clear()
 
     def hurry(self) -> None:
         """Ends `wait`, without waiting for the remaining workers."""
