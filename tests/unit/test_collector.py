@@ -204,7 +204,8 @@ def test_a_run_in_which_no_worker_began_names_them_all() -> None:
     collector = expecting("one", "two")
     collector.ending(now_s=BEGAN_S + 10)
     collector.wait(lambda _: False, timeout_s=30)
-    assert [warning.text.partition(" was")[0] for warning in collector.finish()] == ["worker one", "worker two"]
+    named = [warning.text.partition(" was")[0] for warning in collector.finish()]
+    assert named == ["worker one", "worker two"]
 
 
 def test_workers_that_take_part_are_not_missed_nor_is_one_that_refuses_or_joins_late() -> None:
