@@ -73,6 +73,7 @@ TABLE: Final = (
     Fault("another clock on a worker", "named; stretches no run", "integration/test_distributed.py::test_a_workers_clock"),
     Fault("a worker without a file that the run needs", "named; not trusted", "integration/test_distributed.py::test_a_worker_that_refuses"),
     Fault("a worker killed", "named; not trusted; its part is kept", "integration/test_distributed.py::test_a_worker_killed"),
+    Fault("a worker that was ordered to load and never begins", "named; not trusted; nobody waits", "integration/test_distributed.py::test_a_worker_that_was_ordered"),
     Fault("the master killed", "the workers end; what was written is a report", f"{ENDINGS}::test_workers_end integration/test_cli_report.py::test_a_killed_run"),
     Fault("locust killed", "its server ends; what was written stays", "integration/test_main_job.py::test_a_run_that_is_killed"),
     # Endings

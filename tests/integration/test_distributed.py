@@ -174,6 +174,41 @@ def test_a_worker_killed_in_mid_run_is_named_and_its_part_is_kept(
     assert finished.directory == directory
 
 
+HANGING = """
+
+import os, time
+from locust import events
+
+
+@events.test_start.add_listener
+def hang(**_):
+    time.sleep(float(os.environ.get("TEST_HANGS_S", "0")))
+"""
+
+
+def test_a_worker_that_was_ordered_and_never_begins_is_named(
+    start_locust: Callable[..., LocustRun], serving: Serving, tmp_path: Path
+) -> None:
+    """Half of the load is missing, and Locust lists the worker to the end: it is alive."""
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(ECHO.read_text() + HANGING)
+    port, host = str(free_port()), f"ws://127.0.0.1:{serving.websocket(echo)}"
+    master = start_locust(
+        *("-f", locustfile, "--headless", "--master", "--expect-workers", "2", "-u", "4", "-r", "4"),
+        *("-t", "6s", "--host", host, "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+        env={"LOCUST_WS_ALLOW_INVALID": "false"},
+    )
+    worker = ("-f", locustfile, "--worker", "--master-port", port)
+    hanging, other = start_locust(*worker, env={"TEST_HANGS_S": "40"}), start_locust(*worker)
+    finished = master.finish()
+    hanging.kill()
+    other.finish()
+    (lost,) = [warning for warning in finished.run["warnings"] if warning["name"] == "worker-lost"]
+    assert "had not begun by the end" in lost["text"] and lost["invalidates"]
+    assert finished.run["trust"]["standing"] == "not trusted" and finished.returncode == 3
+    assert finished.count("message") > 0 and len(finished.summary["processes"]) == 2
+
+
 class WebSwarm:
     """A master with a web UI, and workers."""
 

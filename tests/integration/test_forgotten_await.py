@@ -20,10 +20,16 @@ CALLS = {
 }
 
 
-def load(run_locust: Callable[..., Finished], serving: Serving, where: str, number: int = 1) -> Finished:
+def load(
+    run_locust: Callable[..., Finished],
+    serving: Serving,
+    where: str,
+    number: int = 1,
+    more: tuple[str, ...] = (),
+) -> Finished:
     return run_locust(
         *("-f", LOCUSTFILES / "forgotten.py", "--headless", "-u", "2", "-r", "2", "-t", "2s"),
-        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}", *processes(number)),
+        *("--host", f"ws://127.0.0.1:{serving.websocket(echo)}", *processes(number), *more),
         env={"WHERE": where, "LOCUST_WS_ALLOW_INVALID": "false"},
     )
 
@@ -46,6 +52,19 @@ def test_it_is_counted_named_and_the_run_not_trusted(
     said = [line for line in finished.stderr.splitlines() if f"{call}() was never awaited" in line]
     assert len(said) == number, "once in each process"
     assert f"{LOCUSTFILES / 'forgotten.py'}, line " in said[0] and said[0].endswith("in talk")
+
+
+def test_one_of_the_warm_up_counts_though_the_window_has_no_failure(
+    run_locust: Callable[..., Finished], serving: Serving
+) -> None:
+    """The load lacks what was not done, in every second."""
+    finished = load(run_locust, serving, "on_start", more=("--ws-warm-up", "2s", "-t", "5s"))
+    assert finished.run["window"]["from_s"] == 2 and finished.count("message") > 0
+    assert finished.failures == {}
+    assert finished.returncode == 3
+    (warning,) = [each for each in finished.run["warnings"] if each["name"] == "forgotten-await"]
+    assert warning["text"].startswith("2 calls in the user classes had no await")
+    assert "Forgetful.helper" in finished.run["trust"]["verdict"]
 
 
 def test_what_needs_no_await_is_no_failure(run_locust: Callable[..., Finished], serving: Serving) -> None:

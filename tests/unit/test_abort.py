@@ -16,10 +16,9 @@ from wsload.judge.run.checks import evaluate
 from wsload.judge.run.grammar import SHARES
 from wsload.measure.earlier import Earlier
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, Totals
+from wsload.measure.interval import BORDER_S, Interval, Totals
 from wsload.measure.names import FAILED, LAGGED, LOST, UNLAGGED, Kind
 from wsload.results.run import CheckOutcome, CheckState
-from wsload.results.window import BORDER_S
 
 MS = 1_000_000
 SLOW = "message.p99 > 1s for 4s"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from collections import Counter
 
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
+import gevent
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,6 +129,108 @@ def test_waiting_ends_when_all_are_done_or_gone() -> None:
     collector.done("done", 0)
     collector.wait(lambda worker: worker == "gone", timeout_s=30)
     assert not collector.workers["gone"].done
+
+
+# Workers that never begin
+
+
+BEGAN_S = 1.7e9
+
+
+def expecting(*workers: str) -> Collector:
+    """A run's collector; these workers were ordered to take part."""
+    collector = Collector(lambda _: None)
+    for worker in workers:
+        collector.expect(worker, now_s=BEGAN_S)
+    return collector
+
+
+def takes_part(collector: Collector, worker: str) -> None:
+    """The worker begins and ends in order."""
+    collector.started(worker, BEGAN_S, now_s=BEGAN_S)
+    add(collector, worker, 1, Interval(start_s=BEGAN_S, length_s=1.0, counters={"sent": 1}))
+    collector.done(worker, 1)
+
+
+def test_a_worker_that_was_ordered_and_never_began_is_named_and_not_waited_for() -> None:
+    collector = expecting("one", "two")
+    takes_part(collector, "two")
+    collector.ending(now_s=BEGAN_S + 10)
+    began_s = time.monotonic()
+    collector.wait(lambda _: False, timeout_s=30)
+    assert time.monotonic() - began_s < 15
+    (warning,) = collector.finish()
+    assert warning.name == "worker-lost" and warning.invalidates
+    assert "worker one was lost: it was ordered to take part and had not begun by the end" in warning.text
+
+
+def test_a_worker_that_begins_only_when_the_run_ends_is_named_all_the_same() -> None:
+    """Such as one whose listener of test_start took longer than the run."""
+    collector = expecting("one", "two")
+    takes_part(collector, "two")
+    collector.ending(now_s=BEGAN_S + 10)
+    takes_part(collector, "one")
+    assert [warning.name for warning in collector.finish()] == ["worker-lost"]
+
+
+def test_a_worker_that_had_no_time_to_begin_is_waited_for() -> None:
+    collector = expecting("one", "two")
+    takes_part(collector, "two")
+    collector.ending(now_s=BEGAN_S + 1)
+    gevent.spawn_later(0.3, takes_part, collector, "one")
+    collector.wait(lambda _: False, timeout_s=30)
+    assert collector.workers["one"].done
+    assert collector.finish() == []
+
+
+def test_a_worker_that_had_no_time_to_begin_and_is_gone_is_named() -> None:
+    collector = expecting("one", "two")
+    takes_part(collector, "two")
+    collector.ending(now_s=BEGAN_S + 1)
+    collector.wait(lambda worker: worker == "one", timeout_s=30)
+    (warning,) = collector.finish()
+    assert "worker one was lost: it never sent any figures" in warning.text
+
+
+def test_a_run_that_ends_before_its_first_user_misses_no_worker() -> None:
+    """A signal while the listeners of test_start are at work: nobody was told to begin."""
+    collector = expecting("one", "two")
+    collector.ending(now_s=BEGAN_S + 1)
+    collector.wait(lambda _: False, timeout_s=30)
+    assert collector.finish() == [] and not collector.workers
+
+
+def test_a_run_in_which_no_worker_began_names_them_all() -> None:
+    collector = expecting("one", "two")
+    collector.ending(now_s=BEGAN_S + 10)
+    collector.wait(lambda _: False, timeout_s=30)
+    named = [warning.text.partition(" was")[0] for warning in collector.finish()]
+    assert named == ["worker one", "worker two"]
+
+
+def test_workers_that_take_part_are_not_missed_nor_is_one_that_refuses_or_joins_late() -> None:
+    collector = expecting("one", "refuses")
+    takes_part(collector, "one")
+    takes_part(collector, "late")
+    collector.done("refuses", 0)
+    collector.ending(now_s=BEGAN_S + 10)
+    assert collector.finish() == []
+
+
+def test_a_worker_whose_clock_was_set_counts_once_in_its_second() -> None:
+    handed_on: list[Interval] = []
+    collector = Collector(handed_on.append)
+    spans = {"one": ((0.0, 0.4, 100), (0.4, 0.6, 90)), "two": ((0.0, 1.0, 50),)}
+    for worker, parts in spans.items():
+        for number, (start_s, length_s, users) in enumerate(parts, 1):
+            interval = Interval(
+                start_s=BEGAN_S + start_s, length_s=length_s, gauges={"users": users}, counters={"sent": 1}
+            )
+            add(collector, worker, number, interval)
+        collector.done(worker, len(parts))
+    assert collector.finish() == []
+    (second,) = handed_on
+    assert (second.gauges, second.counters) == ({"users": 140}, {"sent": 3})
 
 
 SECONDS = 10
@@ -251,7 +355,7 @@ def placed(
         collector.add("one", number + 1, interval, now_s=START_S + number + 1 + latency_s)
     collector.done("one", len(latencies_s))
     warnings = collector.finish()
-    assert max(each.gauges["users"] for each in handed_on) == 10, "two seconds became one"
+    assert len(handed_on) == len(latencies_s), "two seconds became one"
     return [each.start_s - START_S for each in handed_on], warnings
 
 

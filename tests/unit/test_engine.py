@@ -120,6 +120,19 @@ def test_intervals_follow_each_other_without_a_gap(stage: Stage) -> None:
     assert sum(interval.counters["cpu_ns"] for interval in intervals) > 0
 
 
+def test_seconds_stay_in_step_when_the_machine_s_clock_is_set(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.begin()
+    stage.next()
+    wall_ns = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: wall_ns() + 400 * MS)
+    intervals = [stage.next() for _ in range(3)]
+    assert all(interval.length_s > 0.75 for interval in intervals), "a part of a second passed for one"
+    one, other, last = (interval.second for interval in intervals)
+    assert (other - one, last - one) == (1, 2)
+
+
 def test_the_last_interval_is_handed_out_at_the_end_and_nothing_after_it(stage: Stage) -> None:
     recorder = stage.engine.recorder
     stage.begin()

@@ -135,3 +135,20 @@ def test_adding_nothing_changes_nothing_and_intervals_are_left_alone() -> None:
     assert totals.intervals == 2
     assert totals.histograms["open"].total == 2
     assert interval.histograms["open"].total == 1
+
+
+def test_levels_of_a_part_that_comes_too_late_for_its_second_are_not_those_of_all() -> None:
+    """A worker's part of a second that was reported: its counts are added, its fifty users are not all there are."""
+    seconds = [Interval(start_s=start_s, length_s=1.0, gauges={"users": 100}) for start_s in (1.0, 2.0)]
+    for late in (1.0, 2.0, 2.04):  # the latest second's part may begin and end a little later
+        part = Interval(start_s=late, length_s=1.0, gauges={"users": 50}, counters={"sent": 3})
+        totals = Totals.of([*seconds, part])
+        assert totals.gauges == totals.peaks == {"users": 100}
+        assert totals.counters == {"sent": 3}
+    leaving = Interval(start_s=3.0, length_s=0.2, gauges={"users": 7})
+    assert Totals.of([*seconds, leaving]).gauges == {"users": 7}
+
+
+def test_an_interval_is_of_the_second_in_which_it_begins() -> None:
+    starts = (1.7e9, 1.7e9 + 0.5, 1.7e9 - 0.001, 1.7e9 - 0.1)
+    assert [Interval(start_s=start_s).second - 1_700_000_000 for start_s in starts] == [0, 0, 0, -1]

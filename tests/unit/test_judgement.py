@@ -428,6 +428,28 @@ def test_every_warning_that_follows_from_the_figures_is_known_as_such_and_no_oth
     assert found == doubts_module.DERIVED
 
 
+def test_what_the_warm_up_shows_of_the_load_counts_in_the_window_too() -> None:
+    """The code is the same, users may be missing, and names stay grouped."""
+    failures = {(FORGOTTEN, "Guest.log_in"): 50, ("open", "no free port"): 3, ("message", TOO_LATE): 400}
+    counters = {"users_ended": 7, "names_gathered": 50, "unsent": 400, "unread": 2, "out_of_range": 1}
+    ramp = second({"message": 100}, lost={"message": 9}, failures=failures, counters=counters)
+    ramp = replace(ramp, gauges={"connections": 1_021})
+    window = second({"message": 100})
+    found = doubts(Totals.of([window]), Totals.of([ramp, window]))
+    assert {each.name for each in found} == {"forgotten-await", "no-free-port", "users-ended", "names"}
+    texts = {each.name: each.text for each in found}
+    assert texts["forgotten-await"].startswith("50 calls in the user classes had no await")
+    assert "3 openings failed" in texts["no-free-port"] and "at most 1,021" in texts["no-free-port"]
+    assert texts["users-ended"].startswith("7 users ended early")
+    assert texts["names"].startswith("50 names beyond")
+    watch = ProcessFigures("")
+    watch.add(window)
+    assert judge(watch.totals, [watch]).trust.standing is Standing.TRUSTED
+    judgement = judge(watch.totals, [watch], load=Totals.of([ramp, window]))
+    assert judgement.trust.standing is Standing.UNTRUSTED
+    assert judgement.trust.up_to == {}, "the figures are those of the window"
+
+
 def test_answers_that_overlap_and_quote_nothing_can_not_be_proved() -> None:
     interval = second({"buy": 100}, counters={"buy.overlapped": 4})
     (warning,) = doubts(Totals.of([interval]))

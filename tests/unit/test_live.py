@@ -83,17 +83,38 @@ def test_who_asks_for_what_is_new_gets_every_point_once(run: list[Interval], dat
     view = LiveView(lambda: totals)
     got: list[dict[str, float | None]] = []
     expected: list[dict[str, float | None]] = []
-    taken = 0
+    taken, latest = 0, -1
     for interval in run:
         totals.add(interval)
         view.add(interval)
-        expected.append({**point(interval, totals.names).plain(None), **NO_NAME})
+        if interval.second > latest:  # else one worker's part, too late for its second
+            latest = interval.second
+            expected.append({**point(interval, totals.names).plain(None), **NO_NAME})
         if data.draw(st.booleans(), label="asks now"):
             found = view.snapshot(taken, [])
             got += found["points"]
             taken = found["taken"]
     got += view.snapshot(taken, [])["points"]
     assert [{**found, **NO_NAME} for found in got] == expected
+
+
+def test_what_comes_too_late_for_its_second_has_no_point_but_is_in_the_figures() -> None:
+    totals = Totals()
+    view = LiveView(lambda: totals)
+    whole = [second(at, 1, lost=1) for at in range(3)]
+    late = [replace(second(at, 1, lost=1), gauges={"users": 1}) for at in (0, 2)]
+    points = []
+    for interval in (*whole, *late):
+        totals.add(interval)
+        points.append(view.add(interval))
+        found = view.snapshot(0, [])
+        assert found["counters"]["lost"] == totals.counters["lost"]
+        assert found["metrics"]["message"]["count"] == totals.histograms["message"].total
+    assert points == [*map(point, whole), None, None]
+    assert [each["users"] for each in found["points"]] == [3, 3, 3]
+    assert found["taken"] == 3 and found["counters"]["lost"] == 5
+    assert view.add(second(3, 1)) is not None
+    assert [each["at"] for each in view.snapshot(3, [])["points"]] == [1.7e9 + 3.5]
 
 
 def test_of_a_long_run_the_latest_points_are_kept() -> None:

@@ -140,6 +140,22 @@ def test_a_master_says_which_workers_are_gone() -> None:
         assert [gone(worker) for worker in ("here", "silent", "quit")] == [False, True, True]
 
 
+def test_a_master_says_from_which_workers_it_orders_users() -> None:
+    with needed("locust", "MasterRunner.clients", "so that a worker that never begins is missed"):
+        master = MasterRunner.__new__(MasterRunner)
+        master.clients = WorkerNodes()
+        master.greenlet = Group()
+        states = {"a": "ready", "b": "spawning", "c": "running", "d": "missing", "e": "stopped"}
+        for worker, state in states.items():
+            master.clients[worker] = WorkerNode(worker, state)
+        assert compat.workers_at_hand(master) == ["a", "b", "c"]
+        nodes = [WorkerNode("a"), WorkerNode("b")]
+        dispatcher = UsersDispatcher(worker_nodes=nodes, user_classes=[Someone])
+        dispatcher.new_dispatch(1, 1)
+        (order,) = dispatcher
+        assert order.keys() == {"a", "b"}, "one without users is ordered none"
+
+
 def test_a_message_says_who_sent_it() -> None:
     with needed("locust", "Message.node_id", "to know whose interval it is"):
         assert (

@@ -17,10 +17,10 @@ from support.made_runs import TRUSTED, UNTRUSTED
 from support.shop import BUY, NAMES, REQUESTS, STEP, VALUE, shop_seconds
 
 from wsload.judge.figures.summary import summarize
-from wsload.judge.run.live import point
+from wsload.judge.run.live import LiveView, point
 from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.verdict import Judgement
-from wsload.load.run.run import Ended
+from wsload.load.run.run import Ended, Run
 from wsload.load.watch.observers import JsonProgress
 from wsload.load.watch.opentelemetry import observe_with_opentelemetry
 from wsload.load.watch.prometheus import BOUNDS_US, RunCollector, cumulative
@@ -142,6 +142,20 @@ SECOND = Interval(
     gauges={"users": 1, "connections": 1, "in_flight": 1},
     failures={("message", "timeout"): 1},
 )
+
+
+def test_json_lines_tell_each_second_once_though_a_part_of_it_comes_too_late() -> None:
+    totals, stream = Totals(), io.StringIO()
+    run: Any = SimpleNamespace(
+        _probe=None,
+        _write=lambda interval: interval,
+        _watch=lambda _: None,
+        _live=LiveView(lambda: totals),
+        listeners=[JsonProgress(run_of(totals), stream)],
+    )
+    for at in (0, 1, 0, 1.03):
+        Run.append(run, replace(SECOND, start_s=1.7e9 + at))
+    assert [json.loads(line)["at"] for line in stream.getvalue().splitlines()] == [1.7e9 + 1, 1.7e9 + 2]
 
 
 def test_json_lines_tell_each_second_and_the_end() -> None:

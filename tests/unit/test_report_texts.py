@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from intervals import METRICS
 from support.made_runs import UNTRUSTED, make_run, second
 
+from wsload.judge.run.standing import CUT_SHORT
 from wsload.measure.names import Kind, Labels, labels
 from wsload.report.conditions import shown
 from wsload.report.junit import junit
@@ -119,6 +121,31 @@ def test_junit_has_a_case_for_validity_and_one_for_each_check(bad: RunReport) ->
     assert valid[0].tag == "failure" and valid[0].text == "CPU 96 % of one core: use --processes 4"
     assert not len(passed)
     assert failed[0].get("message") == "wanted < 1, got 7"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "named", "tag"),
+    [(True, "cpu", "skipped"), (False, "cpu", "failure"), (True, CUT_SHORT, "failure")],
+)
+def test_junit_of_figures_that_may_be_untrusted_says_so_without_a_failure(
+    tmp_path: Path, allowed: bool, named: str, tag: str
+) -> None:
+    """As the exit code does: with ``--ws-allow-invalid`` a run passes, unless its users had to be dropped."""
+    path = make_run(
+        tmp_path,
+        [second(0, [1] * 10)],
+        options={"ws_allow_invalid": allowed},
+        trust=UNTRUSTED,
+        warnings=(replace(BUSY, name=named),),
+        checks=(PASSED,),
+    )
+    root = ElementTree.fromstring(junit(read_report(path)))
+    (suite,) = root
+    for each in (root, suite):
+        assert (each.get("failures"), each.get("errors")) == (str(int(tag == "failure")), "0")
+    assert suite.get("skipped") == str(int(tag == "skipped"))
+    (said,) = suite.findall("testcase")[0]
+    assert (said.tag, said.get("message")) == (tag, UNTRUSTED.verdict)
 
 
 def test_junit_of_a_good_run_has_no_failure(good: RunReport) -> None:

@@ -31,6 +31,7 @@ from wsload.report.junit import junit
 from wsload.report.run_report import read_report
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
+from wsload.results.trust import Standing
 from wsload.results.window import WHOLE, Stretch, Window
 
 windows = st.builds(
@@ -389,6 +390,95 @@ def test_a_window_in_which_the_run_was_not_trusted_is_not_checked(tmp_path: Path
         with pytest.raises(SystemExit) as ended:
             main(["check", str(path), "message.max < 50ms", window])
         assert ended.value.code == code
+
+
+ODD = "message: a message came that no request was waiting for"
+
+
+def closed_at_the_end(results: Path, counters: dict[str, int]) -> Path:
+    """A run whose answers are all alike, until the close at its end finds these."""
+    intervals = [
+        second(
+            at,
+            [1.0] * 50,
+            counters=counters if at == 5 else {"requests": 50},
+            names={"message": Kind.REQUEST} if not at else {},
+        )
+        for at in range(6)
+    ]
+    return make_run(results, intervals, trust=UNTRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("counters", "code"),
+    [
+        ({"message.unpaired": 1, "unpaired": 1, ODD: 1}, 3),
+        ({"message.overlapped": 3}, 3),
+        ({"sell.unpaired": 1, "sell: it is odd": 1, ODD: 1}, 0),
+        ({"message.late": 1, "unpaired": 1}, 0),
+    ],
+)
+def test_a_doubt_about_answers_counts_though_it_is_found_after_the_window(
+    tmp_path: Path, counters: dict[str, int], code: int
+) -> None:
+    """A surplus answer shows only at the close: those of the window may be those of the requests before."""
+    path = closed_at_the_end(tmp_path, counters)
+    for stretch in (["--to=5s"], ["--from=1s", "--to=3s"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["check", str(path), "message.max < 50ms", *stretch])
+        assert ended.value.code == code
+    report = read_report(path, Stretch(to_s=5.0))
+    assert (report.standing is Standing.UNTRUSTED) == bool(code)
+    assert report.summary.metrics["message"].count == 250, "the figures are those of the window"
+    assert (report.summary.duration_s, report.summary.counters["requests"]) == (5.0, 250)
+    (compared,) = read_runs([path], [], stretch=Stretch(to_s=5.0))
+    assert bool(compared.doubt) == bool(code)
+    if ODD in counters and code:
+        reason = ODD.partition(": ")[2]
+        assert reason in report.trust.verdict and report.trust.reasons["message"].endswith(reason)
+
+
+@pytest.mark.parametrize("stretch", [("--from", "3s"), ("--from", "3s", "--to", "5s")])
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ({("forgotten await", "Guest.log_in"): 50}, 3),
+        ({("open", "too many open files"): 9}, 3),
+        ({("open", "refused"): 9}, 0),
+        ({("message", "load generator too late"): 500}, 0),
+    ],
+)
+def test_what_the_warm_up_shows_of_the_load_counts_in_another_window_too(
+    tmp_path: Path, failures: dict[tuple[str, str], int], code: int, stretch: tuple[str, ...]
+) -> None:
+    names = {"message": Kind.REQUEST}
+    intervals = [second(at, [1.0] * 50, failures=failures if at < 1 else {}, names=names) for at in range(6)]
+    path = make_run(tmp_path, intervals, trust=UNTRUSTED)
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(path), "message.max < 50ms", *stretch])
+    assert ended.value.code == code
+    report = read_report(path, Stretch(from_s=3.0))
+    assert report.summary.failures == {}, "the figures are those of the window"
+    (compared,) = read_runs([path], [], stretch=Stretch(from_s=3.0))
+    assert bool(compared.doubt) == bool(code)
+
+
+def test_what_happened_to_the_load_after_a_window_does_not_concern_it(tmp_path: Path) -> None:
+    names = {"message": Kind.REQUEST}
+    failures = {("open", "no free port"): 9}
+    intervals = [second(at, [1.0] * 50, failures=failures if at > 4 else {}, names=names) for at in range(6)]
+    path = make_run(tmp_path, intervals, trust=UNTRUSTED)
+    assert read_report(path, Stretch(to_s=5.0)).standing is Standing.TRUSTED
+    assert read_report(path, Stretch(from_s=2.0)).standing is Standing.UNTRUSTED
+
+
+def test_names_that_were_grouped_in_the_warm_up_are_said_once(tmp_path: Path) -> None:
+    """They stay so in the window, of which nothing else says it."""
+    gathered = {"names_gathered": 50}
+    names = {"message": Kind.REQUEST}
+    intervals = [second(at, [1.0] * 50, counters=gathered if not at else {}, names=names) for at in range(6)]
+    (warning,) = read_report(make_run(tmp_path, intervals), Stretch(from_s=3.0)).info.warnings
+    assert warning.name == "names" and warning.text.startswith("50 names beyond")
 
 
 @pytest.mark.parametrize(("processes", "full"), [(1, True), (4, False)])

@@ -13,7 +13,7 @@ from locust.exception import StopTest
 from wsload.errors import WsloadError
 from wsload.load.cluster.collector import Collector
 from wsload.load.cluster.wire import from_wire
-from wsload.load.locust.compat import sender_of, wanted_users, worker_is_gone
+from wsload.load.locust.compat import sender_of, wanted_users, worker_is_gone, workers_at_hand
 from wsload.load.locust.ending import STOP_TEST, end_run
 from wsload.load.locust.exit import kill_children_at_exit
 from wsload.load.locust.ramps import RampEnded, Ramps
@@ -66,6 +66,8 @@ class Master:
         self._rows.clear()
         self._collector, self._clock = Collector(run.append), run.clock
         run.processes = self._collector.workers.values
+        for worker in workers_at_hand(self._runner):
+            self._collector.expect(worker, now_s=self._clock.now())
         self._began_s = time.monotonic()
         return run
 
@@ -73,6 +75,7 @@ class Master:
         """Asks the workers to end, whatever ended the run, and waits for their last intervals."""
         assert self._collector is not None
         self._runner.send_message("wsload_finish", {})
+        self._collector.ending(now_s=self._clock.now())
         patience_s = self._drain_s + (self._environment.stop_timeout or 0) + LAST_INTERVAL_S
         self._collector.wait(worker_is_gone(self._runner), patience_s)
         found, self._collector = self._collector.finish(), None

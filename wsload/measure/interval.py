@@ -12,6 +12,8 @@ from wsload.measure.names import Kind
 
 MOST: Final = (1 << 63) - 1
 """The highest count, since files and messages can hold no higher one: sums stay there."""
+BORDER_S: Final = 0.02
+"""Intervals begin at full seconds, within this tolerance."""
 
 K = TypeVar("K")
 
@@ -42,6 +44,11 @@ class Interval:
     """By close code (RFC 6455 section 7.4), whichever side closed."""
     names: Mapping[str, Kind] = field(default_factory=dict)
     """The requests, steps and values that were first named in this interval, and what they are."""
+
+    @property
+    def second(self) -> int:
+        """The second in which it begins: that of all processes' intervals of the same time."""
+        return int(self.start_s + BORDER_S)
 
     def __bool__(self) -> bool:
         return self.length_s > 0 or any(
@@ -162,6 +169,7 @@ class Totals:
     """
 
     __slots__ = (
+        "_second",
         "closes",
         "counters",
         "details",
@@ -182,6 +190,8 @@ class Totals:
     def clear(self) -> None:
         self.intervals = 0
         """How many were added."""
+        self._second = -1
+        """That of the latest interval."""
         self.start_s = 0.0
         """Wall clock, seconds since the epoch: the earliest start; 0 before the first interval."""
         self.end_s = 0.0
@@ -191,7 +201,8 @@ class Totals:
         self.histograms: dict[str, Histogram] = {}
         self.counters: Counter[str] = Counter()
         self.gauges: dict[str, int] = {}
-        """The last value of each."""
+        """The last value of each. What one of several processes sent too late for its second doesn't count: it has only
+        the levels of that process."""
         self.peaks: dict[str, int] = {}
         """The highest value of each."""
         self.failures: Counter[tuple[str, str]] = Counter()
@@ -228,6 +239,8 @@ class Totals:
             self.details = {**interval.details, **self.details}
         if interval.names:
             self.names = named((self.names, interval.names))
-        self.gauges.update(interval.gauges)
+        if interval.second > self._second:
+            self._second = interval.second
+            self.gauges.update(interval.gauges)
         for name, level in interval.gauges.items():
             self.peaks[name] = max(level, self.peaks.get(name, level))

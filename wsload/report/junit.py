@@ -1,5 +1,8 @@
 """A run as JUnit XML for CI systems: one test case for its standing and one for each check.
 
+A run that is not trusted fails its case, unless ``--ws-allow-invalid`` let it pass: then the case is skipped, and says
+why the figures are not trusted.
+
 Elements and attributes are those of the Ant task's schema, which Jenkins and GitLab read.
 """
 
@@ -10,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from wsload.judge.run.standing import cut_short
 from wsload.report.run_report import RunReport
 from wsload.results.run import CheckState
 from wsload.results.trust import Standing
@@ -24,11 +28,11 @@ def junit(report: RunReport) -> str:
     states = Counter(check.state for check in info.checks)
     counts = {
         "tests": str(len(info.checks) + 1),
-        "failures": str(states[CheckState.FAILED] + (report.standing.tone == "bad")),
-        "errors": str(states[CheckState.UNJUDGED] + (report.standing is Standing.INCOMPLETE)),
+        "failures": str(states[CheckState.FAILED] + (_tag(report) == "failure")),
+        "errors": str(states[CheckState.UNJUDGED] + (_tag(report) == "error")),
         "time": f"{report.summary.duration_s:.3f}",
     }
-    skipped = str(int(report.standing is Standing.FEW))
+    skipped = str(int(_tag(report) == "skipped"))
     name = printable(f"wsload {info.build}")
     root = Element("testsuites", {"name": name, **counts})
     started_at = datetime.fromtimestamp(info.started_at, UTC).replace(tzinfo=None)
@@ -52,16 +56,26 @@ def junit(report: RunReport) -> str:
 
 
 def _standing(suite: Element, report: RunReport) -> None:
-    case = _case(suite, STANDING)
-    if report.standing is Standing.FEW:  # no reason to fail: the checks are judged all the same
-        SubElement(case, "skipped", {"message": printable(report.verdict)})
-    elif report.standing is Standing.INCOMPLETE or report.standing.tone == "bad":
-        tag = "error" if report.standing is Standing.INCOMPLETE else "failure"
+    case, tag = _case(suite, STANDING), _tag(report)
+    if tag == "skipped":  # no reason to fail: the checks are judged all the same
+        SubElement(case, tag, {"message": printable(report.verdict)})
+    elif tag:
         found = SubElement(case, tag, {"type": report.standing, "message": printable(report.verdict)})
         found.text = "\n".join(
             printable(f"{doubt.text}: {doubt.remedy}" if doubt.remedy else doubt.text)
             for doubt in report.doubts
         )
+
+
+def _tag(report: RunReport) -> str:
+    """The element that says of the standing that it is not good; empty for none."""
+    standing, info = report.standing, report.info
+    if standing is Standing.INCOMPLETE:
+        return "error"
+    allowed = info.options.get("ws_allow_invalid") and not (report.problems or cut_short(info.warnings))
+    if standing is Standing.FEW or (standing is Standing.UNTRUSTED and allowed):
+        return "skipped"
+    return "failure" if standing.tone == "bad" else ""
 
 
 def _case(suite: Element, name: str) -> Element:

@@ -99,7 +99,7 @@ def read_report(path: Path, stretch: Stretch | None = None) -> RunReport:
             yield interval
 
     try:
-        for interval in info.window.of(drawn(), info.started_at):
+        for interval in info.window.of(drawn(), info.started_at, watch.before):
             watch.add(interval)
     except ResultsError as error:
         problems.append(f"{error}: what follows is left out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -58,9 +58,14 @@ class StoredRun:
             )
         return found
 
-    def measured(self, stretch: Stretch | None = None) -> Iterator[Interval]:
-        """The intervals in a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""
-        return self.window(stretch).of(self.intervals(), self.info.started_at)
+    def measured(
+        self, stretch: Stretch | None = None, before: Callable[[Interval], object] = lambda _: None
+    ) -> Iterator[Interval]:
+        """The intervals in a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`.
+
+        ``before`` is called with each interval before the window.
+        """
+        return self.window(stretch).of(self.intervals(), self.info.started_at, before)
 
     def totals(self, stretch: Stretch | None = None) -> Totals:
         """The sum over a `window`; raises `UsageError` like that, and `ResultsError` like `intervals`."""

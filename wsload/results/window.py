@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from wsload.measure.earlier import Earlier
-from wsload.measure.interval import Interval
+from wsload.measure.interval import BORDER_S, Interval
+from wsload.measure.later import Later
 from wsload.results.files import finite
-
-BORDER_S: Final = 0.02
-"""Intervals begin at full seconds, within this tolerance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +27,42 @@ class Window:
     def holds(self, interval: Interval, started_at: float) -> bool:
         """Whether an interval lies inside; ``started_at`` is the run's start, in seconds since the epoch."""
         begins_s = interval.start_s - started_at
-        if begins_s < self.from_s - BORDER_S:
+        if self._follows(begins_s):
             return self.from_s <= 0
         return self.to_s is None or begins_s + interval.length_s <= self.to_s + BORDER_S
 
-    def of(self, intervals: Iterable[Interval], started_at: float) -> Iterator[Interval]:
-        """The intervals inside; each knows the names and counters of those left out before it."""
+    def of(
+        self,
+        intervals: Iterable[Interval],
+        started_at: float,
+        before: Callable[[Interval], object] = lambda _: None,
+    ) -> Iterator[Interval]:
+        """The intervals inside; each knows the names and counters of those left out before it.
+
+        If the run found out after the window that answers in it may not be those of their requests, an interval without
+        a length comes last and says so. ``before`` is called with each interval that comes before the window.
+        """
         earlier, told = Earlier(), True
+        later, measured, end_s = Later(), set[str](), started_at
         for interval in intervals:
-            if not self.holds(interval, started_at):
-                earlier.add(interval)
-                told = False
-            else:
+            if self.holds(interval, started_at):
+                measured.update(interval.histograms)
+                end_s = max(end_s, interval.start_s + interval.length_s)
                 yield interval if told else earlier.known_to(interval)
                 told = True
+                continue
+            earlier.add(interval)
+            told = False
+            if self._follows(interval.start_s - started_at):
+                before(interval)
+            else:
+                later.add(interval)
+        if found := later.doubts(measured):
+            yield Interval(start_s=end_s, counters=found)
+
+    def _follows(self, begins_s: float) -> bool:
+        """Whether an interval that begins so many seconds after the run's start comes before the window."""
+        return begins_s < self.from_s - BORDER_S
 
     def to_json(self) -> dict[str, object]:
         """As in run.json."""

@@ -15,6 +15,10 @@ WHERE = os.environ["WHERE"]
 class Forgetful(WebSocketUser):
     wait_time = constant(0.1)
 
+    async def on_start(self) -> None:
+        if WHERE == "on_start":
+            self.helper()
+
     async def helper(self) -> None:
         await self.send("again")
 

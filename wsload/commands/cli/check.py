@@ -74,7 +74,7 @@ def check(
     if not checks and not stored.info.checks:
         raise UsageError(f"nothing to check: {stored.path.name} has no checks of its own; give some")
     info, stretch, watch = stored.info, stretch_of(from_, to), process_figures_of(stored)
-    for interval in stored.measured(stretch):
+    for interval in stored.measured(stretch, watch.before):
         watch.add(interval)
     if stretch is not None and info.trust is not None:
         info = rejudged(replace(info, window=stored.window(stretch)), watch)

@@ -94,7 +94,7 @@ def read_lines(results: Path, stretch: Stretch | None = None) -> tuple[list[RunL
             info, summary = run.info, run.summary() if stretch is None else None
             if summary is None:
                 watch = process_figures_of(run)
-                for interval in run.measured(stretch):
+                for interval in run.measured(stretch, watch.before):
                     watch.add(interval)
                 summary = summarize(watch.totals).to_json()
                 if info.trust is not None:

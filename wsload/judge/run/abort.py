@@ -20,10 +20,9 @@ from wsload.judge.run.shares import sizes_of
 from wsload.judge.run.sliding import RunningSum
 from wsload.judge.run.trust import BEATS, TOLERANCE_NS
 from wsload.measure.earlier import Earlier
-from wsload.measure.interval import Interval
+from wsload.measure.interval import BORDER_S, Interval
 from wsload.measure.names import FAILED, LATENESS, LOST, split
 from wsload.results.run import CheckOutcome, CheckState
-from wsload.results.window import BORDER_S
 from wsload.words import clock, duration_ns, span
 
 _OPPOSITES: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}

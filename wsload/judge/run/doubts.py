@@ -52,16 +52,31 @@ OWN_KEYS: Final = "give each request a key of its own, so that any number may be
 """The remedy for requests whose key was in flight."""
 
 
-def doubts(totals: Totals) -> list[RunWarning]:
-    """The warnings that follow from these figures."""
+def doubts(totals: Totals, load: Totals | None = None) -> list[RunWarning]:
+    """The warnings that follow from the figures of the measured window.
+
+    ``load`` has what was recorded from the run's start to the window's end; None if that is the window. What concerns
+    the load as a whole counts whenever it happened, since the load in the window is not the one that was asked for, or
+    its names are not those of the user classes:
+
+    - calls without an await: no second's load is what the code says;
+    - users that ended early: they are missing. Openings for which this machine had no file or port count with them, for
+      they may be why; users that stay try again, so where it lasts, it shows in the window;
+    - names that were grouped: they stay grouped.
+
+    Everything else is about the times and counts of the seconds in which it happened. If that is the warm-up, it is
+    left out with it: what was started too late, not sent, lost, not read, out of range or can't be paired.
+    """
+    load = totals if load is None else load
     return [
         *_shortfall(totals),
-        *_exhausted(totals),
-        *_forgotten(totals),
+        *_exhausted(load if load.counters.get("users_ended") else totals),
+        *_forgotten(load),
         *_unpaired(totals),
         *_lost(totals),
         *_unsent(totals),
         *_counted(totals),
+        *_lasting(load),
     ]
 
 
@@ -169,6 +184,11 @@ def _counted(totals: Totals) -> Iterator[RunWarning]:
         yield RunWarning(
             name="unread", text=text, remedy="read them with receive(), or define on_message to handle them"
         )
+
+
+def _lasting(load: Totals) -> Iterator[RunWarning]:
+    """What was counted once and goes on."""
+    counters = load.counters
     if ended := counters.get("users_ended", 0):
         text = f"{counted(ended, 'user')} ended early (--no-ws-reconnect, or an error in the user class)"
         yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")

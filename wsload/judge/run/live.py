@@ -125,6 +125,10 @@ class LiveView:
         most = MAX_POINTS if charted else RECENT_S
         self._points: collections.deque[Point] = collections.deque(maxlen=most)
         self.taken = 0
+        """How many points there were, with those that are kept no more."""
+        self._second = -1
+        """That of the latest point."""
+        self._added = 0
         """How many intervals were added."""
         # Of the last seconds' histograms only what is not empty: whole ones take 6 MB with 20 names.
         self._recent: collections.deque[Mapping[str, Histogram]] = collections.deque(
@@ -133,8 +137,16 @@ class LiveView:
         self._figures: tuple[int, dict[str, Any]] = (-1, {})
         self._curves: tuple[object, dict[str, Any]] = (None, {})
 
-    def add(self, interval: Interval) -> Point:
-        """Takes the next interval of the run; returns its point."""
+    def add(self, interval: Interval) -> Point | None:
+        """Takes the next interval of the run; returns its point.
+
+        None if the second, or a later one, has its point already: then the interval is what one worker sent too late,
+        which the totals have, and its levels are that worker's alone.
+        """
+        self._added += 1
+        if interval.second <= self._second:
+            return None
+        self._second = interval.second
         if self._recent.maxlen:
             self._recent.append(
                 {name: Histogram.at(*found.filled()) for name, found in interval.histograms.items()}
@@ -151,12 +163,12 @@ class LiveView:
         Points and curves are those of one name; if the run doesn't have it, of the one that represents the run.
         ``taken`` is the ``since`` of the next call.
         """
-        if self._figures[0] != self.taken:
-            self._figures = self.taken, self._now(processes)
+        if self._figures[0] != self._added:
+            self._figures = self._added, self._now(processes)
         names = self._figures[1]["names"]
         chosen = name if name in names else self._figures[1]["leading"]
-        if self._curves[0] != (self.taken, chosen):
-            self._curves = (self.taken, chosen), self._curves_of(chosen)
+        if self._curves[0] != (self._added, chosen):
+            self._curves = (self._added, chosen), self._curves_of(chosen)
         first = self.taken - len(self._points)
         points = [found.plain(chosen) for found in list(self._points)[max(since - first, 0) :]]
         return {

@@ -74,6 +74,11 @@ class ProcessFigures:
         """The sum of the process's intervals."""
         return self._totals if self._of is None else self._of()
 
+    @property
+    def load(self) -> Totals:
+        """The totals by which the load as a whole is judged; see `wsload.judge.run.doubts.doubts`."""
+        return self.totals
+
     def add(self, interval: Interval, answered: int | None = None) -> None:
         """Adds the process's next interval; ``answered`` is given where it has not all histograms."""
         if self._of is None:

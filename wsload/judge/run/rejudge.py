@@ -13,17 +13,38 @@ from wsload.judge.run.grammar import parse_check
 from wsload.judge.run.processes import ProcessFigures
 from wsload.judge.run.trust import TOLERANCE_NS
 from wsload.judge.run.verdict import Judgement, judge
-from wsload.measure.interval import Totals
+from wsload.measure.interval import Interval, Totals
 from wsload.results.reader import StoredRun
 from wsload.results.run import CheckOutcome, CheckState, RunInfo
 
 
-def process_figures_of(run: StoredRun) -> ProcessFigures:
+class StoredFigures(ProcessFigures):
+    """Adds up the intervals in a window of a stored run, and takes note of those before it."""
+
+    def __init__(self, *, together: bool) -> None:
+        super().__init__("", together=together)
+        self._load = Totals()
+        """From the run's start to the window's end, without times."""
+
+    def add(self, interval: Interval, answered: int | None = None) -> None:
+        super().add(interval, answered)
+        self.before(interval)
+
+    def before(self, interval: Interval) -> None:
+        """Takes note of an interval before the window: it is not measured, but may concern the load as a whole."""
+        self._load.add(replace(interval, histograms={}))
+
+    @property
+    def load(self) -> Totals:
+        return self._load
+
+
+def process_figures_of(run: StoredRun) -> StoredFigures:
     """Adds up a stored run's intervals, which are those of all its processes together."""
     processes: object = None
     with suppress(ResultsError):
         processes = (run.summary() or {}).get("processes")
-    return ProcessFigures("", together=isinstance(processes, list) and len(processes) > 1)
+    return StoredFigures(together=isinstance(processes, list) and len(processes) > 1)
 
 
 def rejudge(info: RunInfo, watch: ProcessFigures) -> Judgement:
@@ -31,7 +52,7 @@ def rejudge(info: RunInfo, watch: ProcessFigures) -> Judgement:
     tolerance_ns = info.trust.tolerance_ns if info.trust is not None else TOLERANCE_NS
     noticed = [warning for warning in info.warnings if warning.name not in DERIVED]
     part = not info.window.whole
-    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed, part=part)
+    return judge(watch.totals, [watch], tolerance_ns=tolerance_ns, beside=noticed, part=part, load=watch.load)
 
 
 def rejudged(info: RunInfo, watch: ProcessFigures) -> RunInfo:

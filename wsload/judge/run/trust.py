@@ -47,6 +47,7 @@ from wsload.measure.histogram import Histogram, rank
 from wsload.measure.interval import Totals
 from wsload.measure.keys import split_key
 from wsload.measure.lateness import BEAT_NS
+from wsload.measure.later import OVERLAPPED, UNPAIRED
 from wsload.measure.names import LAGGED, SUFFIXES, TOO_LATE, UNLAGGED, Kind, for_people, split
 from wsload.results.trust import ALL, NONE
 
@@ -63,8 +64,6 @@ ANY_TASK: Final = "task"
 """The name of a `TOO_LATE` failure if no request's name was known yet."""
 BEATS: Final = "loop_lag"
 """The metric of the heartbeat."""
-UNPAIRED: Final = ".unpaired"
-OVERLAPPED: Final = ".overlapped"
 TO_PROVE: Final = (
     "use request() with a key, round_trip() with a match that fits only this answer, or overlap = False"
 )

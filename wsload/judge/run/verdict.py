@@ -40,15 +40,17 @@ def judge(
     ui_in_process: bool = False,
     beside: Iterable[RunWarning] = (),
     part: bool = False,
+    load: Totals | None = None,
 ) -> Judgement:
     """The verdict on these figures.
 
     ``processes`` are those that made the load; ``ui_in_process`` says that Locust's web UI shared the measuring
     process; ``beside`` are the warnings raised during the run; ``part`` says that the figures are those of a stretch of
-    the run, so that users may have arrived outside it.
+    the run, so that users may have arrived outside it. ``load`` has what was recorded since the run's start, if that is
+    more; see `doubts`.
     """
     watches = list(processes)
-    found = [*beside, *doubts(totals), *standouts(watches)]
+    found = [*beside, *doubts(totals, load), *standouts(watches)]
     up_to = levels(totals, tolerance_ns)
     cause = own_wait(totals) or cause_of(watches, ui_in_process=ui_in_process)
     standing, verdict, remedy = (

@@ -15,7 +15,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -24,9 +24,8 @@ import gevent
 import gevent.event
 
 from wsload.judge.run.processes import Kinds, ProcessFigures, answered_in, judged
-from wsload.measure.interval import Interval, Merger, named
+from wsload.measure.interval import Interval, Merger, added, named
 from wsload.results.run import RunWarning
-from wsload.results.window import BORDER_S
 from wsload.words import counted, when
 
 logger = logging.getLogger("wsload")
@@ -39,6 +38,8 @@ EARLY: Final = PATIENCE_S
 """After so many intervals of a worker, one a second, its shift is decided at the latest; none is then too late."""
 SKEW_S: Final = 1.0
 """Clocks that differ by more get a warning."""
+BEGIN_S: Final = 3.0
+"""A worker that has not begun so long after the run did is missed when the run ends, even if it begins just then."""
 
 
 class WorkerLog(ProcessFigures):
@@ -60,6 +61,12 @@ class WorkerLog(ProcessFigures):
         """Those that came before."""
         self.kinds: Kinds = {}
         """Of what its users have named so far."""
+        self.ordered_s = math.inf
+        """When it was ordered to take part, by the run's clock."""
+        self.begun = False
+        """Whether it has sent anything."""
+        self.absent = False
+        """Whether it had not begun by the end of a run in which it had the time to."""
         self.done = False
         """Whether it has reported that it sent everything."""
 
@@ -73,15 +80,21 @@ class _Second:
     """What the workers have sent of one second."""
 
     def __init__(self) -> None:
-        self.merger = Merger()
+        self._merger = Merger()
+        self._levels: dict[str, Mapping[str, int]] = {}
+        """The gauges of each worker's latest interval: it may have several, if its clock was set."""
         self.shares: list[Callable[[], None]] = []
         """Each adds one worker's share to that worker's figures."""
 
     def add(self, log: WorkerLog, interval: Interval) -> None:
-        self.merger.add(interval)
+        self._merger.add(replace(interval, gauges={}))
+        self._levels[log.name] = interval.gauges
         if interval.names:
             log.kinds = named((log.kinds, interval.names))
         self.shares.append(partial(log.add, judged(interval), answered_in(interval, log.kinds)))
+
+    def merged(self) -> Interval:
+        return replace(self._merger.merged(), gauges=added(self._levels.values()))
 
 
 class Collector:
@@ -96,9 +109,13 @@ class Collector:
         self.workers: dict[str, WorkerLog] = {}
         """By Locust's worker id."""
 
+    def expect(self, worker: str, *, now_s: float) -> None:
+        """A worker is ordered to take part: from now on it is missed, even if it never sends anything."""
+        self._log_of(worker).ordered_s = now_s
+
     def add(self, worker: str, number: int, interval: Interval, *, now_s: float) -> None:
         """Adds a worker's interval, its ``number``-th in the run, which arrived at ``now_s`` by the master's clock."""
-        log = self._log_of(worker)
+        log = self._log_that_began(worker)
         if number <= log.number:
             logger.warning("Interval %d of %s arrived twice: ignored the second time", number, log.name)
             return
@@ -115,24 +132,34 @@ class Collector:
             log.shift_s = round(log.behind_s) if CLOSE_S < abs(log.behind_s) < math.inf else 0
         for interval in log.early:
             moved = replace(interval, start_s=interval.start_s + log.shift_s)
-            second = int(moved.start_s + BORDER_S)
-            log.latest = max(log.latest, second)
-            self._seconds[second].add(log, moved)
+            log.latest = max(log.latest, moved.second)
+            self._seconds[moved.second].add(log, moved)
         log.early.clear()
 
     def started(self, worker: str, at_s: float, *, now_s: float) -> None:
         """A worker takes part in the run; ``at_s`` is when it sent this message, by its own clock."""
-        log = self._log_of(worker)
+        log = self._log_that_began(worker)
         log.behind_s = min(log.behind_s, now_s - at_s)
 
     def done(self, worker: str, intervals: int, warnings: Iterable[RunWarning] = ()) -> None:
         """A worker has sent all its intervals, this many, and its warnings."""
-        log = self._log_of(worker)
+        log = self._log_that_began(worker)
         log.expect(intervals + 1)
         self._place(log)
         log.done = True
         self._warnings += [replace(warning, text=f"{log.name}: {warning.text}") for warning in warnings]
         self._changed.set()
+
+    def ending(self, *, now_s: float) -> None:
+        """The run is told to end. Workers that had the time to begin and have not are missed, and not waited for.
+
+        If none has begun and none had the time to, the run ended at once or before its first user: perhaps none was
+        ordered to begin, and so none is missed.
+        """
+        for log in self.workers.values():
+            log.absent = not log.begun and now_s - log.ordered_s > BEGIN_S
+        if not any(log.begun or log.absent for log in self.workers.values()):
+            self.workers.clear()
 
     def hurry(self) -> None:
         """Ends `wait`, without waiting for the remaining workers."""
@@ -140,10 +167,10 @@ class Collector:
         self._changed.set()
 
     def wait(self, is_gone: Callable[[str], bool], timeout_s: float) -> None:
-        """Blocks the greenlet until all workers are done or gone, or the timeout has passed."""
+        """Blocks the greenlet until all workers are done, gone or absent, or the timeout has passed."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline and not self._hurried:
-            if all(log.done or is_gone(name) for name, log in self.workers.items()):
+            if all(log.done or log.absent or is_gone(name) for name, log in self.workers.items()):
                 return
             self._changed.clear()
             self._changed.wait(0.25)
@@ -160,6 +187,11 @@ class Collector:
     def _log_of(self, worker: str) -> WorkerLog:
         return self.workers.setdefault(worker, WorkerLog(worker))
 
+    def _log_that_began(self, worker: str) -> WorkerLog:
+        log = self._log_of(worker)
+        log.begun = True
+        return log
+
     def _complete_until(self) -> int:
         """The last second that all active workers have sent, or have had `PATIENCE_S` to send."""
         waiting = [log.latest for log in self.workers.values() if not log.done]
@@ -170,14 +202,22 @@ class Collector:
         for second in sorted(self._seconds):
             if until is None or second < until:
                 emitted = self._seconds.pop(second)
-                self._on_interval(emitted.merger.merged())
+                self._on_interval(emitted.merged())
                 # Only now: the first interval of the measured window has all workers start over.
                 for add in emitted.shares:
                     add()
 
 
 def _doubts(log: WorkerLog) -> Iterator[RunWarning]:
-    if not log.done:
+    if log.absent:
+        yield RunWarning(
+            name="worker-lost",
+            text=f"{log.name} was lost: it was ordered to take part and had not begun by the end, so its part of the "
+            "load is missing",
+            remedy="find out whether it was killed, or what its listeners of test_start were waiting for",
+            invalidates=True,
+        )
+    elif not log.done:
         last = (
             f"it last sent figures at {when(log.latest + 1)}" if log.latest else "it never sent any figures"
         )

@@ -2,8 +2,9 @@
 
 During a run a heartbeat measures how late the loop is (`wsload.load.engine.heartbeat`). Every 100 ms
 samples are flushed and a slice of the members is visited, so that they can time out requests. Every
-second a snapshot is taken, on the full second of the wall clock so that the intervals of all processes
-begin together. Between runs only the loop remains.
+second a snapshot is taken, on the full second of the run's clock so that the intervals of all processes
+begin together. That is the wall clock as the run begins, and goes on steadily when the machine's clock is set.
+Between runs only the loop remains.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ class Engine:
         self._pauses: collections.deque[int] = collections.deque()
         self._pause_began_ns = 0
         self._began_ns = 0
-        self._wall_s = 0.0
+        self._epoch_ns = 0
+        """What the run's clock is ahead of the monotonic one."""
         self._cpu_ns = 0
 
     # On the loop's thread
@@ -73,7 +75,7 @@ class Engine:
         self.end()
         self._on_snapshot = on_snapshot
         self._began_ns = time.monotonic_ns()
-        self._wall_s = time.time() - self._began_ns / SECOND_NS
+        self._epoch_ns = time.time_ns() - self._began_ns
         self.recorder.begin()
         self._cpu_ns = time.process_time_ns()
         gc.callbacks.append(self._on_gc)
@@ -127,7 +129,7 @@ class Engine:
         self._periodic["second"] = self.timers.at(self._next_second(time.monotonic_ns()), self._second)
 
     def _next_second(self, now_ns: int) -> int:
-        gap = SECOND_NS - time.time_ns() % SECOND_NS
+        gap = SECOND_NS - (self._epoch_ns + now_ns) % SECOND_NS
         return now_ns + (gap if gap > FLUSH_NS else gap + SECOND_NS)
 
     def _freeze(self) -> None:
@@ -135,7 +137,7 @@ class Engine:
         self._take_pauses()
         self.recorder.count.cpu_ns += cpu_ns - self._cpu_ns
         snapshot = self.recorder.freeze(
-            start_s=self._wall_s + self._began_ns / SECOND_NS,
+            start_s=(self._epoch_ns + self._began_ns) / SECOND_NS,
             length_s=(now_ns - self._began_ns) / SECOND_NS,
             gauges={
                 "users": self.users,

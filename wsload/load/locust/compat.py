@@ -107,6 +107,12 @@ def worker_is_gone(runner: MasterRunner) -> Callable[[str], bool]:
     return gone
 
 
+def workers_at_hand(runner: MasterRunner) -> list[str]:
+    """The ids of the workers from which the master orders users when it starts: all that it has not given up."""
+    nodes = runner.clients
+    return [node.id for node in (*nodes.ready, *nodes.spawning, *nodes.running)]
+
+
 def send_last_statistics(runner: WorkerRunner) -> None:
     """Sends the worker's statistics now, because after Ctrl-C its master does not wait for the next report."""
     runner._send_stats()

@@ -37,7 +37,6 @@ from wsload.results.writer import RunWriter
 
 logger = logging.getLogger("wsload")
 
-
 ARRIVAL_S: Final = 1.0
 """The last user arrives within this time after Locust has started it."""
 
@@ -46,7 +45,7 @@ class RunListener(Protocol):
     """Follows a run."""
 
     def second(self, found: Point) -> None:
-        """Receives the next second's figures."""
+        """Receives the next second's figures, but none of a worker's that come too late for their second."""
 
     def end(self) -> None:
         """The run has ended, and was judged and stored."""
@@ -125,8 +124,9 @@ class Run:
         written = self._write(interval)
         second = self._live.add(written)
         self._watch(written)
-        for listener in self.listeners:
-            listener.second(second)
+        if second is not None:
+            for listener in self.listeners:
+                listener.second(second)
 
     def _watch(self, interval: Interval) -> None:
         for sentry in self._sentries if self._aborted is None else ():
@@ -189,6 +189,7 @@ class Run:
             ui_in_process=self._ui_in_process,
             beside=self.warnings,
             part=self.measured.part,
+            load=self.writer.totals,
         )
 
     @property

@@ -130,7 +130,7 @@ def _read(
     length_s = info.options.get("run_time")  # the same for both sides of a pair
     by_second = BySecond(length_s if isinstance(length_s, int | float) else 0.0)
     try:
-        for interval in run.measured(stretch):
+        for interval in run.measured(stretch, watch.before):
             watch.add(interval)
             if info.partner:
                 by_second.add(interval)
