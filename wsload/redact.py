@@ -126,5 +126,5 @@ def public_subprotocol(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text with lone surrogates, which a command line may contain, replaced by ``?``."""
+    """The text with lone surrogates, which a command line or JSON may contain, replaced by ``?``."""
     return text.encode("utf-8", "replace").decode()

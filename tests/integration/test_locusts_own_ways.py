@@ -17,6 +17,7 @@ from support.locust_run import FILES, LOCUSTFILES, Finished, own_ports, processe
 from support.serving import Serving, echo
 from support.waiting import until
 
+from wsload.measure.names import Kind
 from wsload.results.reader import find_runs, open_run
 
 
@@ -276,6 +277,33 @@ def test_a_library_that_starts_again_while_users_still_stop_has_two_runs(
     for run in runs:
         assert run.info.ended_at is not None
         assert run.totals().counters["requests"] > 0
+
+
+def test_each_run_of_a_library_has_names_of_its_own_which_may_be_of_another_kind(
+    tmp_path: Path, serving: Serving
+) -> None:
+    body = (
+        "environment = Environment(user_classes=[Client])\n"
+        "runner = environment.create_local_runner()\n"
+        "for Client.first in (True, False):\n"
+        "    runner.start(1, spawn_rate=1)\n"
+        "    gevent.sleep(2)\n"
+        "    runner.stop()\n"
+        "runner.quit()\n"
+    )
+    task = (
+        "if self.first:\n"
+        "    self.record('greet', 0.001)\n"
+        "    self.record('only in the first', 0.001)\n"
+        "else:\n"
+        "    await self.round_trip('hello', name='greet')\n"
+    )
+    ended(script(tmp_path, serving, body, task))
+    found = [open_run(path).totals().names for path in find_runs(tmp_path / "results")]
+    assert found == [
+        {"message": Kind.REQUEST, "greet": Kind.VALUE, "only in the first": Kind.VALUE},
+        {"message": Kind.REQUEST, "greet": Kind.REQUEST},
+    ]
 
 
 @pytest.mark.parametrize("number", [1, 2])

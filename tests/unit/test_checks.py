@@ -345,6 +345,15 @@ def test_counters_of_the_user_class_and_of_the_stored_protocol_are_known() -> No
     assert evaluate(parse_check("hiccups < 1", known), totals, known).state is PASSED
 
 
+def test_a_share_is_that_of_the_total_though_an_older_run_has_a_request_of_that_name() -> None:
+    totals = run_of({"late": Histogram.of([MS] * 100)}, names={"late": Kind.REQUEST}, counters={"late": 5})
+    assert evaluate(parse_check("late.rate < 5.1%"), totals).got == "5 %"
+    assert evaluate(parse_check('"late".p50 < 5ms'), totals).state is PASSED
+    unknown = run_of({"login_failures": Histogram.of([MS])}, names={"login_failures": Kind.REQUEST})
+    own = Labels(counters={"opens": "connections opened"})
+    assert evaluate(parse_check("login_failures.rate < 5%"), unknown, own).state is FAILED
+
+
 def test_shares_are_of_all_named_requests() -> None:
     """Not of steps, which are made of requests, and not of values."""
     totals = run_of(

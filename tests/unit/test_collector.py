@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from collections import Counter
+from typing import Any
 
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
@@ -15,13 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
+from locust.rpc.protocol import Message
 
 from wsload.load.cluster.collector import Collector
-from wsload.load.cluster.wire import from_wire, to_wire
+from wsload.load.cluster.wire import from_wire, to_wire, warning_to_wire
 from wsload.load.run.steady import SteadyClock
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval, Totals
 from wsload.measure.names import Kind
+from wsload.measure.recorder import Recorder
 from wsload.results.run import RunWarning
 
 deliveries = st.lists(st.tuples(st.sampled_from(("one", "two", "three")), intervals()), max_size=12)
@@ -74,6 +77,35 @@ def test_seconds_are_handed_on_in_order_but_for_those_that_came_too_late(
 def test_the_wire_carries_an_interval_unchanged(interval: Interval) -> None:
     arrived = from_wire(to_wire(interval))
     assert arrived == interval
+
+
+def sent(data: object) -> Any:
+    """What arrives of a message that Locust sends."""
+    return Message.unserialize(Message("wsload", data, "worker").serialize()).data
+
+
+TORN = "torn \ud83d"
+"""With half of a character, as it may come out of JSON."""
+
+
+def test_whatever_text_user_classes_and_servers_give_can_be_sent() -> None:
+    recorder = Recorder()
+    for kind in Kind:
+        recorder.values[recorder.declare(f"{TORN} {kind}", kind).name].append(1_000)
+    recorder.add(recorder.counter(TORN))
+    for what in ("open", TORN, f"feed {TORN}"):
+        for _ in range(2):
+            recorder.failed(what, TORN, detail=TORN)
+    recorder.failed("open", "torn ?")
+    interval = recorder.freeze(start_s=1.7e9, length_s=1.0, gauges={"users": 1}).interval()
+    assert from_wire(sent(to_wire(interval))) == interval
+    assert interval.failures == {("open", "torn ?"): 3, ("torn ?", "torn ?"): 2, ("feed torn ?", "torn ?"): 2}
+
+
+def test_a_warning_can_be_sent_whatever_a_user_class_has_said_in_it() -> None:
+    warning = RunWarning(name="worker-refused", text=TORN, remedy=TORN, invalidates=True)
+    arrived = RunWarning(**sent(warning_to_wire(warning)))
+    assert arrived == RunWarning(name="worker-refused", text="torn ?", remedy="torn ?", invalidates=True)
 
 
 def packed(*numbers: int) -> bytes:

@@ -16,7 +16,7 @@ from locust.exception import StopUser
 from world import World, world
 
 from wsload import UsageError, WebSocketUser, feed
-from wsload.load.users.context.feed import Rows
+from wsload.load.users.context.feed import Feed, Order, Rows
 
 
 def guest(found: list[Any], **feeds: Any) -> type[WebSocketUser]:
@@ -219,3 +219,7 @@ def test_many_who_arrive_together_are_asked_for_together() -> None:
         assert master.questions == 2
 
     asyncio.run(live())
+
+
+def test_a_master_can_be_asked_for_rows_whatever_the_file_is_called() -> None:
+    assert Feed(["ann"], "/data/caf\udce9.csv", Order.ONCE).id.endswith(" caf?.csv")

@@ -9,11 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from intervals import intervals
 
+from wsload.judge.run.trust import doubt_of
 from wsload.measure import name_limit
 from wsload.measure.gathering import RunNames
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval
-from wsload.measure.names import GATHERED, LATE_IN, OTHER, OWN, Kind, split
+from wsload.measure.interval import Interval, Totals
+from wsload.measure.keys import join_key
+from wsload.measure.names import (
+    GATHERED,
+    LATE_IN,
+    MAX_KINDS,
+    OTHER,
+    OTHER_KINDS,
+    OWN,
+    OWN_FAULTS,
+    Kind,
+    split,
+)
 
 LIMIT = 5
 some_names = st.sampled_from([f"item {number}" for number in range(12)] + [OTHER, "message"])
@@ -95,6 +107,47 @@ def test_the_counters_of_a_gathered_name_go_with_it() -> None:
     counters = {"late one.late": 2, "late one: in doubt": 1, "item 0.late": 3, "sold": 4}
     found = run.admit(Interval(length_s=1.0, counters=counters, names={"late one": Kind.REQUEST}))
     assert found.counters == {"other.late": 2, "other: in doubt": 1, "item 0.late": 3, "sold": 4, GATHERED: 1}
+
+
+@pytest.mark.parametrize("late", ["late one", "shop: buy"])
+def test_what_is_said_later_of_a_gathered_name_goes_with_it(late: str) -> None:
+    """In a second without an answer, or any other value of that name."""
+    run = RunNames()
+    run.admit(named(*(f"item {number}" for number in range(LIMIT))))
+    run.admit(named(late))
+    found = run.admit(
+        Interval(
+            length_s=1.0,
+            counters={f"{late}.unpaired": 1, join_key(late, "in doubt"): 1},
+            failures={(late, "timeout"): 2, (OTHER, "timeout"): 1, ("open", "timeout"): 4},
+            details={(late, "timeout"): "no answer"},
+        )
+    )
+    assert found.counters == {"other.unpaired": 1, "other: in doubt": 1}
+    assert found.failures == {(OTHER, "timeout"): 3, ("open", "timeout"): 4}
+    assert found.details == {(OTHER, "timeout"): "no answer"}
+    assert doubt_of(OTHER, Totals.of([found])).endswith("in doubt")
+
+
+def test_a_counter_of_the_user_class_that_resembles_a_doubt_is_its_own() -> None:
+    own = {"late one: sold": 2, "late.or.early": 1}
+    assert RunNames().admit(Interval(length_s=1.0, counters=own)).counters == own
+
+
+def test_kinds_of_failure_are_limited_over_all_processes_but_for_the_load_generator_s_own() -> None:
+    run = RunNames()
+    own = {("buy", kind): 1 for kind in (*OWN_FAULTS, OTHER_KINDS)}
+    for worker in range(3):
+        orders = {("buy", f"worker {worker}, order {number}"): 1 for number in range(MAX_KINDS)}
+        told = dict.fromkeys((*orders, *own), "the server said no")
+        before = Interval(length_s=1.0, failures={**orders, **own}, details=told)
+        found = run.admit(before)
+        if worker == 0:
+            assert found is before
+        else:
+            assert found.failures == {**own, ("buy", OTHER_KINDS): MAX_KINDS + 1}
+            assert found.details.keys() == own.keys()
+        assert run.admit(found) is found
 
 
 def test_places_of_lateness_take_no_counter_s_place() -> None:

@@ -68,7 +68,7 @@ def test_json_rpc_answers_in_any_order_among_pushes(tmp_path: Path) -> None:
     text = code(
         tmp_path,
         told("send", {"jsonrpc": "2.0", "id": 1, "method": "getBook", "params": {"n": 1}}, 0.0),
-        told("send", {"jsonrpc": "2.0", "id": 2, "method": "order", "params": {"n": 7}}, 0.01),
+        told("send", {"jsonrpc": "2.0", "id": 2, "method": "refused", "params": {"n": 7}}, 0.01),
         told("receive", {"jsonrpc": "2.0", "method": "price", "params": {"value": 1}}, 0.02),
         told("receive", {"jsonrpc": "2.0", "id": 2, "result": {}}, 0.03),
         told("receive", {"jsonrpc": "2.0", "id": 1, "result": {}}, 0.04),
@@ -80,6 +80,7 @@ def test_json_rpc_answers_in_any_order_among_pushes(tmp_path: Path) -> None:
     assert "key_1 = next(self.ids)" in text
     assert "await asyncio.sleep(2.0)" in text
     assert "name='ping request'" in text, "wsload has a ping of its own"
+    assert "name='refused request'" in text, "and a total of refusals"
     assert "case {'id': str() | int() as key}:" in text
 
 

@@ -410,6 +410,7 @@ def test_what_was_left_out_is_said(counter: str) -> None:
     (warning,) = doubts(Totals.of([second({"message": 100}, counters={counter: 1_234})]))
     assert warning.remedy and not warning.invalidates
     assert "1,234" in warning.text
+    assert ("several processes" in warning.text) == (counter == "names_gathered"), "a sum, not so many names"
 
 
 def test_every_warning_that_follows_from_the_figures_is_known_as_such_and_no_other() -> None:

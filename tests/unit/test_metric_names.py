@@ -50,7 +50,8 @@ def test_a_name_is_one_line_of_printable_text_and_stays_what_it_is(name: str) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["open", "send_lag", "buy.lost", "buy.service", "x.unlagged", "x.lagged", " ", "\x00"]
+    "name",
+    ["open", "send_lag", "buy.lost", "buy.service", "x.unlagged", "late", "failures", " ", "\x00"],
 )
 def test_names_that_would_be_mistaken_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):

@@ -114,6 +114,26 @@ def test_the_same_name_of_two_types_are_two(engine: Engine, requests: OtherReque
     assert (count(interval, "/page"), count(interval, "/page (POST)")) == (2, 1)
 
 
+def test_each_run_has_names_of_its_own(engine: Engine, requests: OtherRequests) -> None:
+    requests.on_request("GET", "/page", response_time=1)
+    before = requests.names
+    engine.recorder.forget_names()
+    requests.begin()
+    engine.recorder.declare("/page", Kind.REQUEST)
+    requests.on_request("GET", "/page", response_time=1)
+    assert (before, requests.names) == ({"/page"}, {"/page (GET)"})
+
+
+def test_a_name_that_the_recorder_has_forgotten_is_declared_anew(
+    engine: Engine, requests: OtherRequests
+) -> None:
+    requests.on_request("GET", "/page", response_time=1)
+    engine.interval()
+    engine.recorder.forget_names()
+    requests.on_request("GET", "/page", response_time=1)
+    assert engine.interval().names == {"/page": Kind.VALUE}
+
+
 def test_names_and_kinds_are_bounded(engine: Engine, requests: OtherRequests) -> None:
     for number in range(1000):
         requests.on_request("GET", f"/{number}", response_time=1)

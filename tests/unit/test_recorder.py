@@ -197,7 +197,7 @@ def test_a_counter_of_a_user_class_is_known_even_at_zero() -> None:
     assert freeze(recorder).counters == {"gaps in the feed": 0}
 
 
-@pytest.mark.parametrize("name", ["lost", "names_gathered", "", "\x00"])
+@pytest.mark.parametrize("name", ["lost", "names_gathered", "failures", "", "\x00"])
 def test_a_counter_that_wsload_keeps_itself_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         Recorder().counter(name)
@@ -257,6 +257,86 @@ def test_long_lists_are_flushed_one_by_one_and_two_hundred_names_shown_in_one_ca
     assert not recorder.flush() and shown.calls == 3
     freeze(recorder)
     assert shown.calls == 4 and len(shown.values) == 200
+
+
+# One run after the other
+
+
+@pytest.mark.parametrize("runs", [("first", "second"), ("same", "same")])
+def test_each_run_has_room_for_names_of_its_own_and_is_told_of_those_beyond(runs: tuple[str, str]) -> None:
+    recorder = Recorder()
+    for run in runs:
+        recorder.forget_names()
+        recorder.begin()
+        for number in range(MAX_NAMES + 5):
+            recorder.declare(f"{run} {number}", Kind.STEP)
+            recorder.add(recorder.counter(f"{run} {number}"))
+        interval = freeze(recorder)
+        assert interval.names.keys() == {OTHER, *(f"{run} {number}" for number in range(MAX_NAMES))}
+        assert interval.counters["names_gathered"] == 2 * 5
+        assert len(interval.counters) == MAX_NAMES + 2
+
+
+def test_a_name_may_be_of_another_kind_in_the_next_run_and_a_dropped_user_still_records() -> None:
+    shown = Shown()
+    recorder = Recorder(shown)
+    old = recorder.declare("message", Kind.REQUEST)
+    with pytest.raises(ValueError, match="already used for a request"):
+        recorder.declare("message", Kind.STEP)
+    recorder.forget_names()
+    recorder.begin()
+    for metric in (old.name, old.lost):
+        recorder.values[metric].append(1_000)
+    recorder.sizes[old.name].append(7)
+    recorder.declare("message", Kind.STEP)
+    interval = freeze(recorder)
+    assert interval.names == {"message": Kind.STEP}
+    assert interval.histograms.keys() == {"message", "message.lost"}
+    assert shown.sizes == [7]
+
+
+def test_after_very_many_names_a_process_keeps_them_and_tells_each_run_of_those_beyond(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wsload.measure.recorder.MAX_LISTS", MAX_NAMES)
+    recorder, lists = Recorder(), set()
+    for run in ("first", "second", "third"):
+        recorder.forget_names()
+        recorder.begin()
+        for number in range(MAX_NAMES + 3):
+            recorder.declare("first 0" if number == 0 else f"{run} {number}", Kind.VALUE)
+        interval = freeze(recorder)
+        assert interval.names.keys() == {OTHER, *(f"first {number}" for number in range(MAX_NAMES))}
+        assert interval.counters == {"names_gathered": 3 if run == "first" else MAX_NAMES + 2}
+        lists.add(len(recorder.values))
+    assert len(lists) == 1
+
+
+def test_a_dropped_user_may_declare_a_name_while_those_of_its_run_are_forgotten() -> None:
+    """What is declared is known by its kind, whichever of the two threads was first."""
+    problems: list[BaseException] = []
+
+    def declare(recorder: Recorder) -> None:
+        try:
+            for number in range(2_000):
+                recorder.declare(f"name {number % 10}", Kind.REQUEST)
+        except BaseException as error:
+            problems.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            recorder = Recorder()
+            thread = threading.Thread(target=declare, args=(recorder,))
+            thread.start()
+            while thread.is_alive():
+                recorder.forget_names()
+            thread.join()
+            assert {figures.name for figures in recorder.declared.values()} <= recorder.kinds.keys()
+    finally:
+        sys.setswitchinterval(interval)
+    assert problems == []
 
 
 # Kinds of failures

@@ -11,7 +11,7 @@ from types import FrameType
 import greenlet
 import pytest
 
-from wsload.load.locust.blocked import stack_of_greenlet, stack_of_thread
+from wsload.load.locust.blocked import place_of, stack_of_greenlet, stack_of_thread
 
 
 @pytest.fixture
@@ -77,3 +77,15 @@ def test_a_suspended_greenlet_has_a_stack_and_a_running_one_has_none() -> None:
     assert [each.f_code.co_name for each in stack_of_greenlet(made)][:2] == ["inner", "outer"]
     made.switch()
     assert stack_of_greenlet(made) == []
+
+
+def test_a_place_can_be_sent_and_stored_whatever_the_file_is_called() -> None:
+    found: list[str] = []
+
+    def note() -> None:
+        place = place_of([sys._getframe(1)])
+        assert place is not None
+        found.append(place.text)
+
+    exec(compile("note()", "caf\udce9.py", "exec"), {"note": note})
+    assert found == ["<module> (caf?.py:1)"]

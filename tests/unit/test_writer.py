@@ -20,7 +20,8 @@ from wsload.judge.figures.summary import summarize
 from wsload.judge.run.verdict import judge
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import MOST, Interval
-from wsload.measure.names import Kind
+from wsload.measure.names import MAX_KINDS, MAX_NAMES, OTHER, OTHER_KINDS, Kind
+from wsload.measure.recorder import LONGEST_DETAIL
 from wsload.results import counters, hlog
 from wsload.results.reader import open_run
 from wsload.results.run import CheckOutcome, CheckState, RunWarning
@@ -298,6 +299,33 @@ def test_the_names_of_a_run_are_limited_over_all_its_processes(create: Create, t
     assert totals.histograms["other"].total == 100
     assert totals.counters["names_gathered"] == 100
     assert any(warning.name == "names" for warning in judge(totals, []).warnings)
+
+
+def test_the_failures_of_very_many_processes_leave_a_run_that_can_be_read(
+    create: Create, tmp_path: Path
+) -> None:
+    writer = create(tmp_path)
+    workers, each = 40, MAX_KINDS
+    failures = {
+        ("buy", f"worker {worker}, order {number}, {'é' * 60}"): 1
+        for worker in range(workers)
+        for number in range(each)
+    }
+    writer.append(second(0, failures=failures, details=dict.fromkeys(failures, "é" * LONGEST_DETAIL)))
+    totals = open_run(writer.path).totals()
+    assert len(totals.failures) == MAX_KINDS + 1
+    assert totals.failures["buy", OTHER_KINDS] == workers * each - MAX_KINDS
+    assert totals.details.keys() == totals.failures.keys() - {("buy", OTHER_KINDS)}
+
+
+def test_failures_of_names_beyond_the_limit_are_stored_with_them(create: Create, tmp_path: Path) -> None:
+    writer = create(tmp_path)
+    names = [f"item {number}" for number in range(MAX_NAMES + 3)]
+    failures = {(name, "timeout"): 1 for name in names[MAX_NAMES - 1 :]}
+    kinds = dict.fromkeys(names, Kind.REQUEST)
+    writer.append(second(0, histograms=one(*names), names=kinds, failures=failures))
+    stored = open_run(writer.path).totals().failures
+    assert stored == {(f"item {MAX_NAMES - 1}", "timeout"): 1, (OTHER, "timeout"): 3}
 
 
 def test_every_metric_can_be_written(create: Create, tmp_path: Path) -> None:

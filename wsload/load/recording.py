@@ -25,7 +25,7 @@ from wsload.load.users.forgotten import Forgotten
 from wsload.load.users.websocket import WebSocketUser
 from wsload.measure.interval import Interval
 from wsload.measure.names import FORGOTTEN
-from wsload.measure.recorder import Snapshot
+from wsload.measure.snapshot import Snapshot
 from wsload.results.run import RunWarning
 from wsload.words import counted, listed
 
@@ -68,6 +68,9 @@ class Recording:
         if self._environment.runner is not None:  # run_single_user is for debuggers, which block the loop
             self._watchdog.start()
             self._sampler.start()
+        # Here, since from now on Locust creates this run's users, and those of a chat declare names at once.
+        engine.recorder.forget_names()
+        self._others.begin()
         engine.recorder.detailed = not only_aggregates_are_wanted(self._environment)
         engine.recorder.listener = StatisticsFeed(bridge, self._environment, url, self._others.names)
         # Without waiting: until test_start is over, Locust would forget a stop that comes meanwhile.

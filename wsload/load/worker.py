@@ -6,14 +6,14 @@ import functools
 import logging
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
 
 from wsload.errors import UsageError, WsloadError
 from wsload.load import bugs
-from wsload.load.cluster.wire import to_wire
+from wsload.load.cluster.wire import to_wire, warning_to_wire
 from wsload.load.locust.compat import is_ending, send_last_statistics
 from wsload.load.locust.ramps_compat import drop_orders
 from wsload.load.options.settings import Settings
@@ -87,7 +87,7 @@ class Worker:
         try:
             send_last_statistics(self._runner)
         finally:
-            self._tell("wsload_done", intervals=self._sent, warnings=[asdict(warning) for warning in found])
+            self._tell("wsload_done", intervals=self._sent, warnings=[warning_to_wire(each) for each in found])
         return []
 
     def refused(self, error: WsloadError) -> None:
@@ -97,7 +97,7 @@ class Worker:
             remedy="fix that on its host, then run again",
             invalidates=True,
         )
-        self._tell("wsload_done", intervals=0, warnings=[asdict(refusal)])
+        self._tell("wsload_done", intervals=0, warnings=[warning_to_wire(refusal)])
 
     def admit(self, admitted: bool) -> None:
         self._admits = admitted

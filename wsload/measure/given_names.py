@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wsload.measure.names import (
     COUNTED,
+    FAILURES,
     FREE,
     GAUGES,
     LATE_IN,
@@ -28,13 +29,18 @@ def one_line(name: str) -> str:
     return text
 
 
+def is_total(name: str) -> bool:
+    """Whether a check takes the name for a total of wsload's own: ``late``, ``failures``."""
+    return name == FAILURES or name in counters()
+
+
 def clean_counter(name: str) -> str:
     """The name of a user class's own counter as it is stored: see `one_line`.
 
     Raises `ValueError` for a reserved name.
     """
     text = one_line(name)
-    if text in counters() or text in GAUGES or text.endswith(COUNTED) or text.startswith(LATE_IN):
+    if is_total(text) or text in GAUGES or text.endswith(COUNTED) or text.startswith(LATE_IN):
         raise ValueError(
             f"the counter name {text!r} is reserved by wsload, as are names that begin with '{LATE_IN}' "
             f"or end with {', '.join(COUNTED)}: choose another"
@@ -52,5 +58,9 @@ def clean(name: str) -> str:
         raise ValueError(
             f"the name {text!r} is reserved by wsload, as are names that end with {', '.join(SUFFIXES + LATENESS)}: "
             "choose another"
+        )
+    if is_total(text):
+        raise ValueError(
+            f"the name {text!r} is that of a total of wsload's own, for which checks would take it: choose another"
         )
     return text

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from wsload.measure.names import MAX_GATHERED, MAX_NAMES, OTHER
 
 
 class NameLimit:
-    """Admits the first `MAX_NAMES` names; later ones become `OTHER`."""
+    """Admits the first `MAX_NAMES` names, those in ``admitted`` among them; later ones become `OTHER`."""
 
     __slots__ = ("_admitted", "_gathered")
 
-    def __init__(self) -> None:
-        self._admitted: set[str] = set()
+    def __init__(self, admitted: Iterable[str] = ()) -> None:
+        self._admitted = set(admitted) - {OTHER}
         self._gathered: set[str] = set()
 
     def admit(self, name: str) -> str:
@@ -27,6 +29,10 @@ class NameLimit:
 
     def __contains__(self, name: str) -> bool:
         return name in self._admitted or name == OTHER
+
+    def has_gathered(self, name: str) -> bool:
+        """Whether the name has become `OTHER`; of more than `MAX_GATHERED`, the last ones are not known."""
+        return name in self._gathered
 
     @property
     def gathered(self) -> int:

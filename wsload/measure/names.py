@@ -62,7 +62,9 @@ OWN_FAULTS: Final = frozenset((TOO_LATE, NO_FILES, NO_PORT))
 MAX_GATHERED: Final = 10_000
 """At most this many distinct names beyond the limit are counted."""
 GATHERED: Final = "names_gathered"
-"""The counter of names beyond the limit."""
+"""The counter of names beyond the limit: each counts once in every process that gathered it."""
+FAILURES: Final = "failures"
+"""The total of all failures, which is not a counter."""
 
 
 class Kind(StrEnum):
@@ -152,7 +154,7 @@ _COUNTERS: dict[str, str] = {
     "unread": "messages the user class never read",
     "reads_paused": "times reading was paused",
     "unpaired": "answers that could not be paired with certainty",
-    GATHERED: "names beyond the limit, grouped under 'other'",
+    GATHERED: "names beyond the limit, counted in each process",
     "out_of_range": "values out of range",
     "cpu_ns": "CPU time of the load generator",
     "late_ns": "late: the load generator's event loop",

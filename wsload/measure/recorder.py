@@ -15,24 +15,16 @@ from typing import Any, Final, Protocol
 from wsload.measure.detailed import DetailedTime
 from wsload.measure.given_names import clean, clean_counter
 from wsload.measure.histogram import Histogram
-from wsload.measure.interval import Interval, added
+from wsload.measure.kind_limit import KindLimit
 from wsload.measure.lateness import Lateness
 from wsload.measure.name_limit import NameLimit
-from wsload.measure.names import (
-    LAGGED,
-    MAX_KINDS,
-    OTHER_KINDS,
-    OWN,
-    OWN_FAULTS,
-    UNLAGGED,
-    Figures,
-    Kind,
-    counters,
-    metrics,
-)
+from wsload.measure.names import LAGGED, OWN, UNLAGGED, Figures, Kind, counters, metrics
+from wsload.measure.snapshot import Snapshot
 
 LONG: Final = 2_000
 """`flush` moves a list of at least this many samples, which takes about 0.2 ms."""
+MAX_LISTS: Final = 10_000
+"""With more lists of values than this, which stay after each run, a run begins with the names of those before."""
 
 Samples = tuple[str, list[int], list[int]]
 """A metric, its new values in ns, and the answers' sizes in bytes (empty unless the metric is a request)."""
@@ -63,38 +55,6 @@ def _counts_class(names: tuple[str, ...]) -> Any:
     return type("Counts", (), {"__slots__": names, "__init__": __init__})
 
 
-class Snapshot:
-    """Everything recorded since the previous snapshot; `interval` makes an `Interval` of it.
-
-    That takes about a millisecond, so it is left to another thread.
-    """
-
-    __slots__ = ("_counts", "_histograms", "_parts", "_rest")
-
-    def __init__(
-        self, histograms: dict[str, Histogram], rest: dict[str, list[int]], counts: Any, **parts: Any
-    ) -> None:
-        self._histograms = histograms
-        self._rest = rest
-        self._counts = counts
-        self._parts = parts
-
-    def interval(self) -> Interval:
-        """Call it once only: it uses up the snapshot."""
-        histograms = self._histograms
-        for metric, values in self._rest.items():
-            histograms.setdefault(metric, Histogram()).record(values)
-        found = {name: getattr(self._counts, name) for name in self._counts.__slots__}
-        overflow = sum(histogram.overflow for histogram in histograms.values())
-        found["out_of_range"] += overflow
-        counted = {name: number for name, number in found.items() if number}
-        return Interval(
-            histograms=histograms,
-            counters=added((counted, self._parts.pop("own_counters"))),
-            **self._parts,
-        )
-
-
 class Recorder:
     """Collects samples, counters and failures of one process; all values in ns.
 
@@ -103,8 +63,8 @@ class Recorder:
     name given by a user class.
     """
 
-    __slots__ = ("_closes", "_counter_limit", "_counters", "_details", "_failed", "_failure_kinds", "_failures",
-                 "_histograms", "_limit", "_new", "_new_details", "_others", "_own_counters", "count", "declared",
+    __slots__ = ("_closes", "_counter_limit", "_counters", "_details", "_failed", "_failures", "_histograms",
+                 "_kind_limit", "_limit", "_new", "_new_details", "_others", "_own_counters", "count", "declared",
                  "detailed", "kinds", "lateness", "listener", "sizes", "values")  # fmt: skip
 
     def __init__(self, listener: Listener | None = None) -> None:
@@ -117,7 +77,7 @@ class Recorder:
         self.lateness = Lateness()
         """The event loop's lateness, from its heartbeat."""
         self.kinds: Final[dict[str, Kind]] = {}
-        """Every name declared so far."""
+        """Every name declared in this run; after very many runs also in earlier ones."""
         self.declared: Final[dict[str, Figures]] = {}
         """The figures of requests, by the name passed to `declare`."""
         self._others: dict[str, Figures] = {}
@@ -126,7 +86,7 @@ class Recorder:
         self._own_counters: dict[str, str] = {}
         self._new: dict[str, Kind] = {}
         self._failed: list[Failure] = []
-        self._failure_kinds: set[tuple[str, str]] = set()
+        self._kind_limit = KindLimit()
         self._details: dict[tuple[str, str], str] = {}
         self._new_details: dict[tuple[str, str], str] = {}
         self._start()
@@ -153,24 +113,24 @@ class Recorder:
         """
         known = self.declared if kind is Kind.REQUEST else self._others
         found = known.get(name)
-        if found is not None and self.kinds[found.name] is kind:
+        if found is not None and self.kinds.get(found.name) is kind:
             return found
-        cleaned = clean(name)
-        gathered = self._limit.gathered
-        if self.kinds.get(cleaned, kind) is not kind:
+        cleaned, limit = clean(name), self._limit
+        gathered = limit.gathered
+        if (used := self.kinds.get(cleaned, kind)) is not kind:
             raise ValueError(
-                f"the name {cleaned!r} is already used for a {self.kinds[cleaned]}: choose another for the {kind}"
+                f"the name {cleaned!r} is already used for a {used}: choose another for the {kind}"
             )
-        admitted = self._limit.admit(cleaned)
+        admitted = limit.admit(cleaned)
         found = Figures.of(admitted)
         if admitted == cleaned:
             known[name] = found
-        self.count.names_gathered += self._limit.gathered - gathered
+        self.count.names_gathered += limit.gathered - gathered
         if admitted not in self.kinds:
             self.kinds[admitted] = self._new[admitted] = kind
             for metric in (found.name, found.service, found.lost, found.failed, found.lagged, found.unlagged):
                 self.values.setdefault(metric, [])
-            self.sizes[admitted] = []
+            self.sizes.setdefault(admitted, [])
         return found
 
     def late(self, metric: str, value: int, late_ns: int) -> None:
@@ -202,10 +162,24 @@ class Recorder:
         plain = self.detailed and not isinstance(time_ns, DetailedTime)
         return DetailedTime.ended(time_ns) if plain else time_ns
 
+    def forget_names(self) -> None:
+        """Makes room for a run's own names; called before its first user is created, on any thread.
+
+        The lists of values stay, since users that an earlier run has dropped may still record. If there are too many
+        of them, the names stay, too.
+        """
+        if len(self.values) <= MAX_LISTS:
+            self.kinds.clear()  # before `declared`: what is in there must be in here
+            self.declared.clear()
+            self._others.clear()
+            self._own_counters.clear()
+        self._limit = NameLimit(self.kinds)
+        self._counter_limit = NameLimit(self._own_counters.values())
+
     def begin(self) -> None:
-        """Starts a run: forgets what was recorded before; the first interval lists all names again."""
+        """Starts a run: forgets what was recorded before; the first interval lists all names known by then."""
         self.freeze(start_s=0, length_s=0, gauges={})
-        self._failure_kinds.clear()
+        self._kind_limit = KindLimit()
         self._details.clear()
         self._new_details = {}
         self._new = dict(self.kinds)
@@ -218,9 +192,10 @@ class Recorder:
         """The name under which a user class's counter is stored, see `clean_counter`; ``other`` beyond the limit."""
         found = self._own_counters.get(name)
         if found is None:
-            cleaned, gathered = clean_counter(name), self._counter_limit.gathered
-            found = self._counter_limit.admit(cleaned)
-            self.count.names_gathered += self._counter_limit.gathered - gathered
+            cleaned, limit = clean_counter(name), self._counter_limit
+            gathered = limit.gathered
+            found = limit.admit(cleaned)
+            self.count.names_gathered += limit.gathered - gathered
             if found == cleaned:
                 self._own_counters[name] = found
         return found
@@ -229,14 +204,9 @@ class Recorder:
         """Counts a failure: ``what`` was tried (``open``, a request's name …), and how it failed.
 
         ``age_ns`` is how long the attempt had taken (-1: not timed). ``number`` equal failures reach the listener as
-        one. Only the first ``detail`` of each kind is kept. Beyond `wsload.measure.names.MAX_KINDS` the kind is
-        `OTHER_KINDS`.
+        one. Only the first ``detail`` of each kind is kept. Beyond the limit of `KindLimit` the kind is `OTHER_KINDS`.
         """
-        if (what, kind) not in self._failure_kinds:
-            if len(self._failure_kinds) >= MAX_KINDS and kind not in OWN_FAULTS:
-                kind = OTHER_KINDS
-            else:
-                self._failure_kinds.add((what, kind))
+        what, kind = self._kind_limit.admit(what, kind)
         if detail and (what, kind) not in self._details:
             printable = "".join(each if each.isprintable() else " " for each in detail)
             self._details[what, kind] = self._new_details[what, kind] = printable[:LONGEST_DETAIL]

@@ -11,7 +11,7 @@ from wsload.commands.har.changes import Changes, Changing, Given, Secrets
 from wsload.commands.har.frames import NO_JSON, Frame, Path, frame, socket_io
 from wsload.commands.har.matching import Answer, Fresh, How, answers
 from wsload.commands.har.recording import Connection, Message
-from wsload.measure.given_names import one_line
+from wsload.measure.given_names import is_total, one_line
 from wsload.measure.names import OWN, split
 
 GRAPHQL: Final = ("graphql-transport-ws", "graphql-ws")
@@ -232,9 +232,9 @@ def _own_key(answer: Answer) -> bool:
 
 
 def _usable(name: str) -> str:
-    """The name of a request: not one of wsload's own, and in one line."""
+    """The name of a request: not one of wsload's own metrics or totals, and in one line."""
     try:
         text = one_line(name)
     except ValueError:
         return "message"
-    return f"{text} request" if text in OWN or split(text)[1] else text
+    return f"{text} request" if text in OWN or is_total(text) or split(text)[1] else text

@@ -49,7 +49,7 @@ from wsload.judge.figures.samples import (
     unanswered,
     with_unanswered,
 )
-from wsload.judge.run.grammar import FAILURES, Check
+from wsload.judge.run.grammar import Check
 from wsload.judge.run.shares import numbers_of, whole
 from wsload.judge.run.trust import (
     SHARE,
@@ -63,6 +63,7 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
 from wsload.measure.names import (
     FAILED,
+    FAILURES,
     LOST,
     OWN,
     Labels,
@@ -162,7 +163,8 @@ def _got(check: Check, totals: Totals, known: Labels) -> _Got:
     of_metric = own in OWN or own in totals.names or any(split(each)[0] == own for each in totals.histograms)
     if not statistic and part in (LOST, FAILED):
         return _part(check, totals, known) if of_metric else _unknown(name, totals, known)
-    if statistic and of_metric:
+    # In % only a total has a rate, even where an older run has a request of that name.
+    if statistic and of_metric and (part or check.unit != "%"):
         return _of_metric(check, totals, known)
     counters = {FAILURES, *filter(counted_for_people, totals.counters), *known.counters}
     if statistic in ("", "rate") and name in counters:

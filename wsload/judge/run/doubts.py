@@ -194,8 +194,8 @@ def _lasting(load: Totals) -> Iterator[RunWarning]:
         yield RunWarning(name="users-ended", text=text, remedy="see the failures and Locust's log")
     if gathered := counters.get(GATHERED, 0):
         text = (
-            f"{number(gathered)} names beyond a run's limit of {MAX_NAMES} were grouped under '{OTHER}': "
-            "their figures can't be told apart"
+            f"{number(gathered)} names beyond a run's limit of {MAX_NAMES} were grouped under '{OTHER}' "
+            "(one of several processes counts several times): their figures can't be told apart"
         )
         yield RunWarning(
             name="names", text=text, remedy="name requests by what they do, without ids and other values"

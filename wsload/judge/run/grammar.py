@@ -35,11 +35,9 @@ from typing import Final, NoReturn
 
 from wsload.errors import UsageError
 from wsload.judge.run.own_parts import STATISTICS, missing
-from wsload.measure.names import FAILED, LOST, MESSAGE, SUFFIXES, Labels, labels, split
+from wsload.measure.names import FAILED, FAILURES, LOST, MESSAGE, SUFFIXES, Labels, labels, split
 from wsload.words import percent, rate, significant
 
-FAILURES: Final = "failures"
-"""The total of all failures, which is not a counter."""
 TIMED: Final = "cpu_ns"
 """The only counter of a time."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsload.judge.run.grammar import FAILURES, OF_REQUESTS, TIMED
+from wsload.judge.run.grammar import OF_REQUESTS, TIMED
 from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Totals
-from wsload.measure.names import FAILED, FAILING, FREE, OWN, PARTS, SERVICE, Kind, Labels, split
+from wsload.measure.names import FAILED, FAILING, FAILURES, FREE, OWN, PARTS, SERVICE, Kind, Labels, split
 
 
 def numbers_of(name: str, totals: Totals, known: Labels) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The message format of an interval between worker and master: plain values, which Locust packs with msgpack.
+"""The message format of intervals and warnings between worker and master: plain values, packed by Locust with msgpack.
 
 A master of many workers reads tens of thousands of histograms a second. So all of an interval's histograms travel as
 three arrays of their non-empty buckets: how many each has, where they are, and their counts.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from wsload.measure.histogram import Histogram
 from wsload.measure.interval import Interval
 from wsload.measure.layout import LENGTH
 from wsload.measure.names import Kind
+from wsload.redact import plain
+from wsload.results.run import RunWarning
 
 MAX_BYTES: Final = 256 << 20
 """Arrays longer than this are refused."""
@@ -60,6 +63,11 @@ def from_wire(data: dict[str, Any]) -> Interval:
         closes={int(code): int(number) for code, number in data["closes"]},
         names={str(name): Kind(kind) for name, kind in data["names"].items()},
     )
+
+
+def warning_to_wire(warning: RunWarning) -> dict[str, Any]:
+    """A worker's warning as a dict; what a user class has said in it may have lone surrogates, which can't be sent."""
+    return {name: plain(said) if isinstance(said, str) else said for name, said in asdict(warning).items()}
 
 
 def _packed(arrays: Sequence[NDArray[np.int64]]) -> bytes:

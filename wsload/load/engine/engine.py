@@ -17,8 +17,9 @@ from typing import Final, Protocol
 
 from wsload.load.engine.event_loop import EventLoop
 from wsload.load.engine.timers import Timer
-from wsload.measure.recorder import Listener, Recorder, Snapshot
+from wsload.measure.recorder import Listener, Recorder
 from wsload.measure.schedule import SECOND_NS
+from wsload.measure.snapshot import Snapshot
 
 FLUSH_NS: Final = 100_000_000
 BETWEEN_NS: Final = 5_000_000

@@ -24,6 +24,7 @@ from typing import Any, Final
 from locust import User
 
 from wsload.load.locust.compat import current_frames
+from wsload.redact import plain
 
 _FOREIGN: Final = (
     sysconfig.get_path("stdlib"),
@@ -100,4 +101,5 @@ def place_of(frames: Sequence[FrameType]) -> Place | None:
     stack = traceback.StackSummary.extract(
         ((each, each.f_lineno) for each in reversed(frames)), lookup_lines=True
     )
-    return Place(text=f"{name} ({where}{f': {line}' if line else ''})", stack="".join(stack.format()))
+    text = plain(f"{name} ({where}{f': {line}' if line else ''})")  # the file's name may be no UTF-8
+    return Place(text=text, stack="".join(stack.format()))

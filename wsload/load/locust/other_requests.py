@@ -37,8 +37,12 @@ class OtherRequests:
         self._scheduled = False
         """Whether `_record` will yet be called, and look at everything fired until then."""
         self._known: dict[tuple[str, str], str] = {}
-        self.names: Final[set[str]] = set()
-        """The names of such requests in the results; belongs to the loop's thread."""
+        self.names: set[str] = set()
+        """The names of such requests in this run's results; what it holds belongs to the loop's thread."""
+
+    def begin(self) -> None:
+        """Starts a run, whose names the recorder doesn't know yet."""
+        self._known, self.names = {}, set()
 
     def on_request(
         self, request_type: str, name: str, response_time: Any = None, exception: Any = None, **_: Any
@@ -76,10 +80,11 @@ class OtherRequests:
     def _name_of(self, request_type: str, name: str) -> str:
         """The name in the results: the request's own, unless something else is measured under that name."""
         key = request_type, name
-        if key not in self._known:
-            self._known[key] = self._declare(name, f"{name} ({request_type})")
-            self.names.add(self._known[key])
-        return self._known[key]
+        found = self._known.get(key)
+        if found is None or found not in self._engine.recorder.kinds:
+            found = self._known[key] = self._declare(name, f"{name} ({request_type})")
+            self.names.add(found)
+        return found
 
     def _declare(self, *candidates: str) -> str:
         recorder = self._engine.recorder

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
 from wsload.errors import UsageError
+from wsload.redact import plain
 from wsload.words import counted
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class Feed(Generic[T]):
         self.rows: Final = rows
         self.source: Final = source
         self.order: Final = order
-        self.id: Final = f"{next(_numbers)} {Path(source).name}"
+        self.id: Final = plain(f"{next(_numbers)} {Path(source).name}")
         """The same in every process, because all load the same locustfile, if perhaps from different directories."""
 
     @overload
