@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
+from wsload.load.users.compat import place_of_caller
+from wsload.load.users.context.here import current_due
 from wsload.load.users.http import Http
 from wsload.load.users.matching.rules import Match
 from wsload.load.users.sockets.extra import NO_KEY, ExtraSocket
@@ -43,10 +45,14 @@ class WebSocketUser(DeclaredUser):
     async def connect(self, to: str | Opening | None = None) -> None:
         """Opens the connection and calls `on_connect`; recorded as ``open``. Makes one attempt only.
 
+        In an open workload a task's first opening counts from when the task was due, unless a request or step before it
+        did.
+
         ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. Raises `OpenError`,
         and `AlreadyConnected` if there is a connection. If it is cancelled, as by ``asyncio.timeout``, it has failed.
         """
-        await self._socket.open(Opening(url=to) if isinstance(to, str) else to, _now_ns())
+        due_ns, lag_ns = current_due.get().opening(_now_ns())
+        await self._socket.open(Opening(url=to) if isinstance(to, str) else to, due_ns, lag_ns)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
@@ -146,7 +152,8 @@ class WebSocketUser(DeclaredUser):
         It is opened, pinged, timed out, counted and closed like the first, but not reopened. ``name`` is the default
         name of its requests; it has its own ``key_of`` and ``on_message``.
         """
-        return ExtraSocket(self, Opening(url=to) if isinstance(to, str) else to, name, key_of, on_message)
+        opening = Opening(url=to) if isinstance(to, str) else to
+        return ExtraSocket(self, opening, name, key_of, on_message, place=place_of_caller())
 
     @property
     def http(self) -> Http:
