@@ -430,5 +430,5 @@ def test_a_greenlet_of_a_thread_with_a_loop_of_its_own_is_refused() -> None:
         thread = threading.Thread(target=starts)
         thread.start()
         thread.join()
-        assert found == ["never"] * 3 + ["no timeout"] * 3 + [True]
+        assert found == [*["never"] * 3, *["no timeout"] * 3, True]
         assert gevent.spawn(int).get(timeout=10) == 0  # elsewhere they run
