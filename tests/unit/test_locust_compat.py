@@ -426,7 +426,7 @@ def test_a_greenlet_of_a_thread_with_a_loop_of_its_own_is_refused() -> None:
         compat.forget_hub()
 
     what = "loop.run_callback, loop.timer and Timeout._one_shot"
-    with needed("gevent", what, "to refuse greenlets that would never run, and timeouts that would never come"):
+    with needed("gevent", what, "to refuse greenlets and timeouts that would never run"):
         thread = threading.Thread(target=starts)
         thread.start()
         thread.join()

@@ -45,10 +45,10 @@ class WebSocketUser(DeclaredUser):
     async def connect(self, to: str | Opening | None = None) -> None:
         """Opens the connection and calls `on_connect`; recorded as ``open``. Makes one attempt only.
 
-        ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. The time counts from this call,
-        or from when the task was due for the first opening of a task in an open workload, if no request or step came
-        before. Raises `OpenError`, and `AlreadyConnected` if there is a connection. If it is cancelled, as by
-        ``asyncio.timeout``, it has failed.
+        ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. Raises `OpenError`,
+        and `AlreadyConnected` if there is a connection. If it is cancelled, as by ``asyncio.timeout``, it has failed.
+        The time counts from this call, or from when the task was due for the first opening of a task in an open
+        workload, if no request or step came before.
         """
         due_ns, lag_ns = current_due.get().opening(_now_ns())
         await self._socket.open(Opening(url=to) if isinstance(to, str) else to, due_ns, lag_ns)
