@@ -17,6 +17,8 @@ CALLS = {
     "helper": "Forgetful.helper",
     "sleep": "sleep",
     "close": "WebSocketUser.close",
+    "open": "WebSocketUser.open",
+    "open, kept": "WebSocketUser.open",
 }
 
 
@@ -86,3 +88,11 @@ def test_canary_cpython_says_which_coroutine_was_forgotten() -> None:
         warnings._warn_unawaited_coroutine = before  # type: ignore[attr-defined]
     assert len(told) == 1, f"CPython {sys.version} tells of a coroutine that was never awaited in another way"
     assert told[0][0].endswith("dropped") and told[0][1].startswith(f"{__file__}, line ")
+
+
+def test_canary_cpython_knows_the_caller() -> None:
+    def call() -> str:
+        return compat.place_of_caller()
+
+    place = call()
+    assert place.startswith(f"{__file__}, line ") and place.endswith("in test_canary_cpython_knows_the_caller")

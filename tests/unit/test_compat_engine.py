@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import _socket
 import asyncio
+import contextlib
+import contextvars
 import gc
 import os
 import socket
@@ -105,6 +107,44 @@ def test_a_tls_handshake_that_fails_when_it_timed_out_leaves_its_failure_to_nobo
     ):
         run(body)
         assert [compat.counted_already(context) for context in complaints] == [True]
+
+
+def test_a_task_says_whether_anybody_has_retrieved_its_exception() -> None:
+    async def fail() -> None:
+        raise ValueError("on purpose")
+
+    async def body() -> None:
+        failed, succeeded = asyncio.create_task(fail()), asyncio.create_task(asyncio.sleep(0))
+        assert not compat.never_retrieved(failed)
+        await asyncio.wait([failed, succeeded])
+        assert compat.never_retrieved(failed) and not compat.never_retrieved(succeeded)
+        with contextlib.suppress(ValueError):
+            await failed
+        assert not compat.never_retrieved(failed)
+
+    with needed("CPython", "Future._log_traceback", "to count exceptions that nobody has retrieved"):
+        run(body)
+
+
+def test_of_a_callbacks_exception_the_handler_is_told_in_the_callbacks_context() -> None:
+    whose: contextvars.ContextVar[str] = contextvars.ContextVar("whose", default="nobody's")
+    told: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("on purpose")
+
+    async def body() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: told.append(f"{whose.get()} {'handle' in context}"))
+        whose.set("ours")
+        loop.call_soon(fail)
+        loop.call_later(0.001, fail)
+        whose.set("theirs")
+        await until(lambda: len(told) == 2)
+
+    with needed("uvloop", "the context of the exception handler", "to know whose callback it was"):
+        run(body)
+        assert told == ["ours True"] * 2
 
 
 def test_a_timerfd_is_armed_for_a_time() -> None:

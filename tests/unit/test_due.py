@@ -10,8 +10,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from world import World, echo
 
-from wsload import WebSocketUser, constant_rate, task
+from wsload import OpenError, WebSocketUser, constant_rate, task
+from wsload.load.users.context.here import NEVER_DUE, Due
 from wsload.load.users.sockets.requests import LONG_LOOK_NS
+from wsload.measure.lateness import Lateness
 from wsload.measure.names import UNLAGGED
 
 MS = 1_000_000
@@ -226,3 +228,134 @@ def test_what_on_connect_asks_in_a_due_task_counts_from_the_due_time(w: World) -
 
     live(w, body, auto_connect=False, on_connect=on_connect)
     assert least(w, "hello") >= 99 * MS
+
+
+# Openings
+
+
+async def connects(user: Any) -> None:
+    await user.connect()
+
+
+async def opens(user: Any) -> None:
+    async with user.open("/other"):
+        pass
+
+
+async def waits_for_an_opening(user: Any) -> None:
+    await asyncio.wait_for(user.open("/other"), 5)
+
+
+async def connects_in_a_step(user: Any) -> None:
+    with user.measure("visit"):
+        await user.connect()
+
+
+@pytest.mark.parametrize("way", [connects, opens, waits_for_an_opening, connects_in_a_step])
+def test_a_tasks_first_opening_counts_from_the_due_time(
+    w: World, way: Callable[[Any], Awaitable[None]]
+) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        await way(user)
+
+    live(w, body, auto_connect=False)
+    assert w.count("open") == 1 and least(w, "open") >= 99 * MS
+
+
+def test_its_further_openings_count_from_their_calls(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(1)
+        await user.connect()
+        await user.close()
+        await user.connect()
+        await user.open("/other")
+
+    live(w, body, auto_connect=False)
+    found = w.record().histograms["open"]
+    assert found.total == 3 and found.max_ns >= 990 * MS
+    assert found.percentile(50) < 500 * MS
+
+
+def test_an_opening_after_a_failed_one_counts_from_its_call(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.5)
+        with pytest.raises(OpenError):
+            await user.connect("ws://127.0.0.1:1/")
+        await user.connect()
+
+    live(w, body, auto_connect=False)
+    assert w.count("open") == 1 and w.record().histograms["open"].max_ns < 400 * MS
+
+
+@pytest.mark.parametrize("way", ["request", "step"])
+def test_an_opening_after_something_else_that_counted_from_the_due_time_counts_from_its_call(
+    w: World, way: str
+) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.5)
+        if way == "request":
+            await user.round_trip("x")
+        else:
+            with user.measure("x"):
+                pass
+        await user.open("/other")
+
+    live(w, body)
+    assert w.count("open") == 2 and w.record().histograms["open"].max_ns < 400 * MS
+
+
+def test_an_opening_does_not_keep_the_first_request_from_counting_from_the_due_time(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        await asyncio.sleep(0.1)
+        await user.connect()
+        await user.round_trip("x", name="first")
+        await user.round_trip("x", name="second")
+
+    live(w, body, auto_connect=False)
+    assert least(w, "first") >= 99 * MS > least(w, "second")
+
+
+def test_the_wait_of_a_visit_for_its_turn_is_part_of_its_opening(w: World) -> None:
+    w.serve()
+
+    class Visitor(WebSocketUser):
+        auto_connect = overlap = False
+        wait_time = constant_rate(50)
+        visits = 0
+
+        @task
+        async def visit(self) -> None:
+            await self.connect()
+            await asyncio.sleep(0.05)
+            await self.close()
+            self.visits += 1
+            if self.visits == 5:
+                self._life.stop()
+
+    w.live(Visitor)
+    found = w.record().histograms["open"]
+    assert found.total == 5 and found.max_ns >= 110 * MS, "the fifth was due long before it could begin"
+
+
+def test_the_first_opening_has_the_tasks_lag() -> None:
+    due = Due(1_000, Lateness())
+    due.lag_ns = 50
+    assert due.opening(5_000) == (1_000, 50)
+    assert due.opening(6_000) == (6_000, 0)
+    assert due.take(7_000) == (1_000, 50)
+    assert due.opening(8_000) == (8_000, 0)
+    assert NEVER_DUE.opening(9_000) == NEVER_DUE.opening(9_000) == (9_000, 0)
+    taken = Due(1_000, Lateness())
+    taken.take(2_000)
+    assert taken.opening(3_000) == (3_000, 0)

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from wsload.load.engine.engine import Engine, _slice
 from wsload.load.engine.event_loop import STOPPED
+from wsload.load.engine.watched import Watch, current_watch
 from wsload.measure.histogram import Histogram, merged
 from wsload.measure.interval import Interval
 from wsload.measure.lateness import BEAT_NS
@@ -264,6 +265,26 @@ def test_what_nobody_caught_is_told() -> None:
     stage.ask(int)
     stage.close()
     assert [str(context["exception"]) for context in stage.errors] == ["on purpose"]
+
+
+def test_what_a_user_did_not_handle_is_told_to_that_user(stage: Stage) -> None:
+    found: list[str] = []
+
+    def tick() -> None:
+        raise ValueError("on purpose")
+
+    async def fail() -> None:
+        tick()
+
+    async def scene() -> None:
+        current_watch.set(Watch(lambda what, _: found.append(what)))
+        asyncio.get_running_loop().call_soon(tick)
+        asyncio.create_task(fail())  # noqa: RUF006  # on purpose
+        while len(found) < 2:  # noqa: ASYNC110  # what is told is no event
+            await asyncio.sleep(0.001)
+
+    stage.run(scene())
+    assert sorted(found) == ["callback tick", "task fail"]
 
 
 @given(st.integers(1, 30), st.integers(1, 40))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,7 @@ from wsload.judge.run.verdict import judge
 from wsload.load.users import due_tasks
 from wsload.load.users.life import Phase
 from wsload.load.users.sockets.states import State
+from wsload.load.users.sockets.tally import PAUSE_NS
 from wsload.load.users.steps import UNFINISHED
 from wsload.load.ws.connection import TimedConnection
 from wsload.measure.names import TOO_LATE, WAITED
@@ -1012,6 +1014,151 @@ def test_requests_on_a_further_connection_need_keys_of_their_own_or_the_classs(w
             assert await keyed.request("1", key="1") == "1"
 
     run(w, body)
+
+
+async def dropped(user: Any) -> None:
+    user.open("/prices")
+
+
+async def kept(user: Any) -> None:
+    user.prices = user.open("/prices", on_message=print)
+
+
+async def kept_in_a_list(user: Any) -> None:
+    user.feeds = [user.open("/prices")]
+
+
+async def replaced(user: Any) -> None:
+    user.prices = user.open("/prices")
+    user.prices = await user.open("/other")
+
+
+async def given_to_create_task(user: Any) -> None:
+    with pytest.raises(TypeError):
+        asyncio.create_task(user.open("/prices"))  # noqa: RUF006  # refused
+
+
+@pytest.mark.parametrize("where", ["on_start", "task", "due task", "on_stop"])
+@pytest.mark.parametrize("way", [dropped, kept, kept_in_a_list, replaced, given_to_create_task])
+def test_an_opening_whose_await_was_forgotten_is_counted_once_with_its_place(
+    w: World, way: Callable[[Any], Awaitable[None]], where: str
+) -> None:
+    w.serve()
+
+    class User(Quiet):
+        async def on_start(self) -> None:
+            if where == "on_start":
+                await way(self)
+
+        async def on_stop(self) -> None:
+            if where == "on_stop":
+                await way(self)
+
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+            if where.endswith("task"):
+                await way(self)
+
+    if where == "due task":
+        User.wait_time = constant_rate(5)
+    user = w.live(User)
+    ((call, place),) = w.forgotten
+    assert call == "WebSocketUser.open"
+    assert place.startswith(f"{__file__}, line ") and place.endswith(f"in {way.__name__}")
+    del user
+    gc.collect()
+    assert len(w.forgotten) == 1
+    assert w.failures() == {}
+
+
+async def in_a_block(user: Any) -> None:
+    async with user.open("/prices"):
+        pass
+
+
+async def awaited(user: Any) -> None:
+    user.prices = await user.open("/prices")
+
+
+async def awaited_later_and_again(user: Any) -> None:
+    prices = user.open("/prices")
+    await asyncio.sleep(0)
+    for _ in range(2):
+        async with prices:
+            pass
+
+
+async def in_time(user: Any) -> None:
+    await asyncio.wait_for(user.open("/prices"), 5)
+
+
+async def on_a_stack(user: Any) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(user.open("/prices"))
+
+
+async def in_vain(user: Any) -> None:
+    with pytest.raises(OpenError):
+        await user.open("ws://127.0.0.1:1/")
+
+
+@pytest.mark.parametrize("way", [in_a_block, awaited, awaited_later_and_again, in_time, on_a_stack, in_vain])
+def test_what_was_awaited_was_not_forgotten(w: World, way: Callable[[Any], Awaitable[None]]) -> None:
+    w.serve()
+    run(w, way)
+    gc.collect()
+    assert w.forgotten == []
+
+
+def test_a_user_that_ends_before_it_comes_to_an_opening_kept_for_later_has_not_forgotten_it(w: World) -> None:
+    w.serve()
+
+    class User(Quiet):
+        leaves = False
+
+        async def on_start(self) -> None:
+            self.control = self.open("/control")
+
+        @task
+        async def talk(self) -> None:
+            self._life.stop()
+            if not self.leaves:
+                async with self.control:
+                    pass
+
+    w.live(User)
+    w.live(type("Leaver", (User,), {"leaves": True}))
+    assert w.forgotten == []
+
+
+def test_what_was_never_opened_says_what_to_write(w: World) -> None:
+    w.serve()
+
+    async def body(user: Any) -> None:
+        control = user.open("/control", key_of=lambda message: message)
+        began = time.monotonic()
+        with pytest.raises(UsageError, match=r"'async with' or 'await' before self\.open"):
+            await control.receive()
+        assert time.monotonic() - began >= PAUSE_NS / 1e9
+        for call in (
+            lambda: control.request("x", key="x"),
+            lambda: control.round_trip("x"),
+            lambda: control.send("x"),
+            lambda: control.send_nowait("x"),
+            control.messages,
+            lambda: control.received_at,
+        ):
+            with pytest.raises(UsageError, match=r"'async with' or 'await' before self\.open"):
+                call()
+        await control.close()
+        async with control:
+            assert await control.request("1", key="1") == "1"
+        with pytest.raises(NotConnected):
+            await control.send("x")
+
+    run(w, body)
+    assert w.forgotten == [] and w.failures() == {"message: not connected": 1}
 
 
 def test_only_the_first_connections_loss_concerns_the_hooks(w: World) -> None:

@@ -6,6 +6,7 @@ Each failure names the dependency, the version installed, and what wsload would 
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import inspect
 import logging
@@ -19,6 +20,7 @@ from typing import Any, Final
 import gevent
 import gevent.event
 import gevent.monkey
+import gevent.queue
 import pytest
 from canary import needed
 from gevent.pool import Group
@@ -418,11 +420,14 @@ def test_a_greenlet_of_a_thread_with_a_loop_of_its_own_is_refused() -> None:
     found: list[Any] = []
 
     def starts() -> None:
-        compat.refuse_greenlets(lambda: ValueError("never"))
+        compat.refuse_greenlets(lambda: ValueError("never"), lambda: ValueError("no timeout"))
         for start in (
             lambda: gevent.spawn(found.append, 0),
             lambda: gevent.spawn_later(0.01, found.append, 0),
             lambda: gevent.Greenlet(found.append, 0).start(),
+            lambda: gevent.Timeout(0.01).start(),
+            lambda: gevent.Timeout(0.01).__enter__(),
+            lambda: gevent.Timeout.start_new(0.01),
         ):
             try:
                 start()
@@ -430,14 +435,16 @@ def test_a_greenlet_of_a_thread_with_a_loop_of_its_own_is_refused() -> None:
                 found.append(str(error))
         began = time.monotonic()
         gevent.sleep(0.02)  # what time.sleep is there
-        with gevent.Timeout(0.02, False):
-            gevent.event.Event().wait(20)
-        found.append(0.04 <= time.monotonic() - began < 10)
+        gevent.event.Event().wait(0.02)
+        with contextlib.suppress(gevent.queue.Empty):
+            gevent.queue.Queue().get(timeout=0.02)
+        found.append(0.06 <= time.monotonic() - began < 10)
         compat.forget_hub()
 
-    with needed("gevent", "loop.run_callback and loop.timer", "to refuse greenlets that would never run"):
+    what = "loop.run_callback, loop.timer and Timeout._one_shot"
+    with needed("gevent", what, "to refuse greenlets and timeouts that would never run"):
         thread = threading.Thread(target=starts)
         thread.start()
         thread.join()
-        assert found == ["never", "never", "never", True]
+        assert found == [*["never"] * 3, *["no timeout"] * 3, True]
         assert gevent.spawn(int).get(timeout=10) == 0  # elsewhere they run

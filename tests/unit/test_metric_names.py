@@ -49,6 +49,29 @@ def test_a_name_is_one_line_of_printable_text_and_stays_what_it_is(name: str) ->
     assert one_line(line) == line
 
 
+TENANT = "GET /api/v1/tenants/3f2b8a1e-52a4-4a54-8f5e-3d1f6f1f9f10/workspaces/{}/documents/{}/{}"
+
+
+def test_long_names_that_differ_anywhere_stay_different() -> None:
+    places = [("a" * 36, "b" * 36, "comments"), ("a" * 36, "b" * 36, "history"), ("c" * 36, "b" * 36, "comments"),
+              ("a" * 36, "d" * 36, "comments")]  # fmt: skip
+    given = [TENANT.format(*place) for place in places]
+    lines = [one_line(name) for name in given]
+    assert min(map(len, given)) > LONGEST_NAME and len(set(lines)) == len(given)
+    assert {len(line) for line in lines} == {LONGEST_NAME}
+    for name, line in zip(given, lines, strict=True):
+        assert name.startswith(line.partition("…")[0]) and name.endswith(line.rpartition("…")[2])
+
+
+def test_a_long_name_is_shortened_alike_in_all_processes() -> None:
+    assert one_line("x" * LONGEST_NAME) == "x" * LONGEST_NAME
+    name = "buy " * 100
+    code = f"from wsload.measure.given_names import one_line; print(ascii(one_line({name!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ascii(one_line(name))
+    assert one_line(name) == one_line(" buy\n" * 100)
+
+
 @pytest.mark.parametrize(
     "name",
     ["open", "send_lag", "buy.lost", "buy.service", "x.unlagged", "late", "failures", " ", "\x00"],
@@ -58,10 +81,11 @@ def test_names_that_would_be_mistaken_are_refused(name: str) -> None:
         clean(name)
 
 
+@pytest.mark.parametrize("length", [1, 200])
 @pytest.mark.parametrize("suffix", [*SUFFIXES, *LATENESS])
-def test_who_is_refused_a_suffix_is_told_of_it(suffix: str) -> None:
+def test_who_is_refused_a_suffix_is_told_of_it(suffix: str, length: int) -> None:
     with pytest.raises(ValueError, match="that end with") as refused:
-        clean(f"x{suffix}")
+        clean(f"{'x' * length}{suffix}")
     assert f" {suffix}" in str(refused.value).partition("that end with")[2]
 
 

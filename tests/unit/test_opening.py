@@ -18,6 +18,7 @@ from websockets.http11 import Request
 
 from wsload.errors import OpenError, UsageError
 from wsload.load.ws.request import request_headers
+from wsload.measure.names import LAGGED, UNLAGGED
 
 # What goes right
 
@@ -63,6 +64,23 @@ def test_opening_counts_from_the_intended_time() -> None:
                 f"ws://127.0.0.1:{port}/", intended_ns=time.monotonic_ns() - 5_000_000_000
             )
             assert client.interval().histograms["open"].min_ns >= 4_990_000_000
+            await connection.close()
+
+    run(body)
+
+
+def test_an_opening_that_the_load_generator_began_late_is_marked() -> None:
+    async def body() -> None:
+        async with served() as port:
+            client = Client()
+            connection = await client.open(
+                f"ws://127.0.0.1:{port}/",
+                intended_ns=time.monotonic_ns() - 5_000_000_000,
+                lag_ns=5_000_000_000,
+            )
+            found = client.interval().histograms
+            assert found["open" + LAGGED].min_ns >= 4_990_000_000
+            assert found["open" + UNLAGGED].max_ns < 4_000_000_000
             await connection.close()
 
     run(body)

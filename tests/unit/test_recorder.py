@@ -239,6 +239,17 @@ def test_names_beyond_the_limit_are_gathered_and_counted() -> None:
     assert len(interval.names) == MAX_NAMES + 1
 
 
+def test_requests_whose_long_names_begin_alike_have_figures_of_their_own() -> None:
+    recorder = Recorder()
+    for number in range(MAX_NAMES + 3):
+        figures = recorder.declare(f"{'x' * 200} {number}", Kind.REQUEST)
+        recorder.values[figures.name].append(1_000)
+        recorder.add(recorder.counter(f"{'x' * 200} {number}"))
+    interval = freeze(recorder)
+    assert len(interval.names) == MAX_NAMES + 1 and interval.histograms[OTHER].total == 3
+    assert interval.counters[OTHER] == 3 and interval.counters["names_gathered"] == 6
+
+
 @pytest.mark.parametrize("name", ["", " \n", "open", "buy.service", "send_lag"])
 def test_a_name_that_would_be_taken_for_another_figure_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="name"):

@@ -20,6 +20,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from wsload.load.engine.engine import Engine
 from wsload.load.engine.pacer import Pacer
+from wsload.load.engine.watched import told
 from wsload.load.options.settings import Settings
 from wsload.load.users.context.feed import Rows
 from wsload.load.users.context.process import ProcessContext
@@ -80,9 +81,11 @@ class World:
     def __init__(self, **options: Any) -> None:
         self.engine = Engine()
         self.loop = self.engine.loop
-        self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
+        self.loop.set_exception_handler(self._uncaught)
         self.complaints: list[dict[str, Any]] = []
-        """What the loop had to complain of: exceptions that nobody caught."""
+        """What the loop had to complain of: exceptions that nobody caught, and that are no user's."""
+        self.forgotten: list[tuple[str, str]] = []
+        """Calls of `open` that were never awaited, each with its place."""
         self.reported: list[BaseException] = []
         """Errors of user classes that were shown."""
         self.texts: list[str] = []
@@ -104,6 +107,7 @@ class World:
             rows=Rows(),
             next_number=iter(range(1, 1_000_000)).__next__,
             report_user_error=self._report,
+            on_forgotten=lambda call, place: self.forgotten.append((call, place)),
             quit=lambda reason, error=None: self.quits.append(reason),
             refused=False,
             long_looks=0,
@@ -112,6 +116,10 @@ class World:
             self.engine.timers, lambda ready: settings.rate if ready else 0.0, poisson=False, seed=1
         )
         self.engine.begin(lambda snapshot: self.totals.add(snapshot.interval()))
+
+    def _uncaught(self, _: Any, context: dict[str, Any]) -> None:
+        if not told(context, self.engine.call):
+            self.complaints.append(context)
 
     def _report(self, user: Any, error: BaseException, text: str) -> None:
         self.reported.append(error)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
+from typing import Final
+
 from wsload.measure.names import (
     COUNTED,
     FAILURES,
@@ -16,16 +19,23 @@ from wsload.measure.names import (
     split,
 )
 
+_END: Final = 45
+"""How many characters of a longer name's end are kept: there the names of similar requests differ most."""
+
 
 def one_line(name: str) -> str:
-    """A name as one line of printable text with single spaces, cut to `LONGEST_NAME`.
+    """A name as one line of printable text with single spaces, of at most `LONGEST_NAME` characters.
 
+    A longer one has a checksum instead of its middle, so that it differs from others and is the same in all processes.
     Raises `ValueError` if nothing is left.
     """
     text = "".join(character if character.isprintable() else " " for character in str(name))
-    text = " ".join(text.split())[:LONGEST_NAME].rstrip()
+    text = " ".join(text.split())
     if not text:
         raise ValueError("a name needs at least one printable character")
+    if len(text) > LONGEST_NAME:
+        middle = f"…{zlib.crc32(text.encode()):08x}…"
+        text = text[: LONGEST_NAME - len(middle) - _END] + middle + text[-_END:]
     return text
 
 

@@ -38,7 +38,7 @@ FORGOTTEN: Final = "forgotten await"
 MAX_NAMES: Final = 200
 """Names of requests, steps and values in a run; further ones become `OTHER`."""
 LONGEST_NAME: Final = 100
-"""Longer names are cut to this many characters."""
+"""In longer names, a checksum stands for the middle."""
 OTHER: Final = "other"
 MAX_KINDS: Final = 200
 """Distinct (name, kind) pairs of failures in a run; further ones are counted as `OTHER_KINDS` of their name."""

@@ -33,5 +33,13 @@ class Forgetful(WebSocketUser):
             asyncio.sleep(1)
         elif WHERE == "close":
             self.close()
+        elif WHERE == "open":
+            self.open("/prices")
+        elif WHERE == "open, kept":
+            self.prices = self.open("/prices")
         elif WHERE == "nowhere":
             self.round_trip("another")
+            async with self.open("/prices"):
+                pass
+            self.prices = await self.open("/prices")
+            await self.prices.close()

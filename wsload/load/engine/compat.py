@@ -1,4 +1,4 @@
-"""Behaviour of uvloop that differs from asyncio's documentation. No other file relies on it.
+"""Behaviour of uvloop and asyncio that asyncio's documentation does not promise. No other file relies on it.
 
 Each item has a canary in tests/unit/test_compat_engine.py, which names the version when a release changes it.
 """
@@ -19,6 +19,11 @@ def counted_already(context: Mapping[str, Any]) -> bool:
     future = context.get("future")
     forgotten = future is not None and not isinstance(future, asyncio.Task)
     return forgotten and isinstance(context.get("exception"), OSError)
+
+
+def never_retrieved(task: asyncio.Task[Any]) -> bool:
+    """Whether the task has ended with an exception that nobody has retrieved: asyncio tells of it when it is freed."""
+    return task._log_traceback
 
 
 class HandedSocket(_socket.socket):

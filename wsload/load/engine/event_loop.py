@@ -16,6 +16,7 @@ import uvloop
 from wsload.load.engine.compat import counted_already
 from wsload.load.engine.heartbeat import Heartbeat
 from wsload.load.engine.timers import TimerQueue
+from wsload.load.engine.watched import make_task, told
 from wsload.measure.recorder import Recorder
 
 STOPPED: Final = "loop.stop() was called and ignored: the event loop runs until the process ends"
@@ -26,6 +27,7 @@ class EventLoop:
 
     def __init__(self) -> None:
         self.loop: Final[asyncio.AbstractEventLoop] = uvloop.new_event_loop()
+        self.loop.set_task_factory(make_task)
         self.timers: Final = TimerQueue(self.loop)
         self._heartbeat: Heartbeat | None = None
         self._queue: collections.deque[Callable[[], object]] = collections.deque()
@@ -36,11 +38,15 @@ class EventLoop:
     def run(self, on_error: Callable[[dict[str, Any]], None]) -> None:
         """Runs the loop until `stop`; ``on_error`` gets the context of exceptions that nobody caught.
 
-        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop, nor does one that stops it.
+        This includes `SystemExit`: a task that calls ``sys.exit`` does not end the loop, nor does one that stops it. A
+        user's background tasks and callbacks are left out: see `wsload.load.engine.watched`.
         """
-        self.loop.set_exception_handler(
-            lambda _, context: None if counted_already(context) else on_error(context)
-        )
+
+        def uncaught(_: object, context: dict[str, Any]) -> None:
+            if not counted_already(context) and not told(context, self.call):
+                on_error(context)
+
+        self.loop.set_exception_handler(uncaught)
         asyncio.set_event_loop(self.loop)
         try:
             while not self._ended:

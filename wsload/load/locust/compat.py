@@ -202,16 +202,20 @@ def waker(callback: Callable[[], object]) -> Callable[[], None]:
     return send
 
 
-def refuse_greenlets(refusal: Callable[[], Exception]) -> None:
+def refuse_greenlets(refusal: Callable[[], Exception], no_timeout: Callable[[], Exception]) -> None:
     """Makes starting a greenlet on this thread raise ``refusal()``, be it ``gevent.spawn`` or ``threading.Thread``.
 
-    A greenlet only runs while its thread's hub does. On a thread with another loop it would silently wait forever.
-    Blocking functions that gevent has replaced (``time.sleep``, sockets) still work. `forget_hub` undoes it.
+    A greenlet only runs while its thread's hub does. On a thread with another loop it would silently wait forever, and
+    a ``gevent.Timeout`` would never end an await: starting one raises ``no_timeout()``. Blocking functions that gevent
+    has replaced (``time.sleep``, sockets) still work; their own timeouts are one-shot. `forget_hub` undoes it.
     """
 
     def checked(callback: Any) -> None:
-        if isinstance(getattr(callback, "__self__", None), gevent.Greenlet):
+        owner = getattr(callback, "__self__", None)
+        if isinstance(owner, gevent.Greenlet):
             raise refusal()
+        if isinstance(owner, gevent.Timeout) and not owner._one_shot:
+            raise no_timeout()
 
     class Timer:
         def __init__(self, timer: Any) -> None:

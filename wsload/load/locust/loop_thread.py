@@ -26,6 +26,7 @@ NO_GREENLETS: Final = (
     "a greenlet or a threading.Thread that a task or hook starts would never run: "
     "use asyncio.create_task, or asyncio.to_thread for blocking calls"
 )
+NO_TIMEOUTS: Final = "a gevent.Timeout in a task or hook would never end an await: use asyncio.timeout"
 
 
 class LoopThread:
@@ -64,7 +65,7 @@ class LoopThread:
 
     def _run(self) -> None:
         self._thread, self._greenlet = thread_id(), gevent.getcurrent()
-        refuse_greenlets(lambda: UsageError(NO_GREENLETS))
+        refuse_greenlets(lambda: UsageError(NO_GREENLETS), lambda: UsageError(NO_TIMEOUTS))
         try:
             self.event_loop.run(self._on_error)
         except BaseException:

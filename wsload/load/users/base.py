@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Collection, Hashable, Iterator, Set
 from typing import Any, ClassVar, Final
 
 from locust.exception import StopTest, StopUser
 
 from wsload.errors import UsageError, WorkloadError, WsloadError
+from wsload.load.engine.watched import current_watch
 from wsload.load.locust.handle import UserHandle
 from wsload.load.users.context.control_flow import parts
 from wsload.load.users.context.feed import Feed, Order, feeds_of
@@ -19,6 +21,7 @@ from wsload.load.users.declared import check_class
 from wsload.load.users.http import Http
 from wsload.load.users.life import Life
 from wsload.load.users.locust_compat import LocustUser
+from wsload.load.users.sockets.extra import ExtraSocket
 from wsload.load.users.sockets.opening import READ_AGAIN, Opening, Pairs
 from wsload.load.users.sockets.socket import Socket
 from wsload.load.users.waits import OpenWait
@@ -57,7 +60,7 @@ class DeclaredUser(LocustUser):
     _subject: ClassVar[str] = "task"
     """The name under which unsent requests are counted as failures if their own name is not known yet."""
     # An object of more than 30 attributes outside of slots gets a dict of 1.5 KiB.
-    __slots__ = ("_context", "_extra", "_http", "_life", "_socket")
+    __slots__ = ("_context", "_extra", "_further", "_http", "_life", "_socket")
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
@@ -79,6 +82,7 @@ class DeclaredUser(LocustUser):
         self._socket: Any = self._make_socket()
         """A `Socket`, or a protocol's own kind of one."""
         self._extra: list[Socket] | None = None
+        self._further: weakref.WeakSet[ExtraSocket] | None = None  # created when needed
         self._http: Http | None = None
 
     def _make_socket(self) -> Any:
@@ -177,12 +181,19 @@ class DeclaredUser(LocustUser):
         await asyncio.gather(*(socket.close() for socket in sockets))
 
     async def _depart(self) -> None:
-        """Waits up to ``--ws-drain`` for outstanding answers, then closes the user's connections, all at once."""
+        """Waits up to ``--ws-drain`` for outstanding answers, then closes the user's connections, all at once.
+
+        Counts what nobody has noticed: openings without an await, and exceptions in background tasks.
+        """
+        for further in list(self._further or ()):
+            further.note_if_forgotten()
         await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in self._sockets()))
         await self._context.engine.own_turn()
         await asyncio.gather(*(socket.close() for socket in self._sockets()))
         if self._http is not None:
             await self._http.close()
+        if (watch := current_watch.get()) is not None:
+            watch.look()
 
     async def _asked(self, opening: Opening, *, main: bool) -> Opening:
         found = await self.on_opening() if main else None

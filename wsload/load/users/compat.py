@@ -12,7 +12,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable
-from types import CoroutineType
+from types import CoroutineType, FrameType
 from typing import Any, Final
 
 LATER: Final = ("httpcore2", "anyio.streams.tls", "anyio._backends._asyncio")
@@ -37,10 +37,17 @@ def notice_forgotten(tell: Callable[[CoroutineType[Any, Any, Any], str], bool]) 
     usual = getattr(warns, "usual", warns)
 
     def warn(coroutine: CoroutineType[Any, Any, Any]) -> None:
-        frame = sys._getframe(1)
-        place = f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
-        if not tell(coroutine, place):
+        if not tell(coroutine, _place(sys._getframe(1))):
             usual(coroutine)
 
     warn.usual = usual  # type: ignore[attr-defined]
     warnings._warn_unawaited_coroutine = warn  # type: ignore[attr-defined]
+
+
+def place_of_caller() -> str:
+    """The place that called the function that calls this one."""
+    return _place(sys._getframe(2))
+
+
+def _place(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final
 
+from wsload.load.engine.watched import current_watch
 from wsload.load.users.context.here import Due, current_due, this_task
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.turns import Turns
@@ -31,7 +32,7 @@ class DueTasks:
     """
 
     __slots__ = ("_on_end", "_queue", "_step", "_stopped", "_subject", "_turns",
-                 "context", "running")  # fmt: skip
+                 "_watch", "context", "running")  # fmt: skip
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class DueTasks:
         self._step = step
         self._subject = subject
         self._on_end = on_end
+        self._watch = current_watch.get()
         self._stopped: asyncio.Future[None] = context.engine.loop.create_future()
         self._queue: deque[int] = deque()
         self._turns = None if overlap else Turns(context.engine.recorder.lateness)
@@ -133,7 +135,8 @@ class DueTasks:
     def _begin(self, due_ns: int) -> None:
         engine = self.context.engine
         due = Due(due_ns, engine.recorder.lateness)
-        task = engine.loop.create_task(self._run_due(due))
+        # Made directly, since it need not be watched: `_finished` handles its exception.
+        task = asyncio.Task(self._run_due(due), loop=engine.loop)
         self.running.add(task)
         task.add_done_callback(partial(self._finished, due))
 
@@ -147,6 +150,7 @@ class DueTasks:
             for why, time_ns in turns.waited(due.lag_ns):
                 recorder.add(why.value, time_ns)
         current_due.set(due)
+        current_watch.set(self._watch)
         await self._step()
 
     def _finished(self, due: Due, task: asyncio.Task[None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import partial
 from types import CoroutineType
@@ -33,6 +34,7 @@ class Forgotten:
     def __init__(self, context: ProcessContext) -> None:
         self._context = context
         self._told: set[str] = set()
+        context.on_forgotten = self.count
         notice_forgotten(self.note)
 
     def note(self, coroutine: CoroutineType[Any, Any, Any], place: str) -> bool:
@@ -46,7 +48,8 @@ class Forgotten:
     def count(self, what: str, place: str) -> None:
         """Counts a call that was not awaited, on any thread."""
         failed = partial(self._context.engine.recorder.failed, FORGOTTEN, what, detail=place)
-        self._context.engine.call(failed)
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._context.engine.call(failed)
         text = f"{what}() was never awaited, so it did nothing: {place}"
         if text not in self._told and len(self._told) < CALLS:
             self._told.add(text)

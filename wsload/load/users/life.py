@@ -20,6 +20,7 @@ from typing import Any, Final
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 
 from wsload.errors import WorkloadError
+from wsload.load.engine.watched import Watch, current_watch
 from wsload.load.users.context.control_flow import of_user_class, parts
 from wsload.load.users.context.process import ProcessContext
 from wsload.load.users.due_tasks import DueTasks
@@ -118,8 +119,8 @@ class Life:
         """Runs the user to its end. With ``catch_exceptions`` off, then raises the exception of its task, if any."""
         if self.phase is not Phase.NEW:
             return
-        engine = self.context.engine
-        self.phase = Phase.ARRIVING
+        engine, self.phase = self.context.engine, Phase.ARRIVING
+        current_watch.set(Watch(self.user._raised))
         self._task = asyncio.current_task()
         assert self._task is not None
         try:
@@ -209,17 +210,13 @@ class Life:
     # Closed workload: one task, its answer, a wait, and the next
 
     async def _work(self) -> None:
+        user, stack, timers = self.user, self.stack, self.context.engine.timers
         if self.open_workload:
             self._due_tasks = DueTasks(
-                self.context,
-                self._step,
-                subject=self.user._subject,
-                overlap=self.user.overlap,
-                on_end=self._ends,
+                self.context, self._step, subject=user._subject, overlap=user.overlap, on_end=self._ends
             )
             await self._due_tasks.work(None if self.context.settings.paced else self.schedule)
             return
-        user, stack, timers = self.user, self.stack, self.context.engine.timers
         socket, only = user._socket, stack.only
         while True:
             if socket.state is not _OPEN and not socket.settled:

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from wsload.errors import UsageError
 from wsload.load.users.base import DeclaredUser
+from wsload.load.users.compat import place_of_caller
+from wsload.load.users.context.here import current_due
 from wsload.load.users.http import Http
 from wsload.load.users.matching.rules import Match
 from wsload.load.users.sockets.extra import NO_KEY, ExtraSocket
@@ -45,8 +47,11 @@ class WebSocketUser(DeclaredUser):
 
         ``to`` is a URL, a path on the host, or an `Opening`; reconnections open the same. Raises `OpenError`,
         and `AlreadyConnected` if there is a connection. If it is cancelled, as by ``asyncio.timeout``, it has failed.
+        The time counts from this call, or from when the task was due for the first opening of a task in an open
+        workload, if no request or step came before.
         """
-        await self._socket.open(Opening(url=to) if isinstance(to, str) else to, _now_ns())
+        due_ns, lag_ns = current_due.get().opening(_now_ns())
+        await self._socket.open(Opening(url=to) if isinstance(to, str) else to, due_ns, lag_ns)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it; recorded as ``close``. No reconnection follows."""
@@ -147,7 +152,8 @@ class WebSocketUser(DeclaredUser):
         It is opened, pinged, timed out, counted and closed like the first, but not reopened. ``name`` is the default
         name of its requests; it has its own ``key_of`` and ``on_message``.
         """
-        return ExtraSocket(self, Opening(url=to) if isinstance(to, str) else to, name, key_of, on_message)
+        opening = Opening(url=to) if isinstance(to, str) else to
+        return ExtraSocket(self, opening, name, key_of, on_message, place=place_of_caller())
 
     @property
     def http(self) -> Http:

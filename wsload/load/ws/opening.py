@@ -105,6 +105,7 @@ class Opener:
         *,
         subprotocols: tuple[str, ...],
         intended_ns: int,
+        lag_ns: int = 0,
         headers: Pairs = (),
         cookies: Pairs = (),
         server_name: str | None = None,
@@ -114,6 +115,7 @@ class Opener:
     ) -> TimedConnection:
         """Opens a connection; the time since ``intended_ns`` is recorded as ``metric``.
 
+        The load generator may have been late by up to ``lag_ns`` after that.
         ``subprotocols`` are offered in order of preference; if there are any, the server must choose one.
         ``headers`` and ``cookies`` replace the run's of the same name. ``server_name`` replaces the URL's host
         in TLS (SNI and verification); ``connect_to`` (``HOST:PORT``) is where the TCP connection goes, as with
@@ -153,17 +155,17 @@ class Opener:
             self._keepalive.start(connection)
         recorder.count.opens += 1
         self._record(f"{metric}.upgrade", connection.made_ns, connection.response_ns)
-        self._record(metric, intended_ns, connection.response_ns)
+        self._record(metric, intended_ns, connection.response_ns, lag_ns)
         return connection
 
     def _failed(self, metric: str, kind: str, detail: str) -> None:
         self._recorder.count.open_failures += 1
         self._recorder.failed(metric, kind, detail=detail)
 
-    def _record(self, metric: str, from_ns: int, to_ns: int) -> None:
+    def _record(self, metric: str, from_ns: int, to_ns: int, lag_ns: int = 0) -> None:
         # Phases of openings with another name than ``open`` are not declared, and not recorded.
         if metric in self._recorder.values:
-            self._recorder.timed(metric, from_ns, to_ns)
+            self._recorder.timed(metric, from_ns, to_ns, lag_ns)
 
     async def _open(self, asked: _Asked) -> TimedConnection:
         """Opens the connection, following redirects."""

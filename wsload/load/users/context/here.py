@@ -114,7 +114,7 @@ current_lingering: ContextVar[Lingering | None] = ContextVar("current_lingering"
 class Due:
     """When a task of an open workload was due."""
 
-    __slots__ = ("_lateness", "_waits", "due_ns", "lag_ns", "task")
+    __slots__ = ("_lateness", "_opened", "_waits", "due_ns", "lag_ns", "task")
 
     def __init__(self, due_ns: int, lateness: Lateness) -> None:
         self.due_ns = due_ns
@@ -125,6 +125,7 @@ class Due:
         """The task, see `this_task`; 0 before and after it."""
         self._lateness = lateness
         self._waits: Lingering | None = None  # created when needed
+        self._opened = False
 
     def take(self, now_ns: int) -> tuple[int, int]:
         """See `counted`, for the message sent now; a second call no longer knows when the task was due."""
@@ -144,6 +145,16 @@ class Due:
             return due_ns, now_ns - due_ns  # which of the waits this task has waited for is unknown
         time_ns, late_ns = waits.rest(due_ns, now_ns, lag_ns, self._lateness)
         return now_ns - time_ns, min(late_ns, time_ns)
+
+    def opening(self, now_ns: int) -> tuple[int, int]:
+        """See `counted`, for an opening that begins now. Only the first one counts from when the task was due.
+
+        The task's first message still does, too: the opening is part of what it has waited for.
+        """
+        if self._opened or not self.due_ns:
+            return now_ns, 0
+        self._opened = True
+        return self.counted(now_ns)
 
     def void(self) -> None:
         """What is sent from now on does not count from when the task was due."""

@@ -60,6 +60,8 @@ class ProcessContext:
         """Target number of users in all processes, over whom the total rate is spread; 0 while unknown."""
         self.on_single_user_end: Callable[[], object] = lambda: None
         """Called when the user of ``run_single_user`` has ended."""
+        self.on_forgotten: Callable[[str, str], object] = lambda *_: None
+        """Called on any thread with a call that was never awaited, and where it was made."""
         self._numbers = itertools.count(1)
         self._reported: set[tuple[type, str]] = set()
         self._listeners: Final = Listeners(environment)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from types import TracebackType
 from typing import Any, Final
 
 from wsload.errors import UsageError
+from wsload.load.users.context.here import current_due
 from wsload.load.users.matching.rules import Match
 from wsload.load.users.sockets.opening import Opening
 from wsload.load.users.sockets.socket import Socket
@@ -17,12 +19,18 @@ from wsload.measure.names import MESSAGE
 
 NO_KEY: Final = "a request's key can't be None, which key_of returns for messages that answer no request"
 """Why a request without a key is refused."""
+NOT_OPENED: Final = "nothing was opened: write 'async with' or 'await' before self.open(…)"
+CALL: Final = "WebSocketUser.open"
+"""The name under which a forgotten await is counted."""
+
+_opened_at: Final[set[str]] = set()
+"""The places in user classes whose calls have been awaited."""
 
 
 class ExtraSocket:
     """An additional connection, with the same methods as a user has for its first."""
 
-    __slots__ = ("_opening", "_socket", "_user")
+    __slots__ = ("__weakref__", "_made", "_opening", "_place", "_user")
 
     def __init__(
         self,
@@ -31,10 +39,14 @@ class ExtraSocket:
         name: str,
         key_of: Callable[[Any], Hashable] | None,
         on_message: Callable[[Any], object] | None,
+        *,
+        place: str,
     ) -> None:
+        """``place`` is where the user class calls `WebSocketUser.open`."""
+        self._place = ""
         self._user = user
         self._opening = opening
-        self._socket = Socket(
+        self._made = Socket(
             user,
             user._context,
             main=False,
@@ -43,12 +55,39 @@ class ExtraSocket:
             key_of=key_of or user._hooks()["key_of"],
             on_message=on_message,
         )
+        if user._further is None:
+            user._further = weakref.WeakSet()
+        user._further.add(self)
+        self._place = place  # until the call is awaited
+
+    def __del__(self) -> None:
+        self.note_if_forgotten()
+
+    def note_if_forgotten(self) -> None:
+        """Counts a call that was never awaited.
+
+        At its user's end only if no other from that place was: the user may just not have come to one kept for later.
+        """
+        place, self._place = self._place, ""
+        if place and not (self._user._life.cut_short and place in _opened_at):
+            self._user._context.on_forgotten(CALL, place)
+
+    @property
+    def _socket(self) -> Socket:
+        """The connection. Raises `UsageError` if its opening was not awaited."""
+        if self._place:
+            raise UsageError(NOT_OPENED)
+        return self._made
 
     async def __aenter__(self) -> ExtraSocket:
+        if self._place:
+            _opened_at.add(self._place)
+            self._place = ""
         # Before it is open, so that the end of the user ends its opening.
-        self._user._extra = [*self._others_open(), self._socket]
+        self._user._extra = [*self._others_open(), self._made]
+        due_ns, lag_ns = current_due.get().opening(time.monotonic_ns())
         try:
-            await self._socket.open(self._opening, time.monotonic_ns())
+            await self._made.open(self._opening, due_ns, lag_ns)
         except BaseException:
             self._forget()
             raise
@@ -58,7 +97,7 @@ class ExtraSocket:
         return [
             each
             for each in self._user._extra or ()
-            if each is not self._socket and each.state is not State.CLOSED
+            if each is not self._made and each.state is not State.CLOSED
         ]
 
     async def __aexit__(
@@ -66,7 +105,7 @@ class ExtraSocket:
     ) -> None:
         try:
             if error is None:
-                await self._socket.drain(self._user._context.settings.drain_s)
+                await self._made.drain(self._user._context.settings.drain_s)
         finally:
             await self.close()
 
@@ -76,12 +115,12 @@ class ExtraSocket:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes the connection and waits for it."""
         try:
-            await self._socket.close(code, reason)
+            await self._made.close(code, reason)
         finally:
             self._forget()
 
     def _forget(self) -> None:
-        if self._socket.state is State.CLOSED:  # else the end of the user waits for it
+        if self._made.state is State.CLOSED:  # else the end of the user waits for it
             self._user._extra = self._others_open()
 
     def request(
@@ -124,6 +163,8 @@ class ExtraSocket:
 
     async def receive(self, timeout: float | None = None) -> str | bytes:
         """As `WebSocketUser.receive`, on this connection."""
+        if self._place:
+            await self._made.pause()  # before the mistake is refused
         return await self._socket.receive(timeout)
 
     def messages(self) -> AsyncIterator[str | bytes]:

@@ -53,8 +53,8 @@ class KeptConnection(Settling):
 
     # Opening
 
-    async def open(self, opening: Opening | None, due_ns: int) -> None:
-        """Makes one attempt, and calls `on_connect`.
+    async def open(self, opening: Opening | None, due_ns: int, lag_ns: int = 0) -> None:
+        """Makes one attempt, and calls `on_connect`. The load generator is late with it by up to ``lag_ns``.
 
         Raises `OpenError` or what `on_connect` raised, counted; `AlreadyConnected` if there is a connection.
         """
@@ -69,7 +69,7 @@ class KeptConnection(Settling):
         with self._charge() as mine:
             try:
                 with greeting() as self._greeting:
-                    await self._attempt(due_ns, Event.GONE, mine)
+                    await self._attempt(due_ns, Event.GONE, mine, lag_ns)
                     await self._greet(mine)
             except BaseException as error:
                 if self._in_charge is mine:
@@ -129,7 +129,7 @@ class KeptConnection(Settling):
                 if self.state is State.CLOSED:
                     self.engine.members.pop(self, None)
 
-    async def _attempt(self, due_ns: int, failed: Event, mine: object) -> None:
+    async def _attempt(self, due_ns: int, failed: Event, mine: object, lag_ns: int = 0) -> None:
         self._move(Event.OPEN)
         try:
             began_ns = _now_ns()
@@ -138,7 +138,9 @@ class KeptConnection(Settling):
             url = asked.full_url(self.owner._resolve(asked.url))
             opener, settings = self.context.opener, asked.settings()
             with nothing_due():  # the connection's hooks run in copies of this context
-                connection = await opener.open(url, intended_ns=due_ns, wanted=self.wanted, **settings)
+                connection = await opener.open(
+                    url, intended_ns=due_ns, lag_ns=lag_ns, wanted=self.wanted, **settings
+                )
         except BaseException as error:
             if self.state is State.OPENING and self._in_charge is mine:
                 ends = isinstance(error, SystemExit | KeyboardInterrupt) or not of_user_class(error)
