@@ -1145,12 +1145,13 @@ def test_what_was_never_opened_says_what_to_write(w: World) -> None:
             lambda: control.request("x", key="x"),
             lambda: control.round_trip("x"),
             lambda: control.send("x"),
-            lambda: control.send_nowait("x"),
-            control.messages,
-            lambda: control.received_at,
+            lambda: anext(control.messages()),
         ):
             with pytest.raises(UsageError, match=r"'async with' or 'await' before self\.open"):
-                call()
+                await call()
+        for at_once in (lambda: control.send_nowait("x"), lambda: control.received_at):
+            with pytest.raises(UsageError, match=r"'async with' or 'await' before self\.open"):
+                at_once()
         await control.close()
         async with control:
             assert await control.request("1", key="1") == "1"

@@ -187,13 +187,15 @@ class DeclaredUser(LocustUser):
         """
         for further in list(self._further or ()):
             further.note_if_forgotten()
-        await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in self._sockets()))
-        await self._context.engine.own_turn()
-        await asyncio.gather(*(socket.close() for socket in self._sockets()))
-        if self._http is not None:
-            await self._http.close()
-        if (watch := current_watch.get()) is not None:
-            watch.look()
+        try:
+            await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in self._sockets()))
+            await self._context.engine.own_turn()
+            await asyncio.gather(*(socket.close() for socket in self._sockets()))
+            if self._http is not None:
+                await self._http.close()
+        finally:
+            if (watch := current_watch.get()) is not None:
+                watch.look()
 
     async def _asked(self, opening: Opening, *, main: bool) -> Opening:
         found = await self.on_opening() if main else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from functools import partial
 from types import CoroutineType
@@ -48,8 +47,10 @@ class Forgotten:
     def count(self, what: str, place: str) -> None:
         """Counts a call that was not awaited, on any thread."""
         failed = partial(self._context.engine.recorder.failed, FORGOTTEN, what, detail=place)
-        with contextlib.suppress(RuntimeError):  # the loop is closed
+        try:
             self._context.engine.call(failed)
+        except RuntimeError:  # the loop is closed
+            return
         text = f"{what}() was never awaited, so it did nothing: {place}"
         if text not in self._told and len(self._told) < CALLS:
             self._told.add(text)

@@ -133,12 +133,14 @@ class ExtraSocket:
         timeout: float | None = None,
     ) -> Awaitable[Any]:
         """As `WebSocketUser.request`, on this connection."""
-        socket = self._socket
+        socket = self._made
         if socket.key_of is None:
             text = "request() needs key_of: define it in the user class, or pass it to open()"
             return socket.refused("request", UsageError(text))
         if key is None:
             return socket.refused("request", UsageError(NO_KEY))
+        if self._place:
+            return socket.refused("request", UsageError(NOT_OPENED))
         return socket.request(data, key=key, name=name, check=check, timeout=timeout)
 
     def round_trip(
@@ -151,11 +153,15 @@ class ExtraSocket:
         timeout: float | None = None,
     ) -> Awaitable[Any]:
         """As `WebSocketUser.round_trip`, on this connection."""
-        return self._socket.request(data, match=match, name=name, check=check, timeout=timeout)
+        if self._place:
+            return self._made.refused("round_trip", UsageError(NOT_OPENED))
+        return self._made.request(data, match=match, name=name, check=check, timeout=timeout)
 
     def send(self, data: str | bytes) -> Awaitable[None]:
         """As `WebSocketUser.send`, on this connection."""
-        return self._socket.send(data)
+        if self._place:
+            return self._made.refused("send", UsageError(NOT_OPENED))
+        return self._made.send(data)
 
     def send_nowait(self, data: str | bytes) -> None:
         """As `WebSocketUser.send_nowait`, on this connection."""
@@ -169,7 +175,12 @@ class ExtraSocket:
 
     def messages(self) -> AsyncIterator[str | bytes]:
         """As `WebSocketUser.messages`, on this connection."""
-        return self._socket.messages()
+        return self._not_opened() if self._place else self._made.messages()
+
+    async def _not_opened(self) -> AsyncIterator[str | bytes]:
+        await self._made.pause()
+        async for message in self._socket.messages():  # which is refused
+            yield message
 
     @property
     def received_at(self) -> float:

@@ -280,4 +280,5 @@ class KeptConnection(Settling):
     def _reopen(self, *, at_once: bool) -> None:
         self._retries.lost()
         due_ns = _now_ns() if at_once else self._retries.next_ns()
-        self._keeper = self.engine.loop.create_task(self._keep(due_ns))
+        # Made directly, so that it is not watched: an exception in it is none of the user class's.
+        self._keeper = asyncio.Task(self._keep(due_ns), loop=self.engine.loop)

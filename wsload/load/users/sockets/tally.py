@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Hashable
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
@@ -94,7 +94,7 @@ class _Failing(asyncio.Future[Any]):
     def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
         """Called for whoever waits for it, as `asyncio.gather` does."""
         self._awaited = True
-        super().add_done_callback(fn, context=context)
+        super().add_done_callback(fn, context=copy_context() if context is None else context)
 
     def fail(self, error: Exception, report: Callable[[Exception], object] | None) -> None:
         """Raises the error where this is awaited. If nobody awaits it, ``report`` is called; None if it was counted."""
