@@ -25,17 +25,20 @@ _CREDENTIALS: Final = ("authorization", "proxy-authorization")
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with these secrets replaced by ``***``, also where one is cut off by the text's end."""
     for secret in sorted(set(secrets), key=len, reverse=True):
-        for form in _forms(secret):
-            text = _cut_off(text.replace(form, HIDDEN), form)
+        forms = _forms(secret)
+        for form in forms:
+            text = text.replace(form, HIDDEN)
+        for form in forms:
+            text = _cut_off(text, form)
     return text
 
 
-def _forms(secret: str) -> Iterator[str]:
+def _forms(secret: str) -> list[str]:
     """As it stands, and as URLs, HTML and JSON write it; the longest first."""
     forms = {secret}
     for text in (secret, unquote(secret), unquote_plus(secret)):
         forms |= {text, quote(text), quote(text, safe=""), html.escape(text), json.dumps(text)[1:-1]}
-    yield from sorted((form for form in forms if len(form) >= MIN_SECRET), key=len, reverse=True)
+    return sorted((form for form in forms if len(form) >= MIN_SECRET), key=len, reverse=True)
 
 
 def _cut_off(text: str, secret: str) -> str:
@@ -55,9 +58,11 @@ def secrets_of_url(url: str) -> Iterator[str]:
     for part in (parts.username, parts.password):
         if part:
             yield unquote(part)
-    for name, _, value in (parameter.partition("=") for parameter in parts.query.split("&")):
-        if is_secret(name, value):
+    for name, equals, value in (parameter.partition("=") for parameter in parts.query.split("&")):
+        if equals and is_secret(name, value):
             yield value
+        elif not equals and looks_like_token(name):
+            yield name
     yield from (segment for segment in parts.path.split("/") if looks_like_token(segment))
 
 

@@ -122,7 +122,9 @@ def looks_like_token(text: str) -> bool:
 
 def public_subprotocol(name: str) -> str:
     """The subprotocol's name, or ``***`` if it is, or speaks of, credentials."""
-    return HIDDEN if _CREDENTIAL.search(name) or any(map(looks_like_token, (name, *name.split(".")))) else name
+    # Long names are dotted and in lower case (``json.reliable.webpubsub.azure.v1``), as JSON Web Tokens never are.
+    pieces = name.split(".") if name == name.lower() else (name, *name.split("."))
+    return HIDDEN if _CREDENTIAL.search(name) or any(map(looks_like_token, pieces)) else name
 
 
 def plain(text: str) -> str:

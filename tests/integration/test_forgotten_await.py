@@ -95,4 +95,6 @@ def test_canary_cpython_knows_the_caller() -> None:
         return compat.place_of_caller()
 
     place = call()
-    assert place.startswith(f"{__file__}, line ") and place.endswith("in test_canary_cpython_knows_the_caller")
+    assert place.startswith(f"{__file__}, line ") and place.endswith(
+        "in test_canary_cpython_knows_the_caller"
+    )

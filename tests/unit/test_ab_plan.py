@@ -80,7 +80,8 @@ def test_a_side_is_a_command_or_the_url_of_a_server_that_runs() -> None:
         (SERVE, "ws://me:secret@127.0.0.1:80", "--url: the URL holds a password"),
         (SERVE, "ftp://me:secret@host:{port}", r"--url 'ftp://\*\*\*@host:{port}': a URL with"),
         ("wsss://me:secret@chat.test", URL, r"--a 'wsss://\*\*\*@chat.test': has no {port}"),
-        ("ws://me:secret@[::1", URL, r"--a 'ws://\*\*\*@\[::1': Invalid IPv6 URL"),
+        ("ws://me:secret@[::1", URL, r"--a 'ws://\*\*\*@\[::1': no host can be read"),
+        ("ws://me:secret@ho\u2100st", URL, "no host can be read"),
     ],
 )
 def test_a_side_that_can_not_work_is_refused(text: str, url: str, said: str) -> None:

@@ -34,6 +34,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_si
         ("b'GET /?token=hunt'", "b'GET /?token=***'"),  # cut off
         ("no such room: hun", "no such room: hun"),  # too short to be told from any other word
         ("no room 7", "no room 7"),
+        ("no hunter2/hunter2", "no ***/***"),
     ],
 )
 def test_a_quoted_secret_is_hidden(said: str, shown: str) -> None:
@@ -66,6 +67,8 @@ def test_the_secrets_of_a_request() -> None:
         *("ada", "pa@ss", TOKEN, "a1b2")
     }
     assert list(secrets_of_url("ws://[::1/?token=hunter2")) == [], "what is no URL is never sent"
+    assert list(secrets_of_url(f"ws://host/?{TOKEN}&{TOKEN}=&flag")) == [TOKEN]
+    assert without_secrets("bad abcd/efghabcd", ["abcd/efghabcd"]) == "bad ***"
     login = base64.b64encode(b"ada:hunter2").decode()
     headers = [
         ("Authorization", f"Basic {login}"), ("authorization", f"Bearer {TOKEN}"), ("Proxy-Authorization", TOKEN),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def evil(tmp_path: Path) -> Path:
         ("list", "--results", "PLACE"),
         ("list", "--results", "PLACE", "--format", "json"),
         ("report", "--history", "--results", "PLACE"),
-        ("compare", "RUN", "RUN", "--format", "json"),
+        ("compare", "RUN", "OTHER", "--format", "json", "--force"),
         ("report", f"no{EVIL}"),
         (f"no{EVIL}",),
     ],
@@ -57,11 +59,15 @@ def evil(tmp_path: Path) -> Path:
 def test_no_command_lets_it_through(
     evil: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
+    other = str(shutil.copytree(evil, evil.parent.parent / f"other{EVIL}")) if "OTHER" in words else ""
     with pytest.raises(SystemExit):
-        main([{"RUN": str(evil), "PLACE": str(evil.parent)}.get(word, word) for word in words])
+        main(
+            [{"RUN": str(evil), "PLACE": str(evil.parent), "OTHER": other}.get(word, word) for word in words]
+        )
     found = capsys.readouterr()
     said = found.out + found.err
     assert said.strip()
+    assert "json" not in words or json.loads(found.out)
     assert [character for character in said if not character.isprintable() and character != "\n"] == []
     assert "Traceback" not in said
 

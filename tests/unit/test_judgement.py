@@ -440,7 +440,9 @@ def test_what_the_warm_up_shows_of_the_load_counts_in_the_window_too() -> None:
     assert {each.name for each in found} == {"forgotten-await", "no-free-port", "users-ended", "names"}
     stayed = replace(ramp, counters={**ramp.counters, "users_ended": 0})
     again = doubts(Totals.of([window]), Totals.of([stayed, window]))
-    assert {each.name for each in again} == {"forgotten-await", "names"}, "the users who found no port tried again"
+    assert {each.name for each in again} == {"forgotten-await", "names"}, (
+        "the users who found no port tried again"
+    )
     texts = {each.name: each.text for each in found}
     assert texts["forgotten-await"].startswith("50 calls in the user classes had no await")
     assert "3 openings failed" in texts["no-free-port"] and "at most 1,021" in texts["no-free-port"]

@@ -177,7 +177,11 @@ MISTAKES = {
     "ws_origin": ["https://page.example\r\nX: 1"],
     "ws_proxy": [
         *(f"ftp://ada:{SECRET}@proxy.example", SECRET, f"http://{SECRET}@proxy.example:3128"),
-        *(f"http://ada:{SECRET}@proxy.example/pac", f"https://proxy.example/?key={SECRET}", "http://proxy:1/#x"),
+        *(
+            f"http://ada:{SECRET}@proxy.example/pac",
+            f"https://proxy.example/?key={SECRET}",
+            "http://proxy:1/#x",
+        ),
     ],
     "ws_source_ip": [["localhost"], ["127.0.0.256"]],
     "ws_max_message": ["0", "1MB", "2GiB"],

@@ -72,6 +72,8 @@ def test_no_secret_of_a_url_is_ever_shown(secret: str) -> None:
     ("names", "shown"),
     [
         (["json", "v2.chat.example"], ["json", "v2.chat.example"]),
+        (["json.reliable.webpubsub.azure.v1"], ["json.reliable.webpubsub.azure.v1"]),
+        (["eyJhbGciOiJIUzI1.eyJzdWIiOjF9"], ["***"]),
         (["v4", "base64url.bearer.authorization.k8s.io.dG9rZW4"], ["v4", "***"]),
         (["access_token", "a1b2c3d4e5f6a1b2c3d4e5f6a1b2"], ["***", "***"]),
         (["app.eyJhbGciOiJIUzI1NiJ9x0123456789"], ["***"]),

@@ -302,7 +302,7 @@ def test_whatever_python_raises_before_the_send_is_raised_where_it_is_awaited(w:
 
     async def body(user: Any) -> None:
         asked = user.request(data, key=key, name=name)
-        with pytest.raises((TypeError, ValueError), match="unhashable|surrogates"):
+        with pytest.raises((TypeError, ValueError), match=r"unhashable|surrogates"):
             await asked
         assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
 

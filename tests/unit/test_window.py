@@ -440,23 +440,25 @@ def test_a_doubt_about_answers_counts_though_it_is_found_after_the_window(
 
 @pytest.mark.parametrize("stretch", [("--from", "3s"), ("--from", "3s", "--to", "5s")])
 @pytest.mark.parametrize(
-    ("failures", "code"),
+    ("failures", "ended", "code"),
     [
-        ({("forgotten await", "Guest.log_in"): 50}, 3),
-        ({("open", "too many open files"): 9}, 3),
-        ({("open", "refused"): 9}, 0),
-        ({("message", "load generator too late"): 500}, 0),
+        ({("forgotten await", "Guest.log_in"): 50}, 0, 3),
+        ({("open", "too many open files"): 9}, 9, 3),
+        ({("open", "too many open files"): 9}, 0, 0),
+        ({("open", "refused"): 9}, 9, 0),
+        ({("message", "load generator too late"): 500}, 0, 0),
     ],
 )
 def test_what_the_warm_up_shows_of_the_load_counts_in_another_window_too(
-    tmp_path: Path, failures: dict[tuple[str, str], int], code: int, stretch: tuple[str, ...]
+    tmp_path: Path, failures: dict[tuple[str, str], int], ended: int, code: int, stretch: tuple[str, ...]
 ) -> None:
     names = {"message": Kind.REQUEST}
-    intervals = [second(at, [1.0] * 50, failures=failures if at < 1 else {}, names=names) for at in range(6)]
+    first = {"failures": failures, "counters": {"users_ended": ended}}
+    intervals = [second(at, [1.0] * 50, names=names, **(first if at < 1 else {})) for at in range(6)]
     path = make_run(tmp_path, intervals, trust=UNTRUSTED)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as end:
         main(["check", str(path), "message.max < 50ms", *stretch])
-    assert ended.value.code == code
+    assert end.value.code == code
     report = read_report(path, Stretch(from_s=3.0))
     assert report.summary.failures == {}, "the figures are those of the window"
     (compared,) = read_runs([path], [], stretch=Stretch(from_s=3.0))

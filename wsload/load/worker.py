@@ -87,7 +87,9 @@ class Worker:
         try:
             send_last_statistics(self._runner)
         finally:
-            self._tell("wsload_done", intervals=self._sent, warnings=[warning_to_wire(each) for each in found])
+            self._tell(
+                "wsload_done", intervals=self._sent, warnings=[warning_to_wire(each) for each in found]
+            )
         return []
 
     def refused(self, error: WsloadError) -> None:

@@ -252,6 +252,8 @@ def _epoch(text: str) -> float:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"the time {text!r} has no time zone")
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+    years = range(_FIRST_YEAR, _LAST_YEAR + 1)
+    # First as it stands, since the conversion fails at either end of the calendar.
+    if moment.year not in years or moment.astimezone(UTC).year not in years:
         raise ValueError(f"the time {text!r} can't be that of a run")
     return moment.timestamp()

@@ -12,7 +12,7 @@ import typer
 from wsload.commands.cli.compare import Format
 from wsload.commands.cli.output import say
 from wsload.commands.cli.runs import RESULTS, Results, read_lines
-from wsload.words import printable_json
+from wsload.words import printable, printable_json
 
 if TYPE_CHECKING:
     from wsload.judge.run.history import RunLine
@@ -41,7 +41,7 @@ def list_runs(
         shown = [asdict(replace(line, checks={**line.checks})) for line in lines]
         print(printable_json(json.dumps(shown, indent=2, ensure_ascii=False)))
     elif not lines and not problems:
-        print(f"There are no runs in {results}.")
+        print(f"There are no runs in {printable(str(results))}.")
     elif format_ is Format.MARKDOWN:
         print("\n".join(table_lines(runs_table(lines))))
     elif lines:

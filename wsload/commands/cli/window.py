@@ -12,7 +12,9 @@ from wsload.errors import UsageError
 if TYPE_CHECKING:
     from wsload.results.window import Stretch
 
-_FROM: Final = "Measure from this long after the start, such as 10s. Default: the start of the run's own window."
+_FROM: Final = (
+    "Measure from this long after the start, such as 10s. Default: the start of the run's own window."
+)
 From = Annotated[str | None, typer.Option("--from", metavar="TIME", help=_FROM, show_default=False)]
 ReportFrom = Annotated[
     str | None,

@@ -108,7 +108,8 @@ def _url(found: Visit, secrets: Secrets) -> str:
 
 def _subprotocols(names: Sequence[str], secrets: Secrets) -> str:
     shown = [
-        secrets.name("subprotocol", name) if public_subprotocol(name) == HIDDEN else repr(name) for name in names
+        secrets.name("subprotocol", name) if public_subprotocol(name) == HIDDEN else repr(name)
+        for name in names
     ]
     return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
 

@@ -72,8 +72,8 @@ def started(command: str, *, name: str, url: str, option: str, ref: str = "", se
 def _public(url: str, option: str) -> str:
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise UsageError(f"{option} {redact_url(url)!r}: {error}") from None
+    except ValueError:  # whose text may hold the password
+        raise UsageError(f"{option} {redact_url(url)!r}: no host can be read from it") from None
     if parts.scheme not in _SCHEMES:
         raise UsageError(f"{option} {redact_url(url)!r}: a URL with {listed(_SCHEMES, 'or')} is needed")
     if parts.username is not None or parts.password is not None:

@@ -55,9 +55,9 @@ def verifying(ca_file: str, *, insecure: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif ca_file:
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # as the load does
         with contextlib.suppress(OSError):
-            context.load_verify_locations(ca_file)
+            context = ssl.create_default_context(cafile=ca_file)  # instead of the system's, as the load does
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
@@ -114,7 +114,11 @@ def _check(response: http.client.HTTPResponse, key: str, subprotocols: Sequence[
         return
     if response.status != 101:
         said = f"{response.status} {response.reason}"[:80]
-        offered = f" (offered subprotocols: {', '.join(map(public_subprotocol, subprotocols))})" if subprotocols else ""
+        offered = (
+            f" (offered subprotocols: {', '.join(map(public_subprotocol, subprotocols))})"
+            if subprotocols
+            else ""
+        )
         raise NoHandshake(f"it answered {said!r} instead of 101{offered}", response.status)
     accept = base64.b64encode(hashlib.sha1(f"{key}{_GUID}".encode(), usedforsecurity=False).digest())
     if response.getheader("Sec-WebSocket-Accept", "").strip() != accept.decode():

@@ -188,7 +188,9 @@ class DeclaredUser(LocustUser):
         for further in list(self._further or ()):
             further.note_if_forgotten()
         try:
-            await asyncio.gather(*(socket.drain(self._context.settings.drain_s) for socket in self._sockets()))
+            await asyncio.gather(
+                *(socket.drain(self._context.settings.drain_s) for socket in self._sockets())
+            )
             await self._context.engine.own_turn()
             await asyncio.gather(*(socket.close() for socket in self._sockets()))
             if self._http is not None:
