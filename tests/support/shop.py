@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from support.made_runs import MS, STARTED_AT
+from wsload.measure.given_names import one_line
 from wsload.measure.interval import Interval
 from wsload.measure.names import Kind
 from wsload.measure.recorder import Recorder
 
 BUY = "buy a book"
 LONG = "subscribe to " + "every single topic of the catalogue, " * 3
-LONG_STORED = LONG[:100].rstrip()
+LONG_STORED = one_line(LONG)
 EVIL = "<img src=x onerror='alert(1)'>|`*\"%20,;Tag=x\\"
 UNICODE = "Größe 尺寸 🙂 №"
 STEP = "check out"

@@ -11,7 +11,19 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 from support.made_runs import make_run
-from support.shop import BUY, COUNTERS, EVIL, LONG_STORED, NAMES, REQUESTS, STEP, UNICODE, VALUE, shop_seconds
+from support.shop import (
+    BUY,
+    COUNTERS,
+    EVIL,
+    LONG,
+    LONG_STORED,
+    NAMES,
+    REQUESTS,
+    STEP,
+    UNICODE,
+    VALUE,
+    shop_seconds,
+)
 from test_report_html import Parsed
 
 from wsload.judge.figures.summary import summarize
@@ -162,7 +174,7 @@ def test_the_largest_report_stays_bounded(tmp_path: Path) -> None:
 
 def test_each_name_can_be_checked(path: Path) -> None:
     totals = open_run(path).totals()
-    for name in REQUESTS:
+    for name in (*REQUESTS, LONG):
         quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         assert evaluate(parse_check(f"{quoted}.p50 < 50ms"), totals).state is CheckState.PASSED
         assert evaluate(parse_check(f"{quoted}.lost < 99"), totals).state is CheckState.PASSED

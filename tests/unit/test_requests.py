@@ -228,11 +228,11 @@ MISTAKES: dict[str, tuple[type[WebSocketUser], Callable[[Any], Awaitable[Any]], 
     "a time limit that is a text": (
         Keyed,
         lambda user: user.request("x", key=1, timeout="5"),
-        r"timeout is a number of seconds above 0, not '5'",
+        r"timeout is a number of seconds, 0 or more, not '5'",
     ),
 }
 """The user class, the call, and how the mistake is said."""
-NO_LIMITS = (0, -1, -(10**400), math.nan, math.inf, -math.inf, "5", b"5", (1,), timedelta(seconds=1), 1j)
+NO_LIMITS = (-1, -(10**400), math.nan, math.inf, -math.inf, "5", b"5", (1,), timedelta(seconds=1), 1j)
 """What is no time limit."""
 
 
@@ -379,7 +379,7 @@ def test_what_is_no_time_limit_is_refused_before_anything_is_sent(w: World, call
         began = time.monotonic()
         with pytest.raises(UsageError) as raised:
             await CALLS[call](user, limit)
-        assert str(raised.value) == f"timeout is a number of seconds above 0, not {limit!r:.40}"
+        assert str(raised.value) == f"timeout is a number of seconds, 0 or more, not {limit!r:.40}"
         assert time.monotonic() - began >= PAUSE_NS / 1e9
         assert w.engine.in_flight == 0 and user._socket._pairing.outstanding == 0
 

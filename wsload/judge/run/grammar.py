@@ -35,6 +35,7 @@ from typing import Final, NoReturn
 
 from wsload.errors import UsageError
 from wsload.judge.run.own_parts import STATISTICS, missing
+from wsload.measure.given_names import one_line
 from wsload.measure.names import FAILED, FAILURES, LOST, MESSAGE, SUFFIXES, Labels, labels, split
 from wsload.words import percent, rate, significant
 
@@ -233,6 +234,7 @@ class _Names:
     def quoted(self, written: str, tail: str) -> _Subject:
         """A name in quotes, and what follows it."""
         name = re.sub(r"\\(.)", r"\1", written[1:-1])
+        name = one_line(name) if name.strip() else name  # as a run has it
         found = re.fullmatch(
             rf"(?P<part>{'|'.join(map(re.escape, SUFFIXES))})?(\.(?P<statistic>{_STATISTIC.pattern}))?", tail
         )

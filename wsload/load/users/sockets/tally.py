@@ -49,11 +49,11 @@ class Answered(Protocol):
 
 
 def time_limit_ns(timeout: Any) -> int:
-    """A call's ``timeout`` in ns. Raises `UsageError` for what is no finite number of seconds above 0."""
+    """A call's ``timeout`` in ns. Raises `UsageError` for what is no finite number of seconds from 0 on."""
     with contextlib.suppress(TypeError, ValueError, ArithmeticError):
-        if 0 < timeout < math.inf:
+        if 0 <= timeout < math.inf:
             return int(float(min(timeout, LONGEST_S)) * 1e9)
-    raise UsageError(f"timeout is a number of seconds above 0, not {timeout!r:.40}")
+    raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r:.40}")
 
 
 def record_answer(recorder: Recorder, figures: Figures, request: Answered, at_ns: int, size: int) -> None:
