@@ -75,15 +75,19 @@ class Row:
     """What happens to the process meanwhile."""
 
 
-def assert_sound(finished: Finished, *, code: int) -> None:
-    """What holds whatever happened: the verdict's exit code, results, few words, no traceback, and no secret."""
+def assert_sound(finished: Finished, *, code: int, results: Sequence[Path] | None = None) -> None:
+    """What holds whatever happened: the verdict's exit code, results, few words, no traceback, and no secret.
+
+    ``results`` are the runs' directories, where they are not in the usual place.
+    """
     assert finished.returncode == code, (finished.returncode, finished.stdout, finished.stderr)
     assert finished.stderr.count("\n") < MAX_LINES, finished.stderr
     for said in (finished.stdout, finished.stderr):
         assert "Traceback" not in said, said
         assert SECRET not in said
-    assert finished.directories
-    for directory in finished.directories:
+    directories = finished.directories if results is None else results
+    assert directories
+    for directory in directories:
         assert_no_secret(directory)
         assert {path.name for path in directory.iterdir()} >= set(FILES)
         assert json.loads((directory / "run.json").read_bytes())["ended_at"]

@@ -219,8 +219,8 @@ def test_paths_with_spaces_are_paths_in_every_option(
         *("--logfile", place / "log file.txt", "--ws-build", "a build with spaces"),
         env={"LOCUST_WS_BEARER": SECRET},
     ).finish()
-    assert_sound(finished, code=0)
     (run,) = (place / "my results").iterdir()
+    assert_sound(finished, code=0, results=[run])
     assert (place / "page of locust.html").exists()
     page, grams = place / "my page.html", place / "my figures.hgrm"
     results = ["--results", str(place / "my results")]
