@@ -746,6 +746,56 @@ def test_a_step_that_is_left_at_the_end_is_neither_good_nor_bad(w: World, way: s
     assert w.counter(f"buy: {UNFINISHED}") == 1
 
 
+@pytest.mark.parametrize("where", ["in finally", "a further connection", "with a key"])
+def test_a_task_that_closes_as_the_run_cuts_it_short_gets_its_answer(w: World, where: str) -> None:
+    w.serve(delayed_echo)
+
+    class Visitor(Quiet):
+        auto_connect = False
+
+        def key_of(self, message: str) -> str | None:
+            return message if where == "with a key" else None
+
+        @task
+        async def visit(self) -> None:
+            if where == "a further connection":
+                async with self.open("/control") as further:
+                    asked = further.round_trip("50")
+                    self._life.stop(kill=True)
+                    await asked
+                return
+            await self.connect()
+            try:
+                asked = self.request("50", key="50") if where == "with a key" else self.round_trip("50")
+                self._life.stop(kill=True)
+                await asked
+            finally:
+                await self.close()
+
+    w.live(Visitor)
+    assert (w.count("message"), w.counter("lost"), w.failures()) == (1, 0, {})
+
+
+def test_a_task_that_closes_by_itself_loses_what_is_outstanding(w: World) -> None:
+    w.serve(delayed_echo)
+
+    class Visitor(Quiet):
+        auto_connect = False
+
+        @task
+        async def visit(self) -> None:
+            await self.connect()
+            self.request("50", key="50")
+            await self.close()
+            raise StopUser
+
+        def key_of(self, message: str) -> str:
+            return message
+
+    w.live(Visitor)
+    assert w.failures() == {"message: closed 1000": 1}
+
+
 def test_only_a_tasks_first_step_counts_from_when_it_was_due(w: World) -> None:
     w.serve(delayed_echo)
 

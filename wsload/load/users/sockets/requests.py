@@ -274,6 +274,9 @@ class RequestingConnection(KeptConnection):
             self._give_up(request, UNANSWERED)
 
     async def _linger(self) -> None:
+        if self.progress.cut_short and self._draining is None:
+            # A task that closes in its ``finally`` did not choose to wait no longer: the end of the run did.
+            await self.drain(self.context.settings.drain_s)
         if self._pairing.by_turn:
             # A surplus answer would show that answers went to the wrong requests, so give it time to arrive. The
             # mistaken message may have come at once, so the first connections get more time.
