@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PAUSE_NS: Final = 10_000_000
 """The pause before a call fails at once, so that a loop around it does not hog the thread. No step includes it."""
-LONGEST_S: Final = 1e9
+MAX_LIMIT_S: Final = 1e9
 """Longer time limits are shortened to this, 31 years."""
 _LONGEST_KIND: Final = 80
 _now_ns = time.monotonic_ns
@@ -52,7 +52,7 @@ def time_limit_ns(timeout: Any) -> int:
     """A call's ``timeout`` in ns. Raises `UsageError` for what is no finite number of seconds from 0 on."""
     with contextlib.suppress(TypeError, ValueError, ArithmeticError):
         if 0 <= timeout < math.inf:
-            return int(float(min(timeout, LONGEST_S)) * 1e9)
+            return int(float(min(timeout, MAX_LIMIT_S)) * 1e9)
     raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r:.40}")
 
 
