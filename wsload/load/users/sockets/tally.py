@@ -92,7 +92,7 @@ class _Failing(asyncio.Future[Any]):
             return (yield from super().__await__())
 
     def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
-        """Called for whoever waits for it, as `asyncio.gather` does."""
+        """Called by what waits for it, such as `asyncio.gather`."""
         self._awaited = True
         super().add_done_callback(fn, context=copy_context() if context is None else context)
 
